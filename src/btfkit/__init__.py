@@ -1,0 +1,1 @@
+"""btfkit: BTF, the type information of the Linux kernel, from Python."""

@@ -1,0 +1,7 @@
+"""`python -m btfkit`."""
+
+import sys
+
+from btfkit.cli import main
+
+sys.exit(main())

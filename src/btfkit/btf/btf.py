@@ -1,0 +1,579 @@
+"""A loaded BTF: its words, its strings and the positions of its records, read in one pass and never copied.
+
+`Btf` is immutable.  A *split* BTF has a `base`: its type ids and its string offsets continue the base's, and every
+look-up goes down that chain.  People, tests and small loops look at types through light views (`btf/types.py`), made on
+demand; loops over everything live in `hot/` and read `words` and `positions`.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import header as _header
+from btfkit.btf import spec
+from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, printable
+from btfkit.hot import names as _names
+from btfkit.hot import scan as _scan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from btfkit.btf.header import ByteOrder, Header
+    from btfkit.btf.types import Type
+
+LONG_SPELLINGS = frozenset(
+    (
+        b"long",
+        b"long int",
+        b"int long",
+        b"unsigned long",
+        b"long unsigned",
+        b"unsigned long int",
+        b"unsigned int long",
+        b"long unsigned int",
+        b"long int unsigned",
+        b"int unsigned long",
+        b"int long unsigned",
+    )
+)  # libbpf 1.7, determine_ptr_size
+DEFAULT_POINTER_SIZE = 8  # bytes, where nothing tells it; libbpf takes that of the machine it runs on
+MAX_CHAIN = 256  # steps along modifiers, typedefs and arrays before it is called a cycle
+_C_TAGS = {"struct": (spec.STRUCT,), "union": (spec.UNION,), "enum": (spec.ENUM, spec.ENUM64)}
+
+
+class Btf:
+    """One BTF, alone or split on a `base`.
+
+    `len(btf)` is the number of type ids, void (0) and the base's included: valid ids are below it.  `btf[type_id]` is a
+    view of that type and `iter(btf)` yields them all in order; `own_ids` are those that this BTF adds to its base.
+
+    For loops: `words` (u32, the own type section in this machine's byte order), `positions` (u32, the word position of
+    each own record), `strings` (bytes, the own string section), `start_id` and `start_str_off` (where the own ids and
+    string offsets begin), `table` (the packed table of kinds, with those that the layout section adds).
+    """
+
+    __slots__ = (
+        "_caches",
+        "_given_pointer_size",
+        "_header",
+        "_text",
+        "_text_at",
+        "base",
+        "layout",
+        "positions",
+        "source",
+        "start_id",
+        "start_str_off",
+        "strings",
+        "table",
+        "words",
+    )
+
+    base: Btf | None
+    words: memoryview[int]
+    positions: memoryview[int]
+    strings: memoryview[int]
+    layout: bytes
+    table: bytes
+    start_id: int
+    start_str_off: int
+    source: str | None
+
+    @classmethod
+    def from_bytes(
+        cls,
+        data: bytes | bytearray | memoryview[int],
+        base: Btf | None = None,
+        *,
+        source: str | None = None,
+        pointer_size: int | None = None,
+    ) -> Btf:
+        """Read a `.BTF` blob in memory, split on `base` where one is given.
+
+        `source` names the bytes in messages; `pointer_size` (bytes) is what an ELF header said, and wins over any guess.
+        `bytes` are read in place, anything else is copied once.  Raises FormatError where a byte is wrong, ChainError where
+        the blob is plausible but not on this base.  Rules: libbpf 1.8-dev, btf_parse_*, and docs/differences.md.
+        """
+        try:
+            return cls._read(data if isinstance(data, bytes) else bytes(data), base, source, pointer_size)
+        except BtfError as error:
+            if source is None:
+                raise
+            raise error.at(source) from None
+
+    @classmethod
+    def _read(cls, data: bytes, base: Btf | None, source: str | None, pointer_size: int | None) -> Btf:
+        view = memoryview(data)
+        self = cls()
+        h = self._header = _header.parse(view)
+        body = view[h.length :]
+        self.source = source
+        self.base = base
+        self.start_id = len(base) if base is not None else 1
+        self.start_str_off = base.start_str_off + len(base.strings) if base is not None else 0
+        self.strings = body[h.str_off : h.str_off + h.str_len]
+        self._text = data
+        self._text_at = h.length + h.str_off - self.start_str_off
+        self.layout = bytes(body[h.layout_off : h.layout_off + h.layout_len]) if h.layout_len else b""
+        self._given_pointer_size = pointer_size
+        self._caches: dict[Any, Any] = {}
+        self._check_strings()
+        self.table = self._kind_table()
+        self.words = _as_words(body[h.type_off : h.type_off + h.type_len], h.order, h.length % 4 == 0)
+        self._scan()
+        self._check()
+        return self
+
+    # ---- reading -----------------------------------------------------------------------------------------------
+
+    def _check_strings(self) -> None:
+        size = len(self.strings)
+        first, last = (self.strings[0], self.strings[-1]) if size else (0, 0)
+        if self.base is None and (size == 0 or first):
+            what = "no strings at all" if size == 0 else "its first string is not the empty one"
+            raise ChainError(
+                f"{what}: this is the split BTF of a module, or damaged; a module's BTF needs its base "
+                "(-B with the vmlinux that it was built with)",
+                section="strings",
+                offset=0,
+            )
+        if last:
+            raise FormatError("the last string has no end (NUL): the file is cut short", section="strings", offset=size - 1)
+
+    def _kind_table(self) -> bytes:
+        layout = self.layout or (self.base.layout if self.base is not None else b"")
+        if not layout:
+            return spec.TABLE
+        try:
+            return spec.packed_table(layout)
+        except ValueError as error:
+            raise FormatError(str(error), section="layout") from None
+
+    def _scan(self) -> None:
+        room = memoryview(bytearray(4 * (len(self.words) // 3 + 1)))
+        count, at = _scan.scan(self.words, self.table, room.cast("I"))
+        if at != len(self.words):
+            raise self._unreadable(count, at)
+        self.positions = memoryview(bytes(room[: 4 * count])).cast("I")
+        if self.start_id + count > 0x7FFFFFFF:
+            raise FormatError("more than 2147483647 types", section="types")
+
+    def _unreadable(self, count: int, at: int) -> FormatError:
+        """Why the record at word `at`, number `count`, could not be stepped over."""
+        left = len(self.words) - at
+        if left < 3:
+            what = f"{4 * left} bytes are left, a type has at least 12: the section is cut short"
+        else:
+            kind = self.words[at + 1] >> 24 & spec.MAX_KIND
+            if self.table[kind * spec.ROW] == spec.NO_SUCH_KIND:
+                known = len(spec.KINDS) - 1
+                what = f"kind {kind}, this build knows 1 to {known}, and no layout section tells its size"
+            else:
+                vlen = self.words[at + 1] & spec.MAX_VLEN
+                what = f"{spec.kind_name(kind)} with vlen {vlen} does not fit into the {4 * left} bytes that are left"
+        return FormatError(what, section="types", offset=4 * at, type_id=self.start_id + count)
+
+    def _check(self) -> None:
+        strings = self.start_str_off + len(self.strings)
+        bad, below = _scan.check(self.words, self.positions, self.table, self.start_id, len(self), strings)
+        if bad >= 0:
+            raise self._unresolvable(bad)
+        for index in below:
+            target = self.words[self.positions[index] + 2]
+            if self.kind(target) != spec.FUNC_PROTO:
+                raise self._func_without_prototype(index)
+
+    def _unresolvable(self, index: int) -> BtfError:
+        """Which reference of own record `index` leads nowhere (the slow twin of `hot.scan.check`)."""
+        at = self.positions[index]
+        types, strings = len(self), self.start_str_off + len(self.strings)
+        for word, what in references(self.words, at, self.table):
+            value = self.words[word]
+            if what == "name" and value >= strings:
+                return self._leads_nowhere(index, word, f"string offset {value:#x}", "strings end", f"{strings:#x}")
+            if what == "type" and value >= types:
+                return self._leads_nowhere(index, word, f"type {value}", "type ids end", str(types - 1))
+        return self._func_without_prototype(index)
+
+    def _leads_nowhere(self, index: int, word: int, what: str, ends: str, limit: str) -> BtfError:
+        record = f"{spec.kind_name(self.words[self.positions[index] + 1] >> 24 & spec.MAX_KIND)} refers to {what}"
+        place = {"section": "types", "offset": 4 * word, "type_id": self.start_id + index}
+        if self.base is not None:
+            base = f"{self.base.source} " if self.base.source else ""
+            return ChainError(
+                f"{record}, but with this base {ends} at {limit}: the base has to be the one that this BTF was built on, "
+                f"the same vmlinux of the same build and not a minimized one (base {base}has {len(self.base)} types)",
+                **place,  # type: ignore[arg-type]
+            )
+        return FormatError(
+            f"{record}, but {ends} at {limit}: damaged, or the split BTF of a module, which needs its base (-B)",
+            **place,  # type: ignore[arg-type]
+        )
+
+    def _func_without_prototype(self, index: int) -> BtfError:
+        target = self.words[self.positions[index] + 2]
+        message = f"FUNC has type {target}, a {spec.kind_name(self.kind(target))}; it has to be a FUNC_PROTO"
+        place = {"section": "types", "offset": 4 * self.positions[index] + 8, "type_id": self.start_id + index}
+        if target < self.start_id and self.base is not None:
+            return ChainError(message + ": this is not the base that this BTF was built on", **place)  # type: ignore[arg-type]
+        return FormatError(message, **place)  # type: ignore[arg-type]
+
+    # ---- the whole ---------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return self.start_id + len(self.positions)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Type]:
+        from btfkit.btf.types import view
+
+        return (view(self, type_id) for type_id in range(len(self)))
+
+    def __getitem__(self, type_id: int) -> Type:
+        """A view of one type; id 0 is void.  Raises NotFoundError for an id that is not there."""
+        from btfkit.btf.types import view
+
+        if not 0 <= type_id < len(self):
+            raise NotFoundError(f"no type {type_id}, ids are 0 to {len(self) - 1}", source=self.source)
+        return view(self, type_id)
+
+    def __repr__(self) -> str:
+        split = f" split on {len(self.base)} types" if self.base is not None else ""
+        return f"<Btf {printable(self.source or 'in memory')}: {len(self.positions)} types{split}, {self.byte_order}-endian>"
+
+    def __reduce__(self) -> tuple[Callable[..., Btf], tuple[Any, ...]]:
+        return _unpickle, (self.to_bytes(), self.base, self.source, self._given_pointer_size)
+
+    @property
+    def own_ids(self) -> range:
+        """The ids of the types that this BTF has beyond its base."""
+        return range(self.start_id, len(self))
+
+    @property
+    def chain(self) -> tuple[Btf, ...]:
+        """The bases of this BTF and itself, the lowest first."""
+        return (*self.base.chain, self) if self.base is not None else (self,)
+
+    @property
+    def byte_order(self) -> ByteOrder:
+        """The byte order of the file: "little" or "big"."""
+        return self._header.order
+
+    @property
+    def header(self) -> Header:
+        """The header as it was read."""
+        return self._header
+
+    @property
+    def given_pointer_size(self) -> int | None:
+        """The pointer size (bytes) that the container told (ELF class), or None."""
+        return self._given_pointer_size
+
+    @property
+    def pointer_size(self) -> int | None:
+        """The size of a pointer (bytes), or None where nothing tells it.
+
+        An ELF class wins, then the base, then the first INT with one of the eleven spellings of (unsigned) long and
+        a size of 4 or 8.  Rule: libbpf 1.7, determine_ptr_size.
+        """
+        if self._given_pointer_size is not None:
+            return self._given_pointer_size
+        if "pointer_size" not in self._caches:
+            below = self.base.pointer_size if self.base is not None else None
+            if below is None and (type_id := self.pointer_size_carrier()) is not None:
+                below = self.word(type_id, 2)
+            self._caches["pointer_size"] = below
+        size: int | None = self._caches["pointer_size"]
+        return size
+
+    def pointer_size_carrier(self) -> int | None:
+        """The id of the first own INT whose name and size tell the pointer size, or None."""
+        kinds = kind_set((spec.INT,))
+        found: list[int] = []
+        below = _names.find_hashes(
+            self.words, self.positions, kinds, self.strings, self.start_str_off, name_buckets(LONG_SPELLINGS), found
+        )
+        candidates = range(len(self.positions)) if below else found
+        for index in candidates:
+            at = self.positions[index]
+            if self.words[at + 1] >> 24 & spec.MAX_KIND == spec.INT and self.words[at + 2] in (4, 8):
+                if self.string(self.words[at]) in LONG_SPELLINGS:
+                    return self.start_id + index
+        return None
+
+    @property
+    def first_named_id(self) -> int | None:
+        """Where the own types are sorted by name, the id of the first that has one; else None."""
+        if "sorted" not in self._caches:
+            first = _scan.is_sorted(self.words, self.positions, self.strings, self.start_str_off)
+            self._caches["sorted"] = None if first < 0 else self.start_id + first
+        first_id: int | None = self._caches["sorted"]
+        return first_id
+
+    def to_bytes(self, order: ByteOrder | None = None) -> bytes:
+        """The `.BTF` blob, in the byte order it was read in or in `order`: header, types, layout, strings, no gaps."""
+        h = self._header
+        order = order or h.order
+        types = bytes(self.words)
+        if order != _header.NATIVE:
+            swapped = array("I", types)
+            swapped.byteswap()
+            types = swapped.tobytes()
+        layout = self.layout
+        if layout and order != h.order:
+            layout = _header.swap_layout(layout)
+        return _header.encode(h, order, types, layout, bytes(self.strings))
+
+    # ---- one type ----------------------------------------------------------------------------------------------
+
+    def locate(self, type_id: int) -> tuple[Btf, int]:
+        """The BTF of the chain that holds type `type_id` (not 0), and the word position of its record there."""
+        layer = self
+        while type_id < layer.start_id:
+            assert layer.base is not None, "type 0 has no record"
+            layer = layer.base
+        return layer, layer.positions[type_id - layer.start_id]
+
+    def kind(self, type_id: int) -> int:
+        """The kind number of a type; 0 for void."""
+        if type_id == 0:
+            return 0
+        layer, at = self.locate(type_id)
+        return layer.words[at + 1] >> 24 & spec.MAX_KIND
+
+    def word(self, type_id: int, position: int) -> int:
+        """One word of a type's record: 0 is the name offset, 1 the info, 2 the size or type."""
+        layer, at = self.locate(type_id)
+        return layer.words[at + position]
+
+    def string(self, offset: int) -> bytes:
+        """The string at `offset`, without its NUL, from this BTF or the base that holds it."""
+        layer = self
+        while offset < layer.start_str_off:
+            assert layer.base is not None
+            layer = layer.base
+        start = layer._text_at + offset
+        return layer._text[start : layer._text.index(0, start)]
+
+    def name(self, type_id: int) -> str:
+        """The name of a type; "" for void and anonymous ones.  Undecodable bytes become surrogates."""
+        return text(self.string(self.word(type_id, 0))) if type_id else ""
+
+    def strip(self, type_id: int, kinds: frozenset[int] = spec.MODS_AND_TYPEDEFS) -> int:
+        """The id of the first type along const, volatile, restrict, type tags and typedefs that is none of these.
+
+        Raises FormatError after MAX_CHAIN steps: the chain is a cycle.
+        """
+        for _ in range(MAX_CHAIN):
+            if self.kind(type_id) not in kinds:
+                return type_id
+            type_id = self.word(type_id, 2)
+        raise self._cycle(type_id)
+
+    def _cycle(self, type_id: int) -> FormatError:
+        return FormatError(
+            f"more than {MAX_CHAIN} modifiers, typedefs or arrays in a row: they form a cycle",
+            source=self.source,
+            section="types",
+            type_id=type_id,
+        )
+
+    def sizeof(self, type_id: int) -> int | None:
+        """The size of a type in bytes; None for void, FWD, FUNC and FUNC_PROTO, which have none.
+
+        Pointers count `pointer_size`, or 8 where it is not known.  Raises FormatError for a cycle.
+        Rule: libbpf 1.7, btf__resolve_size.
+        """
+        factor = 1
+        for _ in range(MAX_CHAIN):
+            kind = self.kind(type_id)
+            if kind == spec.PTR:
+                return factor * (self.pointer_size or DEFAULT_POINTER_SIZE)
+            if kind == spec.ARRAY:
+                factor *= self.word(type_id, 5)
+                type_id = self.word(type_id, 3)
+            elif kind in spec.MODS_AND_TYPEDEFS or kind in (spec.VAR, spec.DECL_TAG):
+                type_id = self.word(type_id, 2)
+            elif kind < len(spec.KINDS) and spec.KINDS[kind].third == "size":
+                return factor * self.word(type_id, 2)
+            else:
+                return None
+        raise self._cycle(type_id)
+
+    def alignof(self, type_id: int) -> int | None:
+        """The natural alignment of a type in bytes, None where it has none.
+
+        That of a composite is its widest member's, or 1 where a member is not aligned or the size no multiple of it (it was
+        packed).  Rule: libbpf 1.7, btf__align_of.
+        """
+        return self._alignof(type_id, 0)
+
+    def _alignof(self, type_id: int, depth: int) -> int | None:
+        if depth > MAX_CHAIN:
+            raise self._cycle(type_id)
+        kind = self.kind(type_id)
+        pointer = self.pointer_size or DEFAULT_POINTER_SIZE
+        if kind == spec.PTR:
+            return pointer
+        if kind in (spec.INT, spec.ENUM, spec.ENUM64, spec.FLOAT):
+            return min(pointer, self.word(type_id, 2))
+        if kind == spec.ARRAY:
+            return self._alignof(self.word(type_id, 3), depth + 1)
+        if kind in spec.MODS_AND_TYPEDEFS:
+            return self._alignof(self.word(type_id, 2), depth + 1)
+        if kind not in spec.COMPOSITES:
+            return None
+        widest = 1
+        for member in self[type_id].members:
+            align = self._alignof(member.type_id, depth + 1)
+            if align is None:
+                return None
+            if not member.bitfield_size and member.bit_offset % (8 * align):
+                return 1
+            widest = max(widest, align)
+        return 1 if self.word(type_id, 2) % widest else widest
+
+    # ---- looking up --------------------------------------------------------------------------------------------
+
+    def find(self, name: str, kind: int | str | None = None) -> Type:
+        """A view of the first type called `name`: the lowest id, in the base before the split.
+
+        `kind` (a number, or a name such as "STRUCT") narrows it, and so does C's spelling: `find("struct file")`.  Raises
+        NotFoundError.  Rule: libbpf 1.7, btf__find_by_name_kind.
+        """
+        type_id = self.find_id(name, kind)
+        if type_id is None:
+            raise NotFoundError(f"no type called {printable(name)!r}" + (f" of kind {kind}" if kind else ""), source=self.source)
+        return self[type_id]
+
+    def find_id(self, name: str, kind: int | str | None = None) -> int | None:
+        """Like `find`, but the id, or None."""
+        return next(self.find_ids(name, kind), None)
+
+    def find_ids(self, name: str, kind: int | str | None = None) -> Iterator[int]:
+        """All ids of the types called `name`, ascending."""
+        if isinstance(kind, str):
+            if kind.upper() not in spec.KIND_NAMES:
+                raise NotFoundError(f"no kind {kind!r}; kinds are {', '.join(spec.KIND_NAMES[1:])}")
+            kind = spec.KIND_NAMES.index(kind.upper())
+        tag, _, rest = name.partition(" ")
+        kinds: tuple[int, ...] = (kind,) if kind else ()
+        if not kinds and rest and tag in _C_TAGS:
+            kinds, name = _C_TAGS[tag], rest
+        raw = name.encode("utf-8", "surrogateescape")
+        if raw and b"\0" not in raw:
+            for layer in self.chain:
+                yield from layer._find_own(raw, kinds)
+
+    def _find_own(self, name: bytes, kinds: tuple[int, ...]) -> Iterator[int]:
+        if self.first_named_id is not None:
+            yield from self._find_sorted(name, kinds)
+            return
+        below = array("I", sorted(self.base.string_offsets(name)) if self.base is not None else ())
+        one = kinds[0] if len(kinds) == 1 else 0
+        index = -1
+        while True:
+            index = _names.find_name(
+                self.words, self.positions, self.strings, self.start_str_off, name, below, one, index + 1
+            )
+            if index < 0:
+                return
+            if not kinds or self.kind(self.start_id + index) in kinds:
+                yield self.start_id + index
+
+    def _find_sorted(self, name: bytes, kinds: tuple[int, ...]) -> Iterator[int]:
+        first = self.first_named_id
+        assert first is not None
+        index = _names.first_not_below(
+            self.words, self.positions, self.strings, self.start_str_off, name, first - self.start_id
+        )
+        for type_id in range(self.start_id + index, len(self)):
+            if self.string(self.word(type_id, 0)) != name:
+                return
+            if not kinds or self.kind(type_id) in kinds:
+                yield type_id
+
+    def string_offsets(self, name: bytes) -> list[int]:
+        """Every offset at which the strings of this BTF or its bases spell `name`, ends of longer strings included."""
+        found = self.base.string_offsets(name) if self.base is not None else []
+        end = self._text_at + self.start_str_off + len(self.strings)
+        at = self._text.find(name + b"\0", self._text_at + self.start_str_off, end)
+        while at >= 0:
+            found.append(at - self._text_at)
+            at = self._text.find(name + b"\0", at + 1, end)
+        return found
+
+    def types(self, kind: int | str | None = None, *, own: bool = False) -> Iterator[Type]:
+        """Views of all types, void excluded, or of those of one kind; with `own` without the base's."""
+        if isinstance(kind, str):
+            kind = spec.KIND_NAMES.index(kind.upper())
+        for type_id in self.own_ids if own else range(1, len(self)):
+            if kind is None or self.kind(type_id) == kind:
+                yield self[type_id]
+
+
+def references(words: memoryview[int], at: int, table: bytes) -> Iterator[tuple[int, str]]:
+    """The word positions within the record at `at` that hold a name offset ("name") or a type id ("type"), in order."""
+    info = words[at + 1]
+    row = (info >> 24 & spec.MAX_KIND) * spec.ROW
+    yield at, "name"
+    if table[row + spec.COL_THIRD_IS_TYPE]:
+        yield at + 2, "type"
+    tail, elem = table[row + spec.COL_TAIL], table[row + spec.COL_ELEM]
+    for slot in range(tail):
+        if table[row + spec.COL_TAIL_IDS] >> slot & 1:
+            yield at + 3 + slot, "type"
+    names, ids = table[row + spec.COL_ELEM_NAMES], table[row + spec.COL_ELEM_IDS]
+    if names or ids:
+        for start in range(at + 3 + tail, at + 3 + tail + (info & spec.MAX_VLEN) * elem, elem):
+            for slot in range(elem):
+                if names >> slot & 1:
+                    yield start + slot, "name"
+                elif ids >> slot & 1:
+                    yield start + slot, "type"
+
+
+def kind_set(kinds: tuple[int, ...] | frozenset[int]) -> bytes:
+    """A set of kinds for the loops in `hot/`: 128 bytes, 1 for each kind that is in it."""
+    wanted = bytearray(128)
+    for kind in kinds:
+        wanted[kind] = 1
+    return bytes(wanted)
+
+
+def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> array[int]:
+    """The open-addressed table of the hashes of `names` that `hot.names.find_hashes` looks into."""
+    size = 8
+    while size < 4 * len(names):
+        size *= 2
+    buckets = array("I", bytes(4 * size))
+    for name in names:
+        value = _names.essential_hash(name)
+        bucket = value & (size - 1)
+        while buckets[bucket]:
+            bucket = (bucket + 1) & (size - 1)
+        buckets[bucket] = value
+    return buckets
+
+
+def text(name: bytes) -> str:
+    """A name as text; bytes that are no UTF-8 become surrogates, so that nothing is lost."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _as_words(section: memoryview[int], order: ByteOrder, aligned: bool) -> memoryview[int]:
+    """The u32 words of a section in this machine's byte order: in place where order and alignment allow it."""
+    if order == _header.NATIVE:
+        return (section if aligned else memoryview(bytes(section))).cast("I")
+    words = array("I")
+    words.frombytes(section)
+    words.byteswap()
+    return memoryview(words).toreadonly()
+
+
+def _unpickle(data: bytes, base: Btf | None, source: str | None, pointer_size: int | None) -> Btf:
+    return Btf.from_bytes(data, base, source=source, pointer_size=pointer_size)

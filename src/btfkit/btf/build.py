@@ -1,0 +1,211 @@
+"""Writing BTF: a `Builder` takes one type after the other, in either byte order, alone or on top of a base.
+
+It writes what it is told, invalid type graphs included (tests need those), but for what cannot be encoded at all; `build`
+reads the result back, so that a `Btf` that comes out is as checked as any other.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import header as _header
+from btfkit.btf import spec
+from btfkit.btf.btf import Btf
+from btfkit.errors import FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from btfkit.btf.header import ByteOrder
+
+
+class Strings:
+    """A string section in the making: whole strings, each once, in the order of first use.
+
+    On a base, a string that the base's chain has is told by the base's offset.
+    """
+
+    __slots__ = ("_base", "_known", "_parts", "_size", "start")
+
+    def __init__(self, base: Btf | None = None) -> None:
+        self._base = base
+        self.start = base.start_str_off + len(base.strings) if base is not None else 0
+        self._known: dict[bytes, int] = {b"": 0}
+        self._parts = [b""] if base is None else []
+        self._size = 1 if base is None else 0
+
+    def add(self, string: bytes) -> int:
+        """The offset of `string` (without NUL), which is added where it was not there yet."""
+        offset = self._known.get(string)
+        if offset is None:
+            offset = self._in_base(string)
+            if offset is None:
+                if b"\0" in string:
+                    raise FormatError(f"a name with a NUL in it: {string!r}", section="strings")
+                offset = self.start + self._size
+                self._parts.append(string)
+                self._size += len(string) + 1
+            self._known[string] = offset
+        return offset
+
+    def _in_base(self, string: bytes) -> int | None:
+        if self._base is None:
+            return None
+        return min(self._base.string_offsets(string), default=None)
+
+    def to_bytes(self) -> bytes:
+        """The section."""
+        return b"\0".join((*self._parts, b"")) if self._parts else b""
+
+
+class Builder:
+    """Collects types and gives their ids as it goes.
+
+    `base` makes it a split BTF; `order` is "little" or "big" (this machine's, or the base's, by default); `layout` adds a layout
+    section.  Names are text; ids are not looked at before `build`, so a type may refer to one that comes later.
+    """
+
+    __slots__ = ("_base", "_layout", "_order", "_strings", "_words", "next_id")
+
+    def __init__(self, base: Btf | None = None, order: ByteOrder | None = None, *, layout: bool = False) -> None:
+        self._base = base
+        self._order: ByteOrder = order or (base.byte_order if base is not None else _header.NATIVE)
+        self._layout = layout
+        self._strings = Strings(base)
+        self._words = array("I")
+        self.next_id = len(base) if base is not None else 1
+
+    def name(self, name: str | bytes) -> int:
+        """The string offset of a name, which is added where it is new."""
+        return self._strings.add(name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape"))
+
+    def record(
+        self,
+        kind: int,
+        name: str | bytes = "",
+        third: int = 0,
+        rest: Iterable[int] = (),
+        *,
+        vlen: int = 0,
+        flag: bool = False,
+    ) -> int:
+        """Add a record word by word and return its id; `rest` is what follows the third word."""
+        if not 0 <= vlen <= spec.MAX_VLEN or not 0 <= kind <= spec.MAX_KIND:
+            raise FormatError(f"vlen {vlen} or kind {kind} cannot be written: the limits are {spec.MAX_VLEN} and {spec.MAX_KIND}")
+        info = vlen | kind << 24 | flag << 31
+        self._words.extend((self.name(name), info, third & 0xFFFFFFFF, *(word & 0xFFFFFFFF for word in rest)))
+        self.next_id += 1
+        return self.next_id - 1
+
+    def int(self, name: str, size: int, *, encoding: int = 0, bits: int | None = None, bit_offset: int = 0) -> int:
+        """Add an INT of `size` bytes and `bits` (8 * size by default) bits."""
+        word = encoding << 24 | bit_offset << 16 | (8 * size if bits is None else bits)
+        return self.record(spec.INT, name, size, (word,))
+
+    def float(self, name: str, size: int) -> int:
+        """Add a FLOAT of `size` bytes."""
+        return self.record(spec.FLOAT, name, size)
+
+    def ptr(self, type_id: int) -> int:
+        """Add a PTR."""
+        return self.record(spec.PTR, "", type_id)
+
+    def array(self, type_id: int, index_type_id: int, length: int) -> int:
+        """Add an ARRAY of `length` elements."""
+        return self.record(spec.ARRAY, "", 0, (type_id, index_type_id, length))
+
+    def struct(self, name: str, size: int, members: Sequence[Sequence[int | str]] = (), *, union: bool = False) -> int:
+        """Add a STRUCT of `size` bytes; each member is (name, type id, offset in bits[, bitfield size in bits]).
+
+        kind_flag is set where a bitfield size is given for any of them (0 included: `("a", 1, 0, 0)`).
+        """
+        flag = any(len(member) > 3 for member in members)
+        words: list[int] = []
+        for name_, type_id, offset, *bits in members:
+            words += (self.name(str(name_)), _int(type_id), _int(offset) | (_int(bits[0]) << 24 if bits else 0))
+        return self.record(spec.UNION if union else spec.STRUCT, name, size, words, vlen=len(members), flag=flag)
+
+    def union(self, name: str, size: int, members: Sequence[Sequence[int | str]] = ()) -> int:
+        """Add a UNION; as `struct`."""
+        return self.struct(name, size, members, union=True)
+
+    def enum(self, name: str, values: Sequence[tuple[str, int]] = (), *, size: int = 4, signed: bool | None = None) -> int:
+        """Add an ENUM of (name, value) pairs; signed where a value is negative, unless it is said."""
+        flag = any(value < 0 for _, value in values) if signed is None else signed
+        words = [word for name_, value in values for word in (self.name(name_), value)]
+        return self.record(spec.ENUM, name, size, words, vlen=len(values), flag=flag)
+
+    def enum64(self, name: str, values: Sequence[tuple[str, int]] = (), *, size: int = 8, signed: bool | None = None) -> int:
+        """Add an ENUM64; as `enum`."""
+        flag = any(value < 0 for _, value in values) if signed is None else signed
+        words = [word for name_, value in values for word in (self.name(name_), value, value >> 32)]
+        return self.record(spec.ENUM64, name, size, words, vlen=len(values), flag=flag)
+
+    def fwd(self, name: str, *, union: bool = False) -> int:
+        """Add a FWD."""
+        return self.record(spec.FWD, name, flag=union)
+
+    def typedef(self, name: str, type_id: int) -> int:
+        """Add a TYPEDEF."""
+        return self.record(spec.TYPEDEF, name, type_id)
+
+    def volatile(self, type_id: int) -> int:
+        """Add a VOLATILE."""
+        return self.record(spec.VOLATILE, "", type_id)
+
+    def const(self, type_id: int) -> int:
+        """Add a CONST."""
+        return self.record(spec.CONST, "", type_id)
+
+    def restrict(self, type_id: int) -> int:
+        """Add a RESTRICT."""
+        return self.record(spec.RESTRICT, "", type_id)
+
+    def func(self, name: str, type_id: int, linkage: int = 0) -> int:
+        """Add a FUNC; linkage 0 static, 1 global, 2 extern."""
+        return self.record(spec.FUNC, name, type_id, vlen=linkage)
+
+    def func_proto(self, type_id: int, params: Sequence[tuple[str, int]] = ()) -> int:
+        """Add a FUNC_PROTO that returns `type_id`, with (name, type id) parameters; a last ("", 0) makes it variadic."""
+        words = [word for name, param in params for word in (self.name(name), param)]
+        return self.record(spec.FUNC_PROTO, "", type_id, words, vlen=len(params))
+
+    def var(self, name: str, type_id: int, linkage: int = 1) -> int:
+        """Add a VAR; linkage 0 static, 1 global, 2 extern."""
+        return self.record(spec.VAR, name, type_id, (linkage,))
+
+    def datasec(self, name: str, size: int, variables: Sequence[tuple[int, int, int]] = ()) -> int:
+        """Add a DATASEC of (type id, offset, size) entries."""
+        return self.record(spec.DATASEC, name, size, (word for entry in variables for word in entry), vlen=len(variables))
+
+    def decl_tag(self, text: str, type_id: int, component: int = -1, *, attribute: bool = False) -> int:
+        """Add a DECL_TAG on a declaration (component -1) or on its member or parameter of that number."""
+        return self.record(spec.DECL_TAG, text, type_id, (component,), flag=attribute)
+
+    def type_tag(self, text: str, type_id: int, *, attribute: bool = False) -> int:
+        """Add a TYPE_TAG."""
+        return self.record(spec.TYPE_TAG, text, type_id, flag=attribute)
+
+    def to_bytes(self) -> bytes:
+        """The `.BTF` blob as it stands, unchecked."""
+        return assemble(self._words, self._strings, self._order, layout=spec.layout_section() if self._layout else b"")
+
+    def build(self, *, pointer_size: int | None = None) -> Btf:
+        """The finished `Btf`; raises FormatError or ChainError where a type refers to one that is not there."""
+        return Btf.from_bytes(self.to_bytes(), self._base, pointer_size=pointer_size)
+
+
+def _int(value: int | str) -> int:
+    if isinstance(value, str):
+        raise TypeError(f"a number is wanted, not {value!r}")
+    return value
+
+
+def assemble(words: array[int], strings: Strings, order: ByteOrder, *, layout: bytes = b"") -> bytes:
+    """The blob of a type section (u32 words in this machine's order) and its strings, in `order`."""
+    if order != _header.NATIVE:
+        words = words[:]
+        words.byteswap()
+    head = _header.new(order, spec.LAYOUT_HEADER_LEN if layout else spec.HEADER_LEN)
+    return _header.encode(head, order, words.tobytes(), layout, strings.to_bytes())

@@ -1,0 +1,149 @@
+"""`.BTF.ext`: which function, which source line and which CO-RE relocation belongs to which instruction.
+
+Layout of the section: the kernel's Documentation/bpf/btf.rst, "4.2 .BTF.ext section".  Acceptance rules: libbpf 1.8-dev,
+btf_ext_parse; records longer than the known fields are read and kept whole.
+"""
+
+from __future__ import annotations
+
+from struct import unpack_from
+
+from btfkit.btf.header import byte_order
+from btfkit.errors import FormatError, UnsupportedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfkit.btf.header import ByteOrder
+
+SECTIONS = ("func_info", "line_info", "core_relo")
+MIN_RECORD = {"func_info": 8, "line_info": 16, "core_relo": 16}  # bytes
+WHERE = ".BTF.ext"
+
+
+class Group:
+    """The records of one ELF section of the program: `section` is the string offset of its name (in the object's `.BTF`),
+    `record_size` the bytes of one record, `data` all of them in the file's byte order."""
+
+    __slots__ = ("data", "record_size", "section")
+
+    def __init__(self, section: int, record_size: int, data: bytes) -> None:
+        self.section = section
+        self.record_size = record_size
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data) // self.record_size
+
+
+class Ext:
+    """A `.BTF.ext` section: `func_info`, `line_info` and `core_relo` are lists of groups, empty where absent.
+
+    `records(kind)` gives the known fields as integers.
+    """
+
+    __slots__ = ("_extra", "_length", "_record_sizes", "core_relo", "func_info", "line_info", "order")
+
+    order: ByteOrder
+    func_info: list[Group]
+    line_info: list[Group]
+    core_relo: list[Group]
+
+    @classmethod
+    def from_bytes(cls, data: bytes | memoryview[int], *, source: str | None = None) -> Ext:
+        """Read a `.BTF.ext` blob.  Raises FormatError where it is not whole, UnsupportedError for another version."""
+        data = bytes(data)
+        self = cls()
+        try:
+            mark, offsets = self._read_header(data)
+            self._record_sizes: dict[str, int] = {}
+            for kind, (start, size) in zip(SECTIONS, offsets, strict=True):
+                setattr(self, kind, self._read_section(kind, data, start, size, mark))
+        except (FormatError, UnsupportedError) as error:
+            raise (error.at(source) if source else error) from None
+        return self
+
+    def _read_header(self, data: bytes) -> tuple[str, list[tuple[int, int]]]:
+        order = byte_order(data[:2])
+        if order is None or len(data) < 24:
+            raise FormatError("no .BTF.ext header: the section is cut short or something else", section=WHERE, offset=0)
+        self.order = order
+        mark = "<" if order == "little" else ">"
+        version, flags, length = unpack_from(mark + "BBI", data, 2)
+        if version != 1 or flags:
+            raise UnsupportedError(f".BTF.ext of version {version}, flags {flags}; this build reads version 1", section=WHERE)
+        if length < 24 or length > len(data):
+            raise FormatError(f"a header length of {length}, data has {len(data)} bytes", section=WHERE, offset=4)
+        fields = list(unpack_from(mark + "IIII", data, 8))
+        known = 24
+        if length >= 32:
+            fields += unpack_from(mark + "II", data, 24)
+            known = 32
+        else:
+            fields += (0, 0)
+        self._length = length
+        self._extra = data[known:length]
+        return mark, [(length + fields[i], fields[i + 1]) for i in (0, 2, 4)]
+
+    def _read_section(self, kind: str, data: bytes, start: int, size: int, mark: str) -> list[Group]:
+        if size == 0:
+            return []
+        end = start + size
+        if (start - self._length) % 4 or end > len(data) or size < 4:
+            raise FormatError(f"{kind} at {start} of {size} bytes does not fit into {len(data)}", section=WHERE, offset=start)
+        (record_size,) = unpack_from(mark + "I", data, start)
+        if record_size < MIN_RECORD[kind] or record_size % 4:
+            raise FormatError(
+                f"{kind} records of {record_size} bytes, at least {MIN_RECORD[kind]} and a multiple of 4 are wanted",
+                section=WHERE,
+                offset=start,
+            )
+        self._record_sizes[kind] = record_size
+        groups = list(_groups(kind, data, start + 4, end, record_size, mark))
+        if not groups:
+            raise FormatError(f"{kind} without any record", section=WHERE, offset=start)
+        return groups
+
+    def records(self, kind: str) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """(string offset of the section's name, known fields) of every record of "func_info", "line_info" or "core_relo"."""
+        mark = "<" if self.order == "little" else ">"
+        width = MIN_RECORD[kind] // 4
+        group: Group
+        for group in getattr(self, kind):
+            for at in range(0, len(group.data), group.record_size):
+                yield group.section, unpack_from(f"{mark}{width}I", group.data, at)
+
+    def to_bytes(self) -> bytes:
+        """The section again, in the byte order it was read in: header, then the three tables without gaps."""
+        order = self.order
+        bodies = [self._encode(kind) for kind in SECTIONS]
+        at, fields = 0, []
+        for body in bodies:
+            fields += [at, len(body)]
+            at += len(body)
+        numbers = fields if self._length >= 32 else fields[:4]
+        head = (0xEB9F).to_bytes(2, order) + b"\1\0" + self._length.to_bytes(4, order)
+        head += b"".join(number.to_bytes(4, order) for number in numbers) + self._extra
+        return head + b"".join(bodies)
+
+    def _encode(self, kind: str) -> bytes:
+        groups: list[Group] = getattr(self, kind)
+        if not groups:
+            return b""
+        parts = [self._record_sizes[kind].to_bytes(4, self.order)]
+        for group in groups:
+            parts += (group.section.to_bytes(4, self.order), len(group).to_bytes(4, self.order), group.data)
+        return b"".join(parts)
+
+
+def _groups(kind: str, data: bytes, at: int, end: int, record_size: int, mark: str) -> Iterator[Group]:
+    while at < end:
+        if end - at < 8:
+            raise FormatError(f"{kind} ends within a group's head", section=WHERE, offset=at)
+        name, count = unpack_from(mark + "II", data, at)
+        stop = at + 8 + count * record_size
+        if count == 0 or stop > end:
+            raise FormatError(f"{kind}: a group of {count} records does not fit", section=WHERE, offset=at)
+        yield Group(name, record_size, data[at + 8 : stop])
+        at = stop

@@ -1,0 +1,149 @@
+"""The table of kinds: one row says how a record of that kind is laid out and what its words mean.
+
+Scanning, rewriting ids and names, closure, verification and dumping read this table; a second ladder of `if kind ==`
+somewhere else means that a column is missing here.  Sources: the kernel's `include/uapi/linux/btf.h` (7.2) and
+Documentation/bpf/btf.rst.
+
+A record is three words (name offset, info, size or type id), then `tail_words` words, then `vlen` elements of
+`elem_words` words each.  `info` holds vlen in bits 0-23, the kind in bits 24-30 and kind_flag in bit 31.
+"""
+
+from __future__ import annotations
+
+MAGIC = 0xEB9F
+VERSION = 1
+HEADER_LEN = 24  # bytes, without the layout fields
+LAYOUT_HEADER_LEN = 32  # bytes, with them
+MAX_KIND = 0x7F
+MAX_VLEN = 0xFFFFFF
+MAX_TYPE_ID = 0xFFFFF  # what uapi promises; libbpf and btfkit read up to 0x7fffffff
+MAX_NAME_OFF = 0xFFFFFF
+
+UNKN, INT, PTR, ARRAY, STRUCT, UNION, ENUM, FWD, TYPEDEF, VOLATILE, CONST, RESTRICT = range(12)
+FUNC, FUNC_PROTO, VAR, DATASEC, FLOAT, DECL_TAG, TYPE_TAG, ENUM64 = range(12, 20)
+
+INT_SIGNED, INT_CHAR, INT_BOOL = 1, 2, 4
+
+LINKAGES = ("static", "global", "extern")
+
+
+class Kind:
+    """One row of the table.
+
+    `third` says what the third word is: "size" (bytes), "type" (an id) or "" (always 0).  `tail_ids`, `elem_ids` and
+    `elem_names` give the positions, in words, of type ids and name offsets within the tail and within one element.
+    `flag` says what kind_flag means ("" where it has to be 0), `vlen` what the vlen bits count.
+    """
+
+    __slots__ = ("elem_ids", "elem_names", "elem_words", "flag", "name", "number", "tail_ids", "tail_words", "third", "vlen")
+
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        third: str,
+        tail_words: int = 0,
+        elem_words: int = 0,
+        tail_ids: tuple[int, ...] = (),
+        elem_ids: tuple[int, ...] = (),
+        elem_names: tuple[int, ...] = (),
+        flag: str = "",
+        vlen: str = "",
+    ) -> None:
+        self.number = number
+        self.name = name
+        self.third = third
+        self.tail_words = tail_words
+        self.elem_words = elem_words
+        self.tail_ids = tail_ids
+        self.elem_ids = elem_ids
+        self.elem_names = elem_names
+        self.flag = flag
+        self.vlen = vlen
+
+
+KINDS = (
+    Kind(UNKN, "UNKN", ""),
+    Kind(INT, "INT", "size", tail_words=1),
+    Kind(PTR, "PTR", "type"),
+    Kind(ARRAY, "ARRAY", "", tail_words=3, tail_ids=(0, 1)),
+    Kind(STRUCT, "STRUCT", "size", elem_words=3, elem_ids=(1,), elem_names=(0,), flag="bitfields", vlen="members"),
+    Kind(UNION, "UNION", "size", elem_words=3, elem_ids=(1,), elem_names=(0,), flag="bitfields", vlen="members"),
+    Kind(ENUM, "ENUM", "size", elem_words=2, elem_names=(0,), flag="signed", vlen="enumerators"),
+    Kind(FWD, "FWD", "", flag="union"),
+    Kind(TYPEDEF, "TYPEDEF", "type"),
+    Kind(VOLATILE, "VOLATILE", "type"),
+    Kind(CONST, "CONST", "type"),
+    Kind(RESTRICT, "RESTRICT", "type"),
+    Kind(FUNC, "FUNC", "type", vlen="linkage"),
+    Kind(FUNC_PROTO, "FUNC_PROTO", "type", elem_words=2, elem_ids=(1,), elem_names=(0,), vlen="params"),
+    Kind(VAR, "VAR", "type", tail_words=1),
+    Kind(DATASEC, "DATASEC", "size", elem_words=3, elem_ids=(0,), vlen="variables"),
+    Kind(FLOAT, "FLOAT", "size"),
+    Kind(DECL_TAG, "DECL_TAG", "type", tail_words=1, flag="attribute"),
+    Kind(TYPE_TAG, "TYPE_TAG", "type", flag="attribute"),
+    Kind(ENUM64, "ENUM64", "size", elem_words=3, elem_names=(0,), flag="signed", vlen="enumerators"),
+)
+
+KIND_NAMES = tuple(kind.name for kind in KINDS)
+
+MODIFIERS = frozenset((VOLATILE, CONST, RESTRICT, TYPE_TAG))  # libbpf's btf_is_mod
+MODS_AND_TYPEDEFS = MODIFIERS | {TYPEDEF}
+COMPOSITES = frozenset((STRUCT, UNION))
+ENUMS = frozenset((ENUM, ENUM64))
+
+# The same table as the loops in hot/ read it: ROW bytes a kind, 128 kinds.
+ROW = 8
+COL_TAIL, COL_ELEM, COL_THIRD_IS_TYPE, COL_TAIL_IDS, COL_ELEM_IDS, COL_ELEM_NAMES, COL_KNOWN = range(7)
+NO_SUCH_KIND = 255  # in COL_TAIL
+
+
+def _mask(positions: tuple[int, ...]) -> int:
+    return sum(1 << position for position in positions)
+
+
+def packed_table(layout: bytes | memoryview = b"") -> bytes:
+    """The table of kinds for the loops in `hot/`: 128 rows of `ROW` bytes, the columns named COL_*.
+
+    `layout` is a BTF layout section (4 bytes a kind, in the file's order: size of the tail, size of an element, both in
+    bytes, then 16 bits of flags).  It adds the extents of kinds that have no row here, and only of those; their COL_KNOWN
+    is 0.  Raises ValueError where an unknown kind has an entry that is no multiple of 4 bytes.  Rule: libbpf 1.8-dev,
+    btf_type_size_unknown.
+    """
+    table = bytearray(128 * ROW)
+    table[COL_TAIL::ROW] = bytes((NO_SUCH_KIND,)) * 128
+    for kind in KINDS[1:]:
+        at = kind.number * ROW
+        table[at : at + COL_KNOWN + 1] = bytes(
+            (
+                kind.tail_words,
+                kind.elem_words,
+                kind.third == "type",
+                _mask(kind.tail_ids),
+                _mask(kind.elem_ids),
+                _mask(kind.elem_names),
+                1,
+            )
+        )
+    for number in range(min(len(layout) // 4, 128)):
+        tail, elem = layout[4 * number], layout[4 * number + 1]
+        if table[number * ROW + COL_KNOWN] == 0:
+            if tail % 4 or elem % 4:
+                raise ValueError(f"kind {number} has {tail} + vlen * {elem} bytes, both must be multiples of 4")
+            table[number * ROW + COL_TAIL] = tail // 4
+            table[number * ROW + COL_ELEM] = elem // 4
+    return bytes(table)
+
+
+TABLE = packed_table()
+
+
+def layout_section() -> bytes:
+    """The layout section that describes every kind known here, 4 bytes a kind; the same in either byte
+    order, as its 16-bit flags are 0 (what libbpf 1.8-dev writes with `add_layout`)."""
+    return b"".join(bytes((4 * kind.tail_words, 4 * kind.elem_words, 0, 0)) for kind in KINDS)
+
+
+def kind_name(number: int) -> str:
+    """The name of a kind in capitals, as bpftool prints it; "UNKNOWN" for one that has no row."""
+    return KIND_NAMES[number] if number < len(KIND_NAMES) else "UNKNOWN"

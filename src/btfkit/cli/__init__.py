@@ -1,0 +1,158 @@
+"""The command line: one file a command, and what all commands share (exit status, errors, pipes, Ctrl-C).
+
+Exit status: 0 done; 1 done, and the answer is "differs", "not clean" or "missing on some kernel"; 2 usage; 3 an input could
+not be used, or a part of a batch failed.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfkit.cli.options import Command
+
+COMMANDS = {
+    "min": "cut vmlinux and module BTF down to what CO-RE programs read",
+    "relocs": "what each CO-RE relocation of an object yields on a kernel",
+    "dump": "print the types of a BTF",
+    "info": "header, counts by kind and sizes of a BTF",
+    "extract": "the BTF out of any container",
+    "verify": "check a BTF: structure, then the kernel's own rules",
+    "bpftool": "take bpftool's spelling of what btfkit does",
+}
+
+DONE, DIFFERS, USAGE, FAILED = 0, 1, 2, 3
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line `argv` (sys.argv[1:] by default) and return the exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _run(argv)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        _quiet_stdout()
+        return DONE
+    except KeyboardInterrupt:
+        print("btfkit: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        return _complain(error)
+
+
+def _run(argv: list[str]) -> int:
+    leading: list[str] = []
+    while argv and argv[0].startswith("-"):
+        word = argv.pop(0)
+        if word in ("-h", "--help"):
+            print(overview())
+            return DONE
+        if word in ("-V", "--version"):
+            print(version())
+            return DONE
+        leading.append(word)
+        if word in ("-B", "--base") and argv:
+            leading.append(argv.pop(0))
+        elif not word.startswith(("-B", "--base=")):
+            return _usage(f"no option {word} before the command")
+    if not argv:
+        print(overview(), file=sys.stderr)
+        return USAGE
+    name = argv.pop(0)
+    if name == "help":
+        argv, name = ["--help"], argv[0] if argv else ""
+        if not name:
+            print(overview())
+            return DONE
+    if name not in COMMANDS:
+        return _usage(f"no command {name!r}{_did_you_mean(name)}")
+    return run_command(command(name), leading + argv)
+
+
+def command(name: str) -> Command:
+    """The command of that name."""
+    from importlib import import_module
+
+    module = import_module(f"btfkit.cli.{name}")
+    found: Command = module.COMMAND
+    return found
+
+
+def run_command(command: Command, argv: list[str]) -> int:
+    """Read `argv` by the command's table and run it."""
+    from btfkit.cli.options import UsageError, parse, usage
+
+    if command.name == "bpftool":
+        return command.run(argv)
+    try:
+        return command.run(parse(command, argv))
+    except UsageError as error:
+        print(f"usage: {usage(command)}\nbtfkit {command.name}: {error}", file=sys.stderr)
+        return USAGE
+    except SystemExit as stop:  # argparse: help or a mistake
+        return stop.code if isinstance(stop.code, int) else USAGE
+
+
+def overview() -> str:
+    """What `btfkit --help` prints."""
+    lines = ["usage: btfkit COMMAND [options] ...", "", "BTF, the type information of the Linux kernel.", "", "commands:"]
+    lines += [f"  {name:10} {summary}" for name, summary in COMMANDS.items()]
+    lines += ["", "`btfkit COMMAND --help` says more; --version tells the version and whether the loops are compiled."]
+    return "\n".join(lines)
+
+
+def version() -> str:
+    """What `btfkit --version` prints."""
+    from btfkit._version import __version__
+    from btfkit.hot import compiled
+
+    return f"btfkit {__version__} ({'compiled' if compiled() else 'plain Python'} loops, Python {sys.version.split()[0]})"
+
+
+def _usage(message: str) -> int:
+    print(f"btfkit: {message}\n`btfkit --help` lists the commands.", file=sys.stderr)
+    return USAGE
+
+
+def _did_you_mean(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, COMMANDS, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _complain(error: Exception) -> int:
+    """One line for an error that a user can do something about; a bug keeps its traceback."""
+    from btfkit.errors import BtfError, printable
+
+    if isinstance(error, BtfError):
+        print(f"btfkit: {error}", file=sys.stderr)
+    elif isinstance(error, OSError):
+        name = error.filename if isinstance(error.filename, str) else ""
+        what = error.strerror or str(error) or type(error).__name__
+        print(f"btfkit: {printable(name) + ': ' if name else ''}{what}", file=sys.stderr)
+    elif isinstance(error, MemoryError):
+        print("btfkit: out of memory", file=sys.stderr)
+    else:
+        raise error
+    return FAILED
+
+
+def _quiet_stdout() -> None:
+    """Keep the interpreter from complaining about the closed pipe when it flushes at exit."""
+    import os
+
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)
+
+
+def progress(*, quiet: bool) -> Callable[[str], None]:
+    """A function that says a line on stderr, or nothing where `quiet`."""
+    if quiet:
+        return lambda line: None
+    return lambda line: print(line, file=sys.stderr)

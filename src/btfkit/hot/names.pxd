@@ -1,0 +1,28 @@
+cimport cython
+
+cdef unsigned int HASH_SEED
+cdef unsigned int HASH_PRIME
+
+@cython.locals(h=cython.uint, before_run=cython.uint, kept=cython.uint, has_flavor=cython.bint, run=cython.uint,
+               i=cython.size_t, c=cython.uint)
+cpdef unsigned int essential_hash(const unsigned char[::1] name)
+
+@cython.locals(mask=cython.uint, below=cython.size_t, seed=cython.uint, prime=cython.uint, index=cython.size_t,
+               at=cython.size_t, offset=cython.uint, start=cython.size_t, h=cython.uint, before_run=cython.uint,
+               kept=cython.uint, has_flavor=cython.bint, run=cython.uint, c=cython.uint, bucket=cython.uint)
+cpdef size_t find_hashes(const unsigned int[::1] words, const unsigned int[::1] positions,
+                         const unsigned char[::1] kinds, const unsigned char[::1] strings, unsigned int first_offset,
+                         const unsigned int[::1] buckets, list found)
+
+@cython.locals(length=cython.size_t, size=cython.size_t, lowest=cython.size_t, index=cython.Py_ssize_t,
+               at=cython.size_t, offset=cython.size_t, k=cython.size_t)
+cpdef Py_ssize_t find_name(const unsigned int[::1] words, const unsigned int[::1] positions,
+                           const unsigned char[::1] strings, unsigned int first_offset,
+                           const unsigned char[::1] name, const unsigned int[::1] below, unsigned int kind,
+                           Py_ssize_t start)
+
+@cython.locals(low=cython.Py_ssize_t, high=cython.Py_ssize_t, middle=cython.Py_ssize_t, at=cython.size_t,
+               k=cython.size_t, length=cython.size_t)
+cpdef Py_ssize_t first_not_below(const unsigned int[::1] words, const unsigned int[::1] positions,
+                                 const unsigned char[::1] strings, unsigned int first_offset,
+                                 const unsigned char[::1] name, Py_ssize_t start)

@@ -1,0 +1,144 @@
+"""Finding records by name: one pass over the records, comparing bytes of the string section.
+
+The *essential name* is the name without its `___flavor` (libbpf, bpf_core_essential_name_len).
+"""
+
+HASH_SEED = 2166136261
+HASH_PRIME = 16777619
+
+
+def essential_hash(name):
+    """The 32-bit FNV-1a hash of the essential name of `name` (bytes, without NUL); never 0."""
+    h = HASH_SEED
+    before_run = HASH_SEED
+    kept = 0
+    has_flavor = False
+    run = 0
+    for i in range(len(name)):
+        c = name[i]
+        if c == 95:
+            if run == 0:
+                before_run = h
+            run += 1
+        else:
+            if run == 3 and i > 3:
+                kept = before_run
+                has_flavor = True
+            run = 0
+        h = ((h ^ c) * HASH_PRIME) & 0xFFFFFFFF
+    if run == 3 and len(name) > 3:
+        kept = before_run
+        has_flavor = True
+    if has_flavor:
+        h = kept
+    return h if h else 1
+
+
+def find_hashes(words, positions, kinds, strings, first_offset, buckets, found):
+    """Find the records whose essential name has one of the wanted hashes.
+
+    `kinds[k]` is 1 for each wanted kind; `buckets` is an open-addressed table of hashes (u32, 0 = free, length a power of
+    two, at least one free entry).  The indexes of the records are appended to the list `found`; hashes may
+    collide, so the caller compares the names.  Anonymous records and those whose name lies below `first_offset`
+    (in the base) are passed over.  Returns how many of the latter there were among the wanted kinds.
+    """
+    mask = len(buckets) - 1
+    below = 0
+    seed = HASH_SEED
+    prime = HASH_PRIME
+    for index in range(len(positions)):
+        at = positions[index]
+        if not kinds[(words[at + 1] >> 24) & 127]:
+            continue
+        offset = words[at]
+        if offset == 0:
+            continue
+        if offset < first_offset:
+            below += 1
+            continue
+        start = offset - first_offset
+        at = start
+        h = seed
+        before_run = seed
+        kept = 0
+        has_flavor = 0
+        run = 0
+        c = strings[at]
+        while c:
+            if c == 95:
+                if run == 0:
+                    before_run = h
+                run += 1
+            else:
+                if run == 3 and at - start > 3:
+                    kept = before_run
+                    has_flavor = 1
+                run = 0
+            h = ((h ^ c) * prime) & 0xFFFFFFFF
+            at += 1
+            c = strings[at]
+        if run == 3 and at - start > 3:
+            kept = before_run
+            has_flavor = 1
+        if has_flavor:
+            h = kept
+        if h == 0:
+            h = 1
+        bucket = h & mask
+        while buckets[bucket]:
+            if buckets[bucket] == h:
+                found.append(index)
+                break
+            bucket = (bucket + 1) & mask
+    return below
+
+
+def find_name(words, positions, strings, first_offset, name, below, kind, start):
+    """The index of the first record from `start` on that is called `name` (bytes, without NUL), or -1.
+
+    `kind` 0 means any kind.  `below` is a sorted buffer of the offsets below `first_offset` at which the bases' strings
+    spell the name.
+    """
+    length = len(name)
+    size = len(strings)
+    lowest = len(below)
+    for index in range(start, len(positions)):
+        at = positions[index]
+        offset = words[at]
+        if offset == 0 or (kind and (words[at + 1] >> 24) & 127 != kind):
+            continue
+        if offset < first_offset:
+            for k in range(lowest):
+                if below[k] == offset:
+                    return index
+            continue
+        offset -= first_offset
+        if offset + length >= size or strings[offset + length] != 0:
+            continue
+        k = 0
+        while k < length and strings[offset + k] == name[k]:
+            k += 1
+        if k == length:
+            return index
+    return -1
+
+
+def first_not_below(words, positions, strings, first_offset, name, start):
+    """The index of the first record from `start` on whose name is not less than `name`, by binary search.
+
+    Only for records that are sorted by name from `start` on (`scan.is_sorted`).  Returns len(positions) where there is none.
+    """
+    low = start
+    high = len(positions)
+    length = len(name)
+    while low < high:
+        middle = (low + high) >> 1
+        at = words[positions[middle]] - first_offset
+        k = 0
+        while k < length and strings[at + k] == name[k] and strings[at + k]:
+            k += 1
+        if k < length and strings[at + k] < name[k]:
+            low = middle + 1
+        else:
+            high = middle
+    return low

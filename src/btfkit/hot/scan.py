@@ -1,0 +1,121 @@
+"""Where the records of a type section lie, and whether what they refer to is there.
+
+`scan` proves the extent of every record and `check` every id and name offset, before any other loop runs.
+"""
+
+
+def scan(words, table, positions):
+    """Find the records of a type section.
+
+    `words` is the section (u32 each), `table` the packed table of kinds; the word position of record i goes to
+    `positions[i]`, which needs room for len(words) // 3 entries.  Returns (number of records, position of the first
+    record that is not whole or of unknown kind, or len(words) if all is well).
+    """
+    size = len(words)
+    at = 0
+    count = 0
+    while at < size:
+        if size - at < 3:
+            break
+        info = words[at + 1]
+        row = ((info >> 24) & 127) << 3
+        tail = table[row]
+        if tail == 255:
+            break
+        need = 3 + tail
+        elem = table[row + 1]
+        if elem:
+            vlen = info & 0xFFFFFF
+            if vlen > (size - at) // elem:
+                break
+            need += vlen * elem
+        if need > size - at:
+            break
+        positions[count] = at
+        count += 1
+        at += need
+    return count, at
+
+
+def check(words, positions, table, first_id, type_count, string_count):
+    """Check every type id and name offset of the records at `positions`.
+
+    Ids have to be below `type_count`, name offsets below `string_count`, and a FUNC (kind 12) whose type is an own record
+    (id >= `first_id`) has to point at a FUNC_PROTO (kind 13).  Returns (index of the first bad record or -1, list of
+    the indexes of FUNCs whose type lies in the base and is still to be looked at).
+    """
+    below = []
+    for index in range(len(positions)):
+        at = positions[index]
+        info = words[at + 1]
+        kind = (info >> 24) & 127
+        row = kind << 3
+        if words[at] >= string_count:
+            return index, below
+        if table[row + 2] and words[at + 2] >= type_count:
+            return index, below
+        if kind == 12:
+            target = words[at + 2]
+            if target < first_id:
+                below.append(index)
+            elif (words[positions[target - first_id] + 1] >> 24) & 127 != 13:
+                return index, below
+            continue
+        mask = table[row + 3]
+        if mask:
+            for slot in range(table[row]):
+                if (mask >> slot) & 1 and words[at + 3 + slot] >= type_count:
+                    return index, below
+        elem = table[row + 1]
+        if elem:
+            at += 3 + table[row]
+            ids = table[row + 4]
+            names = table[row + 5]
+            end = at + (info & 0xFFFFFF) * elem
+            if ids == 2 and names == 1:
+                while at < end:
+                    if words[at] >= string_count or words[at + 1] >= type_count:
+                        return index, below
+                    at += elem
+            elif ids or names:
+                while at < end:
+                    for slot in range(elem):
+                        if (ids >> slot) & 1 and words[at + slot] >= type_count:
+                            return index, below
+                        if (names >> slot) & 1 and words[at + slot] >= string_count:
+                            return index, below
+                    at += elem
+    return -1, below
+
+
+def is_sorted(words, positions, strings, first_offset):
+    """The index of the first named record if names never decrease from one record to the next, else -1.
+
+    Names are compared as C strings; anonymous records (offset 0) count as the empty name and come first.  Only BTF
+    whose named records all have their names in `strings` (own offsets, starting at `first_offset`) can be told to be sorted.
+    Rule: libbpf 1.7, btf_check_sorted; BTF with fewer than two records, or without a name, is not sorted.
+    """
+    count = len(positions)
+    first = -1
+    previous = 0
+    for index in range(count):
+        name = words[positions[index]]
+        if name == 0:
+            if first >= 0:
+                return -1
+            continue
+        if name < first_offset:
+            return -1
+        name -= first_offset
+        if first < 0:
+            first = index
+        elif name != previous:
+            a = previous
+            b = name
+            while strings[a] == strings[b] and strings[a]:
+                a += 1
+                b += 1
+            if strings[a] > strings[b]:
+                return -1
+        previous = name
+    return first if count > 1 else -1

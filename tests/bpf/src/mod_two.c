@@ -1,0 +1,2 @@
+/* Module "two" of kernel "a". */
+struct mod_two { int pad; int a; };

@@ -1,0 +1,99 @@
+/* Types: exists, size, id, matches, of every kind that can be named. */
+#include "core.h"
+
+struct fwd_only;
+struct inner { int x; long y; };
+struct item { int i; struct inner in; struct inner *inp; };
+struct item___less { int i; };
+struct item___wrong { long i; };
+struct item___more { int i; int no_such_member; };
+struct item___ptr { struct absent *inp; };
+union u { int a; long b; };
+enum color { RED = 1, GREEN = 2 };
+enum color___subset { GREEN___subset = 77 };
+enum color___other { GREEN___other, CYAN___other };
+struct absent { int x; };
+struct other_kind { int a; };
+struct recursive { struct recursive (*fn)(struct recursive); struct recursive *next; int n; };
+struct callbacks { int (*one)(int, struct item *); void (*two)(struct recursive); struct item (*three)(void); };
+struct tagged { struct inner TAG("rcu") *p; int TAG("user") *q; };
+struct untagged { struct inner *p; };
+struct has_fwd { struct fwd_only *f; };
+struct arr4 { int a[4]; };
+struct anon_members { union { int a; long b; }; struct { int c; }; };
+struct intnames { int i; unsigned int u; unsigned char uc; short s; };
+struct longname { long l; };
+struct charname { char c; };
+struct floats { float f; };
+struct bitty { unsigned a: 3; };
+
+typedef int int_t;
+typedef struct inner struct_t;
+typedef struct inner *ptr_t;
+typedef struct absent *ptr_absent_t;
+typedef void *voidp_t;
+typedef int (*fn_t)(int, struct item *);
+typedef int (*fn2_t)(int);
+typedef void proto_t(struct inner *, long);
+typedef struct fwd_only *fwdp_t;
+typedef struct fwd_only fwd_t;
+typedef float float_t_;
+typedef double double_t_;
+typedef int arr_t[7];
+typedef struct { int a, b; } anon_t;
+typedef struct inner TAG("rcu") *tagged_t;
+typedef const volatile int cv_t;
+typedef int_t int_t2;
+typedef enum color color_t;
+
+#define ALL(name, t) T(exists_##name, TYPE_EXISTS(t)) T(size_##name, TYPE_SIZE(t)) T(id_##name, ID_TARGET(t)) T(matches_##name, TYPE_MATCHES(t))
+#define EM(name, t) T(exists_##name, TYPE_EXISTS(t)) T(matches_##name, TYPE_MATCHES(t))
+
+ALL(inner, struct inner)
+ALL(item, struct item)
+EM(item_less, struct item___less)
+EM(item_wrong, struct item___wrong)
+EM(item_more, struct item___more)
+EM(item_ptr, struct item___ptr)
+ALL(u, union u)
+ALL(color, enum color)
+EM(color_subset, enum color___subset)
+EM(color_other, enum color___other)
+ALL(absent, struct absent)
+ALL(other_kind, struct other_kind)
+ALL(recursive, struct recursive)
+EM(callbacks, struct callbacks)
+EM(tagged, struct tagged)
+EM(untagged, struct untagged)
+EM(has_fwd, struct has_fwd)
+EM(arr4, struct arr4)
+EM(anon_members, struct anon_members)
+EM(intnames, struct intnames)
+EM(longname, struct longname)
+EM(charname, struct charname)
+EM(floats, struct floats)
+EM(bitty, struct bitty)
+ALL(int_t, int_t)
+ALL(struct_t, struct_t)
+ALL(ptr_t, ptr_t)
+ALL(ptr_absent_t, ptr_absent_t)
+ALL(voidp_t, voidp_t)
+ALL(fn_t, fn_t)
+ALL(fn2_t, fn2_t)
+EM(proto_t, proto_t)
+ALL(fwdp_t, fwdp_t)
+EM(fwd_t, fwd_t)
+ALL(float_t_, float_t_)
+ALL(double_t_, double_t_)
+ALL(arr_t, arr_t)
+ALL(anon_t, anon_t)
+ALL(tagged_t, tagged_t)
+ALL(cv_t, cv_t)
+ALL(int_t2, int_t2)
+ALL(color_t, color_t)
+T(local_inner, ID_LOCAL(struct inner))
+T(local_ptr, ID_LOCAL(struct inner *))
+T(local_absent, ID_LOCAL(struct absent))
+T(local_int, ID_LOCAL(int))
+
+#pragma clang attribute pop
