@@ -18,16 +18,18 @@ def hot_extensions():
         Extension(
             "btfkit.hot." + os.path.basename(pxd)[:-4],
             [pxd[:-3] + "py"],
-            optional=True,
             extra_compile_args=[] if os.name == "nt" else ["-O2", "-g0"],
         )
         for pxd in sorted(glob("src/btfkit/hot/*.pxd"))
     ]
-    return cythonize(
+    extensions = cythonize(
         extensions,
         build_dir="build/cython",
         compiler_directives={"language_level": 3, "boundscheck": True, "wraparound": False, "embedsignature": True},
     )
+    for extension in extensions:
+        extension.optional = True  # set here, for cythonize (3.3) drops it
+    return extensions
 
 
 setup(ext_modules=hot_extensions())

@@ -269,6 +269,11 @@ class Btf:
         return self._header
 
     @property
+    def blob(self) -> bytes:
+        """The bytes that it was read from, gaps between sections and bytes behind the last included."""
+        return self._text
+
+    @property
     def given_pointer_size(self) -> int | None:
         """The pointer size (bytes) that the container told (ELF class), or None."""
         return self._given_pointer_size

@@ -26,3 +26,13 @@ cpdef Py_ssize_t find_name(const unsigned int[::1] words, const unsigned int[::1
 cpdef Py_ssize_t first_not_below(const unsigned int[::1] words, const unsigned int[::1] positions,
                                  const unsigned char[::1] strings, unsigned int first_offset,
                                  const unsigned char[::1] name, Py_ssize_t start)
+
+@cython.locals(length=cython.size_t, size=cython.size_t, index=cython.Py_ssize_t, offset=cython.size_t,
+               k=cython.size_t)
+cpdef Py_ssize_t next_member(const unsigned int[::1] words, size_t at, Py_ssize_t count,
+                             const unsigned char[::1] strings, unsigned int first_offset,
+                             const unsigned char[::1] name, Py_ssize_t start)
+
+@cython.locals(index=cython.size_t, at=cython.size_t, offset=cython.uint)
+cpdef named_below(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] kinds,
+                  unsigned int first_offset, object indexes, object offsets)

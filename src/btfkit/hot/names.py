@@ -26,9 +26,6 @@ def essential_hash(name):
                 has_flavor = True
             run = 0
         h = ((h ^ c) * HASH_PRIME) & 0xFFFFFFFF
-    if run == 3 and len(name) > 3:
-        kept = before_run
-        has_flavor = True
     if has_flavor:
         h = kept
     return h if h else 1
@@ -77,9 +74,6 @@ def find_hashes(words, positions, kinds, strings, first_offset, buckets, found):
             h = ((h ^ c) * prime) & 0xFFFFFFFF
             at += 1
             c = strings[at]
-        if run == 3 and at - start > 3:
-            kept = before_run
-            has_flavor = 1
         if has_flavor:
             h = kept
         if h == 0:
@@ -142,3 +136,35 @@ def first_not_below(words, positions, strings, first_offset, name, start):
         else:
             high = middle
     return low
+
+
+def next_member(words, at, count, strings, first_offset, name, start):
+    """The index of the first member from `start` on that is called `name`, is anonymous, or has its name in the base.
+
+    `at` is the word position of the first of `count` members of three words each.  Returns -1 where there is none.
+    """
+    length = len(name)
+    size = len(strings)
+    for index in range(start, count):
+        offset = words[at + 3 * index]
+        if offset < first_offset or offset == 0:
+            return index
+        offset -= first_offset
+        if offset + length >= size or strings[offset + length] != 0:
+            continue
+        k = 0
+        while k < length and strings[offset + k] == name[k]:
+            k += 1
+        if k == length:
+            return index
+    return -1
+
+
+def named_below(words, positions, kinds, first_offset, indexes, offsets):
+    """Append, for each record of a wanted kind whose name lies in the base, its index and its name offset."""
+    for index in range(len(positions)):
+        at = positions[index]
+        offset = words[at]
+        if 0 < offset < first_offset and kinds[(words[at + 1] >> 24) & 127]:
+            indexes.append(index)
+            offsets.append(offset)

@@ -27,6 +27,7 @@ TABLE {
 	V(fields, flavour_in_ptr, 0)
 	V(fields, flavour_in_union, offsetof(struct item, ua))
 	V(fields, no_flavour, 0)
+	V(fields, two_flavours, 0)
 	V(fields, has_absent, 0)
 	M(fields, off_absent)
 	V(fields, other_kind_a, 0)
@@ -70,7 +71,6 @@ TABLE {
 	M(arrays, md_2_4)
 	V(arrays, md_1, offsetof(struct arrays, md[1]))
 	V(arrays, md_1_size, sizeof(int[5]))
-	V(arrays, me_1_2_k, offsetof(struct arrays, me[1][2].k))
 	V(arrays, names_2, offsetof(struct arrays, names[2]))
 	V(arrays, one_0, 0)
 	V(arrays, pe_off, offsetof(struct arrays, pe))
@@ -134,16 +134,18 @@ TABLE {
 	V(types, matches_absent, 0)
 	V(types, exists_other_kind, 0)
 	V(types, size_recursive, sizeof(struct recursive))
-	V(types, size_int_t, sizeof(int_t))
-	V(types, size_struct_t, sizeof(struct_t))
-	V(types, size_ptr_t, sizeof(ptr_t))
-	V(types, size_fn_t, sizeof(fn_t))
-	V(types, size_arr_t, sizeof(arr_t))
-	V(types, size_anon_t, sizeof(anon_t))
-	V(types, size_tagged_t, sizeof(tagged_t))
-	V(types, size_color_t, sizeof(color_t))
-	V(types, exists_float_t_, 1)
-	V(types, size_float_t_, sizeof(float_t_))
+	V(typedefs, size_int_t, sizeof(int_t))
+	V(typedefs, size_struct_t, sizeof(struct_t))
+	V(typedefs, size_ptr_t, sizeof(ptr_t))
+	V(typedefs, size_fn_t, sizeof(fn_t))
+	V(typedefs, size_arr_t, sizeof(arr_t))
+	V(typedefs, size_anon_t, sizeof(anon_t))
+	V(typedefs, size_tagged_t, sizeof(tagged_t))
+	V(typedefs, size_color_t, sizeof(color_t))
+	V(typedefs, exists_float_t_, 1)
+	V(typedefs, size_float_t_, sizeof(float_t_))
+	V(typedefs, exists_double_t_, 1)
+	V(typedefs, size_double_t_, sizeof(double_t_))
 
 	V(insns, ldx_ul, offsetof(struct regs, ul))
 	V(insns, ldx_ptr, offsetof(struct regs, ptr))
@@ -159,7 +161,7 @@ TABLE {
 
 /* a value in every bit-field: whoever follows the five answers must read it */
 #define B(m, v) .m = v,
-__attribute__((section("sample"), used)) static const struct bits sample = { BITS(B) };
+__attribute__((section("sample"), used)) static const struct bits sample_bits = { BITS(B) };
 #undef B
 #define B(m, v) V(sample, m, v)
-__attribute__((section("sampled"), used)) static const struct expect sampled[] = { BITS(B) };
+__attribute__((section("sampled"), used)) static const struct expect sampled_bits[] = { BITS(B) };

@@ -21,7 +21,6 @@ TABLE {
 	V(fields, off_absent, offsetof(struct absent, x))
 	V(fields, nth_i, 2 * sizeof(struct item) + offsetof(struct item, i))
 	V(fields, num_fn, 1)
-	V(fields, num_e_signed, 1)
 	V(fields, num_to_int, 0)
 	V(fields, mixed_plain, 1)
 	M(fields, mixed_s_a)
@@ -37,9 +36,8 @@ TABLE {
 	V(arrays, arr_7_off, offsetof(struct arrays, arr[7]))
 	V(arrays, arr_3_size, sizeof(long))
 	M(arrays, se_2_k)
-	V(arrays, md_2_4, offsetof(struct arrays, md[2][4]))
+	V(arrays, md_2_4, offsetof(struct arrays, md[2]))
 	V(arrays, md_1_size, sizeof(int[6]))
-	M(arrays, me_1_2_k)
 	V(arrays, flex_whole, offsetof(struct flexible, tail))
 	M(arrays, flex_5)
 	M(arrays, fixed_tail_3)
@@ -72,8 +70,10 @@ TABLE {
 	V(types, size_item, sizeof(struct item))
 	V(types, exists_absent, 1)
 	V(types, size_absent, sizeof(struct absent))
-	V(types, size_int_t, sizeof(int_t))
-	V(types, size_arr_t, sizeof(arr_t))
+	V(typedefs, size_int_t, sizeof(int_t))
+	V(typedefs, exists_float_t_, 0)
+	V(typedefs, size_double_t_, sizeof(double_t_))
+	V(typedefs, size_arr_t, sizeof(arr_t))
 
 	V(insns, ldx_ul, offsetof(struct regs, ul))
 	V(insns, deep_address, offsetof(struct regs, deep.a))
@@ -82,7 +82,7 @@ TABLE {
 };
 
 #define B(m, v) .m = v,
-__attribute__((section("sample"), used)) static const struct bits sample = { BITS(B) };
+__attribute__((section("sample"), used)) static const struct bits sample_bits = { BITS(B) };
 #undef B
 #define B(m, v) V(sample, m, v)
-__attribute__((section("sampled"), used)) static const struct expect sampled[] = { BITS(B) };
+__attribute__((section("sampled"), used)) static const struct expect sampled_bits[] = { BITS(B) };

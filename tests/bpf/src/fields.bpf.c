@@ -14,7 +14,8 @@ struct item {
 	int gone;
 };
 struct item___old { int legacy; int i; };
-struct item___v2___x { struct inner *in; };
+struct item___v2 { struct inner *in; };
+struct item___v2___x { int i; };	/* only the last flavour comes off */
 struct item___in_union { struct { int ua; }; };
 struct item____ { int i; };	/* five underscores would be a flavour, four are a name */
 struct absent { int x; };
@@ -58,9 +59,10 @@ P(off_gone, struct item, OFF(p->gone))
 P(has_i, struct item, EXISTS(p->i))
 P(flavour_legacy, struct item___old, EXISTS(p->legacy))
 P(flavour_i, struct item___old, p->i)
-P(flavour_in_ptr, struct item___v2___x, EXISTS(p->in))
+P(flavour_in_ptr, struct item___v2, EXISTS(p->in))
 P(flavour_in_union, struct item___in_union, OFF(p->ua))
 P(no_flavour, struct item____, EXISTS(p->i))
+P(two_flavours, struct item___v2___x, EXISTS(p->i))
 P(has_absent, struct absent, EXISTS(p->x))
 P(off_absent, struct absent, OFF(p->x))
 P(other_kind_a, struct other_kind, EXISTS(p->a))

@@ -7,7 +7,7 @@ struct regs {
 	unsigned long ul; void *ptr; _Bool flag; int counter;
 	struct { unsigned int a; } deep;
 };
-struct far { unsigned char pad[40000]; int end; };
+struct far { unsigned char pad[30000]; int end; };
 
 SEC("socket") u64 ldx(struct regs *p) { return p->b + p->h + p->w + p->dw; }
 SEC("socket") u64 ldsx(struct regs *p) { return (long long)p->sb + p->sh + p->sw + p->sdw; }

@@ -1,4 +1,4 @@
-/* Types: exists, size, id, matches, of every kind that can be named. */
+/* Structs, unions and enums: exists, size, id, matches. */
 #include "core.h"
 
 struct fwd_only;
@@ -27,25 +27,6 @@ struct charname { char c; };
 struct floats { float f; };
 struct bitty { unsigned a: 3; };
 
-typedef int int_t;
-typedef struct inner struct_t;
-typedef struct inner *ptr_t;
-typedef struct absent *ptr_absent_t;
-typedef void *voidp_t;
-typedef int (*fn_t)(int, struct item *);
-typedef int (*fn2_t)(int);
-typedef void proto_t(struct inner *, long);
-typedef struct fwd_only *fwdp_t;
-typedef struct fwd_only fwd_t;
-typedef float float_t_;
-typedef double double_t_;
-typedef int arr_t[7];
-typedef struct { int a, b; } anon_t;
-typedef struct inner TAG("rcu") *tagged_t;
-typedef const volatile int cv_t;
-typedef int_t int_t2;
-typedef enum color color_t;
-
 #define ALL(name, t) T(exists_##name, TYPE_EXISTS(t)) T(size_##name, TYPE_SIZE(t)) T(id_##name, ID_TARGET(t)) T(matches_##name, TYPE_MATCHES(t))
 #define EM(name, t) T(exists_##name, TYPE_EXISTS(t)) T(matches_##name, TYPE_MATCHES(t))
 
@@ -73,24 +54,6 @@ EM(longname, struct longname)
 EM(charname, struct charname)
 EM(floats, struct floats)
 EM(bitty, struct bitty)
-ALL(int_t, int_t)
-ALL(struct_t, struct_t)
-ALL(ptr_t, ptr_t)
-ALL(ptr_absent_t, ptr_absent_t)
-ALL(voidp_t, voidp_t)
-ALL(fn_t, fn_t)
-ALL(fn2_t, fn2_t)
-EM(proto_t, proto_t)
-ALL(fwdp_t, fwdp_t)
-EM(fwd_t, fwd_t)
-ALL(float_t_, float_t_)
-ALL(double_t_, double_t_)
-ALL(arr_t, arr_t)
-ALL(anon_t, anon_t)
-ALL(tagged_t, tagged_t)
-ALL(cv_t, cv_t)
-ALL(int_t2, int_t2)
-ALL(color_t, color_t)
 T(local_inner, ID_LOCAL(struct inner))
 T(local_ptr, ID_LOCAL(struct inner *))
 T(local_absent, ID_LOCAL(struct absent))

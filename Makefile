@@ -1,0 +1,55 @@
+# `make demo` and `make test` set up all that they need; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-compiled test-plain lint bench peers fuzz dist venv clean
+JOBS ?= 2
+TESTS ?= tests
+PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+demo: ## cut a kernel's BTF down to what a program reads, on this machine
+	@tools/venv.sh .venv
+	@tools/demo.sh .venv
+
+test: test-compiled test-plain ## the tests in both forms (TESTS=tests/unit ARGS="-k name" JOBS=2)
+
+test-compiled: ## ... with compiled loops
+	@tools/venv.sh .venv test
+	@echo "== tests, compiled form: $$(.venv/bin/btfkit --version)"
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTEST)
+
+test-plain: ## ... with plain Python loops, without what is marked slow
+	@BTFKIT_PURE=1 tools/venv.sh .venv-plain test
+	@echo "== tests, plain form: $$(.venv-plain/bin/btfkit --version)"
+	PATH="$(CURDIR)/.venv-plain/bin:$$PATH" BTFKIT_PURE=1 $(PYTEST) -m 'not slow'
+
+lint: ## style, types, layers
+	@tools/venv.sh .venv lint
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check --quiet . || { .venv/bin/ruff format --check .; false; }
+	.venv/bin/mypy
+	PYTHONPATH=src .venv/bin/lint-imports --no-logo
+
+bench: ## the numbers, beside those of the peers (ARGS=...)
+	@tools/venv.sh .venv test
+	PATH="$(CURDIR)/.venv/bin:$$PATH" python bench/run.py $(ARGS)
+
+peers: ## the real bpftool, pahole and libbpf, in a throw-away chroot (root)
+	tools/peers.sh
+
+fuzz: ## mutated real inputs against the compiled form (N=10000 ARGS=...)
+	@tools/venv.sh .venv test
+	PATH="$(CURDIR)/.venv/bin:$$PATH" N="$(N)" python tests/fuzz/fuzz.py $(ARGS)
+
+dist: ## sdist and wheel into dist/, looked into and installed
+	@tools/dist.sh
+
+venv: ## both virtual environments, with all tools
+	@tools/venv.sh .venv test lint
+	@BTFKIT_PURE=1 tools/venv.sh .venv-plain test
+
+clean: ## away with what this Makefile made
+	rm -rf .venv .venv-plain .venv.lock .venv-plain.lock build dist src/*.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
+	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,68 @@
+"""`btfkit info`: what a file with BTF is, on one screen."""
+
+from __future__ import annotations
+
+import sys
+
+from btfkit.cli import DONE, FAILED
+from btfkit.cli.options import BASE, JSON, Command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.btf.btf import Btf
+    from btfkit.cli.options import Args
+    from btfkit.errors import BtfError
+    from btfkit.files.container import Container
+
+
+def run(args: Args) -> int:
+    """Print what the file is; exit 3 where its BTF is broken or not on the given base, but say what its header says."""
+    from btfkit.errors import ChainError
+    from btfkit.files.container import open_container
+    from btfkit.show.info import lines, summary
+
+    container = open_container(args.operands[0])
+    btf = _load(container, args.base)
+    info = summary(
+        container.source,
+        memoryview(container.btf),
+        btf,
+        layers=container.layers,
+        pointer_size=container.pointer_size,
+        ext=container.ext,
+        distilled=container.base,
+        needs_base=isinstance(btf, ChainError) and args.base is None,
+    )
+    if args.json:
+        import json
+
+        print(json.dumps(info, indent=2))
+    else:
+        print("\n".join(lines(info)))
+    if info["problem"] is None or info["needs_base"]:
+        return DONE
+    sys.stdout.flush()
+    print(f"btfkit: {info['problem']}", file=sys.stderr)
+    return FAILED
+
+
+def _load(container: Container, base_path: str | None) -> Btf | BtfError:
+    """The BTF of a container, or why it cannot be loaded; a bad base is raised."""
+    from btfkit.errors import BtfError
+    from btfkit.files.load import load
+
+    base = load(base_path) if base_path is not None else None
+    try:
+        return load(container, base)
+    except BtfError as error:
+        return error
+
+
+COMMAND = Command(
+    "info",
+    "header, counts by kind and sizes of a BTF",
+    run,
+    operands="FILE",
+    options=(BASE, JSON),
+    details="FILE is anything that has BTF: raw, vmlinux, a boot image, a module, a BPF object, packed or not; '-' is stdin.",
+)

@@ -1,0 +1,261 @@
+"""From a relocation record to what it asks for: the *local* side of CO-RE.
+
+A field relocation's access string `0:1:2` walks through the program's own types.  What matters on a target is only this: the
+root's name and kind, the index in front, and then either names to look for (with what the member's type has to be compatible
+to) or array indexes.  So a `FieldSpec` holds just that, and equal specs of different programs have equal answers.
+
+Rules: tools/lib/bpf/relo_core.c, bpf_core_parse_spec (libbpf 1.8-dev).
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import MAX_CHAIN, text
+from btfkit.co_re.kinds import ENUMVAL, FIELD, KINDS
+from btfkit.errors import BtfError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.witness import Witness
+
+MAX_ACCESS = 64  # BPF_CORE_SPEC_MAX_LEN
+
+
+class SpecError(BtfError):
+    """A relocation record, or a type that it leads to, is such that libbpf refuses the whole object.
+
+    `witness` is what was read of a target up to there, None where the record is wrong in itself.
+    """
+
+    def __init__(self, message: str, *, type_id: int | None = None, witness: Witness | None = None) -> None:
+        super().__init__(message, type_id=type_id)
+        self.witness = witness
+
+
+def essential(name: bytes) -> bytes:
+    """`name` without its `___flavor`.  Rule: bpf_core_essential_name_len."""
+    if b"___" not in name:
+        return name
+    for i in range(len(name) - 5, -1, -1):
+        if name[i] != 95 and name[i + 1 : i + 4] == b"___" and name[i + 4] != 95:
+            return name[: i + 1]
+    return name
+
+
+class Spec:
+    """What a relocation asks for.
+
+    `root_id` is the local type, `root_kind` its kind (ENUM for ENUM64 too), `name` its essential name.  Field
+    relocations add `index` (the pointer-style index in front) and `steps`: (name, compatibility key) or an array index each.
+    Enumerator relocations add `enumerator` (essential name).  `leaf` is (kind, encoding, size in bytes) of what a load
+    through this access would read by the program's own types: (0, 0, 0) for a bitfield, None where it has no size.
+    """
+
+    __slots__ = ("enumerator", "index", "is_bitfield", "leaf", "name", "root_id", "root_kind", "steps")
+
+    def __init__(self, root_id: int, root_kind: int, name: bytes) -> None:
+        self.root_id = root_id
+        self.root_kind = root_kind
+        self.name = name
+        self.index = 0
+        self.steps: tuple[Any, ...] = ()
+        self.enumerator = b""
+        self.leaf: tuple[int, int, int] | None = None
+        self.is_bitfield = False
+
+
+def parse_access(string: bytes) -> list[int]:
+    """The numbers of an access string.  Raises SpecError.
+
+    Rule: bpf_core_parse_spec, which reads with C's %d: blanks and a plus sign in front of a number are let pass.
+    """
+    if not string or string[:1] == b":":
+        raise SpecError(f"access string {text(string)!r} is empty or begins with a colon")
+    numbers = []
+    for part in string.split(b":"):
+        digits = part.lstrip(b" \t\n\v\f\r")
+        digits = digits[1:] if digits[:1] == b"+" else digits
+        if not digits.isdigit() or len(digits) > 10:
+            raise SpecError(f"access string {text(string)!r} has {text(part)!r} for a number")
+        numbers.append(int(digits))
+    if len(numbers) > MAX_ACCESS:
+        raise SpecError(f"access string {text(string)[:40]}... has {len(numbers)} parts, at most {MAX_ACCESS} are allowed")
+    if max(numbers) > 0x7FFFFFFF:
+        raise SpecError(f"access string {text(string)!r} has a number beyond 2147483647")
+    return numbers
+
+
+def parse(local: Btf, type_id: int, access: bytes, kind: int) -> Spec:
+    """The spec of one record: local root `type_id`, access string, number of the relocation kind.  Raises SpecError."""
+    if not 0 < type_id < len(local):
+        raise SpecError(f"local type {type_id} is not there, ids are 1 to {len(local) - 1}")
+    if kind >= len(KINDS):
+        raise SpecError(f"relocation kind {kind} is unknown, this build knows 0 to {len(KINDS) - 1}")
+    root_kind = local.kind(type_id)
+    result = Spec(type_id, spec.ENUM if root_kind == spec.ENUM64 else root_kind, essential(local.string(local.word(type_id, 0))))
+    group = KINDS[kind].group
+    if group == FIELD:
+        _parse_field(local, result, parse_access(access))
+    elif group == ENUMVAL:
+        _parse_enumerator(local, result, parse_access(access))
+    elif access != b"0":
+        raise SpecError(f"access string {text(access)!r}, a type relocation has '0'")
+    return result
+
+
+def _parse_enumerator(local: Btf, result: Spec, numbers: list[int]) -> None:
+    type_id = local.strip(result.root_id)
+    kind, vlen = local.kind(type_id), local.word(type_id, 1) & spec.MAX_VLEN
+    if kind not in spec.ENUMS or len(numbers) != 1 or numbers[0] >= vlen:
+        raise SpecError(f"enumerator {numbers} of a {spec.kind_name(kind)} with {vlen} values")
+    layer, at = local.locate(type_id)
+    width = spec.KINDS[kind].elem_words
+    result.enumerator = essential(local.string(layer.words[at + 3 + width * numbers[0]]))
+
+
+def _parse_field(local: Btf, result: Spec, numbers: list[int]) -> None:
+    """Walk the access through the local types and note names, compatibility keys and array indexes."""
+    current = local.strip(result.root_id)
+    if local.sizeof(current) is None:
+        raise SpecError(f"the local root is a {spec.kind_name(local.kind(current))}, which has no size")
+    result.index = numbers[0]
+    steps: list[Any] = []
+    leaf_id = current
+    last = None  # the named member that was stepped into just before: (count of members, index)
+    for number in numbers[1:]:
+        layer, at = local.locate(current) if current else (local, -1)
+        info = layer.words[at + 1] if current else 0
+        kind, vlen = info >> 24 & spec.MAX_KIND, info & spec.MAX_VLEN
+        if kind in spec.COMPOSITES:
+            if number >= vlen:
+                raise SpecError(f"member {number} of a {spec.kind_name(kind)} with {vlen} members")
+            name_off, member_type, offset = layer.words[at + 3 + 3 * number : at + 6 + 3 * number]
+            if name_off and (name := local.string(name_off)):
+                steps.append((name, compatibility(local, member_type)))
+                result.is_bitfield = bool(info >> 31 and offset >> 24)
+                last = (vlen, number)
+                leaf_id = member_type
+            current = local.strip(member_type)
+        elif kind == spec.ARRAY:
+            length = layer.words[at + 5]
+            flexible = length == 0 and last is not None and last[1] == last[0] - 1
+            if number >= length and not flexible:
+                raise SpecError(f"element {number} of an array with {length}")
+            steps.append(number)
+            current = leaf_id = local.strip(layer.words[at + 3])
+            if local.sizeof(current) is None:
+                raise SpecError("an array whose elements have no size")
+            last = None
+            result.is_bitfield = False
+        else:
+            raise SpecError(f"a {spec.kind_name(kind) if current else 'void'} is accessed by index {number}")
+    result.steps = tuple(steps)
+    result.leaf = (0, 0, 0) if result.is_bitfield else _leaf(local, leaf_id)
+
+
+def _leaf(local: Btf, type_id: int) -> tuple[int, int, int] | None:
+    """(kind, encoding, size) that a load of this type has: arrays count as one of their innermost elements."""
+    kind, encoding = load_class(local, type_id)
+    for _ in range(MAX_CHAIN):
+        type_id = local.strip(type_id)
+        if local.kind(type_id) != spec.ARRAY:
+            break
+        type_id = local.word(type_id, 3)
+    size = local.sizeof(type_id)
+    return None if size is None else (kind, encoding, size)
+
+
+def load_class(btf: Btf, type_id: int) -> tuple[int, int]:
+    """(kind, INT encoding or 0) of a member's type without modifiers: what decides if a load's size may be adjusted."""
+    type_id = btf.strip(type_id)
+    kind = btf.kind(type_id)
+    return kind, (btf.word(type_id, 3) >> 24 & 0xFF if kind == spec.INT else 0)
+
+
+def adjustable(local: tuple[int, int, int], kind: int, encoding: int) -> bool:
+    """Whether a load of another size on the target may be rewritten: pointers, and integers not exactly SIGNED.
+
+    Rule: bpf_core_calc_relo, "fail_memsz_adjust".
+    """
+    if local[0] == spec.PTR and kind == spec.PTR:
+        return True
+    return local[0] == kind == spec.INT and local[1] != spec.INT_SIGNED and encoding != spec.INT_SIGNED
+
+
+def compatibility(local: Btf, type_id: int) -> tuple[Any, ...]:
+    """The key of a local member's type: all that bpf_core_fields_are_compat looks at on the local side.
+
+    (kind,), (INT, whether its bit offset is 0), (FWD or ENUM, essential name), or (ARRAY, key of the element).
+    """
+    depth = 0
+    for _ in range(MAX_CHAIN):
+        type_id = local.strip(type_id)
+        kind = local.kind(type_id)
+        if kind != spec.ARRAY:
+            break
+        depth += 1
+        type_id = local.word(type_id, 3)
+    if kind in spec.COMPOSITES:
+        key: tuple[Any, ...] = (spec.STRUCT,)
+    elif kind in spec.ENUMS or kind == spec.FWD:
+        key = (spec.ENUM if kind in spec.ENUMS else kind, essential(local.string(local.word(type_id, 0))))
+    elif kind == spec.INT:
+        key = (kind, local.word(type_id, 3) >> 16 & 0xFF == 0)
+    else:
+        key = (kind,)
+    return (spec.ARRAY, depth, key) if depth else key
+
+
+def expression(local: Btf, type_id: int, access: bytes, kind: int) -> str:
+    """The access as C would write it: `((struct task_struct *)0)->mm`, `enum pid_type: PIDTYPE_PID`, `struct sk_buff`.
+
+    Never raises for a malformed record; it shows what it can.
+    """
+    if not 0 < type_id < len(local):
+        return f"type {type_id}, {text(access)}"
+    root = declaration(local, type_id)
+    try:
+        group = KINDS[kind].group if kind < len(KINDS) else "type"
+        numbers = parse_access(access) if group != "type" else []
+        if group == ENUMVAL:
+            return f"{root}: {_enumerator_name(local, type_id, numbers[0])}"
+        return _field_expression(local, root, type_id, numbers) if numbers else root
+    except (BtfError, IndexError, StopIteration):
+        return f"{root}, {text(access)}"
+
+
+def _enumerator_name(local: Btf, type_id: int, index: int) -> str:
+    layer, at = local.locate(local.strip(type_id))
+    width = spec.KINDS[layer.words[at + 1] >> 24 & spec.MAX_KIND].elem_words
+    return text(local.string(layer.words[at + 3 + width * index]))
+
+
+def _field_expression(local: Btf, root: str, type_id: int, numbers: list[int]) -> str:
+    shown = f"(({root} *)0)"
+    shown += f"[{numbers[0]}]" if numbers[0] or len(numbers) == 1 else ""
+    arrow = "." if numbers[0] else "->"
+    current = local.strip(type_id)
+    for number in numbers[1:]:
+        layer, at = local.locate(current)
+        if layer.words[at + 1] >> 24 & spec.MAX_KIND == spec.ARRAY:
+            shown += f"[{number}]"
+            current = local.strip(layer.words[at + 3])
+            continue
+        name = text(local.string(layer.words[at + 3 + 3 * number]))
+        current = local.strip(layer.words[at + 4 + 3 * number])
+        if name:
+            shown += arrow + name
+            arrow = "."
+    return shown
+
+
+def declaration(btf: Btf, type_id: int) -> str:
+    """A type's name with C's keyword in front: "struct file", "enum pid_type", "pid_t"."""
+    kind = btf.kind(type_id)
+    keyword = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.ENUM: "enum ", spec.ENUM64: "enum "}.get(kind, "")
+    if kind == spec.FWD:
+        keyword = "union " if btf.word(type_id, 1) >> 31 else "struct "
+    return keyword + (btf.name(type_id) or "(anonymous)")

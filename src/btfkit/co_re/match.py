@@ -1,0 +1,493 @@
+"""Does a candidate match?  The three relations of CO-RE, each noting in a `Witness` what it read.
+
+- `field`: walk a spec's names and indexes through a target type;
+- `compatible`: types of one name are taken for each other (TYPE_EXISTS, TYPE_SIZE, TYPE_ID_TARGET);
+- `matches`: the stricter relation of TYPE_MATCHES;
+- `enumerator`: the enumerator of that name.
+
+Rules: tools/lib/bpf/relo_core.c (libbpf 1.8-dev), bpf_core_spec_match, __bpf_core_types_are_compat, __bpf_core_types_match.
+A `Mismatch` says at which step and why; `SpecError` is what makes libbpf refuse the whole object.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
+from btfkit.co_re.access import MAX_ACCESS, SpecError, declaration, essential
+from btfkit.hot import names as _names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.access import Spec
+    from btfkit.co_re.witness import Witness
+
+MAX_DEPTH = 32  # steps along one chain, and levels of nesting
+MAX_STEPS = 200_000  # comparisons for one relocation; real ones need a few hundred
+
+_MODS = spec.MODS_AND_TYPEDEFS
+
+
+class Mismatch:
+    """Why a candidate does not match: `code` is one word for programs, `text` a sentence for people."""
+
+    __slots__ = ("_text", "code")
+
+    def __init__(self, code: str, text: Any) -> None:
+        self.code = code
+        self._text = text
+
+    @property
+    def text(self) -> str:
+        """What was looked for and what was found."""
+        return self._text() if callable(self._text) else self._text
+
+
+class Place:
+    """Where a field spec ends on a target: `bit_offset` from the start of the root, and what lies there.
+
+    `composite` and `member` are the last named step (ids and index), or composite is -1 where the last step was an
+    index; then `type_id` is the element's type.  `type_id` is without modifiers.
+    """
+
+    __slots__ = ("bit_offset", "composite", "member", "path", "type_id")
+
+    def __init__(self, bit_offset: int, composite: int, member: int, type_id: int, path: tuple[int, ...]) -> None:
+        self.bit_offset = bit_offset
+        self.composite = composite
+        self.member = member
+        self.type_id = type_id
+        self.path = path
+
+
+def size_of(btf: Btf, type_id: int, witness: Witness) -> int | None:
+    """`Btf.sizeof`, noting what is read."""
+    factor = 1
+    for _ in range(MAX_CHAIN):
+        type_id = btf.strip(type_id)
+        if type_id == 0:
+            return None
+        layer, at = btf.locate(type_id)
+        kind = layer.words[at + 1] >> 24 & spec.MAX_KIND
+        witness.types.append(type_id)
+        if kind == spec.ARRAY:
+            factor *= layer.words[at + 5]
+            type_id = layer.words[at + 3]
+        elif kind == spec.PTR:
+            witness.pointer_size = True
+            return factor * (btf.pointer_size or DEFAULT_POINTER_SIZE)
+        else:
+            sized = kind < len(spec.KINDS) and spec.KINDS[kind].third == "size"
+            return factor * layer.words[at + 2] if sized else None
+    raise SpecError("a target type whose arrays form a cycle", type_id=type_id)
+
+
+# ---- fields ----------------------------------------------------------------------------------------------------
+
+
+def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Place | Mismatch:
+    """Walk a field spec from the candidate `root_id`.  Rule: bpf_core_spec_match."""
+    current = _root(btf, root_id, witness)
+    size = size_of(btf, current, witness)
+    if size is None:
+        raise SpecError(f"the candidate {declaration(btf, root_id)} has no size", type_id=root_id)
+    bits = wanted.index * size * 8
+    composite, member = -1, 0
+    path: list[int] = [wanted.index]
+    for step in wanted.steps:
+        if step.__class__ is int:
+            layer, at = btf.locate(current) if current else (btf, -1)
+            if at < 0 or layer.words[at + 1] >> 24 & spec.MAX_KIND != spec.ARRAY:
+                return _not_an_array(btf, current)
+            length = layer.words[at + 5]
+            if step >= length and not _is_flexible(btf, composite, member, length, witness):
+                return Mismatch("out-of-range", f"element {step} of an array with {length}")
+            current = btf.strip(layer.words[at + 3])
+            size = size_of(btf, current, witness)
+            if size is None:
+                raise SpecError("an array whose elements have no size", type_id=current)
+            bits += step * size * 8
+            path.append(step)
+            composite = -1
+        else:
+            found = _find_member(btf, current, step[0], step[1], witness, 0)
+            if found is None or found.__class__ is Mismatch:
+                return found or _no_member(btf, current, step[0])
+            steps, member_type = found
+            for owner, index, offset in steps:
+                witness.members.append((owner, index))
+                bits += offset
+                path.append(index)
+            composite, member, _ = steps[-1]
+            current = btf.strip(member_type)
+        if len(path) > MAX_ACCESS:
+            raise SpecError(f"more than {MAX_ACCESS} steps on the target", type_id=root_id)
+    return Place(bits, composite, member, current, tuple(path))
+
+
+def _root(btf: Btf, root_id: int, witness: Witness) -> int:
+    """The candidate without modifiers; a typedef that is kept for another reason has to go on leading there."""
+    current = btf.strip(root_id)
+    witness.types.append(root_id)
+    if current != root_id and current:
+        witness.types.append(current)
+        witness.pointers.append((root_id, current))
+    return current
+
+
+def _is_flexible(btf: Btf, composite: int, member: int, length: int, witness: Witness) -> bool:
+    """Whether a zero-length array, reached through `member` of `composite`, is the last one there.  Rule: is_flex_arr."""
+    if length or composite < 0:
+        return False
+    if member == (btf.word(composite, 1) & spec.MAX_VLEN) - 1:
+        return True
+    witness.not_last.append((composite, member))
+    return False
+
+
+def _find_member(btf: Btf, type_id: int, name: bytes, key: tuple[Any, ...], witness: Witness, depth: int) -> Any:
+    """The member called `name` of a composite or of its anonymous members, in order.
+
+    Returns ([(composite, index, bit offset)...] down to it, its type id), a Mismatch where it has another type, or None
+    where there is none.  Rule: bpf_core_match_member.
+    """
+    type_id = btf.strip(type_id)
+    if type_id == 0 or depth > MAX_ACCESS:
+        return None
+    layer, at = btf.locate(type_id)
+    info = layer.words[at + 1]
+    if info >> 24 & spec.MAX_KIND not in spec.COMPOSITES:
+        return None
+    first = at + 3
+    count = info & spec.MAX_VLEN
+    blocked = None
+    index = -1
+    while True:
+        index = _names.next_member(layer.words, first, count, layer.strings, layer.start_str_off, name, index + 1)
+        if index < 0:
+            return blocked
+        name_off, member_type, offset = layer.words[first + 3 * index : first + 3 * index + 3]
+        found_name = btf.string(name_off) if name_off else b""
+        if found_name and found_name != name:
+            continue
+        offset = offset & 0xFFFFFF if info >> 31 else offset
+        if found_name:
+            if _fits(btf, member_type, key, witness):
+                return [(type_id, index, offset)], member_type
+            if _occurs(btf, type_id, name, index + 1, depth):  # libbpf does not look further; it has to stay hidden
+                witness.hides.append((type_id, index))
+            return Mismatch("kind-differs", lambda: _kind_differs(btf, type_id, name, member_type, key))
+        found = _find_member(btf, member_type, name, key, witness, depth + 1)
+        if found.__class__ is tuple:
+            found[0].insert(0, (type_id, index, offset))
+            return found
+        blocked = blocked or found
+
+
+def _occurs(btf: Btf, type_id: int, name: bytes, start: int, depth: int) -> bool:
+    """Whether a member from `start` on, or one of an anonymous member, is called `name`."""
+    type_id = btf.strip(type_id)
+    if type_id == 0 or depth > MAX_ACCESS or btf.kind(type_id) not in spec.COMPOSITES:
+        return False
+    layer, at = btf.locate(type_id)
+    for member in range(at + 3 + 3 * start, at + 3 + 3 * (layer.words[at + 1] & spec.MAX_VLEN), 3):
+        name_off = layer.words[member]
+        found = btf.string(name_off) if name_off else b""
+        if found == name or (not found and _occurs(btf, layer.words[member + 1], name, 0, depth + 1)):
+            return True
+    return False
+
+
+def _fits(btf: Btf, type_id: int, key: tuple[Any, ...], witness: Witness) -> bool:
+    """Whether a target member's type is compatible to a key (`access.compatibility`).  Rule: bpf_core_fields_are_compat."""
+    depth = 0
+    if key[0] == spec.ARRAY:
+        depth, key = key[1], key[2]
+    before = len(witness.types)
+    kind = 0
+    for _ in range(MAX_CHAIN):
+        type_id = btf.strip(type_id)
+        witness.types.append(type_id)
+        kind = btf.kind(type_id)
+        if depth == 0 or kind != spec.ARRAY:
+            break
+        depth -= 1
+        type_id = btf.word(type_id, 3)
+    if depth == 0 and _leaf_fits(btf, type_id, kind, key):
+        return True
+    del witness.types[before:]
+    return False
+
+
+def _leaf_fits(btf: Btf, type_id: int, kind: int, key: tuple[Any, ...]) -> bool:
+    wanted = key[0]
+    if wanted == spec.STRUCT:
+        return kind in spec.COMPOSITES
+    if wanted == spec.ENUM:
+        if kind not in spec.ENUMS:
+            return False
+    elif kind != wanted:
+        return False
+    if wanted in (spec.PTR, spec.FLOAT):
+        return True
+    if wanted == spec.INT:
+        return bool(key[1]) and btf.word(type_id, 3) >> 16 & 0xFF == 0
+    if wanted in (spec.ENUM, spec.FWD):
+        name = essential(btf.string(btf.word(type_id, 0)))
+        return not name or not key[1] or name == key[1]
+    return False
+
+
+# ---- what is said about a field that is not there ---------------------------------------------------------------
+
+
+def _not_an_array(btf: Btf, type_id: int) -> Mismatch:
+    return Mismatch("not-array", lambda: f"{_described(btf, type_id)} is no array")
+
+
+def _no_member(btf: Btf, type_id: int, name: bytes) -> Mismatch:
+    if type_id and btf.kind(btf.strip(type_id)) in spec.COMPOSITES:
+        return Mismatch("no-member", lambda: f"{_described(btf, type_id)} has no member {text(name)!r}")
+    return Mismatch("not-composite", lambda: f"{_described(btf, type_id)} has no members ({text(name)!r} is wanted)")
+
+
+def _kind_differs(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[Any, ...]) -> str:
+    wanted = spec.kind_name(key[2][0] if key[0] == spec.ARRAY else key[0])
+    wanted = ("array of " * key[1] if key[0] == spec.ARRAY else "") + wanted
+    found = _described(btf, btf.strip(type_id))
+    return f"member {text(name)!r} of {_described(btf, composite)} is {found}, the program's is {wanted}"
+
+
+def _described(btf: Btf, type_id: int) -> str:
+    """ "struct file", or the kind where there is no name."""
+    if type_id == 0:
+        return "void"
+    kind = btf.kind(type_id)
+    return declaration(btf, type_id) if btf.word(type_id, 0) else f"an anonymous {spec.kind_name(kind)}"
+
+
+# ---- enumerators ------------------------------------------------------------------------------------------------
+
+
+def enumerator(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> int | Mismatch:
+    """The index of the first enumerator with the wanted essential name.  Rule: bpf_core_spec_match."""
+    type_id = _root(btf, root_id, witness)
+    if btf.kind(type_id) not in spec.ENUMS:
+        return Mismatch("kind-differs", lambda: f"{declaration(btf, root_id)} is {_described(btf, type_id)}, no enum")
+    for index, name in enumerate(enumerator_names(btf, type_id)):
+        if name == wanted.enumerator:
+            witness.values.append((type_id, index))
+            return index
+    return Mismatch("no-enumerator", lambda: f"{_described(btf, type_id)} has no {text(wanted.enumerator)!r}")
+
+
+def enumerator_names(btf: Btf, type_id: int) -> list[bytes]:
+    """The essential names of an ENUM or ENUM64."""
+    layer, at = btf.locate(type_id)
+    info = layer.words[at + 1]
+    width = spec.KINDS[info >> 24 & spec.MAX_KIND].elem_words
+    return [essential(btf.string(layer.words[i])) for i in range(at + 3, at + 3 + width * (info & spec.MAX_VLEN), width)]
+
+
+# ---- types ------------------------------------------------------------------------------------------------------
+
+
+class _Pair:
+    """Two types compared: their stripped ids, their kinds, the positions of their records."""
+
+    __slots__ = ("kind", "local", "local_at", "local_layer", "target", "target_at", "target_kind", "target_layer")
+
+    def __init__(self, local: Btf, local_id: int, btf: Btf, type_id: int) -> None:
+        self.local = local_id = local.strip(local_id)
+        self.target = type_id = btf.strip(type_id)
+        self.local_layer, self.local_at = local.locate(local_id) if local_id else (local, -1)
+        self.target_layer, self.target_at = btf.locate(type_id) if type_id else (btf, -1)
+        self.kind = local.kind(local_id)
+        self.target_kind = btf.kind(type_id)
+
+    def local_word(self, position: int) -> int:
+        return self.local_layer.words[self.local_at + position]
+
+    def target_word(self, position: int) -> int:
+        return self.target_layer.words[self.target_at + position]
+
+    @property
+    def vlens(self) -> tuple[int, int]:
+        return self.local_word(1) & spec.MAX_VLEN, self.target_word(1) & spec.MAX_VLEN
+
+    @property
+    def same_kind(self) -> bool:
+        return self.kind == self.target_kind or (self.kind in spec.ENUMS and self.target_kind in spec.ENUMS)
+
+
+class TypeRelation:
+    """Compares types of a program with types of a target, for one relocation and one candidate."""
+
+    __slots__ = ("_btf", "_local", "_steps", "_witness")
+
+    def __init__(self, local: Btf, btf: Btf, witness: Witness) -> None:
+        self._local = local
+        self._btf = btf
+        self._witness = witness
+        self._steps = 0
+
+    def _step(self, depth: int) -> None:
+        self._steps += 1
+        if depth <= 0 or self._steps > MAX_STEPS:
+            raise SpecError("types nested too deeply to be compared (a cycle, or more than 32 levels)")
+
+    def _read(self, parent: int, type_id: int) -> None:
+        """Note that the comparison went from `parent` to `type_id`."""
+        if type_id:
+            self._witness.types.append(type_id)
+            if parent:
+                self._witness.pointers.append((parent, type_id))
+
+    # compatible ------------------------------------------------------------------------------------------------
+
+    def compatible(self, local_id: int, type_id: int) -> bool:
+        """TYPE_EXISTS, TYPE_SIZE, TYPE_ID_TARGET.  Rule: __bpf_core_types_are_compat."""
+        return self._compatible(local_id, type_id, type_id, MAX_DEPTH)
+
+    def _compatible(self, local_id: int, type_id: int, parent: int, level: int) -> bool:
+        for depth in range(MAX_DEPTH, -1, -1):
+            self._step(depth)
+            pair = _Pair(self._local, local_id, self._btf, type_id)
+            self._read(parent, pair.target)
+            if not pair.same_kind:
+                return False
+            kind = pair.kind
+            if kind in (spec.UNKN, spec.STRUCT, spec.UNION, spec.ENUM, spec.FWD, spec.ENUM64):
+                return True
+            if kind == spec.INT:
+                return pair.local_word(3) >> 16 & 0xFF == pair.target_word(3) >> 16 & 0xFF == 0
+            parent = pair.target
+            if kind in (spec.PTR, spec.FUNC_PROTO):
+                if kind == spec.FUNC_PROTO and not self._params(pair, level, self._compatible_param):
+                    return False
+                local_id, type_id = pair.local_word(2), pair.target_word(2)
+            elif kind == spec.ARRAY:
+                local_id, type_id = pair.local_word(3), pair.target_word(3)
+            else:
+                return False
+        raise AssertionError("unreachable")
+
+    def _compatible_param(self, local_id: int, type_id: int, parent: int, level: int) -> bool:
+        return self._compatible(local_id, type_id, parent, level)
+
+    def _params(self, pair: _Pair, level: int, compare: Any) -> bool:
+        """Whether two FUNC_PROTOs have as many parameters and each pair of them compares."""
+        mine, theirs = pair.vlens
+        if mine != theirs:
+            return False
+        for index in range(mine):
+            self._step(level)
+            local_id, type_id = pair.local_word(4 + 2 * index), pair.target_word(4 + 2 * index)
+            if not compare(local_id, type_id, pair.target, level - 1):
+                return False
+        return True
+
+    # matches ---------------------------------------------------------------------------------------------------
+
+    def matches(self, local_id: int, type_id: int) -> bool:
+        """TYPE_MATCHES.  Rule: __bpf_core_types_match."""
+        return self._matches(local_id, type_id, type_id, False, MAX_DEPTH)
+
+    def _matches(self, local_id: int, type_id: int, parent: int, behind: bool, level: int) -> bool:
+        for depth in range(MAX_DEPTH, -1, -1):
+            self._step(min(depth, level))
+            pair = _Pair(self._local, local_id, self._btf, type_id)
+            self._read(parent, pair.target)
+            parent = pair.target
+            if not self._names_match(pair.local_word(0) if pair.local else 0, pair.target_word(0) if pair.target else 0):
+                return False
+            kind = pair.kind
+            if kind == spec.PTR:
+                behind = True
+            if kind in (spec.PTR, spec.ARRAY, spec.FUNC_PROTO):
+                if pair.target_kind != kind:
+                    return False
+                if kind == spec.ARRAY and pair.local_word(5) != pair.target_word(5):
+                    return False
+                if kind == spec.FUNC_PROTO and not self._params(
+                    pair, level, lambda a, b, c, d, behind=behind: self._matches(a, b, c, behind, d)
+                ):
+                    return False
+                third = 3 if kind == spec.ARRAY else 2
+                local_id, type_id = pair.local_word(third), pair.target_word(third)
+                continue
+            return self._leaf_matches(pair, behind, level)
+        raise AssertionError("unreachable")
+
+    def _leaf_matches(self, pair: _Pair, behind: bool, level: int) -> bool:
+        kind, other = pair.kind, pair.target_kind
+        if kind == spec.UNKN:
+            return other == spec.UNKN
+        if kind in spec.ENUMS:
+            return other in spec.ENUMS and self._enums_match(pair)
+        if kind == spec.INT:
+            return (
+                other == spec.INT
+                and pair.local_word(2) == pair.target_word(2)
+                and not (pair.local_word(3) ^ pair.target_word(3)) >> 24 & spec.INT_SIGNED
+            )
+        if kind == spec.FWD:
+            union = pair.local_word(1) >> 31
+            if other == spec.FWD:
+                return union == pair.target_word(1) >> 31
+            return behind and other == (spec.UNION if union else spec.STRUCT)
+        if kind in spec.COMPOSITES:
+            if behind:
+                return other == kind or (other == spec.FWD and (kind == spec.UNION) == bool(pair.target_word(1) >> 31))
+            return other == kind and self._composites_match(pair, level)
+        return False
+
+    def _names_match(self, local_off: int, off: int) -> bool:
+        """Essential names; an anonymous target only matches an anonymous local type.  Rule: bpf_core_names_match."""
+        if not off or not local_off:
+            return off == local_off or self._local.string(local_off) == self._btf.string(off)
+        return essential(self._local.string(local_off)) == essential(self._btf.string(off))
+
+    def _enums_match(self, pair: _Pair) -> bool:
+        mine, theirs = pair.vlens
+        if pair.local_word(2) != pair.target_word(2) or mine > theirs:
+            return False
+        names = enumerator_names(self._btf, pair.target)
+        found = []
+        for name in enumerator_names(self._local, pair.local):
+            self._step(1)
+            if name not in names:
+                return False
+            found.append((pair.target, names.index(name)))
+        self._witness.values += found
+        self._witness.at_least.append((pair.target, mine))
+        return True
+
+    def _composites_match(self, pair: _Pair, level: int) -> bool:
+        """Each local member has a target member of its (essential) name whose type matches."""
+        mine, theirs = pair.vlens
+        if mine > theirs:
+            return False
+        by_name: dict[bytes, list[int]] = {}
+        for index in range(theirs):
+            name = essential(self._btf.string(pair.target_word(3 + 3 * index)))
+            by_name.setdefault(name, []).append(index)
+        mark = self._witness.mark()
+        for index in range(mine):
+            name = essential(self._local.string(pair.local_word(3 + 3 * index)))
+            if not self._member_matches(pair, pair.local_word(4 + 3 * index), by_name.get(name, ()), level):
+                self._witness.retract(mark)
+                return False
+        self._witness.at_least.append((pair.target, mine))
+        return True
+
+    def _member_matches(self, pair: _Pair, local_id: int, indexes: Any, level: int) -> bool:
+        for index in indexes:
+            mark = self._witness.mark()
+            if self._matches(local_id, pair.target_word(4 + 3 * index), 0, False, level - 1):
+                self._witness.members.append((pair.target, index))
+                return True
+            self._witness.retract(mark)
+        return False

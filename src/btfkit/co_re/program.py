@@ -1,0 +1,137 @@
+"""A BPF object as CO-RE sees it: its own BTF and the relocation records of its `.BTF.ext`."""
+
+from __future__ import annotations
+
+from btfkit.btf.btf import Btf, text
+from btfkit.btf.ext import Ext
+from btfkit.co_re.access import Spec, SpecError, expression, parse
+from btfkit.errors import BtfError, FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfkit.files.container import ObjectBytes
+
+
+class Relocation:
+    """One record: the ELF `section` (name), `insn_off` (bytes within it), the local root `type_id`, the `access` string and
+    the number of its `kind`."""
+
+    __slots__ = ("_access_off", "access", "insn_off", "kind", "section", "type_id")
+
+    def __init__(self, section: str, insn_off: int, type_id: int, access: bytes, kind: int) -> None:
+        self.section = section
+        self.insn_off = insn_off
+        self.type_id = type_id
+        self.access = access
+        self.kind = kind
+
+
+class BpfObject:
+    """A BPF object: `name`, its `btf`, its `relocations` in the order of the records.
+
+    `function_at(section, insn_off)` names the function that holds an instruction, "" where the symbols do not tell.
+    """
+
+    __slots__ = ("_specs", "btf", "function_at", "name", "relocations", "source")
+
+    def __init__(
+        self,
+        name: str,
+        btf: Btf,
+        relocations: list[Relocation],
+        function_at: Callable[[str, int], str] = lambda section, insn_off: "",
+        source: str | None = None,
+    ) -> None:
+        self.name = name
+        self.btf = btf
+        self.relocations = relocations
+        self.function_at = function_at
+        self.source = source or name
+        self._specs: dict[tuple[int, bytes, int], Spec | SpecError] = {}
+
+    def spec(self, relocation: Relocation) -> Spec | SpecError:
+        """What a relocation asks for, or why its record is wrong."""
+        key = (relocation.type_id, relocation.access, relocation.kind)
+        found = self._specs.get(key)
+        if found is None:
+            try:
+                found = parse(self.btf, *key)
+            except BtfError as error:
+                found = error if isinstance(error, SpecError) else SpecError(error.message)
+            self._specs[key] = found
+        return found
+
+    def expression(self, relocation: Relocation) -> str:
+        """The access as C would write it."""
+        return expression(self.btf, relocation.type_id, relocation.access, relocation.kind)
+
+
+def read_object(
+    name: str,
+    btf_blob: bytes,
+    ext_blob: bytes | None,
+    *,
+    source: str | None = None,
+    function_at: Callable[[str, int], str] = lambda section, insn_off: "",
+    pointer_size: int | None = 8,
+) -> BpfObject:
+    """A BPF object from its `.BTF` and `.BTF.ext`.
+
+    Without `.BTF.ext` (None) raises FormatError; one without CO-RE records gives an object without relocations.
+    """
+    btf = Btf.from_bytes(btf_blob, source=source, pointer_size=pointer_size)
+    if ext_blob is None:
+        raise FormatError("no .BTF.ext section: no BPF object compiled with -g, or stripped", source=source)
+    ext = Ext.from_bytes(ext_blob, source=source)
+    if ext.order != btf.byte_order:
+        raise FormatError(f".BTF is {btf.byte_order}-endian, .BTF.ext {ext.order}-endian", source=source, section=".BTF.ext")
+    return BpfObject(name, btf, _records(btf, ext, source), function_at, source)
+
+
+def _records(btf: Btf, ext: Ext, source: str | None) -> list[Relocation]:
+    strings = btf.start_str_off + len(btf.strings)
+    sections: dict[int, str] = {}
+    result = []
+    for section_off, (insn_off, type_id, access_off, kind) in ext.records("core_relo"):
+        if section_off >= strings or access_off >= strings:
+            raise FormatError(
+                f"a CO-RE record refers to string {max(section_off, access_off):#x}, strings end at {strings:#x}",
+                source=source,
+                section=".BTF.ext",
+            )
+        if section_off not in sections:
+            sections[section_off] = text(btf.string(section_off))
+        result.append(Relocation(sections[section_off], insn_off, type_id, btf.string(access_off), kind))
+    return result
+
+
+def load_objects(path: str) -> list[BpfObject]:
+    """The BPF objects of a file: the file itself, or those that an executable embeds (skeletons).
+
+    Raises NotFoundError where it holds none, FormatError for a damaged one or one without `.BTF.ext`.
+    """
+    from btfkit.files.container import read_objects
+
+    return [_from_elf(found) for found in read_objects(path)]
+
+
+def _from_elf(found: ObjectBytes) -> BpfObject:
+    elf = found.elf
+    btf, ext = elf.btf_section(".BTF"), elf.btf_section(".BTF.ext")
+    if btf is None:
+        raise FormatError("no .BTF section: the program was compiled without -g, or stripped", source=found.source)
+
+    def function_at(section: str, insn_off: int) -> str:
+        function = elf.functions().at(section, insn_off)
+        return function.name if function is not None else ""
+
+    return read_object(
+        found.name,
+        bytes(btf),
+        None if ext is None else bytes(ext),
+        source=found.source,
+        function_at=function_at,
+        pointer_size=elf.bits // 8,
+    )

@@ -1,0 +1,243 @@
+"""The engine: what each relocation of an object yields on a target, and what that was read from.
+
+Every relocation is looked at on its own: all candidates of its root are asked, and all that match have to agree in bit offset
+and value.  (libbpf drops, for the rest of an object, the candidates that an earlier relocation did not match, so its answers
+depend on the order of relocations: docs/differences.md.)  The failure of one never stops the others.
+
+Rule: bpf_core_calc_relo_insn (libbpf 1.8-dev).
+"""
+
+from __future__ import annotations
+
+from btfkit.co_re import kinds as k
+from btfkit.co_re.access import Spec, SpecError, adjustable, declaration
+from btfkit.co_re.match import Mismatch, TypeRelation, enumerator, field, size_of
+from btfkit.co_re.values import NO_LOAD, enumerator_value, field_value
+from btfkit.co_re.witness import Witness
+from btfkit.errors import BtfError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.program import BpfObject, Relocation
+    from btfkit.co_re.target import Target
+
+VALUE, MISSING, AMBIGUOUS, ERROR = "value", "missing", "ambiguous", "error"
+
+
+class Match:
+    """One candidate that matched: the type (`btf`, `type_id`), what it yields, and the witness.
+
+    `load` is (kind, INT encoding, size in bytes) of what a load at that offset reads, (0, 0, 0) where no load is meant.
+    """
+
+    __slots__ = ("bit_offset", "btf", "load", "type_id", "value", "witness")
+
+    def __init__(
+        self, btf: Btf, type_id: int, value: int, bit_offset: int, load: tuple[int, int, int], witness: Witness
+    ) -> None:
+        self.btf = btf
+        self.type_id = type_id
+        self.value = value
+        self.bit_offset = bit_offset
+        self.load = load
+        self.witness = witness
+
+
+class Outcome:
+    """What one relocation yields on one target.
+
+    `status` is "value" (it has an answer: `value`; for tests of existence 1 or 0), "missing" (it has none: the
+    instruction is poisoned, or gets 0 where `value` is 0), "ambiguous" (candidates disagree) or "error" (the record or a
+    type is such that libbpf refuses the whole object).  `reason` is one word for programs ("no-type", "no-member", ...), `detail` a
+    sentence.  `matches` are the candidates that matched, `refused` the witnesses of those that did not.  `load_size` is the
+    size (bytes) of a load at that offset, 0 where it does not matter, and -1 where the program's load cannot be adjusted to it.
+    `guarded` is for later: whether the program reaches the instruction at all on this target; None: not looked at.
+    """
+
+    __slots__ = ("candidates", "detail", "guarded", "load_size", "matches", "reason", "refused", "status", "value")
+
+    def __init__(self, status: str, value: int | None = None, reason: str = "", detail: str = "") -> None:
+        self.status = status
+        self.value = value
+        self.reason = reason
+        self.detail = detail
+        self.load_size = 0
+        self.matches: Sequence[Match] = ()
+        self.refused: Sequence[tuple[Btf, Witness]] = ()
+        self.candidates: Sequence[tuple[Btf, int]] = ()
+        self.guarded: bool | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.status}{'' if self.value is None else f' {self.value}'}{self.reason and f' ({self.reason})'}>"
+
+
+def relocate(objects: Sequence[BpfObject], target: Target) -> list[list[Outcome]]:
+    """The outcome of every relocation of every object on `target`, in order."""
+    target.prepare(root for obj in objects for root in _roots(obj))
+    return [[outcome(obj, relocation, target) for relocation in obj.relocations] for obj in objects]
+
+
+def _roots(obj: BpfObject) -> Iterable[tuple[int, bytes]]:
+    for relocation in obj.relocations:
+        wanted = obj.spec(relocation)
+        if isinstance(wanted, Spec):
+            yield wanted.root_kind, wanted.name
+
+
+def outcome(obj: BpfObject, relocation: Relocation, target: Target) -> Outcome:
+    """The outcome of one relocation on `target`."""
+    wanted = obj.spec(relocation)
+    if isinstance(wanted, SpecError):
+        return Outcome(ERROR, reason="bad-record", detail=wanted.message)
+    row = k.KINDS[relocation.kind]
+    if relocation.kind == k.TYPE_ID_LOCAL:
+        return Outcome(VALUE, relocation.type_id)
+    if not wanted.name:
+        return Outcome(ERROR, reason="anonymous-root", detail="the local root type has no name to look for")
+    if row.group == k.FIELD and relocation.kind != k.FIELD_EXISTS and wanted.leaf is None:
+        return Outcome(ERROR, reason="bad-record", detail="the member's local type has no size")
+    candidates = target.candidates(wanted.root_kind, wanted.name)
+    result = _ask_all(obj, wanted, relocation.kind, target, candidates)
+    result.candidates = candidates
+    if result.status == VALUE and relocation.kind == k.BYTE_OFFSET and result.matches:
+        result.load_size = _load_size(wanted, result.matches[0].load)
+    return result
+
+
+def _load_size(wanted: Spec, load: tuple[int, int, int]) -> int:
+    """The size (bytes) that a load has to have on the target, -1 where it cannot be made so."""
+    assert wanted.leaf is not None
+    if wanted.leaf[2] == load[2] or adjustable(wanted.leaf, load[0], load[1]):
+        return load[2]
+    return -1
+
+
+def _ask_all(
+    obj: BpfObject, wanted: Spec, kind: int, target: Target, candidates: Sequence[tuple[Btf, int]]
+) -> Outcome:
+    matches: list[Match] = []
+    refused: list[tuple[Btf, Witness]] = []
+    mismatch: Mismatch | None = None
+    for btf, type_id in candidates:
+        try:
+            answer = _ask(obj, wanted, kind, target, btf, type_id)
+        except SpecError as error:
+            return _failed(error, matches, refused, btf, type_id)
+        if isinstance(answer, Match):
+            matches.append(answer)
+        else:
+            refused.append((btf, answer[1]))
+            mismatch = mismatch or answer[0]
+    result = _decide(kind, matches) if matches else _nothing(obj, wanted, kind, mismatch)
+    result.matches = matches
+    result.refused = refused
+    return result
+
+
+def _failed(
+    error: SpecError, matches: list[Match], refused: list[tuple[Btf, Witness]], btf: Btf, type_id: int
+) -> Outcome:
+    """A candidate that cannot be asked ends the matter; what it was read from, up to there, is a witness as well."""
+    result = Outcome(ERROR, reason="bad-type", detail=error.message)
+    if error.witness is not None:
+        matches.append(Match(btf, type_id, 0, 0, NO_LOAD, error.witness))
+    result.matches = matches
+    result.refused = refused
+    return result
+
+
+def _decide(kind: int, matches: list[Match]) -> Outcome:
+    """All matches have to agree with the first."""
+    first = matches[0]
+    for other in matches[1:]:
+        if other.bit_offset != first.bit_offset or other.value != first.value:
+            shown = ", ".join(f"type {m.type_id}: {m.value}" for m in matches)
+            return Outcome(AMBIGUOUS, reason="candidates-differ", detail=f"{len(matches)} candidates disagree ({shown})")
+    return Outcome(VALUE, first.value)
+
+
+def _nothing(obj: BpfObject, wanted: Spec, kind: int, mismatch: Mismatch | None) -> Outcome:
+    row = k.KINDS[kind]
+    if mismatch is None:
+        mismatch = Mismatch("no-type", lambda: f"no {declaration(obj.btf, wanted.root_id)} there")
+    status = VALUE if row.is_test else MISSING
+    return _Lazy(status, None if row.poisons else 0, mismatch)
+
+
+class _Lazy(Outcome):
+    """An outcome whose sentence is made when it is asked for."""
+
+    __slots__ = ("_mismatch",)
+
+    def __init__(self, status: str, value: int | None, mismatch: Mismatch) -> None:
+        super().__init__(status, value, mismatch.code)
+        self._mismatch = mismatch
+
+    @property
+    def detail(self) -> str:  # type: ignore[override]
+        return self._mismatch.text
+
+    @detail.setter
+    def detail(self, value: str) -> None:
+        pass
+
+
+def _ask(
+    obj: BpfObject, wanted: Spec, kind: int, target: Target, btf: Btf, type_id: int
+) -> Match | tuple[Mismatch, Witness]:
+    """Ask one candidate."""
+    group = k.KINDS[kind].group
+    key = (id(btf), type_id, wanted.index, wanted.steps, kind) if group == k.FIELD else None
+    if key is not None and key in target.memo:  # equal specs walk the same way, whichever object has them
+        known: Match | tuple[Mismatch, Witness] = target.memo[key]
+        return known
+    witness = Witness()
+    try:
+        if group == k.FIELD:
+            answer = target.memo[key] = _ask_field(wanted, kind, btf, type_id, witness)
+        elif group == k.ENUMVAL:
+            answer = _ask_enum(wanted, kind, btf, type_id, witness)
+        else:
+            answer = _ask_type(obj, wanted, kind, btf, type_id, witness)
+    except BtfError as error:
+        raise SpecError(error.message, type_id=type_id, witness=witness) from None
+    return answer
+
+
+def _ask_field(wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness) -> Match | tuple[Mismatch, Witness]:
+    place = field(wanted, btf, type_id, witness)
+    if isinstance(place, Mismatch):
+        return place, witness
+    value, load = field_value(kind, place, btf, witness)
+    return Match(btf, type_id, value, place.bit_offset, load, witness)
+
+
+def _ask_enum(wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness) -> Match | tuple[Mismatch, Witness]:
+    index = enumerator(wanted, btf, type_id, witness)
+    if isinstance(index, Mismatch):
+        return index, witness
+    value = 1 if kind == k.ENUMVAL_EXISTS else enumerator_value(btf, btf.strip(type_id), index)
+    return Match(btf, type_id, value, 0, NO_LOAD, witness)
+
+
+def _ask_type(
+    obj: BpfObject, wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness
+) -> Match | tuple[Mismatch, Witness]:
+    relation = TypeRelation(obj.btf, btf, witness)
+    witness.types.append(type_id)
+    if kind == k.TYPE_MATCHES:
+        same = relation.matches(wanted.root_id, type_id)
+    else:
+        same = relation.compatible(wanted.root_id, type_id)
+    if not same:
+        what = "does not match" if kind == k.TYPE_MATCHES else "is not compatible to"
+        return Mismatch("incompatible", lambda: f"{declaration(btf, type_id)} {what} the program's"), witness
+    if kind == k.TYPE_SIZE:
+        size = size_of(btf, type_id, witness)
+        if size is None:
+            raise SpecError(f"{declaration(btf, type_id)} has no size", type_id=type_id)
+        return Match(btf, type_id, size, 0, NO_LOAD, witness)
+    return Match(btf, type_id, type_id if kind == k.TYPE_ID_TARGET else 1, 0, NO_LOAD, witness)

@@ -1,0 +1,131 @@
+"""What is relocated against: a vmlinux BTF and, behind it, those of modules; and the search for candidates in it.
+
+A candidate is a type of the same kind (ENUM and ENUM64 are one) whose essential name equals the local root's.  vmlinux
+is searched first; only where it has none, all modules are, each over its own types.  Rule: bpf_core_find_cands (libbpf 1.8-dev).
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import spec
+from btfkit.btf.btf import kind_set, name_buckets
+from btfkit.co_re.access import essential
+from btfkit.hot import names as _names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+
+    Candidate = tuple[Btf, int]
+
+
+class Target:
+    """A vmlinux (or any single BTF) and the modules that are searched behind it, in the given order.
+
+    `memo` is the engine's: what was asked of this target before.
+    """
+
+    __slots__ = ("_found", "_kinds", "memo", "modules", "vmlinux")
+
+    def __init__(self, vmlinux: Btf, modules: Sequence[Btf] = ()) -> None:
+        self.vmlinux = vmlinux
+        self.modules = tuple(modules)
+        self._found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {}
+        self._kinds: set[int] = set()
+        self.memo: dict[Any, Any] = {}
+
+    def prepare(self, roots: Iterable[tuple[int, bytes]]) -> None:
+        """Look up many (kind, essential name) roots in one pass over each BTF; optional, but much faster than one by one."""
+        wanted: set[bytes] = set()
+        kinds: set[int] = set()
+        for kind, name in roots:
+            kinds.add(kind)
+            if name:
+                wanted.add(name)
+        if spec.ENUM in kinds:
+            kinds.add(spec.ENUM64)
+        if not kinds <= self._kinds:
+            wanted |= set(self._found)
+            self._kinds |= kinds
+        else:
+            wanted -= set(self._found)
+        if wanted:
+            self._search(wanted)
+
+    def _search(self, wanted: set[bytes]) -> None:
+        """Fill `_found` for the names in `wanted`: (candidates of any wanted kind in vmlinux, those in the modules)."""
+        search = _Search(wanted, kind_set(frozenset(self._kinds)))
+        found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {name: ([], []) for name in wanted}
+        for name, type_id in search.whole(self.vmlinux):
+            found[name][0].append((self.vmlinux, type_id))
+        for module in self.modules:
+            for name, type_id in search.own(module):
+                found[name][1].append((module, type_id))
+        self._found.update(found)
+
+    def candidates(self, kind: int, name: bytes) -> list[Candidate]:
+        """The candidates for a root of that kind (ENUM for ENUM64 too) and essential name, in libbpf's order."""
+        first, behind = self.named(kind, name)
+        return first or behind
+
+    def named(self, kind: int, name: bytes) -> tuple[list[Candidate], list[Candidate]]:
+        """Like `candidates`, but those of vmlinux and those of the modules apart, the latter also where the former are."""
+        if name not in self._found or kind not in self._kinds:
+            self.prepare([(kind, name)])
+        if not name:
+            return [], []
+        first, behind = self._found[name]
+        kinds = (spec.ENUM, spec.ENUM64) if kind == spec.ENUM else (kind,)
+        return [c for c in first if c[0].kind(c[1]) in kinds], [c for c in behind if c[0].kind(c[1]) in kinds]
+
+
+class _Search:
+    """One pass over a BTF for many essential names at once."""
+
+    __slots__ = ("_below", "_buckets", "_kinds", "_wanted")
+
+    def __init__(self, wanted: set[bytes], kinds: bytes) -> None:
+        self._wanted = wanted
+        self._kinds = kinds
+        self._buckets = name_buckets(wanted)
+        self._below: dict[tuple[int, int], bytes | None] = {}
+
+    def whole(self, btf: Btf) -> list[tuple[bytes, int]]:
+        """(essential name, id) of the matches among all types of a chain, ids ascending."""
+        return [match for layer in btf.chain for match in self.own(layer)]
+
+    def own(self, btf: Btf) -> list[tuple[bytes, int]]:
+        """(essential name, id) of the matches among a BTF's own types, ids ascending."""
+        found: list[int] = []
+        below = _names.find_hashes(
+            btf.words, btf.positions, self._kinds, btf.strings, btf.start_str_off, self._buckets, found
+        )
+        result = []
+        for index in found:
+            name = essential(btf.string(btf.words[btf.positions[index]]))
+            if name in self._wanted:
+                result.append((name, btf.start_id + index))
+        if below:
+            result += self._named_in_base(btf)
+            result.sort(key=lambda match: match[1])
+        return result
+
+    def _named_in_base(self, btf: Btf) -> list[tuple[bytes, int]]:
+        """The matches among the own types whose names lie in the base's strings."""
+        assert btf.base is not None
+        result = []
+        offsets = array("I")
+        indexes = array("I")
+        _names.named_below(btf.words, btf.positions, self._kinds, btf.start_str_off, indexes, offsets)
+        for index, offset in zip(indexes, offsets, strict=True):
+            key = (id(btf.base), offset)
+            if key not in self._below:
+                name = essential(btf.string(offset))
+                self._below[key] = name if name in self._wanted else None
+            if match := self._below[key]:
+                result.append((match, btf.start_id + index))
+        return result

@@ -1,0 +1,110 @@
+"""What a matched field relocation yields: offsets, sizes, signs and shifts.
+
+Rule: bpf_core_calc_field_relo (libbpf 1.8-dev).  The left shift of a bitfield follows the byte order of the target, where libbpf
+takes that of the machine it runs on.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.co_re.access import SpecError, load_class
+from btfkit.co_re.kinds import BYTE_OFFSET, BYTE_SIZE, FIELD_EXISTS, LSHIFT, RSHIFT, SIGNED
+from btfkit.co_re.match import size_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.match import Place
+    from btfkit.co_re.witness import Witness
+
+NO_LOAD = (0, 0, 0)
+
+
+def field_value(kind: int, place: Place, btf: Btf, witness: Witness) -> tuple[int, tuple[int, int, int]]:
+    """(value, load) of a field relocation of that kind; `load` is (kind, encoding, size in bytes) of what a load at this
+    offset reads, for BYTE_OFFSET of an ordinary member, else (0, 0, 0).
+
+    Raises SpecError where libbpf refuses the object.
+    """
+    if kind == FIELD_EXISTS:
+        return 1, NO_LOAD
+    if place.composite < 0:
+        return _element(kind, place, btf, witness)
+    layer, at = btf.locate(place.composite)
+    bits = layer.words[at + 5 + 3 * place.member] >> 24 if layer.words[at + 1] >> 31 else 0
+    if bits:
+        return _bitfield(kind, place, bits, btf, witness), NO_LOAD
+    size = _size(btf, place.type_id, witness)
+    if kind == BYTE_OFFSET:
+        return place.bit_offset // 8, _load(btf, place.type_id, witness)
+    if kind == BYTE_SIZE:
+        return size, NO_LOAD
+    return _shift_or_sign(kind, place, btf, 8 * size, size, place.bit_offset // 8), NO_LOAD
+
+
+def _element(kind: int, place: Place, btf: Btf, witness: Witness) -> tuple[int, tuple[int, int, int]]:
+    if kind == BYTE_OFFSET:
+        return place.bit_offset // 8, _load(btf, place.type_id, witness)
+    if kind == BYTE_SIZE:
+        return _size(btf, place.type_id, witness), NO_LOAD
+    raise SpecError("signs and shifts are those of a member, not of an array element")
+
+
+def _bitfield(kind: int, place: Place, bits: int, btf: Btf, witness: Witness) -> int:
+    """Values of a bitfield of `bits` bits: offset and size are those of the smallest aligned load that covers it."""
+    size = _size(btf, place.type_id, witness)
+    if size == 0:
+        raise SpecError("a bitfield whose type has size 0")
+    start = place.bit_offset // 8 // size * size
+    while place.bit_offset + bits > 8 * (start + size):
+        if size >= 8:
+            raise SpecError("a bitfield that no load of 8 bytes covers")
+        size *= 2
+        start = place.bit_offset // 8 // size * size
+    if kind == BYTE_OFFSET:
+        return start
+    if kind == BYTE_SIZE:
+        return size
+    return _shift_or_sign(kind, place, btf, bits, size, start)
+
+
+def _shift_or_sign(kind: int, place: Place, btf: Btf, bits: int, size: int, start: int) -> int:
+    if kind == RSHIFT:
+        return (64 - bits) & 0xFFFFFFFFFFFFFFFF
+    if kind == LSHIFT:
+        if btf.byte_order == "little":
+            return (64 - (place.bit_offset + bits - 8 * start)) & 0xFFFFFFFFFFFFFFFF
+        return (8 * (8 - size) + (place.bit_offset - 8 * start)) & 0xFFFFFFFFFFFFFFFF
+    assert kind == SIGNED
+    of_kind = btf.kind(place.type_id)
+    if of_kind in spec.ENUMS:
+        return btf.word(place.type_id, 1) >> 31
+    return int(of_kind == spec.INT and bool(btf.word(place.type_id, 3) >> 24 & spec.INT_SIGNED))
+
+
+def _size(btf: Btf, type_id: int, witness: Witness) -> int:
+    size = size_of(btf, type_id, witness)
+    if size is None:
+        raise SpecError("a member whose type has no size", type_id=type_id)
+    return size
+
+
+def _load(btf: Btf, type_id: int, witness: Witness) -> tuple[int, int, int]:
+    """(kind, encoding) of the type, and the size of one of its (innermost) elements."""
+    kind, encoding = load_class(btf, type_id)
+    while btf.kind(type_id) == spec.ARRAY:
+        type_id = btf.strip(btf.word(type_id, 3))
+    return kind, encoding, _size(btf, type_id, witness)
+
+
+def enumerator_value(btf: Btf, type_id: int, index: int) -> int:
+    """The value of an enumerator as 64 unsigned bits.
+
+    A 32-bit value is extended by its sign where the enum is signed, with zeros where not; libbpf always extends the sign.
+    """
+    layer, at = btf.locate(type_id)
+    words = layer.words
+    if words[at + 1] >> 24 & spec.MAX_KIND == spec.ENUM64:
+        return words[at + 4 + 3 * index] | words[at + 5 + 3 * index] << 32
+    value = words[at + 4 + 2 * index]
+    return value | 0xFFFFFFFF00000000 if value >> 31 and words[at + 1] >> 31 else value

@@ -1,0 +1,214 @@
+"""Tar archives, read member by member in memory; nothing is ever written to disk.
+
+BTFHub keeps the BTF of a kernel as `NAME.btf.tar.xz`, one file in it; collections of modules come as tars of thousands.
+The standard library's tarfile costs more time to import than a small archive takes to read, and follows links; here a
+link, a device or a name with `..` in it is passed over.  Format: POSIX ustar and pax, GNU long names.
+"""
+
+from __future__ import annotations
+
+from btfkit.errors import AmbiguousError, FormatError, NotFoundError, UnsupportedError
+from btfkit.files.compression import LIMIT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+BLOCK = 512
+MAX_NAME = 1 << 16  # bytes of a long name or of a pax header
+_REGULAR = (b"0", b"\0", b"7")
+_EXTRA = (b"x", b"g", b"L", b"K")
+
+
+def is_tar(head: bytes | bytearray | memoryview) -> bool:
+    """Whether `head` (the first 512 bytes of a file) is the header of a tar member."""
+    return len(head) >= BLOCK and head[0] != 0 and _checksum_holds(bytes(head[:BLOCK]))
+
+
+def members(
+    stream: Iterable[bytes | memoryview], source: str, *, limit: int = LIMIT
+) -> Iterator[tuple[str, bytearray]]:
+    """The regular files of the tar whose bytes come in pieces from `stream`: (name, content), in the tar's order.
+
+    Raises FormatError where the tar is broken or cut short, or a file has more than `limit` bytes.
+    """
+    reader = _Reader(stream, source)
+    for name, size, regular in _headers(reader):
+        if size > limit:
+            raise FormatError(f"the member {name!r} has {size} bytes, at most {limit} are read", source=source)
+        if regular:
+            yield name, reader.read(size)
+            reader.skip(-size % BLOCK)
+        else:
+            reader.skip(size + -size % BLOCK)
+    reader.drain()
+
+
+def single_btf(
+    stream: Iterable[bytes | memoryview], source: str, *, limit: int = LIMIT
+) -> tuple[str, bytearray]:
+    """The one file called *.btf of a tar, or else its only regular file: (name, content).
+
+    Raises NotFoundError where there is none, AmbiguousError where there are several, and what `members` raises.
+    """
+    others: list[str] = []
+    names: list[str] = []
+    kept = bytearray()
+    for name, content in members(stream, source, limit=limit):
+        if name.endswith(".btf"):
+            names.append(name)
+            kept = content
+        elif not names:
+            others = [*others, name][:4]
+            kept = content if len(others) == 1 else bytearray()
+        if len(names) > 3:
+            break
+    if len(names) > 1 or (not names and len(others) > 1):
+        raise AmbiguousError(
+            f"an archive of several files ({', '.join((names or others)[:3])}...): unpack it and name the one",
+            source=source,
+        )
+    if not names and not others:
+        raise NotFoundError("an archive without a regular file", source=source)
+    return (names or others)[0], kept
+
+
+class _Reader:
+    """Reads exact counts of bytes from a stream of pieces."""
+
+    __slots__ = ("_piece", "_stream", "at", "source")
+
+    def __init__(self, stream: Iterable[bytes | memoryview], source: str) -> None:
+        self._stream = iter(stream)
+        self._piece = memoryview(b"")
+        self.at = 0
+        self.source = source
+
+    def _some(self, count: int) -> memoryview:
+        """At least one byte and at most `count`; raises FormatError at the end of the stream."""
+        while not self._piece:
+            piece = next(self._stream, None)
+            if piece is None:
+                raise FormatError("the tar ends in the middle: it is cut short", source=self.source, offset=self.at)
+            self._piece = memoryview(piece)
+        some = self._piece[:count]
+        self._piece = self._piece[count:]
+        self.at += len(some)
+        return some
+
+    def read(self, count: int) -> bytearray:
+        out = bytearray()
+        while len(out) < count:
+            out += self._some(count - len(out))
+        return out
+
+    def skip(self, count: int) -> None:
+        while count:
+            count -= len(self._some(count))
+
+    def ended(self) -> bool:
+        """Whether no byte is left."""
+        while not self._piece:
+            piece = next(self._stream, None)
+            if piece is None:
+                return True
+            self._piece = memoryview(piece)
+        return False
+
+    def drain(self) -> None:
+        """Read to the end, for the checksum that a packed stream ends with."""
+        self._piece = memoryview(b"")
+        for _ in self._stream:
+            pass
+
+
+def _headers(reader: _Reader) -> Iterator[tuple[str, int, bool]]:
+    """(name, bytes, whether to read it) of each member; the caller consumes the content after each."""
+    path, length = "", -1
+    while not reader.ended():
+        at = reader.at
+        head = bytes(reader.read(BLOCK))
+        if not any(head):
+            return
+        if not _checksum_holds(head):
+            raise FormatError("no tar header where one should be", source=reader.source, offset=at)
+        kind = head[156:157]
+        size = _number(head[124:136], reader.source, at)
+        if kind in _EXTRA:
+            extra = bytes(_extra(reader, size, at))
+            if kind == b"L":
+                path = _text(extra.rstrip(b"\0"))
+            elif kind == b"x":
+                path, length = _pax(extra, path, length, reader.source)
+            continue
+        name = path or _name(head)
+        size = size if length < 0 else length
+        regular = kind in _REGULAR and not name.endswith("/") and ".." not in name.split("/")
+        if kind in (b"1", b"2", b"3", b"4", b"5", b"6"):
+            size = 0 if kind != b"5" else size
+        path, length = "", -1
+        yield name, size, regular
+
+
+def _extra(reader: _Reader, size: int, at: int) -> bytearray:
+    if size > MAX_NAME:
+        raise FormatError(f"{size} bytes of attributes in front of a member", source=reader.source, offset=at)
+    extra = reader.read(size)
+    reader.skip(-size % BLOCK)
+    return extra
+
+
+def _pax(extra: bytes, path: str, length: int, source: str) -> tuple[str, int]:
+    """The path and the size that a pax header ("LENGTH KEY=VALUE\\n" each) gives to the next member."""
+    at = 0
+    while at < len(extra):
+        blank = extra.find(b" ", at, at + 20)
+        count = int(extra[at:blank]) if blank > at and extra[at:blank].isdigit() else 0
+        if not blank - at + 2 <= count <= len(extra) - at:
+            raise FormatError("a broken pax header", source=source)
+        key, _, value = extra[blank + 1 : at + count - 1].partition(b"=")
+        if key == b"path":
+            path = _text(value)
+        elif key == b"size":
+            length = _digits(value, 10, source)
+        elif key.startswith(b"GNU.sparse"):
+            raise UnsupportedError("a sparse file in a tar: pack it without --sparse", source=source)
+        at += count
+    return path, length
+
+
+def _digits(text: bytes, base: int, source: str) -> int:
+    try:
+        number = int(text or b"0", base)
+    except ValueError:
+        number = -1
+    if number < 0 or len(text) > 24:
+        raise FormatError(f"no number in a tar header: {text!r}", source=source)
+    return number
+
+
+def _number(field: bytes, source: str, at: int) -> int:
+    """A number of a tar header: octal digits, or GNU's binary form with the top bit set."""
+    if field[0] & 0x80:
+        number = int.from_bytes(field, "big") & ((1 << 95) - 1)
+        if field[0] & 0x40 or number >> 62:
+            raise FormatError("a member of an impossible size", source=source, offset=at)
+        return number
+    return _digits(field.strip(b" \0"), 8, source)
+
+
+def _checksum_holds(head: bytes) -> bool:
+    field = head[148:156].strip(b" \0")
+    if not field or len(field) > 7 or field.strip(b"01234567"):
+        return False
+    return sum(head) - sum(head[148:156]) + 8 * 32 == int(field, 8)
+
+
+def _name(head: bytes) -> str:
+    name = head[:100].partition(b"\0")[0]
+    prefix = head[345:500].partition(b"\0")[0] if head[257:263] == b"ustar\0" else b""
+    return _text(prefix + b"/" + name if prefix else name)
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")

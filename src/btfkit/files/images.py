@@ -1,0 +1,224 @@
+"""Boot images: where the kernel lies inside, and how BTF is found in an image that has no sections.
+
+A bootable kernel is mostly a packed vmlinux behind some code that unpacks it.  Where a header says at which byte, it is
+believed; where none does, or it is wrong, the magics of the packings are searched.  A kernel that was flattened
+(objcopy -O binary: arm64, riscv, s390) keeps its BTF somewhere: it is found by its own header, and the largest blob
+whose records tile it is taken, as BPF programs inside the kernel bring small ones of their own.  All searches
+are limited in tries and in bytes, so that no file costs more than it is worth.
+
+Headers: the kernel's Documentation/arch/x86/boot.rst, drivers/firmware/efi/libstub/zboot-header.S,
+Documentation/arch/arm64/booting.rst, Documentation/arch/riscv/boot-image-header.rst, arch/s390/boot/head.S,
+arch/arm/boot/compressed/head.S, u-boot's include/image.h; systemd's ukify for unified images (a PE section `.linux`).
+"""
+
+from __future__ import annotations
+
+from struct import unpack_from
+
+from btfkit.errors import BtfError, FormatError, UnsupportedError
+from btfkit.files.compression import LIMIT, MAGICS, sniff, unpack_prefix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from mmap import mmap
+
+    from btfkit.files.elf import Data
+
+    Searchable = bytes | bytearray | mmap
+
+MAX_HITS = 100_000  # places of one magic that are looked at
+MAX_TRIES = 24  # places of one packing that are unpacked
+MAX_WALKS = 8  # blobs whose records are walked
+MAX_HEADER = 256  # bytes of a BTF header that is believed; it has 24 or 32
+MAX_TYPES = 1 << 28  # bytes of a type section that is believed
+
+_AT = (  # (kind, byte, what stands there)
+    ("bzimage", 0x202, b"HdrS"),
+    ("zboot", 4, b"zimg"),
+    ("uimage", 0, b"\x27\x05\x19\x56"),
+    ("arm64", 56, b"ARM\x64"),
+    ("riscv", 56, b"RSC\x05"),
+    ("riscv", 48, b"RISCV\0\0\0"),
+    ("s390", 0x10008, b"S390EP"),
+    ("arm", 0x24, b"\x18\x28\x6f\x01"),
+    ("arm", 0x24, b"\x01\x6f\x28\x18"),
+)
+
+
+def sniff_image(data: Data) -> str | None:
+    """The kind of boot image that `data` is: "bzimage", "zboot", "uki", "uimage", "arm64"..., or None."""
+    for kind, at, magic in _AT:
+        if data[at : at + len(magic)] == magic and (kind != "zboot" or data[:2] == b"MZ"):
+            return kind
+    return "uki" if data[:2] == b"MZ" and _linux_section(memoryview(data)) else None
+
+
+def payload(data: Data, kind: str, source: str = "image", *, limit: int = LIMIT) -> tuple[str, Data] | None:
+    """What the image `data` of that `kind` carries: (its packing, its bytes unpacked), or None where nothing is found.
+
+    The packing is "" for an inner image that is not packed.  Raises UnsupportedError where the payload needs a packing
+    that this installation lacks.
+    """
+    view = memoryview(data)
+    start, size = _declared(view, kind)
+    if start and size:
+        inner = view[start : start + size]
+        packing = sniff(inner)
+        if packing is None and kind in ("uki", "uimage"):
+            return "", bytes(inner)
+        if packing is not None:
+            try:
+                return packing, unpack_prefix(inner, 0, source, limit=limit)
+            except FormatError:
+                pass  # the header was wrong, or it is not what it seems
+    return search_payload(data, source, limit=limit)
+
+
+def _declared(view: memoryview, kind: str) -> tuple[int, int]:
+    """(byte, bytes) of the payload as the header of the image has it, (0, 0) where it does not tell."""
+    if kind == "bzimage" and len(view) >= 0x250 and unpack_from("<H", view, 0x206)[0] >= 0x208:
+        start, size = unpack_from("<II", view, 0x248)
+        return (1 + (view[0x1F1] or 4)) * 512 + start, size
+    if kind == "zboot" and len(view) >= 16:
+        start, size = unpack_from("<II", view, 8)
+        return start, size
+    if kind == "uimage" and len(view) >= 64:
+        return 64, unpack_from(">I", view, 12)[0]
+    if kind == "uki":
+        return _linux_section(view)
+    return 0, 0
+
+
+def _linux_section(view: memoryview) -> tuple[int, int]:
+    """(byte, bytes) of the section `.linux` of a PE file, (0, 0) where there is none."""
+    if len(view) < 0x40:
+        return 0, 0
+    header = unpack_from("<I", view, 0x3C)[0]
+    if bytes(view[header : header + 4]) != b"PE\0\0" or header + 24 > len(view):
+        return 0, 0
+    count, optional = unpack_from("<6xH12xH", view, header)
+    for index in range(min(count, 96)):  # the PE loader's own limit
+        at = header + 24 + optional + 40 * index
+        if bytes(view[at : at + 8]) == b".linux\0\0" and at + 40 <= len(view):
+            used, _, size, start = unpack_from("<IIII", view, at + 8)
+            return start, min(used, size) or size
+    return 0, 0
+
+
+def search_payload(data: Data, source: str = "image", *, limit: int = LIMIT) -> tuple[str, Data] | None:
+    """The first packed stream within `data` that has BTF somewhere: (its packing, its bytes unpacked), or None.
+
+    Raises UnsupportedError where nothing was found, and something looked packed in a way that this installation lacks.
+    """
+    missing: UnsupportedError | None = None
+    left = limit
+    for packing, offset in _packed_places(searchable(data)):
+        try:
+            inner = unpack_prefix(data, offset, source, limit=left, kind=packing)
+        except UnsupportedError as error:
+            if packing != "lzo":
+                missing = error
+            continue
+        except FormatError:
+            continue
+        left -= len(inner)
+        if find_btf(inner) is not None:
+            return packing, inner
+        if left <= 0:
+            break
+    if missing is not None:
+        raise missing
+    return None
+
+
+def _packed_places(hay: Searchable) -> Iterator[tuple[str, int]]:
+    for packing, magic in MAGICS.items():
+        found = 0
+        for offset in _places(hay, magic):
+            if sniff(hay, offset) == packing:
+                found += 1
+                yield packing, offset
+            if found == MAX_TRIES:
+                break
+
+
+def _places(hay: Searchable, magic: bytes) -> Iterator[int]:
+    at = hay.find(magic)
+    for _ in range(MAX_HITS):
+        if at < 0:
+            return
+        yield at
+        at = hay.find(magic, at + 1)
+
+
+def find_btf(data: Data, check: Callable[[memoryview], bool] | None = None) -> memoryview | None:
+    """The largest whole base BTF that lies somewhere in `data`, not copied, or None.
+
+    A blob counts whose header's sections tile it, whose strings begin and end with NUL, and which `check` accepts;
+    without `check` its records have to fill its type section.
+    """
+    check = check or _records_tile
+    hay = searchable(data)
+    view = memoryview(hay)
+    found = []
+    for mark, magic in (("<", b"\x9f\xeb\x01\x00"), (">", b"\xeb\x9f\x01\x00")):
+        for at in _places(hay, magic):
+            size = _extent(view, at, mark)
+            if size:
+                found.append((-size, at))
+    for size, at in sorted(found)[:MAX_WALKS]:
+        try:
+            if check(view[at : at - size]):
+                return view[at : at - size]
+        except BtfError:
+            continue
+    return None
+
+
+def _extent(view: memoryview, at: int, mark: str) -> int:
+    """The bytes of the BTF whose header may lie at `at`, 0 where it cannot be one."""
+    if at + 24 > len(view):
+        return 0
+    head, type_off, type_len, str_off, str_len = unpack_from(mark + "5I", view, at + 4)
+    if not 24 <= head <= MAX_HEADER or type_off or not 0 < type_len <= MAX_TYPES or type_len % 4 or not str_len:
+        return 0
+    end = at + head + str_off + str_len
+    if end > len(view) or view[end - str_len] or view[end - 1]:
+        return 0
+    layout = str_off - type_len
+    if layout and (head < 32 or unpack_from(mark + "II", view, at + 24) != (type_len, layout)):
+        return 0
+    return int(end - at)
+
+
+def _records_tile(blob: memoryview) -> bool:
+    """Whether the records of a blob fill its type section exactly."""
+    from array import array
+
+    from btfkit.btf.header import NATIVE, parse
+    from btfkit.btf.spec import packed_table
+    from btfkit.hot.scan import scan
+
+    h = parse(blob)
+    words = array("I", bytes(blob[h.length : h.length + h.type_len]))
+    if h.order != NATIVE:
+        words.byteswap()
+    layout = blob[h.length + h.layout_off : h.length + h.layout_off + h.layout_len]
+    try:
+        table = packed_table(layout)
+    except ValueError:
+        return False
+    positions = array("I", bytes(4 * (len(words) // 3)))
+    count, end = scan(words, table, positions)  # type: ignore[no-untyped-call,unused-ignore]
+    return bool(count) and bool(end == len(words))
+
+
+def searchable(data: Data) -> Searchable:
+    """`data` as something with `find`, copied only where it is a part of something else."""
+    if not isinstance(data, memoryview):
+        return data
+    whole: object = data.obj
+    if hasattr(whole, "find") and hasattr(whole, "__len__") and len(whole) == len(data):
+        return whole  # type: ignore[return-value]
+    return bytes(data)

@@ -1,0 +1,126 @@
+"""Kernel modules, by name, from a file, a folder tree or a tar.
+
+A folder is one like /lib/modules/R/kernel (*.ko, packed or not), a collection of *.btf files, or /sys/kernel/btf, whose
+files have the bare names of the modules.  Symbolic links to folders are not followed: /lib/modules/R/build leads into a
+source tree, and links can lead in circles.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISREG
+
+from btfkit.files.container import open_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfkit.files.elf import Data
+
+    Path = str | os.PathLike[str]
+
+MAX_ARCHIVE = 8 << 30  # bytes that a tar of modules may unpack to; it is never in memory at once
+_PACKED = ("", ".gz", ".xz", ".zst", ".bz2", ".lzma", ".lz4", ".lzo")
+_SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in _PACKED)
+_BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
+
+
+def module_name(path: Path, *, underscores: bool = False) -> str:
+    """The name of the module in the file `path`: without folders, .ko, .btf and the suffix of a packing.
+
+    With `underscores` as the kernel calls it, "-" being "_".
+    """
+    name = os.path.basename(os.fspath(path))
+    for suffix in sorted(_SUFFIXES, key=len, reverse=True):
+        if name.endswith(suffix) and name != suffix:
+            name = name[: -len(suffix)]
+            break
+    return name.replace("-", "_") if underscores else name
+
+
+def module_files(path: Path, *, underscores: bool = False) -> Iterator[tuple[str, str]]:
+    """(name, path) of each module in the file or folder `path`, sorted by name and then by path.
+
+    In a folder files called *.ko and *.btf count, packed or not, and files without such a suffix that begin with BTF's
+    magic; `vmlinux` does not.  Links that lead nowhere and special files are passed over.  Raises OSError where `path`
+    itself cannot be read.
+    """
+    root = os.fspath(path)
+    if not os.path.isdir(root):
+        os.stat(root)
+        yield module_name(root, underscores=underscores), root
+        return
+    found = ((module_name(file, underscores=underscores), file) for file in _walk(root))
+    yield from sorted(one for one in found if one[0] != "vmlinux")
+
+
+def module_blobs(path: Path, *, underscores: bool = False) -> Iterator[tuple[str, Data, str]]:
+    """(name, bytes of the file as it is, source for messages) of each module in a folder, a file or a tar, packed or not.
+
+    A tar's members come in the tar's order, everything else as `module_files` has it.  Raises OSError where a file
+    cannot be read, FormatError where a tar or its packing is broken.
+    """
+    root = os.fspath(path)
+    for name, file in module_files(root, underscores=underscores):
+        data = open_bytes(file)
+        inside = None if os.path.isdir(root) else _tar_members(data, file)
+        if inside is None:
+            yield name, data, file
+            continue
+        for member, content in inside:
+            one = module_name(member, underscores=underscores)
+            if one != "vmlinux" and (_has_suffix(member) or content[:2] in _BTF_MAGICS):
+                yield one, content, f"{file}({member})"
+
+
+def _has_suffix(name: str) -> bool:
+    return name.endswith(_SUFFIXES)
+
+
+def _tar_members(data: Data, source: str) -> Iterator[tuple[str, Data]] | None:
+    """The members of a tar, packed or not; None where `data` is none."""
+    from btfkit.files.archive import BLOCK, is_tar, members
+    from btfkit.files.compression import pieces, sniff
+
+    def stream() -> Iterator[bytes | memoryview]:
+        return pieces(data, source, limit=MAX_ARCHIVE) if sniff(data) else iter((memoryview(data),))
+
+    head = b""
+    for piece in stream():
+        head += piece[:BLOCK]
+        if len(head) >= BLOCK:
+            break
+    return members(stream(), source) if is_tar(head) else None
+
+
+def _walk(root: str) -> Iterator[str]:
+    """The files of modules below the folder `root`."""
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            if folder == root:
+                raise
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif _is_module(entry):
+                yield entry.path
+
+
+def _is_module(entry: os.DirEntry[str]) -> bool:
+    try:
+        if not S_ISREG(entry.stat().st_mode):
+            return False
+        if entry.name.endswith(_SUFFIXES):
+            return True
+        if "." in entry.name:
+            return False
+        with open(entry.path, "rb", buffering=0) as file:
+            return file.read(2) in _BTF_MAGICS
+    except OSError:
+        return False

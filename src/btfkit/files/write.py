@@ -1,0 +1,114 @@
+"""Files that are whole or not there: written under a temporary name in the same folder, flushed, then renamed.
+
+Whatever goes wrong on the way, Ctrl-C included, the old file stays and the temporary one goes.
+"""
+
+from __future__ import annotations
+
+import os
+from errno import EISDIR
+from stat import S_IMODE, S_ISDIR, S_ISREG
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Path = str | os.PathLike[str]
+    Content = bytes | bytearray | memoryview
+
+_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+def write_atomic(path: Path, data: Content, *, fsync: bool = False) -> None:
+    """Write `data` (bytes) to the file `path`, all of it or nothing; "-" is standard output.
+
+    An existing file keeps its mode; a symbolic link stays, and what it points to is exchanged; pipes and devices are
+    written directly.  `fsync` waits until the disk has it.  Raises OSError.
+    """
+    write_all({os.fspath(path): data}, fsync=fsync)
+
+
+def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
+    """Write several files, `contents` by path, all or none: everything is on the disk before the first is renamed.
+
+    Rules as for `write_atomic`; standard output, pipes and devices come last.  Raises OSError.
+    """
+    waiting: list[tuple[str, str]] = []  # (temporary name, name)
+    direct: list[tuple[str, Content]] = []
+    try:
+        for path, data in contents.items():
+            mode = _mode(path)
+            if mode is None:
+                direct.append((path, data))
+                continue
+            name = os.path.realpath(path)
+            temporary = _temporary_name(name)
+            waiting.append((temporary, name))
+            _write_temporary(temporary, data, mode, fsync)
+        while waiting:
+            os.replace(*waiting[0])
+            del waiting[0]
+    finally:
+        for temporary, _ in waiting:
+            _remove(temporary)
+    for path, data in direct:
+        _write_direct(path, data)
+
+
+def _mode(path: str) -> int | None:
+    """The mode that the file is to have (0: what umask gives), None for what cannot be renamed over."""
+    if path in _STDOUT or path.startswith(("/dev/fd/", "/proc/self/fd/", "/dev/stderr")):
+        return None
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return 0
+    if S_ISDIR(status.st_mode):
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
+    return S_IMODE(status.st_mode) if S_ISREG(status.st_mode) else None
+
+
+def _temporary_name(name: str) -> str:
+    folder, base = os.path.split(name)
+    return os.path.join(folder, f".{base[:60]}.{os.urandom(6).hex()}.tmp")
+
+
+def _write_temporary(name: str, data: Content, mode: int, fsync: bool) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(name, flags, 0o666)
+    try:
+        _write_whole(handle, data)
+        if mode:
+            os.chmod(name, mode)
+        if fsync:
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_whole(handle: int, data: Content) -> None:
+    view = memoryview(data).cast("B")
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def _write_direct(path: str, data: Content) -> None:
+    if path in _STDOUT:
+        import sys
+
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    handle = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+    try:
+        _write_whole(handle, data)
+    finally:
+        os.close(handle)
+
+
+def _remove(name: str) -> None:
+    try:
+        os.unlink(name)
+    except OSError:
+        return

@@ -1,0 +1,38 @@
+from array import array
+from typing import TypeAlias
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+HASH_SEED: int
+HASH_PRIME: int
+
+def essential_hash(name: _Bytes) -> int: ...
+def find_hashes(
+    words: _Words,
+    positions: _Words,
+    kinds: _Bytes,
+    strings: _Bytes,
+    first_offset: int,
+    buckets: _Words,
+    found: list[int],
+) -> int: ...
+def find_name(
+    words: _Words,
+    positions: _Words,
+    strings: _Bytes,
+    first_offset: int,
+    name: _Bytes,
+    below: _Words,
+    kind: int,
+    start: int,
+) -> int: ...
+def first_not_below(
+    words: _Words, positions: _Words, strings: _Bytes, first_offset: int, name: _Bytes, start: int
+) -> int: ...
+def next_member(
+    words: _Words, at: int, count: int, strings: _Bytes, first_offset: int, name: _Bytes, start: int
+) -> int: ...
+def named_below(
+    words: _Words, positions: _Words, kinds: _Bytes, first_offset: int, indexes: list[int], offsets: list[int]
+) -> None: ...

@@ -1,0 +1,11 @@
+from array import array
+from typing import TypeAlias
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+def scan(words: _Words, table: _Bytes, positions: _Words) -> tuple[int, int]: ...
+def check(
+    words: _Words, positions: _Words, table: _Bytes, first_id: int, type_count: int, string_count: int
+) -> tuple[int, list[int]]: ...
+def is_sorted(words: _Words, positions: _Words, strings: _Bytes, first_offset: int) -> int: ...

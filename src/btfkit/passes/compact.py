@@ -1,0 +1,94 @@
+"""`compact`: a selection becomes a new BTF, or a chain of them, with an id map each.  The only place that renumbers.
+
+Kept types stay in their order and get consecutive ids.  A reference to a type that is not kept goes on to what that type
+leads to where it is a modifier or a typedef, and becomes void where not.  Strings are stored once, in the order of first use;
+those that the new base has are told by its offsets.  Byte order and layout section are kept; sizes and offsets are
+never touched.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import spec
+from btfkit.btf.btf import MAX_CHAIN, Btf
+from btfkit.btf.build import Strings, assemble
+from btfkit.errors import UnsupportedError
+from btfkit.hot import compact as _compact
+from btfkit.passes.idmap import IdMap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.passes.select import Selection
+
+
+class Compacted:
+    """One layer of a compacted selection: the new `btf`, and `ids`, which maps all old ids of its chain."""
+
+    __slots__ = ("btf", "ids")
+
+    def __init__(self, btf: Btf, ids: IdMap) -> None:
+        self.btf = btf
+        self.ids = ids
+
+
+def compact(selection: Selection) -> dict[Btf, Compacted]:
+    """The new BTF of each layer, lower layers first, split on the new BTFs of their bases.
+
+    Raises UnsupportedError for a layer with a kind whose references are unknown.
+    """
+    done: dict[Btf, Compacted] = {}
+    for layer in selection.layers:
+        base = done[layer.base] if layer.base is not None else None
+        done[layer] = _layer(layer, selection.kept[layer], base)
+    return done
+
+
+def _layer(layer: Btf, kept: dict[int, set[int] | None], base: Compacted | None) -> Compacted:
+    first = len(base.btf) if base is not None else 1
+    own = sorted(kept)
+    ids = dict(base.ids.items()) if base is not None else {}
+    ids.update(zip(own, range(first, first + len(own)), strict=True))
+    strings = Strings(base.btf if base is not None else None)
+    chosen = {
+        type_id - layer.start_id: tuple(sorted(elements)) for type_id in own if (elements := kept[type_id]) is not None
+    }
+    _refuse_unknown(layer, own)
+    words = array("I")
+    _compact.compact(
+        layer.words,
+        layer.positions,
+        layer.table,
+        array("I", [type_id - layer.start_id for type_id in own]),
+        chosen,
+        ids,
+        lambda old: _follow(layer, old, ids),
+        {},
+        lambda old: strings.add(layer.string(old)),
+        words,
+    )
+    blob = assemble(words, strings, layer.byte_order, layout=layer.layout)
+    btf = Btf.from_bytes(blob, base.btf if base is not None else None, pointer_size=layer.given_pointer_size)
+    return Compacted(btf, IdMap(ids))
+
+
+def _follow(layer: Btf, old: int, ids: dict[int, int]) -> int:
+    """The new id of the first kept type along modifiers and typedefs, or 0."""
+    for _ in range(MAX_CHAIN):
+        if old in ids:
+            return ids[old]
+        if layer.kind(old) not in spec.MODS_AND_TYPEDEFS:
+            return 0
+        old = layer.word(old, 2)
+    return 0
+
+
+def _refuse_unknown(layer: Btf, own: list[int]) -> None:
+    if layer.table == spec.TABLE:
+        return
+    for type_id in own:
+        kind = layer.kind(type_id)
+        if kind >= len(spec.KINDS):
+            raise UnsupportedError(
+                f"kind {kind} is unknown here, so its references cannot be renumbered", source=layer.source, type_id=type_id
+            )

@@ -1,0 +1,157 @@
+"""`minimize`: vmlinux and module BTF cut down, together, to what was asked for.
+
+Criteria are CO-RE relocations (what the engine read to answer them, and nothing else), names of types and functions, and the
+references of a split BTF; `passes/select.py` joins them, `passes/compact.py` writes the result.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.co_re.relocate import Outcome, relocate
+from btfkit.co_re.target import Target
+from btfkit.errors import ChainError
+from btfkit.passes.compact import Compacted, compact
+from btfkit.passes.select import POLICIES, Selection, Witnesses, by_func_name, by_references_of, by_type_name, close
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.program import BpfObject
+
+
+class Minimized:
+    """What `minimize` gives.
+
+    `target` is what the relocations were answered on, `outcomes` the answers (for each object, for each relocation);
+    `layers` maps each BTF of the input, bases first, to its `Compacted` (new `btf`, id map `ids`); `used` are the modules (of the
+    input) of which something was kept.
+    """
+
+    __slots__ = ("layers", "outcomes", "target", "used")
+
+    def __init__(
+        self, target: Target, outcomes: list[list[Outcome]], layers: dict[Btf, Compacted], used: Sequence[Btf]
+    ) -> None:
+        self.target = target
+        self.outcomes = outcomes
+        self.layers = layers
+        self.used = tuple(used)
+
+    @property
+    def btf(self) -> Btf:
+        """The new vmlinux."""
+        return self.layers[self.target.vmlinux].btf
+
+    def module(self, module: Btf) -> Btf | None:
+        """The new BTF of a module of the input, None where nothing of it is kept."""
+        return self.layers[module].btf if module in self.layers else None
+
+
+def minimize(
+    vmlinux: Btf,
+    objects: Sequence[BpfObject] = (),
+    modules: Sequence[Btf] = (),
+    *,
+    keep_types: Iterable[str] = (),
+    keep_funcs: Iterable[str] = (),
+    keep_refs_of: Sequence[Btf] = (),
+    closure: str | None = None,
+    all_modules: bool = False,
+) -> Minimized:
+    """Cut `vmlinux` and `modules` (split BTFs on it) down to what `objects` relocate against and to what is named.
+
+    `closure` is "direct", "by-value" or "full".  Where it is None, named types and functions are kept with what they refer
+    to directly, and relocations keep just what they read; else it holds for both.  With `all_modules` every module has a
+    place in the result, else only those of which something is kept.  Raises ChainError for a module on another base,
+    NotFoundError for a name that is not there.
+    """
+    if closure is not None and closure not in POLICIES:
+        raise ValueError(f"closure {closure!r}: it has to be one of {', '.join(POLICIES)}")
+    layers = _layers(vmlinux, modules)
+    target = Target(vmlinux, modules)
+    outcomes = relocate(objects, target)
+    selection = Selection(layers)
+    witnesses = Witnesses(selection)
+    _take_outcomes(witnesses, objects, outcomes, target)
+    roots = _named(vmlinux, modules, keep_types, keep_funcs)
+    roots += [(split, type_id) for split in keep_refs_of for type_id in by_references_of(split)]
+    if roots:
+        close(selection, roots, closure or POLICIES[0])
+    witnesses.settle()
+    if closure is not None and objects:
+        _close_around(selection, closure)
+        witnesses.settle()
+    selection.complete()
+    used = [layer for layer in modules if all_modules or selection.kept[layer]]
+    wanted = {below for module in used for below in module.chain} | set(vmlinux.chain)
+    selection.layers = tuple(layer for layer in layers if layer in wanted)
+    return Minimized(target, outcomes, compact(selection), used)
+
+
+def _layers(vmlinux: Btf, modules: Sequence[Btf]) -> list[Btf]:
+    """All BTFs of the chains, bases first, each once."""
+    layers = list(vmlinux.chain)
+    for module in modules:
+        if vmlinux not in module.chain or module is vmlinux:
+            raise ChainError("a module that is not split on the vmlinux it is to be cut together with", source=module.source)
+        layers += [layer for layer in module.chain if layer not in layers]
+    return layers
+
+
+def _take_outcomes(
+    witnesses: Witnesses, objects: Sequence[BpfObject], outcomes: list[list[Outcome]], target: Target
+) -> None:
+    seen: set[int] = set()
+    for obj, answers in zip(objects, outcomes, strict=True):
+        for relocation, outcome in zip(obj.relocations, answers, strict=True):
+            witnesses.take(outcome)
+            if target.modules and outcome.candidates and id(outcome.candidates) not in seen:
+                seen.add(id(outcome.candidates))
+                wanted = obj.spec(relocation)
+                _, behind = target.named(wanted.root_kind, wanted.name)  # type: ignore[union-attr]
+                if behind and outcome.candidates[0][0] is target.vmlinux:
+                    witnesses.shadow(outcome.candidates)
+
+
+def _named(
+    vmlinux: Btf, modules: Sequence[Btf], keep_types: Iterable[str], keep_funcs: Iterable[str]
+) -> list[tuple[Btf, int]]:
+    """The types that are asked for by name, in vmlinux, or else in each module that has them."""
+    roots = []
+    for names, find in ((keep_types, by_type_name), (keep_funcs, by_func_name)):
+        for name in names:
+            roots += _first_found(vmlinux, modules, name, find)
+    return roots
+
+
+def _first_found(vmlinux: Btf, modules: Sequence[Btf], name: str, find: object) -> list[tuple[Btf, int]]:
+    from btfkit.errors import NotFoundError
+
+    try:
+        return [(vmlinux, type_id) for type_id in find(vmlinux, name)]  # type: ignore[operator]
+    except NotFoundError:
+        found = []
+        for module in modules:
+            try:
+                found += [(module, type_id) for type_id in find(module, name)]  # type: ignore[operator]
+            except NotFoundError:
+                continue
+        if not found:
+            raise
+        return found
+
+
+def _close_around(selection: Selection, closure: str) -> None:
+    """Close what the relocations keep: the types of kept members count as reached by value, pointers as pointers."""
+    roots = []
+    for layer in selection.layers:
+        for type_id, elements in list(selection.kept[layer].items()):
+            kind = layer.kind(type_id)
+            if elements is None or kind not in spec.COMPOSITES:
+                roots.append((layer, type_id))
+                continue
+            _, at = layer.locate(type_id)
+            roots += [(layer, layer.words[at + 4 + 3 * index]) for index in elements]
+    close(selection, [(layer, type_id) for layer, type_id in roots if type_id], closure, asked=False)

@@ -1,0 +1,296 @@
+"""Which types and which members to keep: criteria in, one `Selection` out.
+
+CO-RE witnesses, type names, function names and the references of a split BTF are criteria; "direct", "by-value" and "full"
+are closure policies that add what the selected types reach.  Any of them can be combined; `passes/compact.py` then makes a
+new BTF of the result.
+
+A selection is of *layers*: the BTFs of a chain (or of several chains on one base), each with its own types.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import LONG_SPELLINGS, references
+from btfkit.errors import NotFoundError, printable
+from btfkit.hot import graph as _graph
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.relocate import Outcome
+    from btfkit.co_re.witness import Witness
+
+POLICIES = ("direct", "by-value", "full")
+WHOLE = None  # in place of a set of elements
+
+_ELEMENTS = spec.COMPOSITES | spec.ENUMS
+_MAY_BE_VOID = spec.MODS_AND_TYPEDEFS | {spec.PTR}
+
+
+class Selection:
+    """The types to keep of each layer: `kept[layer]` maps an own id to the set of elements (member or enumerator
+    numbers) that stay, or to WHOLE.
+
+    An id of a chain may be given with any BTF of the chain; it is taken for the layer that holds it.
+    """
+
+    __slots__ = ("_added", "kept", "layers")
+
+    def __init__(self, layers: Sequence[Btf]) -> None:
+        self.layers = tuple(layers)
+        self.kept: dict[Btf, dict[int, set[int] | None]] = {layer: {} for layer in self.layers}
+        self._added: list[tuple[Btf, int]] = []
+
+    def add(self, btf: Btf, type_id: int) -> None:
+        """Keep a type, without the members or enumerators that are not asked for otherwise."""
+        if type_id:
+            layer = self._layer(btf, type_id)
+            if type_id not in self.kept[layer]:
+                self.kept[layer][type_id] = set() if layer.kind(type_id) in _ELEMENTS else WHOLE
+                self._added.append((layer, type_id))
+
+    def add_element(self, btf: Btf, type_id: int, index: int) -> None:
+        """Keep one member or enumerator, and its type."""
+        self.add(btf, type_id)
+        elements = self.kept[self._layer(btf, type_id)][type_id]
+        if elements is not None and index not in elements:
+            elements.add(index)
+            self._add_member_type(btf, type_id, index)
+
+    def _add_member_type(self, btf: Btf, type_id: int, index: int) -> None:
+        layer, at = btf.locate(type_id)
+        if layer.words[at + 1] >> 24 & spec.MAX_KIND in spec.COMPOSITES:
+            self.add(btf, btf.strip(layer.words[at + 4 + 3 * index]))
+
+    def add_whole(self, btf: Btf, type_id: int) -> None:
+        """Keep a type with all its members or enumerators."""
+        self.add(btf, type_id)
+        layer = self._layer(btf, type_id)
+        if self.kept[layer][type_id] is not WHOLE:
+            self.kept[layer][type_id] = WHOLE
+            self._added.append((layer, type_id))
+
+    def has(self, btf: Btf, type_id: int) -> bool:
+        """Whether the type is kept."""
+        return type_id in self.kept[self._layer(btf, type_id)]
+
+    def elements(self, btf: Btf, type_id: int) -> set[int] | None:
+        """The elements of a kept type that stay, or WHOLE."""
+        return self.kept[self._layer(btf, type_id)][type_id]
+
+    def _layer(self, btf: Btf, type_id: int) -> Btf:
+        while type_id < btf.start_id:
+            assert btf.base is not None
+            btf = btf.base
+        return btf
+
+    def complete(self) -> None:
+        """Add what the kept records cannot do without: the types of kept members, elements of arrays, prototypes, parameters.
+
+        A pointer, a modifier, a typedef or a return value may refer to a type that is not kept: it becomes void.
+        """
+        while self._added:
+            layer, type_id = self._added.pop()
+            at = layer.positions[type_id - layer.start_id]
+            kind = layer.words[at + 1] >> 24 & spec.MAX_KIND
+            elements = self.kept[layer][type_id]
+            if kind in _MAY_BE_VOID or (kind in _ELEMENTS and elements is not WHOLE):
+                continue
+            for word, what in references(layer.words, at, layer.table):
+                if what == "type" and not (kind == spec.FUNC_PROTO and word == at + 2):
+                    self.add(layer, layer.strip(layer.words[word]))
+
+
+# ---- criteria --------------------------------------------------------------------------------------------------
+
+
+def by_type_name(btf: Btf, name: str) -> list[int]:
+    """The ids of all types called `name` ("struct file", "pid_t"), FUNCs excepted.  Raises NotFoundError."""
+    ids = [type_id for type_id in btf.find_ids(name) if btf.kind(type_id) not in (spec.FUNC, spec.VAR)]
+    if not ids:
+        raise NotFoundError(f"no type called {printable(name)!r} to keep", source=btf.source)
+    return ids
+
+
+def by_func_name(btf: Btf, name: str) -> list[int]:
+    """The ids of all FUNCs called `name`, and of the DECL_TAGs on them.  Raises NotFoundError."""
+    ids = list(btf.find_ids(name, spec.FUNC))
+    if not ids:
+        raise NotFoundError(f"no function called {printable(name)!r} to keep", source=btf.source)
+    tags = [tag.id for tag in btf.types(spec.DECL_TAG) if btf.word(tag.id, 2) in ids]
+    return ids + tags
+
+
+def by_references_of(split: Btf) -> list[int]:
+    """The ids of all types below `split` that its own types refer to."""
+    found = bytearray(split.start_id)
+    _graph.references_below(split.words, split.positions, split.table, split.start_id, found)
+    return [type_id for type_id in range(1, split.start_id) if found[type_id]]
+
+
+# ---- closure ---------------------------------------------------------------------------------------------------
+
+
+def close(selection: Selection, roots: Iterable[tuple[Btf, int]], policy: str, *, asked: bool = True) -> None:
+    """Add to `selection` the types `roots` and what they reach under `policy`.
+
+    "direct": the types with their members, and names and sizes of what these refer to; "by-value": complete definitions of
+    all that is embedded or passed by value, names and sizes behind pointers; "full": all that can be reached.  With `asked`
+    the roots count as asked for by name (whole), without as reached by value.
+    """
+    levels = {layer: bytearray(len(layer.positions)) for layer in selection.layers}
+    stacks: dict[Btf, list[int]] = {layer: [] for layer in selection.layers}
+    for btf, type_id in roots:
+        _raise(selection._layer(btf, type_id), type_id, 3 if asked else 2, levels, stacks)
+    number = POLICIES.index(policy)
+    for layer in reversed(selection.layers):
+        below: list[int] = []
+        _graph.reach(
+            layer.words, layer.positions, layer.table, layer.start_id, levels[layer], stacks[layer], below, number
+        )
+        for packed in below:
+            _raise(selection._layer(layer, packed >> 2), packed >> 2, packed & 3, levels, stacks)
+    for layer in selection.layers:
+        _take(selection, layer, levels[layer], number)
+
+
+def _raise(
+    layer: Btf, type_id: int, level: int, levels: dict[Btf, bytearray], stacks: dict[Btf, list[int]]
+) -> None:
+    index = type_id - layer.start_id
+    if levels[layer][index] < level:
+        levels[layer][index] = level
+        stacks[layer].append(index)
+
+
+def _take(selection: Selection, layer: Btf, levels: bytearray, policy: int) -> None:
+    kept: list[int] = []
+    bare: list[int] = []
+    _graph.whole(layer.words, layer.positions, levels, policy, kept, bare)
+    target, start = selection.kept[layer], layer.start_id
+    for index in bare:
+        target.setdefault(start + index, set())
+    for index in kept:
+        target[start + index] = WHOLE
+
+
+# ---- witnesses -------------------------------------------------------------------------------------------------
+
+
+class Witnesses:
+    """Collects the witnesses of outcomes in a selection, and afterwards sets the traps right that dropping opens
+    (`co_re/witness.py`)."""
+
+    __slots__ = ("_pointer_size", "_selection", "_shadows", "_traps")
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._traps: list[tuple[Btf, Witness]] = []
+        self._shadows: list[tuple[Btf, int]] = []
+        self._pointer_size = False
+
+    def take(self, outcome: Outcome) -> None:
+        """Keep what `outcome` was read from."""
+        for match in outcome.matches:
+            self._take(match.btf, match.witness)
+        self._traps += outcome.refused
+
+    def _take(self, btf: Btf, witness: Witness) -> None:
+        selection = self._selection
+        for type_id in witness.types:
+            selection.add(btf, type_id)
+        for type_id, index in witness.members:
+            selection.add_element(btf, type_id, index)
+        for type_id, index in witness.values:
+            selection.add_element(btf, type_id, index)
+        self._pointer_size = self._pointer_size or witness.pointer_size
+        if witness.pointers or witness.not_last or witness.hides or witness.at_least:
+            self._traps.append((btf, witness))
+
+    def shadow(self, candidates: Sequence[tuple[Btf, int]]) -> None:
+        """Candidates of vmlinux keep those of modules from being asked: at least one has to stay."""
+        self._shadows.append(candidates[0])
+
+    def settle(self) -> None:
+        """Add what keeps a "no" from becoming "yes", until nothing more is needed."""
+        if self._pointer_size:
+            self._keep_pointer_size()
+        for btf, type_id in self._shadows:
+            self._selection.add(btf, type_id)
+        size = -1
+        while size != (size := self._size()):
+            self._selection.complete()
+            for btf, witness in self._traps:
+                self._set_right(btf, witness)
+
+    def _size(self) -> int:
+        return sum(
+            1 + len(elements or ()) for layer in self._selection.kept.values() for elements in layer.values()
+        )
+
+    def _set_right(self, btf: Btf, witness: Witness) -> None:
+        selection = self._selection
+        for parent, type_id in witness.pointers:
+            if selection.has(btf, parent):
+                selection.add(btf, type_id)
+        for composite, index in witness.hides:
+            if selection.has(btf, composite):
+                selection.add_element(btf, composite, index)
+        for composite, index in witness.not_last:
+            self._keep_successor(btf, composite, index)
+        for type_id, count in witness.at_least:
+            self._keep_count(btf, type_id, count)
+
+    def _keep_successor(self, btf: Btf, composite: int, index: int) -> None:
+        """If member `index` is kept and is now the last, keep the cheapest of those that follow it."""
+        if not self._selection.has(btf, composite):
+            return
+        elements = self._selection.elements(btf, composite)
+        if elements is WHOLE or index not in elements or max(elements) > index:
+            return
+        following = range(index + 1, btf.word(composite, 1) & spec.MAX_VLEN)
+        self._selection.add_element(btf, composite, min(following, key=lambda i: self._cost(btf, composite, i)))
+
+    def _keep_count(self, btf: Btf, type_id: int, count: int) -> None:
+        """Keep at least `count` elements of a type that is kept: a comparison counted them."""
+        elements = self._selection.elements(btf, type_id) if self._selection.has(btf, type_id) else WHOLE
+        if elements is WHOLE:
+            return
+        others = [i for i in range(btf.word(type_id, 1) & spec.MAX_VLEN) if i not in elements]
+        if btf.kind(type_id) in spec.COMPOSITES:
+            others.sort(key=lambda i: self._cost(btf, type_id, i))
+        for index in others[: max(0, count - len(elements))]:
+            self._selection.add_element(btf, type_id, index)
+
+    def _cost(self, btf: Btf, composite: int, index: int) -> tuple[int, int]:
+        """About how many bytes keeping a member costs, then its number: a key to choose by."""
+        layer, at = btf.locate(composite)
+        type_id = btf.strip(layer.words[at + 4 + 3 * index])
+        cost = len(btf.string(layer.words[at + 3 + 3 * index]))
+        if type_id and not self._selection.has(btf, type_id):
+            cost += 64 if btf.kind(type_id) == spec.ARRAY else 12 + len(btf.string(btf.word(type_id, 0)))
+        return cost, index
+
+    def _keep_pointer_size(self) -> None:
+        """Keep an INT that tells the pointer size, the cheapest, where one does so now."""
+        for layer in self._selection.layers:
+            first = layer.pointer_size_carrier()
+            if first is None:
+                continue
+            size = layer.word(first, 2)
+            carriers = [
+                type_id
+                for type_id in layer.own_ids
+                if layer.kind(type_id) == spec.INT and layer.string(layer.word(type_id, 0)) in LONG_SPELLINGS
+            ] if layer is self._selection.layers[0] else [first]
+            fit = [c for c in carriers if layer.word(c, 2) == size]
+            if len(fit) != len(carriers):
+                fit = [first]
+            self._selection.add(layer, min(fit, key=lambda c: (not self._selection.has(layer, c), self._name_len(layer, c), c)))
+            return
+
+    @staticmethod
+    def _name_len(layer: Btf, type_id: int) -> int:
+        return len(layer.string(layer.word(type_id, 0)))

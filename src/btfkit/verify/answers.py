@@ -1,0 +1,88 @@
+"""Proof that a minimized BTF answers as the original does.
+
+Knows nothing of the minimizer: it takes the objects, the answers on the original, and a target made of the bytes that were
+written; it relocates every object on these and compares.  Equal means: the same status and value, the same size of loads, and
+candidate by candidate the same offsets and values, so that whatever libbpf's order of relocations leaves of the candidates,
+it leaves the same.  Type ids cannot stay; they have to follow one consistent map, which the comparison collects.
+"""
+
+from __future__ import annotations
+
+from btfkit.co_re.kinds import TYPE_ID_TARGET
+from btfkit.co_re.relocate import relocate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.program import BpfObject, Relocation
+    from btfkit.co_re.relocate import Outcome
+    from btfkit.co_re.target import Target
+
+
+class Difference:
+    """A relocation that is answered otherwise: `before` and `after` are its outcomes."""
+
+    __slots__ = ("after", "before", "obj", "relocation")
+
+    def __init__(self, obj: BpfObject, relocation: Relocation, before: Outcome, after: Outcome) -> None:
+        self.obj = obj
+        self.relocation = relocation
+        self.before = before
+        self.after = after
+
+    def __str__(self) -> str:
+        place = f"{self.obj.name}, {self.relocation.section}+{self.relocation.insn_off:#x}"
+        return f"{place}: {self.obj.expression(self.relocation)}: {self.before!r} before, {self.after!r} after"
+
+
+class Answers:
+    """The result: `total` relocations compared, `differences`, and the target types' new ids where answers are ids."""
+
+    __slots__ = ("differences", "ids", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.differences: list[Difference] = []
+        self.ids: dict[tuple[int, int], int] = {}
+
+
+def compare(
+    objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, after: Target
+) -> Answers:
+    """Relocate `objects` on `after` and compare with the outcomes `before` on `original`."""
+    result = Answers()
+    number = {id(btf): index for index, btf in enumerate((original.vmlinux, *original.modules))}
+    for obj, olds, news in zip(objects, before, relocate(objects, after), strict=True):
+        for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
+            result.total += 1
+            if not _equal(relocation, old, new, result.ids, number):
+                result.differences.append(Difference(obj, relocation, old, new))
+    return result
+
+
+def _equal(
+    relocation: Relocation, old: Outcome, new: Outcome, ids: dict[tuple[int, int], int], number: dict[int, int]
+) -> bool:
+    if old.status != new.status or old.load_size != new.load_size or len(old.matches) != len(new.matches):
+        return False
+    if relocation.kind == TYPE_ID_TARGET:
+        return all(
+            ids.setdefault((_owner(o.btf, o.type_id, number), o.type_id), n.type_id) == n.type_id
+            and _described(o.btf, o.type_id) == _described(n.btf, n.type_id)
+            for o, n in zip(old.matches, new.matches, strict=True)
+        )
+    return old.value == new.value and all(
+        (o.value, o.bit_offset, o.load) == (n.value, n.bit_offset, n.load)
+        for o, n in zip(old.matches, new.matches, strict=True)
+    )
+
+
+def _owner(btf: Btf, type_id: int, number: dict[int, int]) -> int:
+    """Which BTF of the original target an id belongs to: ids of modules overlap."""
+    return number.get(id(btf), -1) if type_id >= btf.start_id else 0
+
+
+def _described(btf: Btf, type_id: int) -> tuple[int, str, int | None]:
+    return btf.kind(type_id), btf.name(type_id), btf.sizeof(type_id)

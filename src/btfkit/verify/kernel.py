@@ -1,0 +1,744 @@
+"""The kernel's own rules for BTF: what BPF_BTF_LOAD, or loading a module, would say.
+
+The kernel judges in stages and stops at the first refusal: header, strings, *meta* (each record for itself), *resolve*
+(what records refer to), and the length of modifier chains.  Here every refusal of a stage is found before the next stage is
+entered, so the first finding is the kernel's answer and the rest is what would come up after mending that one.  (Sections
+without a size do not hold up the stages: compilers leave it to libbpf.)
+
+`META` is the table of the meta stage, one row a kind, and `STEPS` that of the resolve stage.  The resolve stage walks as the
+kernel does (three modes, a stack of 32), because which chains it calls too deep or a loop depends on where it begins.
+Source: the rules of kernel/bpf/btf.c, told anew (Linux 6.18 to 7.3); agreement with a running kernel is tested with
+BPF_BTF_LOAD itself.  Not judged: the special fields of map values (bpf_spin_lock, kptr tags and the like).
+"""
+
+from __future__ import annotations
+
+import re
+
+from btfkit.btf import spec
+from btfkit.verify.structure import Finding, Records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfkit.btf.btf import Btf
+
+    Release = tuple[int, int]
+
+# Where the rules changed, by release.
+ENUM64_SINCE = (6, 0)  # ... and the signed flag of ENUM
+SECTION_NAMES_SINCE = (6, 12)  # any printable character; before, those of an identifier (and '?' in front since 6.10)
+TAG_FLAG_SINCE = (6, 15)  # kind_flag of DECL_TAG and TYPE_TAG
+LAYOUT_SINCE = (7, 1)  # a header of 32 bytes
+WIDE_VLEN_SINCE = (7, 2)  # 24 bits of vlen, 7 bits of kind; before, 16 and 5
+TAGS_ANYWHERE_SINCE = (7, 3)  # a type tag may stand behind other modifiers
+NEWEST = (7, 3)
+KIND_SINCE = {
+    spec.FLOAT: (5, 13),
+    spec.DECL_TAG: (5, 16),
+    spec.TYPE_TAG: (5, 17),
+    spec.ENUM64: ENUM64_SINCE,
+}
+
+MAX_SIZE = 16 << 20  # bytes of a whole blob
+MAX_DEPTH = 32  # types on the stack of the resolve stage
+MAX_CHAIN = 32  # modifiers in a row
+POINTER = 8  # bytes; every kernel that has a use for BTF of programs is 64-bit, or as good as (BPF pointers are)
+U32 = 0xFFFFFFFF
+
+# The kernel's ctype table is that of Latin-1.
+_LETTERS = rb"A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff_."
+IDENTIFIER = re.compile(rb"[%s][%s0-9]{0,511}\0" % (_LETTERS, _LETTERS))
+SECTION_NAME = re.compile(rb"[\x20-\x7e\xa0-\xff]{1,512}\0")
+OLD_SECTION_NAME = re.compile(rb"[%s?][%s0-9]{0,511}\0" % (_LETTERS, _LETTERS))
+TEXT = re.compile(rb"[^\0]")
+NO_NAME = "no name"
+UNSIZED_SECTION = "section-size"  # the rule that every object breaks until libbpf loads it
+NO_BYTES = "a section of no bytes (libbpf fills in the size when it loads an object)"
+
+MODIFIERS = spec.MODS_AND_TYPEDEFS  # what the kernel calls so
+SOURCES = frozenset((spec.VAR, spec.DECL_TAG, spec.DATASEC))  # nothing but their own kind of user may refer to them
+SIZELESS = frozenset((0, spec.FWD, spec.FUNC, spec.FUNC_PROTO, spec.DECL_TAG))
+SIZED = frozenset((spec.INT, spec.STRUCT, spec.UNION, spec.ENUM, spec.DATASEC, spec.FLOAT, spec.ENUM64))
+RESOLVED_KINDS = MODIFIERS | {spec.PTR, spec.STRUCT, spec.UNION, spec.ARRAY, spec.VAR, spec.FUNC, spec.DECL_TAG, spec.DATASEC}
+TAGGABLE = frozenset((spec.FUNC, spec.STRUCT, spec.UNION, spec.VAR, spec.TYPEDEF))
+
+
+def kernel_rules(btf: Btf, *, program: bool = True, release: Release | None = None) -> list[Finding]:
+    """What the kernel would refuse in `btf`, an "error" each with its errno; empty where it would take it.
+
+    With `program` as BPF_BTF_LOAD, without as BTF of the kernel itself or of a module, which has no resolve stage.
+    `release` is the kernel's, (6, 18); by default the newest that is known here, with a "note" where older ones refuse.
+    The byte order is taken to be that of the machine.  Rules: see the module's text.
+    """
+    stages = _Kernel(btf, program, release)
+    for stage in (stages.header, stages.strings, stages.meta, stages.resolve if program else None, stages.chains):
+        if stage is not None:
+            stage()
+        if any(finding.severity == "error" and finding.rule != UNSIZED_SECTION for finding in stages.findings):
+            break
+    stages.findings.sort(key=lambda finding: finding.severity != "error")
+    return stages.findings
+
+
+class Meta:
+    """A row of the meta stage: how a record of one kind has to be in itself.
+
+    `name` is NO_NAME, a pattern, or None where anything goes; `optional` says that there may be none.  `third` is "zero",
+    "id", "some id" (not void), "any" or the sizes that can be.  `flag` is the release since which kind_flag can be set,
+    None where it cannot.  `vlen` is the largest that can be, None where it counts elements.  `elements` looks at the rest.
+    """
+
+    __slots__ = ("elements", "flag", "name", "optional", "third", "vlen")
+
+    def __init__(
+        self,
+        third: str | tuple[int, ...],
+        name: re.Pattern[bytes] | str | None,
+        *,
+        optional: bool = False,
+        flag: Release | None = None,
+        vlen: int | None = 0,
+        elements: Callable[[_Kernel, int, int], str | None] | None = None,
+    ) -> None:
+        self.third = third
+        self.name = name
+        self.optional = optional
+        self.flag = flag
+        self.vlen = vlen
+        self.elements = elements
+
+
+class _Refused(Exception):
+    """A refusal of a type, with the errno where it is not the usual one."""
+
+    def __init__(self, type_id: int, message: str, errno: str = "EINVAL") -> None:
+        super().__init__(message)
+        self.type_id = type_id
+        self.message = message
+        self.errno = errno
+
+
+class _Poisoned(Exception):
+    """A type that was refused before was come upon again."""
+
+
+class _Kernel:
+    """The state of one load."""
+
+    def __init__(self, btf: Btf, program: bool, release: Release | None) -> None:
+        self.btf = btf
+        self.program = program
+        self.release = release or NEWEST
+        self.explain = release is None
+        self.findings: list[Finding] = []
+        self.records = Records(btf)
+        self.words = self.records.words
+        self.at = self.records.at
+        self.kinds = self.records.kinds
+        self.good_names: dict[int, bool] = {}
+
+    def refuse(self, type_id: int | None, message: str, rule: str, errno: str = "EINVAL") -> None:
+        self.findings.append(Finding("error", type_id, message, rule, errno))
+
+    def older_refuse(self, type_id: int | None, what: str, since: Release, rule: str, errno: str = "EINVAL") -> bool:
+        """Whether this kernel refuses what only kernels from `since` on take; where none is meant, a note says so."""
+        if self.release < since:
+            self.refuse(type_id, f"{what}, which kernels before {since[0]}.{since[1]} do not take", rule, errno)
+            return True
+        if self.explain and not any(f.rule == rule and f.severity == "note" for f in self.findings):
+            message = f"{what}: kernels before {since[0]}.{since[1]} refuse it"
+            self.findings.append(Finding("note", type_id, message, rule, errno))
+        return False
+
+    # ---- header and strings ------------------------------------------------------------------------------------
+
+    def header(self) -> None:
+        h, blob = self.btf.header, self.btf.blob
+        if len(blob) > MAX_SIZE:
+            self.refuse(None, f"{len(blob)} bytes; the kernel takes {MAX_SIZE}", "size", "E2BIG")
+        if self.program and self.btf.base is not None:
+            self.refuse(None, "BTF of a program cannot be split BTF", "split")
+        if any(h.extra) or any(blob[32 : h.length]):
+            self.refuse(None, f"a header of {h.length} bytes, not zero where the kernel knows no field", "header", "E2BIG")
+        elif any(blob[24 : h.length]) and self.older_refuse(None, "a layout section", LAYOUT_SINCE, "layout", "E2BIG"):
+            return
+        if h.flags:
+            self.refuse(None, f"header flags {h.flags:#x}, the kernel takes 0", "header", "ENOTSUPP")
+        self.tiling()
+
+    def tiling(self) -> None:
+        """The sections have to follow each other without gap or overlap, and nothing may follow the last."""
+        h = self.btf.header
+        sections = [(h.type_off, h.type_len), (h.str_off, h.str_len)]
+        if h.length >= spec.LAYOUT_HEADER_LEN and self.release >= LAYOUT_SINCE:
+            sections.append((h.layout_off, h.layout_len))
+        end = 0
+        for offset, length in sorted(sections):
+            if offset != end:
+                what = "a gap" if offset > end else "an overlap"
+                self.refuse(None, f"{what} of {abs(offset - end)} bytes before byte {offset} behind the header", "header")
+                return
+            end += length
+        rest = len(self.btf.blob) - h.length - end
+        if rest:
+            self.refuse(None, f"{rest} bytes that belong to no section", "header")
+        elif self.btf.base is None and not h.type_len:
+            self.refuse(None, "no type at all", "header")
+
+    def strings(self) -> None:
+        size = len(self.btf.strings)
+        if size > spec.MAX_NAME_OFF + 1:
+            self.refuse(None, f"{size} bytes of strings, the kernel takes {spec.MAX_NAME_OFF + 1}", "strings")
+
+    # ---- meta --------------------------------------------------------------------------------------------------
+
+    def meta(self) -> None:
+        """Each record for itself, by the table."""
+        records = self.records
+        for type_id in records.own_ids:
+            at, kind = self.at[type_id], self.kinds[type_id]
+            row = META.get(kind)
+            if row is None:
+                self.refuse(type_id, f"kind {kind}, which the kernel does not know", "kind")
+                continue
+            found = self.record(type_id, at, row)
+            if found is not None:
+                self.refuse(type_id, f"{records.label(type_id)}: {found}", "meta")
+            elif row.elements is not None:
+                self.elements(type_id, at, row.elements)
+        for kind, since in KIND_SINCE.items():
+            first = self.kinds.find(kind, records.start_id)
+            if first >= 0:
+                self.older_refuse(first, spec.kind_name(kind), since, f"kind-{spec.kind_name(kind).lower()}")
+
+    def elements(self, type_id: int, at: int, look: Callable[[_Kernel, int, int], str | None]) -> None:
+        errno = "EINVAL"
+        try:
+            found = look(self, type_id, at)
+        except _Refused as refusal:
+            found, errno = refusal.message, refusal.errno
+        if found is not None:
+            rule = UNSIZED_SECTION if found is NO_BYTES else "meta"
+            self.refuse(type_id, f"{self.records.label(type_id)}: {found}", rule, errno)
+
+    def record(self, type_id: int, at: int, row: Meta) -> str | None:
+        """What is wrong with the three words of a record."""
+        name, info, third = self.words[at : at + 3]
+        vlen = info & spec.MAX_VLEN
+        if vlen > 0xFFFF and self.older_refuse(type_id, f"{vlen} elements", WIDE_VLEN_SINCE, "vlen"):
+            return None
+        if row.vlen is not None and vlen > row.vlen:
+            return f"vlen {vlen}, at most {row.vlen} can be"
+        if info >> 31 and row.flag != ALWAYS:
+            if row.flag is None:
+                return "kind_flag is set"
+            what = "signed ENUM" if row.flag == ENUM64_SINCE else "an attribute as tag (kind_flag)"
+            self.older_refuse(type_id, what, row.flag, "kind-flag")
+        return self.name(name, row) or self.third(third, row.third)
+
+    def third(self, word: int, rule: str | tuple[int, ...]) -> str | None:
+        if rule == "any":
+            return None
+        if rule == "zero":
+            return f"the third word is {word}, not 0" if word else None
+        if not isinstance(rule, str):
+            return None if word in rule else f"a size of {word}; {', '.join(map(str, rule))} can be"
+        if word > spec.MAX_TYPE_ID:
+            return f"type id {word}, at most {spec.MAX_TYPE_ID} can be"
+        return "the type is void" if rule == "some id" and not word else None
+
+    def name(self, offset: int, row: Meta) -> str | None:
+        if row.name is None:
+            return None
+        if row.name is NO_NAME:
+            return "has a name" if offset else None
+        if not offset:
+            return None if row.optional else "has no name"
+        assert not isinstance(row.name, str)
+        if row.name is IDENTIFIER:
+            return None if self.identifier(offset) else "the name is no identifier, or too long"
+        if not row.name.match(self.records.strings, offset):
+            return "a name that cannot be"
+        if row.name is SECTION_NAME and not OLD_SECTION_NAME.match(self.records.strings, offset):
+            what = f"the section name {self.records.string(offset)!r}"
+            self.older_refuse(None, what, SECTION_NAMES_SINCE, "section-name")
+        return None
+
+    def identifier(self, offset: int) -> bool:
+        """Whether the string at `offset` is what the kernel takes for an identifier."""
+        good = self.good_names.get(offset)
+        if good is None:
+            good = self.good_names[offset] = IDENTIFIER.match(self.records.strings, offset) is not None
+        return good
+
+    # ---- resolve -----------------------------------------------------------------------------------------------
+
+    def resolve(self) -> None:
+        _Resolve(self).run()
+
+    # ---- chains ------------------------------------------------------------------------------------------------
+
+    def chains(self) -> None:
+        """No more than 32 modifiers in a row; before 7.3, type tags ahead of the others."""
+        good_id = self.records.start_id - 1
+        tag_late = False
+        for type_id in self.records.own_ids:
+            if self.kinds[type_id] not in MODIFIERS:
+                continue
+            in_tags, at_id, steps = self.kinds[type_id] == spec.TYPE_TAG, type_id, 0
+            while self.kinds[at_id] in MODIFIERS:
+                steps += 1
+                if steps > MAX_CHAIN:
+                    self.refuse(type_id, f"more than {MAX_CHAIN} modifiers in a row, or a cycle of them", "chain", "ELOOP")
+                    return
+                if self.kinds[at_id] != spec.TYPE_TAG:
+                    in_tags = False
+                elif not in_tags and not tag_late:
+                    tag_late = True
+                    self.older_refuse(type_id, "a type tag behind another modifier", TAGS_ANYWHERE_SINCE, "tag-order")
+                if at_id <= good_id:
+                    break
+                at_id = self.words[self.at[at_id] + 2]
+            good_id = type_id
+
+
+def _int(kernel: _Kernel, type_id: int, at: int) -> str | None:
+    size, word = kernel.words[at + 2 : at + 4]
+    bits = (word & 0xFF) + (word >> 16 & 0xFF)
+    if word >> 28:
+        return f"unknown bits in the word {word:#x}"
+    if bits > 128 or (bits + 7) // 8 > size:
+        return f"the value ends at bit {bits} of {size} bytes"
+    if word >> 24 not in (0, spec.INT_SIGNED, spec.INT_CHAR, spec.INT_BOOL):
+        raise _Refused(type_id, f"encoding {word >> 24}, one of signed, char and bool can be", "ENOTSUPP")
+    return None
+
+
+def _array(kernel: _Kernel, type_id: int, at: int) -> str | None:
+    element, index = kernel.words[at + 3 : at + 5]
+    for target, what in ((element, "element"), (index, "index")):
+        if target == 0 or target > spec.MAX_TYPE_ID:
+            return f"the {what} type is {target or 'void'}"
+    return None
+
+
+def _members(kernel: _Kernel, type_id: int, at: int) -> str | None:
+    words, good_names = kernel.words, kernel.good_names
+    size_bits, mask, is_union = 8 * words[at + 2], 0xFFFFFF if words[at + 1] >> 31 else U32, kernel.kinds[type_id] == spec.UNION
+    last = 0
+    for number, element in enumerate(kernel.records.elements(type_id)):
+        name, target, offset = words[element : element + 3]
+        offset &= mask
+        if name and not (good_names.get(name) or kernel.identifier(name)):
+            return f"member {number}: the name is no identifier, or too long"
+        if target == 0 or target > spec.MAX_TYPE_ID:
+            return f"member {number}: the type is {target or 'void'}"
+        if offset and is_union:
+            return f"member {number}: bit offset {offset} in a union"
+        if offset < last:
+            return f"member {number}: bit offset {offset}, below the one ahead of it"
+        if offset > size_bits:
+            return f"member {number}: bit offset {offset} of {size_bits} bits"
+        last = offset
+    return None
+
+
+def _enumerators(kernel: _Kernel, type_id: int, at: int) -> str | None:
+    for number, element in enumerate(kernel.records.elements(type_id)):
+        name = kernel.words[element]
+        if not name or not kernel.identifier(name):
+            return f"enumerator {number}: the name is no identifier, or too long"
+    return None
+
+
+def _linkage(kernel: _Kernel, type_id: int, at: int) -> str | None:
+    linkage = kernel.words[at + 3]
+    return f"linkage {linkage}, static and global (0, 1) can be" if linkage > 1 else None
+
+
+def _variables(kernel: _Kernel, type_id: int, at: int) -> str | None:
+    size, end = kernel.words[at + 2], 0
+    if size == 0:
+        return NO_BYTES
+    for number, element in enumerate(kernel.records.elements(type_id)):
+        target, offset, length = kernel.words[element : element + 3]
+        if target == 0 or target > spec.MAX_TYPE_ID:
+            return f"variable {number}: the type is {target or 'void'}"
+        if offset < end or offset >= size:
+            return f"variable {number}: offset {offset}, from {end} to {size - 1} can be"
+        end = offset + length
+        if length == 0 or end > size:
+            return f"variable {number}: {length} bytes at {offset} of {size}"
+    return None
+
+
+def _component(kernel: _Kernel, type_id: int, at: int) -> str | None:
+    component = kernel.words[at + 3]
+    return f"component {component - (1 << 32)}" if 0x80000000 <= component < U32 else None
+
+
+ALWAYS = (0, 0)
+_REFERENCE = Meta("id", NO_NAME)
+_COMPOSITE = Meta("any", IDENTIFIER, optional=True, flag=ALWAYS, vlen=None, elements=_members)
+_ENUM = Meta((1, 2, 4, 8), IDENTIFIER, optional=True, flag=ENUM64_SINCE, vlen=None, elements=_enumerators)
+META: dict[int, Meta] = {
+    spec.INT: Meta("any", None, elements=_int),
+    spec.PTR: _REFERENCE,
+    spec.ARRAY: Meta("zero", NO_NAME, elements=_array),
+    spec.STRUCT: _COMPOSITE,
+    spec.UNION: _COMPOSITE,
+    spec.ENUM: _ENUM,
+    spec.FWD: Meta("zero", IDENTIFIER, flag=ALWAYS),
+    spec.TYPEDEF: Meta("id", IDENTIFIER),
+    spec.VOLATILE: _REFERENCE,
+    spec.CONST: _REFERENCE,
+    spec.RESTRICT: _REFERENCE,
+    spec.FUNC: Meta("any", IDENTIFIER, vlen=1),  # its type is looked at in the resolve stage
+    spec.FUNC_PROTO: Meta("any", NO_NAME, vlen=None),
+    spec.VAR: Meta("some id", IDENTIFIER, elements=_linkage),
+    spec.DATASEC: Meta("any", SECTION_NAME, vlen=None, elements=_variables),
+    spec.FLOAT: Meta((2, 4, 8, 12, 16), None),
+    spec.DECL_TAG: Meta("any", TEXT, flag=TAG_FLAG_SINCE, elements=_component),
+    spec.TYPE_TAG: Meta("id", TEXT, flag=TAG_FLAG_SINCE),
+    spec.ENUM64: _ENUM,
+}
+
+
+NEW, ON_STACK, RESOLVED, REFUSED = range(4)
+ANY, POINTERS, VALUES = range(3)  # modes: what has to be resolved before the type at hand
+
+
+class _Resolve:
+    """The resolve stage: what types refer to, depth first, without recursion."""
+
+    def __init__(self, kernel: _Kernel) -> None:
+        self.kernel = kernel
+        self.words, self.at, self.kinds = kernel.words, kernel.at, kernel.kinds
+        count = len(self.at)
+        self.state = bytearray(count)
+        self.target = [0] * count  # the type that a modifier or pointer comes down to
+        self.size = [0] * count  # bytes, of arrays
+        self.stack: list[list[int]] = []  # type id, next element
+        self.mode = ANY
+
+    def run(self) -> None:
+        for type_id in self.kernel.records.own_ids:
+            kind = self.kinds[type_id]
+            try:
+                if kind in RESOLVED_KINDS and self.state[type_id] == NEW:
+                    self.one(type_id)
+                if kind == spec.FUNC_PROTO:
+                    self.prototype(type_id)
+            except _Refused as refusal:
+                label = self.kernel.records.label(refusal.type_id)
+                self.kernel.refuse(refusal.type_id, f"{label}: {refusal.message}", "resolve", refusal.errno)
+                self.give_up()
+            except _Poisoned:
+                self.give_up()
+
+    def give_up(self) -> None:
+        for type_id, _ in self.stack:
+            self.state[type_id] = REFUSED
+        self.stack.clear()
+
+    def one(self, type_id: int) -> None:
+        """Resolve `type_id` and whatever it needs."""
+        self.mode = ANY
+        self.push(type_id)
+        while self.stack:
+            top, following = self.stack[-1]
+            STEPS[self.kinds[top]](self, top, following)
+
+    def push(self, type_id: int) -> None:
+        if self.state[type_id] == REFUSED:
+            raise _Poisoned
+        if len(self.stack) == MAX_DEPTH:
+            raise _Refused(self.stack[0][0], f"more than {MAX_DEPTH} types deep", "E2BIG")
+        if self.state[type_id] != NEW:
+            raise _Refused(self.stack[0][0], f"a loop, through type {type_id}", "EEXIST")
+        self.state[type_id] = ON_STACK
+        self.stack.append([type_id, 0])
+        if self.mode == ANY:
+            kind = self.kinds[type_id]
+            if kind == spec.PTR:
+                self.mode = POINTERS
+            elif kind in (spec.STRUCT, spec.UNION, spec.ARRAY):
+                self.mode = VALUES
+
+    def pop(self, target: int, size: int = 0) -> None:
+        type_id, _ = self.stack.pop()
+        self.target[type_id] = target
+        self.size[type_id] = size
+        self.state[type_id] = RESOLVED
+
+    def waits(self, type_id: int) -> bool:
+        """Whether `type_id` has to be resolved first, in which case it is on the stack now."""
+        kind = self.kinds[type_id]
+        if self.mode == ANY:
+            needed = kind in RESOLVED_KINDS
+        elif self.mode == POINTERS:
+            needed = kind in MODIFIERS or kind == spec.PTR
+        else:
+            needed = kind in MODIFIERS or kind in (spec.ARRAY, spec.STRUCT, spec.UNION)
+        if not needed or self.state[type_id] == RESOLVED:
+            return False
+        self.push(type_id)
+        return True
+
+    def sized(self, type_id: int) -> tuple[int, int] | None:
+        """The type that `type_id` comes down to and its size in bytes; None where it has none."""
+        kind = self.kinds[type_id]
+        if kind in MODIFIERS or kind == spec.VAR:
+            type_id = self.target[type_id]
+            kind = self.kinds[type_id]
+        if kind in SIZED:
+            return type_id, self.words[self.at[type_id] + 2]
+        if kind == spec.ARRAY:
+            return type_id, self.size[type_id]
+        return (type_id, POINTER) if kind == spec.PTR else None
+
+    # ---- a step for each kind: returns when something was pushed or the top was popped -------------------------
+
+    def reference(self, type_id: int, following: int) -> None:
+        """PTR and modifiers: anything with a size, void, a forward declaration or a prototype."""
+        target = self.words[self.at[type_id] + 2]
+        if self.kinds[target] in SOURCES:
+            raise _Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
+        if self.waits(target) or (self.kinds[type_id] == spec.PTR and self.pointer_behind(target)):
+            return
+        found = self.sized(target)
+        if found is not None:
+            self.pop(found[0])
+            return
+        if self.state[target] == RESOLVED:
+            target = self.target[target]
+        if self.kinds[target] not in (0, spec.FWD, spec.FUNC_PROTO):
+            raise _Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
+        self.pop(target)
+
+    def pointer_behind(self, target: int) -> bool:
+        """Where a modifier was resolved only down to a pointer, that pointer has to be resolved too."""
+        if self.kinds[target] not in MODIFIERS:
+            return False
+        behind = self.target[target]
+        return self.kinds[behind] == spec.PTR and self.waits(behind)
+
+    def variable(self, type_id: int, following: int) -> None:
+        target = self.words[self.at[type_id] + 2]
+        if self.kinds[target] in SOURCES:
+            raise _Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
+        if self.waits(target) or self.pointer_behind(target):
+            return
+        found = self.sized(target)
+        if found is None:
+            raise _Refused(type_id, f"its type, {self.kernel.records.shown(target)}, has no size")
+        self.pop(found[0])
+
+    def array(self, type_id: int, following: int) -> None:
+        element, index, length = self.words[self.at[type_id] + 3 : self.at[type_id] + 6]
+        found = self.part(type_id, index, "index")
+        if found is None:
+            return
+        if self.kinds[found[0]] != spec.INT or not self.regular(found[0]):
+            raise _Refused(type_id, f"its index, {self.kernel.records.shown(index)}, is no plain integer")
+        found = self.part(type_id, element, "element")
+        if found is None:
+            return
+        target, size = found
+        if self.kinds[target] == spec.INT and not self.regular(target):
+            raise _Refused(type_id, "an array of integers with odd bits")
+        if length and size > U32 // length:
+            raise _Refused(type_id, "more than 4294967295 bytes")
+        self.pop(target, size * length)
+
+    def part(self, type_id: int, target: int, what: str) -> tuple[int, int] | None:
+        """The index or element of an array once it is resolved."""
+        kind = self.kinds[target]
+        if kind in SIZELESS or kind in SOURCES:
+            raise _Refused(type_id, f"its {what} is {self.kernel.records.shown(target)}")
+        if self.waits(target):
+            return None
+        found = self.sized(target)
+        if found is None:
+            raise _Refused(type_id, f"its {what}, {self.kernel.records.shown(target)}, has no size")
+        return found
+
+    def regular(self, type_id: int) -> bool:
+        """Whether an INT is of 8, 16, 32, 64 or 128 bits, from its first."""
+        word = self.words[self.at[type_id] + 3]
+        return word & 0xFF in (8, 16, 32, 64, 128) and not word >> 16 & 0xFF
+
+    def composite(self, type_id: int, following: int) -> None:
+        elements = self.kernel.records.elements(type_id)
+        if following:
+            self.member(type_id, elements[following - 1])
+        for number in range(following, len(elements)):
+            target = self.words[elements[number] + 1]
+            kind = self.kinds[target]
+            if kind in SIZELESS or kind in SOURCES:
+                raise _Refused(type_id, f"member {number} is {self.kernel.records.shown(target)}")
+            self.stack[-1][1] = number + 1
+            if self.waits(target):
+                return
+            self.member(type_id, elements[number])
+        self.pop(0)
+
+    def member(self, type_id: int, element: int) -> None:
+        """Whether a member fits, as `FITS` says for the kind it comes down to."""
+        at = self.at[type_id]
+        target, offset = self.words[element + 1 : element + 3]
+        found = self.sized(target) if self.kinds[target] in MODIFIERS else (target, 0)
+        what = "has no size"
+        if found is not None:
+            width = 0
+            if self.words[at + 1] >> 31:
+                offset, width = offset & 0xFFFFFF, offset >> 24
+                fits = FITS_FLAGGED.get(self.kinds[found[0]], _generic)
+            else:
+                fits = FITS.get(self.kinds[found[0]], _whole)
+            what = fits(self, found[0], offset, width, self.words[at + 2]) or ""
+        if what:
+            number = self.kernel.records.elements(type_id).index(element)
+            raise _Refused(type_id, f"member {number} {what}")
+
+    def function(self, type_id: int, following: int) -> None:
+        """The parameters of a function have names; one without is the end of a variable list."""
+        prototype = self.words[self.at[type_id] + 2]
+        for number, element in enumerate(self.kernel.records.elements(prototype)):
+            if not self.words[element] and self.words[element + 1]:
+                raise _Refused(type_id, f"parameter {number} has no name")
+        self.pop(prototype)
+
+    def section(self, type_id: int, following: int) -> None:
+        self.mode = ANY
+        elements = self.kernel.records.elements(type_id)
+        for number in range(following, len(elements)):
+            target, _, size = self.words[elements[number] : elements[number] + 3]
+            if self.kinds[target] != spec.VAR:
+                raise _Refused(type_id, f"entry {number} is {self.kernel.records.shown(target)}, no variable")
+            self.stack[-1][1] = number + 1
+            if self.waits(target):
+                return
+            found = self.sized(self.words[self.at[target] + 2])
+            if found is None or size < found[1]:
+                raise _Refused(type_id, f"entry {number} of {size} bytes is smaller than its variable's type")
+        self.pop(0)
+
+    def tag(self, type_id: int, following: int) -> None:
+        target, component = self.words[self.at[type_id] + 2 : self.at[type_id] + 4]
+        kind = self.kinds[target]
+        if kind not in TAGGABLE:
+            raise _Refused(type_id, f"tags {self.kernel.records.shown(target)}")
+        if self.waits(target):
+            return
+        if component != U32:
+            owner = self.words[self.at[target] + 2] if kind == spec.FUNC else target
+            count = self.words[self.at[owner] + 1] & spec.MAX_VLEN
+            if kind in (spec.VAR, spec.TYPEDEF) or component >= count:
+                raise _Refused(type_id, f"tags component {component} of {self.kernel.records.shown(target)}")
+        self.pop(target)
+
+    def prototype(self, type_id: int) -> None:
+        """What a FUNC_PROTO returns and takes: values, or void as result and as the last parameter without a name."""
+        elements = list(self.kernel.records.elements(type_id))
+        returned = self.words[self.at[type_id] + 2]
+        if returned:
+            self.value(type_id, returned, "the return value")
+        if elements and not self.words[elements[-1] + 1] and self.words[elements.pop()]:
+            raise _Refused(type_id, "the last parameter is void and has a name")
+        for number, element in enumerate(elements):
+            name, target = self.words[element : element + 2]
+            if self.kinds[target] in SOURCES:
+                raise _Refused(type_id, f"parameter {number} is {self.kernel.records.shown(target)}")
+            if name and not self.kernel.identifier(name):
+                raise _Refused(type_id, f"parameter {number}: the name is no identifier, or too long")
+            self.value(type_id, target, f"parameter {number}")
+
+    def value(self, type_id: int, target: int, what: str) -> None:
+        kind = self.kinds[target]
+        if kind in SOURCES:
+            raise _Refused(type_id, f"{what} is {self.kernel.records.shown(target)}")
+        if kind in RESOLVED_KINDS and self.state[target] != RESOLVED:
+            if self.state[target] == REFUSED:
+                raise _Poisoned
+            self.one(target)
+        if self.sized(target) is None:
+            raise _Refused(type_id, f"{what}, {self.kernel.records.shown(target)}, has no size")
+
+
+
+def _bits_end(offset: int, bits: int, size: int) -> str | None:
+    """Bits `offset` to `offset + bits`, read as whole bytes from the one that the first is in."""
+    copied = bits + offset % 8
+    if copied > 128:
+        return f"has {copied} bits"
+    return _end(offset // 8 + (copied + 7) // 8, size)
+
+
+def _end(end: int, size: int) -> str | None:
+    return f"ends at byte {end} of {size}" if end > size else None
+
+
+def _whole(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    """PTR, ARRAY, STRUCT, UNION, ENUM, ENUM64: whole bytes."""
+    if offset % 8:
+        return f"begins at bit {offset}, within a byte"
+    found = resolve.sized(target)
+    return _end(offset // 8 + found[1], size) if found is not None else "has no size"
+
+
+def _int_fits(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    """INT without kind_flag: its own bit offset and bits say where it lies."""
+    word = resolve.words[resolve.at[target] + 3]
+    return _bits_end(offset + (word >> 16 & 0xFF), word & 0xFF, size)
+
+
+def _float_fits(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    length = resolve.words[resolve.at[target] + 2]
+    if offset % (8 * min(POINTER, length)):
+        return f"begins at bit {offset}, where a FLOAT of {length} bytes cannot"
+    return _end(offset // 8 + length, size)
+
+
+def _generic(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    """Kinds that cannot be bitfields."""
+    if width:
+        return f"is a bitfield of {width} bits, which its type cannot be"
+    return FITS.get(resolve.kinds[target], _whole)(resolve, target, offset, 0, size)
+
+
+def _int_bitfield(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    bits = resolve.words[resolve.at[target] + 3] & 0xFF
+    if not resolve.regular(target):
+        return "is an integer with odd bits"
+    if width > bits or (not width and offset % 8):
+        return f"is {width} bits wide at bit {offset}, its type {bits}"
+    return _bits_end(offset, width or bits, size)
+
+
+def _enum_bitfield(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    """An enum counts 32 bits here, whatever its size."""
+    if width > 32 or (not width and offset % 8):
+        return f"is {width} bits wide at bit {offset}, an enum 32"
+    return _end((offset + (width or 32) + 7) // 8, size)
+
+
+FITS = {spec.INT: _int_fits, spec.FLOAT: _float_fits}
+FITS_FLAGGED = {spec.INT: _int_bitfield, spec.ENUM: _enum_bitfield, spec.ENUM64: _enum_bitfield}
+STEPS: dict[int, Callable[[_Resolve, int, int], None]] = {
+    spec.PTR: _Resolve.reference,
+    spec.ARRAY: _Resolve.array,
+    spec.STRUCT: _Resolve.composite,
+    spec.UNION: _Resolve.composite,
+    spec.TYPEDEF: _Resolve.reference,
+    spec.VOLATILE: _Resolve.reference,
+    spec.CONST: _Resolve.reference,
+    spec.RESTRICT: _Resolve.reference,
+    spec.TYPE_TAG: _Resolve.reference,
+    spec.FUNC: _Resolve.function,
+    spec.VAR: _Resolve.variable,
+    spec.DATASEC: _Resolve.section,
+    spec.DECL_TAG: _Resolve.tag,
+}

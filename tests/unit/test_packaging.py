@@ -1,0 +1,179 @@
+"""The house rules that no single module can see: layers, what importing costs, and what an installation holds."""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import btfkit
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "btfkit"
+INSTALLED = Path(btfkit.__file__).parent
+HOT = sorted(path.stem for path in (SOURCE / "hot").glob("*.py") if path.stem != "__init__")
+
+# What a bare `import btfkit` has no use for, and what each of them costs is in milliseconds.
+EXPENSIVE = {
+    *("argparse", "ast", "asyncio", "collections", "concurrent.futures", "contextlib", "copy", "csv", "ctypes", "dataclasses"),
+    *("datetime", "difflib", "email", "enum", "functools", "glob", "gzip", "hashlib", "heapq", "html", "http", "importlib"),
+    *("inspect", "json", "logging", "lzma", "multiprocessing", "pathlib", "pickle", "platform", "random", "re", "shutil"),
+    *("signal", "socket", "string", "subprocess", "tarfile", "tempfile", "textwrap", "threading", "traceback", "typing"),
+    *("unittest", "urllib", "weakref", "zipfile", "backports", "lz4", "rich", "numpy"),
+}
+# What `--version` may import on top: it looks for the compiled modules, and Cython's start-up imports collections.abc.
+VERSION_MAY = {"collections", "importlib"}
+
+
+def python(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    # -I would hide a PYTHONPATH; -P keeps only the current folder out.
+    return subprocess.run([sys.executable, "-P", *args], capture_output=True, text=True, env=os.environ | env, timeout=60)
+
+
+def imported_by(statement: str) -> set[str]:
+    tell = "print(*set(sys.modules) - before, file=sys.stderr)"
+    done = python("-c", f"import sys; before = set(sys.modules); {statement}; {tell}")
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of what a file imports, at whatever depth: `from a import b` yields a.b."""
+    package = ".".join(path.relative_to(SOURCE.parent).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                source = ".".join([*above, *filter(None, [node.module])])
+            yield from ((node.lineno, f"{source}.{alias.name}") for alias in node.names)
+
+
+def modules() -> set[str]:
+    names = (path.relative_to(SOURCE.parent).with_suffix("").parts for path in SOURCE.rglob("*.py"))
+    return {".".join(parts).removesuffix(".__init__") for parts in names}
+
+
+def sources() -> list[str]:
+    return sorted(str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("name", sources())
+def test_nothing_inside_imports_the_package_root(name: str) -> None:
+    if name == "__init__.py":
+        pytest.skip("the root itself")
+    known = modules() | {"btfkit"}
+    packages = {m for m in known if "btfkit." in m} | {m.rpartition(".")[0] for m in known if m.count(".") > 1}
+    for line, full in imports(SOURCE / name):
+        if full.split(".")[0] != "btfkit":
+            continue
+        # `import btfkit`, or `from btfkit import load`: a name of the root that is not one of its modules or packages
+        from_root = full == "btfkit" or (full.count(".") == 1 and full not in packages)
+        assert not from_root, f"{name}:{line} imports {full} from the package root"
+
+
+def test_hot_stands_alone() -> None:
+    for path in sorted((SOURCE / "hot").glob("*.py")):
+        wrong = [f"{path.name}:{line} imports {name}" for line, name in imports(path) if name.startswith("btfkit")]
+        assert not wrong
+
+
+def _functions(path: Path) -> dict[str, list[str]]:
+    nodes = ast.parse(path.read_text(), str(path)).body
+    return {n.name: [a.arg for a in n.args.args] for n in nodes if isinstance(n, ast.FunctionDef) if not n.name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_hot_has_c_types_and_a_stub_that_fit(name: str) -> None:
+    """Each loop file stands three times: .py (the code), .pxd (the C types), .pyi (the types for its callers)."""
+    code = _functions(SOURCE / "hot" / f"{name}.py")
+    assert code
+    missing = [suffix for suffix in (".pxd", ".pyi") if not (SOURCE / "hot" / (name + suffix)).exists()]
+    assert not missing, f"hot/{name}.py has no {missing} beside it"
+    pxd = (SOURCE / "hot" / f"{name}.pxd").read_text()
+    compiled = {
+        function: [argument.split()[-1] for argument in arguments.split(",") if argument.strip()]
+        for function, arguments in re.findall(r"^c?p?def [^(\n]*?(\w+)\(([^)]*)\)", pxd, re.MULTILINE)
+    }
+    assert code == {function: compiled.get(function) for function in code}
+    assert code == _functions(SOURCE / "hot" / f"{name}.pyi")
+
+
+def test_importing_btfkit_is_cheap() -> None:
+    loaded = imported_by("import btfkit")
+    assert "btfkit" in loaded
+    assert not {name for name in loaded if name in EXPENSIVE or name.split(".")[0] in EXPENSIVE}
+
+
+def test_the_version_is_cheap() -> None:
+    loaded = imported_by("from btfkit.cli import main; main(['--version'])")
+    assert not {name for name in loaded if name.split(".")[0] in EXPENSIVE - VERSION_MAY}
+
+
+def is_compiled() -> bool:
+    return all(
+        any((INSTALLED / "hot" / (name + suffix)).exists() for suffix in importlib.machinery.EXTENSION_SUFFIXES)
+        for name in HOT
+    )
+
+
+def console_command() -> str:
+    path = os.path.join(sysconfig.get_path("scripts"), "btfkit")
+    if not os.path.exists(path):
+        pytest.skip("btfkit is not installed here")
+    return path
+
+
+@pytest.mark.parametrize("form", ["module", "command"])
+def test_version_tells_the_form(form: str) -> None:
+    command = [sys.executable, "-P", "-m", "btfkit"] if form == "module" else [console_command()]
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    loops = "compiled" if is_compiled() else "plain Python"
+    assert re.fullmatch(rf"btfkit \d+\.\d+\S* \({loops} loops, Python 3\.\d+\.\d+\S*\)\n", done.stdout)
+
+
+@pytest.mark.skipif("BTFKIT_PURE" not in os.environ, reason="set by `make test-plain`")
+def test_pure_means_plain() -> None:
+    if INSTALLED == SOURCE:
+        pytest.skip("btfkit is not installed here")
+    assert not [path for path in INSTALLED.rglob("*") if path.name.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))]
+
+
+def test_command_starts_with_this_interpreter() -> None:
+    first = Path(console_command()).read_bytes().split(b"\n", 1)[0].decode()
+    assert first.startswith("#!/"), first
+    assert os.path.realpath(first[2:].split()[0]) == os.path.realpath(sys.executable)
+
+
+def test_installation_is_whole() -> None:
+    """Every source file and its typing is installed (PEP 561)."""
+    for path in SOURCE.rglob("*"):
+        if path.suffix in (".py", ".pxd", ".pyi", ".typed") or path.name == "py.typed":
+            assert (INSTALLED / path.relative_to(SOURCE)).exists(), path
+
+
+def test_tested_is_what_is_installed() -> None:
+    """Under `make test` the tests run against the installation, not against src/ (where they might pass for the wrong reason)."""
+    if not os.path.exists(os.path.join(sysconfig.get_path("scripts"), "btfkit")):
+        pytest.skip("btfkit is not installed here")
+    assert SOURCE.parent not in map(Path, filter(None, sys.path)), "PYTHONPATH hides the installation"
+
+
+def test_sources_name_no_place_of_one_machine() -> None:
+    """No absolute path of a home or a work folder in what is shipped."""
+    mine = re.compile(rf"{re.escape(str(ROOT))}\b|/home/\w+|/Users/\w+")
+    files = [*ROOT.glob("tools/*"), *ROOT.glob(".ci/*"), ROOT / "Makefile", ROOT / "pyproject.toml", *SOURCE.rglob("*.py*")]
+    for path in files:
+        if path.is_file() and path.suffix != ".pyc":
+            assert not mine.search(path.read_text()), path

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# tools/demo.sh VENV: cuts a kernel's BTF, and its modules' where there are any, down to what a BPF program's relocations read.
+# This machine's kernel where it carries BTF, else one from tests/data. OBJECT=... and KERNEL=... choose others.
+set -eu
+cd "$(dirname "$0")/.."
+btfkit=$1/bin/btfkit
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+bold=$(tput bold 2>/dev/null || true) plain=$(tput sgr0 2>/dev/null || true)
+[ -t 1 ] || bold='' plain=''
+run() {
+  printf '%s$ %s%s\n' "$bold" "${*//$out\//}" "$plain"
+  "$@"
+}
+bytes() { find -L "$@" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%d", sum }'; } # of sysfs too, where du says 0
+size() { awk -v b="$(bytes "$@")" 'BEGIN { if (b < 1e6) printf "%.1f kB", b / 1e3; else printf "%.1f MB", b / 1e6 }'; }
+
+object=${OBJECT:-}
+if [ -z "$object" ]; then # one as shipped where the repository has it, else one of the tests' own
+  for object in tests/data/*.bpf.o tests/bpf/obj/fields.el.bpf.o tests/bpf/obj/*.el.bpf.o; do [ -f "$object" ] && break; done
+fi
+kernel=${KERNEL:-}
+what="the kernel in $kernel"
+if [ -z "$kernel" ] && [ -r /sys/kernel/btf/vmlinux ]; then
+  kernel=/sys/kernel/btf/vmlinux
+  what="this machine's kernel $(uname -r)"
+fi
+if [ -z "$kernel" ]; then
+  for packed in tests/data/*.btf.xz; do [ -f "$packed" ] && break; done
+  [ -f "$packed" ] || { echo "no kernel with BTF here: /sys/kernel/btf/vmlinux is missing, and so is tests/data/*.btf.xz"; exit 3; }
+  kernel=$out/$(basename "$packed" .xz)
+  "$1/bin/python" -c 'import lzma, shutil, sys; shutil.copyfileobj(lzma.open(sys.argv[1]), open(sys.argv[2], "wb"))' "$packed" "$kernel"
+  what="a kernel of the tests (this machine's has no BTF): $(basename "$kernel")"
+fi
+
+echo "$("$btfkit" --version)"
+echo "What $(basename "$object") reads of $what:"
+echo
+run "$btfkit" min "$kernel" "$out/min.btf" "$object"
+printf '  %s -> %s\n\n' "$(size "$kernel")" "$(size "$out/min.btf")"
+if [ "$kernel" = /sys/kernel/btf/vmlinux ] && [ "$(ls /sys/kernel/btf | wc -l)" -gt 1 ]; then
+  echo "The same with its $(($(ls /sys/kernel/btf | wc -l) - 1)) loaded modules:"
+  run "$btfkit" min /sys/kernel/btf "$out/min" "$object"
+  printf '  %s -> %s\n\n' "$(size /sys/kernel/btf)" "$(size "$out/min")"
+fi
+run "$btfkit" info "$out/min.btf"

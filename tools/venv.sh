@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# tools/venv.sh VENV [GROUP...]: a virtual environment with btfkit as users get it (not editable), and the tools of the named
+# groups of pyproject.toml (test, lint). Does nothing where all of it is up to date. BTFKIT_PURE=1 makes the plain form,
+# BTFKIT_REQUIRE_COMPILED=1 takes a build that left plain loops for a failure, PYTHON=... chooses the interpreter.
+set -eu
+cd "$(dirname "$0")/.."
+venv=$1
+shift
+say() { echo "venv: $*" >&2; }
+
+find_python() { # the interpreter itself: a shim in PATH costs more at every start than the work
+  for name in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
+    [ -n "$name" ] || continue
+    "$name" -c 'import sys; assert sys.version_info >= (3, 11); print(sys.executable)' 2>/dev/null && return
+  done
+  say "no Python 3.11 or later in PATH (PYTHON=... names one)"
+  return 1
+}
+apt_install() { # on Debian and its children, as root; fails elsewhere
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+  say "apt-get install $*"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get install -y -q "$@" >/dev/null 2>&1 </dev/null && return
+  apt-get update -q >/dev/null 2>&1 </dev/null && apt-get install -y -q "$@" >/dev/null </dev/null
+}
+extras() { # the requirements of the groups
+  "$venv/bin/python" - "$@" <<'PY'
+import sys, tomllib
+groups = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]
+print(*(line for name in sys.argv[1:] for line in groups[name]), sep="\n")
+PY
+}
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check -q "$@" </dev/null; }
+ok() { [ -f "$venv/$1.stamp" ] && [ "$(cat "$venv/$1.stamp")" = "$2" ]; }
+stamp() { echo "$2" >"$venv/$1.stamp"; }
+digest() { # of the names and the bytes
+  find "$@" -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c -64
+}
+
+python=$(find_python)
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+if command -v flock >/dev/null; then # two makes at once take turns
+  exec 9>"$venv.lock"
+  flock 9
+fi
+
+if ! ok python "$python $version" || ! "$venv/bin/python" -c '' 2>/dev/null; then
+  if ! "$python" -c 'import venv, ensurepip' 2>/dev/null && ! apt_install "python$version-venv"; then
+    say "$python has no venv or no ensurepip; on Debian: apt-get install python$version-venv"
+    exit 1
+  fi
+  rm -rf "$venv"
+  "$python" -m venv "$venv"
+  stamp python "$python $version"
+fi
+
+build=$(digest pyproject.toml setup.py)
+sources=$(digest pyproject.toml setup.py README.md LICENSE scripts src)
+pure=${BTFKIT_PURE:-0}
+compiler=none
+if [ "$pure" = 0 ]; then
+  compiler=$(command -v "${CC:-cc}" || command -v gcc || true)
+  header=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include") + "/Python.h")')
+  if [ -z "$compiler" ]; then
+    say "no C compiler: the loops stay plain Python (slower, same results); install gcc and run this again to compile them"
+  elif [ ! -f "$header" ] && ! apt_install "libpython$version-dev"; then
+    say "no $header: the loops stay plain Python (slower, same results); on Debian: apt-get install libpython$version-dev"
+    compiler=
+  fi
+fi
+if ! ok btfkit "$sources $pure $compiler"; then
+  tree=$venv/tree # a copy, so that the work tree stays clean; what was compiled before is used again
+  ok build "$build $compiler" || rm -rf "$tree"
+  mkdir -p "$tree/build"
+  find "$tree" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+  find "$tree/build" -path '*/build/lib*' -type f ! -name '*.so' -delete
+  cp -a pyproject.toml setup.py README.md LICENSE scripts src "$tree"
+  find "$tree/src" -name '*.egg-info' -prune -exec rm -rf {} +
+  for so in "$tree"/build/lib*/btfkit/hot/*.so; do # of loops that are no more
+    name=${so##*/}
+    [ -f "$tree/src/btfkit/hot/${name%%.*}.pxd" ] || rm -f "$so"
+  done
+  say "installing btfkit into $venv ..."
+  pip install "$tree"
+  stamp build "$build $compiler"
+  if [ "$pure" = 0 ] && [ -n "$compiler" ] && ! "$venv/bin/btfkit" --version | grep -q '(compiled'; then
+    say "there is a compiler, yet some loops stay plain; the compiler says:"
+    (cd "$tree" && "$venv/bin/python" -m pip install -v --no-deps --force-reinstall . 2>&1 </dev/null |
+      grep -E -A3 'error|warning: .*failed|Optional' | head -40 >&2) || true
+    [ "${BTFKIT_REQUIRE_COMPILED:-0}" = 0 ] || exit 1
+  fi
+  stamp btfkit "$sources $pure $compiler"
+fi
+if [ "${BTFKIT_REQUIRE_COMPILED:-0}" != 0 ] && [ "$pure" = 0 ] && ! "$venv/bin/btfkit" --version | grep -q '(compiled'; then
+  say "the loops are not compiled, and BTFKIT_REQUIRE_COMPILED is set"
+  exit 1
+fi
+
+for group in "$@"; do
+  wanted=$(extras "$group")
+  if ! ok "$group" "$wanted"; then
+    say "installing the tools for '$group' into $venv ..."
+    extras "$group" >"$venv/$group.requirements"
+    pip install -r "$venv/$group.requirements"
+    stamp "$group" "$wanted"
+  fi
+done
