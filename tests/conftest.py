@@ -1,31 +1,47 @@
-"""What all tests share: `golden`, which compares a text with the file of that name in tests/golden."""
+"""What all tests share: where modules come from, golden files, and how hard Hypothesis tries.
+
+The tests run on whatever `btfkit` is importable, plain or compiled (PYTHONPATH says which), and on ../src where none is.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from importlib.util import find_spec
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)  # corpus, strategies, peer_tools
+if find_spec("btfkit") is None:
+    sys.path.insert(0, os.path.join(os.path.dirname(HERE), "src"))
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+settings.register_profile("ci", max_examples=60, derandomize=True, deadline=None, suppress_health_check=SLOW, database=None)
+settings.register_profile("dev", max_examples=200, deadline=None, suppress_health_check=SLOW)
+settings.register_profile("long", max_examples=5000, deadline=None, suppress_health_check=SLOW)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write tests/golden instead of comparing with it")
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write what tests print into the files of tests/golden")
 
 
 @pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """`golden("raw.txt", text)`: fails where the text is not that of tests/golden/raw.txt; --update-golden writes it."""
+def golden(request):
+    """A function that compares a text with the file of that name in tests/golden; with --update-golden it writes it."""
 
-    def check(name: str, text: str) -> None:
-        path = os.path.join(GOLDEN, name)
+    def compare(name: str, text: str) -> None:
+        path = os.path.join(HERE, "golden", name)
         if request.config.getoption("--update-golden"):
-            with open(path, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8", newline="") as f:
+                f.write(text)
         if not os.path.exists(path):
-            pytest.fail(f"no {path}: run pytest --update-golden, and look at what it wrote")
-        with open(path, encoding="utf-8", newline="\n") as file:
-            assert text == file.read()
+            pytest.fail(f"no golden file {name}: make it with --update-golden, and look at it")
+        with open(path, encoding="utf-8", newline="") as f:
+            expected = f.read()
+        assert text == expected, f"differs from tests/golden/{name} (--update-golden, if that is meant)"
 
-    return check
+    return compare

@@ -9,7 +9,9 @@ trap 'rm -rf "$out"' EXIT
 bold=$(tput bold 2>/dev/null || true) plain=$(tput sgr0 2>/dev/null || true)
 [ -t 1 ] || bold='' plain=''
 run() {
-  printf '%s$ %s%s\n' "$bold" "${*//$out\//}" "$plain"
+  local shown="$*"
+  shown=${shown//"$out/"/}
+  printf '%s$ %s%s\n' "$bold" "${shown/#"$btfkit"/btfkit}" "$plain"
   "$@"
 }
 bytes() { find -L "$@" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%d", sum }'; } # of sysfs too, where du says 0
@@ -33,14 +35,22 @@ if [ -z "$kernel" ]; then
   what="a kernel of the tests (this machine's has no BTF): $(basename "$kernel")"
 fi
 
-echo "$("$btfkit" --version)"
+"$btfkit" --version
 echo "What $(basename "$object") reads of $what:"
 echo
 run "$btfkit" min "$kernel" "$out/min.btf" "$object"
 printf '  %s -> %s\n\n' "$(size "$kernel")" "$(size "$out/min.btf")"
-if [ "$kernel" = /sys/kernel/btf/vmlinux ] && [ "$(ls /sys/kernel/btf | wc -l)" -gt 1 ]; then
-  echo "The same with its $(($(ls /sys/kernel/btf | wc -l) - 1)) loaded modules:"
-  run "$btfkit" min /sys/kernel/btf "$out/min" "$object"
-  printf '  %s -> %s\n\n' "$(size /sys/kernel/btf)" "$(size "$out/min")"
+modules='' # of this kernel: those loaded, else those on the disk
+if [ "$kernel" = /sys/kernel/btf/vmlinux ]; then
+  if [ "$(ls /sys/kernel/btf | wc -l)" -gt 1 ]; then
+    modules=/sys/kernel/btf
+  elif [ -n "$(find "/lib/modules/$(uname -r)/" -name '*.ko*' -print -quit 2>/dev/null)" ]; then
+    modules=/lib/modules/$(uname -r)
+  fi
+fi
+if [ -n "$modules" ] && "$btfkit" min --help | grep -q -e --modules; then
+  echo "The same with the kernel's modules:"
+  run "$btfkit" min --modules "$modules" "$kernel" "$out/min" "$object"
+  printf '  %s in %s files\n\n' "$(size "$out/min")" "$(find "$out/min" -type f | wc -l)"
 fi
 run "$btfkit" info "$out/min.btf"

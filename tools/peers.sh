@@ -13,9 +13,14 @@ if [ "$(id -u)" != 0 ]; then
   say "and name them if need be: BTFKIT_BPFTOOL=/path BTFKIT_PAHOLE=/path; without any, the tests that need them are skipped"
   exit 1
 fi
+unmount() { for at in proc sys lab; do ! mounted "$root/$at" || umount -R "$root/$at"; done; }
 mounted() { awk -v at="$1" '$2 == at { found = 1 } END { exit !found }' /proc/mounts; }
 shared=../shared/peers/setup.sh
 if [ -f "$shared" ] && [ "${PEERS_OWN:-0}" = 0 ]; then
+  if [ -f "$PEERS/small" ]; then # a chroot of ours lacks what that one wants
+    unmount
+    rm -rf --one-file-system "$root" "$PEERS/small"
+  fi
   exec bash "$shared"
 fi
 if [ ! -x "$root/usr/sbin/bpftool" ] || [ ! -x "$root/usr/bin/pahole" ]; then
@@ -26,8 +31,9 @@ if [ ! -x "$root/usr/sbin/bpftool" ] || [ ! -x "$root/usr/bin/pahole" ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q mmdebstrap >/dev/null </dev/null
   fi
   mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -n 1)}
-  for at in proc sys lab; do ! mounted "$root/$at" || umount -R "$root/$at"; done
+  unmount
   mkdir -p "$PEERS"
+  : >"$PEERS/small"
   for suite in ${SUITE:-sid trixie}; do
     say "a chroot of Debian $suite in $root ..."
     rm -rf --one-file-system "$root"

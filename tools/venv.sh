@@ -8,10 +8,10 @@ venv=$1
 shift
 say() { echo "venv: $*" >&2; }
 
-find_python() { # the interpreter itself: a shim in PATH costs more at every start than the work
+find_python() { # the interpreter itself: not a shim in PATH (slow to start), not an environment that may be made anew here
   for name in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
     [ -n "$name" ] || continue
-    "$name" -c 'import sys; assert sys.version_info >= (3, 11); print(sys.executable)' 2>/dev/null && return
+    "$name" -c 'import sys; assert sys.version_info >= (3, 11); print(sys._base_executable)' 2>/dev/null && return
   done
   say "no Python 3.11 or later in PATH (PYTHON=... names one)"
   return 1

@@ -1,1 +1,83 @@
-"""btfkit: BTF, the type information of the Linux kernel, from Python."""
+"""btfkit: BTF, the type information of the Linux kernel, from Python.
+
+    import btfkit
+
+    vmlinux = btfkit.load("/sys/kernel/btf/vmlinux")
+    task = vmlinux.find("struct task_struct")
+    print(task.size, [member.name for member in task.members][:5])
+
+    objects = btfkit.load_objects("prog.bpf.o")
+    for obj, relocation, outcome in btfkit.relocations(objects, vmlinux):
+        print(obj.expression(relocation), outcome.status, outcome.value)
+
+    small = btfkit.minimize(vmlinux, objects)
+    open("min.btf", "wb").write(small.btf.to_bytes())
+
+Names are imported from where they live when they are first used, so that `import btfkit` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from btfkit._version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.btf.btf import Btf as Btf
+    from btfkit.btf.build import Builder as Builder
+    from btfkit.btf.ext import Ext as Ext
+    from btfkit.co_re.program import BpfObject as BpfObject
+    from btfkit.co_re.program import load_objects as load_objects
+    from btfkit.co_re.relocate import Outcome as Outcome
+    from btfkit.co_re.relocate import relocations as relocations
+    from btfkit.co_re.target import Target as Target
+    from btfkit.errors import AmbiguousError as AmbiguousError
+    from btfkit.errors import BtfError as BtfError
+    from btfkit.errors import ChainError as ChainError
+    from btfkit.errors import FormatError as FormatError
+    from btfkit.errors import NotFoundError as NotFoundError
+    from btfkit.errors import UnsupportedError as UnsupportedError
+    from btfkit.files.load import load as load
+    from btfkit.files.load import load_modules as load_modules
+    from btfkit.passes.minimize import Minimized as Minimized
+    from btfkit.passes.minimize import minimize as minimize
+    from btfkit.verify.structure import structure as verify
+
+_HOMES = {
+    "Btf": "btf.btf",
+    "Builder": "btf.build",
+    "Ext": "btf.ext",
+    "BpfObject": "co_re.program",
+    "load_objects": "co_re.program",
+    "Outcome": "co_re.relocate",
+    "relocations": "co_re.relocate",
+    "Target": "co_re.target",
+    "AmbiguousError": "errors",
+    "BtfError": "errors",
+    "ChainError": "errors",
+    "FormatError": "errors",
+    "NotFoundError": "errors",
+    "UnsupportedError": "errors",
+    "load": "files.load",
+    "load_modules": "files.load",
+    "Minimized": "passes.minimize",
+    "minimize": "passes.minimize",
+    "verify": "verify.structure:structure",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'btfkit' has no attribute {name!r}")
+    from importlib import import_module
+
+    module, _, other = home.partition(":")
+    value = getattr(import_module("btfkit." + module), other or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

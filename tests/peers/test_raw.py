@@ -17,7 +17,9 @@ from peer_tools import ToolError, bpftool_dump_raw
 
 MODULE_KERNELS = ("6.12.107+deb13-amd64", "7.2.13+deb14-amd64", "6.12.107+deb13-s390x")
 MODULES = 20  # of each kernel
-EVERYTHING = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "unit", "test_show_raw_golden.py")
+EVERYTHING = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "unit", "test_show_raw_golden.py"
+)
 
 
 def ours(btf: Btf) -> str:

@@ -8,6 +8,7 @@ import lzma
 import random
 import struct
 import sys
+from contextlib import suppress
 
 import pytest
 from test_files_inputs import legacy_lz4
@@ -91,10 +92,8 @@ def test_mutations(kind):
     for _ in range(60):
         broken = bytearray(packed)
         broken[chance.randrange(4, len(broken))] ^= 1 << chance.randrange(8)
-        try:
+        with suppress(BtfError):
             unpack(bytes(broken), kind=kind)
-        except BtfError:
-            pass
 
 
 def test_the_size_behind_a_kernel_payload():
@@ -110,7 +109,7 @@ def test_legacy_lz4_of_several_blocks():
 
 
 def test_what_cannot_be_unpacked_says_so(monkeypatch):
-    with pytest.raises(UnsupportedError, match=r"lzo cannot .* lzop -d"):
+    with pytest.raises(UnsupportedError, match=r"lzo cannot .*`lzop -d`"):
         unpack(MAGICS["lzo"] + b"x" * 100)
     for name in ("lz4", "lz4.frame", "lz4.block", "backports.zstd", "compression.zstd"):
         monkeypatch.setitem(sys.modules, name, None)

@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import zlib
+from contextlib import suppress
 
 import pytest
 from test_files_inputs import FLAVOURS, corpus, signed, symbol, tiny_btf, tiny_elf
@@ -132,15 +133,13 @@ def test_mutations_give_a_result_or_an_error():
         data = bytearray(good)
         for _ in range(chance.randrange(1, 4)):
             data[chance.randrange(len(data))] = chance.randrange(256)
-        try:
+        with suppress(BtfError):
             elf = Elf(bytes(data[: chance.choice((len(data), chance.randrange(len(data))))]))
             for section in elf.sections:
                 elf.data(section)
             list(elf.symbols())
             list(elf.functions())
             replace_sections(elf, {".BTF": b"new", ".text": b"1234567" * 9, ".BTF.ext": b"add", ".symtab": None})
-        except BtfError:
-            pass
 
 
 def with_functions(bits, order):
@@ -222,7 +221,7 @@ def test_replace_in_place_and_moved(bits, order):
         assert contents(new) == {**contents(old), ".BTF": content}
         assert len(new.view) == len(old.view) or len(content) > 7
         for section in old.sections:
-            if section.name != ".BTF":
+            if section.index and section.name != ".BTF":
                 assert new.section(section.name).offset == section.offset
     assert replace_sections(old, {}) == old.view
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+
 import pytest
 
 from btfkit.btf import spec
@@ -220,5 +221,3 @@ def test_empty() -> None:
 
 def test_every_kind_has_a_format() -> None:
     assert set(raw.FORMATS) == set(range(1, len(spec.KINDS)))
-
-

@@ -35,7 +35,9 @@ def run(args: Args) -> int:
     if args.ext and args.section:
         raise UsageError("--ext means --section .BTF.ext: one of them")
     section = ".BTF.ext" if args.ext else args.section or ".BTF"
-    (path,) = args.operands
+    path, *more = args.operands
+    if more:
+        raise UsageError(f"one file or folder at a time, not also {more[0]!r}")
     if not args.output:
         raise UsageError("where to? -o FILE ('-' for standard output), or -o FOLDER for a folder of modules")
     if path != "-" and os.path.isdir(path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DONE, FAILED
-from btfkit.cli.options import BASE, JSON, Command
+from btfkit.cli.options import BASE, JSON, Command, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ def run(args: Args) -> int:
     from btfkit.files.container import open_container
     from btfkit.show.info import lines, summary
 
-    container = open_container(args.operands[0])
+    path, *more = args.operands
+    if more:
+        raise UsageError(f"one file at a time, not also {more[0]!r}")
+    container = open_container(path)
     btf = _load(container, args.base)
     info = summary(
         container.source,

@@ -11,7 +11,7 @@ from os.path import basename, splitext
 from struct import unpack_from
 
 from btfkit.errors import FormatError
-from btfkit.files.elf import EM_BPF, ET_REL, MAGIC, SHT_NOBITS, SHT_NULL, Elf
+from btfkit.files.elf import EM_BPF, ET_REL, MAGIC, SHT_NOBITS, SHT_NULL, SHT_STRTAB, Elf
 from btfkit.files.images import searchable
 
 TYPE_CHECKING = False
@@ -89,7 +89,8 @@ def _extent(view: memoryview, at: int) -> tuple[int, int]:
     except FormatError:
         return 0, 1
     end = elf.headers_end
-    for section in rows:
-        if section[1] not in (SHT_NULL, SHT_NOBITS):
-            end = max(end, section[4] + section[5])
-    return (end if len(rows) > 1 and at + end <= len(view) else 0), len(rows)
+    for row in rows:
+        if row[1] not in (SHT_NULL, SHT_NOBITS):
+            end = max(end, row[4] + row[5])
+    whole = at + end <= len(view) and rows[:1] == [(0,) * 10] and any(row[1] == SHT_STRTAB for row in rows)
+    return end if whole else 0, len(rows)

@@ -179,7 +179,7 @@ def _maker(kind: str, source: str) -> Callable[[], Decompressor]:
         return _zstd(source)
     if kind == "lz4":
         return _lz4_frame(source)
-    raise UnsupportedError(f"{kind} cannot be unpacked here: unpack it first, e.g. with `{kind}p -d`", source=source)
+    raise UnsupportedError(f"{kind} cannot be unpacked here: unpack it first, lzo with `lzop -d`", source=source)
 
 
 class _Zlib:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Path = str | os.PathLike[str]
 
 MAX_LAYERS = 4  # packings, tars and boot images, one in the other
-SMALL = 1 << 17  # bytes; below it a read is cheaper than a mapping
+SMALL = 1 << 26  # bytes; up to it a file is read: a mapped one that another process cuts short ends in SIGBUS
 _CARRIERS = ("bzimage", "zboot", "uki", "uimage")  # images that have the kernel as a payload, never flat
 _BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
 
@@ -106,17 +106,18 @@ def open_bytes(path: Path) -> Data:
                 return mmap(handle, 0, access=ACCESS_READ)
             except (OSError, ValueError):
                 pass  # sysfs before 6.16 cannot be mapped
-        return _read_all(handle, name)
+        return _read_all(handle, name, status.st_size)
     finally:
         os.close(handle)
 
 
-def _read_all(handle: int, source: str) -> bytes:
+def _read_all(handle: int, source: str, expected: int = 0) -> bytes:
+    """Everything up to the end; `expected` bytes are asked for at once, so that there is one copy."""
     from btfkit.files.compression import LIMIT
 
     chunks = []
     total = 0
-    while chunk := os.read(handle, 1 << 20):
+    while chunk := os.read(handle, min(expected, SMALL) or 1 << 20):
         chunks.append(chunk)
         total += len(chunk)
         if total > LIMIT:
@@ -259,7 +260,8 @@ def _from_elf(elf: Elf, layers: tuple[str, ...]) -> Container:
         found = images.search_payload(elf.view, elf.source) if not layers else None
         if found is not None:
             return open_container(found[1], elf.source)
-    raise NotFoundError(f"no .BTF section: {_why_no_btf(elf)}", source=elf.source)
+    why = "kernel built without CONFIG_DEBUG_INFO_BTF" if len(layers) > 1 and elf.type != ET_REL else _why_no_btf(elf)
+    raise NotFoundError(f"no .BTF section: {why}", source=elf.source)
 
 
 def _why_no_btf(elf: Elf) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from struct import unpack_from
 
 from btfkit.errors import BtfError, FormatError, UnsupportedError
-from btfkit.files.compression import LIMIT, MAGICS, sniff, unpack_prefix
+from btfkit.files.compression import LIMIT, MAGICS, pieces, sniff, unpack_prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ MAX_HITS = 100_000  # places of one magic that are looked at
 MAX_TRIES = 24  # places of one packing that are unpacked
 MAX_WALKS = 8  # blobs whose records are walked
 MAX_HEADER = 256  # bytes of a BTF header that is believed; it has 24 or 32
-MAX_TYPES = 1 << 28  # bytes of a type section that is believed
+MAX_TYPES = 1 << 26  # bytes of a type section that is believed; the kernel takes 16 MiB for all of a BTF
 
 _AT = (  # (kind, byte, what stands there)
     ("bzimage", 0x202, b"HdrS"),
@@ -114,17 +114,17 @@ def search_payload(data: Data, source: str = "image", *, limit: int = LIMIT) -> 
     missing: UnsupportedError | None = None
     left = limit
     for packing, offset in _packed_places(searchable(data)):
+        inner = bytearray()
         try:
-            inner = unpack_prefix(data, offset, source, limit=left, kind=packing)
+            for piece in pieces(data, source, limit=left, kind=packing, offset=offset, prefix=True):
+                inner += piece
+                left -= len(piece)
+            if find_btf(inner) is not None:
+                return packing, inner
         except UnsupportedError as error:
-            if packing != "lzo":
-                missing = error
-            continue
+            missing = error if packing != "lzo" else missing
         except FormatError:
-            continue
-        left -= len(inner)
-        if find_btf(inner) is not None:
-            return packing, inner
+            pass
         if left <= 0:
             break
     if missing is not None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 
 from btfkit.btf.btf import Btf
+from btfkit.btf.evidence import demand_fit
 from btfkit.btf.header import byte_order
-from btfkit.errors import ChainError
+from btfkit.errors import BtfError, ChainError, NotFoundError
 from btfkit.files.container import Container, open_container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from btfkit.files.elf import Data
 
     Path = str | os.PathLike[str]
@@ -39,9 +42,47 @@ def load(path: Path | Container, base: Btf | Path | None = None) -> Btf:
 
 
 def from_container(container: Container, base: Btf | None = None) -> Btf:
-    """The `.BTF` of an opened container, split on `base` where one is given, without looking for any other base."""
+    """The `.BTF` of an opened container, split on `base` where one is given, without looking for any other base.
+
+    Raises ChainError also where everything is in range but the evidence says that it was built on another base.
+    """
     _check_order(container, base)
-    return Btf.from_bytes(_bytes(container.btf), base, source=container.source, pointer_size=container.pointer_size)
+    btf = Btf.from_bytes(_bytes(container.btf), base, source=container.source, pointer_size=container.pointer_size)
+    return demand_fit(btf) if base is not None else btf
+
+
+class Modules:
+    """The modules that were found: `btfs` and `names`, one each, and `without`, the files that hold no BTF."""
+
+    __slots__ = ("btfs", "names", "without")
+
+    def __init__(self) -> None:
+        self.btfs: list[Btf] = []
+        self.names: list[str] = []
+        self.without: list[str] = []
+
+
+def load_modules(paths: Iterable[str], base: Btf, on_error: Callable[[Exception], None] | None = None) -> Modules:
+    """The modules in files, folders and tars, each split on `base`, in the given order and by name within each.
+
+    Files without BTF are passed over and listed.  An error is raised, or given to `on_error`, and then that file is left out.
+    """
+    from btfkit.files.modules import module_blobs
+
+    found = Modules()
+    for path in paths:
+        for name, data, source in module_blobs(path):
+            try:
+                container = open_container(data, source)
+                found.btfs.append(from_container(container, base))
+                found.names.append(name)
+            except NotFoundError:
+                found.without.append(source)
+            except BtfError as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+    return found
 
 
 def _check_order(container: Container, base: Btf | None) -> None:

@@ -11,5 +11,5 @@ def compiled() -> bool:
     from importlib import import_module
     from os.path import basename
 
-    names = ("scan", "names", "graph", "compact")
+    names = ("scan", "names", "graph", "compact", "text")
     return all(not basename(import_module(f"btfkit.hot.{n}").__file__ or ".py").endswith(".py") for n in names)

@@ -14,3 +14,12 @@ cpdef tuple check(const unsigned int[::1] words, const unsigned int[::1] positio
                previous=cython.uint, a=cython.size_t, b=cython.size_t)
 cpdef Py_ssize_t is_sorted(const unsigned int[::1] words, const unsigned int[::1] positions,
                            const unsigned char[::1] strings, unsigned int first_offset)
+
+@cython.locals(types=cython.size_t, wrong=cython.size_t, names=cython.size_t, inside=cython.size_t,
+               index=cython.size_t, at=cython.size_t, info=cython.uint, kind=cython.uint, row=cython.uint,
+               tail=cython.size_t, elem=cython.size_t, tag=cython.bint, total=cython.size_t, slot=cython.size_t,
+               is_name=cython.uint, is_type=cython.uint, value=cython.uint, other=cython.uint)
+cpdef tuple misfits(const unsigned int[::1] words, const unsigned int[::1] positions,
+                    const unsigned char[::1] table, unsigned int first_id, unsigned int first_offset,
+                    const unsigned int[::1] base_words, const unsigned int[::1] base_positions,
+                    unsigned int base_id, const unsigned char[::1] base_strings, unsigned int base_offset)

@@ -119,3 +119,53 @@ def is_sorted(words, positions, strings, first_offset):
                 return -1
         previous = name
     return first if count > 1 else -1
+
+
+def misfits(words, positions, table, first_id, first_offset, base_words, base_positions, base_id, base_strings, base_offset):
+    """How well references into the base fit: evidence of whether a split BTF was built on it.
+
+    Looked at are references to ids from `base_id` to `first_id` and name offsets from `base_offset` to `first_offset`.
+    Returns (type references, those of them that land on a FUNC, VAR, DATASEC or DECL_TAG though only tags and sections may
+    refer to these, name references, those of them that do not land on the start of a string).
+    """
+    types = 0
+    wrong = 0
+    names = 0
+    inside = 0
+    for index in range(len(positions)):
+        at = positions[index]
+        info = words[at + 1]
+        kind = (info >> 24) & 127
+        row = kind << 3
+        tail = table[row]
+        elem = table[row + 1]
+        tag = kind == 15 or kind == 17
+        total = 3 + tail
+        if elem:
+            total += (info & 0xFFFFFF) * elem
+        for slot in range(total):
+            if slot == 0:
+                is_name = 1
+                is_type = 0
+            elif slot == 1:
+                continue
+            elif slot == 2:
+                is_name = 0
+                is_type = table[row + 2]
+            elif slot < 3 + tail:
+                is_name = 0
+                is_type = (table[row + 3] >> (slot - 3)) & 1
+            else:
+                is_name = (table[row + 5] >> ((slot - 3 - tail) % elem)) & 1
+                is_type = (table[row + 4] >> ((slot - 3 - tail) % elem)) & 1
+            value = words[at + slot]
+            if is_type and base_id <= value < first_id:
+                types += 1
+                other = (base_words[base_positions[value - base_id] + 1] >> 24) & 127
+                if not tag and (other == 12 or other == 14 or other == 15 or other == 17):
+                    wrong += 1
+            elif is_name and base_offset <= value < first_offset and value:
+                names += 1
+                if value > base_offset and base_strings[value - base_offset - 1]:
+                    inside += 1
+    return types, wrong, names, inside

@@ -9,3 +9,15 @@ def check(
     words: _Words, positions: _Words, table: _Bytes, first_id: int, type_count: int, string_count: int
 ) -> tuple[int, list[int]]: ...
 def is_sorted(words: _Words, positions: _Words, strings: _Bytes, first_offset: int) -> int: ...
+def misfits(
+    words: _Words,
+    positions: _Words,
+    table: _Bytes,
+    first_id: int,
+    first_offset: int,
+    base_words: _Words,
+    base_positions: _Words,
+    base_id: int,
+    base_strings: _Bytes,
+    base_offset: int,
+) -> tuple[int, int, int, int]: ...

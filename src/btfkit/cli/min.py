@@ -1,0 +1,324 @@
+"""`btfkit min`: cut vmlinux and module BTF down to what CO-RE programs read, and prove it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from btfkit.cli import DONE, FAILED
+from btfkit.cli.options import BASE, JSON, Command, Option, UsageError
+from btfkit.errors import BtfError, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+    from btfkit.cli.options import Args
+    from btfkit.cli.summary import Counts
+    from btfkit.co_re.program import BpfObject
+    from btfkit.passes.minimize import Minimized
+    from btfkit.verify.answers import Answers
+
+
+class VerificationError(BtfError):
+    """The output would answer a relocation otherwise than the input."""
+
+
+class Job:
+    """What one call has to do: the objects, the chain, and where each output goes.
+
+    `outputs` are (path, BTF of the input, its name for people); `failures` are the messages of what was left out (--keep-going).
+    """
+
+    __slots__ = ("args", "failures", "modules", "names", "objects", "outputs", "vmlinux", "without")
+
+    def __init__(self, args: Args) -> None:
+        self.args = args
+        self.failures: list[str] = []  # messages
+        self.objects: list[BpfObject] = []
+        self.modules: list[Btf] = []
+        self.names: dict[Btf, str] = {}
+        self.without: list[str] = []
+        self.outputs: list[tuple[str, Btf]] = []
+        self.vmlinux: Btf
+
+    def excuse(self, error: Exception) -> None:
+        """Note an error and go on (--keep-going), or raise it."""
+        if not self.args.keep_going:
+            raise error
+        self.failures.append(str(error))
+
+
+def run(args: Args) -> int:
+    """Run the command."""
+    from btfkit.passes.minimize import minimize
+
+    job = Job(args)
+    input_path, output, objects = _operands(args)
+    _read_objects(job, objects)
+    _read_chain(job, input_path)
+    result = minimize(
+        job.vmlinux,
+        job.objects,
+        job.modules,
+        keep_types=_names(args.keep_type),
+        keep_funcs=_names(args.keep_func),
+        keep_refs_of=_references(job),
+        closure=args.closure,
+        all_modules=args.all_modules or bool(args.base),
+    )
+    _place_outputs(job, result, output)
+    blobs = {path: result.layers[btf].btf.to_bytes() for path, btf in job.outputs}
+    verified = None if args.no_verify else _prove(job, result, blobs)
+    _write(job, blobs)
+    _report(job, result, blobs, verified)
+    return FAILED if job.failures else DONE
+
+
+# ---- input -----------------------------------------------------------------------------------------------------
+
+
+def _operands(args: Args) -> tuple[str, str | None, list[str]]:
+    """(INPUT, OUTPUT or None with -o, OBJECTS)."""
+    operands = list(args.operands)
+    input_path = operands.pop(0)
+    output = None
+    if args.output is None:
+        if not operands:
+            raise UsageError("OUTPUT is missing (or -o DIR)")
+        output = operands.pop(0)
+    if args.modules and args.output is None:
+        raise UsageError("-m gives several outputs: say -o DIR in place of OUTPUT")
+    if args.base_out and not args.base:
+        raise UsageError("--base-out goes with -B")
+    if args.base and args.modules:
+        raise UsageError("-B takes one MODULE as INPUT; with -m INPUT is the vmlinux")
+    if not (operands or args.keep_type or args.keep_func or args.keep_refs_of):
+        raise UsageError("nothing to keep: name at least one OBJECT, or --keep-type, --keep-func or --keep-refs-of")
+    return input_path, output, operands
+
+
+def _read_objects(job: Job, paths: list[str]) -> None:
+    from btfkit.co_re.program import load_objects
+    from btfkit.errors import BtfError
+
+    for path in paths:
+        try:
+            job.objects += load_objects(path)
+        except (BtfError, OSError) as error:
+            job.excuse(error)
+
+
+def _read_chain(job: Job, input_path: str) -> None:
+    """Load vmlinux and modules; with -B, INPUT is the one module."""
+    from btfkit.files.load import load, load_modules
+
+    args = job.args
+    if args.base:
+        job.vmlinux = load(args.base)
+        module = load(input_path, job.vmlinux)
+        job.modules = [module]
+        job.names[module] = input_path
+        return
+    job.vmlinux = load(input_path)
+    if job.vmlinux.base is not None:
+        raise UsageError(f"{input_path} is a module: say -B VMLINUX {input_path}, or -m {input_path} with the vmlinux as INPUT")
+    found = load_modules(args.modules, job.vmlinux, job.excuse if args.keep_going else None)
+    job.modules, job.without = found.btfs, found.without
+    job.names = dict(zip(found.btfs, found.names, strict=True))
+
+
+def _references(job: Job) -> list[Btf]:
+    if not job.args.keep_refs_of:
+        return []
+    from btfkit.files.load import load
+
+    return [load(path, job.vmlinux) for path in job.args.keep_refs_of]
+
+
+def _names(lists: list[str]) -> list[str]:
+    return [name.strip() for text in lists for name in text.split(",") if name.strip()]
+
+
+# ---- output ----------------------------------------------------------------------------------------------------
+
+
+def _place_outputs(job: Job, result: Minimized, output: str | None) -> None:
+    """Decide which layer is written where."""
+    args = job.args
+    if args.base:
+        module = job.modules[0]
+        place = output if output is not None else os.path.join(args.output, own_name(job.names[module]))
+        job.outputs.append((place, module))
+        if args.base_out:
+            job.outputs.append((args.base_out, job.vmlinux))
+        return
+    source = job.vmlinux.source or "vmlinux"
+    first = output if output is not None else os.path.join(args.output, own_name(source))
+    job.outputs.append((first, job.vmlinux))
+    for module in result.used:
+        path = os.path.join(args.output, own_name(module.source or job.names[module], job.names[module]))
+        if any(path == other for other, _ in job.outputs):
+            raise UsageError(f"two inputs are called {os.path.basename(path)!r}: their outputs would be one file")
+        job.outputs.append((path, module))
+
+
+def own_name(source: str, module: str | None = None) -> str:
+    """The name of an output for the input `source`: its file name without packing, a kernel module's without .ko."""
+    name = os.path.basename(source.rstrip("/"))
+    if "(" in name and name.endswith(")"):
+        name = os.path.basename(name[name.index("(") + 1 : -1])
+    for suffix in (".gz", ".bz2", ".xz", ".lzma", ".zst", ".lz4", ".tar"):
+        name = name.removesuffix(suffix)
+    return name.removesuffix(".ko") or module or "vmlinux"
+
+
+def _write(job: Job, blobs: dict[str, bytes]) -> None:
+    from btfkit.files.write import write_all
+
+    if job.args.output is not None and job.args.output != "-":
+        os.makedirs(job.args.output, exist_ok=True)
+    write_all(blobs)
+
+
+# ---- proof and report ------------------------------------------------------------------------------------------
+
+
+def _prove(job: Job, result: Minimized, blobs: dict[str, bytes]) -> Answers:
+    """Relocate every object on the bytes that are about to be written, and compare.
+
+    A layer that is not written (the base, with -B alone) is taken as it would be.  Raises VerificationError.
+    """
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.target import Target
+    from btfkit.verify.answers import compare
+
+    written = {btf: blobs[path] for path, btf in job.outputs}
+    again: dict[Btf, Btf] = {}
+    for layer, compacted in result.layers.items():
+        base = again[layer.base] if layer.base is not None else None
+        blob = written[layer] if layer in written else compacted.btf.to_bytes()
+        again[layer] = Btf.from_bytes(blob, base, source="the output", pointer_size=layer.given_pointer_size)
+    after = Target(again[job.vmlinux], [again[module] for module in job.modules if module in again])
+    answers = compare(job.objects, result.outcomes, result.target, after)
+    if answers.differences:
+        shown = "\n  ".join(str(difference) for difference in answers.differences[:10])
+        raise VerificationError(
+            f"{len(answers.differences)} of {answers.total} relocations would be answered otherwise; nothing was written.  "
+            f"This is a bug in btfkit, please report it:\n  {shown}"
+        )
+    return answers
+
+
+def _report(job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None) -> None:
+    from btfkit.cli.summary import Counts, print_lines, relocation_lines
+
+    counts = Counts(result.outcomes)
+    if job.args.json:
+        _print_json(job, result, blobs, verified, counts)
+    for message in job.failures:
+        print(f"btfkit: left out: {message}", file=sys.stderr)
+    if job.args.report and not job.args.json:
+        wanted = ("missing", "ambiguous", "error") if job.args.report == "missing" else ()
+        print_lines(relocation_lines(job.objects, result.outcomes, wanted), to=sys.stderr)
+    if not job.args.quiet:
+        for line in _summary(job, result, blobs, verified, counts):
+            print(line, file=sys.stderr)
+
+
+def _summary(
+    job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None, counts: Counts
+) -> Iterator[str]:
+    for path, btf in job.outputs:
+        new = result.layers[btf].btf
+        yield (
+            f"{'standard output' if path == '-' else printable(path)}: {len(new.positions):,} types, {len(blobs[path]):,} bytes"
+            f" (of {len(btf.positions):,} types, {_size(btf):,} bytes)" + (f"; {counts.here(btf)}" if len(job.outputs) > 1 else "")
+        )
+    if job.modules and not job.args.base:
+        without = f", {len(job.without)} files without BTF passed over" if job.without else ""
+        yield f"modules: {len(job.modules):,} searched, {len(result.used):,} written{without}"
+    if job.objects:
+        proof = "not verified (--no-verify)"
+        if verified is not None:
+            proof = "every answer the same as on the input (verified"
+            proof += f"; {len(verified.ids)} type ids are new)" if verified.ids else ")"
+        yield f"{counts}; {proof}"
+
+
+def _size(btf: Btf) -> int:
+    """The bytes of the blob that `btf` was read from."""
+    return btf.header.length + 4 * len(btf.words) + len(btf.layout) + len(btf.strings)
+
+
+def _print_json(
+    job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None, counts: Counts
+) -> None:
+    from json import dumps
+
+    from btfkit.cli.summary import relocation_objects
+
+    outputs: list[dict[str, Any]] = []
+    for path, btf in job.outputs:
+        new = result.layers[btf].btf
+        outputs.append(
+            {
+                "path": path,
+                "input": btf.source,
+                "types": len(new.positions),
+                "bytes": len(blobs[path]),
+                "input_types": len(btf.positions),
+                "input_bytes": _size(btf),
+                "relocations_answered_here": counts.by_btf.get(btf, 0),
+            }
+        )
+    wanted = ("missing", "ambiguous", "error") if job.args.report != "all" else ()
+    report = {
+        "schema": 1,
+        "outputs": outputs,
+        "relocations": counts.as_dict(),
+        "verified": None if verified is None else True,
+        "new_type_ids": len(verified.ids) if verified is not None else None,
+        "without_answer" if wanted else "all": list(relocation_objects(job.objects, result.outcomes, wanted)),
+        "modules_searched": len(job.modules),
+        "modules_without_btf": len(job.without),
+        "left_out": job.failures,
+    }
+    print(dumps(report, indent=2), file=sys.stderr if "-" in blobs else sys.stdout)
+
+
+COMMAND = Command(
+    "min",
+    "cut vmlinux and module BTF down to what CO-RE programs read",
+    run,
+    operands="INPUT OUTPUT OBJECT...?",
+    options=(
+        Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="module BTF (.ko or raw, packed or not, or a folder) to cut along"),
+        Option("-o", "--output", value="DIR", help="in place of OUTPUT: one file for each input, under its own name"),
+        BASE,
+        Option("--base-out", value="FILE", help="with -B: where the matching base goes"),
+        Option("--all-modules", help="write a file for every module, not only for those that are read"),
+        Option("--keep-type", value="NAME[,NAME]", many=True, help="keep these types too ('struct file', 'pid_t')"),
+        Option("--keep-func", value="NAME[,NAME]", many=True, help="keep these functions with their prototypes"),
+        Option("--keep-refs-of", value="SPLIT", many=True, help="keep all that this split BTF refers to"),
+        Option(
+            "--closure",
+            value="POLICY",
+            choices=("direct", "by-value", "full"),
+            help="what comes along: direct (names and sizes), by-value (all that is embedded), full (all that can be reached)",
+        ),
+        Option("--no-verify", help="do not relocate the objects on the output to prove it"),
+        Option("--keep-going", help="leave bad objects and modules out, and exit with 3"),
+        Option("--report", value="WHAT", choices=("missing", "all"), help="list relocations: those without answer, or all"),
+        JSON,
+    ),
+    details="""INPUT is a vmlinux BTF in any container (raw, ELF, vmlinuz, BTFHub's .btf.tar.xz, packed), an OBJECT is a BPF object
+or an executable that embeds some.
+
+  btfkit min vmlinux min.btf prog.bpf.o                        as `bpftool gen min_core_btf`
+  btfkit min -m /sys/kernel/btf -o out /sys/kernel/btf/vmlinux prog.bpf.o
+                                                               vmlinux and modules, cut together
+  btfkit min -B vmlinux nf_conntrack.ko out.btf prog.bpf.o     one module's part alone""",
+)

@@ -1,0 +1,104 @@
+"""`btfkit dump`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from btfkit.btf.build import Builder
+from btfkit.cli import main
+from btfkit.show.raw import raw_text
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The paths of a base and of a split BTF."""
+    b = Builder()
+    b.int("int", 4)
+    b.struct("twin", 4, [("a", 1, 0)])
+    b.union("twin", 4, [("a", 1, 0)])
+    base = b.build()
+    (tmp_path / "vmlinux.btf").write_bytes(base.to_bytes())
+    split = Builder(base)
+    split.typedef("mine", 1)
+    (tmp_path / "module").write_bytes(split.to_bytes())
+    return str(tmp_path / "vmlinux.btf"), str(tmp_path / "module")
+
+
+INT = "[1] INT 'int' size=4 bits_offset=0 nr_bits=32 encoding=(none)\n"
+STRUCT = "[2] STRUCT 'twin' size=4 vlen=1\n\t'a' type_id=1 bits_offset=0\n"
+UNION = "[3] UNION 'twin' size=4 vlen=1\n\t'a' type_id=1 bits_offset=0\n"
+MINE = "[4] TYPEDEF 'mine' type_id=1\n"
+
+
+def test_whole(files, capsys) -> None:
+    for words in ([], ["raw"], ["format", "raw"]):
+        assert main(["dump", files[0], *words]) == 0
+        assert capsys.readouterr().out == INT + STRUCT + UNION
+
+
+def test_split(files, capsys) -> None:
+    assert main(["dump", "-B", files[0], files[1]]) == 0
+    assert capsys.readouterr().out == MINE
+    assert main(["dump", files[1]]) == 3
+    assert "-B" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--id", "1"], INT),
+        (["--id=4", "--id", "1", "--id", "4"], MINE + INT),
+        (["--type", "twin"], STRUCT + UNION),
+        (["--type", "union twin", "--id", "2"], STRUCT + UNION),
+        (["--type", "mine"], MINE),
+    ],
+)
+def test_some(files, capsys, options, expected) -> None:
+    assert main(["dump", files[1], "-B", files[0], *options]) == 0
+    assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize("options", [["--id", "5"], ["--type", "nobody"], ["--id", "1", "--type", "nobody"]])
+def test_not_there(files, capsys, options) -> None:
+    assert main(["dump", files[1], "-B", files[0], *options]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["c"], ["json"], ["format", "c"], ["--json"]])
+def test_later(files, capsys, words) -> None:
+    assert main(["dump", files[0], *words]) == 3
+    assert "raw" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["cpp"], ["raw", "c"], ["raw", "--json"], ["format"], ["--id", "x"], []])
+def test_usage(files, words) -> None:
+    assert main(["dump", *files[:1], *words] if words else ["dump"]) == 2
+
+
+def test_output(files, tmp_path, capsys) -> None:
+    assert main(["dump", files[0], "-o", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out").read_text() == INT + STRUCT + UNION
+    assert capsys.readouterr().out == ""
+
+
+def test_closed_pipe(tmp_path) -> None:
+    b = Builder()
+    for number in range(20000):
+        b.fwd(f"forward_{number}")
+    path = tmp_path / "big.btf"
+    path.write_bytes(b.to_bytes())
+    command = [sys.executable, "-m", "btfkit", "dump", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith(b"[1] FWD")
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 0
+    process.stderr.close()
+    assert len(b"".join(raw_text(b.build()))) > 1 << 18
