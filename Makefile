@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up all that they need; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-plain lint bench peers fuzz dist venv clean
+.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench peers fuzz dist venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
@@ -24,11 +24,21 @@ test-plain: ## ... with plain Python loops, without what is marked slow
 	@echo "== tests, plain form: $$(.venv-plain/bin/btfkit --version)"
 	PATH="$(CURDIR)/.venv-plain/bin:$$PATH" BTFKIT_PURE=1 $(PYTEST) -m 'not slow'
 
-lint: ## style, types, layers
+lint: lint-style lint-format lint-types lint-layers ## style, types, layers (make -k lint: all of them, whatever fails)
+
+lint-venv:
 	@tools/venv.sh .venv lint
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check --quiet . || { .venv/bin/ruff format --check .; false; }
+
+lint-style: lint-venv
+	.venv/bin/ruff check --output-format concise .
+
+lint-format: lint-venv
+	.venv/bin/ruff format --check .
+
+lint-types: lint-venv
 	.venv/bin/mypy
+
+lint-layers: lint-venv
 	PYTHONPATH=src .venv/bin/lint-imports --no-logo
 
 bench: ## the numbers, beside those of the peers (ARGS=...)
@@ -50,6 +60,6 @@ venv: ## both virtual environments, with all tools
 	@BTFKIT_PURE=1 tools/venv.sh .venv-plain test
 
 clean: ## away with what this Makefile made
-	rm -rf .venv .venv-plain .venv.lock .venv-plain.lock build dist src/*.egg-info
+	rm -rf .venv .venv-plain build dist src/*.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

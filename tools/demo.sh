@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tools/demo.sh VENV: cuts a kernel's BTF, and its modules' where there are any, down to what a BPF program's relocations read.
-# This machine's kernel where it carries BTF, else one from tests/data. OBJECT=... and KERNEL=... choose others.
-set -eu
+# This machine's kernel where it carries BTF, else one from tests/data. OBJECT=..., KERNEL=... and MODULES=... choose others.
+set -euo pipefail
 cd "$(dirname "$0")/.."
 btfkit=$1/bin/btfkit
 out=$(mktemp -d)
@@ -12,14 +12,14 @@ run() {
   local shown="$*"
   shown=${shown//"$out/"/}
   printf '%s$ %s%s\n' "$bold" "${shown/#"$btfkit"/btfkit}" "$plain"
-  "$@"
+  "$@" 2>&1 | sed "s,$out/,,g"
 }
 bytes() { find -L "$@" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%d", sum }'; } # of sysfs too, where du says 0
 size() { awk -v b="$(bytes "$@")" 'BEGIN { if (b < 1e6) printf "%.1f kB", b / 1e3; else printf "%.1f MB", b / 1e6 }'; }
 
 object=${OBJECT:-}
 if [ -z "$object" ]; then # one as shipped where the repository has it, else one of the tests' own
-  for object in tests/data/*.bpf.o tests/bpf/obj/fields.el.bpf.o tests/bpf/obj/*.el.bpf.o; do [ -f "$object" ] && break; done
+  for object in tests/data/*.bpf.o ../shared/corpus/objects/opensnoop*.bpf.o tests/bpf/obj/fields.el.bpf.o tests/bpf/obj/*.el.bpf.o; do [ -f "$object" ] && break; done
 fi
 kernel=${KERNEL:-}
 what="the kernel in $kernel"
@@ -40,17 +40,17 @@ echo "What $(basename "$object") reads of $what:"
 echo
 run "$btfkit" min "$kernel" "$out/min.btf" "$object"
 printf '  %s -> %s\n\n' "$(size "$kernel")" "$(size "$out/min.btf")"
-modules='' # of this kernel: those loaded, else those on the disk
-if [ "$kernel" = /sys/kernel/btf/vmlinux ]; then
-  if [ "$(ls /sys/kernel/btf | wc -l)" -gt 1 ]; then
+modules=${MODULES:-} # of this kernel: those loaded, else those on the disk
+if [ -z "$modules" ] && [ "$kernel" = /sys/kernel/btf/vmlinux ]; then
+  if [ -n "$(find /sys/kernel/btf -type f ! -name vmlinux -print -quit)" ]; then
     modules=/sys/kernel/btf
   elif [ -n "$(find "/lib/modules/$(uname -r)/" -name '*.ko*' -print -quit 2>/dev/null)" ]; then
     modules=/lib/modules/$(uname -r)
   fi
 fi
-if [ -n "$modules" ] && "$btfkit" min --help | grep -q -e --modules; then
+if [ -n "$modules" ]; then
   echo "The same with the kernel's modules:"
-  run "$btfkit" min --modules "$modules" "$kernel" "$out/min" "$object"
-  printf '  %s in %s files\n\n' "$(size "$out/min")" "$(find "$out/min" -type f | wc -l)"
+  run "$btfkit" min -m "$modules" -o "$out/min" "$kernel" "$object"
+  printf '  %s in %s file(s)\n\n' "$(size "$out/min")" "$(find "$out/min" -type f | wc -l)"
 fi
 run "$btfkit" info "$out/min.btf"

@@ -40,7 +40,7 @@ digest() { # of the names and the bytes
 python=$(find_python)
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 if command -v flock >/dev/null; then # two makes at once take turns
-  exec 9>"$venv.lock"
+  exec 9<tools/venv.sh
   flock 9
 fi
 

@@ -297,18 +297,31 @@ class Btf:
 
     def pointer_size_carrier(self) -> int | None:
         """The id of the first own INT whose name and size tell the pointer size, or None."""
-        kinds = kind_set((spec.INT,))
+        return next(iter(self.pointer_size_carriers()), None)
+
+    def pointer_size_carriers(self) -> tuple[int, ...]:
+        """The ids of all own INTs of 4 or 8 bytes that are spelled as (unsigned) long, ascending."""
+        carriers: tuple[int, ...] | None = self._caches.get("carriers")
+        if carriers is None:
+            carriers = self._caches["carriers"] = tuple(self._find_carriers())
+        return carriers
+
+    def _find_carriers(self) -> Iterator[int]:
         found: list[int] = []
         below = _names.find_hashes(
-            self.words, self.positions, kinds, self.strings, self.start_str_off, name_buckets(LONG_SPELLINGS), found
+            self.words,
+            self.positions,
+            kind_set((spec.INT,)),
+            self.strings,
+            self.start_str_off,
+            name_buckets(LONG_SPELLINGS),
+            found,
         )
-        candidates = range(len(self.positions)) if below else found
-        for index in candidates:
+        for index in range(len(self.positions)) if below else found:
             at = self.positions[index]
-            if self.words[at + 1] >> 24 & spec.MAX_KIND == spec.INT and self.words[at + 2] in (4, 8):
-                if self.string(self.words[at]) in LONG_SPELLINGS:
-                    return self.start_id + index
-        return None
+            is_int = self.words[at + 1] >> 24 & spec.MAX_KIND == spec.INT
+            if is_int and self.words[at + 2] in (4, 8) and self.string(self.words[at]) in LONG_SPELLINGS:
+                yield self.start_id + index
 
     @property
     def first_named_id(self) -> int | None:
@@ -415,9 +428,10 @@ class Btf:
         That of a composite is its widest member's, or 1 where a member is not aligned or the size no multiple of it (it was
         packed).  Rule: libbpf 1.7, btf__align_of.
         """
-        return self._alignof(type_id, 0)
+        return self._alignof(type_id, 0, {})
 
-    def _alignof(self, type_id: int, depth: int) -> int | None:
+    def _alignof(self, type_id: int, depth: int, known: dict[int, int | None]) -> int | None:
+        """`known` keeps what each composite came to: a struct that is in another many times is looked at once."""
         if depth > MAX_CHAIN:
             raise self._cycle(type_id)
         kind = self.kind(type_id)
@@ -425,16 +439,21 @@ class Btf:
         if kind == spec.PTR:
             return pointer
         if kind in (spec.INT, spec.ENUM, spec.ENUM64, spec.FLOAT):
-            return min(pointer, self.word(type_id, 2))
+            return min(pointer, self.word(type_id, 2)) or None
         if kind == spec.ARRAY:
-            return self._alignof(self.word(type_id, 3), depth + 1)
+            return self._alignof(self.word(type_id, 3), depth + 1, known)
         if kind in spec.MODS_AND_TYPEDEFS:
-            return self._alignof(self.word(type_id, 2), depth + 1)
+            return self._alignof(self.word(type_id, 2), depth + 1, known)
         if kind not in spec.COMPOSITES:
             return None
+        if type_id not in known:
+            known[type_id] = self._alignof_composite(type_id, depth, known)
+        return known[type_id]
+
+    def _alignof_composite(self, type_id: int, depth: int, known: dict[int, int | None]) -> int | None:
         widest = 1
         for member in self[type_id].members:
-            align = self._alignof(member.type_id, depth + 1)
+            align = self._alignof(member.type_id, depth + 1, known)
             if align is None:
                 return None
             if not member.bitfield_size and member.bit_offset % (8 * align):

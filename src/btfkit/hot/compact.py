@@ -17,7 +17,7 @@ def compact(words, positions, table, kept, chosen, ids, follow, names, rename, o
         tail = table[row]
         picked = chosen.get(index) if elem else None
         if picked is not None:
-            info = (info & 0xFF000000) | len(picked)
+            info = ((info >> 24) << 24) | len(picked)
         value = words[at]
         if value:
             renamed = names.get(value)

@@ -5,10 +5,12 @@ The *essential name* is the name without its `___flavor` (libbpf, bpf_core_essen
 
 HASH_SEED = 2166136261
 HASH_PRIME = 16777619
+LOW_32 = 0xFFFFFFFF  # a C integer where compiled; as a literal it would be a Python object
 
 
 def essential_hash(name):
     """The 32-bit FNV-1a hash of the essential name of `name` (bytes, without NUL); never 0."""
+    low = LOW_32
     h = HASH_SEED
     before_run = HASH_SEED
     kept = 0
@@ -25,7 +27,7 @@ def essential_hash(name):
                 kept = before_run
                 has_flavor = True
             run = 0
-        h = ((h ^ c) * HASH_PRIME) & 0xFFFFFFFF
+        h = ((h ^ c) * HASH_PRIME) & low
     if has_flavor:
         h = kept
     return h if h else 1
@@ -43,6 +45,7 @@ def find_hashes(words, positions, kinds, strings, first_offset, buckets, found):
     below = 0
     seed = HASH_SEED
     prime = HASH_PRIME
+    low = LOW_32
     for index in range(len(positions)):
         at = positions[index]
         if not kinds[(words[at + 1] >> 24) & 127]:
@@ -71,7 +74,7 @@ def find_hashes(words, positions, kinds, strings, first_offset, buckets, found):
                     kept = before_run
                     has_flavor = 1
                 run = 0
-            h = ((h ^ c) * prime) & 0xFFFFFFFF
+            h = ((h ^ c) * prime) & low
             at += 1
             c = strings[at]
         if has_flavor:

@@ -3,6 +3,7 @@ from typing import TypeAlias
 
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
+_Grows: TypeAlias = list[int] | array[int]
 
 HASH_SEED: int
 HASH_PRIME: int
@@ -34,5 +35,5 @@ def next_member(
     words: _Words, at: int, count: int, strings: _Bytes, first_offset: int, name: _Bytes, start: int
 ) -> int: ...
 def named_below(
-    words: _Words, positions: _Words, kinds: _Bytes, first_offset: int, indexes: list[int], offsets: list[int]
+    words: _Words, positions: _Words, kinds: _Bytes, first_offset: int, indexes: _Grows, offsets: _Grows
 ) -> None: ...

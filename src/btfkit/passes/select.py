@@ -276,18 +276,12 @@ class Witnesses:
     def _keep_pointer_size(self) -> None:
         """Keep an INT that tells the pointer size, the cheapest, where one does so now."""
         for layer in self._selection.layers:
-            first = layer.pointer_size_carrier()
-            if first is None:
+            carriers = layer.pointer_size_carriers()
+            if not carriers:
                 continue
-            size = layer.word(first, 2)
-            carriers = [
-                type_id
-                for type_id in layer.own_ids
-                if layer.kind(type_id) == spec.INT and layer.string(layer.word(type_id, 0)) in LONG_SPELLINGS
-            ] if layer is self._selection.layers[0] else [first]
-            fit = [c for c in carriers if layer.word(c, 2) == size]
-            if len(fit) != len(carriers):
-                fit = [first]
+            size = layer.word(carriers[0], 2)
+            agree = all(layer.word(carrier, 2) == size for carrier in carriers)
+            fit = carriers if agree else carriers[:1]
             self._selection.add(layer, min(fit, key=lambda c: (not self._selection.has(layer, c), self._name_len(layer, c), c)))
             return
 

@@ -1,0 +1,168 @@
+"""`.BTF.ext`: records of known and of larger sizes, both byte orders, and every refusal."""
+
+from __future__ import annotations
+
+from struct import pack
+
+import pytest
+
+from btfkit.btf.ext import MIN_RECORD, SECTIONS, Ext
+from btfkit.errors import FormatError, UnsupportedError
+
+MARK = {"little": "<", "big": ">"}
+GROUPS = {
+    "func_info": [(7, [(0, 3), (8, 4)]), (9, [(0, 5)])],
+    "line_info": [(7, [(0, 1, 2, 3 << 10 | 4)])],
+    "core_relo": [(9, [(16, 5, 11, 0), (24, 6, 12, 12)])],
+}
+
+
+@pytest.fixture(params=("little", "big"))
+def order(request):
+    return request.param
+
+
+def table(order, groups, record_size, width):
+    """One table: groups of (section name offset, [record, ...]), records padded with 0xab to `record_size`."""
+    mark = MARK[order]
+    data = pack(mark + "I", record_size)
+    for section, records in groups:
+        data += pack(mark + "II", section, len(records))
+        for record in records:
+            data += pack(f"{mark}{width}I", *record) + b"\xab" * (record_size - 4 * width)
+    return data
+
+
+def tables(order, more=0, groups=GROUPS):
+    widths = {"func_info": 2, "line_info": 4, "core_relo": 4}
+    return [table(order, groups[kind], 4 * widths[kind] + more, widths[kind]) if kind in groups else b"" for kind in SECTIONS]
+
+
+def blob(order, bodies, *, length=32, extra=b"", gap=0, tail=b"", **fields):
+    mark = MARK[order]
+    offsets, at = [], 0
+    for body in bodies[: 3 if length >= 32 else 2]:
+        offsets += [at, len(body)]
+        at += len(body) + gap
+    for name, value in fields.items():
+        if name.startswith("at"):
+            offsets[int(name[2:])] = value
+    head = pack(
+        mark + "HBBI", fields.get("magic", 0xEB9F), fields.get("version", 1), fields.get("flags", 0), fields.get("hdr_len", length)
+    )
+    head += pack(f"{mark}{len(offsets)}I", *offsets)
+    return head + extra + bytes(gap).join(bodies) + tail
+
+
+def flat(groups):
+    return [(section, tuple(record)) for section, records in groups for record in records]
+
+
+@pytest.mark.parametrize("more", [0, 4, 16])
+def test_records(order, more):
+    data = blob(order, tables(order, more))
+    ext = Ext.from_bytes(data)
+    assert ext.order == order
+    for kind in SECTIONS:
+        assert list(ext.records(kind)) == flat(GROUPS[kind])
+        assert [len(group) for group in getattr(ext, kind)] == [len(records) for _, records in GROUPS[kind]]
+        assert all(group.record_size == MIN_RECORD[kind] + more for group in getattr(ext, kind))
+    assert ext.to_bytes() == data
+
+
+def test_any_buffer(order):
+    assert Ext.from_bytes(memoryview(blob(order, tables(order)))).core_relo[0].section == 9
+
+
+def test_a_header_of_24_bytes_has_no_relocations(order):
+    data = blob(order, tables(order)[:2], length=24)
+    ext = Ext.from_bytes(data)
+    assert ext.core_relo == []
+    assert list(ext.records("core_relo")) == []
+    assert list(ext.records("func_info")) == flat(GROUPS["func_info"])
+    assert ext.to_bytes() == data
+
+
+@pytest.mark.parametrize("absent", SECTIONS)
+def test_absent_tables(order, absent):
+    groups = {kind: groups for kind, groups in GROUPS.items() if kind != absent}
+    data = blob(order, tables(order, groups=groups))
+    ext = Ext.from_bytes(data)
+    assert getattr(ext, absent) == []
+    assert ext.to_bytes() == data
+
+
+def test_header_fields_of_the_future_are_kept(order):
+    data = blob(order, tables(order), length=40, extra=b"12345678")
+    assert Ext.from_bytes(data).to_bytes() == data
+    data = blob(order, tables(order)[:2], length=28, extra=b"1234")
+    assert Ext.from_bytes(data).to_bytes() == data
+
+
+def test_gaps_and_trailing_bytes_are_let_pass_and_left_out(order):
+    ext = Ext.from_bytes(blob(order, tables(order), gap=8, tail=b"more"))
+    assert list(ext.records("line_info")) == flat(GROUPS["line_info"])
+    assert ext.to_bytes() == blob(order, tables(order))
+
+
+def refused(data, *parts, error=FormatError):
+    with pytest.raises(error) as caught:
+        Ext.from_bytes(data, source="x.o")
+    assert str(caught.value).startswith("x.o, .BTF.ext")
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x9f\xeb", b"\x7fELF" + bytes(60), bytes(40)])
+def test_no_header(data):
+    refused(data, "no .BTF.ext header")
+
+
+def test_cut_short(order):
+    data = blob(order, tables(order))
+    for size in range(len(data)):
+        refused(data[:size], "")
+
+
+@pytest.mark.parametrize("fields", [{"version": 2}, {"flags": 1}])
+def test_version(order, fields):
+    refused(blob(order, tables(order), **fields), f"version {fields.get('version', 1)}", "reads version 1", error=UnsupportedError)
+
+
+@pytest.mark.parametrize("hdr_len", [0, 23, 1 << 20])
+def test_header_length(order, hdr_len):
+    refused(blob(order, tables(order), hdr_len=hdr_len), f"a header length of {hdr_len}")
+
+
+@pytest.mark.parametrize(("kind", "field"), [("func_info", 0), ("line_info", 2), ("core_relo", 4)])
+def test_tables_that_do_not_fit(order, kind, field):
+    bodies = tables(order)
+    refused(blob(order, bodies, **{f"at{field}": 2}), kind, "does not fit")  # not aligned
+    refused(blob(order, bodies, **{f"at{field}": 1 << 20}), kind, "does not fit")
+    refused(blob(order, bodies, **{f"at{field + 1}": 1 << 20}), kind, "does not fit")
+    refused(blob(order, bodies, **{f"at{field + 1}": 3}), kind, "does not fit")
+    refused(blob(order, bodies, **{f"at{field + 1}": 4}), kind, "without any record")
+
+
+@pytest.mark.parametrize("kind", SECTIONS)
+@pytest.mark.parametrize("change", [-4, 1, 2, -1000])
+def test_record_sizes(order, kind, change):
+    bodies = tables(order)
+    size = max(MIN_RECORD[kind] + change, 0)
+    index = SECTIONS.index(kind)
+    bodies[index] = pack(MARK[order] + "I", size) + bodies[index][4:]
+    refused(blob(order, bodies), f"{kind} records of {size} bytes", f"at least {MIN_RECORD[kind]}", "multiple of 4")
+
+
+def test_groups(order):
+    mark = MARK[order]
+    for count, what in ((0, "a group of 0 records"), (4, "a group of 4 records"), (0xFFFFFFFF, "does not fit")):
+        body = pack(mark + "III", 8, 7, count) + bytes(24)
+        refused(blob(order, [body, b"", b""]), "func_info", what)
+    body = table(order, GROUPS["func_info"], 8, 2) + bytes(4)
+    refused(blob(order, [body, b"", b""]), "func_info ends within a group's head")
+
+
+def test_without_a_source(order):
+    with pytest.raises(FormatError, match=r"^\.BTF\.ext, byte 0x0: no"):
+        Ext.from_bytes(b"")
