@@ -1,9 +1,16 @@
 """Compiles `btfkit.hot` where a C compiler is; installs the plain files where not, or with BTFKIT_PURE=1."""
 
 import os
+import subprocess
+import sys
 from glob import glob
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+SHARED = "btfkit.hot._shared"  # what all compiled loops have in common (Cython's memoryviews), loaded once
+BUILD = "build/cython"
+FLAGS = [] if os.name == "nt" else ["-O2", "-g0"]
 
 
 def hot_extensions():
@@ -14,22 +21,40 @@ def hot_extensions():
         from Cython.Build import cythonize
     except ImportError:
         return []
-    extensions = [
-        Extension(
-            "btfkit.hot." + os.path.basename(pxd)[:-4],
-            [pxd[:-3] + "py"],
-            extra_compile_args=[] if os.name == "nt" else ["-O2", "-g0"],
-        )
-        for pxd in sorted(glob("src/btfkit/hot/*.pxd"))
-    ]
+    sources = sorted(pxd[:-3] + "py" for pxd in glob("src/btfkit/hot/*.pxd"))
     extensions = cythonize(
-        extensions,
-        build_dir="build/cython",
-        compiler_directives={"language_level": 3, "boundscheck": True, "wraparound": False, "embedsignature": True},
+        [Extension("btfkit.hot." + os.path.basename(py)[:-3], [py], extra_compile_args=FLAGS) for py in sources],
+        build_dir=BUILD,
+        shared_utility_qualified_name=SHARED,
+        compiler_directives={"language_level": 3, "boundscheck": True, "wraparound": False},
     )
+    extensions.insert(0, Extension(SHARED, [shared_source()], extra_compile_args=FLAGS))
     for extension in extensions:
         extension.optional = True  # set here, for cythonize (3.3) drops it
     return extensions
 
 
-setup(ext_modules=hot_extensions())
+def shared_source():
+    """The C source of the shared module, made by Cython."""
+    os.makedirs(BUILD, exist_ok=True)
+    path = os.path.join(BUILD, "_shared.c")
+    subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={path}"], check=True)
+    return path
+
+
+class AllOrNothing(build_ext):
+    """A loop compiled without the shared module could not be imported: where that one fails, so do all."""
+
+    def build_extensions(self):
+        super().build_extensions()
+        built = {extension.name: self.get_ext_fullpath(extension.name) for extension in self.extensions}
+        if SHARED in built and not os.path.exists(built[SHARED]):
+            for path in built.values():
+                if os.path.exists(path):
+                    os.remove(path)
+
+    def get_outputs(self):
+        return [path for path in super().get_outputs() if os.path.exists(path)]
+
+
+setup(ext_modules=hot_extensions(), cmdclass={"build_ext": AllOrNothing})

@@ -1,8 +1,6 @@
 """`python -m btfkit`."""
 
-import sys
-
-from btfkit.cli import main
+from btfkit.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

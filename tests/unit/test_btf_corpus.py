@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import corpus
 import pytest
 
+import corpus
 from btfkit.btf.btf import Btf
 from btfkit.btf.ext import Ext
 from btfkit.files.elf import Elf

@@ -263,15 +263,21 @@ def test_strings_are_written_once(order):
     assert strings.to_bytes() == b"\0x\0y\0"
 
 
-def test_a_split_uses_the_ends_of_its_bases_strings(order):
+def test_a_split_uses_whole_strings_of_its_bases(order):
     b = Builder(order=order)
     b.typedef("prefix_suffix", 0)
     split = Builder(b.build())
     split.typedef("suffix", 0)
-    btf = split.build()
-    assert len(btf.strings) == 0
-    assert btf.name(2) == "suffix"
-    assert list(btf.find_ids("suffix")) == [2]
+    split.typedef("prefix_suffix", 0)
+    middle = split.build()
+    assert bytes(middle.strings) == b"suffix\0"
+    top = Builder(middle)
+    top.typedef("suffix", 0)
+    top.typedef("", 0)
+    btf = top.build()
+    assert bytes(btf.strings) == b""
+    assert list(btf.find_ids("suffix")) == [2, 4]
+    assert list(btf.find_ids("prefix_suffix")) == [1, 3]
 
 
 def test_what_cannot_be_written():

@@ -35,7 +35,8 @@ def table(order, groups, record_size, width):
 
 def tables(order, more=0, groups=GROUPS):
     widths = {"func_info": 2, "line_info": 4, "core_relo": 4}
-    return [table(order, groups[kind], 4 * widths[kind] + more, widths[kind]) if kind in groups else b"" for kind in SECTIONS]
+    sizes = {kind: 4 * width + more for kind, width in widths.items()}
+    return [table(order, groups[kind], sizes[kind], widths[kind]) if kind in groups else b"" for kind in SECTIONS]
 
 
 def blob(order, bodies, *, length=32, extra=b"", gap=0, tail=b"", **fields):
@@ -47,9 +48,7 @@ def blob(order, bodies, *, length=32, extra=b"", gap=0, tail=b"", **fields):
     for name, value in fields.items():
         if name.startswith("at"):
             offsets[int(name[2:])] = value
-    head = pack(
-        mark + "HBBI", fields.get("magic", 0xEB9F), fields.get("version", 1), fields.get("flags", 0), fields.get("hdr_len", length)
-    )
+    head = pack(mark + "HBBI", 0xEB9F, fields.get("version", 1), fields.get("flags", 0), fields.get("hdr_len", length))
     head += pack(f"{mark}{len(offsets)}I", *offsets)
     return head + extra + bytes(gap).join(bodies) + tail
 
@@ -126,7 +125,7 @@ def test_cut_short(order):
 
 @pytest.mark.parametrize("fields", [{"version": 2}, {"flags": 1}])
 def test_version(order, fields):
-    refused(blob(order, tables(order), **fields), f"version {fields.get('version', 1)}", "reads version 1", error=UnsupportedError)
+    refused(blob(order, tables(order), **fields), "this build reads version 1", error=UnsupportedError)
 
 
 @pytest.mark.parametrize("hdr_len", [0, 23, 1 << 20])

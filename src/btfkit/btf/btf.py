@@ -152,11 +152,15 @@ class Btf:
             raise FormatError(str(error), section="layout") from None
 
     def _scan(self) -> None:
-        room = memoryview(bytearray(4 * (len(self.words) // 3 + 1)))
-        count, at = _scan.scan(self.words, self.table, room.cast("I"))
-        if at != len(self.words):
+        size = len(self.words)
+        room = bytearray(4 * (size // 6 + 16))  # a record has 7 to 8 words on average
+        count, at = _scan.scan(self.words, self.table, memoryview(room).cast("I"))
+        if at != size and 4 * count == len(room):
+            room = bytearray(4 * (size // 3 + 1))
+            count, at = _scan.scan(self.words, self.table, memoryview(room).cast("I"))
+        if at != size:
             raise self._unreadable(count, at)
-        self.positions = memoryview(bytes(room[: 4 * count])).cast("I")
+        self.positions = memoryview(room).toreadonly().cast("I")[:count]
         if self.start_id + count > 0x7FFFFFFF:
             raise FormatError("more than 2147483647 types", section="types")
 

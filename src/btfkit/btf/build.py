@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Strings:
     """A string section in the making: whole strings, each once, in the order of first use.
 
-    On a base, a string that the base's chain has is told by the base's offset.
+    On a base, a string that the base's chain has is told by the base's offset; never one that begins within a longer
+    string, as libbpf writes none (and `btf.evidence` takes such for the sign of a wrong base).
     """
 
     __slots__ = ("_base", "_known", "_parts", "_size", "start")
@@ -52,7 +53,8 @@ class Strings:
     def _in_base(self, string: bytes) -> int | None:
         if self._base is None:
             return None
-        return min(self._base.string_offsets(string), default=None)
+        base = self._base
+        return min((at for at in base.string_offsets(string) if at == 0 or not base.string(at - 1)), default=None)
 
     def to_bytes(self) -> bytes:
         """The section."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfkit.files.container import ObjectBytes
+    from btfkit.files.elf import Functions
 
 
 class Relocation:
@@ -114,19 +115,36 @@ def load_objects(path: str) -> list[BpfObject]:
     """
     from btfkit.files.container import read_objects
 
-    return [_from_elf(found) for found in read_objects(path)]
+    return [_from_elf(found, _Symbols(path, index)) for index, found in enumerate(read_objects(path))]
 
 
-def _from_elf(found: ObjectBytes) -> BpfObject:
+class _Symbols:
+    """The names of functions, read from the file again when the first is asked for: most runs ask for none, and the
+    file's bytes need not be kept for it."""
+
+    __slots__ = ("_functions", "_index", "_path")
+
+    def __init__(self, path: str, index: int) -> None:
+        self._path = path
+        self._index = index
+        self._functions: Functions | None = None
+
+    def __call__(self, section: str, insn_off: int) -> str:
+        if self._functions is None:
+            from btfkit.files.container import read_objects
+
+            if self._path == "-":
+                return ""
+            self._functions = read_objects(self._path)[self._index].elf.functions()
+        function = self._functions.at(section, insn_off)
+        return function.name if function is not None else ""
+
+
+def _from_elf(found: ObjectBytes, function_at: Callable[[str, int], str]) -> BpfObject:
     elf = found.elf
     btf, ext = elf.btf_section(".BTF"), elf.btf_section(".BTF.ext")
     if btf is None:
         raise FormatError("no .BTF section: the program was compiled without -g, or stripped", source=found.source)
-
-    def function_at(section: str, insn_off: int) -> str:
-        function = elf.functions().at(section, insn_off)
-        return function.name if function is not None else ""
-
     return read_object(
         found.name,
         bytes(btf),

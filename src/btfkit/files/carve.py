@@ -7,11 +7,10 @@ last section, end.
 
 from __future__ import annotations
 
-from os.path import basename, splitext
 from struct import unpack_from
 
 from btfkit.errors import FormatError
-from btfkit.files.elf import EM_BPF, ET_REL, MAGIC, SHT_NOBITS, SHT_NULL, SHT_STRTAB, Elf
+from btfkit.files.elf import EM_BPF, ET_REL, MAGIC, SHT_NOBITS, SHT_NULL, SHT_STRTAB, Elf, object_name
 from btfkit.files.images import searchable
 
 TYPE_CHECKING = False
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 MAX_HITS = 100_000  # places of the ELF magic that are looked at
 MAX_SECTIONS = 1 << 20  # section headers that are looked at, over all of them
-_SUFFIXES = (".o", ".elf", ".exe", ".so", ".debug", ".bin", ".bpf", ".elf-with-skeleton")
 
 
 class Embedded:
@@ -36,16 +34,6 @@ class Embedded:
 
     def __repr__(self) -> str:
         return f"<Embedded {self.name!r}: {self.size} bytes at {self.offset:#x}>"
-
-
-def object_name(source: str) -> str:
-    """A short name for an object out of the path `source`: the file's name without .bpf.o and the like."""
-    name = basename(source) or source
-    while True:
-        stem, suffix = splitext(name)
-        if not stem or suffix.lower() not in _SUFFIXES:
-            return name
-        name = stem
 
 
 def bpf_objects(data: Data, source: str = "executable") -> list[Embedded]:

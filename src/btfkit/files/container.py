@@ -11,7 +11,7 @@ import os
 from stat import S_ISDIR, S_ISREG
 
 from btfkit.errors import FormatError, NotFoundError
-from btfkit.files.elf import EM_BPF, ET_REL, Elf
+from btfkit.files.elf import EM_BPF, ET_REL, Elf, object_name
 from btfkit.files.elf import MAGIC as ELF_MAGIC
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAX_LAYERS = 4  # packings, tars and boot images, one in the other
 SMALL = 1 << 26  # bytes; up to it a file is read: a mapped one that another process cuts short ends in SIGBUS
 _CARRIERS = ("bzimage", "zboot", "uki", "uimage")  # images that have the kernel as a payload, never flat
+MAX_PIPE = 1 << 30  # bytes that are read from what is no regular file
 _BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
 
 _GUESSES = (
@@ -89,7 +90,7 @@ def open_bytes(path: Path) -> Data:
     """The bytes of the file `path` ("-": standard input), mapped where that can be done and pays, else read.
 
     Raises OSError as open does, FormatError for a directory and for a pipe or device that gives more than
-    `compression.LIMIT` bytes.
+    MAX_PIPE bytes.
     """
     name = os.fspath(path)
     if name == "-":
@@ -113,15 +114,13 @@ def open_bytes(path: Path) -> Data:
 
 def _read_all(handle: int, source: str, expected: int = 0) -> bytes:
     """Everything up to the end; `expected` bytes are asked for at once, so that there is one copy."""
-    from btfkit.files.compression import LIMIT
-
     chunks = []
     total = 0
     while chunk := os.read(handle, min(expected, SMALL) or 1 << 20):
         chunks.append(chunk)
         total += len(chunk)
-        if total > LIMIT:
-            raise FormatError(f"more than {LIMIT} bytes, and no end", source=source)
+        if total > MAX_PIPE:
+            raise FormatError(f"more than {MAX_PIPE} bytes, and no end", source=source)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
@@ -333,10 +332,10 @@ def read_objects(path_or_data: Path | Data, source: str | None = None) -> list[O
             break
         data = _unpacked_object(data, source)
     elf = Elf(data, source)
-    from btfkit.files.carve import bpf_objects, object_name
-
     if elf.machine == EM_BPF or (elf.machine == 0 and elf.type == ET_REL):
         return [ObjectBytes(object_name(_bare(source)), elf, source)]
+    from btfkit.files.carve import bpf_objects
+
     found = bpf_objects(data, source)
     if not found:
         raise NotFoundError(f"no BPF object: {_why_no_object(elf)}", source=source)

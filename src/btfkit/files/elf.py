@@ -8,7 +8,7 @@ it must be: libbpf 1.8-dev, btf_find_elf_sections (the last one of a name wins, 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from os.path import basename, splitext
 from struct import calcsize, iter_unpack, pack, pack_into, unpack_from
 
 from btfkit.errors import FormatError, NotFoundError, UnsupportedError
@@ -51,6 +51,9 @@ _NAME, _TYPE, _FLAGS, _ADDR, _OFFSET, _SIZE, _LINK, _INFO, _ALIGN, _ENTSIZE = ra
 
 _SIGNATURE_MAGIC = b"~Module signature appended~\n"
 _SIGNATURE_INFO = 12  # bytes of struct module_signature
+
+
+_SUFFIXES = (".o", ".elf", ".exe", ".so", ".debug", ".bin", ".bpf", ".elf-with-skeleton")
 
 
 class Section:
@@ -402,6 +405,8 @@ class Functions:
         index = self._elf._index(section) if isinstance(section, str) else section
         if index is None:
             return None
+        from bisect import bisect_right
+
         places = self._places.get(index, [])
         found = bisect_right(places, offset, key=lambda place: place[0]) - 1
         if found < 0:
@@ -420,6 +425,16 @@ class Functions:
         rows = elf._table()
         where = elf._name(rows[section][_NAME]) if section < len(rows) else ""
         return Function(_text(self._strings, place[2], elf.source), where, place[0], place[1], place[3])
+
+
+def object_name(source: str) -> str:
+    """A short name for an object out of the path `source`: the file's name without .bpf.o and the like."""
+    name = basename(source) or source
+    while True:
+        stem, suffix = splitext(name)
+        if not stem or suffix.lower() not in _SUFFIXES:
+            return name
+        name = stem
 
 
 # Writing.

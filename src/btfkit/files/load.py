@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 
 from btfkit.btf.btf import Btf
-from btfkit.btf.evidence import demand_fit
 from btfkit.btf.header import byte_order
 from btfkit.errors import BtfError, ChainError, NotFoundError
 from btfkit.files.container import Container, open_container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from btfkit.files.elf import Data
 
@@ -48,7 +47,11 @@ def from_container(container: Container, base: Btf | None = None) -> Btf:
     """
     _check_order(container, base)
     btf = Btf.from_bytes(_bytes(container.btf), base, source=container.source, pointer_size=container.pointer_size)
-    return demand_fit(btf) if base is not None else btf
+    if base is None:
+        return btf
+    from btfkit.btf.evidence import demand_fit
+
+    return demand_fit(btf)
 
 
 class Modules:
@@ -62,14 +65,16 @@ class Modules:
         self.without: list[str] = []
 
 
-def load_modules(paths: Iterable[str], base: Btf, on_error: Callable[[Exception], None] | None = None) -> Modules:
+def load_modules(paths: Sequence[str], base: Btf, on_error: Callable[[Exception], None] | None = None) -> Modules:
     """The modules in files, folders and tars, each split on `base`, in the given order and by name within each.
 
     Files without BTF are passed over and listed.  An error is raised, or given to `on_error`, and then that file is left out.
     """
+    found = Modules()
+    if not paths:
+        return found
     from btfkit.files.modules import module_blobs
 
-    found = Modules()
     for path in paths:
         for name, data, source in module_blobs(path):
             try:

@@ -1,6 +1,6 @@
 cimport cython
 
-@cython.locals(size=cython.size_t, at=cython.size_t, count=cython.size_t, info=cython.uint, row=cython.uint,
+@cython.locals(size=cython.size_t, room=cython.size_t, at=cython.size_t, count=cython.size_t, info=cython.uint, row=cython.uint,
                tail=cython.uint, elem=cython.size_t, vlen=cython.size_t, need=cython.size_t)
 cpdef tuple scan(const unsigned int[::1] words, const unsigned char[::1] table, unsigned int[::1] positions)
 

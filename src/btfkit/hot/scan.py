@@ -8,14 +8,15 @@ def scan(words, table, positions):
     """Find the records of a type section.
 
     `words` is the section (u32 each), `table` the packed table of kinds; the word position of record i goes to
-    `positions[i]`, which needs room for len(words) // 3 entries.  Returns (number of records, position of the first
-    record that is not whole or of unknown kind, or len(words) if all is well).
+    `positions[i]`, as far as there is room.  Returns (number of records, position of the first record that is not whole,
+    of unknown kind or without room, or len(words) if all is well).
     """
     size = len(words)
+    room = len(positions)
     at = 0
     count = 0
     while at < size:
-        if size - at < 3:
+        if size - at < 3 or count == room:
             break
         info = words[at + 1]
         row = ((info >> 24) & 127) << 3

@@ -268,19 +268,22 @@ class _Judge:
     # ---- cycles ------------------------------------------------------------------------------------------------
 
     def _cycles(self) -> None:
-        for path, length in self._back_edges(self._spelled_with):
-            self._say("error", min(path), f"a declaration in terms of itself: {self._path(path, length)}", "cycle")
-            for type_id in path:
+        for path, begin in self._back_edges(self._spelled_with):
+            self._cycle(path, begin, "a declaration in terms of itself")
+            for type_id in path[begin : begin + SHOWN_PATH]:
                 self.sizes[type_id] = ENDLESS
-        for path, length in self._back_edges(self._contained):
-            if any(self.records.kinds[type_id] in spec.COMPOSITES for type_id in path) or length > len(path):
-                self._say("error", min(path), f"a type that contains itself: {self._path(path, length)}", "cycle")
+        kinds = self.records.kinds
+        for path, begin in self._back_edges(self._contained):
+            # Without a struct it was told above.  From the top: what is not a struct has one way out, so no step is taken twice.
+            if any(kinds[path[at]] in spec.COMPOSITES for at in range(len(path) - 1, begin - 1, -1)):
+                self._cycle(path, begin, "a type that contains itself")
 
-    def _path(self, path: Sequence[int], length: int) -> str:
-        shown = [self.records.shown(type_id) for type_id in path]
-        if length > len(path):
-            shown.append(f"{length - len(path)} more")
-        return " -> ".join((*shown, str(path[0])))
+    def _cycle(self, path: list[int], begin: int, what: str) -> None:
+        shown = [self.records.shown(type_id) for type_id in path[begin : begin + SHOWN_PATH]]
+        if len(path) - begin > len(shown):
+            shown.append(f"{len(path) - begin - len(shown)} more")
+        lowest = min(path[begin : begin + SHOWN_PATH])
+        self._say("error", lowest, f"{what}: {' -> '.join((*shown, str(path[begin])))}", "cycle")
 
     def _spelled_with(self, type_id: int) -> Sequence[int]:
         """The types that have to be spelled out for the declaration of `type_id`: struct, union and enum have names."""
@@ -308,7 +311,7 @@ class _Judge:
         return ()
 
     def _back_edges(self, edges: Callable[[int], Sequence[int]]) -> Iterator[tuple[list[int], int]]:
-        """The cycles of a graph over the own types: the first few types of each, and how many it has."""
+        """The cycles of a graph over the own types: a path, and where in it the cycle begins that its end closes."""
         records = self.records
         depth = [-1] * records.start_id + [0] * len(records.own_ids)  # -1: done, else the depth on the path, counted from 1
         for root in records.own_ids:
@@ -324,8 +327,7 @@ class _Judge:
                         depth[target] = len(path)
                         break
                     if depth[target] > 0:
-                        begin = depth[target] - 1
-                        yield path[begin : begin + SHOWN_PATH], len(path) - begin
+                        yield path, depth[target] - 1
                 else:
                     depth[path.pop()] = -1
                     todo.pop()
