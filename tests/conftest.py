@@ -15,17 +15,23 @@ from hypothesis import HealthCheck, settings
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)  # corpus, strategies, peer_tools
 if find_spec("btfkit") is None:
-    sys.path.insert(0, os.path.join(os.path.dirname(HERE), "src"))
+    SOURCE = os.path.join(os.path.dirname(HERE), "src")
+    sys.path.insert(0, SOURCE)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCE, os.environ.get("PYTHONPATH"))))  # for commands run
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-settings.register_profile("ci", max_examples=60, derandomize=True, deadline=None, suppress_health_check=SLOW, database=None)
+settings.register_profile(
+    "ci", max_examples=60, derandomize=True, deadline=None, suppress_health_check=SLOW, database=None
+)
 settings.register_profile("dev", max_examples=200, deadline=None, suppress_health_check=SLOW)
 settings.register_profile("long", max_examples=5000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_addoption(parser):
-    parser.addoption("--update-golden", action="store_true", help="write what tests print into the files of tests/golden")
+    parser.addoption(
+        "--update-golden", action="store_true", help="write what tests print into the files of tests/golden"
+    )
 
 
 @pytest.fixture

@@ -285,11 +285,13 @@ def derived(choose, nodes):
     """The nodes of a program: the kernel's, somewhat changed."""
     nodes = copy.deepcopy(nodes)
     for _ in range(choose.number(0, 6)):
-        _change(choose, choose.one(nodes), len(nodes))
+        type_id = choose.number(1, len(nodes))
+        _change(choose, nodes[type_id - 1], type_id, len(nodes))
     return nodes
 
 
-def _change(c, node, count):
+def _change(c, node, type_id, count):
+    """Change one node; by value it only ever contains types that come before it, as cycles make libbpf loop for ever."""
     how = c.number(0, 5)
     if node.kind in (*spec.COMPOSITES, *spec.ENUMS) and node.items:
         at = c.number(0, len(node.items) - 1)
@@ -301,11 +303,13 @@ def _change(c, node, count):
             node.items.insert(0, node.items.pop(at))
         elif how == 4 and node.kind in spec.COMPOSITES:
             name, _, *rest = node.items[at]
-            node.items[at] = (name, c.number(1, count), *rest)
+            node.items[at] = (name, c.number(1, max(type_id - 1, 1)), *rest)
         elif node.name:
             node.name = node.name.split("___")[0] + "___mine"
-    elif node.kind in (spec.PTR, spec.TYPEDEF, spec.CONST, spec.FUNC_PROTO):
+    elif node.kind == spec.PTR:
         node.third = c.number(0, count)
+    elif node.kind in (spec.TYPEDEF, spec.CONST, spec.FUNC_PROTO):
+        node.third = c.number(0, type_id - 1)
     elif node.kind == spec.ARRAY:
         node.extra = c.number(0, 3)
     elif node.kind == spec.INT:

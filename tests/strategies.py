@@ -12,7 +12,20 @@ from hypothesis import strategies as st
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
 
-NAMES = ("a", "b", "next", "list_head", "task_struct", "task_struct___old", "x__y", "pid", "u32", "flags", "state", ".rodata.x")
+NAMES = (
+    "a",
+    "b",
+    "next",
+    "list_head",
+    "task_struct",
+    "task_struct___old",
+    "x__y",
+    "pid",
+    "u32",
+    "flags",
+    "state",
+    ".rodata.x",
+)
 TEXTS = ("user", "rcu", "bpf_kfunc", "any text: %s")
 KINDS = (
     *(spec.INT, spec.FLOAT, spec.ENUM, spec.ENUM64, spec.FWD),

@@ -53,4 +53,10 @@ if [ -n "$modules" ]; then
   run "$btfkit" min -m "$modules" -o "$out/min" "$kernel" "$object"
   printf '  %s in %s file(s)\n\n' "$(size "$out/min")" "$(find "$out/min" -type f | wc -l)"
 fi
+if [ -z "$modules" ] && [ -z "${OBJECT:-}" ]; then # none on this machine: those of the repository, with their own kernel
+  kernel=tests/data/vmlinux-6.12.107+deb13-amd64.btf.xz object=tests/data/xdp-forward.4.bpf.o
+  echo "A program that reads types of modules (a kernel and modules of the tests; this machine has no modules with BTF):"
+  run "$btfkit" min -m tests/data/modules -o "$out/min" "$kernel" "$object"
+  printf '  %s in %s file(s)\n\n' "$(size "$out/min")" "$(find "$out/min" -type f | wc -l)"
+fi
 run "$btfkit" info "$out/min.btf"

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from btfkit.files.load import load_modules as load_modules
     from btfkit.passes.minimize import Minimized as Minimized
     from btfkit.passes.minimize import minimize as minimize
-    from btfkit.verify.structure import structure as verify
+    from btfkit.verify.structure import structure
+
+    verify = structure
 
 _HOMES = {
     "Btf": "btf.btf",

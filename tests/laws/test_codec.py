@@ -25,7 +25,11 @@ def told(btf):
     out = []
     for type_id in btf.own_ids:
         t = btf[type_id]
-        fields = [a for a in dir(type(t)) if not a.startswith("_") and a not in ("btf", "layer", "at", "type", "words", "member")]
+        fields = [
+            a
+            for a in dir(type(t))
+            if not a.startswith("_") and a not in ("btf", "layer", "at", "type", "words", "member")
+        ]
         row = []
         for field in fields:
             value = getattr(t, field)
@@ -110,8 +114,10 @@ def test_noise_gives_an_error(noise):
 def test_noise_behind_a_header_gives_a_btf_or_an_error(data):
     mark = data.draw(st.sampled_from(("little", "big")))
     words = data.draw(st.lists(st.integers(0, 40) | st.integers(0, 19).map(lambda k: k << 24 | 1), max_size=24))
-    header = (0xEB9F).to_bytes(2, mark) + b"\1\0" + b"".join(
-        n.to_bytes(4, mark) for n in (24, 0, 4 * len(words), 4 * len(words), 4)
+    header = (
+        (0xEB9F).to_bytes(2, mark)
+        + b"\1\0"
+        + b"".join(n.to_bytes(4, mark) for n in (24, 0, 4 * len(words), 4 * len(words), 4))
     )
     blob = header + b"".join(word.to_bytes(4, mark) for word in words) + b"\0ab\0"
     try:
@@ -129,5 +135,7 @@ def test_the_builder_writes_words_as_they_are(one, other):
         builder = Builder(order=btf.byte_order)
         for type_id in btf.own_ids:
             words = list(btf[type_id].words)
-            builder.record(btf.kind(type_id), "", words[2], words[3:], vlen=btf[type_id].vlen, flag=btf[type_id].kind_flag)
+            builder.record(
+                btf.kind(type_id), "", words[2], words[3:], vlen=btf[type_id].vlen, flag=btf[type_id].kind_flag
+            )
         assert len(builder.to_bytes()) == 24 + 4 * len(btf.words) + 1

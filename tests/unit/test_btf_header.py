@@ -185,7 +185,9 @@ def test_records_that_are_not_whole(order):
     assert (error.section, error.offset, error.type_id) == ("types", 16, 2)
     refused(blob(order, int_record(order)[:12]), "INT with vlen 0 does not fit into the 12 bytes")
     struct = words(order, 0, spec.STRUCT << 24 | 0xFFFFFF, 4, 0, 1, 0)
-    refused(blob(order, int_record(order) + struct), "STRUCT with vlen 16777215 does not fit into the 24 bytes", "type 2")
+    refused(
+        blob(order, int_record(order) + struct), "STRUCT with vlen 16777215 does not fit into the 24 bytes", "type 2"
+    )
 
 
 @pytest.mark.parametrize("kind", [0, 20, 127])

@@ -109,7 +109,10 @@ def test_composite(builder, kind):
     i = builder.int("int", 4)
     t = back(builder, getattr(builder, kind)("s", 8, [("a", i, 0), ("", i, 0x80000000)]))
     assert (t.kind_name, t.name, t.size, t.vlen, t.kind_flag) == (kind.upper(), "s", 8, 2, False)
-    assert [(m.name, m.type_id, m.bit_offset, m.bitfield_size) for m in t.members] == [("a", i, 0, 0), ("", i, 0x80000000, 0)]
+    assert [(m.name, m.type_id, m.bit_offset, m.bitfield_size) for m in t.members] == [
+        ("a", i, 0, 0),
+        ("", i, 0x80000000, 0),
+    ]
     assert [m.index for m in t.members] == [0, 1]
     assert t.member(1).type.name == "int"
     assert repr(t.member(0)) == "<member 0: 'a' at bit 0>"

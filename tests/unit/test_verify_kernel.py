@@ -103,7 +103,10 @@ CASES = {
     "ptr with a name": ("EINVAL", lambda b: b.record(spec.PTR, "p", 1)),
     "ptr with kind_flag": ("EINVAL", lambda b: b.record(spec.PTR, "", 1, flag=True)),
     "ptr to a func, which was resolved before": (OK, lambda b: b.ptr(b.func("f", b.func_proto(0)))),
-    "ptr to a func that comes later": ("EINVAL", after(lambda b: b.ptr(4), lambda b: b.func_proto(0), lambda b: b.func("f", 3))),
+    "ptr to a func that comes later": (
+        "EINVAL",
+        after(lambda b: b.ptr(4), lambda b: b.func_proto(0), lambda b: b.func("f", 3)),
+    ),
     "ptr to a var": ("EINVAL", lambda b: b.ptr(b.var("v", 1))),
     "ptr to itself": ("EEXIST", lambda b: b.ptr(2)),
     "ptr and const in a circle": ("EEXIST", after(lambda b: b.ptr(3), lambda b: b.const(2))),
@@ -111,7 +114,10 @@ CASES = {
     "const of itself": ("EEXIST", lambda b: b.const(2)),
     "const with a name": ("EINVAL", lambda b: b.record(spec.CONST, "c", 1)),
     "const of a fwd": (OK, lambda b: b.const(b.fwd("f"))),
-    "const of a func that comes later": (OK, after(lambda b: b.const(4), lambda b: b.func_proto(0), lambda b: b.func("f", 3))),
+    "const of a func that comes later": (
+        OK,
+        after(lambda b: b.const(4), lambda b: b.func_proto(0), lambda b: b.func("f", 3)),
+    ),
     "typedef": (OK, named("t")),
     "typedef of void": (OK, lambda b: b.typedef("t", 0)),
     "typedef without a name": ("EINVAL", named("")),
@@ -504,7 +510,9 @@ class _Uname:
         self.sysname, self.machine = sysname, machine
 
 
-@pytest.mark.parametrize(("system", "machine", "what"), [("Darwin", "arm64", "only Linux"), ("Linux", "vax", "vax is not known")])
+@pytest.mark.parametrize(
+    ("system", "machine", "what"), [("Darwin", "arm64", "only Linux"), ("Linux", "vax", "vax is not known")]
+)
 def test_elsewhere(monkeypatch, system, machine, what):
     monkeypatch.setattr(load_kernel.os, "uname", lambda: _Uname(system, machine), raising=False)
     with pytest.raises(UnsupportedError, match=what):

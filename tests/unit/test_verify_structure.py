@@ -91,9 +91,19 @@ def header(btf, *, type_off=0, gap=0, tail=b"", flags=0, extra=b""):
     """The blob of `btf` again with what libbpf lets pass."""
     mark = "<" if btf.byte_order == "little" else ">"
     types, strings = btf.to_bytes()[24 : 24 + 4 * len(btf.words)], bytes(btf.strings)
-    fields = (0xEB9F, 1, flags, 24 + (8 + len(extra) if extra else 0), type_off, len(types), type_off + len(types) + gap)
+    fields = (
+        0xEB9F,
+        1,
+        flags,
+        24 + (8 + len(extra) if extra else 0),
+        type_off,
+        len(types),
+        type_off + len(types) + gap,
+    )
     head = pack(mark + "HBBIIIII", *fields, len(strings))
-    return Btf.from_bytes(head + (bytes(8) + extra if extra else b"") + bytes(type_off) + types + bytes(gap) + strings + tail)
+    return Btf.from_bytes(
+        head + (bytes(8) + extra if extra else b"") + bytes(type_off) + types + bytes(gap) + strings + tail
+    )
 
 
 def test_gaps(b):
@@ -280,7 +290,13 @@ def test_union_offsets(b):
 @pytest.mark.parametrize("what", ["void", "fwd", "func_proto", "func", "datasec"])
 def test_members_without_size(b, what):
     proto = b.func_proto(0)
-    targets = {"void": 0, "fwd": b.fwd("f"), "func_proto": proto, "func": b.func("g", proto), "datasec": b.datasec("d", 4)}
+    targets = {
+        "void": 0,
+        "fwd": b.fwd("f"),
+        "func_proto": proto,
+        "func": b.func("g", proto),
+        "datasec": b.datasec("d", 4),
+    }
     s = b.struct("s", 8, [("x", targets[what], 0)])
     one(b.build(), "error", s, "unsized", "has no size")
 

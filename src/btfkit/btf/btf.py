@@ -80,6 +80,11 @@ class Btf:
     start_id: int
     start_str_off: int
     source: str | None
+    _header: Header
+    _text: bytes  # what strings are read from: the whole blob
+    _text_at: int  # where in it string offset 0 would lie
+    _given_pointer_size: int | None
+    _caches: dict[str, Any]
 
     @classmethod
     def from_bytes(
@@ -118,7 +123,7 @@ class Btf:
         self._text_at = h.length + h.str_off - self.start_str_off
         self.layout = bytes(body[h.layout_off : h.layout_off + h.layout_len]) if h.layout_len else b""
         self._given_pointer_size = pointer_size
-        self._caches: dict[Any, Any] = {}
+        self._caches = {}
         self._check_strings()
         self.table = self._kind_table()
         self.words = _as_words(body[h.type_off : h.type_off + h.type_len], h.order, h.length % 4 == 0)
@@ -140,7 +145,9 @@ class Btf:
                 offset=0,
             )
         if last:
-            raise FormatError("the last string has no end (NUL): the file is cut short", section="strings", offset=size - 1)
+            raise FormatError(
+                "the last string has no end (NUL): the file is cut short", section="strings", offset=size - 1
+            )
 
     def _kind_table(self) -> bytes:
         layout = self.layout or (self.base.layout if self.base is not None else b"")
@@ -456,7 +463,8 @@ class Btf:
 
     def _alignof_composite(self, type_id: int, depth: int, known: dict[int, int | None]) -> int | None:
         widest = 1
-        for member in self[type_id].members:
+        composite: Any = self[type_id]
+        for member in composite.members:
             align = self._alignof(member.type_id, depth + 1, known)
             if align is None:
                 return None
@@ -475,7 +483,9 @@ class Btf:
         """
         type_id = self.find_id(name, kind)
         if type_id is None:
-            raise NotFoundError(f"no type called {printable(name)!r}" + (f" of kind {kind}" if kind else ""), source=self.source)
+            raise NotFoundError(
+                f"no type called {printable(name)!r}" + (f" of kind {kind}" if kind else ""), source=self.source
+            )
         return self[type_id]
 
     def find_id(self, name: str, kind: int | str | None = None) -> int | None:

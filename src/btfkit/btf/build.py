@@ -61,6 +61,9 @@ class Strings:
         return b"\0".join((*self._parts, b"")) if self._parts else b""
 
 
+Number = int  # inside the class, `int` is the method that adds an INT
+
+
 class Builder:
     """Collects types and gives their ids as it goes.
 
@@ -78,114 +81,126 @@ class Builder:
         self._words = array("I")
         self.next_id = len(base) if base is not None else 1
 
-    def name(self, name: str | bytes) -> int:
+    def name(self, name: str | bytes) -> Number:
         """The string offset of a name, which is added where it is new."""
         return self._strings.add(name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape"))
 
     def record(
         self,
-        kind: int,
+        kind: Number,
         name: str | bytes = "",
-        third: int = 0,
-        rest: Iterable[int] = (),
+        third: Number = 0,
+        rest: Iterable[Number] = (),
         *,
-        vlen: int = 0,
+        vlen: Number = 0,
         flag: bool = False,
-    ) -> int:
+    ) -> Number:
         """Add a record word by word and return its id; `rest` is what follows the third word."""
         if not 0 <= vlen <= spec.MAX_VLEN or not 0 <= kind <= spec.MAX_KIND:
-            raise FormatError(f"vlen {vlen} or kind {kind} cannot be written: the limits are {spec.MAX_VLEN} and {spec.MAX_KIND}")
+            raise FormatError(
+                f"vlen {vlen} or kind {kind} cannot be written: the limits are {spec.MAX_VLEN} and {spec.MAX_KIND}"
+            )
         info = vlen | kind << 24 | flag << 31
         self._words.extend((self.name(name), info, third & 0xFFFFFFFF, *(word & 0xFFFFFFFF for word in rest)))
         self.next_id += 1
         return self.next_id - 1
 
-    def int(self, name: str, size: int, *, encoding: int = 0, bits: int | None = None, bit_offset: int = 0) -> int:
+    def int(
+        self, name: str, size: Number, *, encoding: Number = 0, bits: Number | None = None, bit_offset: Number = 0
+    ) -> Number:
         """Add an INT of `size` bytes and `bits` (8 * size by default) bits."""
         word = encoding << 24 | bit_offset << 16 | (8 * size if bits is None else bits)
         return self.record(spec.INT, name, size, (word,))
 
-    def float(self, name: str, size: int) -> int:
+    def float(self, name: str, size: Number) -> Number:
         """Add a FLOAT of `size` bytes."""
         return self.record(spec.FLOAT, name, size)
 
-    def ptr(self, type_id: int) -> int:
+    def ptr(self, type_id: Number) -> Number:
         """Add a PTR."""
         return self.record(spec.PTR, "", type_id)
 
-    def array(self, type_id: int, index_type_id: int, length: int) -> int:
+    def array(self, type_id: Number, index_type_id: Number, length: Number) -> Number:
         """Add an ARRAY of `length` elements."""
         return self.record(spec.ARRAY, "", 0, (type_id, index_type_id, length))
 
-    def struct(self, name: str, size: int, members: Sequence[Sequence[int | str]] = (), *, union: bool = False) -> int:
+    def struct(
+        self, name: str, size: Number, members: Sequence[Sequence[Number | str]] = (), *, union: bool = False
+    ) -> Number:
         """Add a STRUCT of `size` bytes; each member is (name, type id, offset in bits[, bitfield size in bits]).
 
         kind_flag is set where a bitfield size is given for any of them (0 included: `("a", 1, 0, 0)`).
         """
         flag = any(len(member) > 3 for member in members)
-        words: list[int] = []
+        words: list[Number] = []
         for name_, type_id, offset, *bits in members:
             words += (self.name(str(name_)), _int(type_id), _int(offset) | (_int(bits[0]) << 24 if bits else 0))
         return self.record(spec.UNION if union else spec.STRUCT, name, size, words, vlen=len(members), flag=flag)
 
-    def union(self, name: str, size: int, members: Sequence[Sequence[int | str]] = ()) -> int:
+    def union(self, name: str, size: Number, members: Sequence[Sequence[Number | str]] = ()) -> Number:
         """Add a UNION; as `struct`."""
         return self.struct(name, size, members, union=True)
 
-    def enum(self, name: str, values: Sequence[tuple[str, int]] = (), *, size: int = 4, signed: bool | None = None) -> int:
+    def enum(
+        self, name: str, values: Sequence[tuple[str, Number]] = (), *, size: Number = 4, signed: bool | None = None
+    ) -> Number:
         """Add an ENUM of (name, value) pairs; signed where a value is negative, unless it is said."""
         flag = any(value < 0 for _, value in values) if signed is None else signed
         words = [word for name_, value in values for word in (self.name(name_), value)]
         return self.record(spec.ENUM, name, size, words, vlen=len(values), flag=flag)
 
-    def enum64(self, name: str, values: Sequence[tuple[str, int]] = (), *, size: int = 8, signed: bool | None = None) -> int:
+    def enum64(
+        self, name: str, values: Sequence[tuple[str, Number]] = (), *, size: Number = 8, signed: bool | None = None
+    ) -> Number:
         """Add an ENUM64; as `enum`."""
         flag = any(value < 0 for _, value in values) if signed is None else signed
         words = [word for name_, value in values for word in (self.name(name_), value, value >> 32)]
         return self.record(spec.ENUM64, name, size, words, vlen=len(values), flag=flag)
 
-    def fwd(self, name: str, *, union: bool = False) -> int:
+    def fwd(self, name: str, *, union: bool = False) -> Number:
         """Add a FWD."""
         return self.record(spec.FWD, name, flag=union)
 
-    def typedef(self, name: str, type_id: int) -> int:
+    def typedef(self, name: str, type_id: Number) -> Number:
         """Add a TYPEDEF."""
         return self.record(spec.TYPEDEF, name, type_id)
 
-    def volatile(self, type_id: int) -> int:
+    def volatile(self, type_id: Number) -> Number:
         """Add a VOLATILE."""
         return self.record(spec.VOLATILE, "", type_id)
 
-    def const(self, type_id: int) -> int:
+    def const(self, type_id: Number) -> Number:
         """Add a CONST."""
         return self.record(spec.CONST, "", type_id)
 
-    def restrict(self, type_id: int) -> int:
+    def restrict(self, type_id: Number) -> Number:
         """Add a RESTRICT."""
         return self.record(spec.RESTRICT, "", type_id)
 
-    def func(self, name: str, type_id: int, linkage: int = 0) -> int:
+    def func(self, name: str, type_id: Number, linkage: Number = 0) -> Number:
         """Add a FUNC; linkage 0 static, 1 global, 2 extern."""
         return self.record(spec.FUNC, name, type_id, vlen=linkage)
 
-    def func_proto(self, type_id: int, params: Sequence[tuple[str, int]] = ()) -> int:
+    def func_proto(self, type_id: Number, params: Sequence[tuple[str, Number]] = ()) -> Number:
         """Add a FUNC_PROTO that returns `type_id`, with (name, type id) parameters; a last ("", 0) makes it variadic."""
         words = [word for name, param in params for word in (self.name(name), param)]
         return self.record(spec.FUNC_PROTO, "", type_id, words, vlen=len(params))
 
-    def var(self, name: str, type_id: int, linkage: int = 1) -> int:
+    def var(self, name: str, type_id: Number, linkage: Number = 1) -> Number:
         """Add a VAR; linkage 0 static, 1 global, 2 extern."""
         return self.record(spec.VAR, name, type_id, (linkage,))
 
-    def datasec(self, name: str, size: int, variables: Sequence[tuple[int, int, int]] = ()) -> int:
+    def datasec(self, name: str, size: Number, variables: Sequence[tuple[Number, Number, Number]] = ()) -> Number:
         """Add a DATASEC of (type id, offset, size) entries."""
-        return self.record(spec.DATASEC, name, size, (word for entry in variables for word in entry), vlen=len(variables))
+        return self.record(
+            spec.DATASEC, name, size, (word for entry in variables for word in entry), vlen=len(variables)
+        )
 
-    def decl_tag(self, text: str, type_id: int, component: int = -1, *, attribute: bool = False) -> int:
+    def decl_tag(self, text: str, type_id: Number, component: Number = -1, *, attribute: bool = False) -> Number:
         """Add a DECL_TAG on a declaration (component -1) or on its member or parameter of that number."""
         return self.record(spec.DECL_TAG, text, type_id, (component,), flag=attribute)
 
-    def type_tag(self, text: str, type_id: int, *, attribute: bool = False) -> int:
+    def type_tag(self, text: str, type_id: Number, *, attribute: bool = False) -> Number:
         """Add a TYPE_TAG."""
         return self.record(spec.TYPE_TAG, text, type_id, flag=attribute)
 
@@ -193,7 +208,7 @@ class Builder:
         """The `.BTF` blob as it stands, unchecked."""
         return assemble(self._words, self._strings, self._order, layout=spec.layout_section() if self._layout else b"")
 
-    def build(self, *, pointer_size: int | None = None) -> Btf:
+    def build(self, *, pointer_size: Number | None = None) -> Btf:
         """The finished `Btf`; raises FormatError or ChainError where a type refers to one that is not there."""
         return Btf.from_bytes(self.to_bytes(), self._base, pointer_size=pointer_size)
 

@@ -49,6 +49,9 @@ class Ext:
     func_info: list[Group]
     line_info: list[Group]
     core_relo: list[Group]
+    _length: int
+    _extra: bytes
+    _record_sizes: dict[str, int]
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview[int], *, source: str | None = None) -> Ext:
@@ -57,7 +60,7 @@ class Ext:
         self = cls()
         try:
             mark, offsets = self._read_header(data)
-            self._record_sizes: dict[str, int] = {}
+            self._record_sizes = {}
             for kind, (start, size) in zip(SECTIONS, offsets, strict=True):
                 setattr(self, kind, self._read_section(kind, data, start, size, mark))
         except (FormatError, UnsupportedError) as error:
@@ -72,7 +75,9 @@ class Ext:
         mark = "<" if order == "little" else ">"
         version, flags, length = unpack_from(mark + "BBI", data, 2)
         if version != 1 or flags:
-            raise UnsupportedError(f".BTF.ext of version {version}, flags {flags}; this build reads version 1", section=WHERE)
+            raise UnsupportedError(
+                f".BTF.ext of version {version}, flags {flags}; this build reads version 1", section=WHERE
+            )
         if length < 24 or length > len(data):
             raise FormatError(f"a header length of {length}, data has {len(data)} bytes", section=WHERE, offset=4)
         fields = list(unpack_from(mark + "IIII", data, 8))
@@ -91,7 +96,9 @@ class Ext:
             return []
         end = start + size
         if (start - self._length) % 4 or end > len(data) or size < 4:
-            raise FormatError(f"{kind} at {start} of {size} bytes does not fit into {len(data)}", section=WHERE, offset=start)
+            raise FormatError(
+                f"{kind} at {start} of {size} bytes does not fit into {len(data)}", section=WHERE, offset=start
+            )
         (record_size,) = unpack_from(mark + "I", data, start)
         if record_size < MIN_RECORD[kind] or record_size % 4:
             raise FormatError(

@@ -82,7 +82,9 @@ def parse(data: memoryview) -> Header:
     _, h.version, h.flags, h.length, h.type_off, h.type_len, h.str_off, h.str_len = unpack_from(mark + "HBBIIIII", data)
     h.layout_off = h.layout_len = 0
     if h.version != VERSION:
-        raise UnsupportedError(f"BTF of version {h.version}, this build reads version {VERSION}", section="header", offset=2)
+        raise UnsupportedError(
+            f"BTF of version {h.version}, this build reads version {VERSION}", section="header", offset=2
+        )
     if h.length < HEADER_LEN or h.length > size:
         raise _bad(f"a header length of {h.length}, it has to be {HEADER_LEN} to {size} (the size of the data)", 4)
     known = HEADER_LEN
@@ -105,10 +107,14 @@ def _check_sections(h: Header, size: int) -> None:
             f"the strings end at {h.str_off + h.str_len}, but {size} bytes follow the header: the file is cut short", 16
         )
     if h.layout_len and (
-        h.layout_off % 4 or h.layout_len % 4 or h.layout_off < h.type_off + h.type_len or h.layout_off + h.layout_len > h.str_off
+        h.layout_off % 4
+        or h.layout_len % 4
+        or h.layout_off < h.type_off + h.type_len
+        or h.layout_off + h.layout_len > h.str_off
     ):
         raise _bad(
-            f"a layout section at {h.layout_off} of {h.layout_len} bytes, which has to lie between types and strings", 24
+            f"a layout section at {h.layout_off} of {h.layout_len} bytes, which has to lie between types and strings",
+            24,
         )
     if h.type_len > MAX_SECTION or h.str_len > MAX_SECTION:
         raise _bad(f"a section of more than {MAX_SECTION} bytes", 8)

@@ -35,7 +35,18 @@ class Kind:
     `flag` says what kind_flag means ("" where it has to be 0), `vlen` what the vlen bits count.
     """
 
-    __slots__ = ("elem_ids", "elem_names", "elem_words", "flag", "name", "number", "tail_ids", "tail_words", "third", "vlen")
+    __slots__ = (
+        "elem_ids",
+        "elem_names",
+        "elem_words",
+        "flag",
+        "name",
+        "number",
+        "tail_ids",
+        "tail_words",
+        "third",
+        "vlen",
+    )
 
     def __init__(
         self,

@@ -92,11 +92,11 @@ class Void(Type):
     def __init__(self, btf: Btf) -> None:
         super().__init__(btf, 0, btf.chain[0], -1)
 
-    kind = property(lambda self: 0)  # type: ignore[assignment]
-    kind_name = property(lambda self: "void")  # type: ignore[assignment]
-    name = property(lambda self: "")  # type: ignore[assignment]
-    kind_flag = property(lambda self: False)  # type: ignore[assignment]
-    vlen = property(lambda self: 0)  # type: ignore[assignment]
+    kind = property(lambda self: 0)
+    kind_name = property(lambda self: "void")
+    name = property(lambda self: "")
+    kind_flag = property(lambda self: False)
+    vlen = property(lambda self: 0)
 
 
 class Sized(Type):

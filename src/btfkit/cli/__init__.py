@@ -118,7 +118,13 @@ def run_command(command: Command, argv: list[str]) -> int:
 
 def overview() -> str:
     """What `btfkit --help` prints."""
-    lines = ["usage: btfkit COMMAND [options] ...", "", "BTF, the type information of the Linux kernel.", "", "commands:"]
+    lines = [
+        "usage: btfkit COMMAND [options] ...",
+        "",
+        "BTF, the type information of the Linux kernel.",
+        "",
+        "commands:",
+    ]
     lines += [f"  {name:10} {summary}" for name, summary in COMMANDS.items()]
     lines += ["", "`btfkit COMMAND --help` says more; --version tells the version and whether the loops are compiled."]
     return "\n".join(lines)
@@ -129,7 +135,9 @@ def version() -> str:
     from btfkit._version import __version__
     from btfkit.hot import compiled
 
-    return f"btfkit {__version__} ({'compiled' if compiled() else 'plain Python'} loops, Python {sys.version.split()[0]})"
+    return (
+        f"btfkit {__version__} ({'compiled' if compiled() else 'plain Python'} loops, Python {sys.version.split()[0]})"
+    )
 
 
 def _usage(message: str) -> int:

@@ -93,4 +93,4 @@ def _cannot(what: str) -> int:
     return FAILED
 
 
-COMMAND = Command("bpftool", "take bpftool's spelling of what btfkit does", run, operands="ARGS...?")  # type: ignore[arg-type]
+COMMAND = Command("bpftool", "take bpftool's spelling of what btfkit does", run, operands="ARGS...?")

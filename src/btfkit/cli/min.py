@@ -124,7 +124,9 @@ def _read_chain(job: Job, input_path: str) -> None:
         return
     job.vmlinux = load(input_path)
     if job.vmlinux.base is not None:
-        raise UsageError(f"{input_path} is a module: say -B VMLINUX {input_path}, or -m {input_path} with the vmlinux as INPUT")
+        raise UsageError(
+            f"{input_path} is a module: say -B VMLINUX {input_path}, or -m {input_path} with the vmlinux as INPUT"
+        )
     found = load_modules(args.modules, job.vmlinux, job.excuse if args.keep_going else None)
     job.modules, job.without = found.btfs, found.without
     job.names = dict(zip(found.btfs, found.names, strict=True))
@@ -234,8 +236,10 @@ def _summary(
     for path, btf in job.outputs:
         new = result.layers[btf].btf
         yield (
-            f"{'standard output' if path == '-' else printable(path)}: {len(new.positions):,} types, {len(blobs[path]):,} bytes"
-            f" (of {len(btf.positions):,} types, {_size(btf):,} bytes)" + (f"; {counts.here(btf)}" if len(job.outputs) > 1 else "")
+            f"{'standard output' if path == '-' else printable(path)}: "
+            f"{len(new.positions):,} types, {len(blobs[path]):,} bytes"
+            f" (of {len(btf.positions):,} types, {_size(btf):,} bytes)"
+            + (f"; {counts.here(btf)}" if len(job.outputs) > 1 else "")
         )
     if job.modules and not job.args.base:
         without = f", {len(job.without)} files without BTF passed over" if job.without else ""
@@ -253,9 +257,7 @@ def _size(btf: Btf) -> int:
     return btf.header.length + 4 * len(btf.words) + len(btf.layout) + len(btf.strings)
 
 
-def _print_json(
-    job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None, counts: Counts
-) -> None:
+def _print_json(job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None, counts: Counts) -> None:
     from json import dumps
 
     from btfkit.cli.summary import relocation_objects
@@ -295,7 +297,13 @@ COMMAND = Command(
     run,
     operands="INPUT OUTPUT OBJECT...?",
     options=(
-        Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="module BTF (.ko or raw, packed or not, or a folder) to cut along"),
+        Option(
+            "-m",
+            "--modules",
+            value="FILE_OR_DIR",
+            many=True,
+            help="module BTF (.ko or raw, packed or not, a folder, a tar) to cut along",
+        ),
         Option("-o", "--output", value="DIR", help="in place of OUTPUT: one file for each input, under its own name"),
         BASE,
         Option("--base-out", value="FILE", help="with -B: where the matching base goes"),
@@ -311,11 +319,13 @@ COMMAND = Command(
         ),
         Option("--no-verify", help="do not relocate the objects on the output to prove it"),
         Option("--keep-going", help="leave bad objects and modules out, and exit with 3"),
-        Option("--report", value="WHAT", choices=("missing", "all"), help="list relocations: those without answer, or all"),
+        Option(
+            "--report", value="WHAT", choices=("missing", "all"), help="list relocations: those without answer, or all"
+        ),
         JSON,
     ),
-    details="""INPUT is a vmlinux BTF in any container (raw, ELF, vmlinuz, BTFHub's .btf.tar.xz, packed), an OBJECT is a BPF object
-or an executable that embeds some.
+    details="""INPUT is a vmlinux BTF in any container (raw, ELF, vmlinuz, BTFHub's .btf.tar.xz, packed), an OBJECT is a BPF
+object or an executable that embeds some.
 
   btfkit min vmlinux min.btf prog.bpf.o                        as `bpftool gen min_core_btf`
   btfkit min -m /sys/kernel/btf -o out /sys/kernel/btf/vmlinux prog.bpf.o

@@ -39,7 +39,7 @@ class Option:
         self.choices = choices
         self.convert = convert
         self.dest = spellings[-1].lstrip("-").replace("-", "_")
-        self.default = [] if many else (default if value else False)
+        self.default: Any = [] if many else (default if value else False)
 
 
 class Command:
@@ -170,7 +170,11 @@ def _argparse(command: Command) -> ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for option in command.options:
-        keywords: dict[str, Any] = {"help": option.help.replace("%", "%%"), "dest": option.dest, "default": option.default}
+        keywords: dict[str, Any] = {
+            "help": option.help.replace("%", "%%"),
+            "dest": option.dest,
+            "default": option.default,
+        }
         if not option.value:
             keywords["action"] = "store_true"
         else:

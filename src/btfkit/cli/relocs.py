@@ -64,5 +64,6 @@ COMMAND = Command(
         Option("--missing", help="only relocations without an answer"),
         JSON,
     ),
-    details="""Each line: function+instruction, kind, the access in C, the answer.  Exit status 1 if one is missing or ambiguous.""",
+    details="""Each line: function+instruction, kind, the access in C, the answer.
+Exit status 1 if one is missing or ambiguous.""",
 )

@@ -18,7 +18,7 @@ STATUSES = ("value", "missing", "ambiguous", "error")
 
 
 class Counts:
-    """How many relocations have which status, and how many are answered from which BTF (`by_btf`)."""
+    """How many relocations have which status, and how many find a candidate in which BTF (`by_btf`)."""
 
     __slots__ = ("by_btf", "by_status")
 
@@ -28,8 +28,7 @@ class Counts:
         for answers in outcomes:
             for outcome in answers:
                 self.by_status[outcome.status] += 1
-                if outcome.matches:
-                    btf = outcome.matches[0].btf
+                for btf in {match.btf: None for match in outcome.matches}:
                     self.by_btf[btf] = self.by_btf.get(btf, 0) + 1
 
     @property
@@ -45,7 +44,7 @@ class Counts:
     def here(self, btf: Btf) -> str:
         """How many are answered from `btf`, for a summary line."""
         count = self.by_btf.get(btf, 0)
-        return f"{count:,} relocation{'s' * (count != 1)} read it"
+        return f"{count:,} relocation{'s' * (count != 1)} read{'s' * (count == 1)} it"
 
     def as_dict(self) -> dict[str, int]:
         """For JSON."""
@@ -62,7 +61,11 @@ def answer(relocation: Relocation, outcome: Outcome) -> str:
     """What a relocation yields, in a few words: "1568", "yes", "missing: ...", "type id 12 (target)"."""
     row = KINDS[relocation.kind] if relocation.kind < len(KINDS) else None
     if outcome.status != "value":
-        what = f"{outcome.status}: {outcome.detail}" if outcome.status == "missing" else outcome.status + ": " + outcome.detail
+        what = (
+            f"{outcome.status}: {outcome.detail}"
+            if outcome.status == "missing"
+            else outcome.status + ": " + outcome.detail
+        )
         return printable(what + (" (yields 0)" if outcome.status == "missing" and outcome.value == 0 else ""))
     if row is not None and row.is_test:
         return "yes" if outcome.value else printable(f"no: {outcome.detail}")
@@ -80,7 +83,12 @@ def relocation_lines(
     """A line for each relocation (of one of `statuses`, or of all), below a line for each object that has some."""
     for obj, answers in zip(objects, outcomes, strict=True):
         rows = [
-            (_place(obj, relocation), _kind(relocation), printable(obj.expression(relocation)), answer(relocation, outcome))
+            (
+                _place(obj, relocation),
+                _kind(relocation),
+                printable(obj.expression(relocation)),
+                answer(relocation, outcome),
+            )
             for relocation, outcome in zip(obj.relocations, answers, strict=True)
             if not statuses or outcome.status in statuses
         ]

@@ -42,7 +42,7 @@ class Mismatch:
     @property
     def text(self) -> str:
         """What was looked for and what was found."""
-        return self._text() if callable(self._text) else self._text
+        return str(self._text() if callable(self._text) else self._text)
 
 
 class Place:
@@ -178,7 +178,7 @@ def _find_member(btf: Btf, type_id: int, name: bytes, key: tuple[Any, ...], witn
                 return [(type_id, index, offset)], member_type
             if _occurs(btf, type_id, name, index + 1, depth):  # libbpf does not look further; it has to stay hidden
                 witness.hides.append((type_id, index))
-            return Mismatch("kind-differs", lambda: _kind_differs(btf, type_id, name, member_type, key))
+            return _other_type(btf, type_id, name, member_type, key)
         found = _find_member(btf, member_type, name, key, witness, depth + 1)
         if found.__class__ is tuple:
             found[0].insert(0, (type_id, index, offset))
@@ -251,6 +251,10 @@ def _no_member(btf: Btf, type_id: int, name: bytes) -> Mismatch:
     if type_id and btf.kind(btf.strip(type_id)) in spec.COMPOSITES:
         return Mismatch("no-member", lambda: f"{_described(btf, type_id)} has no member {text(name)!r}")
     return Mismatch("not-composite", lambda: f"{_described(btf, type_id)} has no members ({text(name)!r} is wanted)")
+
+
+def _other_type(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[Any, ...]) -> Mismatch:
+    return Mismatch("kind-differs", lambda: _kind_differs(btf, composite, name, type_id, key))
 
 
 def _kind_differs(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[Any, ...]) -> str:

@@ -51,8 +51,8 @@ class Outcome:
 
     `status` is "value" (it has an answer: `value`; for tests of existence 1 or 0), "missing" (it has none: the
     instruction is poisoned, or gets 0 where `value` is 0), "ambiguous" (candidates disagree) or "error" (the record or a
-    type is such that libbpf refuses the whole object).  `reason` is one word for programs ("no-type", "no-member", ...), `detail` a
-    sentence.  `matches` are the candidates that matched, `refused` the witnesses of those that did not.  `load_size` is the
+    type is such that libbpf refuses the whole object).  `reason` is one word for programs ("no-type", "no-member", ...),
+    `detail` a sentence.  `matches` are the candidates that matched, `refused` the witnesses of those that did not.  `load_size` is the
     size (bytes) of a load at that offset, 0 where it does not matter, and -1 where the program's load cannot be adjusted to it.
     `guarded` is for later: whether the program reaches the instruction at all on this target; None: not looked at.
     """
@@ -188,7 +188,7 @@ class _Lazy(Outcome):
         self._mismatch = mismatch
 
     @property
-    def detail(self) -> str:  # type: ignore[override]
+    def detail(self) -> str:
         return self._mismatch.text
 
     @detail.setter
@@ -239,11 +239,8 @@ def _ask_type(
 ) -> Match | tuple[Mismatch, Witness]:
     relation = TypeRelation(obj.btf, btf, witness)
     witness.types.append(type_id)
-    if kind == k.TYPE_MATCHES:
-        same = relation.matches(wanted.root_id, type_id)
-    else:
-        same = relation.compatible(wanted.root_id, type_id)
-    if not same:
+    same = relation.matches if kind == k.TYPE_MATCHES else relation.compatible
+    if not same(wanted.root_id, type_id):
         what = "does not match" if kind == k.TYPE_MATCHES else "is not compatible to"
         return Mismatch("incompatible", lambda: f"{declaration(btf, type_id)} {what} the program's"), witness
     if kind == k.TYPE_SIZE:

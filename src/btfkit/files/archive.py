@@ -44,9 +44,7 @@ def members(
     reader.drain()
 
 
-def single_btf(
-    stream: Iterable[bytes | memoryview], source: str, *, limit: int = LIMIT
-) -> tuple[str, bytearray]:
+def single_btf(stream: Iterable[bytes | memoryview], source: str, *, limit: int = LIMIT) -> tuple[str, bytearray]:
     """The one file called *.btf of a tar, or else its only regular file: (name, content).
 
     Raises NotFoundError where there is none, AmbiguousError where there are several, and what `members` raises.

@@ -268,7 +268,9 @@ def _why_no_btf(elf: Elf) -> str:
     if elf.machine == EM_BPF:
         return "compile the object with clang -g"
     if ".modinfo" in names and elf.type == ET_REL:
-        return "the module was built without CONFIG_DEBUG_INFO_BTF_MODULES (or where vmlinux was missing), or was stripped"
+        return (
+            "the module was built without CONFIG_DEBUG_INFO_BTF_MODULES (or where vmlinux was missing), or was stripped"
+        )
     from btfkit.files.carve import bpf_objects
 
     embedded = bpf_objects(elf.view, elf.source)
@@ -353,7 +355,9 @@ def _unpacked_object(data: Data, source: str) -> Data:
     if sniff(data):
         return unpack(data, source)
     if bytes(data[:2]) in _BTF_MAGICS:
-        raise FormatError("this is BTF; a BPF object (an ELF file made by clang -target bpf -g) is needed", source=source)
+        raise FormatError(
+            "this is BTF; a BPF object (an ELF file made by clang -target bpf -g) is needed", source=source
+        )
     _refuse_guessed(data, source)
     return data  # and `Elf` says what is wrong with it
 

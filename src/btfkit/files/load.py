@@ -32,7 +32,9 @@ def load(path: Path | Container, base: Btf | Path | None = None) -> Btf:
     container = path if isinstance(path, Container) else open_container(path)
     source = container.source
     if base is None and container.base is not None:
-        base = Btf.from_bytes(_bytes(container.base), source=f"{source} (.BTF.base)", pointer_size=container.pointer_size)
+        base = Btf.from_bytes(
+            _bytes(container.base), source=f"{source} (.BTF.base)", pointer_size=container.pointer_size
+        )
     elif base is None and _is_running_module(source):
         base = load(SYSFS + "vmlinux")
     elif base is not None and not isinstance(base, Btf):
@@ -91,7 +93,7 @@ def load_modules(paths: Sequence[str], base: Btf, on_error: Callable[[Exception]
 
 
 def _check_order(container: Container, base: Btf | None) -> None:
-    order = byte_order(container.btf[:2])
+    order = byte_order(bytes(container.btf[:2]))
     if base is not None and order is not None and order != base.byte_order:
         raise ChainError(
             f"{order}-endian, but its base {base.source or ''} is {base.byte_order}-endian: it is of another machine",
@@ -106,5 +108,3 @@ def _bytes(blob: Data) -> bytes:
 def _is_running_module(source: str) -> bool:
     name = source[len(SYSFS) :] if source.startswith(SYSFS) else ""
     return bool(name) and "/" not in name and name != "vmlinux"
-
-

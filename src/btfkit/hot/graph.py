@@ -31,7 +31,6 @@ def reach(words, positions, table, first_id, levels, stack, below, policy):
         tail = table[row]
         elem = table[row + 1]
         mask = table[row + 3]
-        start = at + 3 + tail
         total = tail + 1
         if elem:
             total += (info & 0xFFFFFF) * elem
@@ -60,11 +59,11 @@ def whole(words, positions, levels, policy, kept, bare):
             continue
         at = positions[index]
         kind = (words[at + 1] >> 24) & 127
-        if kind == 4 or kind == 5 or kind == 6 or kind == 19:
-            if level < 3 and policy < 2 and not (level == 2 and (policy == 1 or words[at] == 0)):
-                bare.append(index)
-                continue
-        kept.append(index)
+        element = kind == 4 or kind == 5 or kind == 6 or kind == 19
+        if element and level < 3 and policy < 2 and not (level == 2 and (policy == 1 or words[at] == 0)):
+            bare.append(index)
+        else:
+            kept.append(index)
 
 
 def references_below(words, positions, table, first_id, found):

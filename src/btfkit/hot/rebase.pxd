@@ -12,8 +12,9 @@ cpdef tuple collect(const unsigned int[::1] words, const unsigned int[::1] posit
 @cython.locals(leaf=cython.uint, to=cython.size_t, end=cython.size_t, type_id=cython.size_t, at=cython.size_t,
                info=cython.uint, kind=cython.uint, row=cython.uint, size=cython.size_t, k=cython.size_t)
 cpdef size_t part(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-                  list found, unsigned int[::1] board, unsigned int[::1] bare, unsigned int[::1] others, list moved,
-                  unsigned int[::1] start, unsigned int first_moved)
+                  list found, unsigned int[::1] board, unsigned int[::1] bare,
+                  unsigned int[::1] bare_start, unsigned int[::1] others, list moved, unsigned int[::1] start,
+                  unsigned int first_moved)
 
 @cython.locals(type_id=cython.size_t)
 cpdef clear(unsigned int[::1] board, list found)

@@ -73,12 +73,12 @@ def collect(words, positions, table, first_id, below_words, below_positions, bel
     return leaves, extent
 
 
-def part(words, positions, table, found, board, bare, others, moved, start, first_moved):
+def part(words, positions, table, found, board, bare, bare_start, others, moved, start, first_moved):
     """Write the leaves among the ids `found` (ascending) without their elements to `bare`, and copy all others to `others`.
 
     INT, FLOAT and FWD are written as they are; STRUCT and UNION with name, kind and size; ENUM and ENUM64 as an ENUM with name
-    and size.  `board` (1: a leaf) gets the new ids: leaves from 1, others from `first_moved`.  The word positions of the
-    others in `others` go to `start`, their ids to the list `moved`.
+    and size.  `board` (1: a leaf) gets the new ids: leaves from 1, others from `first_moved`.  The word positions of the new
+    records go to `bare_start` and `start`, the ids of the others to the list `moved`.  Returns the words of all leaves.
     """
     leaf = 0
     to = 0
@@ -88,6 +88,7 @@ def part(words, positions, table, found, board, bare, others, moved, start, firs
         info = words[at + 1]
         kind = (info >> 24) & 127
         if board[type_id] == 1:
+            bare_start[leaf] = to
             leaf += 1
             board[type_id] = leaf
             bare[to] = words[at]
@@ -401,7 +402,8 @@ def match(d_words, d_positions, d_strings, marks, words, positions, strings, buc
 
     With `upstream` by the rules of btf__relocate, defects included, for all types; else by the rules of
     `passes/reconcile.py`, for those that `marks` has.  The ids of those without one clear answer are appended to the list
-    `hard`, their `mapped` is 0.  The ids of composites and enums that have elements are appended to the list `full`.
+    `hard` (their `mapped` is 0, but with `upstream` the first of several).  The ids of composites and enums that have
+    elements are appended to the list `full`.
     """
     mask = len(buckets) - 1
     for index in range(len(d_positions)):
@@ -513,9 +515,8 @@ def match(d_words, d_positions, d_strings, marks, words, positions, strings, buc
                 if good == 1:
                     first = here
         if upstream:
-            if good == 1:
-                mapped[index + 1] = first
-            else:
+            mapped[index + 1] = first
+            if good != 1:
                 hard.append(index + 1)
         elif good == 1 or (good and (kind == 1 or kind == 7 or kind == 16)):
             mapped[index + 1] = first

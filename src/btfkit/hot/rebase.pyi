@@ -26,6 +26,7 @@ def part(
     found: list[int],
     board: _Words,
     bare: _Words,
+    bare_start: _Words,
     others: _Words,
     moved: list[int],
     start: _Words,

@@ -10,7 +10,7 @@ A selection is of *layers*: the BTFs of a chain (or of several chains on one bas
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import LONG_SPELLINGS, references
+from btfkit.btf.btf import references
 from btfkit.errors import NotFoundError, printable
 from btfkit.hot import graph as _graph
 

@@ -5,8 +5,7 @@ The kernel judges in stages and stops at the first refusal: header, strings, *me
 entered, so the first finding is the kernel's answer and the rest is what would come up after mending that one.  (Sections
 without a size do not hold up the stages: compilers leave it to libbpf.)
 
-`META` is the table of the meta stage, one row a kind, and `STEPS` that of the resolve stage.  The resolve stage walks as the
-kernel does (three modes, a stack of 32), because which chains it calls too deep or a loop depends on where it begins.
+`META` is the table of the meta stage, one row a kind; the resolve stage is in `verify.kernel_resolve`.
 Source: the rules of kernel/bpf/btf.c, told anew (Linux 6.18 to 7.3); agreement with a running kernel is tested with
 BPF_BTF_LOAD itself.  Not judged: the special fields of map values (bpf_spin_lock, kptr tags and the like).
 """
@@ -16,6 +15,7 @@ from __future__ import annotations
 import re
 
 from btfkit.btf import spec
+from btfkit.verify.kernel_resolve import MODIFIERS, U32, Refused, Resolve
 from btfkit.verify.structure import Finding, Records
 
 TYPE_CHECKING = False
@@ -42,10 +42,7 @@ KIND_SINCE = {
 }
 
 MAX_SIZE = 16 << 20  # bytes of a whole blob
-MAX_DEPTH = 32  # types on the stack of the resolve stage
 MAX_CHAIN = 32  # modifiers in a row
-POINTER = 8  # bytes; every kernel that has a use for BTF of programs is 64-bit, or as good as (BPF pointers are)
-U32 = 0xFFFFFFFF
 
 # The kernel's ctype table is that of Latin-1.
 _LETTERS = rb"A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff_."
@@ -57,13 +54,6 @@ NO_NAME = "no name"
 UNSIZED_SECTION = "section-size"  # the rule that every object breaks until libbpf loads it
 NO_BYTES = "a section of no bytes (libbpf fills in the size when it loads an object)"
 
-MODIFIERS = spec.MODS_AND_TYPEDEFS  # what the kernel calls so
-SOURCES = frozenset((spec.VAR, spec.DECL_TAG, spec.DATASEC))  # nothing but their own kind of user may refer to them
-SIZELESS = frozenset((0, spec.FWD, spec.FUNC, spec.FUNC_PROTO, spec.DECL_TAG))
-SIZED = frozenset((spec.INT, spec.STRUCT, spec.UNION, spec.ENUM, spec.DATASEC, spec.FLOAT, spec.ENUM64))
-RESOLVED_KINDS = MODIFIERS | {spec.PTR, spec.STRUCT, spec.UNION, spec.ARRAY, spec.VAR, spec.FUNC, spec.DECL_TAG, spec.DATASEC}
-TAGGABLE = frozenset((spec.FUNC, spec.STRUCT, spec.UNION, spec.VAR, spec.TYPEDEF))
-
 
 def kernel_rules(btf: Btf, *, program: bool = True, release: Release | None = None) -> list[Finding]:
     """What the kernel would refuse in `btf`, an "error" each with its errno; empty where it would take it.
@@ -72,7 +62,7 @@ def kernel_rules(btf: Btf, *, program: bool = True, release: Release | None = No
     `release` is the kernel's, (6, 18); by default the newest that is known here, with a "note" where older ones refuse.
     The byte order is taken to be that of the machine.  Rules: see the module's text.
     """
-    stages = _Kernel(btf, program, release)
+    stages = Kernel(btf, program, release)
     for stage in (stages.header, stages.strings, stages.meta, stages.resolve if program else None, stages.chains):
         if stage is not None:
             stage()
@@ -100,7 +90,7 @@ class Meta:
         optional: bool = False,
         flag: Release | None = None,
         vlen: int | None = 0,
-        elements: Callable[[_Kernel, int, int], str | None] | None = None,
+        elements: Callable[[Kernel, int, int], str | None] | None = None,
     ) -> None:
         self.third = third
         self.name = name
@@ -110,21 +100,7 @@ class Meta:
         self.elements = elements
 
 
-class _Refused(Exception):
-    """A refusal of a type, with the errno where it is not the usual one."""
-
-    def __init__(self, type_id: int, message: str, errno: str = "EINVAL") -> None:
-        super().__init__(message)
-        self.type_id = type_id
-        self.message = message
-        self.errno = errno
-
-
-class _Poisoned(Exception):
-    """A type that was refused before was come upon again."""
-
-
-class _Kernel:
+class Kernel:
     """The state of one load."""
 
     def __init__(self, btf: Btf, program: bool, release: Release | None) -> None:
@@ -161,7 +137,9 @@ class _Kernel:
         if self.program and self.btf.base is not None:
             self.refuse(None, "BTF of a program cannot be split BTF", "split")
         if any(h.extra) or any(blob[32 : h.length]):
-            self.refuse(None, f"a header of {h.length} bytes, not zero where the kernel knows no field", "header", "E2BIG")
+            self.refuse(
+                None, f"a header of {h.length} bytes, not zero where the kernel knows no field", "header", "E2BIG"
+            )
         elif any(blob[24 : h.length]) and self.older_refuse(None, "a layout section", LAYOUT_SINCE, "layout", "E2BIG"):
             return
         if h.flags:
@@ -178,7 +156,9 @@ class _Kernel:
         for offset, length in sorted(sections):
             if offset != end:
                 what = "a gap" if offset > end else "an overlap"
-                self.refuse(None, f"{what} of {abs(offset - end)} bytes before byte {offset} behind the header", "header")
+                self.refuse(
+                    None, f"{what} of {abs(offset - end)} bytes before byte {offset} behind the header", "header"
+                )
                 return
             end += length
         rest = len(self.btf.blob) - h.length - end
@@ -213,11 +193,11 @@ class _Kernel:
             if first >= 0:
                 self.older_refuse(first, spec.kind_name(kind), since, f"kind-{spec.kind_name(kind).lower()}")
 
-    def elements(self, type_id: int, at: int, look: Callable[[_Kernel, int, int], str | None]) -> None:
+    def elements(self, type_id: int, at: int, look: Callable[[Kernel, int, int], str | None]) -> None:
         errno = "EINVAL"
         try:
             found = look(self, type_id, at)
-        except _Refused as refusal:
+        except Refused as refusal:
             found, errno = refusal.message, refusal.errno
         if found is not None:
             rule = UNSIZED_SECTION if found is NO_BYTES else "meta"
@@ -276,7 +256,7 @@ class _Kernel:
     # ---- resolve -----------------------------------------------------------------------------------------------
 
     def resolve(self) -> None:
-        _Resolve(self).run()
+        Resolve(self).run()
 
     # ---- chains ------------------------------------------------------------------------------------------------
 
@@ -291,7 +271,9 @@ class _Kernel:
             while self.kinds[at_id] in MODIFIERS:
                 steps += 1
                 if steps > MAX_CHAIN:
-                    self.refuse(type_id, f"more than {MAX_CHAIN} modifiers in a row, or a cycle of them", "chain", "ELOOP")
+                    self.refuse(
+                        type_id, f"more than {MAX_CHAIN} modifiers in a row, or a cycle of them", "chain", "ELOOP"
+                    )
                     return
                 if self.kinds[at_id] != spec.TYPE_TAG:
                     in_tags = False
@@ -304,7 +286,7 @@ class _Kernel:
             good_id = type_id
 
 
-def _int(kernel: _Kernel, type_id: int, at: int) -> str | None:
+def _int(kernel: Kernel, type_id: int, at: int) -> str | None:
     size, word = kernel.words[at + 2 : at + 4]
     bits = (word & 0xFF) + (word >> 16 & 0xFF)
     if word >> 28:
@@ -312,11 +294,11 @@ def _int(kernel: _Kernel, type_id: int, at: int) -> str | None:
     if bits > 128 or (bits + 7) // 8 > size:
         return f"the value ends at bit {bits} of {size} bytes"
     if word >> 24 not in (0, spec.INT_SIGNED, spec.INT_CHAR, spec.INT_BOOL):
-        raise _Refused(type_id, f"encoding {word >> 24}, one of signed, char and bool can be", "ENOTSUPP")
+        raise Refused(type_id, f"encoding {word >> 24}, one of signed, char and bool can be", "ENOTSUPP")
     return None
 
 
-def _array(kernel: _Kernel, type_id: int, at: int) -> str | None:
+def _array(kernel: Kernel, type_id: int, at: int) -> str | None:
     element, index = kernel.words[at + 3 : at + 5]
     for target, what in ((element, "element"), (index, "index")):
         if target == 0 or target > spec.MAX_TYPE_ID:
@@ -324,9 +306,13 @@ def _array(kernel: _Kernel, type_id: int, at: int) -> str | None:
     return None
 
 
-def _members(kernel: _Kernel, type_id: int, at: int) -> str | None:
+def _members(kernel: Kernel, type_id: int, at: int) -> str | None:
     words, good_names = kernel.words, kernel.good_names
-    size_bits, mask, is_union = 8 * words[at + 2], 0xFFFFFF if words[at + 1] >> 31 else U32, kernel.kinds[type_id] == spec.UNION
+    size_bits, mask, is_union = (
+        8 * words[at + 2],
+        0xFFFFFF if words[at + 1] >> 31 else U32,
+        kernel.kinds[type_id] == spec.UNION,
+    )
     last = 0
     for number, element in enumerate(kernel.records.elements(type_id)):
         name, target, offset = words[element : element + 3]
@@ -345,7 +331,7 @@ def _members(kernel: _Kernel, type_id: int, at: int) -> str | None:
     return None
 
 
-def _enumerators(kernel: _Kernel, type_id: int, at: int) -> str | None:
+def _enumerators(kernel: Kernel, type_id: int, at: int) -> str | None:
     for number, element in enumerate(kernel.records.elements(type_id)):
         name = kernel.words[element]
         if not name or not kernel.identifier(name):
@@ -353,12 +339,12 @@ def _enumerators(kernel: _Kernel, type_id: int, at: int) -> str | None:
     return None
 
 
-def _linkage(kernel: _Kernel, type_id: int, at: int) -> str | None:
+def _linkage(kernel: Kernel, type_id: int, at: int) -> str | None:
     linkage = kernel.words[at + 3]
     return f"linkage {linkage}, static and global (0, 1) can be" if linkage > 1 else None
 
 
-def _variables(kernel: _Kernel, type_id: int, at: int) -> str | None:
+def _variables(kernel: Kernel, type_id: int, at: int) -> str | None:
     size, end = kernel.words[at + 2], 0
     if size == 0:
         return NO_BYTES
@@ -374,7 +360,7 @@ def _variables(kernel: _Kernel, type_id: int, at: int) -> str | None:
     return None
 
 
-def _component(kernel: _Kernel, type_id: int, at: int) -> str | None:
+def _component(kernel: Kernel, type_id: int, at: int) -> str | None:
     component = kernel.words[at + 3]
     return f"component {component - (1 << 32)}" if 0x80000000 <= component < U32 else None
 
@@ -403,342 +389,4 @@ META: dict[int, Meta] = {
     spec.DECL_TAG: Meta("any", TEXT, flag=TAG_FLAG_SINCE, elements=_component),
     spec.TYPE_TAG: Meta("id", TEXT, flag=TAG_FLAG_SINCE),
     spec.ENUM64: _ENUM,
-}
-
-
-NEW, ON_STACK, RESOLVED, REFUSED = range(4)
-ANY, POINTERS, VALUES = range(3)  # modes: what has to be resolved before the type at hand
-
-
-class _Resolve:
-    """The resolve stage: what types refer to, depth first, without recursion."""
-
-    def __init__(self, kernel: _Kernel) -> None:
-        self.kernel = kernel
-        self.words, self.at, self.kinds = kernel.words, kernel.at, kernel.kinds
-        count = len(self.at)
-        self.state = bytearray(count)
-        self.target = [0] * count  # the type that a modifier or pointer comes down to
-        self.size = [0] * count  # bytes, of arrays
-        self.stack: list[list[int]] = []  # type id, next element
-        self.mode = ANY
-
-    def run(self) -> None:
-        for type_id in self.kernel.records.own_ids:
-            kind = self.kinds[type_id]
-            try:
-                if kind in RESOLVED_KINDS and self.state[type_id] == NEW:
-                    self.one(type_id)
-                if kind == spec.FUNC_PROTO:
-                    self.prototype(type_id)
-            except _Refused as refusal:
-                label = self.kernel.records.label(refusal.type_id)
-                self.kernel.refuse(refusal.type_id, f"{label}: {refusal.message}", "resolve", refusal.errno)
-                self.give_up()
-            except _Poisoned:
-                self.give_up()
-
-    def give_up(self) -> None:
-        for type_id, _ in self.stack:
-            self.state[type_id] = REFUSED
-        self.stack.clear()
-
-    def one(self, type_id: int) -> None:
-        """Resolve `type_id` and whatever it needs."""
-        self.mode = ANY
-        self.push(type_id)
-        while self.stack:
-            top, following = self.stack[-1]
-            STEPS[self.kinds[top]](self, top, following)
-
-    def push(self, type_id: int) -> None:
-        if self.state[type_id] == REFUSED:
-            raise _Poisoned
-        if len(self.stack) == MAX_DEPTH:
-            raise _Refused(self.stack[0][0], f"more than {MAX_DEPTH} types deep", "E2BIG")
-        if self.state[type_id] != NEW:
-            raise _Refused(self.stack[0][0], f"a loop, through type {type_id}", "EEXIST")
-        self.state[type_id] = ON_STACK
-        self.stack.append([type_id, 0])
-        if self.mode == ANY:
-            kind = self.kinds[type_id]
-            if kind == spec.PTR:
-                self.mode = POINTERS
-            elif kind in (spec.STRUCT, spec.UNION, spec.ARRAY):
-                self.mode = VALUES
-
-    def pop(self, target: int, size: int = 0) -> None:
-        type_id, _ = self.stack.pop()
-        self.target[type_id] = target
-        self.size[type_id] = size
-        self.state[type_id] = RESOLVED
-
-    def waits(self, type_id: int) -> bool:
-        """Whether `type_id` has to be resolved first, in which case it is on the stack now."""
-        kind = self.kinds[type_id]
-        if self.mode == ANY:
-            needed = kind in RESOLVED_KINDS
-        elif self.mode == POINTERS:
-            needed = kind in MODIFIERS or kind == spec.PTR
-        else:
-            needed = kind in MODIFIERS or kind in (spec.ARRAY, spec.STRUCT, spec.UNION)
-        if not needed or self.state[type_id] == RESOLVED:
-            return False
-        self.push(type_id)
-        return True
-
-    def sized(self, type_id: int) -> tuple[int, int] | None:
-        """The type that `type_id` comes down to and its size in bytes; None where it has none."""
-        kind = self.kinds[type_id]
-        if kind in MODIFIERS or kind == spec.VAR:
-            type_id = self.target[type_id]
-            kind = self.kinds[type_id]
-        if kind in SIZED:
-            return type_id, self.words[self.at[type_id] + 2]
-        if kind == spec.ARRAY:
-            return type_id, self.size[type_id]
-        return (type_id, POINTER) if kind == spec.PTR else None
-
-    # ---- a step for each kind: returns when something was pushed or the top was popped -------------------------
-
-    def reference(self, type_id: int, following: int) -> None:
-        """PTR and modifiers: anything with a size, void, a forward declaration or a prototype."""
-        target = self.words[self.at[type_id] + 2]
-        if self.kinds[target] in SOURCES:
-            raise _Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
-        if self.waits(target) or (self.kinds[type_id] == spec.PTR and self.pointer_behind(target)):
-            return
-        found = self.sized(target)
-        if found is not None:
-            self.pop(found[0])
-            return
-        if self.state[target] == RESOLVED:
-            target = self.target[target]
-        if self.kinds[target] not in (0, spec.FWD, spec.FUNC_PROTO):
-            raise _Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
-        self.pop(target)
-
-    def pointer_behind(self, target: int) -> bool:
-        """Where a modifier was resolved only down to a pointer, that pointer has to be resolved too."""
-        if self.kinds[target] not in MODIFIERS:
-            return False
-        behind = self.target[target]
-        return self.kinds[behind] == spec.PTR and self.waits(behind)
-
-    def variable(self, type_id: int, following: int) -> None:
-        target = self.words[self.at[type_id] + 2]
-        if self.kinds[target] in SOURCES:
-            raise _Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
-        if self.waits(target) or self.pointer_behind(target):
-            return
-        found = self.sized(target)
-        if found is None:
-            raise _Refused(type_id, f"its type, {self.kernel.records.shown(target)}, has no size")
-        self.pop(found[0])
-
-    def array(self, type_id: int, following: int) -> None:
-        element, index, length = self.words[self.at[type_id] + 3 : self.at[type_id] + 6]
-        found = self.part(type_id, index, "index")
-        if found is None:
-            return
-        if self.kinds[found[0]] != spec.INT or not self.regular(found[0]):
-            raise _Refused(type_id, f"its index, {self.kernel.records.shown(index)}, is no plain integer")
-        found = self.part(type_id, element, "element")
-        if found is None:
-            return
-        target, size = found
-        if self.kinds[target] == spec.INT and not self.regular(target):
-            raise _Refused(type_id, "an array of integers with odd bits")
-        if length and size > U32 // length:
-            raise _Refused(type_id, "more than 4294967295 bytes")
-        self.pop(target, size * length)
-
-    def part(self, type_id: int, target: int, what: str) -> tuple[int, int] | None:
-        """The index or element of an array once it is resolved."""
-        kind = self.kinds[target]
-        if kind in SIZELESS or kind in SOURCES:
-            raise _Refused(type_id, f"its {what} is {self.kernel.records.shown(target)}")
-        if self.waits(target):
-            return None
-        found = self.sized(target)
-        if found is None:
-            raise _Refused(type_id, f"its {what}, {self.kernel.records.shown(target)}, has no size")
-        return found
-
-    def regular(self, type_id: int) -> bool:
-        """Whether an INT is of 8, 16, 32, 64 or 128 bits, from its first."""
-        word = self.words[self.at[type_id] + 3]
-        return word & 0xFF in (8, 16, 32, 64, 128) and not word >> 16 & 0xFF
-
-    def composite(self, type_id: int, following: int) -> None:
-        elements = self.kernel.records.elements(type_id)
-        if following:
-            self.member(type_id, elements[following - 1])
-        for number in range(following, len(elements)):
-            target = self.words[elements[number] + 1]
-            kind = self.kinds[target]
-            if kind in SIZELESS or kind in SOURCES:
-                raise _Refused(type_id, f"member {number} is {self.kernel.records.shown(target)}")
-            self.stack[-1][1] = number + 1
-            if self.waits(target):
-                return
-            self.member(type_id, elements[number])
-        self.pop(0)
-
-    def member(self, type_id: int, element: int) -> None:
-        """Whether a member fits, as `FITS` says for the kind it comes down to."""
-        at = self.at[type_id]
-        target, offset = self.words[element + 1 : element + 3]
-        found = self.sized(target) if self.kinds[target] in MODIFIERS else (target, 0)
-        what = "has no size"
-        if found is not None:
-            width = 0
-            if self.words[at + 1] >> 31:
-                offset, width = offset & 0xFFFFFF, offset >> 24
-                fits = FITS_FLAGGED.get(self.kinds[found[0]], _generic)
-            else:
-                fits = FITS.get(self.kinds[found[0]], _whole)
-            what = fits(self, found[0], offset, width, self.words[at + 2]) or ""
-        if what:
-            number = self.kernel.records.elements(type_id).index(element)
-            raise _Refused(type_id, f"member {number} {what}")
-
-    def function(self, type_id: int, following: int) -> None:
-        """The parameters of a function have names; one without is the end of a variable list."""
-        prototype = self.words[self.at[type_id] + 2]
-        for number, element in enumerate(self.kernel.records.elements(prototype)):
-            if not self.words[element] and self.words[element + 1]:
-                raise _Refused(type_id, f"parameter {number} has no name")
-        self.pop(prototype)
-
-    def section(self, type_id: int, following: int) -> None:
-        self.mode = ANY
-        elements = self.kernel.records.elements(type_id)
-        for number in range(following, len(elements)):
-            target, _, size = self.words[elements[number] : elements[number] + 3]
-            if self.kinds[target] != spec.VAR:
-                raise _Refused(type_id, f"entry {number} is {self.kernel.records.shown(target)}, no variable")
-            self.stack[-1][1] = number + 1
-            if self.waits(target):
-                return
-            found = self.sized(self.words[self.at[target] + 2])
-            if found is None or size < found[1]:
-                raise _Refused(type_id, f"entry {number} of {size} bytes is smaller than its variable's type")
-        self.pop(0)
-
-    def tag(self, type_id: int, following: int) -> None:
-        target, component = self.words[self.at[type_id] + 2 : self.at[type_id] + 4]
-        kind = self.kinds[target]
-        if kind not in TAGGABLE:
-            raise _Refused(type_id, f"tags {self.kernel.records.shown(target)}")
-        if self.waits(target):
-            return
-        if component != U32:
-            owner = self.words[self.at[target] + 2] if kind == spec.FUNC else target
-            count = self.words[self.at[owner] + 1] & spec.MAX_VLEN
-            if kind in (spec.VAR, spec.TYPEDEF) or component >= count:
-                raise _Refused(type_id, f"tags component {component} of {self.kernel.records.shown(target)}")
-        self.pop(target)
-
-    def prototype(self, type_id: int) -> None:
-        """What a FUNC_PROTO returns and takes: values, or void as result and as the last parameter without a name."""
-        elements = list(self.kernel.records.elements(type_id))
-        returned = self.words[self.at[type_id] + 2]
-        if returned:
-            self.value(type_id, returned, "the return value")
-        if elements and not self.words[elements[-1] + 1] and self.words[elements.pop()]:
-            raise _Refused(type_id, "the last parameter is void and has a name")
-        for number, element in enumerate(elements):
-            name, target = self.words[element : element + 2]
-            if self.kinds[target] in SOURCES:
-                raise _Refused(type_id, f"parameter {number} is {self.kernel.records.shown(target)}")
-            if name and not self.kernel.identifier(name):
-                raise _Refused(type_id, f"parameter {number}: the name is no identifier, or too long")
-            self.value(type_id, target, f"parameter {number}")
-
-    def value(self, type_id: int, target: int, what: str) -> None:
-        kind = self.kinds[target]
-        if kind in SOURCES:
-            raise _Refused(type_id, f"{what} is {self.kernel.records.shown(target)}")
-        if kind in RESOLVED_KINDS and self.state[target] != RESOLVED:
-            if self.state[target] == REFUSED:
-                raise _Poisoned
-            self.one(target)
-        if self.sized(target) is None:
-            raise _Refused(type_id, f"{what}, {self.kernel.records.shown(target)}, has no size")
-
-
-
-def _bits_end(offset: int, bits: int, size: int) -> str | None:
-    """Bits `offset` to `offset + bits`, read as whole bytes from the one that the first is in."""
-    copied = bits + offset % 8
-    if copied > 128:
-        return f"has {copied} bits"
-    return _end(offset // 8 + (copied + 7) // 8, size)
-
-
-def _end(end: int, size: int) -> str | None:
-    return f"ends at byte {end} of {size}" if end > size else None
-
-
-def _whole(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
-    """PTR, ARRAY, STRUCT, UNION, ENUM, ENUM64: whole bytes."""
-    if offset % 8:
-        return f"begins at bit {offset}, within a byte"
-    found = resolve.sized(target)
-    return _end(offset // 8 + found[1], size) if found is not None else "has no size"
-
-
-def _int_fits(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
-    """INT without kind_flag: its own bit offset and bits say where it lies."""
-    word = resolve.words[resolve.at[target] + 3]
-    return _bits_end(offset + (word >> 16 & 0xFF), word & 0xFF, size)
-
-
-def _float_fits(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
-    length = resolve.words[resolve.at[target] + 2]
-    if offset % (8 * min(POINTER, length)):
-        return f"begins at bit {offset}, where a FLOAT of {length} bytes cannot"
-    return _end(offset // 8 + length, size)
-
-
-def _generic(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
-    """Kinds that cannot be bitfields."""
-    if width:
-        return f"is a bitfield of {width} bits, which its type cannot be"
-    return FITS.get(resolve.kinds[target], _whole)(resolve, target, offset, 0, size)
-
-
-def _int_bitfield(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
-    bits = resolve.words[resolve.at[target] + 3] & 0xFF
-    if not resolve.regular(target):
-        return "is an integer with odd bits"
-    if width > bits or (not width and offset % 8):
-        return f"is {width} bits wide at bit {offset}, its type {bits}"
-    return _bits_end(offset, width or bits, size)
-
-
-def _enum_bitfield(resolve: _Resolve, target: int, offset: int, width: int, size: int) -> str | None:
-    """An enum counts 32 bits here, whatever its size."""
-    if width > 32 or (not width and offset % 8):
-        return f"is {width} bits wide at bit {offset}, an enum 32"
-    return _end((offset + (width or 32) + 7) // 8, size)
-
-
-FITS = {spec.INT: _int_fits, spec.FLOAT: _float_fits}
-FITS_FLAGGED = {spec.INT: _int_bitfield, spec.ENUM: _enum_bitfield, spec.ENUM64: _enum_bitfield}
-STEPS: dict[int, Callable[[_Resolve, int, int], None]] = {
-    spec.PTR: _Resolve.reference,
-    spec.ARRAY: _Resolve.array,
-    spec.STRUCT: _Resolve.composite,
-    spec.UNION: _Resolve.composite,
-    spec.TYPEDEF: _Resolve.reference,
-    spec.VOLATILE: _Resolve.reference,
-    spec.CONST: _Resolve.reference,
-    spec.RESTRICT: _Resolve.reference,
-    spec.TYPE_TAG: _Resolve.reference,
-    spec.FUNC: _Resolve.function,
-    spec.VAR: _Resolve.variable,
-    spec.DATASEC: _Resolve.section,
-    spec.DECL_TAG: _Resolve.tag,
 }

@@ -12,7 +12,15 @@ from struct import pack
 from btfkit.errors import UnsupportedError
 
 BPF_BTF_LOAD = 18  # include/uapi/linux/bpf.h, enum bpf_cmd
-SYSCALLS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "s390x": 351, "ppc64le": 361, "ppc64": 361}
+SYSCALLS = {
+    "x86_64": 321,
+    "aarch64": 280,
+    "riscv64": 280,
+    "loongarch64": 280,
+    "s390x": 351,
+    "ppc64le": 361,
+    "ppc64": 361,
+}
 LOG_SIZES = (1 << 16, 1 << 20, 1 << 24)  # bytes; the kernel says ENOSPC where its log does not fit
 ENOTSUPP = 524  # the kernel's own, in no errno.h
 NAMES = {ENOTSUPP: "ENOTSUPP"}
@@ -67,7 +75,14 @@ def _load(number: int, blob: bytes, log_size: int) -> tuple[str, str]:
     libc = ctypes.CDLL(None, use_errno=True)
     data = ctypes.create_string_buffer(blob, max(len(blob), 1))
     log = ctypes.create_string_buffer(max(log_size, 1))
-    fields = (ctypes.addressof(data), ctypes.addressof(log) if log_size else 0, len(blob), log_size, int(log_size > 0), 0)
+    fields = (
+        ctypes.addressof(data),
+        ctypes.addressof(log) if log_size else 0,
+        len(blob),
+        log_size,
+        int(log_size > 0),
+        0,
+    )
     attr = pack("=QQIIII", *fields)
     fd = libc.syscall(ctypes.c_long(number), BPF_BTF_LOAD, ctypes.c_char_p(attr), len(attr))
     if fd >= 0:

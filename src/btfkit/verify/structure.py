@@ -222,21 +222,35 @@ class _Judge:
         """Gaps, trailing bytes and fields that are not known: from the bytes as they were read."""
         h, blob = self.btf.header, self.btf.blob
         end = len(blob) - h.length
-        sections = [(h.type_off, h.type_len, "types"), (h.layout_off, h.layout_len, "layout"), (h.str_off, h.str_len, "strings")]
+        sections = [
+            (h.type_off, h.type_len, "types"),
+            (h.layout_off, h.layout_len, "layout"),
+            (h.str_off, h.str_len, "strings"),
+        ]
         at = 0
         for offset, length, name in sections:
             if name == "layout" and not length:
                 continue
             if offset > at:
-                self._say("warning", None, f"{offset - at} bytes of gap before the {name}, at byte {h.length + at}", "header-gap")
+                self._say(
+                    "warning",
+                    None,
+                    f"{offset - at} bytes of gap before the {name}, at byte {h.length + at}",
+                    "header-gap",
+                )
             at = offset + length
         if end > at:
-            self._say("warning", None, f"{end - at} bytes follow the strings, at byte {h.length + at}", "trailing-bytes")
+            self._say(
+                "warning", None, f"{end - at} bytes follow the strings, at byte {h.length + at}", "trailing-bytes"
+            )
         if h.flags:
             self._say("warning", None, f"header flags {h.flags:#x}; none is defined", "header-flags")
         if any(h.extra):
             self._say(
-                "warning", None, f"{len(h.extra)} bytes of a header that is newer than this build are not zero", "header-extra"
+                "warning",
+                None,
+                f"{len(h.extra)} bytes of a header that is newer than this build are not zero",
+                "header-extra",
             )
 
     def _layout(self) -> None:
@@ -261,7 +275,9 @@ class _Judge:
         if twice:
             self._say("note", None, f"{twice} of {len(parts)} strings are there more than once", "string-duplicates")
         if self.btf.start_str_off + len(own) > spec.MAX_NAME_OFF + 1:
-            self._say("warning", None, f"strings go beyond offset {spec.MAX_NAME_OFF:#x}, the format's limit", "string-limit")
+            self._say(
+                "warning", None, f"strings go beyond offset {spec.MAX_NAME_OFF:#x}, the format's limit", "string-limit"
+            )
         if len(self.records.at) > spec.MAX_TYPE_ID + 1:
             self._say("warning", None, f"type ids go beyond {spec.MAX_TYPE_ID:#x}, the format's limit", "type-limit")
 
@@ -313,7 +329,9 @@ class _Judge:
     def _back_edges(self, edges: Callable[[int], Sequence[int]]) -> Iterator[tuple[list[int], int]]:
         """The cycles of a graph over the own types: a path, and where in it the cycle begins that its end closes."""
         records = self.records
-        depth = [-1] * records.start_id + [0] * len(records.own_ids)  # -1: done, else the depth on the path, counted from 1
+        depth = [-1] * records.start_id + [0] * len(
+            records.own_ids
+        )  # -1: done, else the depth on the path, counted from 1
         for root in records.own_ids:
             if depth[root]:
                 continue
@@ -392,7 +410,9 @@ class _Judge:
             if info & spec.MAX_VLEN and not row.vlen:
                 self._say("warning", type_id, f"vlen is {info & spec.MAX_VLEN}, {row.name} has none", "vlen")
             if not row.third and words[at + 2]:
-                self._say("warning", type_id, f"the third word of {row.name} is {words[at + 2]:#x}, not 0", "third-word")
+                self._say(
+                    "warning", type_id, f"the third word of {row.name} is {words[at + 2]:#x}, not 0", "third-word"
+                )
             check = by_kind.get(kind)
             if check is not None:
                 check(type_id, at)
@@ -411,7 +431,9 @@ class _Judge:
     def _enum(self, type_id: int, at: int) -> None:
         size = self.records.words[at + 2]
         if size not in (1, 2, 4, 8):
-            self._say("warning", type_id, f"{self.records.label(type_id)} of {size} bytes; 1, 2, 4 and 8 can be", "enum-size")
+            self._say(
+                "warning", type_id, f"{self.records.label(type_id)} of {size} bytes; 1, 2, 4 and 8 can be", "enum-size"
+            )
 
     def _reference(self, type_id: int, at: int) -> None:
         target = self.records.words[at + 2]
@@ -430,7 +452,9 @@ class _Judge:
         elif self._size(type_id) > 0xFFFFFFFF:
             self._say("warning", type_id, "an array of more than 4294967295 bytes", "array-size")
         if self._size(index) != ENDLESS and self._bare(index) not in (spec.INT, *spec.ENUMS):
-            self._say("warning", type_id, f"an array whose index is {self.records.shown(index)}, no integer", "array-index")
+            self._say(
+                "warning", type_id, f"an array whose index is {self.records.shown(index)}, no integer", "array-index"
+            )
 
     def _composite(self, type_id: int, at: int) -> None:
         words, sizes = self.records.words, self.sizes
@@ -445,13 +469,17 @@ class _Judge:
             if size is None:
                 size = self._size(target)
             if offset < last:
-                self._member(type_id, element, "warning", f"begins at bit {offset}, before the one ahead of it", "member-order")
+                self._member(
+                    type_id, element, "warning", f"begins at bit {offset}, before the one ahead of it", "member-order"
+                )
             last = offset
             if is_union and offset:
                 self._member(type_id, element, "warning", f"of a union begins at bit {offset}, not 0", "union-offset")
             if size < 0:
                 if size == NO_SIZE:
-                    self._member(type_id, element, "error", f"is {self.records.shown(target)}, which has no size", "unsized")
+                    self._member(
+                        type_id, element, "error", f"is {self.records.shown(target)}, which has no size", "unsized"
+                    )
             elif offset + (width or 8 * size) > size_bits:
                 self._beyond(type_id, element, offset, width or 8 * size, size_bits)
 
@@ -476,7 +504,9 @@ class _Judge:
     def _func(self, type_id: int, at: int) -> None:
         linkage = self.records.words[at + 1] & spec.MAX_VLEN
         if linkage >= len(spec.LINKAGES):
-            self._say("warning", type_id, f"{self.records.label(type_id)} has linkage {linkage}; 0 to 2 can be", "linkage")
+            self._say(
+                "warning", type_id, f"{self.records.label(type_id)} has linkage {linkage}; 0 to 2 can be", "linkage"
+            )
 
     def _func_proto(self, type_id: int, at: int) -> None:
         records = self.records
@@ -495,7 +525,9 @@ class _Judge:
         if kind in DECLARATIONS or kind == spec.FUNC_PROTO:
             self._say("error", type_id, f"{self._from_to(type_id, target)}, which no value can be", "target")
         if linkage >= len(spec.LINKAGES):
-            self._say("warning", type_id, f"{self.records.label(type_id)} has linkage {linkage}; 0 to 2 can be", "linkage")
+            self._say(
+                "warning", type_id, f"{self.records.label(type_id)} has linkage {linkage}; 0 to 2 can be", "linkage"
+            )
 
     def _datasec(self, type_id: int, at: int) -> None:
         """Compilers leave size and offsets to the loader: they are judged only where the section has a size."""
@@ -504,7 +536,9 @@ class _Judge:
         for element in self.records.elements(type_id):
             target, offset, length = words[element : element + 3]
             if self.records.kinds[target] not in (spec.VAR, spec.FUNC):
-                self._say("error", type_id, f"{self._from_to(type_id, target)}, neither variable nor function", "target")
+                self._say(
+                    "error", type_id, f"{self._from_to(type_id, target)}, neither variable nor function", "target"
+                )
             if size and offset + length > size:
                 message = f"{self.records.shown(target)} ends at byte {offset + length} of a section of {size}"
                 self._say("error", type_id, message, "variable-beyond")
@@ -523,7 +557,11 @@ class _Judge:
             return
         if kind == spec.FUNC:
             target = self.records.words[self.records.at[target] + 2]
-        count = self.records.words[self.records.at[target] + 1] & spec.MAX_VLEN if kind not in (spec.VAR, spec.TYPEDEF) else 0
+        count = (
+            self.records.words[self.records.at[target] + 1] & spec.MAX_VLEN
+            if kind not in (spec.VAR, spec.TYPEDEF)
+            else 0
+        )
         if component >= count:
             number = component - (1 << 32) if component >> 31 else component
             message = f"tags component {number} of {self.records.shown(target)}, which has {count}"

@@ -1,0 +1,348 @@
+"""`distill`: a small base for a split BTF, made of what the split needs of its own base, to be re-attached later.
+
+Criteria are the references of the split, and CO-RE relocations where objects are given.  Each policy leaves the same split: its
+own types in their order, then copies of the derived and anonymous types of the base that it stands on, so that all that
+refers to the base refers to something with a name.  They differ in what the base tells of these named types:
+
+- "distilled": name and size, as libbpf's btf__distill_base (1.7); this is what `.BTF.base` holds and kernels since 6.11 read.
+- "by-value": besides, complete definitions of all that the split has by value: in members, variables, parameters, arrays.
+- "full": complete definitions of all that can be reached (the proposal of February 2024, `.BTF.base_minimal`).
+
+Defects of libbpf that are not followed: a DECL_TAG on a function of the base or a DATASEC with a variable of it is no error
+(the declaration is copied into the split); an anonymous INT or FLOAT, which nothing could find again, is copied as well; a
+layout section is kept.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import spec
+from btfkit.btf.btf import Btf
+from btfkit.errors import ChainError, FormatError
+from btfkit.hot import rebase as _rebase
+from btfkit.passes.idmap import IdMap
+from btfkit.passes.rebase import Flat, blob, flattened, rebase, refuse_unknown, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfkit.co_re.program import BpfObject
+
+POLICIES = ("distilled", "by-value", "full")
+KEEP = ("all", "used")
+
+_DECLARATIONS = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
+_spare: list[array[int]] = []  # a board that is all 0 again, for the next call: clearing it all would cost more than the rest
+
+
+class Report:
+    """What became of a split BTF, in types and bytes.
+
+    `policy` and the input `split` are as given; `btf` is the result; `moved` are the ids (of the input) of the base's types
+    that were copied into it.
+    """
+
+    __slots__ = ("btf", "moved", "policy", "split")
+
+    def __init__(self, policy: str, split: Btf, btf: Btf, moved: Sequence[int]) -> None:
+        self.policy = policy
+        self.split = split
+        self.btf = btf
+        self.moved = moved
+
+    @property
+    def types(self) -> dict[str, int]:
+        """Numbers of types: "split" before, "base" and "distilled" (the new split), "moved" (of these, from the base)."""
+        base = self.btf.base
+        assert base is not None
+        return {
+            "split": len(self.split.positions),
+            "base": len(base) - 1,
+            "distilled": len(self.btf.positions),
+            "moved": len(self.moved),
+        }
+
+    @property
+    def bytes(self) -> dict[str, int]:
+        """Sizes of the blobs: "split" before, "base" and "distilled"."""
+        assert self.btf.base is not None
+        return {
+            "split": len(self.split.blob),
+            "base": len(self.btf.base.blob),
+            "distilled": len(self.btf.blob),
+        }
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many types of each kind the base has, in the order of kind numbers."""
+        assert self.btf.base is not None
+        return _by_kind(self.btf.base, range(1, len(self.btf.base)))
+
+    @property
+    def moved_kinds(self) -> dict[str, int]:
+        """How many types of each kind were copied from the base into the split."""
+        return _by_kind(self.split, self.moved)
+
+    @property
+    def declarations(self) -> list[int]:
+        """The ids (of the input) of functions, variables, sections and tags of the base that were copied into the split.
+
+        A base of names and sizes cannot tell these; libbpf refuses the input because of them (EINVAL).
+        """
+        return [type_id for type_id in self.moved if self.split.kind(type_id) in _DECLARATIONS]
+
+
+def _by_kind(btf: Btf, ids: Sequence[int]) -> dict[str, int]:
+    counts: dict[int, int] = {}
+    for type_id in ids:
+        kind = btf.kind(type_id)
+        counts[kind] = counts.get(kind, 0) + 1
+    return {spec.kind_name(kind): counts[kind] for kind in sorted(counts)}
+
+
+class Distilled:
+    """What `distill` gives: `btf` (the split; its `base` is the distilled base), `ids` (old ids to new ones), `report`."""
+
+    __slots__ = ("_ids", "_leaves", "_moved", "btf", "report")
+
+    def __init__(self, btf: Btf, leaves: dict[int, int], moved: Sequence[int], report: Report, ids: IdMap | None = None) -> None:
+        self.btf = btf
+        self.report = report
+        self._leaves = leaves
+        self._moved = moved
+        self._ids = ids
+
+    @property
+    def base(self) -> Btf:
+        """The distilled base."""
+        assert self.btf.base is not None
+        return self.btf.base
+
+    @property
+    def ids(self) -> IdMap:
+        """Where each type of the input that is still there went: named ones of the base, moved ones, own ones."""
+        if self._ids is None:
+            split, first = self.report.split, self.btf.start_id
+            ids = dict(self._leaves)
+            ids.update(zip(split.own_ids, range(first, first + len(split.positions)), strict=True))
+            ids.update(zip(self._moved, range(first + len(split.positions), len(self.btf)), strict=True))
+            self._ids = IdMap(ids)
+        return self._ids
+
+
+def distill(
+    split: Btf, policy: str = "distilled", *, used_by: Sequence[BpfObject] = (), keep: str = "all"
+) -> Distilled:
+    """Make a small base that holds what `split` needs of its base, and put `split` on it.
+
+    `policy` is "distilled", "by-value" or "full" (see the module).  With `used_by` the base also keeps what the
+    relocations of these objects read of it, so that they are answered without the kernel's BTF; with `keep` "used"
+    only what they read is kept, of base and split both.  A base of several levels becomes one.  The input is not changed.
+    Raises ChainError for a BTF without a base, UnsupportedError for kinds that are unknown.
+    Rule: libbpf 1.7, btf__distill_base, but for the defects named in the module.
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"policy {policy!r}: it has to be one of {', '.join(POLICIES)}")
+    if keep not in KEEP or (keep == "used" and not used_by):
+        raise ValueError(f'keep {keep!r}: it has to be "all", or "used" together with used_by')
+    if split.base is None:
+        raise ChainError(
+            "distilling takes the split BTF of a module together with its base, this BTF has none", source=split.source
+        )
+    if split.table != spec.TABLE or split.base.table != spec.TABLE:
+        refuse_unknown(split)
+    if keep == "used":
+        return _used_only(split, policy, used_by)
+    thin = _thin(split, split.base)
+    if policy == POLICIES[0] and not used_by:
+        return thin
+    return _thicken(thin, policy, used_by)
+
+
+# ---- names and sizes -------------------------------------------------------------------------------------------
+
+
+def _thin(split: Btf, base: Btf) -> Distilled:
+    """The policy "distilled": bare leaves make the base, everything else of it moves."""
+    below, own = Flat(base), len(split.positions)
+    board = _spare.pop() if _spare else words(0)
+    if len(board) < len(base):
+        board = words(len(base))
+    found: list[int] = []
+    moved: list[int] = []
+    leaves, extent = _rebase.collect(
+        split.words, split.positions, split.table, len(base), below.words, below.positions, below.strings, board, found
+    )
+    found.sort()
+    bare, bare_at = words(4 * leaves), words(leaves)
+    others, others_at = words(extent), words(len(found) - leaves)
+    size = _rebase.part(
+        below.words, below.positions, split.table, found, board, bare, bare_at, others, moved, others_at, leaves + 1 + own
+    )
+    del bare[size:]
+    types = array("I", bytes(split.words))
+    _rebase.renumber(types, split.positions, split.table, len(base), board, leaves + 1)
+    _rebase.renumber(others, others_at, split.table, len(base), board, leaves + 1)
+    _rebase.clear(board, found)
+    _spare[:] = [board]
+    table = _Table(split, below, len(bare) + len(types) + len(others))
+    table.intern(bare, bare_at)
+    between = table.count, table.end
+    table.intern(types, split.positions)
+    table.intern(others, others_at)
+    new_base = Btf.from_bytes(
+        blob(base.byte_order, bare.tobytes(), table.spell(0, between[0], b"\0"), base.chain[0].layout),
+        source=base.source,
+        pointer_size=base.pointer_size,
+    )
+    data = blob(split.byte_order, types.tobytes() + others.tobytes(), table.spell(between[0], table.count), split.layout)
+    btf = Btf.from_bytes(data, new_base, source=split.source, pointer_size=split.given_pointer_size)
+    return _Thin(btf, found, moved, Report(POLICIES[0], split, btf, moved))
+
+
+class _Thin(Distilled):
+    """A `Distilled` that finds out about its leaves when it is asked."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, btf: Btf, found: list[int], moved: list[int], report: Report) -> None:
+        super().__init__(btf, {}, moved, report)
+        self._found = found
+
+    @property
+    def ids(self) -> IdMap:
+        self.leaves()
+        return super().ids
+
+    def leaves(self) -> dict[int, int]:
+        """Old to new ids of the types that the base has."""
+        if not self._leaves:
+            moved = set(self._moved)
+            named = (type_id for type_id in self._found if type_id not in moved)
+            self._leaves = {old: new for new, old in enumerate(named, 1)}
+        return self._leaves
+
+
+class _Table:
+    """The strings of a distilled base and its split: each once, in the order of first use.
+
+    `count` strings so far, `end` the offset behind the last.  Names longer than sixteen times all strings of the input are refused:
+    offsets into the middle of one another would make small input into huge output.
+    """
+
+    __slots__ = ("_buckets", "_first", "_high", "_known", "_low", "_news", "_sources", "_state", "_table")
+
+    def __init__(self, split: Btf, below: Flat, size: int) -> None:
+        self._low, self._high = below.strings, split.strings
+        self._first = len(below.strings)
+        self._table = split.table
+        slots = 16
+        while slots < size:
+            slots *= 2
+        self._known, self._buckets = words(2 * slots), words(slots)
+        self._sources, self._news = words(size // 2 + 1), words(size // 2 + 1)
+        limit = min(16 * (len(self._low) + len(self._high)) + 65536, 0x7FFFFFFF)
+        self._state = array("I", (0, 1, limit))
+
+    @property
+    def count(self) -> int:
+        return self._state[0]
+
+    @property
+    def end(self) -> int:
+        return self._state[1]
+
+    def intern(self, types: array[int], positions: memoryview[int] | array[int]) -> None:
+        """Give the names in `types` their new offsets."""
+        if not _rebase.intern(
+            types,
+            positions,
+            self._table,
+            self._low,
+            self._high,
+            self._first,
+            self._known,
+            self._buckets,
+            self._sources,
+            self._news,
+            self._state,
+        ):
+            raise FormatError(f"names of more than {self._state[2]} bytes, made of shorter strings", section="strings")
+
+    def spell(self, first: int, count: int, head: bytes = b"") -> bytes:
+        """The section of the strings number `first` to `count`, behind `head`."""
+        start = self._news[first] if first < self.count else self.end
+        end = self._news[count] if count < self.count else self.end
+        out = bytearray(end - start + len(head))
+        if count > first:
+            _rebase.spell(self._low, self._high, self._first, self._sources, first, count, out, len(head))
+        return bytes(out)
+
+
+# ---- more than names and sizes ---------------------------------------------------------------------------------
+
+
+def _thicken(thin: Distilled, policy: str, used_by: Sequence[BpfObject]) -> Distilled:
+    """`thin` on a base that tells more of the same named types: what the policy and the objects ask for."""
+    from btfkit.passes.compact import compact
+    from btfkit.passes.select import Selection, Witnesses, close
+
+    assert isinstance(thin, _Thin)
+    split = thin.report.split
+    base = split.base
+    assert base is not None
+    selection = Selection(split.chain)
+    leaves = thin.leaves()
+    if policy != POLICIES[0]:
+        roots = leaves if policy == "full" else _by_value(thin.btf, leaves)
+        close(selection, [(base, type_id) for type_id in roots], policy, asked=False)
+    for type_id in leaves:
+        selection.add(base, type_id)
+    if used_by:
+        _take_answers(Witnesses(selection), split, used_by)
+    selection.complete()
+    selection.layers = base.chain
+    last = compact(selection)[base]
+    thick = flattened(last.btf)
+    ids = {old: last.ids[old] for old in leaves}
+    mapped = array("I", (0, *ids.values()))
+    btf = rebase(thin.btf, Flat(thin.base), mapped, Flat(thick)).btf
+    return Distilled(btf, ids, thin.report.moved, Report(policy, split, btf, thin.report.moved))
+
+
+def _by_value(thin: Btf, leaves: dict[int, int]) -> list[int]:
+    """Those leaves that the split has by value."""
+    marks = bytearray(thin.start_id)
+    _rebase.uses(thin.words, thin.positions, thin.table, thin.start_id, marks)
+    return [old for old, new in leaves.items() if marks[new] & (_rebase.EMBEDDED | _rebase.PASSED)]
+
+
+def _take_answers(witnesses: object, split: Btf, objects: Sequence[BpfObject]) -> None:
+    """Keep what the relocations of `objects` read, on the lowest base of `split` and all levels above it."""
+    from btfkit.co_re.relocate import relocate
+    from btfkit.co_re.target import Target
+    from btfkit.passes.minimize import _take_outcomes
+    from btfkit.passes.select import Witnesses
+
+    assert isinstance(witnesses, Witnesses)
+    target = Target(split.chain[0], split.chain[1:])
+    _take_outcomes(witnesses, objects, relocate(objects, target), target)
+    witnesses.settle()
+
+
+def _used_only(split: Btf, policy: str, objects: Sequence[BpfObject]) -> Distilled:
+    """Base and split cut down to what `objects` relocate against: the minimizer's work, on a base of one level."""
+    from btfkit.passes.minimize import minimize
+
+    closure = None if policy == POLICIES[0] else policy
+    chain = split.chain
+    layers = minimize(chain[0], objects, chain[1:], closure=closure, all_modules=True).layers
+    last = layers[split]
+    assert last.btf.base is not None
+    base = flattened(last.btf.base)
+    btf = last.btf
+    if base is not last.btf.base:
+        btf = Btf.from_bytes(last.btf.blob, base, source=split.source, pointer_size=split.given_pointer_size)
+    return Distilled(btf, {}, (), Report(policy, split, btf, ()), last.ids)

@@ -1,0 +1,203 @@
+"""A split BTF moved to another base, given which type of the new base each type of the old one became.
+
+What `distill` and `reconcile` share: a chain looked at as one BTF, its index by name, and the writing of the result.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import header as _header
+from btfkit.btf import spec
+from btfkit.btf.btf import Btf
+from btfkit.errors import UnsupportedError
+from btfkit.hot import rebase as _rebase
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfkit.btf.header import ByteOrder
+
+
+class Flat:
+    """A chain as one BTF for the loops: `words`, `positions` (record of id i at positions[i - 1]) and `strings`.
+
+    Ids and string offsets are those of the chain.  A chain of one is not copied.
+    """
+
+    __slots__ = ("btf", "positions", "strings", "table", "words")
+
+    words: memoryview[int] | array[int]
+    positions: memoryview[int] | array[int]
+    strings: memoryview[int] | bytes
+
+    def __init__(self, btf: Btf) -> None:
+        self.btf = btf
+        self.table = btf.table
+        if btf.base is None:
+            self.words, self.positions, self.strings = btf.words, btf.positions, btf.strings
+            return
+        words, positions = array("I"), array("I")
+        for layer in btf.chain:
+            positions.extend(len(words) + at for at in layer.positions)
+            words.extend(layer.words)
+        self.words, self.positions = words, positions
+        self.strings = b"".join(bytes(layer.strings) for layer in btf.chain)
+
+
+class NameIndex:
+    """The named types of a base by name, made once and used for any number of modules.
+
+    `btf` is the base (a chain is looked at as one); indexed are INT, FLOAT, FWD, ENUM, ENUM64, STRUCT and UNION.
+    """
+
+    __slots__ = ("_buckets", "_chain", "_hashes", "btf", "flat", "strings_end")
+
+    def __init__(self, btf: Btf) -> None:
+        self.btf = btf
+        self.flat = Flat(btf)
+        self.strings_end = len(self.flat.strings)
+        size = 64
+        while size < len(btf) // 4:
+            size *= 2
+        self._buckets = words(size)
+        self._chain = words(len(btf))
+        self._hashes = words(len(btf))
+        flat = self.flat
+        _rebase.index_names(flat.words, flat.positions, flat.strings, self._buckets, self._chain, self._hashes)
+
+    def find(self, name: bytes) -> list[int]:
+        """The ids of the indexed types called `name` (without NUL), ascending."""
+        flat, found = self.flat, list[int]()
+        _rebase.named(
+            name + b"\0", flat.strings, flat.words, flat.positions, self._buckets, self._chain, self._hashes, found
+        )
+        return found
+
+    def match(
+        self, distilled: Flat, marks: bytearray, upstream: bool, hard: list[int], full: list[int]
+    ) -> array[int]:
+        """`hot.rebase.match` of all types of `distilled`; returns the id here for each id there (0: none, or see `hard`)."""
+        mapped = words(len(distilled.positions) + 1)
+        flat = self.flat
+        _rebase.match(
+            distilled.words,
+            distilled.positions,
+            distilled.strings,
+            marks,
+            flat.words,
+            flat.positions,
+            flat.strings,
+            self._buckets,
+            self._chain,
+            self._hashes,
+            upstream,
+            mapped,
+            hard,
+            full,
+        )
+        return mapped
+
+
+def words(count: int) -> array[int]:
+    """`count` words of 32 bits, all 0."""
+    return array("I", bytes(4 * count))
+
+
+def blob(order: ByteOrder, types: bytes, strings: bytes, layout: bytes = b"") -> bytes:
+    """A `.BTF` blob of a type section in this machine's byte order, written in `order`; `layout` is in `order` already."""
+    head = _header.new(order, spec.LAYOUT_HEADER_LEN if layout else spec.HEADER_LEN)
+    return _header.encode(head, order, swapped(types, order), layout, strings)
+
+
+def swapped(types: bytes, order: ByteOrder) -> bytes:
+    """A type section in this machine's byte order, in `order`."""
+    if order == _header.NATIVE:
+        return types
+    section = array("I", types)
+    section.byteswap()
+    return section.tobytes()
+
+
+def refuse_unknown(btf: Btf) -> None:
+    """Raise UnsupportedError where a type of the chain is of a kind whose references are unknown (a layout section told
+    its size): it cannot be renumbered."""
+    for layer in btf.chain:
+        if layer.table == spec.TABLE:
+            continue
+        for index, at in enumerate(layer.positions):
+            kind = layer.words[at + 1] >> 24 & spec.MAX_KIND
+            if not 0 < kind < len(spec.KINDS):
+                raise UnsupportedError(
+                    f"kind {kind} is unknown here, so its references cannot be renumbered",
+                    source=layer.source,
+                    type_id=layer.start_id + index,
+                )
+
+
+def flattened(btf: Btf) -> Btf:
+    """The chain of `btf` as one BTF without a base; ids and string offsets stay."""
+    if btf.base is None:
+        return btf
+    flat = Flat(btf)
+    layout = btf.chain[0].layout
+    data = blob(btf.byte_order, bytes(memoryview(flat.words).cast("B")), bytes(flat.strings), layout)
+    return Btf.from_bytes(data, source=btf.source, pointer_size=btf.pointer_size)
+
+
+class Rebased:
+    """A split BTF on its new base: `btf`; `unknown` counts the names of the old base that had to be looked up by their text
+    (names of no type that was mapped)."""
+
+    __slots__ = ("btf", "unknown")
+
+    def __init__(self, btf: Btf, unknown: int) -> None:
+        self.btf = btf
+        self.unknown = unknown
+
+
+def rebase(split: Btf, old: Flat, mapped: array[int], new: Flat, carried: Sequence[int] = ()) -> Rebased:
+    """`split` with its references to `old` (its base) replaced by those to `new` that `mapped` tells.
+
+    The types `carried` of the old base, INTs, become own types of the result, behind all others, and `mapped` learns their
+    ids.  Names in the old base become names of the new one, or own ones where it lacks them.
+    """
+    first_id, first_offset = len(new.positions) + 1, len(new.strings)
+    for number, type_id in enumerate(carried):
+        mapped[type_id] = first_id + len(split.positions) + number
+    offsets = words(len(old.strings))
+    _rebase.spellings(old.words, old.positions, mapped, new.words, new.positions, offsets)
+    out = array("I", bytes(split.words))
+    unknown: list[int] = []
+    _rebase.renumber(out, split.positions, split.table, split.start_id, mapped, first_id)
+    _rebase.respell(out, split.positions, split.table, split.start_str_off, offsets, first_offset, unknown)
+    not_mapped = len(unknown)
+    for type_id in carried:
+        at = old.positions[type_id - 1]
+        unknown.append(len(out))
+        out.extend(old.words[at : at + 4])
+    strings = bytes(split.strings)
+    if unknown:
+        strings += _spell_out(split, new.btf, out, unknown, first_offset + len(strings))
+    h = split.header
+    data = _header.encode(h, h.order, swapped(out.tobytes(), h.order), split.layout, strings)
+    btf = Btf.from_bytes(data, new.btf, source=split.source, pointer_size=split.given_pointer_size)
+    return Rebased(btf, not_mapped)
+
+
+def _spell_out(split: Btf, new: Btf, out: array[int], places: list[int], end: int) -> bytes:
+    """Give the names at the word positions `places`, offsets in the old base, offsets in `new` or in what is to be
+    appended at `end`; returns that."""
+    known: dict[int, int] = {}
+    added = b""
+    for place in places:
+        old = out[place]
+        if old not in known:
+            name = split.string(old)
+            known[old] = min(new.string_offsets(name), default=-1) if name else 0
+            if known[old] < 0:
+                known[old] = end + len(added)
+                added += name + b"\0"
+        out[place] = known[old]
+    return added

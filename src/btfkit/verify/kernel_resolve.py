@@ -1,0 +1,388 @@
+"""The resolve stage of the kernel's judgement: what records refer to, and whether it fits.
+
+It walks as the kernel does, depth first with a stack of 32 and in one of three modes, which say what has to be resolved before
+the type at hand: anything, pointers and modifiers, or what is contained by value.  Which chains are too deep or a loop
+depends on where the walk begins, so nothing less than the same walk gives the same answers.  `STEPS` has one step a kind,
+`FITS` and `FITS_FLAGGED` say where a member of a kind can lie.  Source: as `verify.kernel`.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfkit.verify.kernel import Kernel
+
+MAX_DEPTH = 32  # types on the stack
+POINTER = 8  # bytes; every kernel that has a use for BTF of programs is 64-bit, or as good as (BPF pointers are)
+U32 = 0xFFFFFFFF
+
+MODIFIERS = spec.MODS_AND_TYPEDEFS  # what the kernel calls so
+SOURCES = frozenset((spec.VAR, spec.DECL_TAG, spec.DATASEC))  # nothing but their own kind of user may refer to them
+SIZELESS = frozenset((0, spec.FWD, spec.FUNC, spec.FUNC_PROTO, spec.DECL_TAG))
+SIZED = frozenset((spec.INT, spec.STRUCT, spec.UNION, spec.ENUM, spec.DATASEC, spec.FLOAT, spec.ENUM64))
+RESOLVED_KINDS = MODIFIERS | {
+    spec.PTR,
+    spec.STRUCT,
+    spec.UNION,
+    spec.ARRAY,
+    spec.VAR,
+    spec.FUNC,
+    spec.DECL_TAG,
+    spec.DATASEC,
+}
+TAGGABLE = frozenset((spec.FUNC, spec.STRUCT, spec.UNION, spec.VAR, spec.TYPEDEF))
+
+
+class Refused(Exception):
+    """A refusal of a type, with the errno where it is not the usual one."""
+
+    def __init__(self, type_id: int, message: str, errno: str = "EINVAL") -> None:
+        super().__init__(message)
+        self.type_id = type_id
+        self.message = message
+        self.errno = errno
+
+
+class _Poisoned(Exception):
+    """A type that was refused before was come upon again."""
+
+
+NEW, ON_STACK, RESOLVED, REFUSED = range(4)
+ANY, POINTERS, VALUES = range(3)  # modes: what has to be resolved before the type at hand
+
+
+class Resolve:
+    """The resolve stage: what types refer to, depth first, without recursion."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.words, self.at, self.kinds = kernel.words, kernel.at, kernel.kinds
+        count = len(self.at)
+        self.state = bytearray(count)
+        self.target = [0] * count  # the type that a modifier or pointer comes down to
+        self.size = [0] * count  # bytes, of arrays
+        self.stack: list[list[int]] = []  # type id, next element
+        self.mode = ANY
+
+    def run(self) -> None:
+        for type_id in self.kernel.records.own_ids:
+            kind = self.kinds[type_id]
+            try:
+                if kind in RESOLVED_KINDS and self.state[type_id] == NEW:
+                    self.one(type_id)
+                if kind == spec.FUNC_PROTO:
+                    self.prototype(type_id)
+            except Refused as refusal:
+                label = self.kernel.records.label(refusal.type_id)
+                self.kernel.refuse(refusal.type_id, f"{label}: {refusal.message}", "resolve", refusal.errno)
+                self.give_up()
+            except _Poisoned:
+                self.give_up()
+
+    def give_up(self) -> None:
+        for type_id, _ in self.stack:
+            self.state[type_id] = REFUSED
+        self.stack.clear()
+
+    def one(self, type_id: int) -> None:
+        """Resolve `type_id` and whatever it needs."""
+        self.mode = ANY
+        self.push(type_id)
+        while self.stack:
+            top, following = self.stack[-1]
+            STEPS[self.kinds[top]](self, top, following)
+
+    def push(self, type_id: int) -> None:
+        if self.state[type_id] == REFUSED:
+            raise _Poisoned
+        if len(self.stack) == MAX_DEPTH:
+            raise Refused(self.stack[0][0], f"more than {MAX_DEPTH} types deep", "E2BIG")
+        if self.state[type_id] != NEW:
+            raise Refused(self.stack[0][0], f"a loop, through type {type_id}", "EEXIST")
+        self.state[type_id] = ON_STACK
+        self.stack.append([type_id, 0])
+        if self.mode == ANY:
+            kind = self.kinds[type_id]
+            if kind == spec.PTR:
+                self.mode = POINTERS
+            elif kind in (spec.STRUCT, spec.UNION, spec.ARRAY):
+                self.mode = VALUES
+
+    def pop(self, target: int, size: int = 0) -> None:
+        type_id, _ = self.stack.pop()
+        self.target[type_id] = target
+        self.size[type_id] = size
+        self.state[type_id] = RESOLVED
+
+    def waits(self, type_id: int) -> bool:
+        """Whether `type_id` has to be resolved first, in which case it is on the stack now."""
+        kind = self.kinds[type_id]
+        if self.mode == ANY:
+            needed = kind in RESOLVED_KINDS
+        elif self.mode == POINTERS:
+            needed = kind in MODIFIERS or kind == spec.PTR
+        else:
+            needed = kind in MODIFIERS or kind in (spec.ARRAY, spec.STRUCT, spec.UNION)
+        if not needed or self.state[type_id] == RESOLVED:
+            return False
+        self.push(type_id)
+        return True
+
+    def sized(self, type_id: int) -> tuple[int, int] | None:
+        """The type that `type_id` comes down to and its size in bytes; None where it has none."""
+        kind = self.kinds[type_id]
+        if kind in MODIFIERS or kind == spec.VAR:
+            type_id = self.target[type_id]
+            kind = self.kinds[type_id]
+        if kind in SIZED:
+            return type_id, self.words[self.at[type_id] + 2]
+        if kind == spec.ARRAY:
+            return type_id, self.size[type_id]
+        return (type_id, POINTER) if kind == spec.PTR else None
+
+    # ---- a step for each kind: returns when something was pushed or the top was popped -------------------------
+
+    def reference(self, type_id: int, following: int) -> None:
+        """PTR and modifiers: anything with a size, void, a forward declaration or a prototype."""
+        target = self.words[self.at[type_id] + 2]
+        if self.kinds[target] in SOURCES:
+            raise Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
+        if self.waits(target) or (self.kinds[type_id] == spec.PTR and self.pointer_behind(target)):
+            return
+        found = self.sized(target)
+        if found is not None:
+            self.pop(found[0])
+            return
+        if self.state[target] == RESOLVED:
+            target = self.target[target]
+        if self.kinds[target] not in (0, spec.FWD, spec.FUNC_PROTO):
+            raise Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
+        self.pop(target)
+
+    def pointer_behind(self, target: int) -> bool:
+        """Where a modifier was resolved only down to a pointer, that pointer has to be resolved too."""
+        if self.kinds[target] not in MODIFIERS:
+            return False
+        behind = self.target[target]
+        return self.kinds[behind] == spec.PTR and self.waits(behind)
+
+    def variable(self, type_id: int, following: int) -> None:
+        target = self.words[self.at[type_id] + 2]
+        if self.kinds[target] in SOURCES:
+            raise Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
+        if self.waits(target) or self.pointer_behind(target):
+            return
+        found = self.sized(target)
+        if found is None:
+            raise Refused(type_id, f"its type, {self.kernel.records.shown(target)}, has no size")
+        self.pop(found[0])
+
+    def array(self, type_id: int, following: int) -> None:
+        element, index, length = self.words[self.at[type_id] + 3 : self.at[type_id] + 6]
+        found = self.part(type_id, index, "index")
+        if found is None:
+            return
+        if self.kinds[found[0]] != spec.INT or not self.regular(found[0]):
+            raise Refused(type_id, f"its index, {self.kernel.records.shown(index)}, is no plain integer")
+        found = self.part(type_id, element, "element")
+        if found is None:
+            return
+        target, size = found
+        if self.kinds[target] == spec.INT and not self.regular(target):
+            raise Refused(type_id, "an array of integers with odd bits")
+        if length and size > U32 // length:
+            raise Refused(type_id, "more than 4294967295 bytes")
+        self.pop(target, size * length)
+
+    def part(self, type_id: int, target: int, what: str) -> tuple[int, int] | None:
+        """The index or element of an array once it is resolved."""
+        kind = self.kinds[target]
+        if kind in SIZELESS or kind in SOURCES:
+            raise Refused(type_id, f"its {what} is {self.kernel.records.shown(target)}")
+        if self.waits(target):
+            return None
+        found = self.sized(target)
+        if found is None:
+            raise Refused(type_id, f"its {what}, {self.kernel.records.shown(target)}, has no size")
+        return found
+
+    def regular(self, type_id: int) -> bool:
+        """Whether an INT is of 8, 16, 32, 64 or 128 bits, from its first."""
+        word = self.words[self.at[type_id] + 3]
+        return word & 0xFF in (8, 16, 32, 64, 128) and not word >> 16 & 0xFF
+
+    def composite(self, type_id: int, following: int) -> None:
+        elements = self.kernel.records.elements(type_id)
+        if following:
+            self.member(type_id, elements[following - 1])
+        for number in range(following, len(elements)):
+            target = self.words[elements[number] + 1]
+            kind = self.kinds[target]
+            if kind in SIZELESS or kind in SOURCES:
+                raise Refused(type_id, f"member {number} is {self.kernel.records.shown(target)}")
+            self.stack[-1][1] = number + 1
+            if self.waits(target):
+                return
+            self.member(type_id, elements[number])
+        self.pop(0)
+
+    def member(self, type_id: int, element: int) -> None:
+        """Whether a member fits, as `FITS` says for the kind it comes down to."""
+        at = self.at[type_id]
+        target, offset = self.words[element + 1 : element + 3]
+        found = self.sized(target) if self.kinds[target] in MODIFIERS else (target, 0)
+        what = "has no size"
+        if found is not None:
+            width = 0
+            if self.words[at + 1] >> 31:
+                offset, width = offset & 0xFFFFFF, offset >> 24
+                fits = FITS_FLAGGED.get(self.kinds[found[0]], _generic)
+            else:
+                fits = FITS.get(self.kinds[found[0]], _whole)
+            what = fits(self, found[0], offset, width, self.words[at + 2]) or ""
+        if what:
+            number = self.kernel.records.elements(type_id).index(element)
+            raise Refused(type_id, f"member {number} {what}")
+
+    def function(self, type_id: int, following: int) -> None:
+        """The parameters of a function have names; one without is the end of a variable list."""
+        prototype = self.words[self.at[type_id] + 2]
+        for number, element in enumerate(self.kernel.records.elements(prototype)):
+            if not self.words[element] and self.words[element + 1]:
+                raise Refused(type_id, f"parameter {number} has no name")
+        self.pop(prototype)
+
+    def section(self, type_id: int, following: int) -> None:
+        self.mode = ANY
+        elements = self.kernel.records.elements(type_id)
+        for number in range(following, len(elements)):
+            target, _, size = self.words[elements[number] : elements[number] + 3]
+            if self.kinds[target] != spec.VAR:
+                raise Refused(type_id, f"entry {number} is {self.kernel.records.shown(target)}, no variable")
+            self.stack[-1][1] = number + 1
+            if self.waits(target):
+                return
+            found = self.sized(self.words[self.at[target] + 2])
+            if found is None or size < found[1]:
+                raise Refused(type_id, f"entry {number} of {size} bytes is smaller than its variable's type")
+        self.pop(0)
+
+    def tag(self, type_id: int, following: int) -> None:
+        target, component = self.words[self.at[type_id] + 2 : self.at[type_id] + 4]
+        kind = self.kinds[target]
+        if kind not in TAGGABLE:
+            raise Refused(type_id, f"tags {self.kernel.records.shown(target)}")
+        if self.waits(target):
+            return
+        if component != U32:
+            owner = self.words[self.at[target] + 2] if kind == spec.FUNC else target
+            count = self.words[self.at[owner] + 1] & spec.MAX_VLEN
+            if kind in (spec.VAR, spec.TYPEDEF) or component >= count:
+                raise Refused(type_id, f"tags component {component} of {self.kernel.records.shown(target)}")
+        self.pop(target)
+
+    def prototype(self, type_id: int) -> None:
+        """What a FUNC_PROTO returns and takes: values, or void as result and as the last parameter without a name."""
+        elements = list(self.kernel.records.elements(type_id))
+        returned = self.words[self.at[type_id] + 2]
+        if returned:
+            self.value(type_id, returned, "the return value")
+        if elements and not self.words[elements[-1] + 1] and self.words[elements.pop()]:
+            raise Refused(type_id, "the last parameter is void and has a name")
+        for number, element in enumerate(elements):
+            name, target = self.words[element : element + 2]
+            if self.kinds[target] in SOURCES:
+                raise Refused(type_id, f"parameter {number} is {self.kernel.records.shown(target)}")
+            if name and not self.kernel.identifier(name):
+                raise Refused(type_id, f"parameter {number}: the name is no identifier, or too long")
+            self.value(type_id, target, f"parameter {number}")
+
+    def value(self, type_id: int, target: int, what: str) -> None:
+        kind = self.kinds[target]
+        if kind in SOURCES:
+            raise Refused(type_id, f"{what} is {self.kernel.records.shown(target)}")
+        if kind in RESOLVED_KINDS and self.state[target] != RESOLVED:
+            if self.state[target] == REFUSED:
+                raise _Poisoned
+            self.one(target)
+        if self.sized(target) is None:
+            raise Refused(type_id, f"{what}, {self.kernel.records.shown(target)}, has no size")
+
+
+def _bits_end(offset: int, bits: int, size: int) -> str | None:
+    """Bits `offset` to `offset + bits`, read as whole bytes from the one that the first is in."""
+    copied = bits + offset % 8
+    if copied > 128:
+        return f"has {copied} bits"
+    return _end(offset // 8 + (copied + 7) // 8, size)
+
+
+def _end(end: int, size: int) -> str | None:
+    return f"ends at byte {end} of {size}" if end > size else None
+
+
+def _whole(resolve: Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    """PTR, ARRAY, STRUCT, UNION, ENUM, ENUM64: whole bytes."""
+    if offset % 8:
+        return f"begins at bit {offset}, within a byte"
+    found = resolve.sized(target)
+    return _end(offset // 8 + found[1], size) if found is not None else "has no size"
+
+
+def _int_fits(resolve: Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    """INT without kind_flag: its own bit offset and bits say where it lies."""
+    word = resolve.words[resolve.at[target] + 3]
+    return _bits_end(offset + (word >> 16 & 0xFF), word & 0xFF, size)
+
+
+def _float_fits(resolve: Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    length = resolve.words[resolve.at[target] + 2]
+    if offset % (8 * min(POINTER, length)):
+        return f"begins at bit {offset}, where a FLOAT of {length} bytes cannot"
+    return _end(offset // 8 + length, size)
+
+
+def _generic(resolve: Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    """Kinds that cannot be bitfields."""
+    if width:
+        return f"is a bitfield of {width} bits, which its type cannot be"
+    return FITS.get(resolve.kinds[target], _whole)(resolve, target, offset, 0, size)
+
+
+def _int_bitfield(resolve: Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    bits = resolve.words[resolve.at[target] + 3] & 0xFF
+    if not resolve.regular(target):
+        return "is an integer with odd bits"
+    if width > bits or (not width and offset % 8):
+        return f"is {width} bits wide at bit {offset}, its type {bits}"
+    return _bits_end(offset, width or bits, size)
+
+
+def _enum_bitfield(resolve: Resolve, target: int, offset: int, width: int, size: int) -> str | None:
+    """An enum counts 32 bits here, whatever its size."""
+    if width > 32 or (not width and offset % 8):
+        return f"is {width} bits wide at bit {offset}, an enum 32"
+    return _end((offset + (width or 32) + 7) // 8, size)
+
+
+FITS = {spec.INT: _int_fits, spec.FLOAT: _float_fits}
+FITS_FLAGGED = {spec.INT: _int_bitfield, spec.ENUM: _enum_bitfield, spec.ENUM64: _enum_bitfield}
+STEPS: dict[int, Callable[[Resolve, int, int], None]] = {
+    spec.PTR: Resolve.reference,
+    spec.ARRAY: Resolve.array,
+    spec.STRUCT: Resolve.composite,
+    spec.UNION: Resolve.composite,
+    spec.TYPEDEF: Resolve.reference,
+    spec.VOLATILE: Resolve.reference,
+    spec.CONST: Resolve.reference,
+    spec.RESTRICT: Resolve.reference,
+    spec.TYPE_TAG: Resolve.reference,
+    spec.FUNC: Resolve.function,
+    spec.VAR: Resolve.variable,
+    spec.DATASEC: Resolve.section,
+    spec.DECL_TAG: Resolve.tag,
+}
