@@ -22,13 +22,16 @@ from btfkit.files.container import open_bytes, open_container, read_objects
 OBJECT = tiny_elf([("kprobe/f", b"code"), (".BTF", tiny_btf()), (".BTF.ext", b"ext")])
 
 
-def test_raw_is_not_copied(tmp_path):
+def test_raw_is_not_copied(tmp_path, monkeypatch):
     blob = tiny_btf()
     found = open_container(blob, "blob")
     assert found.btf is blob
     assert (found.layers, found.elf, found.pointer_size, found.ext, found.base) == (("raw",), None, None, None, None)
     large = tiny_btf(ints=20_000)
     (tmp_path / "v.btf").write_bytes(large)
+    found = open_container(tmp_path / "v.btf")
+    assert isinstance(found.btf, bytes)  # read once: a mapped file that is cut short meanwhile would end in SIGBUS
+    monkeypatch.setattr("btfkit.files.container.SMALL", 4096)
     found = open_container(tmp_path / "v.btf")
     assert isinstance(found.btf, mmap.mmap)
     assert found.btf[:] == large

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, text
-from btfkit.co_re.kinds import ENUMVAL, FIELD, KINDS
+from btfkit.co_re.kinds import BYTE_OFFSET, BYTE_SIZE, ENUMVAL, FIELD, FIELD_EXISTS, KINDS, TYPE_SIZE
 from btfkit.errors import BtfError
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.witness import Witness
 
 MAX_ACCESS = 64  # BPF_CORE_SPEC_MAX_LEN
+U32 = 0xFFFFFFFF  # libbpf counts offsets and shifts in 32 bits, without a look at what carries out of them
 
 
 class SpecError(BtfError):
@@ -98,12 +99,36 @@ def parse(local: Btf, type_id: int, access: bytes, kind: int) -> Spec:
     result = Spec(type_id, spec.ENUM if root_kind == spec.ENUM64 else root_kind, essential(local.string(local.word(type_id, 0))))
     group = KINDS[kind].group
     if group == FIELD:
-        _parse_field(local, result, parse_access(access))
+        _parse_field(local, result, parse_access(access), kind)
     elif group == ENUMVAL:
         _parse_enumerator(local, result, parse_access(access))
     elif access != b"0":
         raise SpecError(f"access string {text(access)!r}, a type relocation has '0'")
+    elif kind == TYPE_SIZE and sizeof(local, type_id) is None:
+        raise SpecError(f"the local root is a {spec.kind_name(local.kind(local.strip(type_id)))}, which has no size")
     return result
+
+
+def sizeof(btf: Btf, type_id: int) -> int | None:
+    """`Btf.sizeof`, but None beyond 32 bits.  Rule: btf__resolve_size."""
+    size = btf.sizeof(type_id)
+    return None if size is None or size > U32 else size
+
+
+def covering_load(bit_offset: int, bits: int, size: int) -> tuple[int, int]:
+    """(offset, size) in bytes of the smallest aligned load that covers a bitfield; `size` is that of its type.
+
+    Raises SpecError where 8 bytes do not.  Rule: bpf_core_calc_field_relo.
+    """
+    if size == 0:
+        raise SpecError("a bitfield whose type has size 0")
+    start = bit_offset // 8 // size * size
+    while bit_offset + bits > 8 * (start + size):
+        if size >= 8:
+            raise SpecError("a bitfield that no load of 8 bytes covers")
+        size *= 2
+        start = bit_offset // 8 // size * size
+    return start, size
 
 
 def _parse_enumerator(local: Btf, result: Spec, numbers: list[int]) -> None:
@@ -116,47 +141,68 @@ def _parse_enumerator(local: Btf, result: Spec, numbers: list[int]) -> None:
     result.enumerator = essential(local.string(layer.words[at + 3 + width * numbers[0]]))
 
 
-def _parse_field(local: Btf, result: Spec, numbers: list[int]) -> None:
-    """Walk the access through the local types and note names, compatibility keys and array indexes."""
+def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> None:
+    """Walk the access through the local types and note names, compatibility keys and array indexes.
+
+    libbpf also works out the value by the local types, whatever the target has: where that fails, the record is wrong.
+    """
     current = local.strip(result.root_id)
-    if local.sizeof(current) is None:
-        raise SpecError(f"the local root is a {spec.kind_name(local.kind(current))}, which has no size")
+    bit_offset = numbers[0] * _size(local, current, "the local root") * 8
     result.index = numbers[0]
     steps: list[Any] = []
     leaf_id = current
+    bits = 0
     last = None  # the named member that was stepped into just before: (count of members, index)
     for number in numbers[1:]:
         layer, at = local.locate(current) if current else (local, -1)
         info = layer.words[at + 1] if current else 0
-        kind, vlen = info >> 24 & spec.MAX_KIND, info & spec.MAX_VLEN
-        if kind in spec.COMPOSITES:
+        of_kind, vlen = info >> 24 & spec.MAX_KIND, info & spec.MAX_VLEN
+        if of_kind in spec.COMPOSITES:
             if number >= vlen:
-                raise SpecError(f"member {number} of a {spec.kind_name(kind)} with {vlen} members")
+                raise SpecError(f"member {number} of a {spec.kind_name(of_kind)} with {vlen} members")
             name_off, member_type, offset = layer.words[at + 3 + 3 * number : at + 6 + 3 * number]
+            bit_offset += offset & 0xFFFFFF if info >> 31 else offset
             if name_off and (name := local.string(name_off)):
                 steps.append((name, compatibility(local, member_type)))
-                result.is_bitfield = bool(info >> 31 and offset >> 24)
+                bits = offset >> 24 if info >> 31 else 0
                 last = (vlen, number)
                 leaf_id = member_type
             current = local.strip(member_type)
-        elif kind == spec.ARRAY:
+        elif of_kind == spec.ARRAY:
             length = layer.words[at + 5]
             flexible = length == 0 and last is not None and last[1] == last[0] - 1
             if number >= length and not flexible:
                 raise SpecError(f"element {number} of an array with {length}")
             steps.append(number)
             current = leaf_id = local.strip(layer.words[at + 3])
-            if local.sizeof(current) is None:
-                raise SpecError("an array whose elements have no size")
+            bit_offset += number * _size(local, current, "an array's element") * 8
             last = None
-            result.is_bitfield = False
+            bits = 0
         else:
-            raise SpecError(f"a {spec.kind_name(kind) if current else 'void'} is accessed by index {number}")
+            raise SpecError(f"a {spec.kind_name(of_kind) if current else 'void'} is accessed by index {number}")
     result.steps = tuple(steps)
-    result.leaf = (0, 0, 0) if result.is_bitfield else _leaf(local, leaf_id)
+    result.is_bitfield = bool(bits)
+    if kind == FIELD_EXISTS:
+        return
+    if kind not in (BYTE_OFFSET, BYTE_SIZE) and (not steps or steps[-1].__class__ is int):
+        raise SpecError("signs and shifts are those of a member, not of an array element")
+    if bits:
+        covering_load(bit_offset & U32, bits, _size(local, leaf_id, "a bitfield"))
+        result.leaf = (0, 0, 0)
+    else:
+        _size(local, leaf_id, "the member")
+        result.leaf = _leaf(local, leaf_id)
 
 
-def _leaf(local: Btf, type_id: int) -> tuple[int, int, int] | None:
+def _size(local: Btf, type_id: int, what: str) -> int:
+    size = sizeof(local, type_id)
+    if size is None:
+        type_id = local.strip(type_id)
+        raise SpecError(f"{what} is a {spec.kind_name(local.kind(type_id)) if type_id else 'void'}, which has no size")
+    return size
+
+
+def _leaf(local: Btf, type_id: int) -> tuple[int, int, int]:
     """(kind, encoding, size) that a load of this type has: arrays count as one of their innermost elements."""
     kind, encoding = load_class(local, type_id)
     for _ in range(MAX_CHAIN):
@@ -164,8 +210,7 @@ def _leaf(local: Btf, type_id: int) -> tuple[int, int, int] | None:
         if local.kind(type_id) != spec.ARRAY:
             break
         type_id = local.word(type_id, 3)
-    size = local.sizeof(type_id)
-    return None if size is None else (kind, encoding, size)
+    return kind, encoding, _size(local, type_id, "an array's element")
 
 
 def load_class(btf: Btf, type_id: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
-from btfkit.co_re.access import MAX_ACCESS, SpecError, declaration, essential
+from btfkit.co_re.access import MAX_ACCESS, U32, SpecError, declaration, essential
 from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ class Place:
 
 
 def size_of(btf: Btf, type_id: int, witness: Witness) -> int | None:
-    """`Btf.sizeof`, noting what is read."""
+    """`access.sizeof`, noting what is read."""
     factor = 1
     for _ in range(MAX_CHAIN):
         type_id = btf.strip(type_id)
@@ -77,10 +77,13 @@ def size_of(btf: Btf, type_id: int, witness: Witness) -> int | None:
             type_id = layer.words[at + 3]
         elif kind == spec.PTR:
             witness.pointer_size = True
-            return factor * (btf.pointer_size or DEFAULT_POINTER_SIZE)
+            size = factor * (btf.pointer_size or DEFAULT_POINTER_SIZE)
+            return size if size <= U32 else None
         else:
-            sized = kind < len(spec.KINDS) and spec.KINDS[kind].third == "size"
-            return factor * layer.words[at + 2] if sized else None
+            if kind >= len(spec.KINDS) or spec.KINDS[kind].third != "size":
+                return None
+            size = factor * layer.words[at + 2]
+            return size if size <= U32 else None
     raise SpecError("a target type whose arrays form a cycle", type_id=type_id)
 
 
@@ -93,7 +96,7 @@ def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Place | Mis
     size = size_of(btf, current, witness)
     if size is None:
         raise SpecError(f"the candidate {declaration(btf, root_id)} has no size", type_id=root_id)
-    bits = wanted.index * size * 8
+    bits = wanted.index * size * 8 & U32
     composite, member = -1, 0
     path: list[int] = [wanted.index]
     for step in wanted.steps:
@@ -108,7 +111,7 @@ def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Place | Mis
             size = size_of(btf, current, witness)
             if size is None:
                 raise SpecError("an array whose elements have no size", type_id=current)
-            bits += step * size * 8
+            bits = bits + step * size * 8 & U32
             path.append(step)
             composite = -1
         else:
@@ -118,7 +121,7 @@ def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Place | Mis
             steps, member_type = found
             for owner, index, offset in steps:
                 witness.members.append((owner, index))
-                bits += offset
+                bits = bits + offset & U32
                 path.append(index)
             composite, member, _ = steps[-1]
             current = btf.strip(member_type)

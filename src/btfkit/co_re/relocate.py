@@ -103,13 +103,10 @@ def outcome(obj: BpfObject, relocation: Relocation, target: Target) -> Outcome:
     wanted = obj.spec(relocation)
     if isinstance(wanted, SpecError):
         return Outcome(ERROR, reason="bad-record", detail=wanted.message)
-    row = k.KINDS[relocation.kind]
     if relocation.kind == k.TYPE_ID_LOCAL:
         return Outcome(VALUE, relocation.type_id)
     if not wanted.name:
         return Outcome(ERROR, reason="anonymous-root", detail="the local root type has no name to look for")
-    if row.group == k.FIELD and relocation.kind != k.FIELD_EXISTS and wanted.leaf is None:
-        return Outcome(ERROR, reason="bad-record", detail="the member's local type has no size")
     candidates = target.candidates(wanted.root_kind, wanted.name)
     result = _ask_all(obj, wanted, relocation.kind, target, candidates)
     result.candidates = candidates

@@ -7,7 +7,7 @@ takes that of the machine it runs on.
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.co_re.access import SpecError, load_class
+from btfkit.co_re.access import U32, SpecError, covering_load, load_class
 from btfkit.co_re.kinds import BYTE_OFFSET, BYTE_SIZE, FIELD_EXISTS, LSHIFT, RSHIFT, SIGNED
 from btfkit.co_re.match import size_of
 
@@ -52,15 +52,7 @@ def _element(kind: int, place: Place, btf: Btf, witness: Witness) -> tuple[int, 
 
 def _bitfield(kind: int, place: Place, bits: int, btf: Btf, witness: Witness) -> int:
     """Values of a bitfield of `bits` bits: offset and size are those of the smallest aligned load that covers it."""
-    size = _size(btf, place.type_id, witness)
-    if size == 0:
-        raise SpecError("a bitfield whose type has size 0")
-    start = place.bit_offset // 8 // size * size
-    while place.bit_offset + bits > 8 * (start + size):
-        if size >= 8:
-            raise SpecError("a bitfield that no load of 8 bytes covers")
-        size *= 2
-        start = place.bit_offset // 8 // size * size
+    start, size = covering_load(place.bit_offset, bits, _size(btf, place.type_id, witness))
     if kind == BYTE_OFFSET:
         return start
     if kind == BYTE_SIZE:
@@ -70,11 +62,11 @@ def _bitfield(kind: int, place: Place, bits: int, btf: Btf, witness: Witness) ->
 
 def _shift_or_sign(kind: int, place: Place, btf: Btf, bits: int, size: int, start: int) -> int:
     if kind == RSHIFT:
-        return (64 - bits) & 0xFFFFFFFFFFFFFFFF
+        return (64 - bits) & U32
     if kind == LSHIFT:
         if btf.byte_order == "little":
-            return (64 - (place.bit_offset + bits - 8 * start)) & 0xFFFFFFFFFFFFFFFF
-        return (8 * (8 - size) + (place.bit_offset - 8 * start)) & 0xFFFFFFFFFFFFFFFF
+            return (64 - (place.bit_offset + bits - 8 * start)) & U32
+        return (8 * (8 - size) + (place.bit_offset - 8 * start)) & U32
     assert kind == SIGNED
     of_kind = btf.kind(place.type_id)
     if of_kind in spec.ENUMS:

@@ -1,9 +1,15 @@
 cimport cython
 
-@cython.locals(leaves=cython.size_t, extent=cython.size_t, done=cython.size_t, index=cython.size_t, count=cython.size_t,
-               above=cython.bint, at=cython.size_t, info=cython.uint, kind=cython.uint, elem=cython.size_t,
-               row=cython.uint, tail=cython.size_t, mask=cython.uint, total=cython.size_t, phase=cython.size_t,
-               slot=cython.size_t, wanted=cython.bint, target=cython.uint)
+cdef unsigned int HASH_SEED
+cdef unsigned int HASH_PRIME
+cdef unsigned int OFFSET_PRIME
+cdef unsigned int WORD
+
+@cython.locals(leaves=cython.size_t, extent=cython.size_t, done=cython.size_t, index=cython.size_t,
+               count=cython.size_t, above=cython.bint, at=cython.size_t, info=cython.uint, kind=cython.uint,
+               elem=cython.size_t, row=cython.uint, tail=cython.size_t, mask=cython.uint, total=cython.size_t,
+               phase=cython.size_t, slot=cython.size_t, wanted=cython.bint, target=cython.uint,
+               type_id=cython.size_t)
 cpdef tuple collect(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
                     unsigned int first_id, const unsigned int[::1] below_words,
                     const unsigned int[::1] below_positions, const unsigned char[::1] below_strings,
@@ -24,12 +30,12 @@ cpdef clear(unsigned int[::1] board, list found)
 cpdef renumber(unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
                unsigned int first_id, const unsigned int[::1] board, unsigned int new_first)
 
-@cython.locals(known_mask=cython.size_t, bucket_mask=cython.size_t, index=cython.size_t, at=cython.size_t,
-               info=cython.uint, row=cython.uint, elem=cython.size_t, mask=cython.uint, total=cython.size_t,
-               first=cython.size_t, phase=cython.size_t, item=cython.size_t, slot=cython.size_t, wanted=cython.bint,
-               old=cython.uint, place=cython.size_t, above=cython.bint, here=cython.size_t, h=cython.uint,
-               length=cython.size_t, c=cython.uint, new=cython.uint, bucket=cython.size_t, entry=cython.uint,
-               other=cython.size_t, k=cython.size_t)
+@cython.locals(word=cython.uint, prime=cython.uint, spread=cython.uint, known_mask=cython.size_t,
+               bucket_mask=cython.size_t, index=cython.size_t, at=cython.size_t, info=cython.uint, row=cython.uint,
+               elem=cython.size_t, mask=cython.uint, total=cython.size_t, first=cython.size_t, phase=cython.size_t,
+               item=cython.size_t, slot=cython.size_t, wanted=cython.bint, old=cython.uint, place=cython.size_t,
+               above=cython.bint, here=cython.size_t, h=cython.uint, length=cython.size_t, c=cython.uint,
+               new=cython.uint, bucket=cython.size_t, entry=cython.uint, other=cython.size_t, k=cython.size_t)
 cpdef bint intern(unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
                   const unsigned char[::1] low, const unsigned char[::1] high, unsigned int first_offset,
                   unsigned int[::1] known, unsigned int[::1] buckets, unsigned int[::1] sources,
@@ -52,23 +58,25 @@ cpdef respell(unsigned int[::1] words, const unsigned int[::1] positions, const 
 cpdef uses(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
            unsigned int first_id, unsigned char[::1] marks)
 
-@cython.locals(mask=cython.size_t, count=cython.size_t, left=cython.size_t, at=cython.size_t, kind=cython.uint,
-               here=cython.size_t, h=cython.uint)
+@cython.locals(word=cython.uint, prime=cython.uint, mask=cython.size_t, count=cython.size_t, left=cython.size_t,
+               at=cython.size_t, kind=cython.uint, here=cython.size_t, h=cython.uint)
 cpdef size_t index_names(const unsigned int[::1] words, const unsigned int[::1] positions,
                          const unsigned char[::1] strings, unsigned int[::1] buckets, unsigned int[::1] chain,
                          unsigned int[::1] hashes)
 
-@cython.locals(h=cython.uint, length=cython.size_t, candidate=cython.uint, other=cython.size_t, k=cython.size_t)
+@cython.locals(word=cython.uint, prime=cython.uint, h=cython.uint, length=cython.size_t, candidate=cython.uint,
+               other=cython.size_t, k=cython.size_t)
 cpdef named(const unsigned char[::1] name, const unsigned char[::1] strings, const unsigned int[::1] words,
             const unsigned int[::1] positions, const unsigned int[::1] buckets, const unsigned int[::1] chain,
             const unsigned int[::1] hashes, list found)
 
-@cython.locals(mask=cython.size_t, index=cython.size_t, at=cython.size_t, info=cython.uint, kind=cython.uint,
-               name=cython.size_t, size=cython.uint, leaf=cython.bint, held=cython.uint, h=cython.uint,
-               length=cython.size_t, first=cython.uint, good=cython.uint, alternative=cython.uint,
-               alternatives=cython.uint, sized=cython.uint, of_size=cython.uint, candidate=cython.uint,
-               here=cython.uint, to=cython.size_t, other=cython.size_t, k=cython.size_t, other_info=cython.uint,
-               other_kind=cython.uint, count=cython.uint, twin=cython.uint, twin_kind=cython.uint, fits=cython.bint)
+@cython.locals(word=cython.uint, prime=cython.uint, mask=cython.size_t, index=cython.size_t, at=cython.size_t,
+               info=cython.uint, kind=cython.uint, name=cython.size_t, size=cython.uint, leaf=cython.bint,
+               held=cython.uint, h=cython.uint, length=cython.size_t, first=cython.uint, good=cython.uint,
+               alternative=cython.uint, alternatives=cython.uint, sized=cython.uint, of_size=cython.uint,
+               candidate=cython.uint, here=cython.uint, to=cython.size_t, other=cython.size_t, k=cython.size_t,
+               other_info=cython.uint, other_kind=cython.uint, count=cython.uint, twin=cython.uint,
+               twin_kind=cython.uint, fits=cython.bint)
 cpdef match(const unsigned int[::1] d_words, const unsigned int[::1] d_positions, const unsigned char[::1] d_strings,
             const unsigned char[::1] marks, const unsigned int[::1] words, const unsigned int[::1] positions,
             const unsigned char[::1] strings, const unsigned int[::1] buckets, const unsigned int[::1] chain,

@@ -9,6 +9,11 @@ REFERRED = 1  # in marks: some own type refers to it
 EMBEDDED = 2  # a struct or union has it by value, through modifiers, typedefs and arrays
 PASSED = 4  # a variable, a parameter or a returned value is one
 
+HASH_SEED = 2166136261
+HASH_PRIME = 16777619
+OFFSET_PRIME = 2654435769
+WORD = 0xFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
+
 
 def collect(words, positions, table, first_id, below_words, below_positions, below_strings, board, found):
     """Find the types below `first_id` that the records at `positions` stand on: what they refer to, and what that refers to
@@ -34,7 +39,8 @@ def collect(words, positions, table, first_id, below_words, below_positions, bel
         else:
             if done == len(found):
                 break
-            at = below_positions[found[done] - 1]
+            type_id = found[done]
+            at = below_positions[type_id - 1]
             info = below_words[at + 1]
             done += 1
             kind = (info >> 24) & 127
@@ -42,7 +48,7 @@ def collect(words, positions, table, first_id, below_words, below_positions, bel
             if kind == 1 or kind == 16 or 4 <= kind <= 7 or kind == 19:
                 if below_strings[below_words[at]]:
                     leaves += 1
-                    board[found[done - 1]] = 1
+                    board[type_id] = 1
                     continue
             extent += 3 + table[kind << 3]
             if elem:
@@ -162,6 +168,9 @@ def intern(words, positions, table, low, high, first_offset, known, buckets, sou
     `buckets` (1 + number of a string) are open-addressed tables of sizes that are powers of two; `sources` and `news` have the old
     and the new offset of each string; `state` is [strings, end of the section, limit of that].  Returns False where the limit is met.
     """
+    word = WORD
+    prime = HASH_PRIME
+    spread = OFFSET_PRIME
     known_mask = len(known) // 2 - 1
     bucket_mask = len(buckets) - 1
     for index in range(len(positions)):
@@ -189,8 +198,8 @@ def intern(words, positions, table, low, high, first_offset, known, buckets, sou
             old = words[slot]
             if old == 0:
                 continue
-            place = (old * 2654435769) & 0xFFFFFFFF
-            place = (place >> 7) & known_mask
+            h = (old * spread) & word
+            place = (h >> 7) & known_mask
             while known[2 * place] and known[2 * place] != old:
                 place = (place + 1) & known_mask
             if known[2 * place]:
@@ -198,11 +207,11 @@ def intern(words, positions, table, low, high, first_offset, known, buckets, sou
                 continue
             above = old >= first_offset
             here = old - first_offset if above else old
-            h = 2166136261
+            h = HASH_SEED
             length = 0
             c = high[here] if above else low[here]
             while c:
-                h = ((h ^ c) * 16777619) & 0xFFFFFFFF
+                h = ((h ^ c) * prime) & word
                 length += 1
                 c = high[here + length] if above else low[here + length]
             new = 0
@@ -354,6 +363,8 @@ def index_names(words, positions, strings, buckets, chain, hashes):
     `buckets` (length a power of two) gets the lowest id of each bucket, `chain[id]` the next higher one in the same bucket or 0,
     `hashes[id]` the hash of the name.  Returns how many there are.
     """
+    word = WORD
+    prime = HASH_PRIME
     mask = len(buckets) - 1
     count = 0
     left = len(positions)
@@ -363,9 +374,9 @@ def index_names(words, positions, strings, buckets, chain, hashes):
         if kind == 1 or kind == 16 or 4 <= kind <= 7 or kind == 19:
             here = words[at]
             if strings[here]:
-                h = 2166136261
+                h = HASH_SEED
                 while strings[here]:
-                    h = ((h ^ strings[here]) * 16777619) & 0xFFFFFFFF
+                    h = ((h ^ strings[here]) * prime) & word
                     here += 1
                 h ^= h >> 15
                 chain[left] = buckets[h & mask]
@@ -379,10 +390,12 @@ def index_names(words, positions, strings, buckets, chain, hashes):
 def named(name, strings, words, positions, buckets, chain, hashes, found):
     """Append to the list `found` the ids, ascending, of the indexed types that are called as the string at `name[0]` says
     (bytes up to a NUL)."""
-    h = 2166136261
+    word = WORD
+    prime = HASH_PRIME
+    h = HASH_SEED
     length = 0
     while name[length]:
-        h = ((h ^ name[length]) * 16777619) & 0xFFFFFFFF
+        h = ((h ^ name[length]) * prime) & word
         length += 1
     h ^= h >> 15
     candidate = buckets[h & (len(buckets) - 1)]
@@ -405,6 +418,8 @@ def match(d_words, d_positions, d_strings, marks, words, positions, strings, buc
     `hard` (their `mapped` is 0, but with `upstream` the first of several).  The ids of composites and enums that have
     elements are appended to the list `full`.
     """
+    word = WORD
+    prime = HASH_PRIME
     mask = len(buckets) - 1
     for index in range(len(d_positions)):
         if marks[index + 1] == 0 and not upstream:
@@ -421,10 +436,10 @@ def match(d_words, d_positions, d_strings, marks, words, positions, strings, buc
         if info & 0xFFFFFF and (4 <= kind <= 6 or kind == 19):
             full.append(index + 1)
         held = marks[index + 1] & 2 if upstream else marks[index + 1] & 6
-        h = 2166136261
+        h = HASH_SEED
         length = 0
         while d_strings[name + length]:
-            h = ((h ^ d_strings[name + length]) * 16777619) & 0xFFFFFFFF
+            h = ((h ^ d_strings[name + length]) * prime) & word
             length += 1
         h ^= h >> 15
         first = 0
