@@ -45,6 +45,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=0, help="stop after so many, whatever N says")
     parser.add_argument("--only", default="", help="one target")
     parser.add_argument("--start", type=int, default=0, help="number of the first input")
+    parser.add_argument("--crashes", default=CRASHES, metavar="FOLDER", help="where findings go (tests/fuzz/crashes)")
     parser.add_argument("--run", nargs="+", metavar="FILE", help="run saved cases")
     args = parser.parse_args()
     from btfkit.cli import version
@@ -52,7 +53,7 @@ def main() -> int:
     print(f"fuzz: {version()}", file=sys.stderr)
     if args.run:
         return run_files(args.run)
-    return Fuzzer(args.seed, args.only).run(args.start, int(os.environ.get("N") or 10_000), 60 * args.minutes)
+    return Fuzzer(args.seed, args.only, args.crashes).run(args.start, int(os.environ.get("N") or 10_000), 60 * args.minutes)
 
 
 def run_files(paths: list[str]) -> int:
@@ -141,7 +142,8 @@ def in_child(case: object) -> str:
 class Fuzzer:
     """A run: the parent forks children, each does a batch and tells the parent in shared memory how far it is."""
 
-    def __init__(self, seed: int, only: str) -> None:
+    def __init__(self, seed: int, only: str, crashes: str) -> None:
+        self.crashes = crashes
         self.seed = seed
         self.only = only
         self.shared = mmap.mmap(-1, 4096)  # number under way, results, refusals
@@ -243,6 +245,7 @@ class Fuzzer:
                 for line in lines:
                     number, finding, detail = line.decode().split("\t", 2)
                     self._found(int(number), finding, detail)
+                    since = time.monotonic()  # saving takes its time
             at = struct.unpack("Q", self.shared[:8])[0]
             if at != last:
                 last, since = at, time.monotonic()
@@ -270,8 +273,8 @@ class Fuzzer:
         import targets
 
         case = targets.make(self.seed, number, self.only)
-        os.makedirs(CRASHES, exist_ok=True)
-        path = os.path.join(CRASHES, f"{case.target}-{self.seed}-{number}.bin")
+        os.makedirs(self.crashes, exist_ok=True)
+        path = os.path.join(self.crashes, f"{case.target}-{self.seed}-{number}.bin")
         with open(path, "wb") as file:
             file.write(case.to_bytes())
         smaller = minimized(case, finding)

@@ -382,9 +382,10 @@ def _command(case: Case, folder: str) -> list[str]:
     out = os.path.join(folder, "out")
     os.mkdir(out)
     command = case.options["command"]
-    more = (["--json"] if case.options.get("json") else []) + (["--keep-going"] if case.options.get("keep_going") else [])
+    json_too = ["--json"] if case.options.get("json") else []
+    more = json_too + (["--keep-going"] if case.options.get("keep_going") else [])
     if command == "relocs":
-        return ["relocs", paths[-1], "-b", paths[0], *[word for path in paths[1:-1] for word in ("-m", path)], *more[:1]]
+        return ["relocs", paths[-1], "-b", paths[0], *[word for path in paths[1:-1] for word in ("-m", path)], *json_too]
     if command in ("min", "modules"):
         modules = [word for path in paths[1:-1] for word in ("-m", path)]
         return ["min", *modules, "-o", out, paths[0], paths[-1], "--report", "all", *more]

@@ -60,8 +60,22 @@ def fit(split: Btf) -> Fit:
     )
 
 
+def is_whole(split: Btf) -> bool:
+    """Whether a BTF that was read on a base was written without one: then its strings begin with an empty one.
+
+    Rule: libbpf 1.8-dev, btf_new_empty; it writes no empty string into a split BTF, nor does pahole.
+    """
+    return len(split.strings) > 0 and split.strings[0] == 0
+
+
 def demand_fit(split: Btf) -> Btf:
     """`split` itself, or ChainError where the evidence says that it was built on another base."""
+    if split.base is not None and is_whole(split):
+        raise ChainError(
+            "a BTF of its own, as that of a vmlinux is (its strings begin with the empty one), not the split BTF of a module: "
+            "it has no base",
+            source=split.source,
+        )
     found = fit(split)
     if not found.is_right:
         base = split.base.source if split.base is not None and split.base.source else "its base"

@@ -154,19 +154,23 @@ def _did_you_mean(name: str) -> str:
 
 def _complain(error: Exception) -> int:
     """One line for an error that a user can do something about; a bug keeps its traceback."""
+    from btfkit.errors import BtfError
+
+    if not isinstance(error, BtfError | OSError | MemoryError):
+        raise error
+    print(f"btfkit: {in_words(error)}", file=sys.stderr)
+    return FAILED
+
+
+def in_words(error: Exception) -> str:
+    """What an error says, with the file that it is about."""
     from btfkit.errors import BtfError, printable
 
-    if isinstance(error, BtfError):
-        print(f"btfkit: {error}", file=sys.stderr)
-    elif isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, BtfError):
         name = error.filename if isinstance(error.filename, str) else ""
         what = error.strerror or str(error) or type(error).__name__
-        print(f"btfkit: {printable(name) + ': ' if name else ''}{what}", file=sys.stderr)
-    elif isinstance(error, MemoryError):
-        print("btfkit: out of memory", file=sys.stderr)
-    else:
-        raise error
-    return FAILED
+        return f"{printable(name)}: {what}" if name else what
+    return "out of memory" if isinstance(error, MemoryError) else str(error)
 
 
 def _quiet_stdout() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from btfkit.cli import DONE, FAILED
+from btfkit.cli import DONE, FAILED, in_words
 from btfkit.cli.options import BASE, JSON, Command, Option, UsageError
 from btfkit.errors import BtfError, printable
 
@@ -48,7 +48,7 @@ class Job:
         """Note an error and go on (--keep-going), or raise it."""
         if not self.args.keep_going:
             raise error
-        self.failures.append(str(error))
+        self.failures.append(in_words(error))
 
 
 def run(args: Args) -> int:
@@ -70,6 +70,7 @@ def run(args: Args) -> int:
         all_modules=args.all_modules or bool(args.base),
     )
     _place_outputs(job, result, output)
+    _refuse_inputs(job)
     blobs = {path: result.layers[btf].btf.to_bytes() for path, btf in job.outputs}
     verified = None if args.no_verify else _prove(job, result, blobs)
     _write(job, blobs)
@@ -84,12 +85,13 @@ def _operands(args: Args) -> tuple[str, str | None, list[str]]:
     """(INPUT, OUTPUT or None with -o, OBJECTS)."""
     operands = list(args.operands)
     input_path = operands.pop(0)
-    output = None
+    output = "-" if args.output == "-" else None
     if args.output is None:
         if not operands:
             raise UsageError("OUTPUT is missing (or -o DIR)")
         output = operands.pop(0)
-    if args.modules and args.output is None:
+        _refuse_program(output)
+    if args.modules and output is not None:
         raise UsageError("-m gives several outputs: say -o DIR in place of OUTPUT")
     if args.base_out and not args.base:
         raise UsageError("--base-out goes with -B")
@@ -98,6 +100,20 @@ def _operands(args: Args) -> tuple[str, str | None, list[str]]:
     if not (operands or args.keep_type or args.keep_func or args.keep_refs_of):
         raise UsageError("nothing to keep: name at least one OBJECT, or --keep-type, --keep-func or --keep-refs-of")
     return input_path, output, operands
+
+
+def _refuse_program(output: str) -> None:
+    """An OUTPUT that is an ELF file already: OUTPUT was forgotten, and the first object stands in its place."""
+    try:
+        with open(output, "rb") as file:
+            is_elf = os.path.isfile(output) and file.read(4) == b"\x7fELF"
+    except OSError:
+        return
+    if is_elf:
+        raise UsageError(
+            f"OUTPUT is {printable(output)}, an ELF file that is there already and would be overwritten; "
+            "is OUTPUT missing in INPUT OUTPUT OBJECT...?"
+        )
 
 
 def _read_objects(job: Job, paths: list[str]) -> None:
@@ -155,6 +171,8 @@ def _place_outputs(job: Job, result: Minimized, output: str | None) -> None:
         place = output if output is not None else os.path.join(args.output, own_name(job.names[module]))
         job.outputs.append((place, module))
         if args.base_out:
+            if args.base_out == place:
+                raise UsageError(f"both outputs are to go to {printable(place)}")
             job.outputs.append((args.base_out, job.vmlinux))
         return
     source = job.vmlinux.source or "vmlinux"
@@ -175,6 +193,19 @@ def own_name(source: str, module: str | None = None) -> str:
     for suffix in (".gz", ".bz2", ".xz", ".lzma", ".zst", ".lz4", ".tar"):
         name = name.removesuffix(suffix)
     return name.removesuffix(".ko") or module or "vmlinux"
+
+
+def _refuse_inputs(job: Job) -> None:
+    """No output may take the place of an input."""
+    args = job.args
+    first, *others = args.operands
+    objects = others if args.output is not None else others[1:]
+    inputs = [first, args.base, *objects, *args.keep_refs_of, *(module.source for module in job.modules)]
+    inputs = [path for path in inputs if path and path != "-" and os.path.isfile(path)]
+    for path, _ in job.outputs:
+        same = [name for name in inputs if path != "-" and os.path.isfile(path) and os.path.samefile(path, name)]
+        if same:
+            raise UsageError(f"{printable(same[0])} is an input, and an output would overwrite it: give another name or folder")
 
 
 def _write(job: Job, blobs: dict[str, bytes]) -> None:
@@ -237,19 +268,24 @@ def _summary(
         new = result.layers[btf].btf
         yield (
             f"{'standard output' if path == '-' else printable(path)}: "
-            f"{len(new.positions):,} types, {len(blobs[path]):,} bytes"
-            f" (of {len(btf.positions):,} types, {_size(btf):,} bytes)"
+            f"{_count(len(new.positions), 'type')}, {len(blobs[path]):,} bytes"
+            f" (of {_count(len(btf.positions), 'type')}, {_size(btf):,} bytes)"
             + (f"; {counts.here(btf)}" if len(job.outputs) > 1 else "")
         )
     if job.modules and not job.args.base:
-        without = f", {len(job.without)} files without BTF passed over" if job.without else ""
+        without = f", {_count(len(job.without), 'file')} without BTF passed over" if job.without else ""
         yield f"modules: {len(job.modules):,} searched, {len(result.used):,} written{without}"
     if job.objects:
         proof = "not verified (--no-verify)"
         if verified is not None:
             proof = "every answer the same as on the input (verified"
-            proof += f"; {len(verified.ids)} type ids are new)" if verified.ids else ")"
+            ids = len(verified.ids)
+            proof += f"; {_count(ids, 'type id')} {'is' if ids == 1 else 'are'} new)" if ids else ")"
         yield f"{counts}; {proof}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _size(btf: Btf) -> int:
@@ -295,7 +331,7 @@ COMMAND = Command(
     "min",
     "cut vmlinux and module BTF down to what CO-RE programs read",
     run,
-    operands="INPUT OUTPUT OBJECT...?",
+    operands="INPUT OUTPUT? OBJECT...?",
     options=(
         Option(
             "-m",

@@ -96,7 +96,8 @@ def parse(command: Command, argv: list[str]) -> Args:
     parser = _argparse(command)
     known = parser.parse_intermixed_args(argv)
     if not _fits(command.operands, len(known.operands)):
-        parser.error(f"{len(known.operands)} operands, it takes {' '.join(command.operands) or 'none'}")
+        wanted = usage(command).partition("[options] ")[2]
+        parser.error(f"{len(known.operands)} names on the line, it takes {wanted or 'none'}")
     args = Args()
     args.__dict__.update(vars(known))
     return args

@@ -268,14 +268,14 @@ def expression(local: Btf, type_id: int, access: bytes, kind: int) -> str:
         if group == ENUMVAL:
             return f"{root}: {_enumerator_name(local, type_id, numbers[0])}"
         return _field_expression(local, root, type_id, numbers) if numbers else root
-    except (BtfError, IndexError, StopIteration):
+    except (BtfError, IndexError):
         return f"{root}, {text(access)}"
 
 
 def _enumerator_name(local: Btf, type_id: int, index: int) -> str:
-    layer, at = local.locate(local.strip(type_id))
-    width = spec.KINDS[layer.words[at + 1] >> 24 & spec.MAX_KIND].elem_words
-    return text(local.string(layer.words[at + 3 + width * index]))
+    type_id = local.strip(type_id)
+    at, layer = _element_at(local, type_id, index, spec.ENUMS)
+    return text(local.string(layer.words[at]))
 
 
 def _field_expression(local: Btf, root: str, type_id: int, numbers: list[int]) -> str:
@@ -284,17 +284,26 @@ def _field_expression(local: Btf, root: str, type_id: int, numbers: list[int]) -
     arrow = "." if numbers[0] else "->"
     current = local.strip(type_id)
     for number in numbers[1:]:
-        layer, at = local.locate(current)
-        if layer.words[at + 1] >> 24 & spec.MAX_KIND == spec.ARRAY:
+        if local.kind(current) == spec.ARRAY:
             shown += f"[{number}]"
-            current = local.strip(layer.words[at + 3])
+            current = local.strip(local.word(current, 3))
             continue
-        name = text(local.string(layer.words[at + 3 + 3 * number]))
-        current = local.strip(layer.words[at + 4 + 3 * number])
+        at, layer = _element_at(local, current, number, spec.COMPOSITES)
+        name = text(local.string(layer.words[at]))
+        current = local.strip(layer.words[at + 1])
         if name:
             shown += arrow + name
             arrow = "."
     return shown
+
+
+def _element_at(local: Btf, type_id: int, index: int, kinds: frozenset[int]) -> tuple[int, Btf]:
+    """The word position of an element, and the BTF that holds it; raises IndexError where there is none."""
+    kind = local.kind(type_id)
+    if kind not in kinds or index >= local.word(type_id, 1) & spec.MAX_VLEN:
+        raise IndexError(index)
+    layer, at = local.locate(type_id)
+    return at + 3 + spec.KINDS[kind].elem_words * index, layer
 
 
 def declaration(btf: Btf, type_id: int) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.witness import Witness
 
 MAX_DEPTH = 32  # steps along one chain, and levels of nesting
-MAX_STEPS = 200_000  # comparisons for one relocation; real ones need a few hundred
+MAX_STEPS = 100_000  # comparisons for one relocation; real ones need a few hundred
 
 _MODS = spec.MODS_AND_TYPEDEFS
 
@@ -115,7 +115,7 @@ def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Place | Mis
             path.append(step)
             composite = -1
         else:
-            found = _find_member(btf, current, step[0], step[1], witness, 0)
+            found = _find_member(btf, current, step[0], step[1], witness, 0, {})
             if found is None or found.__class__ is Mismatch:
                 return found or _no_member(btf, current, step[0])
             steps, member_type = found
@@ -150,15 +150,19 @@ def _is_flexible(btf: Btf, composite: int, member: int, length: int, witness: Wi
     return False
 
 
-def _find_member(btf: Btf, type_id: int, name: bytes, key: tuple[Any, ...], witness: Witness, depth: int) -> Any:
+def _find_member(
+    btf: Btf, type_id: int, name: bytes, key: tuple[Any, ...], witness: Witness, depth: int, seen: dict[int, int]
+) -> Any:
     """The member called `name` of a composite or of its anonymous members, in order.
 
     Returns ([(composite, index, bit offset)...] down to it, its type id), a Mismatch where it has another type, or None
-    where there is none.  Rule: bpf_core_match_member.
+    where there is none.  `seen` maps what was gone through to the depth it was at: anonymous structs that hold each other
+    many times are gone through once.  Rule: bpf_core_match_member.
     """
     type_id = btf.strip(type_id)
-    if type_id == 0 or depth > MAX_ACCESS:
+    if type_id == 0 or depth > MAX_ACCESS or seen.get(type_id, depth + 1) <= depth:
         return None
+    seen[type_id] = depth
     layer, at = btf.locate(type_id)
     info = layer.words[at + 1]
     if info >> 24 & spec.MAX_KIND not in spec.COMPOSITES:
@@ -177,28 +181,35 @@ def _find_member(btf: Btf, type_id: int, name: bytes, key: tuple[Any, ...], witn
             continue
         offset = offset & 0xFFFFFF if info >> 31 else offset
         if found_name:
-            if _fits(btf, member_type, key, witness):
+            witness.members.append((type_id, index))  # before it is known: an error on the way leaves what led to it
+            fits = _fits(btf, member_type, key, witness)
+            del witness.members[-1]
+            if fits:
                 return [(type_id, index, offset)], member_type
-            if _occurs(btf, type_id, name, index + 1, depth):  # libbpf does not look further; it has to stay hidden
+            if _occurs(btf, type_id, name, index + 1, depth, {}):  # libbpf does not look further; it has to stay hidden
                 witness.hides.append((type_id, index))
             return _other_type(btf, type_id, name, member_type, key)
-        found = _find_member(btf, member_type, name, key, witness, depth + 1)
+        found = _find_member(btf, member_type, name, key, witness, depth + 1, seen)
         if found.__class__ is tuple:
             found[0].insert(0, (type_id, index, offset))
             return found
         blocked = blocked or found
 
 
-def _occurs(btf: Btf, type_id: int, name: bytes, start: int, depth: int) -> bool:
+def _occurs(btf: Btf, type_id: int, name: bytes, start: int, depth: int, seen: dict[int, int]) -> bool:
     """Whether a member from `start` on, or one of an anonymous member, is called `name`."""
     type_id = btf.strip(type_id)
     if type_id == 0 or depth > MAX_ACCESS or btf.kind(type_id) not in spec.COMPOSITES:
         return False
+    if start == 0:
+        if seen.get(type_id, depth + 1) <= depth:
+            return False
+        seen[type_id] = depth
     layer, at = btf.locate(type_id)
     for member in range(at + 3 + 3 * start, at + 3 + 3 * (layer.words[at + 1] & spec.MAX_VLEN), 3):
         name_off = layer.words[member]
         found = btf.string(name_off) if name_off else b""
-        if found == name or (not found and _occurs(btf, layer.words[member + 1], name, 0, depth + 1)):
+        if found == name or (not found and _occurs(btf, layer.words[member + 1], name, 0, depth + 1, seen)):
             return True
     return False
 
@@ -330,15 +341,45 @@ class _Pair:
 
 
 class TypeRelation:
-    """Compares types of a program with types of a target, for one relocation and one candidate."""
+    """Compares types of a program with types of a target, for one relocation and one candidate.
 
-    __slots__ = ("_btf", "_local", "_steps", "_witness")
+    Pairs that were compared are remembered, with the levels that were left then: with as many or more left the answer is the same.
+    """
+
+    __slots__ = ("_btf", "_known", "_learnt", "_local", "_steps", "_witness")
 
     def __init__(self, local: Btf, btf: Btf, witness: Witness) -> None:
         self._local = local
         self._btf = btf
         self._witness = witness
         self._steps = 0
+        self._known: dict[tuple[int, int, bool], tuple[bool, int]] = {}
+        self._learnt: list[tuple[int, int, bool]] = []
+
+    def _recall(self, key: tuple[int, int, bool], parent: int, level: int) -> bool | None:
+        """What is known about a pair, None where nothing is; its own reads are noted already."""
+        known = self._known.get(key)
+        if known is None or known[1] > level:
+            return None
+        self._step(level)
+        self._read(parent, self._btf.strip(key[1]))
+        return known[0]
+
+    def _learn(self, key: tuple[int, int, bool], answer: bool, level: int) -> bool:
+        self._known[key] = answer, level
+        if answer:
+            self._learnt.append(key)
+        return answer
+
+    def _retract(self, mark: tuple[int, ...]) -> None:
+        """What was noted since `mark` need not stay, so what it was to prove is no longer known."""
+        self._witness.retract(mark[1:])
+        for key in self._learnt[mark[0] :]:
+            self._known.pop(key, None)
+        del self._learnt[mark[0] :]
+
+    def _mark(self) -> tuple[int, ...]:
+        return (len(self._learnt), *self._witness.mark())
 
     def _step(self, depth: int) -> None:
         self._steps += 1
@@ -359,6 +400,11 @@ class TypeRelation:
         return self._compatible(local_id, type_id, type_id, MAX_DEPTH)
 
     def _compatible(self, local_id: int, type_id: int, parent: int, level: int) -> bool:
+        key = local_id, type_id, False
+        known = self._recall(key, parent, level)
+        return self._learn(key, self._compare(local_id, type_id, parent, level), level) if known is None else known
+
+    def _compare(self, local_id: int, type_id: int, parent: int, level: int) -> bool:
         for depth in range(MAX_DEPTH, -1, -1):
             self._step(depth)
             pair = _Pair(self._local, local_id, self._btf, type_id)
@@ -372,7 +418,7 @@ class TypeRelation:
                 return pair.local_word(3) >> 16 & 0xFF == pair.target_word(3) >> 16 & 0xFF == 0
             parent = pair.target
             if kind in (spec.PTR, spec.FUNC_PROTO):
-                if kind == spec.FUNC_PROTO and not self._params(pair, level, self._compatible_param):
+                if kind == spec.FUNC_PROTO and not self._params(pair, level, self._compatible):
                     return False
                 local_id, type_id = pair.local_word(2), pair.target_word(2)
             elif kind == spec.ARRAY:
@@ -380,9 +426,6 @@ class TypeRelation:
             else:
                 return False
         raise AssertionError("unreachable")
-
-    def _compatible_param(self, local_id: int, type_id: int, parent: int, level: int) -> bool:
-        return self._compatible(local_id, type_id, parent, level)
 
     def _params(self, pair: _Pair, level: int, compare: Any) -> bool:
         """Whether two FUNC_PROTOs have as many parameters and each pair of them compares."""
@@ -403,6 +446,11 @@ class TypeRelation:
         return self._matches(local_id, type_id, type_id, False, MAX_DEPTH)
 
     def _matches(self, local_id: int, type_id: int, parent: int, behind: bool, level: int) -> bool:
+        key = local_id, type_id, behind
+        known = self._recall(key, parent, level)
+        return self._learn(key, self._walk(local_id, type_id, parent, behind, level), level) if known is None else known
+
+    def _walk(self, local_id: int, type_id: int, parent: int, behind: bool, level: int) -> bool:
         for depth in range(MAX_DEPTH, -1, -1):
             self._step(min(depth, level))
             pair = _Pair(self._local, local_id, self._btf, type_id)
@@ -481,20 +529,22 @@ class TypeRelation:
         for index in range(theirs):
             name = essential(self._btf.string(pair.target_word(3 + 3 * index)))
             by_name.setdefault(name, []).append(index)
-        mark = self._witness.mark()
+        mark = self._mark()
+        self._witness.at_least.append((pair.target, mine))
         for index in range(mine):
             name = essential(self._local.string(pair.local_word(3 + 3 * index)))
             if not self._member_matches(pair, pair.local_word(4 + 3 * index), by_name.get(name, ()), level):
-                self._witness.retract(mark)
+                self._retract(mark)
                 return False
-        self._witness.at_least.append((pair.target, mine))
         return True
 
     def _member_matches(self, pair: _Pair, local_id: int, indexes: Any, level: int) -> bool:
+        """Whether the type of one of the target's members `indexes` matches.  What is noted, is noted before it is
+        known, so that an error leaves the whole way to it."""
         for index in indexes:
-            mark = self._witness.mark()
+            mark = self._mark()
+            self._witness.members.append((pair.target, index))
             if self._matches(local_id, pair.target_word(4 + 3 * index), 0, False, level - 1):
-                self._witness.members.append((pair.target, index))
                 return True
-            self._witness.retract(mark)
+            self._retract(mark)
         return False

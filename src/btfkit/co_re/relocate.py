@@ -161,7 +161,8 @@ def _decide(kind: int, matches: list[Match]) -> Outcome:
     """All matches have to agree with the first."""
     first = matches[0]
     for other in matches[1:]:
-        if other.bit_offset != first.bit_offset or other.value != first.value:
+        # ids of two types differ even where they are the same number, in two modules (there libbpf takes them for one)
+        if other.bit_offset != first.bit_offset or other.value != first.value or kind == k.TYPE_ID_TARGET:
             shown = ", ".join(f"type {m.type_id}: {m.value}" for m in matches)
             return Outcome(AMBIGUOUS, reason="candidates-differ", detail=f"{len(matches)} candidates disagree ({shown})")
     return Outcome(VALUE, first.value)

@@ -33,11 +33,11 @@ class Witness:
         self.hides: list[tuple[int, int]] = []
         self.pointer_size = False
 
-    def mark(self) -> tuple[int, int, int, int]:
+    def mark(self) -> tuple[int, ...]:
         """Where the notes stand now, for `retract`."""
         return len(self.types), len(self.members), len(self.values), len(self.at_least)
 
-    def retract(self, mark: tuple[int, int, int, int]) -> None:
+    def retract(self, mark: tuple[int, ...]) -> None:
         """A branch that began at `mark` came to "no": what it read need not stay.  (`pointers` and the traps remain.)"""
         del self.types[mark[0] :]
         del self.members[mark[1] :]

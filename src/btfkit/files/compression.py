@@ -256,3 +256,71 @@ def _legacy_lz4(view: memoryview, source: str, prefix: bool) -> Iterator[bytes]:
 
 def _no_lz4(source: str) -> UnsupportedError:
     return UnsupportedError("packed with lz4, which needs `pip install btfkit[lz4]` here", source=source)
+
+
+# Packing again.
+
+XZ_DICTIONARY = 1 << 20  # bytes; what the kernel's build gives to xz (scripts/Makefile.modinst)
+_LEVELS = {"gzip": 9, "zstd": 12, "bzip2": 9}
+
+
+def pack(data: Data, kind: str, source: str = "packed data") -> bytes:
+    """`data` packed as `kind` (a key of `MAGICS`), in one stream that the kernel itself and kmod can unpack.
+
+    Same input, same bytes: no time and no name is in it.  xz gets a CRC32, the only check that the kernel knows, and a
+    dictionary of 1 MiB (the kernel's scripts/Makefile.modinst).  Raises UnsupportedError where this installation cannot.
+    """
+    view = memoryview(data)
+    if kind == "gzip":
+        from zlib import compressobj
+
+        codec = compressobj(_LEVELS[kind], wbits=31)
+        return codec.compress(view) + codec.flush()
+    if kind == "bzip2":
+        from bz2 import compress
+
+        return compress(view, _LEVELS[kind])
+    if kind in ("xz", "lzma"):
+        return _pack_xz(view, kind)
+    if kind == "zstd":
+        return _pack_zstd(view, source)
+    if kind in ("lz4", "lz4-legacy"):
+        return _pack_lz4(view, kind, source)
+    raise UnsupportedError(f"{kind} cannot be packed here: unpack the file first", source=source)
+
+
+def _pack_xz(view: memoryview, kind: str) -> bytes:
+    import lzma
+
+    if kind == "lzma":
+        return lzma.compress(view, lzma.FORMAT_ALONE)
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": XZ_DICTIONARY}]
+    return lzma.compress(view, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters)
+
+
+def _pack_zstd(view: memoryview, source: str) -> bytes:
+    _zstd(source)  # says what is missing
+    try:
+        from compression.zstd import compress  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        from backports.zstd import compress  # type: ignore[import-not-found,unused-ignore]
+    packed: bytes = compress(view, _LEVELS["zstd"])
+    return packed
+
+
+def _pack_lz4(view: memoryview, kind: str, source: str) -> bytes:
+    if kind == "lz4":
+        _lz4_frame(source)
+        from lz4 import frame
+
+        framed: bytes = frame.compress(bytes(view), compression_level=9, content_checksum=True)
+        return framed
+    try:
+        from lz4.block import compress  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    except ImportError:
+        raise _no_lz4(source) from None
+    out = bytearray(MAGICS[kind])
+    for at in range(0, len(view), _LZ4_BLOCK):
+        block = compress(bytes(view[at : at + _LZ4_BLOCK]), mode="high_compression", store_size=False)
+        out += len(block).to_bytes(4, "little") + block
+    return bytes(out)

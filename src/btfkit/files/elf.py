@@ -465,12 +465,15 @@ class _Writer:
         self.rows = [list(row) for row in elf._table()]
         self.count = len(self.rows)  # of the old table
         self.names = bytearray(elf._name_table()[:-1])
-        self.names_index = elf._shstrndx
+        self.names_index = elf._shstrndx if self.rows else 0
 
     def apply(self, changes: Mapping[str, bytes | memoryview | None]) -> bytes:
         moved: list[tuple[int, bytes | bytearray | memoryview]] = []
         for name, content in changes.items():
             index = self.elf._index(name)
+            if index is not None and index == self.names_index:
+                message = "the section of the sections' names cannot be exchanged"
+                raise UnsupportedError(message, source=self.elf.source, section=name)
             if content is None:
                 self._remove(name)
             elif index is None:

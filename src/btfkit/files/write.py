@@ -6,7 +6,7 @@ Whatever goes wrong on the way, Ctrl-C included, the old file stays and the temp
 from __future__ import annotations
 
 import os
-from errno import EISDIR
+from errno import EISDIR, ENOENT
 from stat import S_IMODE, S_ISDIR, S_ISREG
 
 TYPE_CHECKING = False
@@ -44,15 +44,40 @@ def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
             name = os.path.realpath(path)
             temporary = _temporary_name(name)
             waiting.append((temporary, name))
-            _write_temporary(temporary, data, mode, fsync)
+            with _Blaming(path):
+                _write_temporary(temporary, data, mode, fsync)
         while waiting:
-            os.replace(*waiting[0])
+            with _Blaming(waiting[0][1]):
+                os.replace(*waiting[0])
             del waiting[0]
     finally:
         for temporary, _ in waiting:
             _remove(temporary)
     for path, data in direct:
-        _write_direct(path, data)
+        with _Blaming(path):
+            _write_direct(path, data)
+
+
+class _Blaming:
+    """Makes an OSError within tell the name that the user gave, not that of a temporary file or none."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, OSError) or isinstance(error, BrokenPipeError) or error.errno is None:
+            return
+        what = os.strerror(error.errno)
+        if error.errno == ENOENT:
+            folder = os.path.dirname(self._path) or os.curdir
+            what = f"cannot be written: there is no folder {folder}" if not os.path.isdir(folder) else what
+        name = "standard output" if self._path == "-" else self._path
+        raise OSError(error.errno, what, name) from None
 
 
 def _mode(path: str) -> int | None:

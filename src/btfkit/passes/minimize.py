@@ -112,7 +112,7 @@ def _take_outcomes(
                 wanted = obj.spec(relocation)
                 _, behind = target.named(wanted.root_kind, wanted.name)  # type: ignore[union-attr]
                 if behind and outcome.candidates[0][0] is target.vmlinux:
-                    witnesses.shadow(outcome.candidates)
+                    witnesses.shadow(outcome.candidates, behind)
 
 
 def _named(

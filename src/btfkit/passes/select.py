@@ -10,7 +10,7 @@ A selection is of *layers*: the BTFs of a chain (or of several chains on one bas
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import references
+from btfkit.btf.btf import MAX_CHAIN, references
 from btfkit.errors import NotFoundError, printable
 from btfkit.hot import graph as _graph
 
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from btfkit.btf.btf import Btf
+    from btfkit.btf.btf import MAX_CHAIN, Btf
     from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.witness import Witness
 
@@ -188,7 +188,7 @@ class Witnesses:
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._traps: list[tuple[Btf, Witness]] = []
-        self._shadows: list[tuple[Btf, int]] = []
+        self._shadows: list[tuple[Sequence[tuple[Btf, int]], Sequence[tuple[Btf, int]]]] = []
         self._pointer_size = False
 
     def take(self, outcome: Outcome) -> None:
@@ -209,21 +209,22 @@ class Witnesses:
         if witness.pointers or witness.not_last or witness.hides or witness.at_least:
             self._traps.append((btf, witness))
 
-    def shadow(self, candidates: Sequence[tuple[Btf, int]]) -> None:
-        """Candidates of vmlinux keep those of modules from being asked: at least one has to stay."""
-        self._shadows.append(candidates[0])
+    def shadow(self, candidates: Sequence[tuple[Btf, int]], behind: Sequence[tuple[Btf, int]]) -> None:
+        """Candidates of vmlinux keep those of modules, `behind`, from being asked: one has to stay where one of these does."""
+        self._shadows.append((candidates, behind))
 
     def settle(self) -> None:
         """Add what keeps a "no" from becoming "yes", until nothing more is needed."""
-        if self._pointer_size:
-            self._keep_pointer_size()
-        for btf, type_id in self._shadows:
-            self._selection.add(btf, type_id)
         size = -1
         while size != (size := self._size()):
             self._selection.complete()
             for btf, witness in self._traps:
                 self._set_right(btf, witness)
+            for candidates, behind in self._shadows:
+                if any(self._selection.has(*c) for c in behind) and not any(self._selection.has(*c) for c in candidates):
+                    self._selection.add(*candidates[0])
+        if self._pointer_size:  # last, as one that is kept anyway is the cheapest
+            self._keep_pointer_size()
 
     def _size(self) -> int:
         return sum(
@@ -236,12 +237,31 @@ class Witnesses:
             if selection.has(btf, parent):
                 selection.add(btf, type_id)
         for composite, index in witness.hides:
-            if selection.has(btf, composite):
+            if selection.has(btf, composite) and self._is_hidden(btf, composite, index):
                 selection.add_element(btf, composite, index)
         for composite, index in witness.not_last:
             self._keep_successor(btf, composite, index)
         for type_id, count in witness.at_least:
             self._keep_count(btf, type_id, count)
+
+    def _is_hidden(self, btf: Btf, composite: int, index: int) -> bool:
+        """Whether a kept member behind member `index`, or one of an anonymous member there, has the same name."""
+        layer, at = btf.locate(composite)
+        return self._shows(btf, composite, btf.string(layer.words[at + 3 + 3 * index]), index + 1)
+
+    def _shows(self, btf: Btf, composite: int, name: bytes, start: int, depth: int = 0) -> bool:
+        composite = btf.strip(composite)
+        if depth > MAX_CHAIN or btf.kind(composite) not in spec.COMPOSITES or not self._selection.has(btf, composite):
+            return False
+        layer, at = btf.locate(composite)
+        elements = self._selection.elements(btf, composite)
+        for index in range(start, layer.words[at + 1] & spec.MAX_VLEN) if elements is WHOLE else elements:
+            found = btf.string(layer.words[at + 3 + 3 * index])
+            if index >= start and found == name:
+                return True
+            if index >= start and not found and self._shows(btf, layer.words[at + 4 + 3 * index], name, 0, depth + 1):
+                return True
+        return False
 
     def _keep_successor(self, btf: Btf, composite: int, index: int) -> None:
         """If member `index` is kept and is now the last, keep the cheapest of those that follow it."""

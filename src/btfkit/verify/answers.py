@@ -8,6 +8,7 @@ it leaves the same.  Type ids cannot stay; they have to follow one consistent ma
 
 from __future__ import annotations
 
+from btfkit.btf import spec
 from btfkit.co_re.kinds import TYPE_ID_TARGET
 from btfkit.co_re.relocate import relocate
 
@@ -84,5 +85,7 @@ def _owner(btf: Btf, type_id: int, number: dict[int, int]) -> int:
     return number.get(id(btf), -1) if type_id >= btf.start_id else 0
 
 
-def _described(btf: Btf, type_id: int) -> tuple[int, str, int | None]:
-    return btf.kind(type_id), btf.name(type_id), btf.sizeof(type_id)
+def _described(btf: Btf, type_id: int) -> tuple[int, str, int]:
+    """What tells a type from others whatever its id: kind, name, and the size where its record has one."""
+    kind = btf.kind(type_id)
+    return kind, btf.name(type_id), btf.word(type_id, 2) if spec.KINDS[kind].third == "size" else 0

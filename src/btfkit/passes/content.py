@@ -1,0 +1,210 @@
+"""What has changed in a definition: the types of an older BTF against those of a newer one, as far as the older tells them.
+
+A change is what breaks code that was built on the old definition: a member that is gone, has moved or has another type, an
+enumerator that is gone or has another value, another size.  New members (in padding), new enumerators, typedefs and qualifiers
+are none.  Members of anonymous structs and unions count as members of what contains them, as in C.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfkit.btf.btf import Btf
+
+MAX_DEPTH = 100  # types in a row, before it is called a change that nobody can judge
+MAX_CHANGES = 100  # are told; one is enough to refuse
+
+_FLAVORS = {spec.STRUCT: "struct", spec.UNION: "union", spec.ENUM: "enum", spec.ENUM64: "enum"}
+
+
+class Change:
+    """One change: `path` of names within the type ("lock.owner"), `what` ("gone", "moved", "retyped", "value", "size"), `then` and
+    `now` (offsets in bits, values, sizes in bytes, or types as text)."""
+
+    __slots__ = ("now", "path", "then", "what")
+
+    def __init__(self, path: str, what: str, then: int | str, now: int | str) -> None:
+        self.path = path
+        self.what = what
+        self.then = then
+        self.now = now
+
+    def __str__(self) -> str:
+        if self.what == "gone":
+            return f"{self.path} is gone"
+        unit = {"moved": " (bits)", "size": " (bytes)"}.get(self.what, "")
+        return f"{self.path or 'it'}: {self.what} from {self.then} to {self.now}{unit}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+def changes(old: Btf, old_id: int, new: Btf, new_id: int, *, embedded: bool = True) -> list[Change]:
+    """What has changed from type `old_id` of `old` to type `new_id` of `new`; sizes count where it is `embedded`."""
+    comparison = _Comparison(old, new)
+    comparison.types(old_id, new_id, "", embedded, 0)
+    return comparison.found
+
+
+def equivalent(btf: Btf, one: int, other: int) -> bool:
+    """Whether two types of a BTF are the same in all that `changes` looks at, both ways."""
+    return not changes(btf, one, btf, other) and not changes(btf, other, btf, one)
+
+
+class _Comparison:
+    """A walk over pairs of types; each pair is looked at once."""
+
+    def __init__(self, old: Btf, new: Btf) -> None:
+        self.old = old
+        self.new = new
+        self.found: list[Change] = []
+        self._seen: set[tuple[int, int, bool]] = set()
+
+    def tell(self, path: str, what: str, then: int | str, now: int | str) -> None:
+        if len(self.found) < MAX_CHANGES:
+            self.found.append(Change(path, what, then, now))
+
+    def types(self, a: int, b: int, path: str, held: bool, depth: int) -> None:
+        a, b = self.old.strip(a), self.new.strip(b)
+        if (a, b, held) in self._seen:
+            return
+        self._seen.add((a, b, held))
+        one, other = self.old.kind(a), self.new.kind(b)
+        if depth > MAX_DEPTH:
+            self.tell(path, "too deep", described(self.old, a), described(self.new, b))
+        elif not self._kinds_fit(a, b, one, other, held):
+            self.tell(path, "retyped", described(self.old, a), described(self.new, b))
+        elif one in spec.COMPOSITES and other in spec.COMPOSITES:
+            self._composites(a, b, path, held, depth)
+        elif one in spec.ENUMS:
+            self._enums(a, b, path)
+        elif one == spec.PTR:
+            self.types(self.old.word(a, 2), self.new.word(b, 2), path, False, depth + 1)
+        elif one == spec.ARRAY:
+            self.types(self.old.word(a, 3), self.new.word(b, 3), path, held, depth + 1)
+        elif one == spec.FUNC_PROTO:
+            self._prototypes(a, b, path, depth)
+
+    def _kinds_fit(self, a: int, b: int, one: int, other: int, held: bool) -> bool:
+        """Whether two stripped types agree in kind, name and what else is theirs alone."""
+        old, new = self.old, self.new
+        if one == 0 or other == 0:
+            return one == other
+        if old.string(old.word(a, 0)) != new.string(new.word(b, 0)):
+            return False
+        if one in spec.ENUMS:
+            return other in spec.ENUMS and old.word(a, 2) == new.word(b, 2)
+        if spec.FWD in (one, other):
+            return not held and _declares(old, a, one) == _declares(new, b, other) != 0
+        if one != other:
+            return False
+        if one == spec.INT:
+            return old.word(a, 2) == new.word(b, 2) and (old.word(a, 3) == new.word(b, 3) or is_plain_char(old, a))
+        if one == spec.FLOAT:
+            return old.word(a, 2) == new.word(b, 2)
+        return one != spec.ARRAY or old.word(a, 5) == new.word(b, 5)
+
+    def _composites(self, a: int, b: int, path: str, held: bool, depth: int) -> None:
+        then, now = self.old.word(a, 2), self.new.word(b, 2)
+        if then != now and held:
+            self.tell(path, "size", then, now)
+        if not self.old.word(a, 1) & spec.MAX_VLEN or (depth and not held and self.old.word(a, 0)):
+            return  # the old one tells no members, or it is a type of its own behind a pointer
+        fields = {name: rest for name, *rest in members(self.new, b)}
+        for name, offset, bits, type_id in members(self.old, a):
+            place = f"{path}.{name}" if path else name
+            if name not in fields:
+                self.tell(place, "gone", offset, "")
+                continue
+            new_offset, new_bits, new_type = fields[name]
+            if offset != new_offset:
+                self.tell(place, "moved", offset, new_offset)
+            if bits != new_bits:
+                self.tell(place, "retyped", f"{bits} bits", f"{new_bits} bits")
+            self.types(type_id, new_type, place, True, depth + 1)
+
+    def _enums(self, a: int, b: int, path: str) -> None:
+        if not self.old.word(a, 1) & spec.MAX_VLEN:
+            return
+        values = dict(self.new[b].values)  # type: ignore[attr-defined]
+        for name, value in self.old[a].values:  # type: ignore[attr-defined]
+            place = f"{path}.{name}" if path else name
+            if name not in values:
+                self.tell(place, "gone", value, "")
+            elif values[name] != value:
+                self.tell(place, "value", value, values[name])
+
+    def _prototypes(self, a: int, b: int, path: str, depth: int) -> None:
+        one, other = self.old[a], self.new[b]
+        if one.vlen != other.vlen:
+            self.tell(path, "retyped", f"{one.vlen} parameters", f"{other.vlen} parameters")
+            return
+        self.types(self.old.word(a, 2), self.new.word(b, 2), path, False, depth + 1)
+        for (_, old_id), (_, new_id) in zip(one.params, other.params, strict=True):  # type: ignore[attr-defined]
+            self.types(old_id, new_id, path, False, depth + 1)
+
+
+def members(btf: Btf, type_id: int, base_bits: int = 0, depth: int = 0) -> Iterator[tuple[str, int, int, int]]:
+    """(name, offset in bits, bitfield size in bits or 0, type id) of each named member, those of anonymous members included."""
+    layer, at = btf.locate(type_id)
+    words, flag = layer.words, layer.words[at + 1] >> 31
+    for place in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
+        offset, bits = words[place + 2], 0
+        if flag:
+            offset, bits = offset & 0xFFFFFF, offset >> 24
+        name = btf.string(words[place])
+        if name:
+            yield text(name), base_bits + offset, bits, words[place + 1]
+            continue
+        inner = btf.strip(words[place + 1])
+        if btf.kind(inner) in spec.COMPOSITES and depth < MAX_DEPTH:
+            yield from members(btf, inner, base_bits + offset, depth + 1)
+
+
+def is_plain_char(btf: Btf, type_id: int) -> bool:
+    """Whether the INT is C's plain `char`, whose signedness is the compiler's choice (kernels: unsigned since 6.2,
+    -funsigned-char)."""
+    return btf.word(type_id, 2) == 1 and btf.string(btf.word(type_id, 0)) == b"char"
+
+
+def _declares(btf: Btf, type_id: int, kind: int) -> int:
+    """STRUCT or UNION, for either or a declaration of it; else 0."""
+    if kind == spec.FWD:
+        return spec.UNION if btf.word(type_id, 1) >> 31 else spec.STRUCT
+    return kind if kind in spec.COMPOSITES else 0
+
+
+def described(btf: Btf, type_id: int) -> str:
+    """A type as C spells it, shortly: "struct file *", "u32[4]"."""
+    tail = ""
+    for _ in range(8):
+        kind = btf.kind(type_id)
+        if kind == spec.PTR:
+            tail = "*" + tail
+            type_id = btf.word(type_id, 2)
+        elif kind == spec.ARRAY:
+            tail += f"[{btf.word(type_id, 5)}]"
+            type_id = btf.word(type_id, 3)
+        elif kind in spec.MODIFIERS:
+            type_id = btf.word(type_id, 2)
+        else:
+            break
+    return " ".join(part for part in (_spelled(btf, type_id), tail) if part)
+
+
+def _spelled(btf: Btf, type_id: int) -> str:
+    kind = btf.kind(type_id)
+    if kind == 0:
+        return "void"
+    name = btf.name(type_id)
+    tag = _FLAVORS.get(kind, "")
+    if kind == spec.FWD:
+        tag = "union" if btf.word(type_id, 1) >> 31 else "struct"
+    if kind == spec.FUNC_PROTO:
+        return "function"
+    return " ".join(part for part in (tag, name or "(anonymous)") if part)

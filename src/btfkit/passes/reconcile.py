@@ -1,0 +1,470 @@
+"""`reconcile`: a split BTF, distilled on one kernel's base, put on another kernel's.
+
+Every type of the distilled base that the split refers to has to be found in the new base.  Two sets of rules say how:
+
+"upstream" is what kernel (6.11 to 7.2, kernel/bpf, btf_relocate.c) and libbpf (1.7) do, defects included, and so predicts their verdict:
+FWDs are matched by the wrong bit, a STRUCT or UNION maps to anything of its name, by-value use in variables and prototypes goes
+unseen, and a name with several candidates is refused even where one of them is right.
+
+"strict" is right:
+
+- kinds have to fit: STRUCT to STRUCT, UNION to UNION, INT to INT, ENUM to ENUM or ENUM64; a FWD to a FWD or a definition of its
+  flavour, and, behind pointers only, a definition to a FWD of its flavour;
+- sizes have to be equal for INT, FLOAT and enums, and for a STRUCT or UNION that the split has by value: as a member, element,
+  variable, parameter or returned value;
+- of several candidates the one of the same kind wins over a FWD or a definition in its stead, then one of the same size,
+  then, where the base tells members, the one that has not changed; of candidates that are equivalent the lowest id; else nothing;
+- what the base tells of members and enumerators of a type that is held by value has to be so still (`passes/content.py`).
+- An INT of another encoding is another type, but for plain `char`: its name says nothing about a sign, C leaves that to the
+  compiler, and kernels are built with -funsigned-char since 6.2.  Size and layout are the same, so nothing breaks; but the module's code
+  does treat it as its own BTF says.  So the split keeps its own `char`, as an own type behind all others, and the rest follows the
+  new base.  (Refusing, as upstream does, turns away nearly every module between 6.1 and 6.2 for no reason; mapping, would
+  state the wrong sign.)
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import Btf, text
+from btfkit.errors import ChainError, printable
+from btfkit.hot import rebase as _rebase
+from btfkit.passes.content import Change, changes, equivalent, is_plain_char
+from btfkit.passes.idmap import IdMap
+from btfkit.passes.rebase import Flat, NameIndex, rebase, refuse_unknown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RULES = ("strict", "upstream")
+CONTENTS = ("embedded", "all")
+
+# Reasons of a finding.
+NO_BASE = "no-base"  # the input is no split BTF
+NOT_DISTILLED = "not-distilled"  # its base has types that only ids can tell, so it was never distilled
+BYTE_ORDER = "byte-order"  # module and new base are of machines of different byte order
+POINTER_SIZE = "pointer-size"  # ... of different pointer size
+SAME_BASE = "same-base"  # upstream refuses to relocate to the base that it is on
+MISSING = "missing"  # no type of that name
+KIND = "kind-differs"  # types of that name, but of other kinds
+SIZE = "size-differs"
+ENCODING = "encoding-differs"  # an INT of that name and size, but signed otherwise
+AMBIGUOUS = "ambiguous"  # several candidates, and nothing to tell them apart
+CONTENT = "content-differs"  # members or enumerators are not as they were
+STRING = "string-unknown"  # upstream: a name in the distilled base that belongs to none of its types (ENOENT)
+
+_UPSTREAM_KINDS = frozenset((spec.INT, spec.FLOAT, spec.ENUM, spec.STRUCT, spec.UNION, spec.FWD))
+_LEAVES = _UPSTREAM_KINDS | {spec.ENUM64}
+_WORDS = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.ENUM: "enum ", spec.ENUM64: "enum ", spec.FWD: "(declared) "}
+
+
+class Finding:
+    """One type of the distilled base that cannot be reconciled, or has changed.
+
+    `reason` is one of the constants of this module; `type_id` the type's id in the distilled base (0: it is about the whole), `kind`
+    its kind number, `name`; `embedded` whether the split has it by value; `size` bytes then; `candidates` ids of the types
+    of that name in the new base, `sizes` theirs in bytes, `kinds` their kind numbers; `changes` what changed within it.
+    """
+
+    __slots__ = ("_path", "_split", "candidates", "changes", "embedded", "kind", "kinds", "name", "reason", "size", "sizes", "type_id")
+
+    def __init__(
+        self,
+        reason: str,
+        split: Btf | None = None,
+        type_id: int = 0,
+        *,
+        embedded: bool = False,
+        new: Btf | None = None,
+        candidates: Sequence[int] = (),
+        changed: Sequence[Change] = (),
+    ) -> None:
+        self.reason = reason
+        self.type_id = type_id
+        self.embedded = embedded
+        self.candidates = tuple(candidates)
+        self.changes = tuple(changed)
+        self._split = split
+        self._path: str | None = None
+        self.kind = split.kind(type_id) if split is not None else 0
+        self.name = split.name(type_id) if split is not None else ""
+        self.size = split.word(type_id, 2) if split is not None and type_id and self.kind != spec.FWD else None
+        self.kinds = tuple(new.kind(c) for c in candidates) if new is not None else ()
+        self.sizes = tuple(new.word(c, 2) for c in candidates) if new is not None else ()
+
+    @property
+    def path(self) -> str:
+        """Where the split uses it first: "struct my_dev.lock", "variable state", "function probe"; by value where it does
+        so at all, else through a pointer."""
+        if self._path is None:
+            self._path = _where(self._split, self.type_id, self.embedded) if self._split is not None and self.type_id else ""
+        return self._path
+
+    @property
+    def title(self) -> str:
+        """The type as C spells it: "struct mutex"."""
+        return _WORDS.get(self.kind, "") + printable(self.name)
+
+    def __str__(self) -> str:
+        if not self.type_id:
+            return _WHOLE[self.reason]
+        held = f", held by value in {printable(self.path)}" if self.embedded and self.path else ""
+        return f"{self.title}: {self._told()}{held}"
+
+    def _told(self) -> str:
+        if self.reason == SIZE:
+            return f"{self.size} bytes then, {' or '.join(str(size) for size in self.sizes)} now"
+        if self.reason == KIND:
+            return f"a {spec.kind_name(self.kind)} then, {' or '.join(spec.kind_name(kind) for kind in self.kinds)} now"
+        if self.reason == AMBIGUOUS:
+            return f"several types of that name fit: {', '.join(str(c) for c in self.candidates)}"
+        if self.reason == CONTENT:
+            return "; ".join(str(change) for change in self.changes[:3]) + ("; ..." if len(self.changes) > 3 else "")
+        return {MISSING: "not in the new base", ENCODING: "signed otherwise"}.get(self.reason, self.reason)
+
+    def __repr__(self) -> str:
+        return f"<{self.reason}: {self.title}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        path = self.path
+        state = {name: getattr(self, name) for name in self.__slots__ if name not in ("_split", "_path")}
+        return _finding, (state, path)
+
+
+def _finding(state: dict[str, object], path: str) -> Finding:
+    self = Finding(str(state["reason"]))
+    for name, value in state.items():
+        setattr(self, name, value)
+    self._path = path
+    return self
+
+
+_WHOLE = {
+    NO_BASE: "it has no base: reconciling takes a split BTF on its distilled base",
+    NOT_DISTILLED: "its base is not a distilled one: distill it first, with the vmlinux that it was built with",
+    BYTE_ORDER: "the new base is of the other byte order: another machine's kernel",
+    POINTER_SIZE: "the new base has pointers of another size: another machine's kernel",
+    SAME_BASE: "it is on that base already (upstream: EINVAL)",
+    STRING: "a name in the distilled base belongs to none of its types (upstream: ENOENT)",
+}
+
+
+class ReconcileError(ChainError):
+    """The split does not fit the new base; `findings` say type by type why, `rules` by which rules."""
+
+    def __init__(self, findings: Sequence[Finding], rules: str, *, source: str | None = None) -> None:
+        super().__init__("", source=source)
+        self.findings = tuple(findings)
+        self.rules = rules
+
+    @property
+    def message(self) -> str:
+        """The first findings as text, made when it is asked for: looking up where a type is held takes longer than all the rest."""
+        shown = "; ".join(str(finding) for finding in self.findings[:3])
+        more = f"; and {len(self.findings) - 3} more" if len(self.findings) > 3 else ""
+        return f"does not fit the new base: {shown}{more}"
+
+    @message.setter
+    def message(self, _: str) -> None:
+        pass
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _error, (self.findings, self.rules, self.source)
+
+
+def _error(findings: Sequence[Finding], rules: str, source: str | None) -> ReconcileError:
+    return ReconcileError(findings, rules, source=source)
+
+
+class Report:
+    """How a split fitted its new base.
+
+    `rules` as given; `carried` names the types that the split now has of its own, since the new base's differ; `notes` are findings
+    that do not matter under the rules: types behind pointers whose size or members changed.
+    """
+
+    __slots__ = ("_index", "_split", "carried", "notes", "rules", "types")
+
+    def __init__(
+        self, rules: str, types: int, carried: Sequence[str], notes: Sequence[Finding], split: Btf, index: NameIndex
+    ) -> None:
+        self.rules = rules
+        self.types = types
+        self.carried = tuple(carried)
+        self.notes = tuple(notes)
+        self._split = split
+        self._index = index
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """What both sets of rules say of this module (looked up when asked)."""
+        return verdicts(self._split, self._index)
+
+
+class Reconciled:
+    """What `reconcile` gives: `btf` (the split on the new base), `ids` (old ids to new ones), `report`."""
+
+    __slots__ = ("_ids", "_mapped", "_split", "btf", "report")
+
+    def __init__(self, btf: Btf, split: Btf, mapped: Sequence[int], report: Report) -> None:
+        self.btf = btf
+        self.report = report
+        self._split = split
+        self._mapped = mapped
+        self._ids: IdMap | None = None
+
+    @property
+    def ids(self) -> IdMap:
+        """Where each type went: those of the distilled base that are used, and all own ones."""
+        if self._ids is None:
+            ids = {old: new for old, new in enumerate(self._mapped) if new}
+            first, own = self.btf.start_id, self._split.own_ids
+            ids.update(zip(own, range(first, first + len(own)), strict=True))
+            self._ids = IdMap(ids)
+        return self._ids
+
+
+class Verdicts:
+    """What the two sets of rules say of one module and one kernel: `strict` and `upstream` are each a tuple of findings, empty where
+    it fits; `differ` tells whether one takes the module and the other does not."""
+
+    __slots__ = ("strict", "upstream")
+
+    def __init__(self, strict: Sequence[Finding], upstream: Sequence[Finding]) -> None:
+        self.strict = tuple(strict)
+        self.upstream = tuple(upstream)
+
+    @property
+    def differ(self) -> bool:
+        return bool(self.strict) != bool(self.upstream)
+
+    def __str__(self) -> str:
+        told = [f"{name}: {_verdict(findings)}" for name, findings in (("strict", self.strict), ("upstream", self.upstream))]
+        return ", ".join(told)
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    return f"refused ({findings[0]})" if findings else "fits"
+
+
+def reconcile(
+    split: Btf, new_base: Btf | NameIndex, rules: str = "strict", *, contents: str = "embedded"
+) -> Reconciled:
+    """Put `split`, which stands on a distilled base, on `new_base`; the input is not changed.
+
+    `new_base` may be a `NameIndex` of it, made once for many modules.  `rules` is "strict" or "upstream" (see the module);
+    `contents` says which changed members and enumerators the strict rules refuse, as far as the distilled base tells them:
+    of types held by value ("embedded"; others become notes of the report), or of all that the split refers to ("all").
+    Raises ReconcileError with the findings; after it nothing is changed.
+    Rule: kernel 7.2, kernel/bpf/btf_relocate.c, for "upstream".
+    """
+    if rules not in RULES or contents not in CONTENTS:
+        raise ValueError(f"rules {rules!r} or contents {contents!r}: they have to be of {RULES} and {CONTENTS}")
+    index = new_base if isinstance(new_base, NameIndex) else NameIndex(new_base)
+    plan = _Plan(split, index, rules == "upstream", contents == "all")
+    if plan.findings:
+        raise ReconcileError(plan.findings, rules, source=split.source)
+    rebased = rebase(split, plan.old, plan.mapped, index.flat, plan.carried)
+    if rebased.unknown and rules == "upstream":
+        raise ReconcileError([Finding(STRING)], rules, source=split.source)
+    names = [split.name(type_id) for type_id in plan.carried]
+    report = Report(rules, len(split.positions), names, plan.notes, split, index)
+    return Reconciled(rebased.btf, split, plan.mapped, report)
+
+
+def verdicts(split: Btf, new_base: Btf | NameIndex) -> Verdicts:
+    """What both sets of rules say of `split` on `new_base`, without raising for it."""
+    index = new_base if isinstance(new_base, NameIndex) else NameIndex(new_base)
+    return Verdicts(_findings(split, index, "strict"), _findings(split, index, "upstream"))
+
+
+def _findings(split: Btf, index: NameIndex, rules: str) -> Sequence[Finding]:
+    try:
+        reconcile(split, index, rules)
+    except ReconcileError as error:
+        return error.findings
+    return ()
+
+
+class _Plan:
+    """Where each type of the distilled base goes, or why it cannot."""
+
+    def __init__(self, split: Btf, index: NameIndex, upstream: bool, all_contents: bool) -> None:
+        self.split = split
+        self.index = index
+        self.upstream = upstream
+        self.findings: list[Finding] = []
+        self.notes: list[Finding] = []
+        self.carried: list[int] = []
+        if reason := _misfit(split, index.btf, upstream):
+            self.findings.append(Finding(reason))
+            return
+        base = split.base
+        assert base is not None
+        if split.table != spec.TABLE:
+            refuse_unknown(split)
+        self.base = base
+        self.old = Flat(base)
+        self.marks = bytearray(len(base))
+        _rebase.uses(split.words, split.positions, split.table, split.start_id, self.marks)
+        hard: list[int] = []
+        full: list[int] = []
+        self.mapped = index.match(self.old, self.marks, upstream, hard, full)
+        for type_id in hard:
+            if not self._resolve(type_id):
+                break
+        if not upstream:
+            for type_id in full:
+                self._compare(type_id, all_contents)
+
+    def held(self, type_id: int) -> bool:
+        """Whether the split has the type by value, as far as the rules see."""
+        bits = _rebase.EMBEDDED if self.upstream else _rebase.EMBEDDED | _rebase.PASSED
+        return bool(self.marks[type_id] & bits)
+
+    def _resolve(self, type_id: int) -> bool:
+        """Decide about a type without one clear answer; False where it is no use to go on."""
+        base = self.base
+        kind, name = base.kind(type_id), base.string(base.word(type_id, 0))
+        if not name or kind not in (_UPSTREAM_KINDS if self.upstream else _LEAVES):
+            self.findings.append(Finding(NOT_DISTILLED))
+            return False
+        candidates = self.index.find(name)
+        if self.upstream:
+            reason = AMBIGUOUS if self.mapped[type_id] else self._why_not(type_id, candidates)
+        else:
+            reason = self._choose(type_id, candidates)
+        if reason:
+            self._tell(reason, type_id, candidates)
+        return True
+
+    def _tell(self, reason: str, type_id: int, candidates: Sequence[int]) -> None:
+        self.findings.append(
+            Finding(
+                reason, self.split, type_id, embedded=self.held(type_id), new=self.index.btf, candidates=candidates
+            )
+        )
+
+    def _choose(self, type_id: int, candidates: list[int]) -> str:
+        """Strict: tell several candidates apart, or take `char` along; returns the reason where that fails."""
+        fit = self._fitting(type_id, candidates)
+        if not fit:
+            return self._why_not(type_id, candidates)
+        if len(fit) > 1 and self.base.word(type_id, 1) & spec.MAX_VLEN:
+            same = [c for c in fit if not changes(self.base, type_id, self.index.btf, c)]
+            fit = same or fit
+        if any(not equivalent(self.index.btf, fit[0], other) for other in fit[1:]):
+            return AMBIGUOUS
+        self.mapped[type_id] = fit[0]
+        return ""
+
+    def _fitting(self, type_id: int, candidates: list[int]) -> list[int]:
+        """The candidates that fit best: of the kind and, where there are any, of the size; else the next best."""
+        base, new = self.base, self.index.btf
+        kind, size = base.kind(type_id), base.word(type_id, 2)
+        if kind in spec.ENUMS:
+            return [c for c in candidates if new.kind(c) in spec.ENUMS and new.word(c, 2) == size]
+        if kind == spec.FWD:
+            flavor = spec.UNION if base.word(type_id, 1) >> 31 else spec.STRUCT
+            return [c for c in candidates if new.kind(c) == flavor]
+        if kind in spec.COMPOSITES:
+            fit = [c for c in candidates if new.kind(c) == kind]
+            return [c for c in fit if new.word(c, 2) == size] or ([] if self.held(type_id) else fit)
+        return []
+
+    def _why_not(self, type_id: int, candidates: list[int]) -> str:
+        """The reason why none of the candidates fits."""
+        base, new = self.base, self.index.btf
+        kind, size = base.kind(type_id), base.word(type_id, 2)
+        if not candidates:
+            return MISSING
+        enums = spec.ENUMS if kind in spec.ENUMS else (kind,)
+        same = [c for c in candidates if new.kind(c) in enums]
+        if not same:
+            return SIZE if self.upstream and kind in spec.COMPOSITES else KIND
+        if kind == spec.INT and any(new.word(c, 2) == size for c in same):
+            if not self.upstream and is_plain_char(base, type_id):
+                self.carried.append(type_id)
+                return ""
+            return ENCODING
+        return KIND if kind == spec.FWD else SIZE
+
+    def _compare(self, type_id: int, all_contents: bool) -> None:
+        """Find what changed within a type whose elements the distilled base tells."""
+        new_id = self.mapped[type_id]
+        if not new_id:
+            return
+        held = self.held(type_id)
+        found = changes(self.base, type_id, self.index.btf, new_id, embedded=held)
+        if found:
+            into = self.findings if held or all_contents else self.notes
+            into.append(
+                Finding(
+                    CONTENT, self.split, type_id, embedded=held, new=self.index.btf, candidates=(new_id,), changed=found
+                )
+            )
+
+
+def _misfit(split: Btf, new: Btf, upstream: bool) -> str:
+    """Why `split` cannot be looked at on `new` at all, or ""."""
+    if split.base is None:
+        return NO_BASE
+    if upstream and split.base is new:
+        return SAME_BASE
+    if split.byte_order != new.byte_order:
+        return BYTE_ORDER
+    sizes = split.base.pointer_size, new.pointer_size
+    if not upstream and None not in sizes and sizes[0] != sizes[1]:
+        return POINTER_SIZE
+    return ""
+
+
+# ---- where -----------------------------------------------------------------------------------------------------
+
+
+def _where(split: Btf, type_id: int, by_value: bool) -> str:
+    """How the split's own types use `type_id`, the first way found, as text ("" where they do not).
+
+    Goes from user to user, breadth first, until one has a name of its own; with `by_value` not through pointers.
+    """
+    users = _users(split, by_value)
+    seen = {type_id}
+    queue: list[tuple[int, str]] = [(type_id, "")]
+    fallback = ""
+    for target, path in queue:
+        for user, member in users.get(target, ()):
+            if user in seen:
+                continue
+            seen.add(user)
+            inner = ".".join(part for part in (member, path) if part)
+            kind, name = split.kind(user), split.name(user)
+            if name and kind in _OWNERS:
+                return _OWNERS[kind] + name + (f".{inner}" if inner and kind in spec.COMPOSITES else "")
+            if name and not fallback:
+                fallback = f"typedef {name}"
+            queue.append((user, inner))
+    return fallback
+
+
+_OWNERS = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.VAR: "variable ", spec.FUNC: "function "}
+
+
+def _users(split: Btf, by_value: bool) -> dict[int, list[tuple[int, str]]]:
+    """For each type that own types refer to: (own type, name of the member) of each reference."""
+    from btfkit.btf.btf import references
+
+    users: dict[int, list[tuple[int, str]]] = {}
+    for user in split.own_ids:
+        at = split.positions[user - split.start_id]
+        kind = split.words[at + 1] >> 24 & spec.MAX_KIND
+        if by_value and kind in (spec.PTR, spec.DECL_TAG):
+            continue
+        label = ""
+        for word, what in references(split.words, at, split.table):
+            if what == "name":
+                label = text(split.string(split.words[word])) if kind in spec.COMPOSITES and word != at else ""
+            elif split.words[word]:
+                users.setdefault(split.words[word], []).append((user, label))
+    return users
+
+

@@ -1,0 +1,236 @@
+"""Proof that a split BTF means on its new base what it meant on the old one.
+
+Knows nothing of `distill` and `reconcile`, and takes no map of ids from them: it walks both graphs side by side from the module's own
+types, the first of one being the first of the other, and compares what it meets.  Own, derived and anonymous types have to be
+the same word for word but for ids and offsets of names, which have to lead to types that correspond and to equal texts.  A
+named type of the base has to have its name and a kind that fits; where the module has it by value its size; where the older base
+tells its members or enumerators, these too have to be there still.
+
+It serves for either step, and for both: original and distilled, distilled and reconciled, original and reconciled.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import references, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.btf.btf import Btf
+
+MAX_DIFFERENCES = 100
+
+_PLAIN = frozenset((spec.INT, spec.FLOAT, spec.FWD, spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64))
+_THROUGH = spec.MODS_AND_TYPEDEFS | {spec.ARRAY}  # what is by value stays so
+_ELEMENTS = spec.COMPOSITES | spec.ENUMS
+_HOLDERS = spec.COMPOSITES | {spec.VAR, spec.FUNC_PROTO}  # what they refer to, they have by value
+
+
+class Difference:
+    """A type that does not correspond: its ids `before` and `after`, and `what` is wrong."""
+
+    __slots__ = ("after", "before", "what")
+
+    def __init__(self, before: int, after: int, what: str) -> None:
+        self.before = before
+        self.after = after
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"type {self.before}, now {self.after}: {self.what}"
+
+
+class Comparison:
+    """The result: `total` pairs of types compared, `differences` between them (none: proven), `ids` that correspond."""
+
+    __slots__ = ("differences", "ids", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.differences: list[Difference] = []
+        self.ids: dict[int, int] = {}
+
+    def __bool__(self) -> bool:
+        return not self.differences
+
+
+def compare(before: Btf, after: Btf, *, contents: str = "embedded") -> Comparison:
+    """Walk `before` and `after`, the same module's split BTF on two bases, from its own types on.
+
+    `contents` tells for which named types of the base the members and enumerators that the older base tells have to be
+    there still: those held by value ("embedded"), "all", or "none", where both bases are whole kernels'.
+    """
+    return _Walk(before, after, contents).run()
+
+
+class _Walk:
+    def __init__(self, before: Btf, after: Btf, contents: str) -> None:
+        self.before = before
+        self.after = after
+        self.contents = contents
+        self.result = Comparison()
+        self._levels: dict[tuple[int, int], int] = {}  # 1 behind a pointer, 2 by value: the highest that was looked at
+        self._todo: list[tuple[int, int, int]] = []
+
+    def run(self) -> Comparison:
+        before, after = self.before, self.after
+        own = len(before.positions)
+        if len(after.positions) < own:
+            self.differ(before.start_id, after.start_id, f"{own} own types before, {len(after.positions)} now")
+            return self.result
+        for index in range(own):
+            self.meet(before.start_id + index, after.start_id + index, 1)
+        while self._todo and len(self.result.differences) < MAX_DIFFERENCES:
+            self.pair(*self._todo.pop())
+        self.result.total = len(self._levels)
+        return self.result
+
+    def differ(self, a: int, b: int, what: str) -> None:
+        self.result.differences.append(Difference(a, b, what))
+
+    def meet(self, a: int, b: int, level: int) -> None:
+        """Types `a` and `b` have to correspond, at `level`."""
+        if not a or not b:
+            if a != b:
+                self.differ(a, b, "void on one side only")
+            return
+        if self.result.ids.setdefault(a, b) != b and not self._alike_own(a, b):
+            self.differ(a, b, f"corresponds to type {self.result.ids[a]} elsewhere")
+        if self._levels.get((a, b), 0) < level:
+            self._levels[a, b] = level
+            self._todo.append((a, b, level))
+
+    def _alike_own(self, a: int, b: int) -> bool:
+        """Whether one type may have become two: a copy of a derived one, never a named one."""
+        return self.before.kind(a) not in _PLAIN or not self.before.word(a, 0)
+
+    def pair(self, a: int, b: int, level: int) -> None:
+        before, after = self.before, self.after
+        if before.string(before.word(a, 0)) != after.string(after.word(b, 0)):
+            self.differ(a, b, f"{_title(before, a)} has become {_title(after, b)}")
+            return
+        kind = before.kind(a)
+        if a >= before.start_id or kind not in _PLAIN or not before.word(a, 0):
+            self.records(a, b, level)
+        else:
+            self.named(a, b, level)
+
+    def records(self, a: int, b: int, level: int) -> None:
+        """Two records that have to be equal but for ids and offsets of names."""
+        one, at = self.before.locate(a)
+        other, to = self.after.locate(b)
+        words, news = one[a].words, other[b].words
+        if words[1] != news[1] or len(words) != len(news):
+            self.differ(a, b, f"{_title(self.before, a)} has become {_title(self.after, b)}")
+            return
+        kind = words[1] >> 24 & spec.MAX_KIND
+        places = {place - at: what for place, what in references(one.words, at, one.table)}
+        child = 2 if kind in _HOLDERS else level if kind in _THROUGH else 1
+        for slot in range(1, len(words)):
+            old, new, what = words[slot], news[slot], places.get(slot)
+            if what == "type":
+                self.meet(old, new, child)
+            elif what == "name":
+                if self.before.string(old) != self.after.string(new):
+                    self.differ(a, b, f"{_title(self.before, a)}: a name in it has changed")
+            elif old != new:
+                self.differ(a, b, f"{_title(self.before, a)}: word {slot} was {old:#x}, is {new:#x}")
+
+    def named(self, a: int, b: int, level: int) -> None:
+        """A named type of the old base: name and kind, by value the size, and what the old base tells of its elements."""
+        before, after = self.before, self.after
+        one, other = before.kind(a), after.kind(b)
+        if not self._kinds_fit(a, b, level):
+            self.differ(a, b, f"{_title(before, a)} has become {_title(after, b)}")
+            return
+        sized = one in (spec.INT, spec.FLOAT, *spec.ENUMS) or (one in spec.COMPOSITES and level == 2)
+        if sized and before.word(a, 2) != after.word(b, 2):
+            self.differ(a, b, f"{_title(before, a)} had {before.word(a, 2)} bytes, has {after.word(b, 2)}")
+        if one == spec.INT and before.word(a, 3) != after.word(b, 3):
+            self.differ(a, b, f"{_title(before, a)} is encoded otherwise")
+        wanted = self.contents == "all" or (self.contents == "embedded" and level == 2)
+        if wanted and one != spec.FWD and other != spec.FWD and before.word(a, 1) & spec.MAX_VLEN:
+            self.elements(a, b)
+
+    def _kinds_fit(self, a: int, b: int, level: int) -> bool:
+        one, other = self.before.kind(a), self.after.kind(b)
+        if one in spec.ENUMS:
+            return other in spec.ENUMS
+        if spec.FWD in (one, other):
+            return level < 2 and _tag(self.before, a) == _tag(self.after, b) != ""
+        return one == other
+
+    def elements(self, a: int, b: int) -> None:
+        """Every enumerator and every member that the old base tells is there still."""
+        before, after = self.before, self.after
+        if before.kind(a) in spec.ENUMS:
+            missing = set(before[a].values) - set(after[b].values)  # type: ignore[attr-defined]
+            if missing:
+                self.differ(a, b, f"{_title(before, a)}: {min(missing)[0]} is gone or has another value")
+            return
+        now = _fields(after, b)
+        for name, (place, type_id) in _fields(before, a).items():
+            if name not in now:
+                self.differ(a, b, f"{_title(before, a)}: member {name} is gone")
+            elif now[name][0] != place:
+                self.differ(a, b, f"{_title(before, a)}: member {name} has moved")
+            elif _shape(before, type_id) != _shape(after, now[name][1]):
+                self.differ(a, b, f"{_title(before, a)}: member {name} has another type")
+            else:
+                self.inner(before.strip(type_id, _THROUGH), after.strip(now[name][1], _THROUGH))
+
+    def inner(self, a: int, b: int) -> None:
+        """What a member of a named type has by value: that type's elements count as well."""
+        if self.before.kind(a) in _ELEMENTS and self._levels.get((a, b), 0) < 2:
+            self._levels[a, b] = 2
+            if self.before.word(a, 0):
+                self._todo.append((a, b, 2))
+            elif self.before.word(a, 1) & spec.MAX_VLEN:
+                self.elements(a, b)
+
+
+def _title(btf: Btf, type_id: int) -> str:
+    name = text(btf.string(btf.word(type_id, 0)))
+    return f"{spec.kind_name(btf.kind(type_id))} {name!r}" if name else spec.kind_name(btf.kind(type_id))
+
+
+def _tag(btf: Btf, type_id: int) -> str:
+    """"struct" or "union" for a type of that tag or a declaration of one, else ""."""
+    kind = btf.kind(type_id)
+    if kind == spec.FWD:
+        return "union" if btf.word(type_id, 1) >> 31 else "struct"
+    return {spec.STRUCT: "struct", spec.UNION: "union"}.get(kind, "")
+
+
+def _fields(btf: Btf, type_id: int, start: int = 0, depth: int = 0) -> dict[str, tuple[tuple[int, int], int]]:
+    """Each named member's (offset, bitfield size) in bits and its type id; anonymous members' members included."""
+    found: dict[str, tuple[tuple[int, int], int]] = {}
+    for member in btf[type_id].members:  # type: ignore[attr-defined]
+        inner = btf.strip(member.type_id)
+        if member.name:
+            found[member.name] = ((start + member.bit_offset, member.bitfield_size), member.type_id)
+        elif btf.kind(inner) in spec.COMPOSITES and depth < 50:
+            found.update(_fields(btf, inner, start + member.bit_offset, depth + 1))
+    return found
+
+
+def _shape(btf: Btf, type_id: int) -> tuple[object, ...]:
+    """A type as a list of what it is made of, up to a name: ("PTR", "struct", "file")."""
+    shape: list[object] = []
+    for _ in range(50):
+        type_id = btf.strip(type_id)
+        kind = btf.kind(type_id)
+        if kind == spec.PTR:
+            shape.append("PTR")
+            type_id = btf.word(type_id, 2)
+        elif kind == spec.ARRAY:
+            shape.append(btf.word(type_id, 5))
+            type_id = btf.word(type_id, 3)
+        else:
+            break
+    name = btf.string(btf.word(type_id, 0)) if kind else b""
+    tag = _tag(btf, type_id) or ("enum" if kind in spec.ENUMS else spec.kind_name(kind))
+    sized = kind in (spec.INT, spec.FLOAT, *spec.ENUMS) or (kind in spec.COMPOSITES and "PTR" not in shape)
+    return (*shape, tag, name, btf.word(type_id, 2) if sized and name else 0)
+
+

@@ -1,0 +1,106 @@
+"""Which incompatible changes of a kernel are detected at reconcile time, by policy: `DETECTED` is the table of the docs."""
+
+import pytest
+
+from btfkit.btf import spec
+from btfkit.btf.build import Builder
+from btfkit.passes.distill import POLICIES, distill
+from btfkit.passes.reconcile import ReconcileError, reconcile
+from btfkit.verify.reconciled import compare
+
+# change: {use: (answer for "distilled", "by-value", "full")}; "upstream" is the same for all that upstream can read ("distilled")
+DETECTED = {
+    "none": {"by value": ("fits", "fits", "fits"), "behind a pointer": ("fits", "fits", "fits")},
+    "member added in padding": {"by value": ("fits", "fits", "fits"), "behind a pointer": ("fits", "fits", "fits")},
+    "enumerator added": {"by value": ("fits", "fits", "fits"), "behind a pointer": ("fits", "fits", "fits")},
+    "member moved": {"by value": ("fits", "refused", "refused"), "behind a pointer": ("fits", "fits", "noted")},
+    "member's type changed": {"by value": ("fits", "refused", "refused"), "behind a pointer": ("fits", "fits", "noted")},
+    "member removed": {"by value": ("fits", "refused", "refused"), "behind a pointer": ("fits", "fits", "noted")},
+    "inner member moved": {"by value": ("fits", "refused", "refused"), "behind a pointer": ("fits", "fits", "noted")},
+    "enum value changed": {"by value": ("fits", "refused", "refused"), "behind a pointer": ("fits", "fits", "noted")},
+    "struct grown": {"by value": ("refused", "refused", "refused"), "behind a pointer": ("fits", "fits", "fits")},
+    "struct removed": {"by value": ("refused", "refused", "refused"), "behind a pointer": ("refused", "refused", "refused")},
+    "struct became a union": {"by value": ("refused", "refused", "refused"), "behind a pointer": ("refused", "refused", "refused")},
+    "enum grown": {"by value": ("refused", "refused", "refused"), "behind a pointer": ("refused", "refused", "refused")},
+    "integer's sign changed": {"by value": ("refused", "refused", "refused"), "behind a pointer": ("refused", "refused", "refused")},
+}
+
+
+def kernel(order, change):
+    b = Builder(order=order)
+    sign = 0 if change == "integer's sign changed" else spec.INT_SIGNED
+    integer = b.int("int", 4, encoding=sign)
+    long = b.int("long", 8, encoding=spec.INT_SIGNED)
+    values = [("OFF", 0), ("ON", 2 if change == "enum value changed" else 1)]
+    if change == "enumerator added":
+        values.append(("MAYBE", 5))
+    state = b.enum("state", values, size=8 if change == "enum grown" else 4)
+    inner = b.struct("inner", 8, [("x", integer, 32 if change == "inner member moved" else 0)])
+    anonymous = b.struct("", 16, [("deep", inner, 0), ("y", integer, 64)])
+    members = [
+        ("a", integer, 32 if change == "member moved" else 0),
+        ("", anonymous, 64),
+        ("c", b.ptr(integer) if change == "member's type changed" else long, 192),
+        ("d", integer, 256),
+    ]
+    if change == "member removed":
+        del members[3]
+    elif change == "member added in padding":
+        members.append(("e", integer, 288))
+    size = 48 if change == "struct grown" else 40
+    if change != "struct removed":
+        b.struct("thing", size, members, union=change == "struct became a union")
+    return b.build(), state
+
+
+def module(order, base, state, use):
+    b = Builder(base)
+    thing = base.find("thing").id
+    if use == "by value":
+        b.struct("mine", 56, [("t", thing, 0), ("s", state, 320), ("i", 1, 384)])
+    else:
+        b.struct("mine", 24, [("t", b.ptr(thing), 0), ("s", b.ptr(state), 64), ("i", b.ptr(1), 128)])
+    return b.build()
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize("use", ["by value", "behind a pointer"])
+@pytest.mark.parametrize("change", list(DETECTED))
+def test_what_is_detected(change, use, order):
+    base, state = kernel(order, "none")
+    new, _ = kernel(order, change)
+    split = module(order, base, state, use)
+    answers = []
+    for policy in POLICIES:
+        small = distill(split, policy).btf
+        try:
+            result = reconcile(small, new)
+        except ReconcileError:
+            answers.append("refused")
+            continue
+        assert compare(small, result.btf)
+        answers.append("noted" if result.report.notes else "fits")
+        if result.report.notes:
+            assert not compare(small, result.btf, contents="all")
+            with pytest.raises(ReconcileError):
+                reconcile(small, new, contents="all")
+    assert tuple(answers) == DETECTED[change][use]
+
+
+def test_changes_are_told():
+    base, state = kernel("little", "none")
+    small = distill(module("little", base, state, "by value"), "by-value").btf
+    told = {}
+    for change in DETECTED:
+        try:
+            reconcile(small, kernel("little", change)[0])
+        except ReconcileError as error:
+            told[change] = str(error)
+    assert "a: moved from 0 to 32 (bits)" in told["member moved"]
+    assert "c: retyped from long to int *" in told["member's type changed"]
+    assert "d is gone" in told["member removed"]
+    assert "deep.x: moved from 0 to 32 (bits), held by value in struct mine.t" in told["inner member moved"]
+    assert "enum state: ON: value from 1 to 2, held by value in struct mine.s" in told["enum value changed"]
+    assert "struct thing: 40 bytes then, 48 now" in told["struct grown"]
+    assert "struct thing: not in the new base" in told["struct removed"]
+    assert "struct thing: a STRUCT then, UNION now" in told["struct became a union"]
