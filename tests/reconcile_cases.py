@@ -1,7 +1,7 @@
 """One distilled type, one way to use it, a new base: what both sets of rules make of it (FORMAT.md 7.2, 7.3, 7.5).
 
-Types are written "KIND size", with "bits" for kind_flag (bitfields), "signed" for an INT, "union" for a FWD; all are called `foo`.
-The expected answer is the number of the type in the new base that is picked, or the reason of the refusal.
+Types are written "KIND size", with "bits" for kind_flag (bitfields), "signed" for an INT, "union" for a FWD; all are
+called `foo`. The expected answer is the number of the type in the new base that is picked, or the reason of the refusal.
 """
 
 from __future__ import annotations

@@ -36,10 +36,15 @@ if TYPE_CHECKING:
     from btfkit.errors import FormatError as FormatError
     from btfkit.errors import NotFoundError as NotFoundError
     from btfkit.errors import UnsupportedError as UnsupportedError
-    from btfkit.files.load import load as load
     from btfkit.files.load import load_modules as load_modules
+    from btfkit.passes.attach import load as load
+    from btfkit.passes.distill import Distilled as Distilled
+    from btfkit.passes.distill import distill as distill
     from btfkit.passes.minimize import Minimized as Minimized
     from btfkit.passes.minimize import minimize as minimize
+    from btfkit.passes.reconcile import Reconciled as Reconciled
+    from btfkit.passes.reconcile import ReconcileError as ReconcileError
+    from btfkit.passes.reconcile import reconcile as reconcile
     from btfkit.verify.structure import structure
 
     verify = structure
@@ -59,10 +64,15 @@ _HOMES = {
     "FormatError": "errors",
     "NotFoundError": "errors",
     "UnsupportedError": "errors",
-    "load": "files.load",
     "load_modules": "files.load",
+    "load": "passes.attach",
+    "Distilled": "passes.distill",
+    "distill": "passes.distill",
     "Minimized": "passes.minimize",
     "minimize": "passes.minimize",
+    "Reconciled": "passes.reconcile",
+    "ReconcileError": "passes.reconcile",
+    "reconcile": "passes.reconcile",
     "verify": "verify.structure:structure",
 }
 

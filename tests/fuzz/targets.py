@@ -323,6 +323,8 @@ def run_minimize(case: Case) -> None:
         closure=case.options["closure"],
         all_modules=case.options["all_modules"],
     )
+    if any(outcome.reason == "cycle" for answers in result.outcomes for outcome in answers):
+        return  # the command refuses it
     again: dict[Btf, Btf] = {}
     for layer, compacted in result.layers.items():
         base = again[layer.base] if layer.base is not None else None

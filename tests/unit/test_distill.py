@@ -1,4 +1,5 @@
-"""Distilling: what stays in the base, what moves, in which order; the policies; the defects of upstream that are avoided."""
+"""Distilling: what stays in the base, what moves, in which order; the policies; the defects of upstream that are
+avoided."""
 
 import pytest
 
@@ -36,16 +37,32 @@ def test_the_example_of_the_reference(order):
     proto = b.func_proto(double, [("a", b.ptr(tag))])
     base = b.build()
     s = Builder(base)
-    s.struct("mine", 64, [("t", td, 0), ("foo", array, 64), ("e", e64, 320), ("a", anon_enum, 384), ("named", integer, 416)])
+    s.struct(
+        "mine", 64, [("t", td, 0), ("foo", array, 64), ("e", e64, 320), ("a", anon_enum, 384), ("named", integer, 416)]
+    )
     s.func("f", proto)
     split = s.build()
     before = split.to_bytes()
     done = distill(split)
-    assert shape(done.base) == [("INT", "int"), ("ENUM", "e64"), ("STRUCT", "named"), ("FWD", "opaque"), ("FLOAT", "double")]
+    assert shape(done.base) == [
+        ("INT", "int"),
+        ("ENUM", "e64"),
+        ("STRUCT", "named"),
+        ("FWD", "opaque"),
+        ("FLOAT", "double"),
+    ]
     e, named_ = done.base.find("e64"), done.base.find("named")
     assert (e.size, e.vlen, e.kind_flag, named_.size, named_.vlen, named_.kind_flag) == (8, 0, False, 16, 0, False)
     assert shape(done.btf)[:2] == [("STRUCT", "mine"), ("FUNC", "f")]
-    assert [name for name, _ in shape(done.btf)[2:]] == ["STRUCT", "TYPEDEF", "ARRAY", "TYPE_TAG", "ENUM", "PTR", "FUNC_PROTO"]
+    assert [name for name, _ in shape(done.btf)[2:]] == [
+        "STRUCT",
+        "TYPEDEF",
+        "ARRAY",
+        "TYPE_TAG",
+        "ENUM",
+        "PTR",
+        "FUNC_PROTO",
+    ]
     member = done.btf.find("mine").member(4)
     assert member.name == "named"
     assert done.btf.words[done.btf.positions[0] + 3 + 3 * 4] < done.btf.start_str_off  # the base's string is used

@@ -1,9 +1,9 @@
-"""Reconciling: the matrix of candidates under both sets of rules, the defects of upstream that strict has not, what errors tell."""
+"""Reconciling: the matrix of candidates under both sets of rules, the defects of upstream that strict has not, what
+errors tell."""
 
 import pickle
 
 import pytest
-from reconcile_cases import CASES, case
 
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
@@ -11,14 +11,15 @@ from btfkit.errors import ChainError
 from btfkit.passes.distill import distill
 from btfkit.passes.reconcile import NameIndex, ReconcileError, reconcile, verdicts
 from btfkit.verify.reconciled import compare
+from reconcile_cases import CASES, case
 
 
 def answer(split, new, ids, rules):
     try:
         result = reconcile(split, new, rules)
     except ReconcileError as error:
-        assert len(error.findings) == 1
-        return error.findings[0].reason
+        (finding,) = error.findings
+        return finding.reason
     assert result.btf.base is new
     return ids.index(result.ids[1])
 

@@ -1,4 +1,5 @@
-"""Which incompatible changes of a kernel are detected at reconcile time, by policy: `DETECTED` is the table of the docs."""
+"""Which incompatible changes of a kernel are detected at reconcile time, by policy: `DETECTED` is the table of the
+docs."""
 
 import pytest
 
@@ -9,20 +10,22 @@ from btfkit.passes.reconcile import ReconcileError, reconcile
 from btfkit.verify.reconciled import compare
 
 # change: {use: (answer for "distilled", "by-value", "full")}; "upstream" is the same for all that upstream can read ("distilled")
+FITS, REFUSED = ("fits",) * 3, ("refused",) * 3
+CONTENT, NOTED = ("fits", "refused", "refused"), ("fits", "fits", "noted")
 DETECTED = {
-    "none": {"by value": ("fits", "fits", "fits"), "behind a pointer": ("fits", "fits", "fits")},
-    "member added in padding": {"by value": ("fits", "fits", "fits"), "behind a pointer": ("fits", "fits", "fits")},
-    "enumerator added": {"by value": ("fits", "fits", "fits"), "behind a pointer": ("fits", "fits", "fits")},
-    "member moved": {"by value": ("fits", "refused", "refused"), "behind a pointer": ("fits", "fits", "noted")},
-    "member's type changed": {"by value": ("fits", "refused", "refused"), "behind a pointer": ("fits", "fits", "noted")},
-    "member removed": {"by value": ("fits", "refused", "refused"), "behind a pointer": ("fits", "fits", "noted")},
-    "inner member moved": {"by value": ("fits", "refused", "refused"), "behind a pointer": ("fits", "fits", "noted")},
-    "enum value changed": {"by value": ("fits", "refused", "refused"), "behind a pointer": ("fits", "fits", "noted")},
-    "struct grown": {"by value": ("refused", "refused", "refused"), "behind a pointer": ("fits", "fits", "fits")},
-    "struct removed": {"by value": ("refused", "refused", "refused"), "behind a pointer": ("refused", "refused", "refused")},
-    "struct became a union": {"by value": ("refused", "refused", "refused"), "behind a pointer": ("refused", "refused", "refused")},
-    "enum grown": {"by value": ("refused", "refused", "refused"), "behind a pointer": ("refused", "refused", "refused")},
-    "integer's sign changed": {"by value": ("refused", "refused", "refused"), "behind a pointer": ("refused", "refused", "refused")},
+    "none": {"by value": FITS, "behind a pointer": FITS},
+    "member added in padding": {"by value": FITS, "behind a pointer": FITS},
+    "enumerator added": {"by value": FITS, "behind a pointer": FITS},
+    "member moved": {"by value": CONTENT, "behind a pointer": NOTED},
+    "member's type changed": {"by value": CONTENT, "behind a pointer": NOTED},
+    "member removed": {"by value": CONTENT, "behind a pointer": NOTED},
+    "inner member moved": {"by value": CONTENT, "behind a pointer": NOTED},
+    "enum value changed": {"by value": CONTENT, "behind a pointer": NOTED},
+    "struct grown": {"by value": REFUSED, "behind a pointer": FITS},
+    "struct removed": {"by value": REFUSED, "behind a pointer": REFUSED},
+    "struct became a union": {"by value": REFUSED, "behind a pointer": REFUSED},
+    "enum grown": {"by value": REFUSED, "behind a pointer": REFUSED},
+    "integer's sign changed": {"by value": REFUSED, "behind a pointer": REFUSED},
 }
 
 

@@ -215,7 +215,7 @@ class Btf:
             base = f"{self.base.source} " if self.base.source else ""
             return ChainError(
                 f"{record}, but with this base {ends} at {limit}: the base has to be the one that this BTF was built on, "
-                f"the same vmlinux of the same build and not a minimized one (base {base}has {len(self.base) - 1} types)",
+                f"the same vmlinux of the same build and not a minimized one (base {base}has {len(self.base)} types)",
                 **place,  # type: ignore[arg-type]
             )
         return FormatError(

@@ -20,6 +20,9 @@ COMMANDS = {
     "dump": "print the types of a BTF",
     "info": "header, counts by kind and sizes of a BTF",
     "extract": "the BTF out of any container",
+    "distill": "give modules a small base, so that their BTF outlives kernel updates",
+    "reconcile": "put distilled modules on another kernel, so that it takes their BTF",
+    "explain": "whether a kernel takes a module's BTF, and if not, why",
     "verify": "check a BTF: structure, then the kernel's own rules",
     "bpftool": "take bpftool's spelling of what btfkit does",
 }

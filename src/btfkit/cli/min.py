@@ -7,7 +7,7 @@ import sys
 
 from btfkit.cli import DONE, FAILED, in_words
 from btfkit.cli.options import BASE, JSON, Command, Option, UsageError
-from btfkit.errors import BtfError, printable
+from btfkit.errors import BtfError, FormatError, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def run(args: Args) -> int:
         closure=args.closure,
         all_modules=args.all_modules or bool(args.base),
     )
+    _refuse_cycles(result)
     _place_outputs(job, result, output)
     _refuse_inputs(job)
     blobs = {path: result.layers[btf].btf.to_bytes() for path, btf in job.outputs}
@@ -158,6 +159,19 @@ def _references(job: Job) -> list[Btf]:
 
 def _names(lists: list[str]) -> list[str]:
     return [name.strip() for text in lists for name in text.split(",") if name.strip()]
+
+
+def _refuse_cycles(result: Minimized) -> None:
+    """No selection answers as a target does whose types go round in a circle where a relocation looks."""
+    for outcome in (outcome for answers in result.outcomes for outcome in answers if outcome.reason == "cycle"):
+        match = outcome.matches[-1]
+        name = printable(match.btf.name(match.type_id))
+        raise FormatError(
+            f"{name!r}, which a relocation looks at, leads to {outcome.detail}: the file is damaged, or was made to harm",
+            source=match.btf.source,
+            section="types",
+            type_id=match.type_id,
+        )
 
 
 # ---- output ----------------------------------------------------------------------------------------------------

@@ -96,8 +96,8 @@ def parse(command: Command, argv: list[str]) -> Args:
     parser = _argparse(command)
     known = parser.parse_intermixed_args(argv)
     if not _fits(command.operands, len(known.operands)):
-        wanted = usage(command).partition("[options] ")[2]
-        parser.error(f"{len(known.operands)} names on the line, it takes {wanted or 'none'}")
+        wanted = usage(command).partition("[options]")[2].strip()
+        parser.error(f"it takes {wanted or 'nothing'}, not {len(known.operands) or 'none'} of these")
     args = Args()
     args.__dict__.update(vars(known))
     return args
@@ -184,10 +184,7 @@ def _argparse(command: Command) -> ArgumentParser:
             keywords["choices"] = option.choices or None
             keywords["type"] = option.convert or str
         parser.add_argument(*option.spellings, **keywords)
-    least = sum(1 for name in command.operands if not name.endswith("?"))
-    parser.add_argument(
-        "operands", nargs="+" if least else "*", metavar=" ".join(command.operands) or "nothing", help=argparse.SUPPRESS
-    )
+    parser.add_argument("operands", nargs="*", metavar=" ".join(command.operands) or "nothing", help=argparse.SUPPRESS)
     return parser
 
 

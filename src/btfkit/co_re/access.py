@@ -28,8 +28,11 @@ U32 = 0xFFFFFFFF  # libbpf counts offsets and shifts in 32 bits, without a look 
 class SpecError(BtfError):
     """A relocation record, or a type that it leads to, is such that libbpf refuses the whole object.
 
-    `witness` is what was read of a target up to there, None where the record is wrong in itself.
+    `witness` is what was read of a target up to there, None where the record is wrong in itself.  `reason` is "cycle" where
+    types of the target go round in a circle, which no selection of them can keep up.
     """
+
+    reason = "bad-type"
 
     def __init__(self, message: str, *, type_id: int | None = None, witness: Witness | None = None) -> None:
         super().__init__(message, type_id=type_id)
@@ -133,7 +136,8 @@ def covering_load(bit_offset: int, bits: int, size: int) -> tuple[int, int]:
 
 def _parse_enumerator(local: Btf, result: Spec, numbers: list[int]) -> None:
     type_id = local.strip(result.root_id)
-    kind, vlen = local.kind(type_id), local.word(type_id, 1) & spec.MAX_VLEN
+    kind = local.kind(type_id)
+    vlen = local.word(type_id, 1) & spec.MAX_VLEN if type_id else 0
     if kind not in spec.ENUMS or len(numbers) != 1 or numbers[0] >= vlen:
         raise SpecError(f"enumerator {numbers} of a {spec.kind_name(kind)} with {vlen} values")
     layer, at = local.locate(type_id)

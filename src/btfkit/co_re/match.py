@@ -181,10 +181,7 @@ def _find_member(
             continue
         offset = offset & 0xFFFFFF if info >> 31 else offset
         if found_name:
-            witness.members.append((type_id, index))  # before it is known: an error on the way leaves what led to it
-            fits = _fits(btf, member_type, key, witness)
-            del witness.members[-1]
-            if fits:
+            if _fits(btf, member_type, key, witness):
                 return [(type_id, index, offset)], member_type
             if _occurs(btf, type_id, name, index + 1, depth, {}):  # libbpf does not look further; it has to stay hidden
                 witness.hides.append((type_id, index))

@@ -135,8 +135,14 @@ class _Symbols:
 
             if self._path == "-":
                 return ""
-            self._functions = read_objects(self._path)[self._index].elf.functions()
-        function = self._functions.at(section, insn_off)
+            try:
+                self._functions = read_objects(self._path)[self._index].elf.functions()
+            except (BtfError, OSError, IndexError):  # the file is another one by now
+                return ""
+        try:
+            function = self._functions.at(section, insn_off)
+        except BtfError:  # a symbol table that lies: a name for people is not worth a failure
+            return ""
         return function.name if function is not None else ""
 
 

@@ -149,7 +149,7 @@ def _failed(
     error: SpecError, matches: list[Match], refused: list[tuple[Btf, Witness]], btf: Btf, type_id: int
 ) -> Outcome:
     """A candidate that cannot be asked ends the matter; what it was read from, up to there, is a witness as well."""
-    result = Outcome(ERROR, reason="bad-type", detail=error.message)
+    result = Outcome(ERROR, reason=error.reason, detail=error.message)
     if error.witness is not None:
         matches.append(Match(btf, type_id, 0, 0, NO_LOAD, error.witness))
     result.matches = matches
@@ -212,7 +212,9 @@ def _ask(
         else:
             answer = _ask_type(obj, wanted, kind, btf, type_id, witness)
     except BtfError as error:
-        raise SpecError(error.message, type_id=type_id, witness=witness) from None
+        failed = SpecError(error.message, type_id=type_id, witness=witness)
+        failed.reason = SpecError.reason if isinstance(error, SpecError) else "cycle"
+        raise failed from None
     return answer
 
 

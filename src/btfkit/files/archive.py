@@ -162,7 +162,7 @@ def _pax(extra: bytes, path: str, length: int, source: str) -> tuple[str, int]:
     while at < len(extra):
         blank = extra.find(b" ", at, at + 20)
         count = int(extra[at:blank]) if blank > at and extra[at:blank].isdigit() else 0
-        if not blank - at + 2 <= count <= len(extra) - at:
+        if blank < 0 or not blank - at + 2 <= count <= len(extra) - at:
             raise FormatError("a broken pax header", source=source)
         key, _, value = extra[blank + 1 : at + count - 1].partition(b"=")
         if key == b"path":

@@ -5,7 +5,7 @@ cdef unsigned int HASH_PRIME
 cdef unsigned int OFFSET_PRIME
 cdef unsigned int WORD
 
-@cython.locals(leaves=cython.size_t, extent=cython.size_t, done=cython.size_t, index=cython.size_t,
+@cython.locals(leaf=cython.bint, leaves=cython.size_t, extent=cython.size_t, done=cython.size_t, index=cython.size_t,
                count=cython.size_t, above=cython.bint, at=cython.size_t, info=cython.uint, kind=cython.uint,
                elem=cython.size_t, row=cython.uint, tail=cython.size_t, mask=cython.uint, total=cython.size_t,
                phase=cython.size_t, slot=cython.size_t, wanted=cython.bint, target=cython.uint,

@@ -1,8 +1,8 @@
 """Taking a split BTF off one base and putting it on another: collecting, copying, renumbering, finding by name.
 
-`passes/distill.py` and `passes/reconcile.py` tell what the loops are for.  *Below* is the base, as one BTF whose ids begin at 1
-and whose string offsets begin at 0.  A *leaf* is a type that a name and a size stand for: a named INT, FLOAT, FWD, ENUM,
-ENUM64, STRUCT or UNION.  A `board` holds one word for each id of a base.
+`passes/distill.py` and `passes/reconcile.py` tell what the loops are for.  *Below* is the base, as one BTF whose ids
+begin at 1 and whose string offsets begin at 0.  A *leaf* is a type that a name and a size stand for: a named INT,
+FLOAT, FWD, ENUM, ENUM64, STRUCT or UNION.  A `board` holds one word for each id of a base.
 """
 
 REFERRED = 1  # in marks: some own type refers to it
@@ -16,11 +16,11 @@ WORD = 0xFFFFFFFF  # by name, for Cython takes a literal of that size for a Pyth
 
 
 def collect(words, positions, table, first_id, below_words, below_positions, below_strings, board, found):
-    """Find the types below `first_id` that the records at `positions` stand on: what they refer to, and what that refers to
-    until a leaf.
+    """Find the types below `first_id` that the records at `positions` stand on: what they refer to, and what that
+    refers to until a leaf.
 
-    Their `board` words, 0 before, become 1 for a leaf and 2 for any other, and their ids are appended to the list `found`.
-    Returns (number of leaves, words of all others).
+    Their `board` words, 0 before, become 1 for a leaf and 2 for any other, and their ids are appended to the list
+    `found`. Returns (number of leaves, words of all others).
     """
     leaves = 0
     extent = 0
@@ -45,11 +45,11 @@ def collect(words, positions, table, first_id, below_words, below_positions, bel
             done += 1
             kind = (info >> 24) & 127
             elem = table[(kind << 3) + 1]
-            if kind == 1 or kind == 16 or 4 <= kind <= 7 or kind == 19:
-                if below_strings[below_words[at]]:
-                    leaves += 1
-                    board[type_id] = 1
-                    continue
+            leaf = kind == 1 or kind == 16 or 4 <= kind <= 7 or kind == 19
+            if leaf and below_strings[below_words[at]]:
+                leaves += 1
+                board[type_id] = 1
+                continue
             extent += 3 + table[kind << 3]
             if elem:
                 extent += (info & 0xFFFFFF) * elem
@@ -80,11 +80,13 @@ def collect(words, positions, table, first_id, below_words, below_positions, bel
 
 
 def part(words, positions, table, found, board, bare, bare_start, others, moved, start, first_moved):
-    """Write the leaves among the ids `found` (ascending) without their elements to `bare`, and copy all others to `others`.
+    """Write the leaves among the ids `found` (ascending) without their elements to `bare`, and copy all others to
+    `others`.
 
-    INT, FLOAT and FWD are written as they are; STRUCT and UNION with name, kind and size; ENUM and ENUM64 as an ENUM with name
-    and size.  `board` (1: a leaf) gets the new ids: leaves from 1, others from `first_moved`.  The word positions of the new
-    records go to `bare_start` and `start`, the ids of the others to the list `moved`.  Returns the words of all leaves.
+    INT, FLOAT and FWD are written as they are; STRUCT and UNION with name, kind and size; ENUM and ENUM64 as an ENUM
+    with name and size.  `board` (1: a leaf) gets the new ids: leaves from 1, others from `first_moved`.  The word
+    positions of the new records go to `bare_start` and `start`, the ids of the others to the list `moved`.  Returns
+    the words of all leaves.
     """
     leaf = 0
     to = 0
@@ -130,8 +132,8 @@ def clear(board, found):
 
 
 def renumber(words, positions, table, first_id, board, new_first):
-    """Replace every type id of the records at `positions`, in place: one below `first_id` by its word on `board`, any other by
-    that as far from `new_first` as it was from `first_id`."""
+    """Replace every type id of the records at `positions`, in place: one below `first_id` by its word on `board`, any
+    other by that as far from `new_first` as it was from `first_id`."""
     for index in range(len(positions)):
         at = positions[index]
         info = words[at + 1]
@@ -161,12 +163,13 @@ def renumber(words, positions, table, first_id, board, new_first):
 
 
 def intern(words, positions, table, low, high, first_offset, known, buckets, sources, news, state):
-    """Replace every name offset of the records at `positions`, in place, by the offset of an equal string in a new section that
-    has each string once, in the order of first use.
+    """Replace every name offset of the records at `positions`, in place, by the offset of an equal string in a new
+    section that has each string once, in the order of first use.
 
     Offsets below `first_offset` are in the strings `low`, others in `high`.  `known` (pairs of old and new offset) and
-    `buckets` (1 + number of a string) are open-addressed tables of sizes that are powers of two; `sources` and `news` have the old
-    and the new offset of each string; `state` is [strings, end of the section, limit of that].  Returns False where the limit is met.
+    `buckets` (1 + number of a string) are open-addressed tables of sizes that are powers of two; `sources` and `news`
+    have the old and the new offset of each string; `state` is [strings, end of the section, limit of that].  Returns
+    False where the limit is met.
     """
     word = WORD
     prime = HASH_PRIME
@@ -307,7 +310,8 @@ def respell(words, positions, table, first_offset, offsets, new_first, unknown):
 
 
 def uses(words, positions, table, first_id, marks):
-    """Mark how the records at `positions` use each type below `first_id`: `marks[id]` gets the bits REFERRED, EMBEDDED, PASSED.
+    """Mark how the records at `positions` use each type below `first_id`: `marks[id]` gets the bits REFERRED,
+    EMBEDDED, PASSED.
 
     By-value use is followed through own modifiers, typedefs and arrays.
     """
@@ -410,7 +414,22 @@ def named(name, strings, words, positions, buckets, chain, hashes, found):
         candidate = chain[candidate]
 
 
-def match(d_words, d_positions, d_strings, marks, words, positions, strings, buckets, chain, hashes, upstream, mapped, hard, full):
+def match(
+    d_words,
+    d_positions,
+    d_strings,
+    marks,
+    words,
+    positions,
+    strings,
+    buckets,
+    chain,
+    hashes,
+    upstream,
+    mapped,
+    hard,
+    full,
+):
     """Find for each type of a distilled base the type of an indexed base that it stands for; `mapped[id]` gets its id.
 
     With `upstream` by the rules of btf__relocate, defects included, for all types; else by the rules of

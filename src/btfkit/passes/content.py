@@ -1,8 +1,10 @@
-"""What has changed in a definition: the types of an older BTF against those of a newer one, as far as the older tells them.
+"""What has changed in a definition: the types of an older BTF against those of a newer one, as far as the older tells
+them.
 
-A change is what breaks code that was built on the old definition: a member that is gone, has moved or has another type, an
-enumerator that is gone or has another value, another size.  New members (in padding), new enumerators, typedefs and qualifiers
-are none.  Members of anonymous structs and unions count as members of what contains them, as in C.
+A change is what breaks code that was built on the old definition: a member that is gone, has moved or has another
+type, an enumerator that is gone or has another value, another size.  New members (in padding), new enumerators,
+typedefs and qualifiers are none.  Members of anonymous structs and unions count as members of what contains them, as
+in C.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ _FLAVORS = {spec.STRUCT: "struct", spec.UNION: "union", spec.ENUM: "enum", spec.
 
 
 class Change:
-    """One change: `path` of names within the type ("lock.owner"), `what` ("gone", "moved", "retyped", "value", "size"), `then` and
-    `now` (offsets in bits, values, sizes in bytes, or types as text)."""
+    """One change: `path` of names within the type ("lock.owner"), `what` ("gone", "moved", "retyped", "value",
+    "size"), `then` and `now` (offsets in bits, values, sizes in bytes, or types as text)."""
 
     __slots__ = ("now", "path", "then", "what")
 
@@ -115,13 +117,13 @@ class _Comparison:
             self.tell(path, "size", then, now)
         if not self.old.word(a, 1) & spec.MAX_VLEN or (depth and not held and self.old.word(a, 0)):
             return  # the old one tells no members, or it is a type of its own behind a pointer
-        fields = {name: rest for name, *rest in members(self.new, b)}
-        for name, offset, bits, type_id in members(self.old, a):
+        fields = _numbered(self.new, b)
+        for (name, number), (offset, bits, type_id) in _numbered(self.old, a).items():
             place = f"{path}.{name}" if path else name
-            if name not in fields:
+            if (name, number) not in fields:
                 self.tell(place, "gone", offset, "")
                 continue
-            new_offset, new_bits, new_type = fields[name]
+            new_offset, new_bits, new_type = fields[name, number]
             if offset != new_offset:
                 self.tell(place, "moved", offset, new_offset)
             if bits != new_bits:
@@ -149,8 +151,19 @@ class _Comparison:
             self.types(old_id, new_id, path, False, depth + 1)
 
 
+def _numbered(btf: Btf, type_id: int) -> dict[tuple[str, int], tuple[int, int, int]]:
+    """`members` by name and, for names that occur more than once (which C forbids), number."""
+    found: dict[tuple[str, int], tuple[int, int, int]] = {}
+    count: dict[str, int] = {}
+    for name, offset, bits, member_type in members(btf, type_id):
+        number = count[name] = count.get(name, -1) + 1
+        found[name, number] = (offset, bits, member_type)
+    return found
+
+
 def members(btf: Btf, type_id: int, base_bits: int = 0, depth: int = 0) -> Iterator[tuple[str, int, int, int]]:
-    """(name, offset in bits, bitfield size in bits or 0, type id) of each named member, those of anonymous members included."""
+    """(name, offset in bits, bitfield size in bits or 0, type id) of each named member, those of anonymous members
+    included."""
     layer, at = btf.locate(type_id)
     words, flag = layer.words, layer.words[at + 1] >> 31
     for place in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):

@@ -1,16 +1,17 @@
 """`distill`: a small base for a split BTF, made of what the split needs of its own base, to be re-attached later.
 
-Criteria are the references of the split, and CO-RE relocations where objects are given.  Each policy leaves the same split: its
-own types in their order, then copies of the derived and anonymous types of the base that it stands on, so that all that
-refers to the base refers to something with a name.  They differ in what the base tells of these named types:
+Criteria are the references of the split, and CO-RE relocations where objects are given.  Each policy leaves the same
+split: its own types in their order, then copies of the derived and anonymous types of the base that it stands on, so
+that all that refers to the base refers to something with a name.  They differ in what the base tells of these named types:
 
-- "distilled": name and size, as libbpf's btf__distill_base (1.7); this is what `.BTF.base` holds and kernels since 6.11 read.
+- "distilled": name and size, as libbpf's btf__distill_base (1.7); this is what `.BTF.base` holds and kernels since
+6.11 read.
 - "by-value": besides, complete definitions of all that the split has by value: in members, variables, parameters, arrays.
 - "full": complete definitions of all that can be reached (the proposal of February 2024, `.BTF.base_minimal`).
 
-Defects of libbpf that are not followed: a DECL_TAG on a function of the base or a DATASEC with a variable of it is no error
-(the declaration is copied into the split); an anonymous INT or FLOAT, which nothing could find again, is copied as well; a
-layout section is kept.
+Defects of libbpf that are not followed: a DECL_TAG on a function of the base or a DATASEC with a variable of it is no
+error (the declaration is copied into the split); an anonymous INT or FLOAT, which nothing could find again, is copied
+as well; a layout section is kept.
 """
 
 from __future__ import annotations
@@ -34,14 +35,16 @@ POLICIES = ("distilled", "by-value", "full")
 KEEP = ("all", "used")
 
 _DECLARATIONS = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
-_spare: list[array[int]] = []  # a board that is all 0 again, for the next call: clearing it all would cost more than the rest
+_spare: list[
+    array[int]
+] = []  # a board that is all 0 again, for the next call: clearing it all would cost more than the rest
 
 
 class Report:
     """What became of a split BTF, in types and bytes.
 
-    `policy` and the input `split` are as given; `btf` is the result; `moved` are the ids (of the input) of the base's types
-    that were copied into it.
+    `policy` and the input `split` are as given; `btf` is the result; `moved` are the ids (of the input) of the base's
+    types that were copied into it.
     """
 
     __slots__ = ("btf", "moved", "policy", "split")
@@ -103,11 +106,14 @@ def _by_kind(btf: Btf, ids: Sequence[int]) -> dict[str, int]:
 
 
 class Distilled:
-    """What `distill` gives: `btf` (the split; its `base` is the distilled base), `ids` (old ids to new ones), `report`."""
+    """What `distill` gives: `btf` (the split; its `base` is the distilled base), `ids` (old ids to new ones),
+    `report`."""
 
     __slots__ = ("_ids", "_leaves", "_moved", "btf", "report")
 
-    def __init__(self, btf: Btf, leaves: dict[int, int], moved: Sequence[int], report: Report, ids: IdMap | None = None) -> None:
+    def __init__(
+        self, btf: Btf, leaves: dict[int, int], moved: Sequence[int], report: Report, ids: IdMap | None = None
+    ) -> None:
         self.btf = btf
         self.report = report
         self._leaves = leaves
@@ -179,7 +185,17 @@ def _thin(split: Btf, base: Btf) -> Distilled:
     bare, bare_at = words(4 * leaves), words(leaves)
     others, others_at = words(extent), words(len(found) - leaves)
     size = _rebase.part(
-        below.words, below.positions, split.table, found, board, bare, bare_at, others, moved, others_at, leaves + 1 + own
+        below.words,
+        below.positions,
+        split.table,
+        found,
+        board,
+        bare,
+        bare_at,
+        others,
+        moved,
+        others_at,
+        leaves + 1 + own,
     )
     del bare[size:]
     types = array("I", bytes(split.words))
@@ -197,7 +213,9 @@ def _thin(split: Btf, base: Btf) -> Distilled:
         source=base.source,
         pointer_size=base.pointer_size,
     )
-    data = blob(split.byte_order, types.tobytes() + others.tobytes(), table.spell(between[0], table.count), split.layout)
+    data = blob(
+        split.byte_order, types.tobytes() + others.tobytes(), table.spell(between[0], table.count), split.layout
+    )
     btf = Btf.from_bytes(data, new_base, source=split.source, pointer_size=split.given_pointer_size)
     return _Thin(btf, found, moved, Report(POLICIES[0], split, btf, moved))
 
@@ -228,8 +246,8 @@ class _Thin(Distilled):
 class _Table:
     """The strings of a distilled base and its split: each once, in the order of first use.
 
-    `count` strings so far, `end` the offset behind the last.  Names longer than sixteen times all strings of the input are refused:
-    offsets into the middle of one another would make small input into huge output.
+    `count` strings so far, `end` the offset behind the last.  Names longer than sixteen times all strings of the input
+    are refused: offsets into the middle of one another would make small input into huge output.
     """
 
     __slots__ = ("_buckets", "_first", "_high", "_known", "_low", "_news", "_sources", "_state", "_table")

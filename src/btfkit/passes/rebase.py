@@ -75,10 +75,9 @@ class NameIndex:
         )
         return found
 
-    def match(
-        self, distilled: Flat, marks: bytearray, upstream: bool, hard: list[int], full: list[int]
-    ) -> array[int]:
-        """`hot.rebase.match` of all types of `distilled`; returns the id here for each id there (0: none, or see `hard`)."""
+    def match(self, distilled: Flat, marks: bytearray, upstream: bool, hard: list[int], full: list[int]) -> array[int]:
+        """`hot.rebase.match` of all types of `distilled`; returns the id here for each id there (0: none, or see
+        `hard`)."""
         mapped = words(len(distilled.positions) + 1)
         flat = self.flat
         _rebase.match(
@@ -106,7 +105,8 @@ def words(count: int) -> array[int]:
 
 
 def blob(order: ByteOrder, types: bytes, strings: bytes, layout: bytes = b"") -> bytes:
-    """A `.BTF` blob of a type section in this machine's byte order, written in `order`; `layout` is in `order` already."""
+    """A `.BTF` blob of a type section in this machine's byte order, written in `order`; `layout` is in `order`
+    already."""
     head = _header.new(order, spec.LAYOUT_HEADER_LEN if layout else spec.HEADER_LEN)
     return _header.encode(head, order, swapped(types, order), layout, strings)
 
@@ -147,8 +147,8 @@ def flattened(btf: Btf) -> Btf:
 
 
 class Rebased:
-    """A split BTF on its new base: `btf`; `unknown` counts the names of the old base that had to be looked up by their text
-    (names of no type that was mapped)."""
+    """A split BTF on its new base: `btf`; `unknown` counts the names of the old base that had to be looked up by their
+    text (names of no type that was mapped)."""
 
     __slots__ = ("btf", "unknown")
 
@@ -160,8 +160,8 @@ class Rebased:
 def rebase(split: Btf, old: Flat, mapped: array[int], new: Flat, carried: Sequence[int] = ()) -> Rebased:
     """`split` with its references to `old` (its base) replaced by those to `new` that `mapped` tells.
 
-    The types `carried` of the old base, INTs, become own types of the result, behind all others, and `mapped` learns their
-    ids.  Names in the old base become names of the new one, or own ones where it lacks them.
+    The types `carried` of the old base, INTs, become own types of the result, behind all others, and `mapped` learns
+    their ids.  Names in the old base become names of the new one, or own ones where it lacks them.
     """
     first_id, first_offset = len(new.positions) + 1, len(new.strings)
     for number, type_id in enumerate(carried):

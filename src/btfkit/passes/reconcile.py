@@ -2,24 +2,25 @@
 
 Every type of the distilled base that the split refers to has to be found in the new base.  Two sets of rules say how:
 
-"upstream" is what kernel (6.11 to 7.2, kernel/bpf, btf_relocate.c) and libbpf (1.7) do, defects included, and so predicts their verdict:
-FWDs are matched by the wrong bit, a STRUCT or UNION maps to anything of its name, by-value use in variables and prototypes goes
-unseen, and a name with several candidates is refused even where one of them is right.
+"upstream" is what kernel (6.11 to 7.2, btf_relocate.c) and libbpf (1.7) do, defects included; so it predicts their verdict:
+FWDs are matched by the wrong bit, a STRUCT or UNION maps to anything of its name, by-value use in variables and
+prototypes goes unseen, and a name with several candidates is refused even where one of them is right.
 
 "strict" is right:
 
-- kinds have to fit: STRUCT to STRUCT, UNION to UNION, INT to INT, ENUM to ENUM or ENUM64; a FWD to a FWD or a definition of its
-  flavour, and, behind pointers only, a definition to a FWD of its flavour;
+- kinds have to fit: STRUCT to STRUCT, UNION to UNION, INT to INT, ENUM to ENUM or ENUM64; a FWD to a FWD or a
+  definition of its flavour, and, behind pointers only, a definition to a FWD of its flavour;
 - sizes have to be equal for INT, FLOAT and enums, and for a STRUCT or UNION that the split has by value: as a member, element,
   variable, parameter or returned value;
 - of several candidates the one of the same kind wins over a FWD or a definition in its stead, then one of the same size,
-  then, where the base tells members, the one that has not changed; of candidates that are equivalent the lowest id; else nothing;
+  then, where the base tells members, the one that has not changed; of candidates that are equivalent the lowest id;
+  else nothing;
 - what the base tells of members and enumerators of a type that is held by value has to be so still (`passes/content.py`).
-- An INT of another encoding is another type, but for plain `char`: its name says nothing about a sign, C leaves that to the
-  compiler, and kernels are built with -funsigned-char since 6.2.  Size and layout are the same, so nothing breaks; but the module's code
-  does treat it as its own BTF says.  So the split keeps its own `char`, as an own type behind all others, and the rest follows the
-  new base.  (Refusing, as upstream does, turns away nearly every module between 6.1 and 6.2 for no reason; mapping, would
-  state the wrong sign.)
+- An INT of another encoding is another type, but for plain `char`: its name says nothing about a sign, C leaves that
+  to the compiler, and kernels are built with -funsigned-char since 6.2.  Size and layout are the same, so nothing
+  breaks; but the module's code does treat it as its own BTF says.  So the split keeps its own `char`, as an own type
+  behind all others, and the rest follows the new base.  (Refusing, as upstream does, turns away nearly every module
+  between 6.1 and 6.2 for no reason; mapping, would state the wrong sign.)
 """
 
 from __future__ import annotations
@@ -55,18 +56,38 @@ STRING = "string-unknown"  # upstream: a name in the distilled base that belongs
 
 _UPSTREAM_KINDS = frozenset((spec.INT, spec.FLOAT, spec.ENUM, spec.STRUCT, spec.UNION, spec.FWD))
 _LEAVES = _UPSTREAM_KINDS | {spec.ENUM64}
-_WORDS = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.ENUM: "enum ", spec.ENUM64: "enum ", spec.FWD: "(declared) "}
+_WORDS = {
+    spec.STRUCT: "struct ",
+    spec.UNION: "union ",
+    spec.ENUM: "enum ",
+    spec.ENUM64: "enum ",
+    spec.FWD: "(declared) ",
+}
 
 
 class Finding:
     """One type of the distilled base that cannot be reconciled, or has changed.
 
-    `reason` is one of the constants of this module; `type_id` the type's id in the distilled base (0: it is about the whole), `kind`
-    its kind number, `name`; `embedded` whether the split has it by value; `size` bytes then; `candidates` ids of the types
-    of that name in the new base, `sizes` theirs in bytes, `kinds` their kind numbers; `changes` what changed within it.
+    `reason` is one of the constants of this module; `type_id` the type's id in the distilled base (0: it is about the
+    whole), `kind` its kind number, `name`; `embedded` whether the split has it by value; `size` bytes then;
+    `candidates` ids of the types of that name in the new base, `sizes` theirs in bytes, `kinds` their kind numbers;
+    `changes` what changed within it.
     """
 
-    __slots__ = ("_path", "_split", "candidates", "changes", "embedded", "kind", "kinds", "name", "reason", "size", "sizes", "type_id")
+    __slots__ = (
+        "_path",
+        "_split",
+        "candidates",
+        "changes",
+        "embedded",
+        "kind",
+        "kinds",
+        "name",
+        "reason",
+        "size",
+        "sizes",
+        "type_id",
+    )
 
     def __init__(
         self,
@@ -97,7 +118,9 @@ class Finding:
         """Where the split uses it first: "struct my_dev.lock", "variable state", "function probe"; by value where it does
         so at all, else through a pointer."""
         if self._path is None:
-            self._path = _where(self._split, self.type_id, self.embedded) if self._split is not None and self.type_id else ""
+            self._path = (
+                _where(self._split, self.type_id, self.embedded) if self._split is not None and self.type_id else ""
+            )
         return self._path
 
     @property
@@ -159,7 +182,8 @@ class ReconcileError(ChainError):
 
     @property
     def message(self) -> str:
-        """The first findings as text, made when it is asked for: looking up where a type is held takes longer than all the rest."""
+        """The first findings as text, made when it is asked for: looking up where a type is held takes longer than all
+        the rest."""
         shown = "; ".join(str(finding) for finding in self.findings[:3])
         more = f"; and {len(self.findings) - 3} more" if len(self.findings) > 3 else ""
         return f"does not fit the new base: {shown}{more}"
@@ -179,8 +203,8 @@ def _error(findings: Sequence[Finding], rules: str, source: str | None) -> Recon
 class Report:
     """How a split fitted its new base.
 
-    `rules` as given; `carried` names the types that the split now has of its own, since the new base's differ; `notes` are findings
-    that do not matter under the rules: types behind pointers whose size or members changed.
+    `rules` as given; `carried` names the types that the split now has of its own, since the new base's differ; `notes`
+    are findings that do not matter under the rules: types behind pointers whose size or members changed.
     """
 
     __slots__ = ("_index", "_split", "carried", "notes", "rules", "types")
@@ -225,8 +249,8 @@ class Reconciled:
 
 
 class Verdicts:
-    """What the two sets of rules say of one module and one kernel: `strict` and `upstream` are each a tuple of findings, empty where
-    it fits; `differ` tells whether one takes the module and the other does not."""
+    """What the two sets of rules say of one module and one kernel: `strict` and `upstream` are each a tuple of
+    findings, empty where it fits; `differ` tells whether one takes the module and the other does not."""
 
     __slots__ = ("strict", "upstream")
 
@@ -239,7 +263,9 @@ class Verdicts:
         return bool(self.strict) != bool(self.upstream)
 
     def __str__(self) -> str:
-        told = [f"{name}: {_verdict(findings)}" for name, findings in (("strict", self.strict), ("upstream", self.upstream))]
+        told = [
+            f"{name}: {_verdict(findings)}" for name, findings in (("strict", self.strict), ("upstream", self.upstream))
+        ]
         return ", ".join(told)
 
 
@@ -252,10 +278,10 @@ def reconcile(
 ) -> Reconciled:
     """Put `split`, which stands on a distilled base, on `new_base`; the input is not changed.
 
-    `new_base` may be a `NameIndex` of it, made once for many modules.  `rules` is "strict" or "upstream" (see the module);
-    `contents` says which changed members and enumerators the strict rules refuse, as far as the distilled base tells them:
-    of types held by value ("embedded"; others become notes of the report), or of all that the split refers to ("all").
-    Raises ReconcileError with the findings; after it nothing is changed.
+    `new_base` may be a `NameIndex` of it, made once for many modules.  `rules` is "strict" or "upstream" (see the
+    module); `contents` says which changed members and enumerators the strict rules refuse, as far as the distilled
+    base tells them: of types held by value ("embedded"; others become notes of the report), or of all that the split
+    refers to ("all"). Raises ReconcileError with the findings; after it nothing is changed.
     Rule: kernel 7.2, kernel/bpf/btf_relocate.c, for "upstream".
     """
     if rules not in RULES or contents not in CONTENTS:
@@ -340,9 +366,7 @@ class _Plan:
 
     def _tell(self, reason: str, type_id: int, candidates: Sequence[int]) -> None:
         self.findings.append(
-            Finding(
-                reason, self.split, type_id, embedded=self.held(type_id), new=self.index.btf, candidates=candidates
-            )
+            Finding(reason, self.split, type_id, embedded=self.held(type_id), new=self.index.btf, candidates=candidates)
         )
 
     def _choose(self, type_id: int, candidates: list[int]) -> str:
@@ -466,5 +490,3 @@ def _users(split: Btf, by_value: bool) -> dict[int, list[tuple[int, str]]]:
             elif split.words[word]:
                 users.setdefault(split.words[word], []).append((user, label))
     return users
-
-

@@ -247,11 +247,15 @@ class Witnesses:
     def _is_hidden(self, btf: Btf, composite: int, index: int) -> bool:
         """Whether a kept member behind member `index`, or one of an anonymous member there, has the same name."""
         layer, at = btf.locate(composite)
-        return self._shows(btf, composite, btf.string(layer.words[at + 3 + 3 * index]), index + 1)
+        return self._shows(btf, composite, btf.string(layer.words[at + 3 + 3 * index]), index + 1, set())
 
-    def _shows(self, btf: Btf, composite: int, name: bytes, start: int, depth: int = 0) -> bool:
+    def _shows(self, btf: Btf, composite: int, name: bytes, start: int, seen: set[int]) -> bool:
         composite = btf.strip(composite)
-        if depth > MAX_CHAIN or btf.kind(composite) not in spec.COMPOSITES or not self._selection.has(btf, composite):
+        if composite in seen or btf.kind(composite) not in spec.COMPOSITES or not self._selection.has(btf, composite):
+            return False
+        if start == 0:
+            seen.add(composite)
+        if len(seen) > MAX_CHAIN:  # deeper than libbpf looks
             return False
         layer, at = btf.locate(composite)
         elements = self._selection.elements(btf, composite)
@@ -259,7 +263,7 @@ class Witnesses:
             found = btf.string(layer.words[at + 3 + 3 * index])
             if index >= start and found == name:
                 return True
-            if index >= start and not found and self._shows(btf, layer.words[at + 4 + 3 * index], name, 0, depth + 1):
+            if index >= start and not found and self._shows(btf, layer.words[at + 4 + 3 * index], name, 0, seen):
                 return True
         return False
 

@@ -1,10 +1,10 @@
 """Proof that a split BTF means on its new base what it meant on the old one.
 
-Knows nothing of `distill` and `reconcile`, and takes no map of ids from them: it walks both graphs side by side from the module's own
-types, the first of one being the first of the other, and compares what it meets.  Own, derived and anonymous types have to be
-the same word for word but for ids and offsets of names, which have to lead to types that correspond and to equal texts.  A
-named type of the base has to have its name and a kind that fits; where the module has it by value its size; where the older base
-tells its members or enumerators, these too have to be there still.
+Knows nothing of `distill` and `reconcile`, and takes no map of ids from them: it walks both graphs side by side from
+the module's own types, the first of one being the first of the other, and compares what it meets.  Own, derived and
+anonymous types have to be the same word for word but for ids and offsets of names, which have to lead to types that
+correspond and to equal texts.  A named type of the base has to have its name and a kind that fits; where the module
+has it by value its size; where the older base tells its members or enumerators, these too have to be there still.
 
 It serves for either step, and for both: original and distilled, distilled and reconciled, original and reconciled.
 """
@@ -118,7 +118,7 @@ class _Walk:
     def records(self, a: int, b: int, level: int) -> None:
         """Two records that have to be equal but for ids and offsets of names."""
         one, at = self.before.locate(a)
-        other, to = self.after.locate(b)
+        other, _ = self.after.locate(b)
         words, news = one[a].words, other[b].words
         if words[1] != news[1] or len(words) != len(news):
             self.differ(a, b, f"{_title(self.before, a)} has become {_title(self.after, b)}")
@@ -195,7 +195,7 @@ def _title(btf: Btf, type_id: int) -> str:
 
 
 def _tag(btf: Btf, type_id: int) -> str:
-    """"struct" or "union" for a type of that tag or a declaration of one, else ""."""
+    """ "struct" or "union" for a type of that tag or a declaration of one, else ""."""
     kind = btf.kind(type_id)
     if kind == spec.FWD:
         return "union" if btf.word(type_id, 1) >> 31 else "struct"
@@ -232,5 +232,3 @@ def _shape(btf: Btf, type_id: int) -> tuple[object, ...]:
     tag = _tag(btf, type_id) or ("enum" if kind in spec.ENUMS else spec.kind_name(kind))
     sized = kind in (spec.INT, spec.FLOAT, *spec.ENUMS) or (kind in spec.COMPOSITES and "PTR" not in shape)
     return (*shape, tag, name, btf.word(type_id, 2) if sized and name else 0)
-
-

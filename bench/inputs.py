@@ -1,0 +1,124 @@
+"""What is measured on: the real kernels, modules and BPF objects of the corpus, and the real bpftool.
+
+The corpus is `../shared/corpus` or `$BTFKIT_CORPUS`; its archives are unpacked into a temporary folder.  bpftool is
+`$BTFKIT_BPFTOOL`, that of the chroot that `make peers` sets up (`$PEERS` or ~/.cache/btfkit-peers), or the one in PATH.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from glob import glob
+
+KERNEL = "6.12.107+deb13-amd64"
+OBJECT = "opensnoop-libbpf.bpf.o"
+
+
+class Missing(Exception):
+    """An input or a peer is not here; the text says which."""
+
+
+class Corpus:
+    """The corpus, unpacked below `folder` as it is asked for."""
+
+    def __init__(self, folder: str) -> None:
+        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        self.place = os.environ.get("BTFKIT_CORPUS") or os.path.join(os.path.dirname(root), "shared", "corpus")
+        self.folder = folder
+
+    def kernel(self, name: str = KERNEL) -> str:
+        """The path of a vmlinux BTF, raw."""
+        found = glob(os.path.join(self.place, "hub", "*", "*", "*", f"{name}.btf.tar.xz"))
+        if not found:
+            raise Missing(f"no corpus with {name}")
+        path = os.path.join(self.folder, name + ".btf")
+        if not os.path.exists(path):
+            with tarfile.open(found[0]) as tar:
+                stream = next(filter(None, (tar.extractfile(member) for member in tar)))
+                with open(path, "wb") as out:
+                    shutil.copyfileobj(stream, out)
+        return path
+
+    def kernels(self) -> list[str]:
+        """The paths of all vmlinux BTFs of amd64."""
+        found = sorted(glob(os.path.join(self.place, "hub", "*", "*", "x86_64", "*.btf.tar.xz")))
+        if not found:
+            raise Missing("no corpus")
+        return [self.kernel(os.path.basename(path).removesuffix(".btf.tar.xz")) for path in found]
+
+    def object(self) -> str:
+        """The path of the one BPF object."""
+        path = os.path.join(self.place, "objects", OBJECT)
+        if not os.path.exists(path):
+            raise Missing(f"no corpus with {OBJECT}")
+        return path
+
+    def objects(self) -> list[str]:
+        """The paths of the objects of libbpf-tools, about sixty."""
+        found = sorted(glob(os.path.join(self.place, "objects", "*-libbpf.bpf.o")))
+        if not found:
+            raise Missing("no corpus")
+        return found
+
+    def modules(self, name: str = KERNEL) -> str:
+        """A folder with the split BTF of every module of a kernel, raw."""
+        archive = os.path.join(self.place, "modules", name + ".tar.xz")
+        if not os.path.exists(archive):
+            raise Missing(f"no corpus with the modules of {name}")
+        folder = os.path.join(self.folder, "modules-" + name)
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            with tarfile.open(archive) as tar:
+                for member in tar:
+                    if member.isfile():
+                        with open(os.path.join(folder, os.path.basename(member.name)), "wb") as out:
+                            shutil.copyfileobj(tar.extractfile(member), out)
+        return folder
+
+
+class Bpftool:
+    """The command that runs bpftool, with what `how` it is run, and its `version`."""
+
+    def __init__(self, command: list[str], how: str) -> None:
+        self.command = command
+        self.how = how
+        said = subprocess.run([*command, "version"], capture_output=True, text=True, check=False).stdout
+        found = re.search(r"bpftool v([\d.]+)", said)
+        self.version = found[1] if found else ""
+
+    def __call__(self, *args: str) -> list[str]:
+        return [*self.command, *args]
+
+
+def bpftool() -> Bpftool:
+    """The real bpftool, 7.5 or later; raises Missing.
+
+    The one in the chroot is started through that chroot's own dynamic loader: no chroot, and nothing else around it.
+    """
+    for command, how in _bpftools():
+        try:
+            tool = Bpftool(command, how)
+        except OSError:
+            continue
+        if tool.version and tuple(map(int, tool.version.split(".")[:2])) >= (7, 5):
+            return tool
+    raise Missing("no bpftool >= 7.5")
+
+
+def _bpftools() -> list[tuple[list[str], str]]:
+    found = []
+    if chosen := os.environ.get("BTFKIT_BPFTOOL"):
+        found.append(([chosen], "as $BTFKIT_BPFTOOL says"))
+    root = os.path.join(os.environ.get("PEERS") or os.path.expanduser("~/.cache/btfkit-peers"), "root")
+    binary = os.path.join(root, "usr", "sbin", "bpftool")
+    if os.path.exists(binary):
+        libraries = ":".join(sorted(glob(os.path.join(root, "usr", "lib", "*-linux-*"))))
+        for loader in sorted(glob(os.path.join(root, "lib*", "ld-linux*.so.*")) + glob(os.path.join(root, "lib", "ld64.so.*"))):
+            found.append(
+                ([loader, "--library-path", libraries, binary], "through its own dynamic loader, so without the chroot's cost")
+            )
+    in_path = shutil.which("bpftool", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    return [*found, ([in_path], "from PATH")] if in_path else found

@@ -1,0 +1,82 @@
+"""Whole processes, measured side by side: wall time, CPU time and peak memory of each, in turns.
+
+The machine is never quiet, so each round runs every command once, in an order that changes from round to round, and medians
+are compared; CPU time (user and system, of the finished process) stands beside wall time.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+
+
+class Failed(Exception):
+    """A command that should be measured failed; the text is what it said."""
+
+
+class Cost:
+    """What the runs of one command cost: lists of `wall` and `cpu` (seconds) and `peak` (MiB), one entry a run."""
+
+    def __init__(self) -> None:
+        self.wall: list[float] = []
+        self.cpu: list[float] = []
+        self.peak: list[float] = []
+
+    def median(self, what: str) -> float:
+        return statistics.median(getattr(self, what))
+
+    def as_dict(self) -> dict[str, object]:
+        return {"runs": len(self.wall), "wall_s": self.wall, "cpu_s": self.cpu, "peak_mib": self.peak}
+
+
+def environment() -> dict[str, str]:
+    """The environment without what changes Python: above all, .pyc files are to be written and used."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
+class Spawner:
+    """The small process that starts and reaps what is measured."""
+
+    def __init__(self) -> None:
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-E", os.path.join(here, "spawn.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
+
+    def run(self, argv: list[str]) -> tuple[float, float, float]:
+        """(wall, CPU, peak memory) of one run; raises Failed."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("\0".join(argv) + "\n")
+        self.process.stdin.flush()
+        status, wall, user, system, peak = self.process.stdout.readline().split()
+        if status != "0":
+            again = subprocess.run(argv, capture_output=True, env=environment(), check=False)
+            raise Failed(f"status {status}: {again.stderr.decode(errors='replace').strip()[-300:]}")
+        return float(wall), float(user) + float(system), int(peak) / 1024
+
+    def side_by_side(self, commands: dict[str, list[str]], runs: int) -> dict[str, Cost]:
+        """`runs` rounds of all `commands` after one that only warms up; raises Failed."""
+        costs = {name: Cost() for name in commands}
+        names = list(commands)
+        for argv in commands.values():
+            self.run(argv)
+        for number in range(runs):
+            at = number % len(names)
+            for name in names[at:] + names[:at]:
+                wall, cpu, peak = self.run(commands[name])
+                costs[name].wall.append(wall)
+                costs[name].cpu.append(cpu)
+                costs[name].peak.append(peak)
+        return costs
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()

@@ -1,0 +1,322 @@
+"""btfkit's figures beside bpftool's, in one run: `make bench`, or
+
+    .venv/bin/python bench/run.py [--only NAME]... [--runs N] [--json FILE] [--phases]
+
+Measured is the btfkit that is installed with the interpreter that runs this.  docs/performance.md says how, and keeps a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from inputs import KERNEL, Bpftool, Corpus, Missing, bpftool
+from measure import Cost, Failed, Spawner, environment
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+
+
+class Row:
+    """A line of the table: `work`, ours and the peer's figure in `unit`, and the target.
+
+    `most` is a limit on ours, `ratio` one on ours over the peer's; neither: the figure is only said.
+    """
+
+    def __init__(
+        self,
+        work: str,
+        unit: str,
+        ours: float | None = None,
+        peer: float | None = None,
+        *,
+        most: float | None = None,
+        ratio: float | None = None,
+        note: str = "",
+    ) -> None:
+        self.work, self.unit, self.ours, self.peer = work, unit, ours, peer
+        self.most, self.limit, self.note = most, ratio, note
+
+    @property
+    def ratio(self) -> float | None:
+        return self.ours / self.peer if self.ours is not None and self.peer else None
+
+    @property
+    def met(self) -> bool | None:
+        if self.most is not None and self.ours is not None:
+            return self.ours <= self.most
+        if self.limit is not None and self.ratio is not None:
+            return self.ratio <= self.limit
+        return None
+
+    @property
+    def target(self) -> str:
+        if self.most is not None:
+            return f"<= {self.most:g} {self.unit}"
+        return f"<= {self.limit:g} x" if self.limit is not None else ""
+
+    def cells(self) -> list[str]:
+        def figure(value: float | None) -> str:
+            return "-" if value is None else f"{value:.0f} {self.unit}" if value >= 100 else f"{value:.1f} {self.unit}"
+
+        met = "" if self.met is None else "yes" if self.met else "NO"
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f} x"
+        return [self.work, figure(self.ours), figure(self.peer), ratio, self.target, met, self.note]
+
+    def as_dict(self) -> dict[str, Any]:
+        names = ("work", "unit", "ours", "peer", "ratio", "target", "met", "note")
+        return {name: getattr(self, name) for name in names}
+
+
+class Bench:
+    """What the rows need: the spawner, the inputs, the peer (or None), how many runs; `samples` keeps every run."""
+
+    def __init__(self, folder: str, runs: int) -> None:
+        self.folder = folder
+        self.runs = runs
+        self.spawner = Spawner()
+        self.corpus = Corpus(folder)
+        self.samples: dict[str, Any] = {}
+        self.peer: Bpftool | None = None
+        self.no_peer = ""
+        try:
+            self.peer = bpftool()
+        except Missing as missing:
+            self.no_peer = str(missing)
+
+    def ours(self, *args: str) -> list[str]:
+        return [os.path.join(sysconfig.get_path("scripts"), "btfkit"), *args]
+
+    def out(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def compare(self, name: str, runs: int, ours: list[str], theirs: list[str], **more: list[str]) -> dict[str, Cost]:
+        """Runs both (and `more`) in turns; the peer's cost is not in the result where there is no peer."""
+        commands = {"ours": ours, **more}
+        if self.peer is not None and theirs:
+            commands["peer"] = self.peer(*theirs)
+        costs = self.spawner.side_by_side(commands, runs)
+        self.samples[name] = {side: cost.as_dict() for side, cost in costs.items()}
+        return costs
+
+    def inside(self, *args: str, python: str = sys.executable, plain: bool = False) -> dict[str, Any]:
+        """What inside.py says, in a fresh interpreter; `plain`: on the plain files of this repository."""
+        env = environment() | ({"PYTHONPATH": os.path.join(ROOT, "src")} if plain else {})
+        argv = [python, os.path.join(HERE, "inside.py"), *args]
+        done = subprocess.run(argv, capture_output=True, text=True, env=env, check=False)
+        if done.returncode:
+            raise Failed(done.stderr.strip()[-300:])
+        return json.loads(done.stdout)
+
+
+def trio(bench: Bench, work: str, costs: dict[str, Cost], wall: float | None, memory: float | None) -> Iterator[Row]:
+    """Wall time, CPU time and peak memory of one pair; limits are ratios."""
+    ours, peer = costs["ours"], costs.get("peer")
+    for what, unit, factor, limit in (("wall", "ms", 1e3, wall), ("cpu", "ms", 1e3, wall), ("peak", "MiB", 1, memory)):
+        label = {"wall": work, "cpu": "  its CPU time", "peak": "  its peak memory"}[what]
+        other = None if peer is None else factor * peer.median(what)
+        yield Row(label, unit, factor * ours.median(what), other, ratio=limit, note="" if peer else bench.no_peer)
+
+
+# ---- the rows --------------------------------------------------------------------------------------------------
+
+
+def min_one(bench: Bench) -> Iterator[Row]:
+    """`min` for one program, cold."""
+    paths = bench.corpus.kernel(), bench.out("one.btf"), bench.corpus.object()
+    theirs = ["gen", "min_core_btf", paths[0], bench.out("one.peer.btf"), paths[2]]
+    costs = bench.compare("min-one", bench.runs, bench.ours("min", *paths), theirs)
+    yield from trio(bench, "min, 1 program, 5 MB vmlinux, cold process", costs, 1.0, 1.0)
+
+
+def min_many(bench: Bench) -> Iterator[Row]:
+    """`min` for all programs of libbpf-tools at once, cold."""
+    objects = bench.corpus.objects()
+    ours = bench.ours("min", bench.corpus.kernel(), bench.out("many.btf"), *objects)
+    theirs = ["gen", "min_core_btf", bench.corpus.kernel(), bench.out("many.peer.btf"), *objects]
+    costs = bench.compare("min-many", max(3, bench.runs // 2), ours, theirs)
+    yield from trio(bench, f"min, {len(objects)} programs at once", costs, 0.5, 1.0)
+
+
+def kernels(bench: Bench) -> Iterator[Row]:
+    """One program over many kernels in one process; the peer starts once a kernel."""
+    paths, obj = bench.corpus.kernels(), bench.corpus.object()
+    ours: dict[str, list[float]] = {"wall": [], "cpu": []}
+    theirs: dict[str, list[float]] = {"wall": [], "cpu": []}
+    for _ in range(3):  # in turns
+        said = bench.inside("kernels", str(bench.runs), obj, bench.out("kernels.btf"), *paths)
+        for what in ours:
+            ours[what] += said[what]
+        if bench.peer is not None:
+            peer = bench.peer
+            commands = {p: peer("gen", "min_core_btf", p, bench.out("kernels.peer.btf"), obj) for p in paths}
+            costs = bench.spawner.side_by_side(commands, max(2, bench.runs // 4))
+            theirs["wall"].append(statistics.fmean(cost.median("wall") for cost in costs.values()))
+            theirs["cpu"].append(statistics.fmean(cost.median("cpu") for cost in costs.values()))
+    bench.samples["kernels"] = {"ours": ours, "peer": theirs}
+    for what, label in (("wall", f"min, 1 program, {len(paths)} kernels in 1 process, each"), ("cpu", "  its CPU time")):
+        other = 1e3 * statistics.median(theirs[what]) if theirs[what] else None
+        yield Row(label, "ms", 1e3 * statistics.median(ours[what]), other, ratio=0.2, note=bench.no_peer)
+
+
+def import_(bench: Bench) -> Iterator[Row]:
+    """`import btfkit` over a bare start of the same interpreter."""
+    commands = {
+        "ours": [sys.executable, "-I", "-c", "import btfkit"],
+        "bare": [sys.executable, "-I", "-c", "pass"],
+        "help": bench.ours("--help"),
+    }
+    costs = bench.spawner.side_by_side(commands, 2 * bench.runs)
+    bench.samples["import"] = {name: cost.as_dict() for name, cost in costs.items()}
+    bare, ours, help_ = (1e3 * costs[name].median("wall") for name in ("bare", "ours", "help"))
+    yield Row("import btfkit, over bare Python", "ms", max(0.0, ours - bare), most=5, note=f"bare {bare:.1f} ms")
+    yield Row("  the command's own start (--help)", "ms", max(0.0, help_ - bare), note="over bare Python too")
+
+
+def load(bench: Bench) -> Iterator[Row]:
+    """Read, scan and check a vmlinux, in a running process."""
+    path = bench.corpus.kernel()
+    for form, plain, most in (("compiled", False, 5.0), ("plain", True, 100.0)):
+        said = bench.inside("load", str(bench.runs), path, plain=plain)
+        bench.samples["load-" + form] = said
+        note = f"first time {1e3 * said['first']:.1f} ms"
+        if said["compiled"] is plain:
+            note = f"no {form} form is installed"
+        yield Row(f"load and scan a vmlinux, {form}", "ms", 1e3 * statistics.median(said["wall"]), most=most, note=note)
+
+
+def modules(bench: Bench) -> Iterator[Row]:
+    """All modules of a kernel: extract them, and cut vmlinux with all of them present."""
+    folder = bench.corpus.modules()
+    count = len(os.listdir(folder))
+    runs = max(3, bench.runs // 6)
+    costs = bench.compare("extract", runs, bench.ours("extract", folder, "-o", bench.out("extracted")), [])
+    yield Row(f"extract {count:,} modules", "s", costs["ours"].median("wall"), most=2)
+    yield Row("  its CPU time", "s", costs["ours"].median("cpu"), note="of all its processes")
+    command = bench.ours("min", "-m", folder, "-o", bench.out("min"), bench.corpus.kernel(), bench.corpus.object())
+    cost = bench.compare("min-modules", runs, command, [])["ours"]
+    yield Row(f"min with {count:,} modules present", "s", cost.median("wall"), most=2)
+    yield Row("  its CPU time", "s", cost.median("cpu"))
+    yield Row("  its peak memory", "MiB", cost.median("peak"))
+
+
+def dump(bench: Bench) -> Iterator[Row]:
+    """The raw text of a vmlinux."""
+    path = bench.corpus.kernel()
+    theirs = ["btf", "dump", "file", path]
+    costs = bench.compare("dump", max(3, bench.runs // 4), bench.ours("dump", path), theirs)
+    yield from trio(bench, "raw dump of a vmlinux", costs, 1.0, None)
+
+
+def verify(bench: Bench) -> Iterator[Row]:
+    """What the proof costs."""
+    for name, objects in (("1 program", [bench.corpus.object()]), ("all programs", bench.corpus.objects())):
+        paths = [bench.corpus.kernel(), bench.out("verify.btf"), *objects]
+        costs = bench.compare(
+            f"verify-{len(objects)}",
+            bench.runs,
+            bench.ours("min", *paths),
+            [],
+            without=bench.ours("min", "--no-verify", *paths),
+        )
+        proof = 1e3 * (costs["ours"].median("cpu") - costs["without"].median("cpu"))
+        yield Row(f"min's proof, {name}: CPU over --no-verify", "ms", max(0.0, proof))
+
+
+ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "min-one": min_one,
+    "min-many": min_many,
+    "kernels": kernels,
+    "import": import_,
+    "load": load,
+    "modules": modules,
+    "dump": dump,
+    "verify": verify,
+}
+
+
+# ---- the whole -------------------------------------------------------------------------------------------------
+
+
+def machine(bench: Bench) -> list[str]:
+    """What it was measured on and with."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), model)
+    except OSError:
+        pass
+    said = subprocess.run(bench.ours("--version"), capture_output=True, text=True, env=environment(), check=False)
+    peer = f"bpftool {bench.peer.version}, {bench.peer.how}" if bench.peer else bench.no_peer
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    return [
+        f"machine: {model}, {os.cpu_count()} CPUs, load {load}, {platform.system()} {platform.release()}",
+        f"ours: {said.stdout.strip() or said.stderr.strip()}; peer: {peer}",
+        f"medians of interleaved runs after one that warms up; vmlinux: {KERNEL}",
+    ]
+
+
+def table(rows: list[Row]) -> str:
+    """The rows, aligned."""
+    lines = [["work", "ours", "peer", "ratio", "target", "met", ""], *(row.cells() for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    right = (1, 2, 3)
+    return "\n".join(
+        "  ".join(cell.rjust(width) if i in right else cell.ljust(width) for i, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+        for line in lines
+    )
+
+
+def measured(bench: Bench, names: list[str]) -> Iterator[Row]:
+    """The rows of `names`; what is absent or fails is said in the row."""
+    for name in names:
+        if sys.stderr.isatty():
+            print(f"{name} ...", file=sys.stderr)
+        try:
+            yield from ROWS[name](bench)
+        except (Missing, Failed, OSError) as error:
+            yield Row(name, "", note=str(error))
+
+
+def main() -> int:
+    """Measures, prints the table, and exits with 0 whatever the figures are."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="NAME", action="append", choices=ROWS, help=f"{', '.join(ROWS)}; may be repeated")
+    parser.add_argument("--runs", metavar="N", type=int, default=30, help="rounds of the short ones (30)")
+    parser.add_argument("--json", metavar="FILE", help="also write every single figure")
+    parser.add_argument("--phases", action="store_true", help="in place of all that: CPU time of each phase of min")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="btfkit-bench-") as folder:
+        bench = Bench(folder, args.runs)
+        if args.phases:
+            return phases(bench)
+        rows = list(measured(bench, args.only or list(ROWS)))
+        print("\n".join([*machine(bench), "", table(rows)]))
+        bench.spawner.close()
+        if args.json:
+            report = {"machine": machine(bench), "rows": [row.as_dict() for row in rows], "samples": bench.samples}
+            with open(args.json, "w", encoding="utf-8") as out:
+                json.dump(report, out, indent=1)
+    return 0
+
+
+def phases(bench: Bench) -> int:
+    """Prints where the time of `min` goes, once the interpreter runs."""
+    for title, objects in (("1 program", [bench.corpus.object()]), ("all programs", bench.corpus.objects())):
+        print(f"{title}: CPU time, ms")
+        for name, value in bench.inside("phases", str(bench.runs), bench.corpus.kernel(), *objects).items():
+            print(f"  {value:6.2f}  {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,350 @@
+"""Many files, one command: by several processes, with one summary, and a bad file is one line and not the end.
+
+Each process prepares once what all files need (the base, indexed) and takes a few files at a time; it reads and writes them
+itself, so that no blob goes through a pipe and memory stays that of a few modules.  Results come back as they are done; what is
+printed of them is sorted, so that the same input gives the same text.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from btfkit.cli.options import Option, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from rich.progress import Progress as RichProgress
+
+    from btfkit.cli.options import Args
+
+    Prepare = Callable[[Any], Any]
+    Task = Callable[[Any, Any], "Result"]
+
+SIZE = 4  # files that a process takes at a time
+ALONE = 8  # files below which starting processes does not pay
+LINES = 32  # files from which on a progress bar is shown
+
+DONE, WITHOUT, SAME, FAILED = "done", "without", "same", "failed"
+
+
+class Result:
+    """What became of one file: `status` is DONE, WITHOUT (nothing in it to work on), SAME (nothing to do any more) or FAILED.
+
+    `text` is what went wrong, without the path where `facts` tell; `facts` are for summaries and JSON.
+    """
+
+    __slots__ = ("facts", "path", "status", "text")
+
+    def __init__(self, path: str, status: str, text: str = "", facts: dict[str, Any] | None = None) -> None:
+        self.path = path
+        self.status = status
+        self.text = text
+        self.facts = facts or {}
+
+
+# ---- running -------------------------------------------------------------------------------------------------------
+
+
+def results(
+    jobs: Sequence[Any],
+    task: Task,
+    prepare: Prepare,
+    common: Any,
+    *,
+    workers: int | None = None,
+    size: int = SIZE,
+    alone: int = ALONE,
+) -> Iterator[list[Result]]:
+    """`task(prepare(common), job)` for each job (a tuple that begins with its path), in lists, as they are done.
+
+    `prepare` runs once in each process, and here first, so that what is wrong for all is told once.  An error of btfkit or of
+    the system in `task` is a FAILED result.  `workers` processes (None: as many as processors) for `alone` jobs or more.
+    """
+    workers = workers or processors()
+    batches = [jobs[at : at + size] for at in range(0, len(jobs), size)]
+    _Prepared.make(prepare, common)
+    try:
+        if workers == 1 or len(jobs) < alone:
+            for batch in batches:
+                yield _batch(task, batch)
+        else:
+            yield from _by_processes(batches, task, prepare, common, workers)
+    finally:
+        _Prepared.state = _Prepared.common = None
+
+
+class _Prepared:
+    """What this process has prepared; a forked process finds what its parent had."""
+
+    state: Any = None
+    common: Any = None
+
+    @classmethod
+    def make(cls, prepare: Prepare, common: Any) -> None:
+        if cls.state is None or cls.common != common:
+            cls.state, cls.common = prepare(common), common
+
+
+def _by_processes(
+    batches: list[Sequence[Any]], task: Task, prepare: Prepare, common: Any, workers: int
+) -> Iterator[list[Result]]:
+    from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+
+    pool = ProcessPoolExecutor(min(workers, len(batches)), initializer=_begin, initargs=(prepare, common))
+    try:
+        futures = {pool.submit(_batch, task, batch): batch for batch in batches}
+        for future in as_completed(futures):
+            batch = futures.pop(future)
+            try:
+                yield future.result()
+            except BrokenExecutor:
+                yield [Result(job[0], FAILED, f"{_shown(job[0])}: a process died (out of memory?)") for job in batch]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(prepare: Prepare, common: Any) -> None:
+    """Ctrl-C reaches every process of a terminal: the parent cancels what has not begun, a worker ends its batch."""
+    from signal import SIG_IGN, SIGINT, signal
+
+    signal(SIGINT, SIG_IGN)
+    _Prepared.make(prepare, common)
+
+
+def _batch(task: Task, jobs: Sequence[Any]) -> list[Result]:
+    return [_guarded(task, job) for job in jobs]
+
+
+def _guarded(task: Task, job: Any) -> Result:
+    """One job; whatever is wrong with its file is a result."""
+    from btfkit.errors import BtfError, printable
+
+    try:
+        return task(_Prepared.state, job)
+    except BtfError as error:
+        return Result(job[0], FAILED, str(error.at(job[0])))
+    except OSError as error:
+        return Result(job[0], FAILED, f"{printable(str(error.filename or job[0]))}: {error.strerror or error}")
+    except MemoryError:
+        return Result(job[0], FAILED, f"{_shown(job[0])}: out of memory")
+
+
+def processors() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _shown(text: str) -> str:
+    from btfkit.errors import printable
+
+    return printable(text)
+
+
+# ---- counting ------------------------------------------------------------------------------------------------------
+
+
+class Tally:
+    """What became of all files: `by_status` has the results (those that failed are told on stderr as they come)."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        self.by_status: dict[str, list[Result]] = {status: [] for status in (DONE, WITHOUT, SAME, FAILED)}
+        self.silent = silent
+
+    def add(self, result: Result) -> None:
+        self.by_status[result.status].append(result)
+        if result.status == FAILED and not self.silent:
+            print(f"btfkit: {result.text}", file=sys.stderr)
+
+    def of(self, status: str) -> list[Result]:
+        """The results of one status, by path."""
+        return sorted(self.by_status[status], key=_path)
+
+    def count(self, status: str) -> int:
+        return len(self.by_status[status])
+
+    def sum(self, fact: str) -> int:
+        """The sum of a number over all that is done."""
+        return sum(result.facts.get(fact, 0) for result in self.by_status[DONE])
+
+    @property
+    def total(self) -> int:
+        return sum(map(len, self.by_status.values()))
+
+
+def _path(result: Result) -> str:
+    return result.path
+
+
+def collect(
+    jobs: Sequence[Any],
+    doubles: Sequence[Result],
+    task: Task,
+    prepare: Prepare,
+    common: Any,
+    *,
+    title: str,
+    quiet: bool,
+    workers: int | None = None,
+    size: int = SIZE,
+    alone: int = ALONE,
+    silent: bool = False,
+) -> Tally:
+    """Run all jobs, tell errors and progress on stderr, and return what became of them; `doubles` count as results."""
+    tally = Tally(silent=silent)
+    with Progress(len(jobs), title, wanted=not quiet) as progress:
+        for double in doubles:
+            tally.add(double)
+        for done in results(jobs, task, prepare, common, workers=workers, size=size, alone=alone):
+            for result in done:
+                tally.add(result)
+            progress.at(tally.total)
+    return tally
+
+
+# ---- modules in, modules out ---------------------------------------------------------------------------------------
+
+
+class Plan:
+    """Which files a command reads and writes: `jobs` are (path, where to, file of the base of raw BTF), `doubles` are files that
+    would overwrite another's output, `many` whether it is a batch (a folder, or several files)."""
+
+    __slots__ = ("doubles", "jobs", "many")
+
+    def __init__(self, jobs: list[tuple[str, str, str]], doubles: list[Result], many: bool) -> None:
+        self.jobs = jobs
+        self.doubles = doubles
+        self.many = many
+
+
+def plan(args: Args, base_file: str | None, *, base_of_output: bool) -> Plan:
+    """Where the output of each of `args.operands` goes, by -o and --in-place; raises UsageError.
+
+    A folder's files keep their places below -o.  The base of raw BTF is `base_file`, or stands beside the output
+    (`base_of_output`) or the input, with `.base` added to the name.
+    """
+    if bool(args.output) == bool(args.in_place):
+        raise UsageError("where to? -o FILE (a folder for several modules), or --in-place")
+    operands = args.operands
+    folders = [path for path in operands if path != "-" and os.path.isdir(path)]
+    many = bool(folders) or len(operands) > 1
+    if many and args.output == "-":
+        raise UsageError("several modules: -o has to be a folder")
+    if many and base_file:
+        raise UsageError("several modules, each with a base of its own: it is looked for, or written, beside each as FILE.base")
+    if args.in_place and "-" in operands:
+        raise UsageError("standard input cannot be changed in place")
+    if not many:
+        path = operands[0]
+        to = path if args.in_place else args.output
+        if to != "-" and os.path.isdir(to):
+            to = os.path.join(to, os.path.basename(path))
+        return Plan([(path, to, base_file or _beside(to if base_of_output else path))], [], many)
+    jobs, doubles, seen = [], [], dict[str, str]()
+    for path, to in _targets(operands, args.output):
+        key = os.path.realpath(to)
+        if key in seen:
+            if not args.in_place:
+                text = f"{_shown(path)}: its output is that of {_shown(seen[key])}; left out"
+                doubles.append(Result(path, FAILED, text))
+            continue
+        seen[key] = path
+        jobs.append((path, to, _beside(to if base_of_output else path)))
+    return Plan(jobs, doubles, many)
+
+
+def _beside(path: str) -> str:
+    return "" if path == "-" else path + ".base"
+
+
+def _targets(operands: Sequence[str], output: str | None) -> Iterator[tuple[str, str]]:
+    from btfkit.files.modules import module_files
+
+    for operand in operands:
+        root = operand if operand != "-" and os.path.isdir(operand) else None
+        files = [path for _, path in module_files(operand)] if root else [operand]
+        for path in files:
+            below = os.path.relpath(path, root) if root else os.path.basename(path)
+            yield path, path if output is None else os.path.join(output, below)
+
+
+def write(contents: dict[str, bytes]) -> None:
+    """Write files, all or none, making the folders that they need."""
+    from btfkit.files.write import write_all
+
+    for path in contents:
+        if path != "-" and (folder := os.path.dirname(path)):
+            os.makedirs(folder, exist_ok=True)
+    write_all(contents)
+
+
+def jobs_number(text: str) -> int:
+    """The number behind -j; raises ValueError."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+MODULES_OUT = Option(
+    "-o", "--output", value="OUT", help="the file to write, or the folder for several modules ('-': standard output)"
+)
+IN_PLACE = Option("--in-place", help="change the files themselves")
+STRIP = Option("--strip-signature", help="take off the signature of a signed module, which no longer holds")
+NO_VERIFY = Option("--no-verify", help="do not prove the result before it is written")
+JOBS = Option("-j", "--jobs", value="N", help="processes (as many as processors)", convert=jobs_number)
+
+
+# ---- how far it is -------------------------------------------------------------------------------------------------
+
+
+class Progress:
+    """How far it is: rich's bar on a terminal, a line a second where there is no rich, and nothing elsewhere."""
+
+    def __init__(self, total: int, title: str, *, wanted: bool) -> None:
+        self._total = total
+        self._title = title
+        self._wanted = wanted and total > LINES and sys.stderr.isatty()
+        self._bar: RichProgress | None = None
+        self._say: Callable[[int], None] | None = None
+
+    def at(self, done: int) -> None:
+        """Say that `done` files are.  Nothing starts before the first call: a process is not to be forked beside threads."""
+        if self._wanted:
+            if self._say is None:
+                self._say = self._start()
+            self._say(done)
+
+    def _start(self) -> Callable[[int], None]:
+        try:
+            from rich.console import Console
+            from rich.progress import Progress as Bar
+        except ImportError:
+            return self._line()
+        bar = self._bar = Bar(console=Console(stderr=True), transient=True)
+        task = bar.add_task(self._title, total=self._total)
+        bar.start()
+        return lambda done: bar.update(task, completed=done)
+
+    def _line(self) -> Callable[[int], None]:
+        from time import monotonic
+
+        last = monotonic()
+
+        def say(done: int) -> None:
+            nonlocal last
+            if monotonic() - last >= 1:
+                last = monotonic()
+                print(f"{self._title}: {done:,} of {self._total:,}", file=sys.stderr)
+
+        return say
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()

@@ -1,0 +1,296 @@
+"""The loops of `hot/` against their slow, obvious twins in `tests/reference/`, on random input."""
+
+from array import array
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from reference import compact as slow_compact
+from reference import distill as slow_distill
+from reference import graph as slow_graph
+from reference import match as slow_match
+from reference import names as slow_names
+from reference import scan as slow_scan
+from reference.inputs import NAMES, chains, named, sections
+from reference.plain import FUNC, SHAPES, STRUCT, UNION, encode, plain, records
+
+from btfkit.btf import evidence, spec
+from btfkit.btf.btf import Btf, kind_set, name_buckets
+from btfkit.co_re.access import essential
+from btfkit.errors import BtfError, UnsupportedError
+from btfkit.hot import graph, names, scan
+from btfkit.hot import rebase as hot_rebase
+from btfkit.passes.compact import compact
+from btfkit.passes.distill import distill
+from btfkit.passes.rebase import Flat, NameIndex, rebase
+from btfkit.passes.select import POLICIES, WHOLE, Selection, by_references_of, close
+
+kinds = st.sets(st.integers(1, 19)) | st.just(set(range(1, 20)))
+
+
+def words_of(btf):
+    return btf.words, btf.positions
+
+
+def known(chain):
+    """Whether all kinds of a chain are known, so that it can be renumbered."""
+    return all(record is None or record.kind in SHAPES for record in chain.types)
+
+
+# ---- scan ------------------------------------------------------------------------------------------------------
+
+
+@given(sections(), st.integers(0, 12) | st.just(99))
+def test_scan(section, room):
+    words, layout = section
+    positions = array("I", bytes(4 * room))
+    count, at = scan.scan(array("I", words), spec.packed_table(layout), positions)
+    assert (list(positions[:count]), at) == slow_scan.scan(words, layout, room)
+
+
+@given(sections(), st.integers(1, 12), st.integers(1, 12), st.integers(1, 40))
+def test_check(section, first_id, more, strings):
+    words, layout = section
+    own, end = records(words, layout)
+    positions = array("I", slow_scan.scan(words, layout, len(own))[0])
+    types = first_id + len(own)
+    found = scan.check(array("I", words[:end]), positions, spec.packed_table(layout), first_id, types, strings)
+    assert found == slow_scan.check(own, first_id, types, strings)
+
+
+@given(st.data())
+def test_what_cannot_be_resolved_is_not_loaded(data):
+    """`check`, with limits as they are: what it lets pass is what the twin lets pass, for base and split alike."""
+    btf = data.draw(chains())
+    level = plain(btf)
+    words = level.words
+    if words:
+        limits = st.sampled_from((0, 1, len(btf) - 1, len(btf), len(level.strings) - 1, len(level.strings), 2**32 - 1))
+        words[data.draw(st.integers(0, len(words) - 1))] = data.draw(limits)
+    own, end = records(words, level.layout)
+    bad, below = slow_scan.check(own, level.first_id, level.first_id + len(own), len(level.strings))
+    below = [own[index].words[2] for index in below]
+    sound = end == len(words) and bad < 0 and all(target and level.kind(target) == spec.FUNC_PROTO for target in below)
+    blob = encode(words, level.own_strings, btf.layout, btf.byte_order)
+    if sound:
+        assert list(Btf.from_bytes(blob, btf.base).words) == words
+    else:
+        with pytest.raises(BtfError):
+            Btf.from_bytes(blob, btf.base)
+
+
+@given(named() | chains())
+def test_is_sorted(btf):
+    level = plain(btf)
+    assert scan.is_sorted(*words_of(btf), btf.strings, btf.start_str_off) == slow_scan.is_sorted(level)
+
+
+@given(chains())
+def test_misfits(btf):
+    assume(btf.base is not None)
+    found = evidence.fit(btf)
+    assert (found.types, found.wrong, found.names, found.inside) == slow_scan.misfits(plain(btf))
+
+
+# ---- names -----------------------------------------------------------------------------------------------------
+
+LONGER = st.lists(NAMES | st.just(b"___"), max_size=4).map(b"".join)
+
+
+@given(LONGER | st.binary(max_size=12))
+def test_essential_hash(name):
+    assert names.essential_hash(name) == slow_names.essential_hash(name)
+    if b"\0" not in name:
+        assert essential(name) == slow_names.essential(name)
+
+
+@given(named() | chains(), kinds, st.sets(LONGER | st.sampled_from((b"a", b"task_struct", b"x__y"))))
+def test_find_hashes(btf, wanted_kinds, wanted):
+    found = []
+    below = names.find_hashes(
+        *words_of(btf), kind_set(wanted_kinds), btf.strings, btf.start_str_off, name_buckets(wanted), found
+    )
+    assert (found, below) == slow_names.find_hashes(plain(btf), wanted_kinds, wanted)
+
+
+def some_name(data, level):
+    """A name of the BTF, or another."""
+    own = [level.name(type_id) for type_id in range(1, len(level.types))]
+    return data.draw(st.sampled_from([b"a", *own]) | NAMES) or b"b"
+
+
+@given(named() | chains(), st.data())
+def test_find_name(btf, data):
+    level = plain(btf)
+    name, kind = some_name(data, level), data.draw(st.integers(0, 19))
+    below = array("I", [at for at in range(btf.start_str_off) if level.text(at) == name])
+    for start in range(len(btf.positions) + 1):
+        found = names.find_name(*words_of(btf), btf.strings, btf.start_str_off, name, below, kind, start)
+        assert found == slow_names.find_name(level, name, kind, start)
+    everywhere = [i for i in range(1, len(btf)) if level.name(i) == name and level.kind(i) in (kind or level.kind(i),)]
+    assert list(btf.find_ids(name.decode("utf-8", "surrogateescape"), kind)) == everywhere
+
+
+@given(named(), st.data())
+def test_first_not_below(btf, data):
+    level = plain(btf)
+    start = slow_scan.is_sorted(level)
+    assume(start >= 0)
+    name = some_name(data, level)
+    found = names.first_not_below(*words_of(btf), btf.strings, btf.start_str_off, name, start)
+    assert found == slow_names.first_not_below(level, name, start)
+
+
+@given(chains(), st.data())
+def test_next_member(btf, data):
+    level = plain(btf)
+    name = data.draw(st.sampled_from([b"a", b"pid", b"next", *(level.text(n) for r in level.own for n in r.all("n"))]))
+    for at, record in zip(btf.positions, level.own, strict=True):
+        if record.kind in (STRUCT, UNION):
+            for start in range(len(record.elements) + 1):
+                count = len(record.elements)
+                found = names.next_member(btf.words, at + 3, count, btf.strings, btf.start_str_off, name, start)
+                assert found == slow_names.next_member(level, record, name, start)
+
+
+@given(chains(), kinds)
+def test_named_below(btf, wanted):
+    indexes, offsets = [], []
+    names.named_below(*words_of(btf), kind_set(wanted), btf.start_str_off, indexes, offsets)
+    assert list(zip(indexes, offsets, strict=True)) == slow_names.named_below(plain(btf), wanted)
+
+
+# ---- graph -----------------------------------------------------------------------------------------------------
+
+
+@given(chains(), st.sampled_from((0, 1, 2)), st.data())
+def test_reach(btf, policy, data):
+    """One level alone: what its own types reach, in it and below."""
+    level = plain(btf)
+    ways = data.draw(st.lists(st.integers(0, 3), min_size=len(level.own), max_size=len(level.own)))
+    levels, below = bytearray(ways), []
+    stack = [index for index, way in enumerate(ways) if way]
+    graph.reach(*words_of(btf), btf.table, btf.start_id, levels, stack, below, policy)
+    reached = slow_graph.reach(level, dict(zip(level.own_ids, ways, strict=True)), policy, level.own_ids)
+    assert stack == []
+    assert list(levels) == [reached.get(type_id, 0) for type_id in level.own_ids]
+    assert {packed >> 2: packed & 3 for packed in sorted(below)} == {
+        type_id: way for type_id, way in reached.items() if type_id < btf.start_id
+    }
+    kept, bare = [], []
+    graph.whole(*words_of(btf), levels, policy, kept, bare)
+    assert tuple([btf.start_id + index for index in found] for found in (kept, bare)) == slow_graph.whole(
+        level, reached, policy
+    )
+
+
+@given(chains(), st.sampled_from((0, 1, 2)), st.booleans(), st.data())
+def test_close(btf, policy, asked, data):
+    """The whole chain, as the minimizer goes through it."""
+    level = plain(btf)
+    roots = data.draw(st.sets(st.integers(1, len(btf) - 1), max_size=3))
+    selection = Selection(btf.chain)
+    close(selection, [(btf, type_id) for type_id in sorted(roots)], POLICIES[policy], asked=asked)
+    reached = slow_graph.reach(level, dict.fromkeys(roots, 3 if asked else 2), policy, range(len(btf)))
+    kept = {type_id: elements for layer in btf.chain for type_id, elements in selection.kept[layer].items()}
+    whole = {type_id: slow_graph.is_whole(level, type_id, way, policy) for type_id, way in reached.items()}
+    assert kept == {type_id: WHOLE if all_ else set() for type_id, all_ in whole.items()}
+
+
+@given(chains())
+def test_references_below(btf):
+    assert set(by_references_of(btf)) == slow_graph.references_below(plain(btf)) - {0}
+
+
+# ---- compact ---------------------------------------------------------------------------------------------------
+
+
+@given(chains(), st.data())
+def test_compact(btf, data):
+    level = plain(btf)
+    kept = {}
+    for type_id in data.draw(st.sets(st.integers(1, len(btf) - 1))):
+        record = level.types[type_id]
+        if record.kind in (STRUCT, UNION, spec.ENUM, spec.ENUM64, spec.DATASEC) and data.draw(st.booleans()):
+            items = list(range(len(record.elements)))
+            kept[type_id] = data.draw(st.sets(st.sampled_from(items))) if items else set()
+        else:
+            kept[type_id] = WHOLE
+        if record.kind == FUNC:
+            kept.setdefault(record.words[2], WHOLE)
+    selection = Selection(btf.chain)
+    for type_id, elements in kept.items():
+        selection.kept[btf.locate(type_id)[0]][type_id] = elements
+    if not all(level.kind(type_id) in SHAPES for type_id in kept):
+        with pytest.raises(UnsupportedError):
+            compact(selection)
+        return
+    done = compact(selection)
+    expected, ids, _ = slow_compact.compact(level, kept)
+    assert [(list(done[layer].btf.words), bytes(done[layer].btf.strings)) for layer in btf.chain] == expected
+    assert dict(done[btf].ids.items()) == ids
+
+
+# ---- rebase ----------------------------------------------------------------------------------------------------
+
+
+@given(chains(unknown=False))
+def test_distill(btf):
+    assume(btf.base is not None)
+    small = distill(btf)
+    found = [(list(layer.words), bytes(layer.strings)) for layer in small.btf.chain]
+    assert found == [*slow_distill.distill(plain(btf))]
+
+
+@given(chains())
+def test_uses(btf):
+    marks = bytearray(btf.start_id)
+    hot_rebase.uses(*words_of(btf), btf.table, btf.start_id, marks)
+    bits = {"referred": hot_rebase.REFERRED, "embedded": hot_rebase.EMBEDDED, "passed": hot_rebase.PASSED}
+    expected = slow_distill.uses(plain(btf))
+    assert list(marks[1:]) == [sum(bits[way] for way in expected[i]) for i in range(1, btf.start_id)]
+
+
+@given(named() | chains(), st.data())
+def test_name_index(btf, data):
+    level = plain(btf)
+    name = some_name(data, level)
+    expected = [i for i in range(1, len(btf)) if level.kind(i) in slow_distill.LEAVES and level.name(i) == name]
+    assert NameIndex(btf).find(name) == expected
+
+
+@given(st.data())
+def test_match_and_rebase(data):
+    """A distilled split, or any other, and a new base that shares some of the names."""
+    split = data.draw(chains("little", unknown=False))
+    assume(split.base is not None)
+    if data.draw(st.booleans()):
+        split = distill(split).btf
+    new = data.draw(chains("little", max_types=14, most=1, unknown=False))
+    assume(known(plain(new)))
+    level, there = plain(split), plain(new)
+    old = SimpleNamespace(types=level.types[: level.first_id], own_ids=range(1, level.first_id), name=level.name)
+    index, flat = NameIndex(new), Flat(split.base)
+    uses = slow_distill.uses(level)
+    marks = bytearray(split.start_id)
+    hot_rebase.uses(*words_of(split), split.table, split.start_id, marks)
+    held = {i for i, ways in uses.items() if ways & {"embedded", "passed"}}
+    wanted = {i for i, ways in uses.items() if ways and i}
+    embedded = {i for i, ways in uses.items() if "embedded" in ways}
+    for upstream in (True, False):
+        hard, full = [], []
+        mapped = index.match(flat, marks, upstream, hard, full)
+        expected, without = (
+            slow_match.upstream(old, there, embedded) if upstream else slow_match.strict(old, there, wanted, held)
+        )
+        assert dict(enumerate(mapped[1:], 1)) == expected
+        assert hard == sorted(without)
+        told = {i for i in old.own_ids if slow_distill.is_leaf(level, i) and old.types[i].elements}
+        told -= {i for i in told if level.kind(i) == spec.ENUM64} if upstream else told - wanted
+        assert full == sorted(told)
+    assume(not any(i < level.first_id for r in level.own if r.kind == FUNC for i in r.all("i")))
+    moved = rebase(split, flat, mapped, Flat(new)).btf
+    after = plain(moved)
+    said = slow_distill.rebased(level, {old_id: new_id for old_id, new_id in expected.items() if new_id}, there)
+    assert slow_distill.rebased(after, {i: i for i in range(1, after.first_id)}, there) == said

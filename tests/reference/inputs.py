@@ -1,0 +1,83 @@
+"""Hypothesis strategies for the twins: what real BTF never looks like, but what may be loaded."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from strategies import btfs, orders
+
+from btfkit.btf.btf import Btf
+from btfkit.errors import BtfError
+from reference.plain import ENUM64, SHAPES, Level, encode, plain
+
+UNKNOWN = 32  # what is added to a kind to make an unknown one of the same size
+LAYOUT = b"".join(
+    bytes((4 * len(SHAPES[k][1]), 4 * len(SHAPES[k][2]), 0, 0)) if k in SHAPES else bytes(4)
+    for k in (n % UNKNOWN for n in range(UNKNOWN + ENUM64 + 1))
+)
+NAMES = st.binary(max_size=7).map(lambda noise: bytes(b"ab_"[c % 3] for c in noise))
+
+
+@st.composite
+def chains(draw, order=None, most=3, max_types=8, unknown=True):
+    """The topmost of up to `most` levels: half of them valid, the others with references that lead anywhere, names that begin
+    within strings, and (in some, through a layout section) unknown kinds."""
+    btf = None
+    for _ in range(draw(st.integers(1, most))):
+        btf = draw(btfs(order, btf, max_types))
+    if draw(st.booleans()):
+        return btf
+    base = None
+    for layer in btf.chain:
+        base = draw(oddities(layer, base, LAYOUT if unknown and draw(st.booleans()) else b""))
+    return base
+
+
+@st.composite
+def oddities(draw, layer, base, layout):
+    """`layer` on `base`, with some of its words changed, if that can be loaded."""
+    level = Level(layer.to_bytes(), plain(base) if base else None)
+    words, at = [], []
+    for record in level.own:
+        at += [(len(words) + slot, what) for slot, what in enumerate(record.letters) if what in "in" or slot == 1]
+        words += record.words
+    changed = list(words)
+    limits = {"i": len(level.types), "n": len(level.strings)}
+    for place, what in draw(st.lists(st.sampled_from(at), max_size=6)) if at else ():
+        if what != "f":
+            changed[place] = draw(st.integers(0, limits[what] - 1))
+        elif layout or level.layout:
+            changed[place] = words[place] | UNKNOWN << 24
+    for candidate in (changed, words):
+        try:
+            return Btf.from_bytes(encode(candidate, level.own_strings, layout, layer.byte_order), base)
+        except BtfError:
+            continue
+    raise AssertionError("the words as they were cannot be loaded")
+
+
+@st.composite
+def sections(draw):
+    """(words, layout): a type section that may be cut short, hold vlens without end and kinds that nobody knows."""
+    btf = draw(btfs(max_types=8))
+    words = list(btf.words)
+    for at in draw(st.lists(st.integers(0, len(words) - 1), max_size=3)):
+        kind = draw(st.integers(0, 70)) << 24
+        words[at] = draw(st.sampled_from((0, 1, 2**32 - 1, kind, kind | 2, kind | 0xFFFFFF, words[at] + 1 & 0xFFFFFFFF)))
+    return words[: draw(st.integers(0, len(words))) or None], draw(st.sampled_from((b"", LAYOUT)))
+
+
+@st.composite
+def named(draw):
+    """A BTF of FWDs whose names may begin anywhere in the strings; in most of them the names are in order."""
+    strings = b"\0" + bytes(b"ab_\0\xff"[c % 5] for c in draw(st.binary(max_size=30))) + b"\0"
+    base = None
+    if draw(st.booleans()):
+        base = Btf.from_bytes(encode([1, 0x07000000, 0], b"\0ab\0"))
+    start = base.start_str_off + len(base.strings) if base else 0
+    low = draw(st.sampled_from((0, start, start)))
+    offsets = draw(st.lists(st.integers(low, start + len(strings) - 1), max_size=8))
+    if draw(st.integers(0, 3)):
+        text = (b"\0ab\0" if base else b"") + strings
+        offsets.sort(key=lambda offset: (offset > 0, text[offset:].split(b"\0")[0]))
+    words = [word for offset in offsets for word in (offset, 0x07000000, 0)]
+    return Btf.from_bytes(encode(words, strings, b"", draw(orders) if base is None else "little"), base)
