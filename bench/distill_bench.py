@@ -17,11 +17,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests"))
 
 import corpus  # noqa: E402
-from peer_tools import bench  # noqa: E402
-
 from btfkit.btf.btf import Btf  # noqa: E402
 from btfkit.passes.distill import distill  # noqa: E402
 from btfkit.passes.reconcile import NameIndex, ReconcileError, reconcile  # noqa: E402
+from peer_tools import bench  # noqa: E402
 
 RUNS = 3
 
@@ -44,17 +43,17 @@ def peer(tool, command, *keys):
 
 
 def line(what, ours, theirs, wall, told):
-    print(f"{what}: btfkit {ours:.3f} s, libbpf {theirs:.3f} s ({wall:.3f} s with files), {ours / theirs:.2f} x; {told}")
+    print(
+        f"{what}: btfkit {ours:.3f} s, libbpf {theirs:.3f} s ({wall:.3f} s with files), {ours / theirs:.2f} x; {told}"
+    )
 
 
 def main(kernel="6.12.107+deb13-amd64", *onto):
     raw, modules = corpus.kernel_btf(kernel), corpus.modules(kernel)
 
-    def all_distilled():
-        base = Btf.from_bytes(raw)
-        return {name: distill(Btf.from_bytes(data, base)) for name, data in modules.items()}
-
-    ours, done = best(all_distilled)
+    ours, _ = best(lambda: all_distilled(raw, modules))
+    base = Btf.from_bytes(raw)
+    done = {name: distill(Btf.from_bytes(data, base)) for name, data in modules.items()}
     blobs = {name: (d.base.to_bytes(), d.btf.to_bytes()) for name, d in done.items()}
     count = len(done)
     types = sum(len(d.base) - 1 for d in done.values()) / count
@@ -68,7 +67,8 @@ def main(kernel="6.12.107+deb13-amd64", *onto):
         mean = total["out_base_types"] / count, total["out_base_bytes"] / count
         told = f"base of {types:.1f} types, {size:.0f} bytes; libbpf {mean[0]:.1f}, {mean[1]:.0f}"
         line(f"distill {count} of {kernel}", ours, theirs, wall, told)
-        folder = tool.put_all("small", {f"{n}.{p}": b for n, two in blobs.items() for p, b in zip(("base", "split"), two)})
+        pieces = {f"{n}.{p}": b for n, two in blobs.items() for p, b in zip(("base", "split"), two, strict=True)}
+        folder = tool.put_all("small", pieces)
         for target in onto or ("6.12.94+deb13-amd64",):
             new = corpus.kernel_btf(target)
             command = ["relocate-batch", folder, tool.put(f"{target}.btf", corpus.kernel_path(target))]
@@ -78,6 +78,13 @@ def main(kernel="6.12.107+deb13-amd64", *onto):
                 ours, fit = best(lambda: all_reconciled(blobs, new, rules))  # noqa: B023
                 told = f"{fit} fit, {count - fit} do not; libbpf {total['modules']}, {total['failed']}"
                 line(f"reconcile to {target}, {rules}", ours, theirs, wall, told)
+
+
+def all_distilled(raw, modules):
+    """Distil one module after the other, and let go of the result, as libbpf's loop does."""
+    base = Btf.from_bytes(raw)
+    for data in modules.values():
+        distill(Btf.from_bytes(data, base))
 
 
 def all_reconciled(blobs, new, rules):

@@ -116,9 +116,14 @@ def _bpftools() -> list[tuple[list[str], str]]:
     binary = os.path.join(root, "usr", "sbin", "bpftool")
     if os.path.exists(binary):
         libraries = ":".join(sorted(glob(os.path.join(root, "usr", "lib", "*-linux-*"))))
-        for loader in sorted(glob(os.path.join(root, "lib*", "ld-linux*.so.*")) + glob(os.path.join(root, "lib", "ld64.so.*"))):
+        for loader in sorted(
+            glob(os.path.join(root, "lib*", "ld-linux*.so.*")) + glob(os.path.join(root, "lib", "ld64.so.*"))
+        ):
             found.append(
-                ([loader, "--library-path", libraries, binary], "through its own dynamic loader, so without the chroot's cost")
+                (
+                    [loader, "--library-path", libraries, binary],
+                    "through its own dynamic loader, so without the chroot's cost",
+                )
             )
     in_path = shutil.which("bpftool", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     return [*found, ([in_path], "from PATH")] if in_path else found

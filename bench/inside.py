@@ -1,8 +1,8 @@
 """What is measured within a process, with the btfkit that the interpreter running this finds; prints one JSON object.
 
-    inside.py load RUNS VMLINUX             load and scan
-    inside.py kernels RUNS OBJECT VMLINUX.. one program over many kernels
-    inside.py phases RUNS VMLINUX OBJECT..  where the time of `min` goes
+inside.py load RUNS VMLINUX             load and scan
+inside.py kernels RUNS OBJECT VMLINUX.. one program over many kernels
+inside.py phases RUNS VMLINUX OBJECT..  where the time of `min` goes
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def phases(runs: int, path: str, *objects: str) -> dict[str, object]:
     from btfkit.hot import scan
     from btfkit.verify.answers import compare
 
+    gc.set_threshold(100_000, 20, 20)  # as the command has it
     taken: dict[str, list[float]] = {}
 
     def timed(name, call, *args, **kwargs):
@@ -118,7 +119,6 @@ def phases(runs: int, path: str, *objects: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(100_000, 20, 20)  # as the command has it
     command, runs, *rest = sys.argv[1:]
     try:
         print(json.dumps({"load": load, "kernels": kernels, "phases": phases}[command](int(runs), *rest)))

@@ -138,6 +138,17 @@ def min_one(bench: Bench) -> Iterator[Row]:
     yield from trio(bench, "min, 1 program, 5 MB vmlinux, cold process", costs, 1.0, 1.0)
 
 
+def min_running(bench: Bench) -> Iterator[Row]:
+    """The same for the kernel that runs, whose BTF the kernel itself hands out, a page at a time."""
+    vmlinux = "/sys/kernel/btf/vmlinux"
+    if not os.access(vmlinux, os.R_OK):
+        raise Missing(f"no {vmlinux} here")
+    obj = bench.corpus.object()
+    theirs = ["gen", "min_core_btf", vmlinux, bench.out("running.peer.btf"), obj]
+    costs = bench.compare("min-running", bench.runs, bench.ours("min", vmlinux, bench.out("running.btf"), obj), theirs)
+    yield from trio(bench, f"the same, {vmlinux}", costs, 1.0, 1.0)
+
+
 def min_many(bench: Bench) -> Iterator[Row]:
     """`min` for all programs of libbpf-tools at once, cold."""
     objects = bench.corpus.objects()
@@ -163,7 +174,10 @@ def kernels(bench: Bench) -> Iterator[Row]:
             theirs["wall"].append(statistics.fmean(cost.median("wall") for cost in costs.values()))
             theirs["cpu"].append(statistics.fmean(cost.median("cpu") for cost in costs.values()))
     bench.samples["kernels"] = {"ours": ours, "peer": theirs}
-    for what, label in (("wall", f"min, 1 program, {len(paths)} kernels in 1 process, each"), ("cpu", "  its CPU time")):
+    for what, label in (
+        ("wall", f"min, 1 program, {len(paths)} kernels in 1 process, each"),
+        ("cpu", "  its CPU time"),
+    ):
         other = 1e3 * statistics.median(theirs[what]) if theirs[what] else None
         yield Row(label, "ms", 1e3 * statistics.median(ours[what]), other, ratio=0.2, note=bench.no_peer)
 
@@ -234,6 +248,7 @@ def verify(bench: Bench) -> Iterator[Row]:
 
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "min-one": min_one,
+    "min-running": min_running,
     "min-many": min_many,
     "kernels": kernels,
     "import": import_,
@@ -271,7 +286,10 @@ def table(rows: list[Row]) -> str:
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     right = (1, 2, 3)
     return "\n".join(
-        "  ".join(cell.rjust(width) if i in right else cell.ljust(width) for i, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
         for line in lines
     )
 
@@ -290,7 +308,9 @@ def measured(bench: Bench, names: list[str]) -> Iterator[Row]:
 def main() -> int:
     """Measures, prints the table, and exits with 0 whatever the figures are."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", metavar="NAME", action="append", choices=ROWS, help=f"{', '.join(ROWS)}; may be repeated")
+    parser.add_argument(
+        "--only", metavar="NAME", action="append", choices=ROWS, help=f"{', '.join(ROWS)}; may be repeated"
+    )
     parser.add_argument("--runs", metavar="N", type=int, default=30, help="rounds of the short ones (30)")
     parser.add_argument("--json", metavar="FILE", help="also write every single figure")
     parser.add_argument("--phases", action="store_true", help="in place of all that: CPU time of each phase of min")
@@ -310,12 +330,60 @@ def main() -> int:
 
 
 def phases(bench: Bench) -> int:
-    """Prints where the time of `min` goes, once the interpreter runs."""
-    for title, objects in (("1 program", [bench.corpus.object()]), ("all programs", bench.corpus.objects())):
+    """Prints where the time of `min` goes: the imports of a start, then the work, once the interpreter runs."""
+    one, many = [bench.corpus.object()], bench.corpus.objects()
+    print("start-up: importing, ms (less is left of it without -X importtime)")
+    for name, (count, value) in imports(bench, ["min", bench.corpus.kernel(), bench.out("phases.btf"), *one]).items():
+        print(f"  {value:6.2f}  {name}" + (f", {count}" if count > 1 else ""))
+    for title, objects in (("1 program", one), ("all programs", many)):
         print(f"{title}: CPU time, ms")
         for name, value in bench.inside("phases", str(bench.runs), bench.corpus.kernel(), *objects).items():
             print(f"  {value:6.2f}  {name}")
     return 0
+
+
+def imports(bench: Bench, args: list[str]) -> dict[str, tuple[int, float]]:
+    """What `-X importtime` tells of a run of the command: (modules, ms, median of the runs) for each sort of module."""
+    code = "import sys; from btfkit.cli import entry; sys.argv[0] = 'btfkit'; entry()"
+    argv = [sys.executable, "-X", "importtime", "-c", code, *args]
+    said: list[dict[str, list[float]]] = []
+    for _ in range(bench.runs):
+        lines = subprocess.run(argv, capture_output=True, text=True, env=environment(), check=True).stderr.splitlines()
+        found: dict[str, list[float]] = {}
+        started = False
+        for line in lines:
+            if not line.startswith("import time:") or "|" not in line or "self" in line:
+                continue
+            own, _, name = line.removeprefix("import time:").split("|")
+            found.setdefault(_sort(name.strip(), started), []).append(int(own) / 1000)
+            started = started or name.strip() == "site"
+        said.append(found)
+    return {
+        sort: (len(times), statistics.median(sum(one.get(sort, [])) for one in said))
+        for sort, times in said[-1].items()
+    }
+
+
+def _sort(name: str, started: bool) -> str:
+    if not started:
+        return "what every start of Python imports"
+    if name.startswith("btfkit.hot."):
+        return "the loops (btfkit.hot.*)"
+    if name.partition(".")[0] == "btfkit":
+        return "the rest of btfkit"
+    return "the standard library: " + ("collections and what it needs" if name in COLLECTIONS else "the others")
+
+
+COLLECTIONS = (
+    "collections",
+    "collections.abc",
+    "_collections",
+    "itertools",
+    "keyword",
+    "operator",
+    "_operator",
+    "reprlib",
+)
 
 
 if __name__ == "__main__":

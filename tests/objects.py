@@ -1,8 +1,8 @@
 """BPF objects and kernels without a compiler: objects made by hand, and random kernels with programs that fit them a little.
 
 `Program` is a BPF object in the making: a `Builder` for its types and its CO-RE records; `build` reads it as btfkit does,
-`elf` makes a file that libbpf loads.  `scenes(choose)` draws a kernel, modules and a program whose types are the kernel's with some
-members dropped, renamed, of another type, so that relocations match, or nearly.
+`elf` makes a file that libbpf loads.  `scene(choose)` draws a kernel, modules and programs whose types are the kernel's with
+some members dropped, renamed, of another type, so that relocations match, or nearly.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def _elf(mark, sections):
     body += bytes(-len(body) % 8)
     ident = b"\x7fELF\x02" + (b"\1" if mark == "<" else b"\2") + b"\1" + bytes(9)
     count = len(sections) + 2
-    head = ident + struct.pack(mark + "HHIQQQIHHHHHH", 1, 247, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, count, count - 1)
+    head = ident + struct.pack(
+        mark + "HHIQQQIHHHHHH", 1, 247, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, count, count - 1
+    )
     return head + body + table
 
 

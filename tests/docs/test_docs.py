@@ -142,6 +142,7 @@ def test_command_lines_parse(page):
     assert list(filter(None, wrong)) == []
 
 
+@pytest.mark.slow  # with plain loops
 @named(PAGES)
 def test_command_lines_run(page, tmp_path, monkeypatch, capfd):
     """Those with inputs that tests/data has; one may read what one before it has written."""
@@ -220,7 +221,7 @@ def test_links(page):
         pytest.skip(f"still to be written: {', '.join(to_come)}")
 
 
-ROOMS = {path.name for path in (ROOT / "src" / "btfkit").iterdir() if path.is_dir()} - {"__pycache__"}
+ROOMS = {path.name for path in (ROOT / "src" / "btfkit").iterdir() if (path / "__init__.py").exists()}
 FOLDERS = {"src", "tests", "docs", "scripts", "tools", "bench", ".ci"}
 UPSTREAM = ("tools/lib/", "tools/bpf/", "tools/testing/", "scripts/pahole")  # folders of that name in the kernel's tree
 
@@ -254,7 +255,7 @@ def test_the_map_of_architecture_names_every_room():
 # ---- differences -----------------------------------------------------------------------------------------------
 
 
-def tests_named(text):
+def named_tests(text):
     """(file or "", test or "") of what looks like a test."""
     found = re.findall(r"(?:(tests/[\w/]+\.py|\btest_\w+\.py)(?:::)?)?(\btest_\w+\b(?!\.py))?", text)
     return [(file, test) for file, test in found if file or test]
@@ -267,7 +268,7 @@ def test_tests_named_in_differences_exist():
     sources = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
     lost = []
     for row in re.findall(r"^\|.*\|$", page.read_text(), re.M):
-        for file, test in tests_named(row):
+        for file, test in named_tests(row):
             texts = [text for name, text in sources.items() if not file or name == file or name.endswith("/" + file)]
             if not any(not test or re.search(rf"^\s*def {test}\b", text, re.M) for text in texts):
                 lost.append(f"{file}::{test}")

@@ -53,7 +53,9 @@ def main() -> int:
     print(f"fuzz: {version()}", file=sys.stderr)
     if args.run:
         return run_files(args.run)
-    return Fuzzer(args.seed, args.only, args.crashes).run(args.start, int(os.environ.get("N") or 10_000), 60 * args.minutes)
+    return Fuzzer(args.seed, args.only, args.crashes).run(
+        args.start, int(os.environ.get("N") or 10_000), 60 * args.minutes
+    )
 
 
 def run_files(paths: list[str]) -> int:
@@ -107,7 +109,9 @@ def signature(error: BaseException) -> str:
     place = "?"
     for frame in traceback.extract_tb(error.__traceback__):
         if "btfkit" in frame.filename:
-            place = f"{os.path.basename(os.path.dirname(frame.filename))}/{os.path.basename(frame.filename)}:{frame.name}"
+            place = (
+                f"{os.path.basename(os.path.dirname(frame.filename))}/{os.path.basename(frame.filename)}:{frame.name}"
+            )
     if isinstance(error, AssertionError) and str(error):
         place = str(error).partition(":")[0]
     return f"{type(error).__name__} at {place}"

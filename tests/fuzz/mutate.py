@@ -132,15 +132,42 @@ def kind_of(record: list[int]) -> int:
 def some_id(r: Random, b: Blob, near: int) -> int:
     """A type id, in range as a rule."""
     return r.choice(
-        (r.randrange(b.end_id), r.randrange(b.end_id), near, near, near + 1, near - 1, b.end_id - 1, b.end_id, b.first_id,
-         b.first_id - 1, 0, 1, 0x7FFFFFFF, 0xFFFFFFFF)
-    )  # fmt: skip
+        (
+            r.randrange(b.end_id),
+            r.randrange(b.end_id),
+            near,
+            near,
+            near + 1,
+            near - 1,
+            b.end_id - 1,
+            b.end_id,
+            b.first_id,
+            b.first_id - 1,
+            0,
+            1,
+            0x7FFFFFFF,
+            0xFFFFFFFF,
+        )
+    )
 
 
 def some_string(r: Random, b: Blob) -> int:
     """A string offset, in range as a rule."""
     end = b.end_str
-    return r.choice((r.randrange(end or 1), r.randrange(end or 1), end - 1, end - 2, end, b.first_str, b.first_str - 1, 0, 1, 2**32 - 1))
+    return r.choice(
+        (
+            r.randrange(end or 1),
+            r.randrange(end or 1),
+            end - 1,
+            end - 2,
+            end,
+            b.first_str,
+            b.first_str - 1,
+            0,
+            1,
+            2**32 - 1,
+        )
+    )
 
 
 def _word(r: Random, b: Blob, index: int) -> None:
@@ -148,7 +175,11 @@ def _word(r: Random, b: Blob, index: int) -> None:
     record = b.records[index]
     at = r.randrange(len(record))
     near = b.first_id + index
-    choices: list[Callable[[], int]] = [lambda: r.choice(LIMITS), lambda: some_id(r, b, near), lambda: some_string(r, b)]
+    choices: list[Callable[[], int]] = [
+        lambda: r.choice(LIMITS),
+        lambda: some_id(r, b, near),
+        lambda: some_string(r, b),
+    ]
     choices += [lambda: record[at] ^ 1 << r.randrange(32), lambda: record[at] + r.choice((-1, 1, 8))]
     record[at] = r.choice(choices)()
 
@@ -200,7 +231,10 @@ def _info(r: Random, b: Blob, index: int) -> None:
     if r.random() < 0.7:  # make the length right again
         size = 3 + TAIL.get(kind, 0) + ELEMENT.get(kind, 0) * vlen
         if size < 100_000:
-            more = [r.choice((some_id(r, b, 1), some_string(r, b), r.choice(LIMITS))) for _ in range(max(min(size - len(record), 40), 0))]
+            more = [
+                r.choice((some_id(r, b, 1), some_string(r, b), r.choice(LIMITS)))
+                for _ in range(max(min(size - len(record), 40), 0))
+            ]
             record += more
             record += [r.choice((0, 1, 2))] * (size - len(record))
             del record[size:]
@@ -304,14 +338,35 @@ def _layout(r: Random, b: Blob, index: int) -> None:
         layout[r.randrange(len(layout))] = r.choice((0, 1, 4, 8, 12, 255))
     else:
         b.length = max(b.length, 32)
-        layout += bytes((r.choice((0, 4, 12, 255)), r.choice((0, 4, 8, 252, 3)), 0, 0)) * r.choice((1, 20, 30, 128, 200))
+        layout += bytes((r.choice((0, 4, 12, 255)), r.choice((0, 4, 8, 252, 3)), 0, 0)) * r.choice(
+            (1, 20, 30, 128, 200)
+        )
     b.layout = bytes(layout)
     if r.random() < 0.5 and layout:
         kind = r.choice((20, 21, 25, 127))
         b.records.insert(index, [0, kind << 24 | r.randrange(3), 0] + [r.randrange(5)] * r.randrange(6))
 
 
-RECORDS = (_word, _word, _word, _reference, _reference, _reference, _reference, _name, _info, _info, _ring, _ring, _chain, _bush, _order, _order, _strings, _layout)  # fmt: skip
+RECORDS = (
+    _word,
+    _word,
+    _word,
+    _reference,
+    _reference,
+    _reference,
+    _reference,
+    _name,
+    _info,
+    _info,
+    _ring,
+    _ring,
+    _chain,
+    _bush,
+    _order,
+    _order,
+    _strings,
+    _layout,
+)
 
 
 def _header(r: Random, data: bytes) -> bytes:
@@ -412,7 +467,9 @@ def elf(r: Random, data: bytes) -> bytes:
     values = (*LIMITS, len(data), len(data) - 1, len(data) + 1, (1 << 64) - 1, 1 << 63, file.count, file.table, 0xFF00)
     for _ in range(r.choice((1, 1, 2, 3))):
         if r.random() < 0.3 or not file.rows:
-            at, size = r.choice(((4, 1), (5, 1), (16, 2), (18, 2), (32, 4), (40, 8), (48, 2), (50, 2), (58, 2), (60, 2), (62, 2)))
+            at, size = r.choice(
+                ((4, 1), (5, 1), (16, 2), (18, 2), (32, 4), (40, 8), (48, 2), (50, 2), (58, 2), (60, 2), (62, 2))
+            )
         else:
             step = struct.calcsize(file.form)
             field = r.randrange(10)
@@ -425,7 +482,33 @@ def elf(r: Random, data: bytes) -> bytes:
     return bytes(out)
 
 
-ACCESS = (b"", b"0", b"1", b"0:0", b"0:1", b"0:0:0", b"0:1:2:3", b"0:99", b"7:0", b":", b"0:", b"0::1", b"-1", b"0:-1", b"x", b"0x1", b"00", b"4294967295", b"4294967296:0", b"99999999999999999999", b"0:" * 70 + b"0", b"0:0" * 3000, b" 0", b"0 ", b"0:+1")  # fmt: skip
+ACCESS = (
+    b"",
+    b"0",
+    b"1",
+    b"0:0",
+    b"0:1",
+    b"0:0:0",
+    b"0:1:2:3",
+    b"0:99",
+    b"7:0",
+    b":",
+    b"0:",
+    b"0::1",
+    b"-1",
+    b"0:-1",
+    b"x",
+    b"0x1",
+    b"00",
+    b"4294967295",
+    b"4294967296:0",
+    b"99999999999999999999",
+    b"0:" * 70 + b"0",
+    b"0:0" * 3000,
+    b" 0",
+    b"0 ",
+    b"0:+1",
+)
 
 
 def ext(r: Random, data: bytes, strings: int, new: int) -> bytes:
@@ -448,7 +531,9 @@ def ext(r: Random, data: bytes, strings: int, new: int) -> bytes:
     for _ in range(r.choice((1, 2, 6, 20))):
         at = first + 4 * r.randrange(max(size // 4, 1))
         if at + 4 <= len(out):
-            value = r.choice((*starts, *LIMITS, *range(14), strings - 1, strings, r.randrange(strings + 1), r.randrange(64)))
+            value = r.choice(
+                (*starts, *LIMITS, *range(14), strings - 1, strings, r.randrange(strings + 1), r.randrange(64))
+            )
             struct.pack_into(mark + "I", out, at, value)
     return bytes(out)
 
@@ -489,15 +574,38 @@ def tar(r: Random, data: bytes) -> bytes:
         at = r.choice(headers)
         what = r.randrange(6)
         if what == 0:
-            size = r.choice((b"00000000000\0", b"77777777777\0", b"\x80" + bytes(7) + b"\xff" * 4, b"\xff" * 12, b"           8", b"00000000001\0", b"9" * 12))
+            size = r.choice(
+                (
+                    b"00000000000\0",
+                    b"77777777777\0",
+                    b"\x80" + bytes(7) + b"\xff" * 4,
+                    b"\xff" * 12,
+                    b"           8",
+                    b"00000000001\0",
+                    b"9" * 12,
+                )
+            )
             out[at + 124 : at + 136] = size[:12].ljust(12, b"\0")
         elif what == 1:
             out[at + 156] = r.choice(b"0123456789xgLKSMVDN\0")
         elif what == 2:
-            name = r.choice((b"../x.btf", b"/etc/x.btf", b"a/../../x.btf", b"", b"\xff\xfe.btf", b"x" * 100, b"d/", b"x.btf"))
+            name = r.choice(
+                (b"../x.btf", b"/etc/x.btf", b"a/../../x.btf", b"", b"\xff\xfe.btf", b"x" * 100, b"d/", b"x.btf")
+            )
             out[at : at + 100] = name.ljust(100, b"\0")
         elif what == 3 and at + 520 < len(out):
-            text = r.choice((b"99999999999 path=x\n", b"12 size=-1\n", b"30 size=99999999999999999\n", b"x", b"\0", b"0 a=b\n", b"22 GNU.sparse.major=1\n", b"20 path=../../../x\n"))
+            text = r.choice(
+                (
+                    b"99999999999 path=x\n",
+                    b"12 size=-1\n",
+                    b"30 size=99999999999999999\n",
+                    b"x",
+                    b"\0",
+                    b"0 a=b\n",
+                    b"22 GNU.sparse.major=1\n",
+                    b"20 path=../../../x\n",
+                )
+            )
             out[at + 512 : at + 512 + len(text)] = text
         elif what == 4:
             out[at + r.randrange(512)] = r.randrange(256)

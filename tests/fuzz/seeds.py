@@ -19,7 +19,6 @@ import tarfile
 import corpus
 import objects
 from bpf import cases
-
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 
@@ -151,7 +150,11 @@ def _tar(members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) -> bytes:
 
 def packings() -> dict[str, object]:
     """Functions that pack, by name; those of this installation."""
-    found: dict[str, object] = {"gzip": functools.partial(gzip.compress, mtime=0), "bzip2": bz2.compress, "xz": lzma.compress}
+    found: dict[str, object] = {
+        "gzip": functools.partial(gzip.compress, mtime=0),
+        "bzip2": bz2.compress,
+        "xz": lzma.compress,
+    }
     found["lzma"] = functools.partial(lzma.compress, format=lzma.FORMAT_ALONE)
     try:
         from backports import zstd

@@ -146,7 +146,7 @@ def judges(btf: Btf) -> None:
 
 def make_chain(r: Random) -> Case:
     """A base, a split, or a split on a split; the last is broken, at times the base too."""
-    name, parts = r.choice(seeds.chains())
+    _, parts = r.choice(seeds.chains())
     depth = r.randrange(1, len(parts) + 1)
     if isinstance(parts[0], str):
         depth = 2
@@ -229,7 +229,7 @@ def run_container(case: Case) -> None:
 
 def make_elf(r: Random) -> Case:
     """An ELF file to put sections into, or to take them out of."""
-    name, data = r.choice([one for one in seeds.containers() if one[1][:4] == b"\x7fELF"] + seeds.programs()[:20])
+    _, data = r.choice([one for one in seeds.containers() if one[1][:4] == b"\x7fELF"] + seeds.programs()[:20])
     changes: dict = {}
     for section in r.sample((".BTF", ".BTF.ext", ".BTF.base", "new", ".text", ""), r.choice((1, 2))):
         changes[section] = r.choice((None, 0, 3, 40, 5000))
@@ -310,7 +310,9 @@ def run_minimize(case: Case) -> None:
     vmlinux = load(chain[:1])
     modules = [Btf.from_bytes(part, vmlinux, source="module") for part in chain[1:]]
     objects = objects_of(program)
-    names = sorted({vmlinux.name(type_id) for type_id in range(1, min(len(vmlinux), 300)) if vmlinux.kind(type_id) not in (12, 14)})
+    names = sorted(
+        {vmlinux.name(type_id) for type_id in range(1, min(len(vmlinux), 300)) if vmlinux.kind(type_id) not in (12, 14)}
+    )
     funcs = [vmlinux.name(type_id) for type_id in range(1, min(len(vmlinux), 300)) if vmlinux.kind(type_id) == 12]
     keep = case.options.get("keep")
     result = minimize(
@@ -387,7 +389,14 @@ def _command(case: Case, folder: str) -> list[str]:
     json_too = ["--json"] if case.options.get("json") else []
     more = json_too + (["--keep-going"] if case.options.get("keep_going") else [])
     if command == "relocs":
-        return ["relocs", paths[-1], "-b", paths[0], *[word for path in paths[1:-1] for word in ("-m", path)], *json_too]
+        return [
+            "relocs",
+            paths[-1],
+            "-b",
+            paths[0],
+            *[word for path in paths[1:-1] for word in ("-m", path)],
+            *json_too,
+        ]
     if command in ("min", "modules"):
         modules = [word for path in paths[1:-1] for word in ("-m", path)]
         return ["min", *modules, "-o", out, paths[0], paths[-1], "--report", "all", *more]

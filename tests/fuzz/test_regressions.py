@@ -11,9 +11,9 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-import objects  # noqa: E402
 import targets  # noqa: E402
 
+import objects  # noqa: E402
 from btfkit.btf.btf import Btf  # noqa: E402
 from btfkit.btf.build import Builder  # noqa: E402
 from btfkit.co_re import kinds  # noqa: E402
@@ -78,7 +78,12 @@ def test_expression_of_a_broken_record(kind, access) -> None:
     program = objects.Program("little")
     b = program.types
     number = b.int("int", 4)
-    for root in (b.struct("s", 8, [("a", number, 0), ("p", b.ptr(0), 32)]), b.enum("e", [("A", 0)]), b.typedef("t", 0), number):
+    for root in (
+        b.struct("s", 8, [("a", number, 0), ("p", b.ptr(0), 32)]),
+        b.enum("e", [("A", 0)]),
+        b.typedef("t", 0),
+        number,
+    ):
         program.relo(kind, root, access)
     obj = program.build()
     for relocation in obj.relocations:

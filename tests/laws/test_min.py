@@ -5,10 +5,11 @@ Random kernels and programs for them come from tests/objects.py; HYPOTHESIS_PROF
 
 from __future__ import annotations
 
+import random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from objects import Choose, reread, scene
-from strategies import btfs, chains
 
 from btfkit.co_re.target import Target
 from btfkit.passes.compact import compact
@@ -16,6 +17,8 @@ from btfkit.passes.minimize import minimize
 from btfkit.passes.select import POLICIES, Selection
 from btfkit.verify.answers import compare
 from btfkit.verify.structure import structure
+from objects import Choose, reread, scene
+from strategies import btfs, chains
 
 
 @st.composite
@@ -66,9 +69,9 @@ def test_closures_are_sound(btf, policy, data):
     small = minimize(btf, keep_types=chosen, closure=policy).btf
     assert structure(reread(small)) == []
     for name in chosen:
-        assert [(t.kind, small.sizeof(t.id)) for t in small.types() if t.name == name and t.kind in (1, 4, 5, 6, 19)] == [
-            (t.kind, btf.sizeof(t.id)) for t in btf.types() if t.name == name and t.kind in (1, 4, 5, 6, 19)
-        ]
+        assert [
+            (t.kind, small.sizeof(t.id)) for t in small.types() if t.name == name and t.kind in (1, 4, 5, 6, 19)
+        ] == [(t.kind, btf.sizeof(t.id)) for t in btf.types() if t.name == name and t.kind in (1, 4, 5, 6, 19)]
     assert minimize(small, keep_types=chosen, closure=policy).btf.to_bytes() == small.to_bytes()
 
 
@@ -88,6 +91,17 @@ def test_answers_survive(made):
     assert sum(map(len, (small, *modules))) <= sum(map(len, (made.vmlinux, *made.modules)))
     if not structure(made.vmlinux):
         assert structure(small) == []
+
+
+@pytest.mark.parametrize("start", range(0, 600, 150))
+def test_answers_survive_on_many(start):
+    """The same for larger kernels, which Hypothesis draws slowly."""
+    for seed in range(start, start + 150):
+        made = scene(Choose(random.Random(seed)), types=30)
+        objects = made.objects
+        result, small, modules = cut(made, objects)
+        answers = compare(objects, result.outcomes, result.target, Target(small, modules))
+        assert [str(difference) for difference in answers.differences] == [], f"seed {seed}"
 
 
 @given(scenes())

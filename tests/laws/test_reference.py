@@ -29,6 +29,11 @@ from btfkit.passes.select import POLICIES, WHOLE, Selection, by_references_of, c
 kinds = st.sets(st.integers(1, 19)) | st.just(set(range(1, 20)))
 
 
+def many(*strategies):
+    """`given`, with more examples than usual: they are small."""
+    return lambda test: settings(max_examples=max(200, settings.default.max_examples))(given(*strategies)(test))
+
+
 def words_of(btf):
     return btf.words, btf.positions
 
@@ -41,7 +46,7 @@ def known(chain):
 # ---- scan ------------------------------------------------------------------------------------------------------
 
 
-@given(sections(), st.integers(0, 12) | st.just(99))
+@many(sections(), st.integers(0, 12) | st.just(99))
 def test_scan(section, room):
     words, layout = section
     positions = array("I", bytes(4 * room))
@@ -49,7 +54,7 @@ def test_scan(section, room):
     assert (list(positions[:count]), at) == slow_scan.scan(words, layout, room)
 
 
-@given(sections(), st.integers(1, 12), st.integers(1, 12), st.integers(1, 40))
+@many(sections(), st.integers(1, 12), st.integers(1, 12), st.integers(1, 40))
 def test_check(section, first_id, more, strings):
     words, layout = section
     own, end = records(words, layout)
@@ -59,7 +64,7 @@ def test_check(section, first_id, more, strings):
     assert found == slow_scan.check(own, first_id, types, strings)
 
 
-@given(st.data())
+@many(st.data())
 def test_what_cannot_be_resolved_is_not_loaded(data):
     """`check`, with limits as they are: what it lets pass is what the twin lets pass, for base and split alike."""
     btf = data.draw(chains())
@@ -80,13 +85,13 @@ def test_what_cannot_be_resolved_is_not_loaded(data):
             Btf.from_bytes(blob, btf.base)
 
 
-@given(named() | chains())
+@many(named() | chains())
 def test_is_sorted(btf):
     level = plain(btf)
     assert scan.is_sorted(*words_of(btf), btf.strings, btf.start_str_off) == slow_scan.is_sorted(level)
 
 
-@given(chains())
+@many(chains())
 def test_misfits(btf):
     assume(btf.base is not None)
     found = evidence.fit(btf)
@@ -98,14 +103,14 @@ def test_misfits(btf):
 LONGER = st.lists(NAMES | st.just(b"___"), max_size=4).map(b"".join)
 
 
-@given(LONGER | st.binary(max_size=12))
+@many(LONGER | st.binary(max_size=12))
 def test_essential_hash(name):
     assert names.essential_hash(name) == slow_names.essential_hash(name)
     if b"\0" not in name:
         assert essential(name) == slow_names.essential(name)
 
 
-@given(named() | chains(), kinds, st.sets(LONGER | st.sampled_from((b"a", b"task_struct", b"x__y"))))
+@many(named() | chains(), kinds, st.sets(LONGER | st.sampled_from((b"a", b"task_struct", b"x__y"))))
 def test_find_hashes(btf, wanted_kinds, wanted):
     found = []
     below = names.find_hashes(
@@ -120,7 +125,7 @@ def some_name(data, level):
     return data.draw(st.sampled_from([b"a", *own]) | NAMES) or b"b"
 
 
-@given(named() | chains(), st.data())
+@many(named() | chains(), st.data())
 def test_find_name(btf, data):
     level = plain(btf)
     name, kind = some_name(data, level), data.draw(st.integers(0, 19))
@@ -132,7 +137,7 @@ def test_find_name(btf, data):
     assert list(btf.find_ids(name.decode("utf-8", "surrogateescape"), kind)) == everywhere
 
 
-@given(named(), st.data())
+@many(named(), st.data())
 def test_first_not_below(btf, data):
     level = plain(btf)
     start = slow_scan.is_sorted(level)
@@ -142,7 +147,7 @@ def test_first_not_below(btf, data):
     assert found == slow_names.first_not_below(level, name, start)
 
 
-@given(chains(), st.data())
+@many(chains(), st.data())
 def test_next_member(btf, data):
     level = plain(btf)
     name = data.draw(st.sampled_from([b"a", b"pid", b"next", *(level.text(n) for r in level.own for n in r.all("n"))]))
@@ -154,7 +159,7 @@ def test_next_member(btf, data):
                 assert found == slow_names.next_member(level, record, name, start)
 
 
-@given(chains(), kinds)
+@many(chains(), kinds)
 def test_named_below(btf, wanted):
     indexes, offsets = [], []
     names.named_below(*words_of(btf), kind_set(wanted), btf.start_str_off, indexes, offsets)
@@ -164,7 +169,7 @@ def test_named_below(btf, wanted):
 # ---- graph -----------------------------------------------------------------------------------------------------
 
 
-@given(chains(), st.sampled_from((0, 1, 2)), st.data())
+@many(chains(), st.sampled_from((0, 1, 2)), st.data())
 def test_reach(btf, policy, data):
     """One level alone: what its own types reach, in it and below."""
     level = plain(btf)
@@ -185,7 +190,7 @@ def test_reach(btf, policy, data):
     )
 
 
-@given(chains(), st.sampled_from((0, 1, 2)), st.booleans(), st.data())
+@many(chains(), st.sampled_from((0, 1, 2)), st.booleans(), st.data())
 def test_close(btf, policy, asked, data):
     """The whole chain, as the minimizer goes through it."""
     level = plain(btf)
@@ -198,7 +203,7 @@ def test_close(btf, policy, asked, data):
     assert kept == {type_id: WHOLE if all_ else set() for type_id, all_ in whole.items()}
 
 
-@given(chains())
+@many(chains())
 def test_references_below(btf):
     assert set(by_references_of(btf)) == slow_graph.references_below(plain(btf)) - {0}
 
@@ -206,7 +211,7 @@ def test_references_below(btf):
 # ---- compact ---------------------------------------------------------------------------------------------------
 
 
-@given(chains(), st.data())
+@many(chains(), st.data())
 def test_compact(btf, data):
     level = plain(btf)
     kept = {}
@@ -235,7 +240,7 @@ def test_compact(btf, data):
 # ---- rebase ----------------------------------------------------------------------------------------------------
 
 
-@given(chains(unknown=False))
+@many(chains(unknown=False))
 def test_distill(btf):
     assume(btf.base is not None)
     small = distill(btf)
@@ -243,7 +248,7 @@ def test_distill(btf):
     assert found == [*slow_distill.distill(plain(btf))]
 
 
-@given(chains())
+@many(chains())
 def test_uses(btf):
     marks = bytearray(btf.start_id)
     hot_rebase.uses(*words_of(btf), btf.table, btf.start_id, marks)
@@ -252,7 +257,7 @@ def test_uses(btf):
     assert list(marks[1:]) == [sum(bits[way] for way in expected[i]) for i in range(1, btf.start_id)]
 
 
-@given(named() | chains(), st.data())
+@many(named() | chains(), st.data())
 def test_name_index(btf, data):
     level = plain(btf)
     name = some_name(data, level)
@@ -260,7 +265,7 @@ def test_name_index(btf, data):
     assert NameIndex(btf).find(name) == expected
 
 
-@given(st.data())
+@many(st.data())
 def test_match_and_rebase(data):
     """A distilled split, or any other, and a new base that shares some of the names."""
     split = data.draw(chains("little", unknown=False))

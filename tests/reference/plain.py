@@ -79,7 +79,8 @@ class Level:
         layout = (0, 0) if length < 32 else unpack_from(order + "II", blob, 24)
         type_section, own, layout = (blob[length + a :][:n] for a, n in ((at[0], at[1]), (at[2], at[3]), layout))
         self.below = below
-        self.layout = layout or (below.layout if below else b"")
+        self.own_layout = layout
+        self.layout = layout or (below.own_layout if below else b"")
         self.words = list(unpack_from(f"{order}{len(type_section) // 4}I", type_section))
         self.own, end = records(self.words, self.layout)
         assert end == len(self.words)

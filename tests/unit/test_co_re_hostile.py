@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import pytest
-from objects import Program
 
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
@@ -14,6 +13,7 @@ from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.passes.minimize import minimize
 from btfkit.verify.answers import compare
+from objects import Program
 
 SECONDS = 5  # for a handful of relocations, on a slow machine; each has about 1
 
@@ -259,8 +259,18 @@ def test_roots_of_every_kind(kind):
     def write(b):
         number = b.int("int", 4)
         proto = b.func_proto(number, [("a", number)])
-        tail = {spec.INT: (32,), spec.ARRAY: (number, number, 2), spec.VAR: (1,), spec.DECL_TAG: (0xFFFFFFFF,)}.get(kind, ())
-        third = proto if kind == spec.FUNC else 4 if spec.KINDS[kind].third == "size" else number if spec.KINDS[kind].third else 0
+        tail = {spec.INT: (32,), spec.ARRAY: (number, number, 2), spec.VAR: (1,), spec.DECL_TAG: (0xFFFFFFFF,)}.get(
+            kind, ()
+        )
+        third = (
+            proto
+            if kind == spec.FUNC
+            else 4
+            if spec.KINDS[kind].third == "size"
+            else number
+            if spec.KINDS[kind].third
+            else 0
+        )
         return b.record(kind, "thing", third, tail)
 
     program, root, kernel = both(write)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from objects import reread
 
 from btfkit.btf.build import Builder
 from btfkit.passes.compact import compact
 from btfkit.passes.idmap import IdMap
 from btfkit.passes.select import WHOLE, Selection
+from objects import reread
 
 
 @pytest.fixture(params=("little", "big"))

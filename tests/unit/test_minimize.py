@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import pytest
-from objects import Program, reread
 
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
@@ -16,6 +15,7 @@ from btfkit.errors import ChainError, NotFoundError, UnsupportedError
 from btfkit.passes.minimize import minimize
 from btfkit.verify.answers import compare
 from btfkit.verify.structure import structure
+from objects import Program, reread
 
 
 @pytest.fixture(params=("little", "big"))
@@ -87,7 +87,11 @@ def test_only_what_is_read_stays(case):
     case.program.relo(k.BYTE_OFFSET, case.types.struct("s", 8, [("i", inner, 0)]), "0:0:0")
     result = case.cut()
     # neither the typedef in between nor the other members; sizes and offsets are the old ones
-    assert shown(result.btf) == [("INT", "int", 4), ("STRUCT", "inner", [("b", 1, 32)]), ("STRUCT", "s", [("i", 2, 64)])]
+    assert shown(result.btf) == [
+        ("INT", "int", 4),
+        ("STRUCT", "inner", [("b", 1, 32)]),
+        ("STRUCT", "s", [("i", 2, 64)]),
+    ]
     assert [type_.size for type_ in result.btf.types("STRUCT")] == [8, 24]
     ids = result.layers[result.target.vmlinux].ids
     assert (ids[1], ids[3], ids[7], ids[2]) == (1, 2, 3, 0)
@@ -474,7 +478,9 @@ def test_closures_around_relocations(case, closure, kept):
     assert result.btf.find("struct mid").vlen == kept
     assert [m.name for m in result.btf.find("struct top").members] == ["mid"]
     assert (result.btf.find_id("struct pointed") is not None) == (kept > 0)
-    assert (result.btf.find_id("struct pointed") or 0) == 0 or result.btf.find("struct pointed").vlen == (closure == "full")
+    assert (result.btf.find_id("struct pointed") or 0) == 0 or result.btf.find("struct pointed").vlen == (
+        closure == "full"
+    )
 
 
 def test_closures_that_are_not_there():
@@ -550,7 +556,9 @@ def test_unknown_kinds_matter_only_where_they_are_needed(order):
     kernel.struct("s", 4, [("x", kernel.int("int", 4), 0)])
     kernel.record(20, "new", 5, (7,))
     kernel.typedef("t", 3)
-    layout = b"".join(bytes((4 * kind.tail_words, 4 * kind.elem_words, 0, 0)) for kind in spec.KINDS) + bytes((4, 0, 0, 0))
+    layout = b"".join(bytes((4 * kind.tail_words, 4 * kind.elem_words, 0, 0)) for kind in spec.KINDS) + bytes(
+        (4, 0, 0, 0)
+    )
     types = kernel._words[:]
     if order != header.NATIVE:
         types.byteswap()

@@ -113,7 +113,9 @@ def reached(btf, roots, policy, asked):
         levels[type_id] = level
         type_ = btf[type_id]
         if type_.kind in spec.COMPOSITES | spec.ENUMS:
-            named_only = level < 3 and policy != "full" and not (level == 2 and (policy == "by-value" or not type_.name))
+            named_only = (
+                level < 3 and policy != "full" and not (level == 2 and (policy == "by-value" or not type_.name))
+            )
             if not named_only and type_.kind in spec.COMPOSITES:
                 todo += [(member.type_id, 2) for member in type_.members]
         elif type_.kind == spec.PTR:
@@ -147,7 +149,9 @@ def everything():
     b = Builder(base)
     alias = b.typedef("alias", b.next_id + 1)
     const = b.const(inner)
-    outer = b.struct("outer", 64, [("i", alias, 0), ("", anon, 64), ("p", to_tag, 128), ("e", e, 192), ("f", to_fwd, 256)])
+    outer = b.struct(
+        "outer", 64, [("i", alias, 0), ("", anon, 64), ("p", to_tag, 128), ("e", e, 192), ("f", to_fwd, 256)]
+    )
     array = b.array(outer, number, 2)
     proto = b.func_proto(array, [("a", to_tag), ("b", outer), ("", 0)])
     func = b.func("f", proto)

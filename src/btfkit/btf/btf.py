@@ -227,8 +227,11 @@ class Btf:
         target = self.words[self.positions[index] + 2]
         message = f"FUNC has type {target}, a {spec.kind_name(self.kind(target))}; it has to be a FUNC_PROTO"
         place = {"section": "types", "offset": 4 * self.positions[index] + 8, "type_id": self.start_id + index}
-        if target < self.start_id and self.base is not None:
-            return ChainError(message + ": this is not the base that this BTF was built on", **place)  # type: ignore[arg-type]
+        if self.base is not None:
+            return ChainError(
+                f"{message}: this is not the base that this BTF was built on, the vmlinux of the same build",
+                **place,  # type: ignore[arg-type]
+            )
         return FormatError(message, **place)  # type: ignore[arg-type]
 
     # ---- the whole ---------------------------------------------------------------------------------------------

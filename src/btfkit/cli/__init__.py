@@ -97,10 +97,9 @@ def _run(argv: list[str]) -> int:
 
 def command(name: str) -> Command:
     """The command of that name."""
-    from importlib import import_module
-
-    module = import_module(f"btfkit.cli.{name}")
-    found: Command = module.COMMAND
+    module = f"btfkit.cli.{name}"
+    __import__(module)  # importlib.import_module is 0.3 ms away
+    found: Command = sys.modules[module].COMMAND
     return found
 
 

@@ -234,7 +234,9 @@ def plan(args: Args, base_file: str | None, *, base_of_output: bool) -> Plan:
     if many and args.output == "-":
         raise UsageError("several modules: -o has to be a folder")
     if many and base_file:
-        raise UsageError("several modules, each with a base of its own: it is looked for, or written, beside each as FILE.base")
+        raise UsageError(
+            "several modules, each with a base of its own: it is looked for, or written, beside each as FILE.base"
+        )
     if args.in_place and "-" in operands:
         raise UsageError("standard input cannot be changed in place")
     if not many:

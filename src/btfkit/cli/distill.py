@@ -84,7 +84,6 @@ def prepare(common: Common) -> State:
 
 def _one(state: State, job: Job) -> batch.Result:
     from btfkit.errors import NotFoundError
-    from btfkit.files.load import from_container
     from btfkit.files.rewrite import open_module
     from btfkit.passes.distill import distill
 
@@ -97,7 +96,7 @@ def _one(state: State, job: Job) -> batch.Result:
         return _has_one(job, before[0])
     if not len(module.container.btf):
         return batch.Result(path, batch.WITHOUT, f"{path}: an empty .BTF section")
-    split = from_container(module.container, state.base)
+    split = _split(module, state.base)
     keep = "used" if state.common.only_used else "all"
     result = distill(split, state.common.policy, used_by=state.objects, keep=keep)
     if state.common.verify and keep == "all":
@@ -115,6 +114,24 @@ def _has_one(job: Job, section: str) -> batch.Result:
     if path == to:
         return batch.Result(path, batch.SAME, f"{path}: distilled already ({section})")
     raise UnsupportedError(f"distilled already ({section}): `btfkit reconcile` puts it on a kernel", source=path)
+
+
+def _split(module: ModuleFile, base: Btf) -> Btf:
+    """The module's BTF on the kernel's; raises ChainError, with the signs, where that is not the one it was built with."""
+    from btfkit.errors import ChainError, FormatError
+    from btfkit.files.load import from_container
+    from btfkit.verify.on_kernel import examine
+
+    try:
+        return from_container(module.container, base)
+    except (ChainError, FormatError) as error:
+        found = examine(bytes(module.container.btf), base, module.source)
+        if found.unreadable or not found.count:
+            raise error.at(module.source) from None
+        raise ChainError(
+            f"not built on {base.source or 'this base'}: {found}; -B has to be the vmlinux that the module was built with",
+            source=module.source,
+        ) from None
 
 
 def _prove(split: Btf, result: Distilled) -> None:
@@ -191,6 +208,8 @@ def _lines(tally: batch.Tally, common: Common, many: bool) -> Iterator[str]:
         )
         if facts["signature_stripped"]:
             yield "the signature was taken off: it did not hold any more; sign the module again where kernels demand it"
+        if common.policy != "distilled":
+            yield "no kernel takes such a base by itself: `btfkit reconcile` the module before it is loaded"
         yield from (printable(line) for line in _notes(facts))
     for result in tally.of(batch.SAME) + tally.of(batch.WITHOUT):
         yield printable(result.text)

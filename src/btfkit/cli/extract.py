@@ -133,7 +133,11 @@ def _jobs(path: str, output: str) -> tuple[list[Job], list[Result]]:
     for name, file in module_files(path, underscores=True):
         if name in seen:
             doubles.append(
-                Result(file, FAILED, f"{printable(file)}: its name {name} is that of {printable(seen[name])}; not extracted")
+                Result(
+                    file,
+                    FAILED,
+                    f"{printable(file)}: its name {name} is that of {printable(seen[name])}; not extracted",
+                )
             )
         else:
             seen[name] = file

@@ -201,9 +201,9 @@ def _place_outputs(job: Job, result: Minimized, output: str | None) -> None:
 
 def own_name(source: str, module: str | None = None) -> str:
     """The name of an output for the input `source`: its file name without packing, a kernel module's without .ko."""
+    if "(" in source and source.endswith(")"):  # a member of a tar
+        source = source[source.rindex("(") + 1 : -1]
     name = os.path.basename(source.rstrip("/"))
-    if "(" in name and name.endswith(")"):
-        name = os.path.basename(name[name.index("(") + 1 : -1])
     for suffix in (".gz", ".bz2", ".xz", ".lzma", ".zst", ".lz4", ".tar"):
         name = name.removesuffix(suffix)
     return name.removesuffix(".ko") or module or "vmlinux"
@@ -219,7 +219,9 @@ def _refuse_inputs(job: Job) -> None:
     for path, _ in job.outputs:
         same = [name for name in inputs if path != "-" and os.path.isfile(path) and os.path.samefile(path, name)]
         if same:
-            raise UsageError(f"{printable(same[0])} is an input, and an output would overwrite it: give another name or folder")
+            raise UsageError(
+                f"{printable(same[0])} is an input, and an output would overwrite it: give another name or folder"
+            )
 
 
 def _write(job: Job, blobs: dict[str, bytes]) -> None:

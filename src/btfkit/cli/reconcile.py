@@ -100,7 +100,11 @@ def _one(state: State, job: Job) -> batch.Result:
         return batch.Result(path, batch.WITHOUT, str(error))
     found = _distilled(module, state.common, beside)
     if found is None:
-        hint = "no .BTF.base section" if module.elf is not None else "raw BTF, and no file with its base (--distilled-base)"
+        hint = (
+            "no .BTF.base section"
+            if module.elf is not None
+            else "raw BTF, and no file with its base (--distilled-base)"
+        )
         text = f"{path}: {hint}; `btfkit distill` makes it, with the vmlinux that the module was built with"
         return batch.Result(path, batch.WITHOUT, printable(text))
     section, base = found
@@ -291,9 +295,11 @@ def _lines(tally: batch.Tally, common: Common, many: bool) -> Iterator[str]:
 
 def _told_difference(other: dict[str, Any], rules: str) -> str:
     first = other["findings"][0]["message"]
+    if other["findings"][0]["reason"] == "not-distilled" and rules == "strict":
+        first = "it takes names and sizes only there, not definitions (policy by-value or full)"
     more = f" and {len(other['findings']) - 1} more" if len(other["findings"]) > 1 else ""
     if rules == "strict":
-        return f"with a .BTF.base section the kernel itself (rules upstream) would refuse it: {first}{more}; as written it need not"
+        return f"with its .BTF.base the kernel itself (rules upstream) would refuse it: {first}{more}; as written it does not"
     return f"beware: the strict rules refuse it: {first}{more}"
 
 
@@ -364,9 +370,9 @@ COMMAND = Command(
         batch.JOBS,
         JSON,
     ),
-    details="""MODULE is a .ko (packed or not) or raw split BTF that `btfkit distill` (or kbuild, since Linux 6.11) has given a base, or a
-folder of them; -B is the vmlinux of the kernel that is to load it, in any container.  The base's section goes: the module then
-loads on this kernel whether that knows .BTF.base or not.  What does not fit is left as it was, and exit status is 3.
+    details="""MODULE is a .ko (packed or not) or raw split BTF that `btfkit distill` (or kbuild, since Linux 6.11) has given a
+base, or a folder of them; -B is the vmlinux of the kernel that is to load it, in any container.  The base's section goes: the
+module then loads on this kernel whether that knows .BTF.base or not.  What does not fit is left as it was, and exit status is 3.
 
   btfkit reconcile my.ko -B /sys/kernel/btf/vmlinux -o /lib/modules/R/updates/my.ko""",
 )

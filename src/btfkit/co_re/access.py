@@ -86,7 +86,9 @@ def parse_access(string: bytes) -> list[int]:
             raise SpecError(f"access string {text(string)!r} has {text(part)!r} for a number")
         numbers.append(int(digits))
     if len(numbers) > MAX_ACCESS:
-        raise SpecError(f"access string {text(string)[:40]}... has {len(numbers)} parts, at most {MAX_ACCESS} are allowed")
+        raise SpecError(
+            f"access string {text(string)[:40]}... has {len(numbers)} parts, at most {MAX_ACCESS} are allowed"
+        )
     if max(numbers) > 0x7FFFFFFF:
         raise SpecError(f"access string {text(string)!r} has a number beyond 2147483647")
     return numbers
@@ -99,7 +101,9 @@ def parse(local: Btf, type_id: int, access: bytes, kind: int) -> Spec:
     if kind >= len(KINDS):
         raise SpecError(f"relocation kind {kind} is unknown, this build knows 0 to {len(KINDS) - 1}")
     root_kind = local.kind(type_id)
-    result = Spec(type_id, spec.ENUM if root_kind == spec.ENUM64 else root_kind, essential(local.string(local.word(type_id, 0))))
+    result = Spec(
+        type_id, spec.ENUM if root_kind == spec.ENUM64 else root_kind, essential(local.string(local.word(type_id, 0)))
+    )
     group = KINDS[kind].group
     if group == FIELD:
         _parse_field(local, result, parse_access(access), kind)

@@ -303,7 +303,9 @@ def enumerator_names(btf: Btf, type_id: int) -> list[bytes]:
     layer, at = btf.locate(type_id)
     info = layer.words[at + 1]
     width = spec.KINDS[info >> 24 & spec.MAX_KIND].elem_words
-    return [essential(btf.string(layer.words[i])) for i in range(at + 3, at + 3 + width * (info & spec.MAX_VLEN), width)]
+    return [
+        essential(btf.string(layer.words[i])) for i in range(at + 3, at + 3 + width * (info & spec.MAX_VLEN), width)
+    ]
 
 
 # ---- types ------------------------------------------------------------------------------------------------------
@@ -340,7 +342,8 @@ class _Pair:
 class TypeRelation:
     """Compares types of a program with types of a target, for one relocation and one candidate.
 
-    Pairs that were compared are remembered, with the levels that were left then: with as many or more left the answer is the same.
+    Pairs that were compared are remembered, with the levels that were left then: with as many or more left the answer is
+    the same.
     """
 
     __slots__ = ("_btf", "_known", "_learnt", "_local", "_steps", "_witness")
@@ -453,7 +456,9 @@ class TypeRelation:
             pair = _Pair(self._local, local_id, self._btf, type_id)
             self._read(parent, pair.target)
             parent = pair.target
-            if not self._names_match(pair.local_word(0) if pair.local else 0, pair.target_word(0) if pair.target else 0):
+            if not self._names_match(
+                pair.local_word(0) if pair.local else 0, pair.target_word(0) if pair.target else 0
+            ):
                 return False
             kind = pair.kind
             if kind == spec.PTR:

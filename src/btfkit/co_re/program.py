@@ -87,7 +87,9 @@ def read_object(
         raise FormatError("no .BTF.ext section: no BPF object compiled with -g, or stripped", source=source)
     ext = Ext.from_bytes(ext_blob, source=source)
     if ext.order != btf.byte_order:
-        raise FormatError(f".BTF is {btf.byte_order}-endian, .BTF.ext {ext.order}-endian", source=source, section=".BTF.ext")
+        raise FormatError(
+            f".BTF is {btf.byte_order}-endian, .BTF.ext {ext.order}-endian", source=source, section=".BTF.ext"
+        )
     return BpfObject(name, btf, _records(btf, ext, source), function_at, source)
 
 

@@ -52,8 +52,9 @@ class Outcome:
     `status` is "value" (it has an answer: `value`; for tests of existence 1 or 0), "missing" (it has none: the
     instruction is poisoned, or gets 0 where `value` is 0), "ambiguous" (candidates disagree) or "error" (the record or a
     type is such that libbpf refuses the whole object).  `reason` is one word for programs ("no-type", "no-member", ...),
-    `detail` a sentence.  `matches` are the candidates that matched, `refused` the witnesses of those that did not.  `load_size` is the
-    size (bytes) of a load at that offset, 0 where it does not matter, and -1 where the program's load cannot be adjusted to it.
+    `detail` a sentence.  `matches` are the candidates that matched, `refused` the witnesses of those that did not.
+    `load_size` is the size (bytes) of a load at that offset, 0 where it does not matter, and -1 where the program's load
+    cannot be adjusted to it.
     `guarded` is for later: whether the program reaches the instruction at all on this target; None: not looked at.
     """
 
@@ -123,9 +124,7 @@ def _load_size(wanted: Spec, load: tuple[int, int, int]) -> int:
     return -1
 
 
-def _ask_all(
-    obj: BpfObject, wanted: Spec, kind: int, target: Target, candidates: Sequence[tuple[Btf, int]]
-) -> Outcome:
+def _ask_all(obj: BpfObject, wanted: Spec, kind: int, target: Target, candidates: Sequence[tuple[Btf, int]]) -> Outcome:
     matches: list[Match] = []
     refused: list[tuple[Btf, Witness]] = []
     mismatch: Mismatch | None = None
@@ -163,8 +162,11 @@ def _decide(kind: int, matches: list[Match]) -> Outcome:
     for other in matches[1:]:
         # ids of two types differ even where they are the same number, in two modules (there libbpf takes them for one)
         if other.bit_offset != first.bit_offset or other.value != first.value or kind == k.TYPE_ID_TARGET:
-            shown = ", ".join(f"type {m.type_id}: {m.value}" for m in matches)
-            return Outcome(AMBIGUOUS, reason="candidates-differ", detail=f"{len(matches)} candidates disagree ({shown})")
+            equal = kind != k.TYPE_ID_TARGET and all(m.value == first.value for m in matches)
+            shown = ", ".join(f"type {m.type_id}: {f'bit {m.bit_offset}' if equal else m.value}" for m in matches)
+            return Outcome(
+                AMBIGUOUS, reason="candidates-differ", detail=f"{len(matches)} candidates disagree ({shown})"
+            )
     return Outcome(VALUE, first.value)
 
 

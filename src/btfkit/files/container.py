@@ -107,16 +107,19 @@ def open_bytes(path: Path) -> Data:
                 return mmap(handle, 0, access=ACCESS_READ)
             except (OSError, ValueError):
                 pass  # sysfs before 6.16 cannot be mapped
-        return _read_all(handle, name, status.st_size)
+        if S_ISREG(status.st_mode) and 0 < status.st_size < SMALL:
+            with open(handle, "rb", buffering=0, closefd=False) as file:
+                return file.readall()  # one buffer, also for sysfs, which gives a page at a time
+        return _read_all(handle, name)
     finally:
         os.close(handle)
 
 
-def _read_all(handle: int, source: str, expected: int = 0) -> bytes:
-    """Everything up to the end; `expected` bytes are asked for at once, so that there is one copy."""
+def _read_all(handle: int, source: str) -> bytes:
+    """Everything up to the end of a pipe, a device or a file that does not tell its size."""
     chunks = []
     total = 0
-    while chunk := os.read(handle, min(expected, SMALL) or 1 << 20):
+    while chunk := os.read(handle, 1 << 20):
         chunks.append(chunk)
         total += len(chunk)
         if total > MAX_PIPE:

@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
-
     Path = str | os.PathLike[str]
 
 MINIMAL = ".BTF.base_minimal"

@@ -15,7 +15,7 @@ from btfkit.hot import rebase as _rebase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from btfkit.btf.header import ByteOrder
 
@@ -157,33 +157,33 @@ class Rebased:
         self.unknown = unknown
 
 
-def rebase(split: Btf, old: Flat, mapped: array[int], new: Flat, carried: Sequence[int] = ()) -> Rebased:
+def rebase(split: Btf, old: Flat, mapped: array[int], new: Flat, carried: Mapping[int, int] | None = None) -> Rebased:
     """`split` with its references to `old` (its base) replaced by those to `new` that `mapped` tells.
 
-    The types `carried` of the old base, INTs, become own types of the result, behind all others, and `mapped` learns
-    their ids.  Names in the old base become names of the new one, or own ones where it lacks them.
+    The types `carried` of the old base, INTs, become own types of the result, behind all others, and `mapped` learns their
+    ids; the value beside each is the id of a namesake in the new base.  Names in the old base become names of the new one, or
+    own ones where it lacks them.
     """
     first_id, first_offset = len(new.positions) + 1, len(new.strings)
-    for number, type_id in enumerate(carried):
-        mapped[type_id] = first_id + len(split.positions) + number
     offsets = words(len(old.strings))
-    _rebase.spellings(old.words, old.positions, mapped, new.words, new.positions, offsets)
     out = array("I", bytes(split.words))
+    for number, (type_id, namesake) in enumerate((carried or {}).items()):
+        mapped[type_id] = first_id + len(split.positions) + number
+        at, name = old.positions[type_id - 1], new.words[new.positions[namesake - 1]]
+        offsets[old.words[at]] = name
+        out.append(name)
+        out.extend(old.words[at + 1 : at + 4])
+    _rebase.spellings(old.words, old.positions, mapped, new.words, new.positions, offsets)
     unknown: list[int] = []
     _rebase.renumber(out, split.positions, split.table, split.start_id, mapped, first_id)
     _rebase.respell(out, split.positions, split.table, split.start_str_off, offsets, first_offset, unknown)
-    not_mapped = len(unknown)
-    for type_id in carried:
-        at = old.positions[type_id - 1]
-        unknown.append(len(out))
-        out.extend(old.words[at : at + 4])
     strings = bytes(split.strings)
     if unknown:
         strings += _spell_out(split, new.btf, out, unknown, first_offset + len(strings))
     h = split.header
     data = _header.encode(h, h.order, swapped(out.tobytes(), h.order), split.layout, strings)
     btf = Btf.from_bytes(data, new.btf, source=split.source, pointer_size=split.given_pointer_size)
-    return Rebased(btf, not_mapped)
+    return Rebased(btf, len(unknown))
 
 
 def _spell_out(split: Btf, new: Btf, out: array[int], places: list[int], end: int) -> bytes:

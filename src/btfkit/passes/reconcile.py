@@ -321,7 +321,7 @@ class _Plan:
         self.upstream = upstream
         self.findings: list[Finding] = []
         self.notes: list[Finding] = []
-        self.carried: list[int] = []
+        self.carried: dict[int, int] = {}
         if reason := _misfit(split, index.btf, upstream):
             self.findings.append(Finding(reason))
             return
@@ -408,7 +408,7 @@ class _Plan:
             return SIZE if self.upstream and kind in spec.COMPOSITES else KIND
         if kind == spec.INT and any(new.word(c, 2) == size for c in same):
             if not self.upstream and is_plain_char(base, type_id):
-                self.carried.append(type_id)
+                self.carried[type_id] = same[0]
                 return ""
             return ENCODING
         return KIND if kind == spec.FWD else SIZE

@@ -156,9 +156,7 @@ def close(selection: Selection, roots: Iterable[tuple[Btf, int]], policy: str, *
         _take(selection, layer, levels[layer], number)
 
 
-def _raise(
-    layer: Btf, type_id: int, level: int, levels: dict[Btf, bytearray], stacks: dict[Btf, list[int]]
-) -> None:
+def _raise(layer: Btf, type_id: int, level: int, levels: dict[Btf, bytearray], stacks: dict[Btf, list[int]]) -> None:
     index = type_id - layer.start_id
     if levels[layer][index] < level:
         levels[layer][index] = level
@@ -221,15 +219,15 @@ class Witnesses:
             for btf, witness in self._traps:
                 self._set_right(btf, witness)
             for candidates, behind in self._shadows:
-                if any(self._selection.has(*c) for c in behind) and not any(self._selection.has(*c) for c in candidates):
+                if any(self._selection.has(*c) for c in behind) and not any(
+                    self._selection.has(*c) for c in candidates
+                ):
                     self._selection.add(*candidates[0])
         if self._pointer_size:  # last, as one that is kept anyway is the cheapest
             self._keep_pointer_size()
 
     def _size(self) -> int:
-        return sum(
-            1 + len(elements or ()) for layer in self._selection.kept.values() for elements in layer.values()
-        )
+        return sum(1 + len(elements or ()) for layer in self._selection.kept.values() for elements in layer.values())
 
     def _set_right(self, btf: Btf, witness: Witness) -> None:
         selection = self._selection
@@ -306,7 +304,9 @@ class Witnesses:
             size = layer.word(carriers[0], 2)
             agree = all(layer.word(carrier, 2) == size for carrier in carriers)
             fit = carriers if agree else carriers[:1]
-            self._selection.add(layer, min(fit, key=lambda c: (not self._selection.has(layer, c), self._name_len(layer, c), c)))
+            self._selection.add(
+                layer, min(fit, key=lambda c: (not self._selection.has(layer, c), self._name_len(layer, c), c))
+            )
             return
 
     @staticmethod

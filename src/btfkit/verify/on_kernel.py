@@ -1,0 +1,243 @@
+"""What the module loader makes of a module's split BTF on a kernel, and whether it is right to.
+
+The kernel looks at each record of a module's BTF for itself: sizes, flags, names.  It checks neither what references lead
+to nor that they lead anywhere (kernel/bpf/btf.c, btf_parse_module: no resolve stage).  So BTF that was made for another
+vmlinux is refused only where one of its names happens to be no identifier there, and else accepted with every reference
+wrong.  `examine` tells both apart: what the kernel says, and the signs of another base.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import Btf, references, text
+from btfkit.errors import BtfError, FormatError
+from btfkit.verify.kernel import Kernel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfkit.verify.structure import Finding
+
+MAX_SIGNS = 1000
+
+# Signs of another base.
+ID, NAME, NAME_INSIDE, KIND, PROTOTYPE, SIZE = "id", "name", "name-inside", "kind", "prototype", "size"
+
+TOLD = {
+    ID: "references to types that are not there",
+    NAME: "names behind the end of all strings",
+    NAME_INSIDE: "names that begin in the middle of a string",
+    KIND: "references to types that cannot stand there (functions, variables, types without a size)",
+    PROTOTYPE: "functions whose type is no prototype",
+    SIZE: "members larger than what they are in",
+}
+
+_DECLARED = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
+_TAGGED = spec.COMPOSITES | {spec.FUNC, spec.VAR, spec.TYPEDEF, spec.DATASEC}
+_BY_VALUE = spec.COMPOSITES | {spec.ARRAY, spec.VAR}
+_UNSIZED = frozenset((0, spec.FWD, spec.FUNC_PROTO))
+_TITLES = {
+    spec.STRUCT: "struct ",
+    spec.UNION: "union ",
+    spec.ENUM: "enum ",
+    spec.ENUM64: "enum ",
+    spec.FUNC: "function ",
+    spec.VAR: "variable ",
+    spec.TYPEDEF: "typedef ",
+}
+
+
+class Sign:
+    """One sign of another base: `what` it is, the own type `user` and `place` ("struct foo.bar") that refers, and `target`, the
+    type id or string offset that it refers to; `end` is where a member that is too large would end, in bytes."""
+
+    __slots__ = ("end", "place", "target", "user", "what")
+
+    def __init__(self, what: str, user: int, place: str, target: int, end: int = 0) -> None:
+        self.end = end
+        self.what = what
+        self.user = user
+        self.place = place
+        self.target = target
+
+    def __repr__(self) -> str:
+        return f"<Sign {self.what}: {self.place} to {self.target}>"
+
+
+class Examination:
+    """What was found: `unreadable` says why the bytes cannot be read at all ("" where they can), `refused` is what the kernel
+    finds wrong, `signs` of another base (at most MAX_SIGNS), `count` of all of them by what they are, of `types` references
+    into the base and `names` in its strings.  `btf` is the split BTF, with whatever wrong references it has (None:
+    unreadable)."""
+
+    __slots__ = ("btf", "count", "names", "refused", "signs", "types", "unreadable")
+
+    def __init__(self) -> None:
+        self.btf: Btf | None = None
+        self.unreadable = ""
+        self.refused: list[Finding] = []
+        self.signs: list[Sign] = []
+        self.count: dict[str, int] = {}
+        self.types = self.names = 0
+
+    @property
+    def takes(self) -> bool:
+        """Whether the kernel would accept it."""
+        return not self.unreadable and not self.refused
+
+    @property
+    def right(self) -> bool:
+        """Whether it may have been built on this base; a few names inside strings are let pass, as `btf.evidence` does."""
+        others = sum(self.count.values()) - self.count.get(NAME_INSIDE, 0)
+        return not self.unreadable and not others and 8 * self.count.get(NAME_INSIDE, 0) <= self.names
+
+    def __str__(self) -> str:
+        return ", ".join(f"{self.count[what]:,} {told}" for what, told in TOLD.items() if self.count.get(what))
+
+
+class _Lenient(Btf):
+    """A split BTF whose references are not checked: what leads nowhere reads as void and as "?"."""
+
+    __slots__ = ()
+
+    def _check(self) -> None:
+        pass
+
+    def kind(self, type_id: int) -> int:
+        return super().kind(type_id) if type_id < len(self) else 0
+
+    def word(self, type_id: int, position: int) -> int:
+        return super().word(type_id, position) if type_id < len(self) else 0
+
+    def string(self, offset: int) -> bytes:
+        return super().string(offset) if offset < self.start_str_off + len(self.strings) else b"?"
+
+
+def examine(blob: bytes, base: Btf, source: str | None = None, *, pointer_size: int | None = None) -> Examination:
+    """Look at the split BTF `blob` as a kernel with the BTF `base` would; any bytes at all give a result.
+
+    Rules: kernel 7.3, kernel/bpf/btf.c, btf_parse_module.
+    """
+    found = Examination()
+    try:
+        btf = found.btf = _Lenient.from_bytes(blob, base, source=source, pointer_size=pointer_size)
+    except BtfError as error:
+        found.unreadable = error.message
+        return found
+    if btf.byte_order != base.byte_order:
+        found.unreadable = f"it is {btf.byte_order}-endian, the kernel {base.byte_order}-endian: another machine's"
+        return found
+    beyond: Sign | None = None
+    for sign in _signs(btf, found):
+        found.count[sign.what] = found.count.get(sign.what, 0) + 1
+        beyond = beyond or (sign if sign.what == NAME else None)
+        if len(found.signs) < MAX_SIGNS:
+            found.signs.append(sign)
+    found.refused = _refusals(btf, beyond)
+    return found
+
+
+def _refusals(btf: Btf, beyond: Sign | None) -> list[Finding]:
+    """What the kernel would refuse; `beyond` is a name that lies behind all strings."""
+    kernel = Kernel(btf, False, None)
+    for stage in (kernel.header, kernel.strings, kernel.meta, kernel.chains):
+        if stage == kernel.meta and beyond is not None:
+            kernel.refuse(beyond.user, f"a name at {beyond.target:#x}, behind the end of all strings", "meta")
+            break
+        if stage == kernel.chains and (lost := _modifier_beyond(btf)):
+            kernel.refuse(lost, "a modifier of a type that is not there", "chain")
+            break
+        stage()
+        if any(finding.severity == "error" for finding in kernel.findings):
+            break
+    return [finding for finding in kernel.findings if finding.severity == "error"]
+
+
+def _modifier_beyond(btf: Btf) -> int:
+    """The first own modifier of a type that is not there, or 0 (the kernel: btf_check_type_tags)."""
+    ids = (i for i in btf.own_ids if btf.kind(i) in spec.MODIFIERS and btf.word(i, 2) >= len(btf))
+    return next(ids, 0)
+
+
+# ---- signs ---------------------------------------------------------------------------------------------------------
+
+
+def _signs(btf: Btf, found: Examination) -> Iterator[Sign]:
+    """All signs in the own records, in order; counts the references in `found`."""
+    base = btf.base
+    assert base is not None
+    types, strings = len(btf), btf.start_str_off + len(btf.strings)
+    for user in btf.own_ids:
+        at = btf.positions[user - btf.start_id]
+        kind = btf.words[at + 1] >> 24 & spec.MAX_KIND
+        member = ""
+        for word, what in references(btf.words, at, btf.table):
+            value = btf.words[word]
+            if what == "name":
+                if value >= strings:
+                    yield Sign(NAME, user, _place(btf, user, ""), value)
+                    member = ""
+                    continue
+                member = text(btf.string(value)) if word != at else ""
+                if value and value < btf.start_str_off:
+                    found.names += 1
+                    if not _begins(base, value):
+                        yield Sign(NAME_INSIDE, user, _place(btf, user, member), value)
+            elif value >= types:
+                yield Sign(ID, user, _place(btf, user, member), value)
+            else:
+                found.types += 0 < value < btf.start_id
+                wrong = _wrong_kind(btf, kind, word - at, value)
+                if wrong:
+                    yield Sign(wrong, user, _place(btf, user, member), value)
+        if kind == spec.STRUCT:
+            yield from _too_large(btf, user)
+
+
+def _begins(base: Btf, offset: int) -> bool:
+    """Whether a string of the base begins at `offset`."""
+    layer = base
+    while offset < layer.start_str_off:
+        assert layer.base is not None
+        layer = layer.base
+    return offset == layer.start_str_off or layer.strings[offset - layer.start_str_off - 1] == 0
+
+
+def _wrong_kind(btf: Btf, kind: int, word: int, target: int) -> str:
+    """Whether a record of `kind` cannot refer to type `target` at that word of it."""
+    other = btf.kind(target)
+    if kind == spec.FUNC:
+        return "" if other == spec.FUNC_PROTO else PROTOTYPE
+    if kind == spec.DECL_TAG:
+        return "" if other in _TAGGED else KIND
+    if kind == spec.DATASEC:
+        return "" if other in (spec.VAR, spec.FUNC) else KIND
+    if other in _DECLARED or (kind == spec.ARRAY and word == 4 and other != spec.INT):
+        return KIND
+    return (
+        KIND if kind in _BY_VALUE and word != 4 and other in _UNSIZED and not (kind == spec.VAR and not other) else ""
+    )
+
+
+def _too_large(btf: Btf, user: int) -> Iterator[Sign]:
+    """Members of a struct whose types have more bytes here than there is room."""
+    size = btf.word(user, 2)
+    for member in btf[user].members:  # type: ignore[attr-defined]
+        if member.bitfield_size or not 0 < member.type_id < btf.start_id:
+            continue
+        try:
+            length = btf.sizeof(member.type_id)
+        except FormatError:
+            length = None
+        end = member.bit_offset // 8 + (length or 0)
+        if length is not None and end > size:
+            yield Sign(SIZE, user, _place(btf, user, member.name), member.type_id, end)
+
+
+def _place(btf: Btf, user: int, member: str) -> str:
+    """Who refers, as text: "struct foo.bar", "function probe"."""
+    kind = btf.kind(user)
+    name = btf.name(user)
+    title = _TITLES.get(kind, "") + name if name else f"type {user} ({spec.kind_name(kind)})"
+    return f"{title}.{member}" if member else title

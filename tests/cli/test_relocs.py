@@ -1,0 +1,99 @@
+"""`btfkit relocs`: what it prints, its JSON, its exit status."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli_inputs import fill, refused, run
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_all_answered(capsys):
+    said = run(capsys, "relocs", "enums.bpf.o", "-b", "vmlinux")
+    answered = f": {int(said.err.split()[0]):,} answered, 0 missing, 0 ambiguous"
+    assert (said.status == 0) == (answered in said.err)
+
+
+def test_lines(capsys):
+    said = run(capsys, "relocs", "ambiguous.bpf.o", "-b", "vmlinux")
+    assert said.status == 1
+    lines = said.out.splitlines()
+    assert lines[0] == "ambiguous.bpf.o:"
+    cells = [cell.strip() for cell in lines[1].split("  ") if cell.strip()]
+    assert cells == ["dup_b+0", "byte_off", "((struct dup *)0)->b", "missing: no struct dup there"]
+    assert said.err == "8 relocations: 1 answered, 7 missing, 0 ambiguous\n"
+
+
+def test_ambiguous(capsys):
+    said = run(capsys, "relocs", "ambiguous.bpf.o", "--btf", "dup", "--missing")
+    assert said.status == 1
+    assert "ambiguous: 2 candidates disagree (type " in said.out
+    assert (
+        "field_exists    ((struct dup *)0)->b        ambiguous: 2 candidates disagree (type 3: bit 32, type 12: bit 64)"
+        in said.out
+    )
+
+
+@pytest.mark.parametrize("words", [["-m", "mods"], ["-m", "mods/mod_one", "--modules", "mods/mod_two"]])
+def test_modules(capsys, words):
+    alone = run(capsys, "relocs", "module.bpf.o", "-b", "vmlinux")
+    assert "13 relocations: 6 answered, 7 missing" in alone.err
+    said = run(capsys, "relocs", *words, "module.bpf.o", "-b", "vmlinux")
+    assert "0 missing" in said.err
+
+
+def test_quiet(capsys):
+    said = run(capsys, "relocs", "ambiguous.bpf.o", "-q", "-b", "vmlinux")
+    assert said.err == ""
+    assert said.out
+
+
+def test_several_objects(capsys):
+    said = run(capsys, "relocs", "fields.bpf.o", "-b", "vmlinux", "enums.bpf.o")
+    assert [line for line in said.out.splitlines() if line[:1] != " "] == ["fields.bpf.o:", "enums.bpf.o:"]
+
+
+def test_json(capsys):
+    said = run(capsys, "relocs", "module.bpf.o", "ambiguous.bpf.o", "-b", "dup", "--json")
+    assert said.status == 1
+    assert said.err == ""
+    report = json.loads(said.out)
+    assert report["schema"] == 1
+    assert report["target"] == "dup"
+    assert report["counts"]["total"] == len(report["relocations"]) == 21
+    always = {"object", "number", "section", "function", "insn_off", "kind", "access", "raw_access"}
+    always |= {"local_type_id", "status", "value"}
+    for row in report["relocations"]:
+        assert always <= set(row)
+        assert row["status"] in ("value", "missing", "ambiguous", "error")
+        assert ("reason" in row) == ("detail" in row)
+        assert row["status"] == "value" or row["reason"]
+    ambiguous = [row for row in report["relocations"] if row["status"] == "ambiguous"]
+    assert {"btf", "type_id", "value"} == set(ambiguous[0]["candidates"][0])
+    few = json.loads(run(capsys, "relocs", "module.bpf.o", "-b", "vmlinux", "--json", "--missing").out)
+    assert len(few["relocations"]) == 7
+    assert few["counts"]["total"] == 13
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "it takes OBJECT..., not none of these"),
+        (["fields.bpf.o"], "-b TARGET is missing: the vmlinux BTF to relocate against"),
+        (["-b", "vmlinux"], "it takes OBJECT..., not none of these"),
+    ],
+)
+def test_usage(capsys, words, said):
+    assert said in refused(capsys, "relocs", *words, status=2)
+
+
+def test_bad_targets(capsys):
+    assert refused(capsys, "relocs", "fields.bpf.o", "-b", "none") == "btfkit: none: No such file or directory"
+    assert "needs its base" in refused(capsys, "relocs", "fields.bpf.o", "-b", "mods/mod_one")

@@ -1,0 +1,179 @@
+"""Modules written anew: either class, either byte order, every packing, signed or not, with `.BTF_ids`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from corpus import require_corpus
+from small_modules import SIGNATURE, elf, kernel, ko, module
+
+from btfkit.errors import BtfError, FormatError, UnsupportedError
+from btfkit.files.compression import MAGICS, pack, sniff, unpack
+from btfkit.files.elf import Elf
+from btfkit.files.rewrite import open_module, packings_for, rewrite_btf, translated_ids
+
+ORDERS = ("little", "big")
+PACKINGS = ("gzip", "bzip2", "xz", "lzma", "zstd", "lz4", "lz4-legacy")
+
+
+def contents(data: bytes) -> dict[str, bytes]:
+    found = Elf(data)
+    return {section.name: bytes(found.raw(section)) for section in found.sections if section.name}
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("align", [0, 1, 3, 8, 4096, 1 << 20])
+def test_sections(order, bits, align) -> None:
+    base = kernel(order)
+    before = ko(module(base), base, order, bits, ids=True, align=align)
+    for size in (0, 5, 4000):
+        after = rewrite_btf(before, {".BTF": b"x" * size, ".BTF.base": b"y" * 7}, "m.ko")
+        old, new = contents(before), contents(after)
+        assert new.pop(".BTF") == b"x" * size
+        assert new.pop(".BTF.base") == b"y" * 7
+        del old[".BTF"], old[".shstrtab"], new[".shstrtab"]
+        assert new == old
+        there = {section.name: section for section in Elf(after).sections}
+        for section in Elf(before).sections:
+            if section.name not in (".BTF", ".shstrtab"):
+                assert there[section.name].offset == section.offset
+                assert there[section.name].index == section.index
+        again = rewrite_btf(after, {".BTF.base": None})
+        assert ".BTF.base" not in contents(again)
+
+
+@pytest.mark.parametrize("kind", PACKINGS)
+def test_packed(kind) -> None:
+    base = kernel()
+    plain = ko(module(base), base)
+    packed = rewrite_btf(pack(plain, kind), {".BTF": b"new"})
+    assert sniff(packed) == kind
+    assert bytes(unpack(packed)) == rewrite_btf(plain, {".BTF": b"new"})
+    assert packed == rewrite_btf(pack(plain, kind), {".BTF": b"new"})  # same input, same bytes
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000, 9 << 20])
+def test_pack_is_undone_by_unpack(size) -> None:
+    data = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    for kind in PACKINGS:
+        if size or kind != "lz4-legacy":
+            assert bytes(unpack(pack(data, kind), kind=kind)) == data, kind
+    with pytest.raises(UnsupportedError, match="lzo"):
+        pack(data, "lzo")
+
+
+def test_xz_as_the_kernel_wants_it() -> None:
+    packed = pack(b"content" * 1000, "xz")
+    assert packed[7] == 1  # CRC32, the only check that the kernel's decoder knows
+    assert packed.count(MAGICS["xz"]) == 1
+    assert packed[14] == 0x21  # LZMA2
+    assert packed[16] == 16  # a dictionary of 1 MiB
+
+
+@pytest.mark.parametrize(("tool", "kind"), [("gzip", "gzip"), ("xz", "xz"), ("zstd", "zstd"), ("lz4", "lz4"), ("bzip2", "bzip2")])
+def test_tools_agree(tmp_path, tool, kind) -> None:
+    data = os.urandom(1000) * 50
+    try:
+        done = subprocess.run([tool, "-dc"], input=pack(data, kind), capture_output=True, check=True)
+    except FileNotFoundError:
+        pytest.skip(f"no {tool}")
+    assert done.stdout == data
+
+
+def test_twice_packed() -> None:
+    base = kernel()
+    packed = rewrite_btf(pack(pack(ko(module(base), base), "gzip"), "xz"), {".BTF": b"n"})
+    assert sniff(packed) == "xz"
+    assert sniff(bytes(unpack(packed))) == "gzip"
+
+
+@pytest.mark.parametrize("kind", [None, "xz"])
+def test_signed(kind) -> None:
+    base = kernel()
+    plain = ko(module(base), base, signed=True)
+    data = pack(plain, kind) if kind else plain
+    assert open_module(data).signature == len(SIGNATURE)
+    with pytest.raises(UnsupportedError, match="--strip-signature"):
+        rewrite_btf(data, {".BTF": b"x"}, "m.ko")
+    new = rewrite_btf(data, {".BTF": b"x"}, "m.ko", strip_signature=True)
+    assert open_module(new).signature == 0
+    with pytest.raises(FormatError, match="signature"):
+        open_module(plain[:20] + plain[-60:] if False else b"\x7fELF" + plain[4:300] + SIGNATURE[-40:].replace(b"\0\0\0(", b"\xff\0\0("))
+
+
+def test_ids() -> None:
+    for order in ORDERS:
+        base = kernel(order)
+        found = Elf(ko(module(base), base, order, ids=True))
+        raw = bytes(found.data(".BTF_ids"))
+        old = [int.from_bytes(raw[at : at + 4], order) for at in range(0, len(raw), 4)]
+        seen = []
+
+        def translate(number, kind, name, seen=seen):
+            seen.append((kind, name))
+            return 0 if name == "module" else 1000 - number
+
+        ids = translated_ids(found, translate)
+        new = [int.from_bytes(ids.content[at : at + 4], order) for at in range(0, len(raw), 4)]
+        assert seen == [("struct", "mutex"), ("struct", "module"), ("func", "my_kfunc"), ("func", "my_probe")]
+        assert ids.lost == ("struct module",)
+        assert new[:4] == [1000 - old[0], 0, 2, 0]
+        assert new[4:] == [1000 - old[4], 16, 1000 - old[6], 1] if old[4] > old[6] else [1000 - old[6], 1, 1000 - old[4], 16]
+        assert new[4] < new[6]
+
+
+def test_ids_that_nothing_explains() -> None:
+    assert translated_ids(Elf(elf({".BTF_ids": bytes(8)})), lambda *_: 1).content == bytes(8)
+    assert translated_ids(Elf(elf({".BTF": b""})), lambda *_: 1) is None
+    with pytest.raises(UnsupportedError, match="symbols"):
+        translated_ids(Elf(elf({".BTF_ids": b"\1\0\0\0"})), lambda *_: 1)
+    outside = elf({".BTF_ids": bytes(8)}, symbols=[("__BTF_ID__set__s", ".BTF_ids", 4, 4), ("__BTF_ID__func__f__1", ".BTF_ids", 6, 4)])
+    assert translated_ids(Elf(outside), lambda *_: 7).content == bytes(8)
+    huge = elf({".BTF_ids": b"\xff" * 8}, symbols=[("__BTF_ID__set__s", ".BTF_ids", 0, 4)])
+    with pytest.raises(UnsupportedError):
+        translated_ids(Elf(huge), lambda *_: 7)
+
+
+def test_what_is_no_module() -> None:
+    base = kernel()
+    assert open_module(module(base)).elf is None
+    with pytest.raises(UnsupportedError, match="not a module"):
+        open_module(elf({".BTF": base.to_bytes()}, kind=2))
+    with pytest.raises(UnsupportedError, match="no sections"):
+        open_module(module(base)).rewritten({})
+    for data in (b"", b"\x7fELF", b"#!/bin/sh\n", pack(b"text\n", "gzip"), bytes(100)):
+        with pytest.raises(BtfError):
+            open_module(data)
+
+
+def test_packing_by_name() -> None:
+    assert packings_for("a.ko", ("xz",)) == ()
+    assert packings_for("a.ko.xz", ("xz",)) == ("xz",)
+    assert packings_for("a.ko.xz", ("zstd",)) == ("xz",)
+    assert packings_for("a.ko.gz", ()) == ("gzip",)
+    assert packings_for("-", ("xz",)) == ("xz",)
+    assert packings_for("out", ("zstd",)) == ("zstd",)
+
+
+@pytest.mark.parametrize("name", ["xfs-6.12.107+deb13-amd64.ko.xz", "xfs-6.12.107+deb13-s390x.ko.xz", "nf_conntrack-6.1.0-47-amd64.ko"])
+def test_real_modules(name) -> None:
+    with open(os.path.join(require_corpus(), "kernel-files", name), "rb") as file:
+        data = file.read()
+    before = bytes(unpack(data)) if name.endswith("xz") else data
+    blob = bytes(open_module(data).container.btf)
+    after = rewrite_btf(before, {".BTF": blob + b"tail", ".BTF.base": b"base"}, name, strip_signature=True)
+    old, new = contents(before), contents(after)
+    assert new.pop(".BTF.base") == b"base"
+    assert new.pop(".BTF") == blob + b"tail"
+    for gone in (".shstrtab",):
+        assert new.pop(gone).startswith(old.pop(gone))
+    del old[".BTF"]
+    assert new == old
+    back = rewrite_btf(after, {".BTF": blob, ".BTF.base": None})
+    restored = contents(back)
+    assert restored.pop(".BTF") == blob
+    restored.pop(".shstrtab")
+    assert restored == old
