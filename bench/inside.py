@@ -59,11 +59,13 @@ def kernels(runs: int, obj: str, out: str, *paths: str) -> dict[str, object]:
     for number in range(runs + 1):
         shuffle(order)
         begin, used = time.perf_counter(), time.process_time()
-        for path in order:
-            _cut(objects, path, out)
+        for index, path in enumerate(order):
+            _cut(objects, path, f"{out}.{index}")
         if number:
             wall.append((time.perf_counter() - begin) / len(order))
             cpu.append((time.process_time() - used) / len(order))
+        for index in range(len(order)):
+            os.unlink(f"{out}.{index}")
     return {"wall": wall, "cpu": cpu}
 
 

@@ -86,6 +86,7 @@ class Bench:
         self.spawner = Spawner()
         self.corpus = Corpus(folder)
         self.samples: dict[str, Any] = {}
+        self.outputs: set[str] = set()
         self.peer: Bpftool | None = None
         self.no_peer = ""
         try:
@@ -97,14 +98,17 @@ class Bench:
         return [os.path.join(sysconfig.get_path("scripts"), "btfkit"), *args]
 
     def out(self, name: str) -> str:
-        return os.path.join(self.folder, name)
+        """The path of a file to write."""
+        path = os.path.join(self.folder, name)
+        self.outputs.add(path)
+        return path
 
     def compare(self, name: str, runs: int, ours: list[str], theirs: list[str], **more: list[str]) -> dict[str, Cost]:
         """Runs both (and `more`) in turns; the peer's cost is not in the result where there is no peer."""
         commands = {"ours": ours, **more}
         if self.peer is not None and theirs:
             commands["peer"] = self.peer(*theirs)
-        costs = self.spawner.side_by_side(commands, runs)
+        costs = self.spawner.side_by_side(commands, runs, self.outputs)
         self.samples[name] = {side: cost.as_dict() for side, cost in costs.items()}
         return costs
 
@@ -170,7 +174,7 @@ def kernels(bench: Bench) -> Iterator[Row]:
         if bench.peer is not None:
             peer = bench.peer
             commands = {p: peer("gen", "min_core_btf", p, bench.out("kernels.peer.btf"), obj) for p in paths}
-            costs = bench.spawner.side_by_side(commands, max(2, bench.runs // 4))
+            costs = bench.spawner.side_by_side(commands, max(2, bench.runs // 4), bench.outputs)
             theirs["wall"].append(statistics.fmean(cost.median("wall") for cost in costs.values()))
             theirs["cpu"].append(statistics.fmean(cost.median("cpu") for cost in costs.values()))
     bench.samples["kernels"] = {"ours": ours, "peer": theirs}
@@ -213,10 +217,10 @@ def modules(bench: Bench) -> Iterator[Row]:
     folder = bench.corpus.modules()
     count = len(os.listdir(folder))
     runs = max(3, bench.runs // 6)
-    costs = bench.compare("extract", runs, bench.ours("extract", folder, "-o", bench.out("extracted")), [])
+    costs = bench.compare("extract", runs, bench.ours("extract", folder, "-o", bench.folder + "/extracted"), [])
     yield Row(f"extract {count:,} modules", "s", costs["ours"].median("wall"), most=2)
     yield Row("  its CPU time", "s", costs["ours"].median("cpu"), note="of all its processes")
-    command = bench.ours("min", "-m", folder, "-o", bench.out("min"), bench.corpus.kernel(), bench.corpus.object())
+    command = bench.ours("min", "-m", folder, "-o", bench.folder + "/min", bench.corpus.kernel(), bench.corpus.object())
     cost = bench.compare("min-modules", runs, command, [])["ours"]
     yield Row(f"min with {count:,} modules present", "s", cost.median("wall"), most=2)
     yield Row("  its CPU time", "s", cost.median("cpu"))

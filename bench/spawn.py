@@ -2,7 +2,8 @@
 
 A process that was started by posix_spawn begins with the peak memory of the one that started it (Linux: exec_mmap hands the
 old address space's high-water mark on), so the one that starts them has to be small: nothing is imported here but `os`, `sys`
-and `time`.  Reads one command a line, words separated by NUL; answers "status wall user system peak" (seconds, KiB).
+and `time`.  Reads one command a line, words separated by NUL, the first the file that it writes or nothing: that one is removed
+before.  Answers "status wall user system peak" (seconds, KiB).
 """
 
 import os
@@ -13,7 +14,9 @@ NULL = os.open(os.devnull, os.O_RDWR)
 FILES = [(os.POSIX_SPAWN_DUP2, NULL, fd) for fd in (0, 1, 2)]
 
 for line in sys.stdin:
-    argv = line.rstrip("\n").split("\0")
+    output, *argv = line.rstrip("\n").split("\0")
+    if output and os.path.exists(output):
+        os.unlink(output)
     begin = time.perf_counter()
     pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=FILES)
     _, status, used = os.wait4(pid, 0)

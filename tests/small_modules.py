@@ -19,6 +19,7 @@ def kernel(
     knows: bool = True,
     file: bool = True,
     doubled: bool = False,
+    bits: int = 64,
 ) -> Btf:
     """A kernel: `filler` more types in front, a `mutex` of so many bytes, plain char signed or not, a struct module that
     `knows` of .BTF.base, a struct `file`, and a second struct file of the same size (`doubled`)."""
@@ -26,18 +27,18 @@ def kernel(
     for number in range(filler):
         b.struct(f"filler_{number}", 4, [])
     char = b.int("char", 1, encoding=spec.INT_SIGNED * signed_char)
-    number = b.int("unsigned long", 8)
-    b.struct("mutex", mutex, [(mutex_first, number, 0), ("wait", number, 64)])
+    number = b.int("unsigned long", bits // 8)
+    pointer = b.ptr(char)
+    b.struct("mutex", mutex, [(mutex_first, number, 0), ("wait", pointer, 64)])
     if file:
         b.struct("file", 16, [("f_pos", number, 0)])
     if doubled:
         b.struct("file", 16, [("other", number, 64)])
-    pointer = b.ptr(char)
     b.struct("module", 64, [("btf_data", pointer, 0), *([("btf_base_data", pointer, 64)] if knows else [])])
     proto = b.func_proto(0, [("pos", number)])
     for name in ("vfs_read", "vfs_write", "vfs_sync"):
         b.func(name, proto, 1)
-    return b.build(pointer_size=8)
+    return b.build(pointer_size=bits // 8)
 
 
 def module(base: Btf) -> bytes:

@@ -232,7 +232,11 @@ def places(page, span):
     if match is None or span.startswith(UPSTREAM) or match[1] not in FOLDERS | ROOMS | {"btfkit"}:
         return []
     path = re.sub(r"\b(NAME|name)\b", "*", span.split("::")[0].rstrip("/"))
-    return [base / (path + end) for base in (ROOT, ROOT / "src", ROOT / "src" / "btfkit", page.parent) for end in ("", ".py")]
+    return [
+        base / (path + end)
+        for base in (ROOT, ROOT / "src", ROOT / "src" / "btfkit", page.parent)
+        for end in ("", ".py")
+    ]
 
 
 @named(PROSE)

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from reference.plain import ARRAY, ENUM, ENUM64, FLOAT, FUNC_PROTO, FWD, INT, MODIFIERS, STRUCT, UNION, VAR, Record, interned
+from reference.plain import (
+    ARRAY,
+    ENUM,
+    ENUM64,
+    FLOAT,
+    FUNC_PROTO,
+    FWD,
+    INT,
+    MODIFIERS,
+    STRUCT,
+    UNION,
+    VAR,
+    Record,
+    interned,
+)
 
 LEAVES = (INT, FLOAT, FWD, ENUM, ENUM64, STRUCT, UNION)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import strategies as st
-from strategies import btfs, orders
 
 from btfkit.btf.btf import Btf
+from btfkit.btf.build import Builder
 from reference.plain import ENUM64, FUNC, FUNC_PROTO, SHAPES, Level, encode, plain
+from strategies import btfs, orders
 
 UNKNOWN = 32  # what is added to a kind to make an unknown one of the same size
 LAYOUT = b"".join(
@@ -16,12 +19,33 @@ LAYOUT = b"".join(
 NAMES = st.binary(max_size=7).map(lambda noise: bytes(b"ab_"[c % 3] for c in noise))
 
 
+def zoo(order):
+    """A BTF with a type of every kind, so that a split has something to stand on."""
+    b = Builder(order=order)
+    number, char = b.int("int", 4, encoding=1), b.int("char", 1)
+    anonymous = b.struct("", 4, [("a", number, 0)])
+    task = b.struct("task_struct", 16, [("pid", number, 0), ("", anonymous, 32), ("next", 5, 64)])
+    b.ptr(b.next_id + 1)
+    b.const(task)
+    old = b.union("task_struct___old", 4, [("a", number, 0), ("b", char, 0)])
+    names = b.array(b.typedef("u32", b.volatile(number)), number, 3)
+    proto = b.func_proto(number, [("a", b.restrict(5)), ("b", names), ("", 0)])
+    b.decl_tag("user", b.func("a", proto, 1), 0)
+    b.datasec(".data", 4, [(b.var("state", number), 0, 4)])
+    b.enum("flags", [("a_0", -1), ("b_1", 1)])
+    b.enum64("", [("a_2", 1 << 40)])
+    b.fwd("list_head")
+    b.float("b", 8)
+    b.typedef("x__y", b.ptr(b.type_tag("rcu", old)))
+    return b.build()
+
+
 @st.composite
-def chains(draw, order=None, most=3, max_types=8, unknown=True):
+def chains(draw, order=None, most=3, max_types=10, unknown=True):
     """The topmost of up to `most` levels: a third of them valid, the others with references that lead anywhere, names that begin
     within strings, and (in some, through a layout section) unknown kinds."""
-    btf = None
-    for _ in range(draw(st.integers(1, most))):
+    btf = zoo(draw(orders) if order is None else order) if draw(st.booleans()) else None
+    for _ in range(draw(st.integers(0 if btf else 1, most - (btf is not None)))):
         btf = draw(btfs(order, btf, max_types))
     if draw(st.integers(0, 2)) == 0:
         return btf
@@ -41,10 +65,11 @@ def oddities(draw, layer, base, layout):
         places += [(start + slot, what) for slot, what in enumerate(record.letters) if may_change(record, slot, what)]
         start += len(record.words)
     limits = {"i": len(level.types), "n": len(level.strings)}
-    for at, what in draw(st.lists(st.sampled_from(places), max_size=12)) if places else ():
-        if what != "f":
-            words[at] = draw(st.integers(0, limits[what] - 1))
-        elif layout or level.layout:
+    r, share = Random(draw(st.integers(0, 1 << 32))), draw(st.sampled_from((0.05, 0.3, 0.8)))
+    for at, what in places:
+        if what != "f" and r.random() < share:
+            words[at] = r.randrange(limits[what])
+        elif what == "f" and (layout or level.layout) and r.random() < share / 2:
             words[at] |= UNKNOWN << 24
     return Btf.from_bytes(encode(words, level.own_strings, layout, layer.byte_order), base)
 
@@ -63,7 +88,9 @@ def sections(draw):
     words = list(btf.words)
     for at in draw(st.lists(st.integers(0, len(words) - 1), max_size=3)):
         kind = draw(st.integers(0, 70)) << 24
-        words[at] = draw(st.sampled_from((0, 1, 2**32 - 1, kind, kind | 2, kind | 0xFFFFFF, words[at] + 1 & 0xFFFFFFFF)))
+        words[at] = draw(
+            st.sampled_from((0, 1, 2**32 - 1, kind, kind | 2, kind | 0xFFFFFF, words[at] + 1 & 0xFFFFFFFF))
+        )
     return words[: draw(st.integers(0, len(words))) or None], draw(st.sampled_from((b"", LAYOUT)))
 
 

@@ -55,7 +55,7 @@ def offered(here, there, embedded):
 
 
 def strict(old, new, wanted, held):
-    """By the rules of passes/reconcile.py, for the ids `wanted`: the match of each that has one clear one, and the ids without."""
+    """By the rules of passes/reconcile.py, for the ids `wanted`: the clear match of each, and the ids without one."""
     matched = {i: clear(old, new, i, held) if i in wanted else 0 for i in old.own_ids}
     return matched, {i for i in wanted if not matched[i]}
 

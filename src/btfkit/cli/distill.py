@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     Job = tuple[str, str, str]
 
 SCHEMA = 1
+NOT_FOR_KERNELS = (
+    "kernels take names and sizes only, hardly ever a base that tells more: `btfkit reconcile` the module before it is loaded"
+)
 SECTIONS = {"distilled": ".BTF.base", "by-value": ".BTF.base", "full": ".BTF.base_minimal"}
 
 
@@ -209,7 +212,7 @@ def _lines(tally: batch.Tally, common: Common, many: bool) -> Iterator[str]:
         if facts["signature_stripped"]:
             yield "the signature was taken off: it did not hold any more; sign the module again where kernels demand it"
         if common.policy != "distilled":
-            yield "no kernel takes such a base by itself: `btfkit reconcile` the module before it is loaded"
+            yield NOT_FOR_KERNELS
         yield from (printable(line) for line in _notes(facts))
     for result in tally.of(batch.SAME) + tally.of(batch.WITHOUT):
         yield printable(result.text)

@@ -1,0 +1,211 @@
+"""`btfkit explain`: what a kernel makes of a module's BTF, in words and as JSON."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+
+import pytest
+from small_modules import elf, kernel, ko, module
+
+from btfkit.btf.build import Builder
+from btfkit.cli import main
+from btfkit.verify.on_kernel import examine
+
+
+def put(path, data: bytes) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return str(path)
+
+
+@pytest.fixture
+def ask(tmp_path, capsys):
+    """A function: what `explain` says of a module's file on a kernel: (status, text, JSON's part for the kernel)."""
+
+    def run(path: str, *options: str, **how) -> tuple[int, str, dict]:
+        target = put(tmp_path / "new", kernel(**how).to_bytes())
+        capsys.readouterr()
+        status = main(["explain", path, "-B", target, *options])
+        text = capsys.readouterr().out
+        assert main(["explain", path, "-B", target, *options, "--json"]) == status
+        return status, text, json.loads(capsys.readouterr().out)["kernel"]
+
+    return run
+
+
+@pytest.fixture
+def distilled(tmp_path):
+    base = kernel()
+    old = put(tmp_path / "old", base.to_bytes())
+    path = put(tmp_path / "m.ko", ko(module(base), base))
+    assert main(["distill", path, "-B", old, "--in-place", "-q"]) == 0
+    return path
+
+
+def test_takes_it(ask, distilled, tmp_path) -> None:
+    status, text, told = ask(distilled, filler=4)
+    assert status == 0
+    assert "YES" in text
+    assert (told["verdict"], told["knows"], told["upstream"], told["strict"]) == ("takes", "bases", [], [])
+    base = kernel()
+    plain = put(tmp_path / "plain.ko", ko(module(base), base))
+    status, text, told = ask(plain)
+    assert status == 0
+    assert told["examination"]["built_on_it"] is True
+    assert "fits only the very vmlinux" in text
+
+
+def test_size(ask, distilled, tmp_path) -> None:
+    status, text, told = ask(distilled, "--built-with", str(tmp_path / "old"), mutex=40, mutex_first="holder")
+    assert status == 1
+    assert "NO, this kernel refuses" in text
+    assert "struct mutex: 32 bytes then, 40 now, held by value in struct my_dev.lock" in text
+    assert "member owner is gone" in text
+    assert "Build the module for this kernel" in text
+    (finding,) = told["upstream"]
+    assert (finding["size"], finding["sizes_now"], finding["held_in"]) == (32, [40], "struct my_dev.lock")
+    assert finding["changes"][0]["path"] == "owner"
+
+
+def test_char(ask, distilled) -> None:
+    status, text, told = ask(distilled, signed_char=False)
+    assert (status, told["verdict"], told["after_reconcile"]) == (1, "refuses", True)
+    assert "By the strict rules char would fit." in text
+    assert "btfkit reconcile" in text
+
+
+def test_kernel_that_knows_no_base(ask, distilled) -> None:
+    status, text, told = ask(distilled, knows=False, filler=40)
+    assert (status, told["knows"]) == (1, "modules")
+    assert "does not know .BTF.base" in text
+    assert "Reconciled to this kernel it fits." in text
+    assert told["after_reconcile"] is True
+
+
+def test_ambiguous(ask, distilled) -> None:
+    status, text, told = ask(distilled, doubled=True)
+    assert status == 1
+    assert told["upstream"][0]["reason"] == "ambiguous"
+    assert "--policy by-value" in text
+
+
+def test_other_policies(tmp_path, ask) -> None:
+    base = kernel()
+    old = put(tmp_path / "old", base.to_bytes())
+    for policy, told_of in {"by-value": "names and sizes only", "full": "No kernel looks at .BTF.base_minimal"}.items():
+        path = put(tmp_path / "m.ko", ko(module(base), base))
+        assert main(["distill", path, "-B", old, "--in-place", "-q", "--policy", policy]) == 0
+        status, text, told = ask(path, filler=40)
+        assert status == 1
+        assert told_of in text
+        assert told["after_reconcile"] is True
+
+
+def test_accepted_in_silence(ask, tmp_path) -> None:
+    """Own names that happen to fall on identifiers, and references on types that are there: the kernel says yes."""
+    base = kernel()
+    b = Builder(base)
+    file = base.find_id("struct file")
+    b.struct("dev", 16, [("file", b.ptr(file), 0), ("lock", base.find_id("unsigned long"), 64)])
+    path = put(tmp_path / "s.ko", ko(b.to_bytes(), base))
+    other = Builder()
+    names = ["a_rather_long_name_of_a_function_or_other_" + "x" * 20] * 1
+    proto = other.func_proto(0)
+    for number in range(30):
+        other.func(f"{names[0]}{number:02}", proto, 1)
+    other_base = other.build()
+    found = examine(b.to_bytes(), other_base)
+    assert found.takes is (not found.refused)
+    status = main(["explain", path, "-B", put(tmp_path / "other", other_base.to_bytes())])
+    assert status == 1
+
+
+def test_silent_in_words(tmp_path, capsys) -> None:
+    """A module whose one name is its own and whose reference lands on another struct of the same shape."""
+    base = kernel()
+    b = Builder(base)
+    b.func("go", base.find_id("vfs_read") - 1)
+    path = put(tmp_path / "s.ko", ko(b.to_bytes(), base))
+    other = Builder()
+    other.int("unsigned long", 8)
+    while len(other.build()) < len(base):
+        other.struct(f"padding_{len(other.build())}", 8, [])
+    blob = other.to_bytes()
+    grown = Builder()
+    grown.int("unsigned long", 8)
+    size = len(base.strings)
+    for number in range(len(base) - 2):
+        grown.struct(f"s{number}" + "y" * max(0, size - len(grown.build().strings) - 40 if number == len(base) - 3 else 0), 8, [])
+    target = grown.build()
+    found = examine(b.to_bytes(), target)
+    assert not found.right
+    assert main(["explain", path, "-B", put(tmp_path / "t", target.to_bytes())]) == 1
+    text = capsys.readouterr().out
+    assert ("in silence" in text) == found.takes
+    assert "no prototype" in text or "not there" in text
+    assert blob
+
+
+def test_empty_and_broken(ask, tmp_path) -> None:
+    base = kernel()
+    blob = module(base)
+    cases = {
+        "none": (elf({".text": b"x", ".modinfo": b""}), "none", "no .BTF section"),
+        "empty": (elf({".BTF": b""}), "none", "empty"),
+        "cut": (elf({".BTF": blob[:-5]}), "refuses", "cut short"),
+        "head": (elf({".BTF": blob[:10]}), "refuses", ""),
+        "zeros": (elf({".BTF": bytes(len(blob))}), "refuses", ""),
+        "order": (ko(module(kernel("big")), kernel("big"), "big"), "refuses", "endian"),
+        "base": (elf({".BTF": blob, ".BTF.base": blob}), "refuses", ".BTF.base"),
+    }
+    for name, (data, verdict, told_of) in cases.items():
+        status, text, told = ask(put(tmp_path / f"{name}.ko", data))
+        assert (status, told["verdict"]) == (1, verdict), name
+        assert told_of in text, text
+
+
+def test_every_cut_gives_an_answer(tmp_path, capsys) -> None:
+    """Any bytes at all: an answer, and never a traceback."""
+    base = kernel()
+    target = put(tmp_path / "new", base.to_bytes())
+    blob = module(base)
+    for at in range(0, len(blob), 3):
+        for data in (blob[:at], blob[:at] + b"\xff" * 4 + blob[at + 4 :]):
+            assert main(["explain", put(tmp_path / "x.ko", elf({".BTF": data})), "-B", target, "--json"]) in (0, 1)
+    capsys.readouterr()
+
+
+def test_kernels(tmp_path, capsys, distilled) -> None:
+    tree = tmp_path / "tree"
+    put(tree / "debian/12/x86_64/6.1.0.btf.xz", lzma.compress(kernel(knows=False, filler=40).to_bytes()))
+    put(tree / "debian/13/x86_64/6.12.1.btf", kernel(filler=2).to_bytes())
+    put(tree / "debian/13/x86_64/6.12.9.btf", kernel(filler=3, mutex=48).to_bytes())
+    put(tree / "debian/13/s390x/6.12.1.btf", kernel("big").to_bytes())
+    put(tree / "vmlinuz-without", b"\0" * 5000)
+    put(tree / "my.ko", open(distilled, "rb").read())
+    put(tree / "README", b"text\n")
+    assert main(["explain", distilled, "--kernels", str(tree)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == [
+        "debian/12/x86_64/6.1.0",
+        "debian/13/s390x/6.12.1",
+        "debian/13/x86_64/6.12.1",
+        "debian/13/x86_64/6.12.9",
+    ]
+    assert lines[3].split()[1:] == ["takes", "it", "fits"]
+    assert lines[-1] == "1 of 4 kernels take it as it is, 2 after `btfkit reconcile`"
+    assert main(["explain", distilled, "--kernels", str(tree), "--json", "-B", str(tree / "debian/13/x86_64/6.12.1.btf")]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [row["verdict"] for row in report["kernels"]] == ["refuses", "refuses", "takes", "refuses"]
+    assert [row["after_reconcile"] for row in report["kernels"]] == [True, False, True, False]
+    os.makedirs(tmp_path / "bare")
+    assert main(["explain", distilled, "--kernels", str(tmp_path / "bare")]) == 3
+
+
+def test_usage(tmp_path, distilled) -> None:
+    assert main(["explain", distilled]) == 2
+    assert main(["explain", distilled, "--kernels", str(tmp_path / "nothing")]) == 2
+    assert main(["explain", distilled, "-B", str(tmp_path / "nothing")]) == 3
+    assert main(["explain", str(tmp_path / "nothing"), "-B", distilled]) == 3
