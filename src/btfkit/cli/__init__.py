@@ -1,7 +1,7 @@
 """The command line: one file a command, and what all commands share (exit status, errors, pipes, Ctrl-C).
 
 Exit status: 0 done; 1 done, and the answer is "differs", "not clean" or "missing on some kernel"; 2 usage; 3 an input could
-not be used, or a part of a batch failed.
+not be used, a part of a batch failed, or it was interrupted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         return DONE
     except KeyboardInterrupt:
         print("btfkit: interrupted", file=sys.stderr)
-        return 130
+        return FAILED
     except Exception as error:
         return _complain(error)
 

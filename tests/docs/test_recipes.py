@@ -1,0 +1,108 @@
+"""Each recipe's commands run, in their order, on small inputs and on a real kernel with some of its modules."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_modules import elf, kernel, ko, module
+
+import btfkit
+from btfkit.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPES = ROOT / "docs" / "recipes"
+DATA = ROOT / "tests" / "data"
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="a shell")
+
+
+def put(path: Path, data: bytes) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return str(path)
+
+
+def run(recipe: str, folder: Path, **variables: str) -> str:
+    """Run the recipe's blocks in `folder`; what they print, stderr included."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (RECIPES / recipe).read_text(), re.M | re.S)
+    assert blocks
+    shim = folder / "bin" / "btfkit"
+    put(shim, f'#!/bin/sh\nexec "{sys.executable}" -m btfkit "$@"\n'.encode())
+    shim.chmod(0o755)
+    python = folder / "bin" / "python3"
+    if not python.exists():
+        python.symlink_to(sys.executable)
+    path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+    source = str(Path(btfkit.__file__).parents[1])
+    env = {**os.environ, "PATH": path, "PYTHONPATH": source, **variables}
+    script = "\n".join(blocks)
+    done = subprocess.run(["sh", "-euc", script], cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+    print(done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    return f"{done.stdout}{done.stderr}{done.returncode}"
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """Variables of the recipes: a module, the kernel that it was built with, one that it fits."""
+    base = kernel()
+    return {
+        "MODULE": put(tmp_path / "my.ko", ko(module(base), base, ids=True)),
+        "BUILT_WITH": put(tmp_path / "old", base.to_bytes()),
+        "VMLINUX": put(tmp_path / "new", kernel(filler=9).to_bytes()),
+        "DEST": str(tmp_path / "lib/modules/6.1.0/updates"),
+    }
+
+
+def other(tmp_path: Path) -> str:
+    return put(tmp_path / "other", kernel(mutex=40).to_bytes())
+
+
+def test_dkms(tmp_path, inputs) -> None:
+    assert run("dkms.md", tmp_path, **inputs).endswith("0")
+    split = btfkit.load(os.path.join(inputs["DEST"], "my.ko"), inputs["VMLINUX"])
+    assert split.find("struct my_dev").size == 64
+    assert btfkit.load(inputs["MODULE"]).base is not None  # the distilled one stays for the next kernel
+
+
+def test_dkms_on_a_kernel_that_it_does_not_fit(tmp_path, inputs) -> None:
+    text = run("dkms.md", tmp_path, **{**inputs, "VMLINUX": other(tmp_path)})
+    assert "built again for this kernel" in text
+    assert not os.listdir(inputs["DEST"])
+
+
+def test_vendor_module(tmp_path, inputs) -> None:
+    put(tmp_path / "kernels" / "6.1.btf", kernel(knows=False, filler=2).to_bytes())
+    put(tmp_path / "kernels" / "6.12.btf", kernel(mutex_first="holder").to_bytes())
+    text = run("vendor-module.md", tmp_path, **inputs, KERNELS=str(tmp_path / "kernels"))
+    assert "1 after `btfkit reconcile`" in text
+    assert text.endswith("0")
+    assert os.listdir(inputs["DEST"]) == ["my.ko"]
+
+
+def test_check_update(tmp_path, inputs) -> None:
+    modules = tmp_path / "modules"
+    base = kernel()
+    for name in ("a.ko", "b.ko"):
+        path = put(modules / name, ko(module(base), base))
+        assert main(["distill", path, "-B", inputs["BUILT_WITH"], "--in-place", "-q"]) == 0
+    put(modules / "none.ko", elf({".text": b""}))
+    inputs["MODULE"] = str(modules / "a.ko")
+    assert "2 fit, 0 do not" in run("check-update.md", tmp_path, **inputs, MODULES=str(modules))
+    text = run("check-update.md", tmp_path, **{**inputs, "VMLINUX": other(tmp_path)}, MODULES=str(modules))
+    assert "0 fit, 2 do not" in text
+    assert "struct mutex: 32 bytes then, 40 now" in text
+    assert "exit status 3" in text
+
+
+def test_on_a_real_kernel(tmp_path) -> None:
+    """The modules of tests/data, distilled and checked against their own kernel."""
+    vmlinux = str(DATA / "vmlinux-6.12.107+deb13-amd64.btf.xz")
+    modules = tmp_path / "modules"
+    assert main(["distill", str(DATA / "modules"), "-B", vmlinux, "-o", str(modules), "-q"]) == 0
+    inputs = {"MODULE": str(modules / "act_ct.btf.xz"), "BUILT_WITH": vmlinux, "VMLINUX": vmlinux}
+    assert "5 fit, 0 do not" in run("check-update.md", tmp_path, **inputs, MODULES=str(modules))
