@@ -6,6 +6,7 @@ python bench/detection.py VMLINUX FOLDER_OF_RAW_MODULE_BTF [STEP]      every STE
 import glob
 import sys
 from array import array
+from collections import Counter
 
 from btfkit.btf.btf import Btf
 from btfkit.files.load import load
@@ -67,14 +68,13 @@ n = 0
 uses = 0
 euses = 0
 held = 0
-from collections import Counter
 
 det = Counter()
 types = Counter()
 size = Counter()
 base = Counter()
 for p in mods:
-    s = Btf.from_bytes(open(p, "rb").read(), old, source=p)
+    s = Btf.from_bytes(open(p, "rb").read(), old, source=p)  # noqa: SIM115
     n += 1
     for pol in ("distilled", "by-value", "full"):
         d = distill(s, pol)

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from glob import glob
 
 KERNEL = "6.12.107+deb13-amd64"
@@ -51,17 +52,23 @@ class Corpus:
 
     def object(self) -> str:
         """The path of the one BPF object."""
-        path = os.path.join(self.place, "objects", OBJECT)
-        if not os.path.exists(path):
-            raise Missing(f"no corpus with {OBJECT}")
-        return path
+        return self._here(os.path.join(self.place, "objects", OBJECT))
 
     def objects(self) -> list[str]:
         """The paths of the objects of libbpf-tools, about sixty."""
         found = sorted(glob(os.path.join(self.place, "objects", "*-libbpf.bpf.o")))
         if not found:
             raise Missing("no corpus")
-        return found
+        return [self._here(path) for path in found]
+
+    def _here(self, source: str) -> str:
+        """A copy of a file of the corpus, where a peer in a chroot sees it too."""
+        path = os.path.join(self.folder, os.path.basename(source))
+        if not os.path.exists(source):
+            raise Missing(f"no corpus with {os.path.basename(source)}")
+        if not os.path.exists(path):
+            shutil.copyfile(source, path)
+        return path
 
     def modules(self, name: str = KERNEL) -> str:
         """A folder with the split BTF of every module of a kernel, raw."""
@@ -80,27 +87,27 @@ class Corpus:
 
 
 class Bpftool:
-    """The command that runs bpftool, with what `how` it is run, and its `version`."""
+    """The `command` that runs bpftool, within the chroot `root` if there is one, `how` that is done, and its `version`."""
 
-    def __init__(self, command: list[str], how: str) -> None:
+    def __init__(self, command: list[str], how: str, root: str = "") -> None:
         self.command = command
         self.how = how
-        said = subprocess.run([*command, "version"], capture_output=True, text=True, check=False).stdout
+        self.root = root
+        enter = ["chroot", root] if root else []
+        said = subprocess.run([*enter, *command, "version"], capture_output=True, text=True, check=False).stdout
         found = re.search(r"bpftool v([\d.]+)", said)
         self.version = found[1] if found else ""
 
     def __call__(self, *args: str) -> list[str]:
-        return [*self.command, *args]
+        """The words of a call; paths below the chroot as they are called within it."""
+        return [*self.command, *(arg.removeprefix(self.root) for arg in args)]
 
 
 def bpftool() -> Bpftool:
-    """The real bpftool, 7.5 or later; raises Missing.
-
-    The one in the chroot is started through that chroot's own dynamic loader: no chroot, and nothing else around it.
-    """
-    for command, how in _bpftools():
+    """The real bpftool, 7.5 or later; raises Missing."""
+    for arguments in _bpftools():
         try:
-            tool = Bpftool(command, how)
+            tool = Bpftool(*arguments)
         except OSError:
             continue
         if tool.version and tuple(map(int, tool.version.split(".")[:2])) >= (7, 5):
@@ -108,22 +115,18 @@ def bpftool() -> Bpftool:
     raise Missing("no bpftool >= 7.5")
 
 
-def _bpftools() -> list[tuple[list[str], str]]:
-    found = []
+def _bpftools() -> Iterator[tuple[list[str], str, str]]:
+    """Where it may be: as told, in the chroot (entered as root, else through its own dynamic loader), in PATH."""
     if chosen := os.environ.get("BTFKIT_BPFTOOL"):
-        found.append(([chosen], "as $BTFKIT_BPFTOOL says"))
+        yield [chosen], "as $BTFKIT_BPFTOOL says", ""
     root = os.path.join(os.environ.get("PEERS") or os.path.expanduser("~/.cache/btfkit-peers"), "root")
     binary = os.path.join(root, "usr", "sbin", "bpftool")
     if os.path.exists(binary):
+        if os.geteuid() == 0:
+            yield ["/usr/sbin/bpftool"], "started within its chroot", root
         libraries = ":".join(sorted(glob(os.path.join(root, "usr", "lib", "*-linux-*"))))
-        for loader in sorted(
-            glob(os.path.join(root, "lib*", "ld-linux*.so.*")) + glob(os.path.join(root, "lib", "ld64.so.*"))
-        ):
-            found.append(
-                (
-                    [loader, "--library-path", libraries, binary],
-                    "through its own dynamic loader, so without the chroot's cost",
-                )
-            )
+        for loader in sorted(glob(os.path.join(root, "lib*", "ld-linux*.so.*"))):
+            yield [loader, "--library-path", libraries, binary], "through its own dynamic loader (costs it 0.5 ms)", ""
     in_path = shutil.which("bpftool", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    return [*found, ([in_path], "from PATH")] if in_path else found
+    if in_path:
+        yield [in_path], "from PATH", ""

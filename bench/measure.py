@@ -38,12 +38,16 @@ def environment() -> dict[str, str]:
 
 
 class Spawner:
-    """The small process that starts and reaps what is measured."""
+    """The small process that starts and reaps what is measured, in the chroot `root` if that is given.
 
-    def __init__(self) -> None:
+    It enters the chroot itself, once, so that what it starts there costs what it costs without one.
+    """
+
+    def __init__(self, root: str = "") -> None:
+        self.root = root
         here = os.path.dirname(os.path.abspath(__file__))
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-E", os.path.join(here, "spawn.py")],
+            [sys.executable, "-I", "-S", "-E", os.path.join(here, "spawn.py"), *filter(None, [root])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -62,30 +66,34 @@ class Spawner:
         self.process.stdin.flush()
         status, wall, user, system, peak = self.process.stdout.readline().split()
         if status != "0":
-            again = subprocess.run(argv, capture_output=True, env=environment(), check=False)
+            enter = ["chroot", self.root] if self.root else []
+            again = subprocess.run([*enter, *argv], capture_output=True, env=environment(), check=False)
             raise Failed(f"status {status}: {again.stderr.decode(errors='replace').strip()[-300:]}")
         return float(wall), float(user) + float(system), int(peak) / 1024
-
-    def side_by_side(self, commands: dict[str, list[str]], runs: int, outputs: Iterable[str] = ()) -> dict[str, Cost]:
-        """`runs` rounds of all `commands` after one that only warms up; raises Failed.
-
-        A word of a command that is one of `outputs` is the file that it writes.
-        """
-        written = {name: next((word for word in argv if word in outputs), "") for name, argv in commands.items()}
-        costs = {name: Cost() for name in commands}
-        names = list(commands)
-        for name, argv in commands.items():
-            self.run(argv, written[name])
-        for number in range(runs):
-            at = number % len(names)
-            for name in names[at:] + names[:at]:
-                wall, cpu, peak = self.run(commands[name], written[name])
-                costs[name].wall.append(wall)
-                costs[name].cpu.append(cpu)
-                costs[name].peak.append(peak)
-        return costs
 
     def close(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
+
+
+def side_by_side(
+    commands: dict[str, tuple[Spawner, list[str]]], runs: int, outputs: Iterable[str] = ()
+) -> dict[str, Cost]:
+    """`runs` rounds of all `commands` after one that only warms up; raises Failed.
+
+    Each is a spawner and its words; a word that is one of `outputs` is the file that it writes.
+    """
+    costs = {name: Cost() for name in commands}
+    names = list(commands)
+    for number in range(-1, runs):
+        at = number % len(names)
+        for name in names[at:] + names[:at]:
+            spawner, argv = commands[name]
+            inside = {path.removeprefix(spawner.root) for path in outputs}
+            wall, cpu, peak = spawner.run(argv, next((word for word in argv if word in inside), ""))
+            if number >= 0:
+                costs[name].wall.append(wall)
+                costs[name].cpu.append(cpu)
+                costs[name].peak.append(peak)
+    return costs

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from inputs import KERNEL, Bpftool, Corpus, Missing, bpftool
-from measure import Cost, Failed, Spawner, environment
+from measure import Cost, Failed, Spawner, environment, side_by_side
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -80,19 +80,16 @@ class Row:
 class Bench:
     """What the rows need: the spawner, the inputs, the peer (or None), how many runs; `samples` keeps every run."""
 
-    def __init__(self, folder: str, runs: int) -> None:
+    def __init__(self, folder: str, runs: int, peer: Bpftool | None) -> None:
         self.folder = folder
         self.runs = runs
         self.spawner = Spawner()
+        self.peer = peer
+        self.peers_spawner = Spawner(peer.root) if peer is not None and peer.root else self.spawner
+        self.no_peer = "" if peer is not None else "no bpftool >= 7.5"
         self.corpus = Corpus(folder)
         self.samples: dict[str, Any] = {}
         self.outputs: set[str] = set()
-        self.peer: Bpftool | None = None
-        self.no_peer = ""
-        try:
-            self.peer = bpftool()
-        except Missing as missing:
-            self.no_peer = str(missing)
 
     def ours(self, *args: str) -> list[str]:
         return [os.path.join(sysconfig.get_path("scripts"), "btfkit"), *args]
@@ -105,10 +102,10 @@ class Bench:
 
     def compare(self, name: str, runs: int, ours: list[str], theirs: list[str], **more: list[str]) -> dict[str, Cost]:
         """Runs both (and `more`) in turns; the peer's cost is not in the result where there is no peer."""
-        commands = {"ours": ours, **more}
+        commands = {side: (self.spawner, words) for side, words in ({"ours": ours} | more).items()}
         if self.peer is not None and theirs:
-            commands["peer"] = self.peer(*theirs)
-        costs = self.spawner.side_by_side(commands, runs, self.outputs)
+            commands["peer"] = self.peers_spawner, self.peer(*theirs)
+        costs = side_by_side(commands, runs, self.outputs)
         self.samples[name] = {side: cost.as_dict() for side, cost in costs.items()}
         return costs
 
@@ -172,9 +169,9 @@ def kernels(bench: Bench) -> Iterator[Row]:
         for what in ours:
             ours[what] += said[what]
         if bench.peer is not None:
-            peer = bench.peer
-            commands = {p: peer("gen", "min_core_btf", p, bench.out("kernels.peer.btf"), obj) for p in paths}
-            costs = bench.spawner.side_by_side(commands, max(2, bench.runs // 4), bench.outputs)
+            out = bench.out("kernels.peer.btf")
+            commands = {p: (bench.peers_spawner, bench.peer("gen", "min_core_btf", p, out, obj)) for p in paths}
+            costs = side_by_side(commands, max(2, bench.runs // 4), bench.outputs)
             theirs["wall"].append(statistics.fmean(cost.median("wall") for cost in costs.values()))
             theirs["cpu"].append(statistics.fmean(cost.median("cpu") for cost in costs.values()))
     bench.samples["kernels"] = {"ours": ours, "peer": theirs}
@@ -193,7 +190,7 @@ def import_(bench: Bench) -> Iterator[Row]:
         "bare": [sys.executable, "-I", "-c", "pass"],
         "help": bench.ours("--help"),
     }
-    costs = bench.spawner.side_by_side(commands, 2 * bench.runs)
+    costs = side_by_side({name: (bench.spawner, words) for name, words in commands.items()}, 2 * bench.runs)
     bench.samples["import"] = {name: cost.as_dict() for name, cost in costs.items()}
     bare, ours, help_ = (1e3 * costs[name].median("wall") for name in ("bare", "ours", "help"))
     yield Row("import btfkit, over bare Python", "ms", max(0.0, ours - bare), most=5, note=f"bare {bare:.1f} ms")
@@ -319,13 +316,17 @@ def main() -> int:
     parser.add_argument("--json", metavar="FILE", help="also write every single figure")
     parser.add_argument("--phases", action="store_true", help="in place of all that: CPU time of each phase of min")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="btfkit-bench-") as folder:
-        bench = Bench(folder, args.runs)
+    try:
+        peer = bpftool()
+    except Missing:
+        peer = None
+    place = os.path.join(peer.root, "tmp") if peer is not None and peer.root else None  # where both see it
+    with tempfile.TemporaryDirectory(prefix="btfkit-bench-", dir=place) as folder:
+        bench = Bench(folder, args.runs, peer)
         if args.phases:
             return phases(bench)
         rows = list(measured(bench, args.only or list(ROWS)))
         print("\n".join([*machine(bench), "", table(rows)]))
-        bench.spawner.close()
         if args.json:
             report = {"machine": machine(bench), "rows": [row.as_dict() for row in rows], "samples": bench.samples}
             with open(args.json, "w", encoding="utf-8") as out:

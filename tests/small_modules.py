@@ -92,13 +92,26 @@ def elf(
         headers += b"".join(number.to_bytes(width, order) for number, width in fields)
         body += content
     body += bytes(-(head + len(body)) % 8)
-    fields = [(kind, 2), (62, 2), (1, 4), (0, word), (0, word), (head + len(body), word), (0, 4), (head, 2), (0, 2), (0, 2)]
+    fields = [
+        (kind, 2),
+        (62, 2),
+        (1, 4),
+        (0, word),
+        (0, word),
+        (head + len(body), word),
+        (0, 4),
+        (head, 2),
+        (0, 2),
+        (0, 2),
+    ]
     fields += [(64 if bits == 64 else 40, 2), (len(all_names) + 1, 2), (len(all_names), 2)]
     ident = b"\x7fELF" + bytes((bits // 32, 1 if order == "little" else 2, 1)) + bytes(9)
     return ident + b"".join(number.to_bytes(width, order) for number, width in fields) + body + headers
 
 
-def ko(blob: bytes, base: Btf, order="little", bits: int = 64, *, ids: bool = False, signed: bool = False, **more) -> bytes:
+def ko(
+    blob: bytes, base: Btf, order="little", bits: int = 64, *, ids: bool = False, signed: bool = False, **more
+) -> bytes:
     """A module's file with `.BTF`; with `ids` a `.BTF_ids` that names its kfunc and two types of the kernel."""
     sections = {".text": b"\xcc" * 13, ".modinfo": b"license=GPL\0", ".BTF": blob, ".data": b"data"}
     symbols = []

@@ -8,7 +8,6 @@ import os
 import stat
 
 import pytest
-from small_modules import elf, kernel, ko, module
 
 import btfkit
 from btfkit.btf.btf import Btf
@@ -17,6 +16,7 @@ from btfkit.files.compression import sniff, unpack
 from btfkit.files.elf import Elf
 from btfkit.files.rewrite import open_module
 from btfkit.verify.reconciled import compare
+from small_modules import elf, kernel, ko, module
 
 ORDERS = ("little", "big")
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
@@ -71,7 +71,12 @@ def test_policies(tmp_path, vmlinux, capsys, policy) -> None:
     assert Elf((tmp_path / "o").read_bytes()).section(section) is not None
     split = btfkit.load(str(tmp_path / "o"))
     found = {t.name: t.vlen for t in split.base if t.name in ("mutex", "file")}
-    assert found == {"distilled": {"mutex": 0, "file": 0}, "by-value": {"mutex": 2, "file": 0}, "full": {"mutex": 2, "file": 1}}[policy]
+    assert (
+        found
+        == {"distilled": {"mutex": 0, "file": 0}, "by-value": {"mutex": 2, "file": 0}, "full": {"mutex": 2, "file": 1}}[
+            policy
+        ]
+    )
     (told,) = report["modules"]
     assert told["base_types"] == len(split.base) - 1
     assert told["path"] == path
@@ -210,8 +215,11 @@ def test_folder(folder, tmp_path, vmlinux, capsys, monkeypatch, alone) -> None:
     assert len(errors) == 4  # each one line
     for name in ("text.ko", "cut.ko", "wrong.ko", "signed.ko"):
         assert sum(name in line for line in errors) == 1
-    assert last == "5 modules distilled (distilled; a base of 4.0 types, 111 bytes on average), 2 without BTF, 4 failed".replace(
-        "111", last.partition("types, ")[2].partition(" ")[0]
+    assert (
+        last
+        == "5 modules distilled (distilled; a base of 4.0 types, 111 bytes on average), 2 without BTF, 4 failed".replace(
+            "111", last.partition("types, ")[2].partition(" ")[0]
+        )
     )
 
 
@@ -220,7 +228,12 @@ def test_folder_in_place(folder, vmlinux, capsys) -> None:
     assert main(["distill", str(folder), "-B", vmlinux, "--in-place", "-j1", "--json"]) == 3
     report = json.loads(capsys.readouterr().out)
     assert len(report["modules"]) == 4  # the linked one once
-    assert [os.path.basename(failed["path"]) for failed in report["failed"]] == ["signed.ko", "cut.ko", "text.ko", "wrong.ko"]
+    assert [os.path.basename(failed["path"]) for failed in report["failed"]] == [
+        "signed.ko",
+        "cut.ko",
+        "text.ko",
+        "wrong.ko",
+    ]
     assert {name: (folder / name).read_bytes() for name in before} == before
     assert os.path.islink(folder / "linked.ko")
 
@@ -245,7 +258,11 @@ def test_used_by(tmp_path, capsys) -> None:
     path = os.path.join(DATA, "modules", "act_ct.btf.xz")
     program = os.path.join(DATA, "opensnoop-libbpf.bpf.o")
     sizes = {}
-    for name, options in {"plain": [], "more": ["--used-by", program], "only": ["--used-by", program, "--only-used"]}.items():
+    for name, options in {
+        "plain": [],
+        "more": ["--used-by", program],
+        "only": ["--used-by", program, "--only-used"],
+    }.items():
         out = tmp_path / f"{name}.btf"
         assert main(["distill", path, "-B", vmlinux, "-o", str(out), *options]) == 0
         sizes[name] = len(btfkit.load(str(out), str(out) + ".base").base)

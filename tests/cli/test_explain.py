@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import lzma
 import os
+from pathlib import Path
 
 import pytest
-from small_modules import elf, kernel, ko, module
 
 from btfkit.btf.build import Builder
 from btfkit.cli import main
 from btfkit.verify.on_kernel import examine
+from small_modules import elf, kernel, ko, module
 
 
 def put(path, data: bytes) -> str:
@@ -137,7 +138,9 @@ def test_silent_in_words(tmp_path, capsys) -> None:
     grown.int("unsigned long", 8)
     size = len(base.strings)
     for number in range(len(base) - 2):
-        grown.struct(f"s{number}" + "y" * max(0, size - len(grown.build().strings) - 40 if number == len(base) - 3 else 0), 8, [])
+        grown.struct(
+            f"s{number}" + "y" * max(0, size - len(grown.build().strings) - 40 if number == len(base) - 3 else 0), 8, []
+        )
     target = grown.build()
     found = examine(b.to_bytes(), target)
     assert not found.right
@@ -184,7 +187,7 @@ def test_kernels(tmp_path, capsys, distilled) -> None:
     put(tree / "debian/13/x86_64/6.12.9.btf", kernel(filler=3, mutex=48).to_bytes())
     put(tree / "debian/13/s390x/6.12.1.btf", kernel("big").to_bytes())
     put(tree / "vmlinuz-without", b"\0" * 5000)
-    put(tree / "my.ko", open(distilled, "rb").read())
+    put(tree / "my.ko", Path(distilled).read_bytes())
     put(tree / "README", b"text\n")
     assert main(["explain", distilled, "--kernels", str(tree)]) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -196,7 +199,10 @@ def test_kernels(tmp_path, capsys, distilled) -> None:
     ]
     assert lines[3].split()[1:] == ["takes", "it", "fits"]
     assert lines[-1] == "1 of 4 kernels take it as it is, 2 after `btfkit reconcile`"
-    assert main(["explain", distilled, "--kernels", str(tree), "--json", "-B", str(tree / "debian/13/x86_64/6.12.1.btf")]) == 0
+    assert (
+        main(["explain", distilled, "--kernels", str(tree), "--json", "-B", str(tree / "debian/13/x86_64/6.12.1.btf")])
+        == 0
+    )
     report = json.loads(capsys.readouterr().out)
     assert [row["verdict"] for row in report["kernels"]] == ["refuses", "refuses", "takes", "refuses"]
     assert [row["after_reconcile"] for row in report["kernels"]] == [True, False, True, False]

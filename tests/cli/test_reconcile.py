@@ -9,10 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from corpus import kernel_path, kernels, require_corpus
-from small_modules import elf, kernel, ko, module
 
 import btfkit
 from btfkit.btf.btf import Btf
@@ -22,6 +21,8 @@ from btfkit.files.elf import Elf
 from btfkit.files.load import load as plain_load
 from btfkit.files.rewrite import open_module
 from btfkit.verify.reconciled import compare
+from corpus import kernel_path, kernels, require_corpus
+from small_modules import elf, kernel, ko, module
 
 ORDERS = ("little", "big")
 
@@ -39,7 +40,9 @@ def distilled(tmp_path):
     def make(name: str = "m.ko", pack=bytes, policy: str = "distilled", **how) -> str:
         base = kernel(**how)
         put(tmp_path / "old", base.to_bytes())
-        path = put(tmp_path / name, pack(ko(module(base), base, how.get("order", "little"), how.get("bits", 64), ids=True)))
+        path = put(
+            tmp_path / name, pack(ko(module(base), base, how.get("order", "little"), how.get("bits", 64), ids=True))
+        )
         assert main(["distill", path, "-B", str(tmp_path / "old"), "--in-place", "-q", "--policy", policy]) == 0
         return path
 
@@ -66,7 +69,7 @@ def test_module(tmp_path, capfd, distilled, order, bits) -> None:
     old = kernel(order, bits=bits)
     assert compare(Btf.from_bytes(module(old), old), split)
     dev = split.find("struct my_dev")
-    assert [(m.name, m.type.name) for m in dev.members][0] == ("lock", "mutex")
+    assert next((m.name, m.type.name) for m in dev.members) == ("lock", "mutex")
     ids = found.data(".BTF_ids")
     numbers = [int.from_bytes(ids[at : at + 4], order) for at in range(0, len(ids), 4)]
     assert numbers[0] == split.find_id("struct mutex")
@@ -150,7 +153,10 @@ def test_raw(tmp_path, capfdbinary) -> None:
     assert main(["reconcile", path, "-B", target, "-o", out]) == 3
     assert b"--distilled-base" in capfdbinary.readouterr().err
     assert main(["distill", path, "-B", old, "-o", str(tmp_path / "s.btf"), "--base-out", str(tmp_path / "b")]) == 0
-    assert main(["reconcile", str(tmp_path / "s.btf"), "-B", target, "-o", out, "--distilled-base", str(tmp_path / "b")]) == 0
+    assert (
+        main(["reconcile", str(tmp_path / "s.btf"), "-B", target, "-o", out, "--distilled-base", str(tmp_path / "b")])
+        == 0
+    )
     assert compare(Btf.from_bytes(module(kernel()), kernel()), plain_load(out, target))
     assert main(["distill", path, "-B", old, "--in-place"]) == 0  # and the base beside it is found by itself
     assert main(["reconcile", path, "-B", target, "-o", "-", "-q"]) == 0
@@ -204,7 +210,11 @@ def test_folder(tmp_path, capsys, distilled) -> None:
 
 def test_usage(tmp_path) -> None:
     path = put(tmp_path / "m.ko", b"")
-    for argv in ([path, "--in-place"], [path, "-B", "x"], [path, path, "-B", "x", "--in-place", "--distilled-base", "y"]):
+    for argv in (
+        [path, "--in-place"],
+        [path, "-B", "x"],
+        [path, path, "-B", "x", "--in-place", "--distilled-base", "y"],
+    ):
         assert main(["reconcile", *argv]) == 2
 
 
@@ -221,14 +231,16 @@ def test_verification_stops(tmp_path, capsys, monkeypatch, distilled) -> None:
     assert main(["reconcile", path, "-B", target, "-o", str(tmp_path / "out"), "--rules", "upstream"]) == 3
     assert "--no-verify writes it" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-    assert main(["reconcile", path, "-B", target, "-o", str(tmp_path / "out"), "--rules", "upstream", "--no-verify"]) == 0
+    assert (
+        main(["reconcile", path, "-B", target, "-o", str(tmp_path / "out"), "--rules", "upstream", "--no-verify"]) == 0
+    )
     assert "beware: the strict rules refuse it: struct file" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_interrupt_leaves_whole_files(tmp_path, distilled) -> None:
     path = distilled()
-    data = open(path, "rb").read()
+    data = Path(path).read_bytes()
     for number in range(600):
         put(tmp_path / "in" / f"{number}.ko", data)
     target, out = new(tmp_path, filler=3), tmp_path / "out"

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_modules import elf, kernel, ko, module
 
 import btfkit
 from btfkit.cli import main
+from small_modules import elf, kernel, ko, module
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "docs" / "recipes"

@@ -60,7 +60,10 @@ def test_links_devices_folders_and_dots_are_passed_over(tmp_path, monkeypatch):
 
 
 def test_the_single_btf():
-    assert single_btf([tar_of(("README", b"r", b"0"), ("k.btf", b"b", b"0"), ("z", b"z", b"0"))], "x") == ("k.btf", b"b")
+    assert single_btf([tar_of(("README", b"r", b"0"), ("k.btf", b"b", b"0"), ("z", b"z", b"0"))], "x") == (
+        "k.btf",
+        b"b",
+    )
     assert single_btf([tar_of(("vmlinux", b"only", b"0"))], "x") == ("vmlinux", b"only")
     with pytest.raises(NotFoundError, match="without a regular file"):
         single_btf([tar_of(("l.btf", b"x", b"2"))], "x")

@@ -157,7 +157,10 @@ def test_an_endless_device_ends(monkeypatch):
 
 def executable(*objects):
     return tiny_elf(
-        [(".text", b"t" * 9 + b"\x7fELF\x02\x01\x01"), *((f".rodata{i}", o, {"align": 8}) for i, o in enumerate(objects))],
+        [
+            (".text", b"t" * 9 + b"\x7fELF\x02\x01\x01"),
+            *((f".rodata{i}", o, {"align": 8}) for i, o in enumerate(objects)),
+        ],
         machine=62,
         kind=3,
     )

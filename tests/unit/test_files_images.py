@@ -38,7 +38,9 @@ VMLINUX = tiny_elf([(".text", b"t"), (".BTF", tiny_btf())], machine=62, kind=2)
 
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, legacy_lz4], ids=["gzip", "xz", "lz4"])
 @pytest.mark.parametrize(
-    "options", [{}, {"protocol": 0x207, "where": 0}, {"where": 77}, {"where": 1 << 31}], ids=["declared", "old", "wrong", "far"]
+    "options",
+    [{}, {"protocol": 0x207, "where": 0}, {"where": 77}, {"where": 1 << 31}],
+    ids=["declared", "old", "wrong", "far"],
 )
 def test_bzimage(pack, options):
     found = open_container(bzimage(pack(VMLINUX) + struct.pack("<I", len(VMLINUX)), **options), "vmlinuz")
@@ -96,7 +98,9 @@ def test_flat_images(kind, at, magic, order):
 
 
 def test_self_unpacking_flat_image():
-    image = (bytes(0x10008) + b"S390EP" + NOISE + b"\x28\xb5\x2f\xfd no frame" + lzma.compress(flat(tiny_btf("big"))) + NOISE)
+    image = (
+        bytes(0x10008) + b"S390EP" + NOISE + b"\x28\xb5\x2f\xfd no frame" + lzma.compress(flat(tiny_btf("big"))) + NOISE
+    )
     found = open_container(image)
     assert found.layers == ("s390", "xz", "search")
     assert bytes(found.btf) == tiny_btf("big")

@@ -6,13 +6,13 @@ import os
 import subprocess
 
 import pytest
-from corpus import require_corpus
-from small_modules import SIGNATURE, elf, kernel, ko, module
 
 from btfkit.errors import BtfError, FormatError, UnsupportedError
 from btfkit.files.compression import MAGICS, pack, sniff, unpack
 from btfkit.files.elf import Elf
 from btfkit.files.rewrite import open_module, packings_for, rewrite_btf, translated_ids
+from corpus import require_corpus
+from small_modules import SIGNATURE, elf, kernel, ko, module
 
 ORDERS = ("little", "big")
 PACKINGS = ("gzip", "bzip2", "xz", "lzma", "zstd", "lz4", "lz4-legacy")
@@ -73,7 +73,9 @@ def test_xz_as_the_kernel_wants_it() -> None:
     assert packed[16] == 16  # a dictionary of 1 MiB
 
 
-@pytest.mark.parametrize(("tool", "kind"), [("gzip", "gzip"), ("xz", "xz"), ("zstd", "zstd"), ("lz4", "lz4"), ("bzip2", "bzip2")])
+@pytest.mark.parametrize(
+    ("tool", "kind"), [("gzip", "gzip"), ("xz", "xz"), ("zstd", "zstd"), ("lz4", "lz4"), ("bzip2", "bzip2")]
+)
 def test_tools_agree(tmp_path, tool, kind) -> None:
     data = os.urandom(1000) * 50
     try:
@@ -122,7 +124,11 @@ def test_ids() -> None:
         assert seen == [("struct", "mutex"), ("struct", "module"), ("func", "my_kfunc"), ("func", "my_probe")]
         assert ids.lost == ("struct module",)
         assert new[:4] == [1000 - old[0], 0, 2, 0]
-        assert new[4:] == [1000 - old[4], 16, 1000 - old[6], 1] if old[4] > old[6] else [1000 - old[6], 1, 1000 - old[4], 16]
+        assert (
+            new[4:] == [1000 - old[4], 16, 1000 - old[6], 1]
+            if old[4] > old[6]
+            else [1000 - old[6], 1, 1000 - old[4], 16]
+        )
         assert new[4] < new[6]
 
 
@@ -131,7 +137,10 @@ def test_ids_that_nothing_explains() -> None:
     assert translated_ids(Elf(elf({".BTF": b""})), lambda *_: 1) is None
     with pytest.raises(UnsupportedError, match="symbols"):
         translated_ids(Elf(elf({".BTF_ids": b"\1\0\0\0"})), lambda *_: 1)
-    outside = elf({".BTF_ids": bytes(8)}, symbols=[("__BTF_ID__set__s", ".BTF_ids", 4, 4), ("__BTF_ID__func__f__1", ".BTF_ids", 6, 4)])
+    outside = elf(
+        {".BTF_ids": bytes(8)},
+        symbols=[("__BTF_ID__set__s", ".BTF_ids", 4, 4), ("__BTF_ID__func__f__1", ".BTF_ids", 6, 4)],
+    )
     assert translated_ids(Elf(outside), lambda *_: 7).content == bytes(8)
     huge = elf({".BTF_ids": b"\xff" * 8}, symbols=[("__BTF_ID__set__s", ".BTF_ids", 0, 4)])
     with pytest.raises(UnsupportedError):
@@ -159,7 +168,9 @@ def test_packing_by_name() -> None:
     assert packings_for("out", ("zstd",)) == ("zstd",)
 
 
-@pytest.mark.parametrize("name", ["xfs-6.12.107+deb13-amd64.ko.xz", "xfs-6.12.107+deb13-s390x.ko.xz", "nf_conntrack-6.1.0-47-amd64.ko"])
+@pytest.mark.parametrize(
+    "name", ["xfs-6.12.107+deb13-amd64.ko.xz", "xfs-6.12.107+deb13-s390x.ko.xz", "nf_conntrack-6.1.0-47-amd64.ko"]
+)
 def test_real_modules(name) -> None:
     with open(os.path.join(require_corpus(), "kernel-files", name), "rb") as file:
         data = file.read()

@@ -122,7 +122,9 @@ def is_sorted(words, positions, strings, first_offset):
     return first if count > 1 else -1
 
 
-def misfits(words, positions, table, first_id, first_offset, base_words, base_positions, base_id, base_strings, base_offset):
+def misfits(
+    words, positions, table, first_id, first_offset, base_words, base_positions, base_id, base_strings, base_offset
+):
     """How well references into the base fit: evidence of whether a split BTF was built on it.
 
     Looked at are references to ids from `base_id` to `first_id` and name offsets from `base_offset` to `first_offset`.

@@ -90,5 +90,7 @@ def _refuse_unknown(layer: Btf, own: list[int]) -> None:
         kind = layer.kind(type_id)
         if kind >= len(spec.KINDS):
             raise UnsupportedError(
-                f"kind {kind} is unknown here, so its references cannot be renumbered", source=layer.source, type_id=type_id
+                f"kind {kind} is unknown here, so its references cannot be renumbered",
+                source=layer.source,
+                type_id=type_id,
             )

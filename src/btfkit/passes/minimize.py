@@ -95,7 +95,9 @@ def _layers(vmlinux: Btf, modules: Sequence[Btf]) -> list[Btf]:
     layers = list(vmlinux.chain)
     for module in modules:
         if vmlinux not in module.chain or module is vmlinux:
-            raise ChainError("a module that is not split on the vmlinux it is to be cut together with", source=module.source)
+            raise ChainError(
+                "a module that is not split on the vmlinux it is to be cut together with", source=module.source
+            )
         layers += [layer for layer in module.chain if layer not in layers]
     return layers
 
