@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     Job = tuple[str, str, str]
 
 SCHEMA = 1
-NOT_FOR_KERNELS = "kernels take names and sizes only, hardly ever a base that tells more: `btfkit reconcile` the module before it is loaded"
+NOT_FOR_KERNELS = (
+    "kernels take names and sizes only, hardly ever a base that tells more: "
+    "`btfkit reconcile` the module before it is loaded"
+)
 SECTIONS = {"distilled": ".BTF.base", "by-value": ".BTF.base", "full": ".BTF.base_minimal"}
 
 
