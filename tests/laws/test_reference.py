@@ -237,6 +237,15 @@ def test_compact(btf, data):
     assert dict(done[btf].ids.items()) == ids
 
 
+def test_compact_refuses_kind_0():
+    """A layout section can tell the size of kind 0 too; what its words mean is as unknown."""
+    btf = Btf.from_bytes(encode([1, 0, 0, 1, 1], b"\0a\0", bytes((8, 0, 0, 0))))
+    selection = Selection(btf.chain)
+    selection.add(btf, 1)
+    with pytest.raises(UnsupportedError):
+        compact(selection)
+
+
 # ---- rebase ----------------------------------------------------------------------------------------------------
 
 

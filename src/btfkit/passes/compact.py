@@ -88,7 +88,7 @@ def _refuse_unknown(layer: Btf, own: list[int]) -> None:
         return
     for type_id in own:
         kind = layer.kind(type_id)
-        if kind >= len(spec.KINDS):
+        if not 0 < kind < len(spec.KINDS):
             raise UnsupportedError(
                 f"kind {kind} is unknown here, so its references cannot be renumbered",
                 source=layer.source,
