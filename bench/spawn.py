@@ -1,9 +1,10 @@
 """Runs commands, whole and cold, and tells what each cost: the helper process of `measure.py`.
 
 A process that was started by posix_spawn begins with the peak memory of the one that started it (Linux: exec_mmap hands the
-old address space's high-water mark on), so the one that starts them has to be small: nothing is imported here but `os`, `resource`,
-`sys` and `time`.  Reads one command a line, words separated by NUL, the first the file that it writes or nothing: that one is removed
-before.  Answers "status wall user system peak" (seconds, KiB).  With an argument, that folder becomes the root of all first.
+old address space's high-water mark on), so the one that starts them has to be small: nothing is imported here but `os`,
+`resource`, `sys` and `time`.  Reads one command a line, words separated by NUL, the first the file that it writes or nothing:
+that one is removed before.  Answers "status wall user system peak" (seconds, KiB).  With an argument, that folder becomes the
+root of all first.
 """
 
 import os

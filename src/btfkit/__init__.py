@@ -18,10 +18,9 @@ Names are imported from where they live when they are first used, so that `impor
 
 from __future__ import annotations
 
-from btfkit._version import __version__
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from btfkit._version import __version__ as __version__
     from btfkit.btf.btf import Btf as Btf
     from btfkit.btf.build import Builder as Builder
     from btfkit.btf.ext import Ext as Ext
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     verify = structure
 
 _HOMES = {
+    "__version__": "_version",
     "Btf": "btf.btf",
     "Builder": "btf.build",
     "Ext": "btf.ext",
@@ -76,7 +76,7 @@ _HOMES = {
     "verify": "verify.structure:structure",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> object:
