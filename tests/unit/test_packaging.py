@@ -74,7 +74,7 @@ EXPENSIVE = {
         "traceback",
         "typing",
     ),
-    *("unittest", "urllib", "weakref", "zipfile", "backports", "lz4", "rich", "numpy"),
+    *("unittest", "urllib", "weakref", "zipfile", "backports", "lz4", "rich", "jinja2", "numpy"),
 }
 # What `--version` may import on top: it looks for the compiled modules, and Cython's start-up imports collections.abc.
 VERSION_MAY = {"collections", "importlib"}
@@ -213,9 +213,9 @@ def test_command_starts_with_this_interpreter() -> None:
 
 
 def test_installation_is_whole() -> None:
-    """Every source file and its typing is installed (PEP 561)."""
+    """Every source file, its typing (PEP 561) and what pages are made of is installed."""
     for path in SOURCE.rglob("*"):
-        if path.suffix in (".py", ".pxd", ".pyi", ".typed") or path.name == "py.typed":
+        if path.suffix in (".py", ".pxd", ".pyi", ".typed", ".html", ".css", ".js") or path.name == "py.typed":
             assert (INSTALLED / path.relative_to(SOURCE)).exists(), path
 
 

@@ -1,0 +1,97 @@
+"""Pages: one HTML file each, with all that it needs in it, that shows data which travels in it as JSON.
+
+A page is `templates/NAME.html` (it extends `base.html`), and beside it `NAME.css` and `NAME.js` where it has some of its own;
+`base.css` and `base.js` come before them: colours for light and dark, the search box, the tooltip, and `btfkit`, the object
+through which a script reads the data and makes elements.  Names out of a BTF are hostile: the templates escape what they
+print, the data cannot end its element, scripts set text and never HTML, and the page's own policy (CSP) lets no script run
+but those it was made with, and nothing be loaded at all.
+"""
+
+from __future__ import annotations
+
+import os
+
+from btfkit.errors import UnsupportedError, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
+
+
+def page(name: str, title: str, data: object, **values: Any) -> bytes:
+    """The page `templates/NAME.html` as UTF-8: `title` for people, `data` (what JSON can hold) for its script.
+
+    `values` are further names for the template.  Same arguments, same bytes.  Raises UnsupportedError without jinja2.
+    """
+    environment = _environment()
+    script, style = _part(name, "js"), _part(name, "css")
+    text: str = environment.get_template(name + ".html").render(
+        title=title,
+        data=environment.markup(island(data)),
+        script=environment.markup(script),
+        style=environment.markup(style),
+        policy=_policy(script, style),
+        **values,
+    )
+    return text.encode()
+
+
+def island(data: object) -> str:
+    """`data` as JSON that may stand within a `<script type="application/json">`: ASCII, no `<`, `>` or `&`."""
+    import json
+
+    text = json.dumps(data, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _environment() -> Any:
+    try:
+        import jinja2
+    except ImportError:
+        raise UnsupportedError("HTML needs jinja2, which is not installed here: pip install 'btfkit[html]'") from None
+    from markupsafe import Markup
+
+    environment: Any = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.markup = Markup
+    return environment
+
+
+def _shown(value: object) -> object:
+    """What a template prints: control and undecodable characters of a name are escaped (line breaks are no part of one)."""
+    if type(value) is str and not value.isprintable():
+        return printable(value)
+    return value
+
+
+def _part(name: str, kind: str) -> str:
+    """The shared script or style sheet, and the page's own."""
+    text = _read(f"base.{kind}")
+    own = f"{name}.{kind}"
+    has_own = name != "base" and os.path.exists(os.path.join(TEMPLATES, own))
+    return text + _read(own) if has_own else text
+
+
+def _read(name: str) -> str:
+    with open(os.path.join(TEMPLATES, name), encoding="utf-8", newline="\n") as file:
+        return file.read()
+
+
+def _policy(script: str, style: str) -> str:
+    """Nothing is loaded, and only this script and this style sheet count."""
+    return f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    from base64 import b64encode
+    from hashlib import sha256
+
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
