@@ -20,7 +20,8 @@ import corpus
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.cli import main
-from btfkit.files.elf import Elf, replace_sections
+from btfkit.files.elf import Elf
+from btfkit.files.elf_write import replace_sections
 
 FIELDS = "fields.bpf.o"
 

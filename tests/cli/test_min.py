@@ -357,7 +357,8 @@ def test_a_layout_section_is_kept(capsys, here):
 
 def test_an_object_without_relocations(capsys, here):
     blob = cases.object_bytes("fields.el")
-    from btfkit.files.elf import Elf, replace_sections
+    from btfkit.files.elf import Elf
+    from btfkit.files.elf_write import replace_sections
 
     ext = bytearray(Elf(blob).data(".BTF.ext"))
     ext[28:32] = bytes(4)

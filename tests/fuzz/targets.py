@@ -237,7 +237,8 @@ def make_elf(r: Random) -> Case:
 
 
 def run_elf(case: Case) -> None:
-    from btfkit.files.elf import Elf, replace_sections
+    from btfkit.files.elf import Elf
+    from btfkit.files.elf_write import replace_sections
 
     elf = Elf(case.parts[0], "input")
     for symbol in elf.symbols():

@@ -14,7 +14,9 @@ import pytest
 from test_files_inputs import FLAVOURS, corpus, signed, symbol, tiny_btf, tiny_elf
 
 from btfkit.errors import BtfError, FormatError, NotFoundError, UnsupportedError
-from btfkit.files.elf import Elf, replace_sections, signature_length, strip_signature
+from btfkit.files.elf import Elf
+from btfkit.files.elf_write import replace_sections
+from btfkit.files.signature import signature_length, strip_signature
 
 
 @pytest.mark.parametrize(("bits", "order"), FLAVOURS)

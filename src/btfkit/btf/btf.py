@@ -166,73 +166,22 @@ class Btf:
             room = bytearray(4 * (size // 3 + 1))
             count, at = _scan.scan(self.words, self.table, memoryview(room).cast("I"))
         if at != size:
-            raise self._unreadable(count, at)
+            from btfkit.btf.refusal import unreadable
+
+            raise unreadable(self, count, at)
         self.positions = memoryview(room).toreadonly().cast("I")[:count]
         if self.start_id + count > 0x7FFFFFFF:
             raise FormatError("more than 2147483647 types", section="types")
 
-    def _unreadable(self, count: int, at: int) -> FormatError:
-        """Why the record at word `at`, number `count`, could not be stepped over."""
-        left = len(self.words) - at
-        if left < 3:
-            what = f"{4 * left} bytes are left, a type has at least 12: the section is cut short"
-        else:
-            kind = self.words[at + 1] >> 24 & spec.MAX_KIND
-            if self.table[kind * spec.ROW] == spec.NO_SUCH_KIND:
-                known = len(spec.KINDS) - 1
-                what = f"kind {kind}, this build knows 1 to {known}, and no layout section tells its size"
-            else:
-                vlen = self.words[at + 1] & spec.MAX_VLEN
-                what = f"{spec.kind_name(kind)} with vlen {vlen} does not fit into the {4 * left} bytes that are left"
-        return FormatError(what, section="types", offset=4 * at, type_id=self.start_id + count)
-
     def _check(self) -> None:
         strings = self.start_str_off + len(self.strings)
         bad, below = _scan.check(self.words, self.positions, self.table, self.start_id, len(self), strings)
+        if bad < 0:
+            bad = next((i for i in below if self.kind(self.words[self.positions[i] + 2]) != spec.FUNC_PROTO), -1)
         if bad >= 0:
-            raise self._unresolvable(bad)
-        for index in below:
-            target = self.words[self.positions[index] + 2]
-            if self.kind(target) != spec.FUNC_PROTO:
-                raise self._func_without_prototype(index)
+            from btfkit.btf.refusal import unresolvable
 
-    def _unresolvable(self, index: int) -> BtfError:
-        """Which reference of own record `index` leads nowhere (the slow twin of `hot.scan.check`)."""
-        at = self.positions[index]
-        types, strings = len(self), self.start_str_off + len(self.strings)
-        for word, what in references(self.words, at, self.table):
-            value = self.words[word]
-            if what == "name" and value >= strings:
-                return self._leads_nowhere(index, word, f"string offset {value:#x}", "strings end", f"{strings:#x}")
-            if what == "type" and value >= types:
-                return self._leads_nowhere(index, word, f"type {value}", "type ids end", str(types - 1))
-        return self._func_without_prototype(index)
-
-    def _leads_nowhere(self, index: int, word: int, what: str, ends: str, limit: str) -> BtfError:
-        record = f"{spec.kind_name(self.words[self.positions[index] + 1] >> 24 & spec.MAX_KIND)} refers to {what}"
-        place = {"section": "types", "offset": 4 * word, "type_id": self.start_id + index}
-        if self.base is not None:
-            base = f"{self.base.source} " if self.base.source else ""
-            return ChainError(
-                f"{record}, but with this base {ends} at {limit}: the base has to be the one that this BTF was built on, "
-                f"the same vmlinux of the same build and not a minimized one (base {base}has {len(self.base)} types)",
-                **place,  # type: ignore[arg-type]
-            )
-        return FormatError(
-            f"{record}, but {ends} at {limit}: damaged, or the split BTF of a module, which needs its base (-B)",
-            **place,  # type: ignore[arg-type]
-        )
-
-    def _func_without_prototype(self, index: int) -> BtfError:
-        target = self.words[self.positions[index] + 2]
-        message = f"FUNC has type {target}, a {spec.kind_name(self.kind(target))}; it has to be a FUNC_PROTO"
-        place = {"section": "types", "offset": 4 * self.positions[index] + 8, "type_id": self.start_id + index}
-        if self.base is not None:
-            return ChainError(
-                f"{message}: this is not the base that this BTF was built on, the vmlinux of the same build",
-                **place,  # type: ignore[arg-type]
-            )
-        return FormatError(message, **place)  # type: ignore[arg-type]
+            raise unresolvable(self, bad)
 
     # ---- the whole ---------------------------------------------------------------------------------------------
 
@@ -404,9 +353,10 @@ class Btf:
             if self.kind(type_id) not in kinds:
                 return type_id
             type_id = self.word(type_id, 2)
-        raise self._cycle(type_id)
+        raise self.cycle(type_id)
 
-    def _cycle(self, type_id: int) -> FormatError:
+    def cycle(self, type_id: int) -> FormatError:
+        """The error for modifiers, typedefs or arrays that lead round in a circle."""
         return FormatError(
             f"more than {MAX_CHAIN} modifiers, typedefs or arrays in a row: they form a cycle",
             source=self.source,
@@ -420,21 +370,9 @@ class Btf:
         Pointers count `pointer_size`, or 8 where it is not known.  Raises FormatError for a cycle.
         Rule: libbpf 1.7, btf__resolve_size.
         """
-        factor = 1
-        for _ in range(MAX_CHAIN):
-            kind = self.kind(type_id)
-            if kind == spec.PTR:
-                return factor * (self.pointer_size or DEFAULT_POINTER_SIZE)
-            if kind == spec.ARRAY:
-                factor *= self.word(type_id, 5)
-                type_id = self.word(type_id, 3)
-            elif kind in spec.MODS_AND_TYPEDEFS or kind in (spec.VAR, spec.DECL_TAG):
-                type_id = self.word(type_id, 2)
-            elif kind < len(spec.KINDS) and spec.KINDS[kind].third == "size":
-                return factor * self.word(type_id, 2)
-            else:
-                return None
-        raise self._cycle(type_id)
+        from btfkit.btf.sizes import sizeof
+
+        return sizeof(self, type_id)
 
     def alignof(self, type_id: int) -> int | None:
         """The natural alignment of a type in bytes, None where it has none.
@@ -442,39 +380,9 @@ class Btf:
         That of a composite is its widest member's, or 1 where a member is not aligned or the size no multiple of it (it was
         packed).  Rule: libbpf 1.7, btf__align_of.
         """
-        return self._alignof(type_id, 0, {})
+        from btfkit.btf.sizes import alignof
 
-    def _alignof(self, type_id: int, depth: int, known: dict[int, int | None]) -> int | None:
-        """`known` keeps what each composite came to: a struct that is in another many times is looked at once."""
-        if depth > MAX_CHAIN:
-            raise self._cycle(type_id)
-        kind = self.kind(type_id)
-        pointer = self.pointer_size or DEFAULT_POINTER_SIZE
-        if kind == spec.PTR:
-            return pointer
-        if kind in (spec.INT, spec.ENUM, spec.ENUM64, spec.FLOAT):
-            return min(pointer, self.word(type_id, 2)) or None
-        if kind == spec.ARRAY:
-            return self._alignof(self.word(type_id, 3), depth + 1, known)
-        if kind in spec.MODS_AND_TYPEDEFS:
-            return self._alignof(self.word(type_id, 2), depth + 1, known)
-        if kind not in spec.COMPOSITES:
-            return None
-        if type_id not in known:
-            known[type_id] = self._alignof_composite(type_id, depth, known)
-        return known[type_id]
-
-    def _alignof_composite(self, type_id: int, depth: int, known: dict[int, int | None]) -> int | None:
-        widest = 1
-        composite: Any = self[type_id]
-        for member in composite.members:
-            align = self._alignof(member.type_id, depth + 1, known)
-            if align is None:
-                return None
-            if not member.bitfield_size and member.bit_offset % (8 * align):
-                return 1
-            widest = max(widest, align)
-        return 1 if self.word(type_id, 2) % widest else widest
+        return alignof(self, type_id, {})
 
     # ---- looking up --------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError, adjustable, declaration
-from btfkit.co_re.match import Mismatch, TypeRelation, enumerator, field, size_of
+from btfkit.co_re.match import Mismatch, enumerator, field, size_of
 from btfkit.co_re.values import NO_LOAD, enumerator_value, field_value
 from btfkit.co_re.witness import Witness
 from btfkit.errors import BtfError
@@ -239,6 +239,8 @@ def _ask_enum(wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness)
 def _ask_type(
     obj: BpfObject, wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness
 ) -> Match | tuple[Mismatch, Witness]:
+    from btfkit.co_re.relation import TypeRelation
+
     relation = TypeRelation(obj.btf, btf, witness)
     witness.types.append(type_id)
     same = relation.matches if kind == k.TYPE_MATCHES else relation.compatible

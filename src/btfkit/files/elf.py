@@ -1,4 +1,4 @@
-"""ELF, as much of it as BTF needs: sections, symbols, and putting sections in, in place or at the end of the file.
+"""ELF, as much of it as BTF needs: sections and symbols (`elf_write` puts sections in).
 
 A BPF object is opened thousands of times in a run, so nothing is copied and little is looked at: the section headers
 are unpacked in one call, and a name is searched among them without decoding any.  Every extent is checked before its
@@ -9,13 +9,13 @@ it must be: libbpf 1.8-dev, btf_find_elf_sections (the last one of a name wins, 
 from __future__ import annotations
 
 from os.path import basename, splitext
-from struct import calcsize, iter_unpack, pack, pack_into, unpack_from
+from struct import calcsize, iter_unpack, unpack_from
 
 from btfkit.errors import FormatError, NotFoundError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from mmap import mmap
     from typing import Literal
 
@@ -37,21 +37,17 @@ MAX_SECTIONS = 1 << 18  # of one file; a header is 40 bytes of file and some 400
 MAX_NAME = 1 << 14  # bytes of one section's or symbol's name
 
 # The fields of a section header stand in the same order in both classes; those of the others do not.
-_SHDR = {32: "IIIIIIIIII", 64: "IIQQQQIIQQ"}
+SHDR = {32: "IIIIIIIIII", 64: "IIQQQQIIQQ"}
 _EHDR = {32: "HHIIIIIHHHHHH", 64: "HHIQQQIHHHHHH"}  # from byte 16
 _SYM = {32: "IIIBBH", 64: "IBBHQQ"}
 _CHDR = {32: "III", 64: "IIQQ"}
-_EHDR_SIZE = {32: 52, 64: 64}
-_SHDR_SIZE = {32: 40, 64: 64}
-_PHDR_SIZE = {32: 32, 64: 56}
-_SHOFF_AT = {32: (32, "I"), 64: (40, "Q")}
-_SHNUM_AT = {32: 48, 64: 60}  # e_shnum, then e_shstrndx
+EHDR_SIZE = {32: 52, 64: 64}
+SHDR_SIZE = {32: 40, 64: 64}
+PHDR_SIZE = {32: 32, 64: 56}
+SHOFF_AT = {32: (32, "I"), 64: (40, "Q")}
+SHNUM_AT = {32: 48, 64: 60}  # e_shnum, then e_shstrndx
 
-_NAME, _TYPE, _FLAGS, _ADDR, _OFFSET, _SIZE, _LINK, _INFO, _ALIGN, _ENTSIZE = range(10)
-
-_SIGNATURE_MAGIC = b"~Module signature appended~\n"
-_SIGNATURE_INFO = 12  # bytes of struct module_signature
-
+SH_NAME, SH_TYPE, SH_FLAGS, SH_ADDR, SH_OFFSET, SH_SIZE, SH_LINK, SH_INFO, SH_ALIGN, SH_ENTSIZE = range(10)
 
 _SUFFIXES = (".o", ".elf", ".exe", ".so", ".debug", ".bin", ".bpf", ".elf-with-skeleton")
 
@@ -102,14 +98,14 @@ class Elf:
         "_rows",
         "_sections",
         "_shnum",
-        "_shoff",
-        "_shstrndx",
         "bits",
         "machine",
         "mark",
         "order",
         "phnum",
         "phoff",
+        "shoff",
+        "shstrndx",
         "source",
         "type",
         "view",
@@ -132,21 +128,21 @@ class Elf:
         self.bits: Literal[32, 64] = 64 if view[4] == 2 else 32
         self.order: Literal["little", "big"] = "little" if view[5] == 1 else "big"
         self.mark = "<" if view[5] == 1 else ">"
-        if len(view) < _EHDR_SIZE[self.bits]:
+        if len(view) < EHDR_SIZE[self.bits]:
             raise self._bad(f"{len(view)} bytes are no whole ELF header: the file is cut short", len(view))
         header = unpack_from(self.mark + _EHDR[self.bits], view, 16)
         self.type: int = header[0]
         self.machine: int = header[1]
         self.phoff: int = header[4]
-        self._shoff: int = header[5]
+        self.shoff: int = header[5]
         self.phnum: int = header[9]
         self._shnum: int = header[11]
-        self._shstrndx: int = header[12]
+        self.shstrndx: int = header[12]
         self._rows: list[Row] | None = None
         self._names: bytes | None = None
         self._sections: tuple[Section, ...] | None = None
-        if self._shoff and header[10] != _SHDR_SIZE[self.bits]:
-            raise self._bad(f"section headers of {header[10]} bytes, they have {_SHDR_SIZE[self.bits]}", 16)
+        if self.shoff and header[10] != SHDR_SIZE[self.bits]:
+            raise self._bad(f"section headers of {header[10]} bytes, they have {SHDR_SIZE[self.bits]}", 16)
 
     def __repr__(self) -> str:
         return f"<Elf {self.source}: {self.bits} bits, {self.order} endian, machine {self.machine}, type {self.type}>"
@@ -155,14 +151,14 @@ class Elf:
     def sections(self) -> tuple[Section, ...]:
         """All sections in the order of the file, the empty section 0 included; raises FormatError."""
         if self._sections is None:
-            rows = self._table()
-            self._sections = tuple(Section(i, self._name(row[_NAME]), row) for i, row in enumerate(rows))
+            rows = self.headers()
+            self._sections = tuple(Section(i, self._name(row[SH_NAME]), row) for i, row in enumerate(rows))
         return self._sections
 
     def section(self, name: str) -> Section | None:
         """The last section called `name`, or None; raises FormatError where the table of sections is broken."""
-        index = self._index(name)
-        return None if index is None else Section(index, name, self._table()[index])
+        index = self.index_of(name)
+        return None if index is None else Section(index, name, self.headers()[index])
 
     def data(self, section: Section | str) -> memoryview:
         """The content of `section` (a section of this file, or the name of one): bytes, unpacked if SHF_COMPRESSED.
@@ -250,78 +246,75 @@ class Elf:
 
     def headers(self) -> list[Row]:
         """The section headers as ten numbers each (gABI, Elf64_Shdr), for loops over many; raises FormatError."""
-        return self._table()
-
-    @property
-    def headers_end(self) -> int:
-        """The byte where the table of section headers ends; 0 where there is none."""
-        return self._shoff + len(self._table()) * _SHDR_SIZE[self.bits] if self._shoff else 0
-
-    # What follows reads the tables; a row is the ten numbers of one section header.
-
-    def _table(self) -> list[Row]:
         if self._rows is None:
             self._rows = self._read_table()
         return self._rows
 
+    @property
+    def headers_end(self) -> int:
+        """The byte where the table of section headers ends; 0 where there is none."""
+        return self.shoff + len(self.headers()) * SHDR_SIZE[self.bits] if self.shoff else 0
+
+    # What follows reads the tables; a row is the ten numbers of one section header.
+
     def _read_table(self) -> list[Row]:
-        size = _SHDR_SIZE[self.bits]
-        form = self.mark + _SHDR[self.bits]
-        if self._shoff == 0:
+        size = SHDR_SIZE[self.bits]
+        form = self.mark + SHDR[self.bits]
+        if self.shoff == 0:
             return []
-        if self._shoff + size > len(self.view):
+        if self.shoff + size > len(self.view):
             raise self._bad(
-                f"the section headers at {self._shoff:#x} lie behind the file's end at {len(self.view):#x}:"
+                f"the section headers at {self.shoff:#x} lie behind the file's end at {len(self.view):#x}:"
                 " the file is cut short",
-                self._shoff,
+                self.shoff,
             )
-        first: Row = unpack_from(form, self.view, self._shoff)
-        count = self._shnum or first[_SIZE]  # gABI: a number that does not fit stands in section 0
+        first: Row = unpack_from(form, self.view, self.shoff)
+        count = self._shnum or first[SH_SIZE]  # gABI: a number that does not fit stands in section 0
         if count > MAX_SECTIONS:
-            raise self._bad(f"{count} sections, at most {MAX_SECTIONS} are read", self._shoff)
-        end = self._shoff + count * size
+            raise self._bad(f"{count} sections, at most {MAX_SECTIONS} are read", self.shoff)
+        end = self.shoff + count * size
         if end > len(self.view):
             raise self._bad(
                 f"{count} section headers end at {end:#x}, behind the file's end at {len(self.view):#x}:"
                 " the file is cut short",
-                self._shoff,
+                self.shoff,
             )
-        if self._shstrndx == SHN_XINDEX:
-            self._shstrndx = first[_LINK]
-        return list(iter_unpack(form, self.view[self._shoff : end]))
+        if self.shstrndx == SHN_XINDEX:
+            self.shstrndx = first[SH_LINK]
+        return list(iter_unpack(form, self.view[self.shoff : end]))
 
-    def _name_table(self) -> bytes:
+    def name_table(self) -> bytes:
         if self._names is None:
-            rows = self._table()
-            if self._shstrndx >= len(rows) > 0:
-                raise self._bad(f"section {self._shstrndx} has the names of {len(rows)} sections", self._shoff)
+            rows = self.headers()
+            if self.shstrndx >= len(rows) > 0:
+                raise self._bad(f"section {self.shstrndx} has the names of {len(rows)} sections", self.shoff)
             table = b""
-            if rows and self._shstrndx:
-                table = bytes(self.raw(Section(self._shstrndx, "the table of names", rows[self._shstrndx])))
+            if rows and self.shstrndx:
+                table = bytes(self.raw(Section(self.shstrndx, "the table of names", rows[self.shstrndx])))
             self._names = table + b"\0"
         return self._names
 
     def _name(self, name_off: int) -> str:
-        return _text(self._name_table(), name_off, self.source)
+        return _text(self.name_table(), name_off, self.source)
 
-    def _index(self, name: str) -> int | None:
+    def index_of(self, name: str) -> int | None:
         wanted = name.encode("utf-8", "surrogateescape") + b"\0"
-        rows = self._table()
-        names = self._name_table()
+        rows = self.headers()
+        names = self.name_table()
         for index in range(len(rows) - 1, 0, -1):
-            if names.startswith(wanted, rows[index][_NAME]):
+            if names.startswith(wanted, rows[index][SH_NAME]):
                 return index
         return None
 
     def _symbol_table(self) -> int | None:
-        return next((i for i, row in enumerate(self._table()) if row[_TYPE] == SHT_SYMTAB), None)
+        return next((i for i, row in enumerate(self.headers()) if row[SH_TYPE] == SHT_SYMTAB), None)
 
     def _symbol_strings(self) -> bytes:
         index = self._symbol_table()
-        rows = self._table()
-        link = rows[index][_LINK] if index is not None else 0
+        rows = self.headers()
+        link = rows[index][SH_LINK] if index is not None else 0
         if link >= len(rows):
-            raise self._bad(f"the symbols' names are in section {link} of {len(rows)}", self._shoff)
+            raise self._bad(f"the symbols' names are in section {link} of {len(rows)}", self.shoff)
         return bytes(self.raw(Section(link, "the symbols' names", rows[link]))) + b"\0"
 
     def _symbol_rows(self) -> Iterator[tuple[int, int, int, int, int, int]]:
@@ -329,7 +322,7 @@ class Elf:
         index = self._symbol_table()
         if index is None:
             return
-        rows = self._table()
+        rows = self.headers()
         form = self.mark + _SYM[self.bits]
         data = self.raw(Section(index, ".symtab", rows[index]))
         data = data[: len(data) - len(data) % calcsize(form)]
@@ -345,8 +338,8 @@ class Elf:
 
     def _far_sections(self, symtab: int) -> memoryview:
         """The section indexes of symbols that do not fit 16 bits (SHT_SYMTAB_SHNDX), a u32 for each symbol."""
-        for index, row in enumerate(self._table()):
-            if row[_TYPE] == SHT_SYMTAB_SHNDX and row[_LINK] == symtab:
+        for index, row in enumerate(self.headers()):
+            if row[SH_TYPE] == SHT_SYMTAB_SHNDX and row[SH_LINK] == symtab:
                 return self.raw(Section(index, ".symtab_shndx", row))
         return memoryview(b"")
 
@@ -402,7 +395,7 @@ class Functions:
 
     def at(self, section: int | str, offset: int) -> Function | None:
         """The function with the instruction at `offset` bytes of `section` (index or name), or None."""
-        index = self._elf._index(section) if isinstance(section, str) else section
+        index = self._elf.index_of(section) if isinstance(section, str) else section
         if index is None:
             return None
         from bisect import bisect_right
@@ -422,8 +415,8 @@ class Functions:
     def _function(self, section: int, place: tuple[int, int, int, int]) -> Function:
         elf = self._elf
         self._strings = self._strings or elf._symbol_strings()
-        rows = elf._table()
-        where = elf._name(rows[section][_NAME]) if section < len(rows) else ""
+        rows = elf.headers()
+        where = elf._name(rows[section][SH_NAME]) if section < len(rows) else ""
         return Function(_text(self._strings, place[2], elf.source), where, place[0], place[1], place[3])
 
 
@@ -435,185 +428,3 @@ def object_name(source: str) -> str:
         if not stem or suffix.lower() not in _SUFFIXES:
             return name
         name = stem
-
-
-# Writing.
-
-
-def replace_sections(elf: Elf, changes: Mapping[str, bytes | memoryview | None]) -> bytes:
-    """The file `elf` with the content of some sections exchanged, sections added, or removed (None).
-
-    Returns the new file; everything else stays byte for byte where it was.  A content that fits its section's old place
-    is put there and the rest of the place zeroed, any other goes to the end of the file, before the section headers
-    where those end the file.  A removed section's header becomes SHT_NULL, and so do those of its relocations, so that no
-    section changes its index.  In a linked file (vmlinux) a content that had to move is no longer loaded (its SHF_ALLOC
-    is cleared) and its old bytes stay for whoever loads them.  A module signature, which any change breaks, is left
-    off.  Raises FormatError where the table of sections is broken, UnsupportedError where the result passes 4 GiB in a
-    32-bit file.
-    """
-    return _Writer(elf).apply(changes)
-
-
-class _Writer:
-    """One use of `replace_sections`."""
-
-    __slots__ = ("count", "data", "elf", "names", "names_index", "rows")
-
-    def __init__(self, elf: Elf) -> None:
-        self.elf = elf
-        self.data = bytearray(strip_signature(elf.view))
-        self.rows = [list(row) for row in elf._table()]
-        self.count = len(self.rows)  # of the old table
-        self.names = bytearray(elf._name_table()[:-1])
-        self.names_index = elf._shstrndx if self.rows else 0
-
-    def apply(self, changes: Mapping[str, bytes | memoryview | None]) -> bytes:
-        moved: list[tuple[int, bytes | bytearray | memoryview]] = []
-        for name, content in changes.items():
-            index = self.elf._index(name)
-            if index is not None and index == self.names_index:
-                message = "the section of the sections' names cannot be exchanged"
-                raise UnsupportedError(message, source=self.elf.source, section=name)
-            if content is None:
-                self._remove(name)
-            elif index is None:
-                moved.append((self._add(name), content))
-            else:
-                if not self._in_place(index, content):
-                    self._leave(index)
-                    moved.append((index, content))
-                if name in BTF_SECTIONS:
-                    self.rows[index][_TYPE] = SHT_PROGBITS
-        if len(self.rows) > self.count:
-            moved.append((self.names_index, self.names))
-            self._cut_table()
-        for place, moving in moved:
-            self._append(place, moving)
-        self._write_table()
-        return bytes(self.data)
-
-    def _remove(self, name: str) -> None:
-        wanted = name.encode("utf-8", "surrogateescape") + b"\0"
-        names = self.elf._name_table()
-        gone = [i for i in range(1, self.count) if names.startswith(wanted, self.elf._table()[i][_NAME])]
-        aimed = frozenset(gone)
-        relocations = [i for i in range(1, self.count) if self.rows[i][_TYPE] in (SHT_REL, SHT_RELA)]
-        gone += [i for i in relocations if self.rows[i][_INFO] in aimed]
-        for index in gone:
-            if len(gone) < 64:  # more come from no compiler, and each costs a look at all sections
-                self._leave(index)
-            self.rows[index] = [0] * 10
-
-    def _add(self, name: str) -> int:
-        if not self.rows:  # a file without a table of sections gets one
-            self.rows.append([0] * 10)
-        if not self.names_index:
-            self.names = bytearray(b"\0.shstrtab\0")
-            self.names_index = len(self.rows)
-            self.rows.append([1, SHT_STRTAB, 0, 0, 0, 0, 0, 0, 1, 0])
-        if self.names[-1:] != b"\0":
-            self.names += b"\0"
-        name_off = len(self.names)
-        self.names += name.encode("utf-8", "surrogateescape") + b"\0"
-        self.rows.append([name_off, SHT_PROGBITS, 0, 0, 0, 0, 0, 0, 4 if name in BTF_SECTIONS else 1, 0])
-        return len(self.rows) - 1
-
-    def _in_place(self, index: int, content: bytes | memoryview) -> bool:
-        row = self.rows[index]
-        if row[_TYPE] == SHT_NOBITS or len(content) > row[_SIZE] or not self._alone(index):
-            return False
-        start, old_end = row[_OFFSET], row[_OFFSET] + row[_SIZE]
-        self.data[start : start + len(content)] = content
-        self.data[start + len(content) : old_end] = bytes(old_end - start - len(content))
-        row[_SIZE] = len(content)
-        row[_FLAGS] &= ~SHF_COMPRESSED
-        return True
-
-    def _leave(self, index: int) -> None:
-        """Zero the old place of a section that goes, unless someone may still read it there."""
-        row = self.rows[index]
-        linked = self.elf.type != ET_REL and row[_FLAGS] & SHF_ALLOC
-        if row[_TYPE] not in (SHT_NULL, SHT_NOBITS) and not linked and self._alone(index):
-            self.data[row[_OFFSET] : row[_OFFSET] + row[_SIZE]] = bytes(row[_SIZE])
-        if linked:
-            row[_FLAGS] &= ~SHF_ALLOC
-            row[_ADDR] = 0
-
-    def _alone(self, index: int) -> bool:
-        """Whether the place of a section lies in the file and belongs to it alone."""
-        elf = self.elf
-        start, end = self.rows[index][_OFFSET], self.rows[index][_OFFSET] + self.rows[index][_SIZE]
-        table_end = elf._shoff + self.count * _SHDR_SIZE[elf.bits]
-        if end > len(self.data) or start < _EHDR_SIZE[elf.bits] or (start < table_end and elf._shoff < end):
-            return False
-        if start < elf.phoff + elf.phnum * _PHDR_SIZE[elf.bits] and elf.phoff < end:
-            return False
-        others = (row for i, row in enumerate(self.rows) if i != index and row[_TYPE] not in (SHT_NULL, SHT_NOBITS))
-        return not any(row[_OFFSET] < end and start < row[_OFFSET] + row[_SIZE] for row in others)
-
-    def _cut_table(self) -> None:
-        """Cut the section headers off where they end the file: they are written anew behind the new contents."""
-        if self.count and self.elf._shoff + self.count * _SHDR_SIZE[self.elf.bits] == len(self.data):
-            del self.data[self.elf._shoff :]
-
-    def _append(self, index: int, content: bytes | bytearray | memoryview) -> None:
-        row = self.rows[index]
-        align = row[_ALIGN] if row[_ALIGN] in (16, 32, 64, 128, 256, 512, 1024, 2048, 4096) else 8
-        self.data += bytes(-len(self.data) % align)
-        row[_OFFSET], row[_SIZE] = len(self.data), len(content)
-        row[_FLAGS] &= ~SHF_COMPRESSED
-        if row[_TYPE] == SHT_NOBITS:
-            row[_TYPE] = SHT_PROGBITS
-        self.data += content
-
-    def _write_table(self) -> None:
-        elf, count = self.elf, len(self.rows)
-        if not count:
-            return
-        start = elf._shoff
-        if count > self.count:
-            self.data += bytes(-len(self.data) % 8)
-            start = len(self.data)
-            self._write_counts()
-        if elf.bits == 32 and max(start + count * 40, len(self.data)) > 0xFFFFFFFF:
-            raise UnsupportedError("the result would pass 4 GiB, which a 32-bit ELF file cannot", source=elf.source)
-        where, form = _SHOFF_AT[elf.bits]
-        pack_into(elf.mark + form, self.data, where, start)
-        table = b"".join([pack(elf.mark + _SHDR[elf.bits], *row) for row in self.rows])
-        self.data[start : start + len(table)] = table
-
-    def _write_counts(self) -> None:
-        """The size of a section header, their number, and the section of names; large numbers stand in section 0."""
-        elf, count = self.elf, len(self.rows)
-        many, far = count >= SHN_LORESERVE, self.names_index >= SHN_LORESERVE
-        self.rows[0][_SIZE] = count if many else 0
-        self.rows[0][_LINK] = self.names_index if far else 0
-        numbers = (_SHDR_SIZE[elf.bits], 0 if many else count, SHN_XINDEX if far else self.names_index)
-        pack_into(elf.mark + "HHH", self.data, _SHNUM_AT[elf.bits] - 2, *numbers)
-
-
-def signature_length(data: Data) -> int:
-    """How many bytes at the end of the module `data` are its signature, 0 where it is not signed.
-
-    Raises FormatError where the trailer says more than there is.  Format: the kernel's include/linux/module_signature.h
-    and scripts/sign-file.c (before 4.3 a signer's name and a key id come before the signature).
-    """
-    view = memoryview(data)
-    end = len(view) - len(_SIGNATURE_MAGIC) - _SIGNATURE_INFO
-    if end < 0 or view[end + _SIGNATURE_INFO :] != _SIGNATURE_MAGIC:
-        return 0
-    signer, key, size = unpack_from(">3xBB3xI", view, end)
-    length = int(signer + key + size) + _SIGNATURE_INFO + len(_SIGNATURE_MAGIC)
-    if length > len(view):
-        raise FormatError(
-            f"a module signature of {length} bytes in a file of {len(view)}: it was cut or signed twice wrongly",
-            section="module signature",
-            offset=end,
-        )
-    return length
-
-
-def strip_signature(data: Data) -> memoryview:
-    """The module `data` without its signature, not copied; raises FormatError as `signature_length` does."""
-    view = memoryview(data)
-    return view[: len(view) - signature_length(view)]

@@ -11,7 +11,9 @@ from struct import iter_unpack, pack, pack_into, unpack_from
 
 from btfkit.errors import BtfError, UnsupportedError
 from btfkit.files.container import MAX_LAYERS, Container, open_bytes, open_container
-from btfkit.files.elf import ET_REL, replace_sections, signature_length
+from btfkit.files.elf import ET_REL
+from btfkit.files.elf_write import replace_sections
+from btfkit.files.signature import signature_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
