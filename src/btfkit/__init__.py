@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from btfkit.errors import NotFoundError as NotFoundError
     from btfkit.errors import UnsupportedError as UnsupportedError
     from btfkit.files.load import load_modules as load_modules
+    from btfkit.passes.append import append as append
     from btfkit.passes.attach import load as load
     from btfkit.passes.distill import Distilled as Distilled
     from btfkit.passes.distill import distill as distill
@@ -65,6 +66,7 @@ _HOMES = {
     "NotFoundError": "errors",
     "UnsupportedError": "errors",
     "load_modules": "files.load",
+    "append": "passes.append",
     "load": "passes.attach",
     "Distilled": "passes.distill",
     "distill": "passes.distill",

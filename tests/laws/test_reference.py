@@ -13,18 +13,22 @@ from btfkit.co_re.access import essential
 from btfkit.errors import BtfError, UnsupportedError
 from btfkit.hot import graph, names, scan
 from btfkit.hot import rebase as hot_rebase
+from btfkit.passes.append import append
 from btfkit.passes.compact import compact
 from btfkit.passes.distill import distill
 from btfkit.passes.rebase import Flat, NameIndex, rebase
 from btfkit.passes.select import POLICIES, WHOLE, Selection, by_references_of, close
+from reference import append as slow_append
 from reference import compact as slow_compact
 from reference import distill as slow_distill
 from reference import graph as slow_graph
 from reference import match as slow_match
 from reference import names as slow_names
 from reference import scan as slow_scan
-from reference.inputs import NAMES, chains, named, sections
+from reference.inputs import NAMES, chains, named, oddities, sections
 from reference.plain import FUNC, SHAPES, STRUCT, UNION, encode, plain, records
+from strategies import btfs
+from strategies import chains as valid_chains
 
 kinds = st.sets(st.integers(1, 19)) | st.just(set(range(1, 20)))
 
@@ -244,6 +248,30 @@ def test_compact_refuses_kind_0():
     selection.add(btf, 1)
     with pytest.raises(UnsupportedError):
         compact(selection)
+
+
+# ---- append ----------------------------------------------------------------------------------------------------
+
+
+@many(chains(unknown=False, max_types=8), chains(unknown=False, max_types=8), st.data())
+def test_append(first, other, data):
+    """BTFs without a base, of either byte order, behind one that may be split."""
+    other = other.chain[0]
+    more = other if data.draw(st.booleans()) else first.chain[0]
+    btf, maps = append(first, other, more)
+    assert (list(btf.words), bytes(btf.strings)) == slow_append.append(plain(first), plain(other), plain(more))
+    assert [maps[0][old] for old in (0, 1, len(other))] == [0, len(first), 0]
+    assert dict(maps[1].items()) == {old: len(first) + len(other.positions) + old - 1 for old in range(1, len(more))}
+
+
+@many(btfs(max_types=8) | valid_chains(max_types=5), st.data())
+def test_append_splits(below, data):
+    """Splits on one base behind that base, or behind another split on it."""
+    splits = [data.draw(oddities(data.draw(btfs(below.byte_order, below, 6)), below, b"")) for _ in range(2)]
+    for first, others in ((below, splits), (splits[0], splits)):
+        btf, _ = append(first, *others)
+        expected = slow_append.append(plain(first), *map(plain, others), shared=len(below))
+        assert (list(btf.words), bytes(btf.strings)) == expected
 
 
 # ---- rebase ----------------------------------------------------------------------------------------------------

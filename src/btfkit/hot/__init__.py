@@ -11,5 +11,5 @@ def compiled() -> bool:
     from importlib import import_module
     from os.path import basename
 
-    names = ("scan", "names", "graph", "compact", "text", "rebase")
+    names = ("scan", "names", "graph", "compact", "text", "rebase", "append")
     return all(not basename(import_module(f"btfkit.hot.{n}").__file__ or ".py").endswith(".py") for n in names)

@@ -124,16 +124,21 @@ def refuse_unknown(btf: Btf) -> None:
     """Raise UnsupportedError where a type of the chain is of a kind whose references are unknown (a layout section told
     its size): it cannot be renumbered."""
     for layer in btf.chain:
-        if layer.table == spec.TABLE:
-            continue
-        for index, at in enumerate(layer.positions):
-            kind = layer.words[at + 1] >> 24 & spec.MAX_KIND
-            if not 0 < kind < len(spec.KINDS):
-                raise UnsupportedError(
-                    f"kind {kind} is unknown here, so its references cannot be renumbered",
-                    source=layer.source,
-                    type_id=layer.start_id + index,
-                )
+        refuse_unknown_in(layer)
+
+
+def refuse_unknown_in(layer: Btf) -> None:
+    """Like `refuse_unknown`, for one layer's own types."""
+    if layer.table == spec.TABLE:
+        return
+    for index, at in enumerate(layer.positions):
+        kind = layer.words[at + 1] >> 24 & spec.MAX_KIND
+        if not 0 < kind < len(spec.KINDS):
+            raise UnsupportedError(
+                f"kind {kind} is unknown here, so its references cannot be renumbered",
+                source=layer.source,
+                type_id=layer.start_id + index,
+            )
 
 
 def flattened(btf: Btf) -> Btf:
