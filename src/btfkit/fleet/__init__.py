@@ -1,0 +1,1 @@
+"""Many kernels: trees of them, jobs over them, and the bundle that holds what comes out."""

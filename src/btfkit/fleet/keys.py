@@ -1,0 +1,138 @@
+"""What a kernel is called: distro, release, architecture and `uname -r`, and the order in which people list them.
+
+The layout `distro/release/arch/uname` is BTFHub's (github.com/aquasecurity/btfhub-archive).  Names of one architecture differ
+between kernel, Debian, Go and LLVM; `canonical_arch` makes them one.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Canonical names are those of `uname -m`; x86 is BTFHub's and the kernel's word for its 64 bits too.
+_ARCHES = {
+    "x86_64": ("amd64", "x86-64", "x64", "x86"),
+    "arm64": ("aarch64", "armv8", "armv8l"),
+    "arm": ("armhf", "armel", "armv6l", "armv7", "armv7l", "armv7hl", "armmp"),
+    "i386": ("i486", "i586", "i686", "386", "686"),
+    "ppc64le": ("ppc64el", "powerpc64le", "powerpc64el"),
+    "ppc64": ("powerpc64",),
+    "ppc": ("powerpc",),
+    "s390x": ("s390",),
+    "riscv64": ("riscv64gc",),
+    "riscv32": (),
+    "loongarch64": ("loong64",),
+    "mips64el": ("mips64le", "mips64r2el", "mips64r6el"),
+    "mips64": (),
+    "mipsel": ("mipsle",),
+    "mips": (),
+    "sparc64": (),
+    "alpha": (),
+    "parisc64": ("hppa64",),
+    "parisc": ("hppa",),
+    "ia64": (),
+    "m68k": (),
+}
+_CANONICAL = {spelling: name for name, others in _ARCHES.items() for spelling in (name, *others)}
+
+# Of the folders above a tree's root only these are taken for a distribution: `min --archive .../hub/debian`.
+_NAMES = """almalinux alma alpine amazon amzn arch archlinux azurelinux bottlerocket centos centos-stream cos debian fedora
+flatcar gentoo kali mariner nixos ol opensuse opensuse-leap opensuse-tumbleweed oracle photon raspbian rhel rocky rockylinux
+sled sles suse ubuntu"""
+_DISTROS = frozenset(_NAMES.split())
+
+_PARTS = re.compile(r"\d+|[a-z]+|~")
+
+
+class Key:
+    """What a kernel is called; parts that nothing tells are "" (`uname` never is).
+
+    Keys sort as people would list kernels: numbers as numbers, 6.1-rc1 before 6.1, the kernel's version before its flavour.
+    """
+
+    __slots__ = ("arch", "distro", "release", "uname")
+
+    def __init__(self, distro: str, release: str, arch: str, uname: str) -> None:
+        self.distro = distro
+        self.release = release
+        self.arch = arch
+        self.uname = uname
+
+    @property
+    def parts(self) -> tuple[str, str, str, str]:
+        """(distro, release, arch, uname)."""
+        return self.distro, self.release, self.arch, self.uname
+
+    def __str__(self) -> str:
+        """The parts that are known, as BTFHub's layout has them: "debian/12/x86_64/6.1.0-47-amd64"."""
+        return "/".join(filter(None, self.parts))
+
+    def __repr__(self) -> str:
+        return f"<Key {self}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and self.parts == other.parts
+
+    def __hash__(self) -> int:
+        return hash(self.parts)
+
+    def __lt__(self, other: Key) -> bool:
+        return self.order < other.order
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """What keys are sorted by: distro, release, architecture, then `uname -r` as a version."""
+        return (*map(version_order, self.parts), self.parts)
+
+
+def version_order(text: str) -> tuple[tuple[int, Any], ...]:
+    """What version numbers are sorted by: runs of digits as numbers, "~" and "rc" before the end, everything else behind it."""
+    found: list[tuple[int, Any]] = []
+    for part in _PARTS.findall(text.lower()):
+        if part[0].isdigit():
+            found.append((3, int(part) if len(part) < 20 else 10**19))
+        else:
+            found.append((0 if part in ("~", "rc") else 2, part))
+    found.append((1, 0))
+    return tuple(found)
+
+
+def canonical_arch(name: str) -> str:
+    """The one name for an architecture that has several ("amd64", "x86": "x86_64"); unknown ones come back in lower case."""
+    lower = name.lower()
+    return _CANONICAL.get(lower, lower)
+
+
+def is_arch(name: str) -> bool:
+    """Whether `name` is some spelling of an architecture."""
+    return name.lower() in _CANONICAL
+
+
+def arch_of_uname(uname: str) -> str:
+    """The architecture that the end of a `uname -r` tells ("6.1.0-47-amd64", "3.10.0-1062.el7.x86_64"), canonical, or ""."""
+    for mark in ("-", "."):
+        last = uname.rpartition(mark)[2]
+        if last != uname and not last.isdigit() and is_arch(last):
+            return canonical_arch(last)
+    return ""
+
+
+def key_of(folders: list[str], above: list[str], uname: str) -> Key:
+    """The key of the kernel `uname` in `folders` (below the tree's root; `above` are the root's own, outermost first).
+
+    BTFHub's layout is recognised by its innermost folder, which has to be an architecture.
+    """
+    if not folders or not is_arch(folders[-1]):
+        if above and not folders and is_arch(above[-1]) and len(above) > 2 and above[-3].lower() in _DISTROS:
+            return Key(above[-3], above[-2], above[-1], uname)
+        return Key("", "", arch_of_uname(uname), uname)
+    whole = folders
+    if len(folders) < 3:
+        outer = [*above, *folders]
+        known = len(outer) > 2 and outer[-3].lower() in _DISTROS
+        whole = outer if known else folders
+    padded = ["", "", *whole][-3:]
+    return Key(padded[0], padded[1], padded[2], uname)

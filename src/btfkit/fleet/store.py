@@ -1,0 +1,324 @@
+"""Where trees lie: a folder of this machine, or a URL that fsspec knows (s3://, gs://, https://, memory://, ...).
+
+A `Store` lists, reads, writes and removes files by their path below its root, "/" between folders.  It is small to send to
+another process, and opens what it needs there.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISREG
+
+from btfkit.errors import BtfError, FormatError, UnsupportedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Protocol
+
+    from btfkit.files.elf import Data
+
+    Problem = Callable[[str, str], None]
+
+    class Store(Protocol):
+        """A tree of files; `root` is as the user gave it."""
+
+        root: str
+
+        def walk(self, problem: Problem) -> Iterator[str]:
+            """The paths of all regular files below the root, in no particular order; `problem(path, text)` is told the rest."""
+            ...
+
+        def read(self, path: str) -> Data:
+            """The bytes of a file."""
+            ...
+
+        def write(self, path: str, data: bytes) -> None:
+            """Write a file, whole or not at all, with the folders that it needs."""
+            ...
+
+        def remove(self, path: str) -> None:
+            """Remove a file, and the folders that are empty then; no error where it is not there."""
+            ...
+
+        def stamp(self, path: str) -> str:
+            """A text that changes when the file does, as far as that can be told without reading it; "" where it is not there."""
+            ...
+
+        def full(self, path: str) -> str:
+            """The name of a file for people, and for `btfkit.load` where it is of this machine."""
+            ...
+
+        def target(self, path: str) -> str:
+            """The name of the file that a link leads to in the end; the file's own name where it is none."""
+            ...
+
+        def above(self) -> list[str]:
+            """The names of the root and of the folders that it lies in, outermost first."""
+            ...
+
+
+MAX_FILE = 4 << 30  # bytes of a file that is read over a network
+
+
+def open_store(root: str) -> Store:
+    """The store for a folder or a URL; raises UnsupportedError where fsspec or one of its file systems is not installed."""
+    scheme, mark, rest = root.partition("://")
+    if not mark or not scheme.isalnum():
+        return Folder(root)
+    return Folder(rest) if scheme in ("file", "local") else Remote(root)
+
+
+def is_url(path: str) -> bool:
+    """Whether `path` names a place that fsspec is needed for."""
+    scheme, mark, _ = path.partition("://")
+    return bool(mark) and scheme.isalnum() and scheme not in ("file", "local")
+
+
+def split_url(path: str) -> tuple[str, str]:
+    """(folder, name) of a path or URL."""
+    folder, _, name = path.rstrip("/").rpartition("/")
+    return (folder or ("/" if path.startswith("/") else ".")), name
+
+
+# ---- this machine ------------------------------------------------------------------------------------------------
+
+
+class Folder:
+    """A folder of this machine."""
+
+    __slots__ = ("root",)
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def full(self, path: str) -> str:
+        return os.path.join(self.root, path) if path else self.root
+
+    def above(self) -> list[str]:
+        return [part for part in os.path.abspath(self.root).split(os.sep) if part]
+
+    def target(self, path: str) -> str:
+        return os.path.basename(os.path.realpath(self.full(path)))
+
+    def walk(self, problem: Problem) -> Iterator[str]:
+        """Links to folders are followed once all real folders are done, and never to a folder that was walked already, so that
+        a tree with loops ends and no kernel is listed twice.  Hidden files and folders are passed over."""
+        seen: set[tuple[int, int]] = set()
+        folders, links = [""], list[str]()
+        while folders or links:
+            if not folders:
+                links.sort(reverse=True)
+                folders.append(links.pop())
+            folder = folders.pop()
+            try:
+                status = os.stat(self.full(folder))
+                mark = (status.st_dev, status.st_ino)
+                if mark in seen:
+                    continue
+                seen.add(mark)
+                entries = sorted(os.scandir(self.full(folder)), key=_name)
+            except OSError as error:
+                if not folder:
+                    raise
+                problem(folder, error.strerror or str(error))
+                continue
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                try:
+                    if entry.is_dir():
+                        (links if entry.is_symlink() else folders).append(path)
+                    elif S_ISREG(entry.stat().st_mode):
+                        yield path
+                    else:
+                        problem(path, "no regular file")
+                except OSError as error:
+                    problem(path, "a link that leads nowhere" if entry.is_symlink() else error.strerror or str(error))
+
+    def read(self, path: str) -> Data:
+        from btfkit.files.container import open_bytes
+
+        return open_bytes(self.full(path))
+
+    def write(self, path: str, data: bytes) -> None:
+        from btfkit.files.write import write_atomic
+
+        full = self.full(path)
+        folder = os.path.dirname(full)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        write_atomic(full, data)
+
+    def remove(self, path: str) -> None:
+        try:
+            os.unlink(self.full(path))
+            folder = os.path.dirname(path)
+            while folder:
+                os.rmdir(self.full(folder))
+                folder = os.path.dirname(folder)
+        except OSError:
+            return  # not there, or the folder is not empty
+
+    def stamp(self, path: str) -> str:
+        try:
+            status = os.stat(self.full(path))
+        except OSError:
+            return ""
+        return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+# ---- elsewhere ---------------------------------------------------------------------------------------------------
+
+
+class Remote:
+    """A URL, through fsspec."""
+
+    __slots__ = ("_place", "_system", "root")
+
+    def __init__(self, root: str) -> None:
+        self.root = root.rstrip("/")
+        self._system: Any = None
+        self._place = ""
+        self._open()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Remote, (self.root,)
+
+    def _open(self) -> Any:
+        """The file system; one for each process (fsspec keeps them)."""
+        if self._system is None:
+            try:
+                from fsspec.core import url_to_fs
+            except ImportError:
+                raise UnsupportedError("a URL, which needs `pip install btfkit[cloud]`", source=self.root) from None
+            try:
+                self._system, self._place = url_to_fs(self.root)
+            except ImportError as error:
+                raise UnsupportedError(
+                    f"a URL, which needs `pip install btfkit[cloud]`, or what else this says: {error}", source=self.root
+                ) from None
+            except ValueError as error:
+                raise UnsupportedError(str(error), source=self.root) from None
+            self._place = self._place.rstrip("/")
+        return self._system
+
+    def full(self, path: str) -> str:
+        return f"{self.root}/{path}" if path else self.root
+
+    def above(self) -> list[str]:
+        return [part for part in self.root.partition("://")[2].split("/") if part]
+
+    def target(self, path: str) -> str:
+        return path.rpartition("/")[2]
+
+    def _inside(self, path: str) -> str:
+        return f"{self._place}/{path}" if path else self._place
+
+    def walk(self, problem: Problem) -> Iterator[str]:
+        system = self._open()
+        with _Blaming(self.root):
+            system.invalidate_cache()
+            found = system.find(self._place, detail=True)
+        if not found:
+            with _Blaming(self.root):
+                if not system.exists(self._place):
+                    raise FileNotFoundError(2, os.strerror(2), self.root)
+        for name, facts in found.items():
+            path = name[len(self._place) :].lstrip("/") if name.startswith(self._place) else name
+            if not path or any(part.startswith(".") for part in path.split("/")):
+                continue
+            if ".." in path.split("/") or "://" in path:
+                problem(path, "a name that leads out of the tree")
+            elif facts.get("type", "file") == "file":
+                yield path
+
+    def read(self, path: str) -> Data:
+        with _Blaming(self.full(path)):
+            system = self._open()
+            size = system.size(self._inside(path))
+            if size is not None and size > MAX_FILE:
+                raise FormatError(f"{size} bytes, at most {MAX_FILE} are read", source=self.full(path))
+            content: bytes = system.cat_file(self._inside(path))
+            return content
+
+    def write(self, path: str, data: bytes) -> None:
+        """An object of a store is there when it is whole; other file systems get it under another name first."""
+        with _Blaming(self.full(path)):
+            system, place = self._open(), self._inside(path)
+            if _in_one_step(system):
+                system.pipe_file(place, bytes(data))
+                return
+            folder, name = split_url(place)
+            system.makedirs(folder, exist_ok=True)
+            temporary = f"{folder}/.{name[:60]}.{os.urandom(6).hex()}.tmp"
+            try:
+                system.pipe_file(temporary, bytes(data))
+                system.mv(temporary, place)
+            except BaseException:
+                if system.exists(temporary):
+                    system.rm_file(temporary)
+                raise
+
+    def remove(self, path: str) -> None:
+        with _Blaming(self.full(path)):
+            try:
+                self._open().rm_file(self._inside(path))
+            except FileNotFoundError:
+                return
+
+    def stamp(self, path: str) -> str:
+        try:
+            facts = self._open().info(self._inside(path))
+        except OSError:
+            return ""
+        marks = (facts.get(name) for name in ("ETag", "etag", "checksum", "LastModified", "mtime", "created"))
+        known = [str(mark) for mark in marks if mark is not None]
+        return f"{facts.get('size')}:{':'.join(known)}" if known else ""
+
+
+def _in_one_step(system: Any) -> bool:
+    """Whether a file of this file system appears at once or not at all: object stores, and memory."""
+    protocol = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
+    return protocol in (
+        "s3",
+        "s3a",
+        "gs",
+        "gcs",
+        "abfs",
+        "abfss",
+        "az",
+        "adl",
+        "oci",
+        "ossfs",
+        "oss",
+        "memory",
+        "http",
+        "https",
+    )
+
+
+class _Blaming:
+    """Makes any error of a foreign file system an OSError that names the file."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or not isinstance(error, Exception) or isinstance(error, BtfError | MemoryError):
+            return
+        if isinstance(error, NotImplementedError):
+            raise UnsupportedError("this kind of URL can be read, not written", source=self._path) from None
+        number = getattr(error, "errno", None) or 5
+        text = os.strerror(number) if isinstance(error, OSError) and error.errno else str(error) or type(error).__name__
+        raise OSError(number, text, self._path) from error
