@@ -168,10 +168,12 @@ def bpftool_min(target: Input, objects: Iterable[Input], *, timeout: float = TIM
         return out if done.returncode == 0 and out is not None else _error_text(done)
 
 
-def bpftool_dump_raw(file: Input, base: Input | None = None, *, format: str = "raw", json: bool = False) -> str:
+def bpftool_dump_raw(
+    file: Input, base: Input | None = None, *, format: str = "raw", json: bool = False, pretty: bool = False
+) -> str:
     """The text of `bpftool btf dump file` (`format` "raw", "c", "c unsorted"); raises ToolError with what it says."""
     with bench("bpftool") as b:
-        args = ["-j"] if json else []
+        args = ["-p" if pretty else "-j"] if json else []
         args += ["btf", "dump", "file", b.put("in.btf", file)]
         if format != "raw":
             args += ["format", *format.split()]

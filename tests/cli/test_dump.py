@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -39,6 +40,22 @@ def test_whole(files, capsys) -> None:
         assert capsys.readouterr().out == INT + STRUCT + UNION
 
 
+OBJECT = '{"types":[{"id":4,"kind":"TYPEDEF","name":"mine","type_id":1}]}\n'
+
+
+def test_json(files, capsys) -> None:
+    for words in (["json"], ["format", "json"], ["--json"]):
+        assert main(["dump", "-B", files[0], files[1], *words]) == 0
+        assert capsys.readouterr().out == OBJECT
+    for words in (["json", "-p"], ["--pretty"]):
+        assert main(["dump", "-B", files[0], files[1], *words]) == 0
+        text = capsys.readouterr().out
+        assert text.count("\n") == 9
+        assert json.loads(text) == json.loads(OBJECT)
+    assert main(["dump", files[0], "json", "--id", "3", "--id", "1"]) == 0
+    assert [found["id"] for found in json.loads(capsys.readouterr().out)["types"]] == [3, 1]
+
+
 def test_split(files, capsys) -> None:
     assert main(["dump", "-B", files[0], files[1]]) == 0
     assert capsys.readouterr().out == MINE
@@ -69,13 +86,15 @@ def test_not_there(files, capsys, options) -> None:
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [["c"], ["json"], ["format", "c"], ["--json"]])
+@pytest.mark.parametrize("words", [["c"], ["format", "c"]])
 def test_later(files, capsys, words) -> None:
     assert main(["dump", files[0], *words]) == 3
     assert "raw" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["cpp"], ["raw", "c"], ["raw", "--json"], ["format"], ["--id", "x"], []])
+@pytest.mark.parametrize(
+    "words", [["cpp"], ["raw", "c"], ["raw", "--json"], ["raw", "-p"], ["format"], ["--id", "x"], []]
+)
 def test_usage(files, words) -> None:
     assert main(["dump", *files[:1], *words] if words else ["dump"]) == 2
 

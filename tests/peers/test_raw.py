@@ -1,4 +1,4 @@
-"""Raw text against the real bpftool, byte for byte."""
+"""Raw text and JSON against the real bpftool, byte for byte."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.files.load import load
+from btfkit.show.json import json_text
 from btfkit.show.raw import raw_text
 from peer_tools import ToolError, bpftool_dump_raw
 
@@ -26,6 +27,10 @@ def ours(btf: Btf) -> str:
     return b"".join(raw_text(btf)).decode(errors="surrogateescape")
 
 
+def ours_json(btf: Btf) -> str:
+    return b"".join(json_text(btf, compat=True)).decode(errors="surrogateescape")
+
+
 def same(one: str, other: str) -> None:
     """Equality, without pytest's diff of ten megabytes."""
     if one != other:
@@ -38,6 +43,7 @@ def same(one: str, other: str) -> None:
 def test_kernel(kernel: str) -> None:
     path = corpus.kernel_path(kernel)
     same(ours(load(path)), bpftool_dump_raw(path))
+    same(ours_json(load(path)), bpftool_dump_raw(path, json=True))
 
 
 @pytest.mark.parametrize("kernel", MODULE_KERNELS)
@@ -46,7 +52,9 @@ def test_modules(kernel: str) -> None:
     base = load(path)
     blobs = corpus.modules(kernel)
     for name in list(blobs)[:: len(blobs) // MODULES]:
-        same(ours(Btf.from_bytes(blobs[name], base, source=name)), bpftool_dump_raw(blobs[name], path))
+        btf = Btf.from_bytes(blobs[name], base, source=name)
+        same(ours(btf), bpftool_dump_raw(blobs[name], path))
+        same(ours_json(btf), bpftool_dump_raw(blobs[name], path, json=True))
 
 
 def test_objects() -> None:
@@ -63,6 +71,9 @@ def test_every_kind(order) -> None:
     found.loader.exec_module(module)
     btf = module.everything(order)
     same(ours(btf), bpftool_dump_raw(btf.to_bytes()))
+    same(ours_json(btf), bpftool_dump_raw(btf.to_bytes(), json=True))
+    pretty = b"".join(json_text(btf, pretty=True, compat=True)).decode()
+    same(pretty, bpftool_dump_raw(btf.to_bytes(), json=True, pretty=True))
 
 
 def test_split_with_variables_in_the_base() -> None:

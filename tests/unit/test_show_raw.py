@@ -10,7 +10,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.errors import NotFoundError
-from btfkit.show import raw
+from btfkit.show import raw, records
 from btfkit.show.raw import raw_text
 
 ORDERS = ("little", "big")
@@ -126,7 +126,7 @@ def test_any_chunk_gives_the_same_text(monkeypatch: pytest.MonkeyPatch, size: in
     base = random_btf(1, "little")
     split = random_btf(2, "little", base)
     whole = text(split)
-    monkeypatch.setattr(raw, "CHUNK", size)
+    monkeypatch.setattr(records, "CHUNK", size)
     assert text(split) == whole
     assert all(len(chunk) <= 4096 for chunk in raw_text(split))
 
@@ -212,7 +212,7 @@ def test_long_names_do_not_fill_memory() -> None:
     b.struct("s", 4, [(name, i, 0)] * 50)
     sizes = [len(chunk) for chunk in raw_text(b.build())]
     assert sum(sizes) > 5_000_000
-    assert max(sizes) <= raw.CHUNK
+    assert max(sizes) <= records.CHUNK
 
 
 def test_empty() -> None:

@@ -13,14 +13,14 @@ from btfkit.cli.options import Command
 TYPE_CHECKING = False
 
 HELP = """usage: btfkit bpftool [-B BASE] gen min_core_btf INPUT OUTPUT OBJECT...
-       btfkit bpftool [-B BASE] btf dump file FILE [format raw] [root_id N]...
+       btfkit bpftool [-j | -p] [-B BASE] btf dump file FILE [format raw] [root_id N]...
 
-What bpftool does beyond these (programs, maps, skeletons, C and JSON dumps) it has to do itself."""
+What bpftool does beyond these (programs, maps, skeletons, C dumps) it has to do itself."""
 
 
 def run(argv: list[str]) -> int:
     """Translate the command line and run what it means."""
-    base: list[str] = []
+    base: list[str] = []  # options of `btfkit dump`
     words: list[str] = []
     rest = iter(argv)
     for word in rest:
@@ -28,7 +28,7 @@ def run(argv: list[str]) -> int:
             value = next(rest, None)
             if value is None:
                 return _wrong("-B without a file")
-            base = ["-B", value]
+            base += ["-B", value]
         elif word in ("-h", "--help", "help"):
             print(HELP)
             return DONE
@@ -37,8 +37,10 @@ def run(argv: list[str]) -> int:
 
             print(version())
             return DONE
-        elif word in ("-j", "--json", "-p", "--pretty"):
-            return _cannot("JSON output")
+        elif word in ("-j", "--json"):
+            base.append("--json")
+        elif word in ("-p", "--pretty"):
+            base.append("--pretty")
         elif word in ("-d", "--debug", "-L", "--use-loader"):
             continue
         else:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Args
 
 FORMATS = ("raw", "c", "json")
-LATER = {"c": "C declarations", "json": "the JSON dump"}
+LATER = {"c": "C declarations"}
 
 
 def run(args: Args) -> int:
     """Print the types; each type once, those of --id before those of --type."""
     path, *rest = args.operands
-    form = _format(rest, args.json)
+    form = _format(rest, args.json or args.pretty)
     if form in LATER:
         from btfkit.errors import UnsupportedError
 
@@ -29,11 +29,21 @@ def run(args: Args) -> int:
             f"{LATER[form]} come(s) with a later release; this one prints raw text: btfkit dump {path} raw"
         )
     from btfkit.files.load import load
-    from btfkit.show.raw import raw_text
 
     btf = load(path, args.base)
-    _write(raw_text(btf, _wanted(btf, args.id, args.type)), args.output)
+    _write(_text(btf, form, args), args.output)
     return DONE
+
+
+def _text(btf: Btf, form: str, args: Args) -> Iterable[bytes]:
+    ids = _wanted(btf, args.id, args.type)
+    if form == "json":
+        from btfkit.show.json import json_text
+
+        return json_text(btf, ids, pretty=args.pretty, compat=args.compat)
+    from btfkit.show.raw import raw_text
+
+    return raw_text(btf, ids, compat=args.compat)
 
 
 def _format(words: list[str], json: bool) -> str:
@@ -46,7 +56,7 @@ def _format(words: list[str], json: bool) -> str:
     if form not in FORMATS:
         raise UsageError(f"no format {form!r}; formats are {', '.join(FORMATS)}")
     if json and form != "json":
-        raise UsageError(f"--json and the format {form!r} at once")
+        raise UsageError(f"JSON (--json, --pretty) and the format {form!r} at once")
     return form
 
 
@@ -83,11 +93,13 @@ COMMAND = Command(
     options=(
         BASE,
         JSON,
+        Option("-p", "--pretty", help="JSON with each key on a line of its own"),
         OUTPUT,
         Option("--id", value="N", help="only this type; may be repeated", many=True, convert=int),
         Option(
             "--type", value="NAME", help="only the types called NAME ('struct file' too); may be repeated", many=True
         ),
+        Option("--compat", help="the very bytes that bpftool writes, its defects included (docs/differences.md)"),
     ),
-    details="FORMAT is raw (the default): one record a paragraph, as bpftool prints it.",
+    details="FORMAT is raw (the default): one record a paragraph, or json: one object; both as bpftool prints them.",
 )

@@ -12,11 +12,24 @@ the element where an element is printed (0 where the letter needs none).  A NUL 
     %zN  the size of a bitfield: bits 24-31 where kind_flag is set; where it is 0, nothing
     %wN  1 where %zN would print something, else 0
     %tN  the type whose id the word is: the third format of its kind, or its text in `below` where it lies in the base
+    %e0  the number of the element, from 0                %xN  as %sN, but where kind_flag is not set extended by its sign
+                                                              to 64 bits and printed unsigned, as bpftool does in JSON
 
 `{a|b|c}` behind a directive prints a text for its number: `a` for 0, `b` for 1, the last for anything larger.
 """
 
-ROOM = 64  # bytes: more than one number or one text of a choice takes
+ROOM = 96  # bytes: more than one number or one text of a choice takes
+
+# What `odd` says of a byte of the strings: 0 to print it, or what follows.  Its first byte tells what to do with those at the
+# beginning of a name that are the rest of a character: the name begins within it.
+HEX = 1  # \xNN
+JSON_CONTROL = 2  # \u00NN
+JSON_HEX = 3  # a backslash that JSON takes for one, and xNN: for bytes that are no UTF-8
+JSON_CHARACTER = 4  # the character that begins here as \uNNNN, with surrogates where it takes two
+SKIPPED = 5  # part of the character before
+# or any larger one: a backslash and that character.
+ABOVE_32 = 0xFFFFFFFF << 32  # by name, as literals of that size are Python objects in compiled code
+HIGH_SURROGATE, LOW_SURROGATE = 0xD800, 0xDC00
 
 
 def records(words, positions, table, first, unit, stop, first_id, formats, columns, strings, odd, below, out):
@@ -40,14 +53,17 @@ def records(words, positions, table, first, unit, stop, first_id, formats, colum
         flag = info >> 31
         vlen = info & 0xFFFFFF
         elem = table[8 * kind + 1]
-        element = columns[3 * kind + 1]
-        units = 1 + vlen if elem and formats[element] else 1
+        element = columns[4 * kind + 1]
+        units = 2 + vlen if elem and formats[element] else 2
         elements = record + 3 + table[8 * kind]
         while unit < units:
             start = at
             if unit == 0:
                 here = record
-                f = columns[3 * kind]
+                f = columns[4 * kind]
+            elif unit == units - 1:
+                here = record
+                f = columns[4 * kind + 3]
             else:
                 here = elements + (unit - 1) * elem
                 f = element
@@ -82,18 +98,63 @@ def records(words, positions, table, first, unit, stop, first_id, formats, colum
                         continue
                     offset = word
                     c = strings[offset]
+                    within = escaped and c & 192 == 128
                     while c:
                         if at > limit:
                             return index, unit, start, -1
-                        if escaped and odd[offset]:
-                            out[at] = 92
-                            out[at + 1] = 120
-                            out[at + 2] = (c >> 4) + (48 if c < 160 else 87)
-                            out[at + 3] = (c & 15) + (48 if c & 15 < 10 else 87)
-                            at += 4
-                        else:
+                        how = odd[offset] if escaped else 0
+                        if within:
+                            within = c & 192 == 128
+                            if within:
+                                how = odd[0]
+                        if how == 0:
                             out[at] = c
                             at += 1
+                        elif how == SKIPPED:
+                            pass
+                        elif how > SKIPPED:
+                            out[at] = 92
+                            out[at + 1] = how
+                            at += 2
+                        elif how == JSON_CHARACTER:
+                            code = c & (31 if c < 224 else 15 if c < 240 else 7)
+                            following = offset + 1
+                            while strings[following] & 192 == 128 and odd[following] == SKIPPED:
+                                code = code << 6 | strings[following] & 63
+                                following += 1
+                            pair = code > 0xFFFF
+                            code -= 0x10000 if pair else 0
+                            while True:
+                                half = code
+                                if pair:
+                                    half = HIGH_SURROGATE | code >> 10
+                                out[at] = 92
+                                out[at + 1] = 117
+                                for shift in range(4):
+                                    digit = (half >> (12 - 4 * shift)) & 15
+                                    out[at + 2 + shift] = digit + (48 if digit < 10 else 87)
+                                at += 6
+                                if not pair:
+                                    break
+                                pair = False
+                                code = LOW_SURROGATE | code & 1023
+                        else:
+                            out[at] = 92
+                            at += 1
+                            if how == JSON_HEX:
+                                out[at] = 92
+                                at += 1
+                            elif how == JSON_CONTROL:
+                                out[at] = 117
+                                out[at + 1] = 48
+                                out[at + 2] = 48
+                                at += 3
+                            if how != JSON_CONTROL:
+                                out[at] = 120
+                                at += 1
+                            out[at] = (c >> 4) + (48 if c < 160 else 87)
+                            out[at + 1] = (c & 15) + (48 if c & 15 < 10 else 87)
+                            at += 2
                         offset += 1
                         c = strings[offset]
                     continue
@@ -110,7 +171,7 @@ def records(words, positions, table, first, unit, stop, first_id, formats, colum
                     else:
                         back = f
                         here = positions[word - first_id]
-                        f = columns[3 * ((words[here + 1] >> 24) & 127) + 2]
+                        f = columns[4 * ((words[here + 1] >> 24) & 127) + 2]
                     continue
                 if letter == 109:  # m
                     if flag:
@@ -125,6 +186,8 @@ def records(words, positions, table, first, unit, stop, first_id, formats, colum
                     value = first_id + index
                 elif letter == 118:  # v
                     value = vlen
+                elif letter == 101:  # e
+                    value = unit - 1 if unit else 0
                 elif letter == 102:  # f
                     value = flag
                 elif letter == 104:  # h
@@ -133,7 +196,9 @@ def records(words, positions, table, first, unit, stop, first_id, formats, colum
                     value = (word >> 16) & 255
                 elif letter == 98:  # b
                     value = word & 255
-                elif letter == 100 or (letter == 115 and flag):  # d, s
+                elif letter == 120 and word >> 31 and not flag:  # x
+                    value += ABOVE_32
+                elif letter == 100 or (flag and (letter == 115 or letter == 120)):  # d, s, x
                     if word >> 31:
                         negative = 1
                         value = 0x100000000 - value
@@ -177,7 +242,5 @@ def records(words, positions, table, first, unit, stop, first_id, formats, colum
                     value = rest
                 out[end - 1] = 48 + value
             unit += 1
-        out[at] = 10
-        at += 1
         unit = 0
     return stop, 0, at, -1

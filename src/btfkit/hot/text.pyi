@@ -5,6 +5,11 @@ _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
 ROOM: int
+HEX: int
+JSON_CONTROL: int
+JSON_HEX: int
+JSON_CHARACTER: int
+SKIPPED: int
 
 def records(
     words: _Words,
