@@ -101,7 +101,7 @@ def phases(runs: int, path: str, *objects: str) -> dict[str, object]:
         btf = timed("load (scan and check)", Btf.from_bytes, data)
         room = memoryview(array("I", bytes(4 * len(btf.positions))))
         timed("  of it: scan", scan.scan, btf.words, spec.TABLE, room)
-        timed("  of it: check", scan.check, btf.words, btf.positions, spec.TABLE, 1, len(btf), len(btf.strings))
+        timed("  of it: functions", scan.functions, btf.words, btf.positions, 1)
         target = Target(btf)
         roots = [
             (asked.root_kind, asked.name)

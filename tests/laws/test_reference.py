@@ -54,8 +54,8 @@ def known(chain):
 def test_scan(section, room):
     words, layout = section
     positions = array("I", bytes(4 * room))
-    count, at = scan.scan(array("I", words), spec.packed_table(layout), positions)
-    assert (list(positions[:count]), at) == slow_scan.scan(words, layout, room)
+    count, *rest = scan.scan(array("I", words), spec.packed_table(layout), positions)
+    assert (list(positions[:count]), *rest) == slow_scan.scan(words, layout, room)
 
 
 @many(sections(), st.integers(1, 12), st.integers(1, 12), st.integers(1, 40))
@@ -64,8 +64,11 @@ def test_check(section, first_id, more, strings):
     own, end = records(words, layout)
     positions = array("I", slow_scan.scan(words, layout, len(own))[0])
     types = first_id + len(own)
-    found = scan.check(array("I", words[:end]), positions, spec.packed_table(layout), first_id, types, strings)
-    assert found == slow_scan.check(own, first_id, types, strings)
+    read = array("I", words[:end])
+    bad = scan.check(read, positions, spec.packed_table(layout), types, strings)
+    assert bad == slow_scan.check(own, types, strings)
+    if bad < 0:
+        assert scan.functions(read, positions, first_id) == slow_scan.functions(own, first_id)
 
 
 @many(st.data())
@@ -78,7 +81,9 @@ def test_what_cannot_be_resolved_is_not_loaded(data):
         limits = st.sampled_from((0, 1, len(btf) - 1, len(btf), len(level.strings) - 1, len(level.strings), 2**32 - 1))
         words[data.draw(st.integers(0, len(words) - 1))] = data.draw(limits)
     own, end = records(words, level.layout)
-    bad, below = slow_scan.check(own, level.first_id, level.first_id + len(own), len(level.strings))
+    bad, below = slow_scan.check(own, level.first_id + len(own), len(level.strings)), []
+    if bad < 0:
+        bad, below = slow_scan.functions(own, level.first_id)
     below = [own[index].words[2] for index in below]
     sound = end == len(words) and bad < 0 and all(target and level.kind(target) == spec.FUNC_PROTO for target in below)
     blob = encode(words, level.own_strings, btf.layout, btf.byte_order)

@@ -6,24 +6,33 @@ from reference.plain import DATASEC, DECL_TAG, FUNC, FUNC_PROTO, VAR, records
 
 
 def scan(words, layout, room):
-    """The position of each record, and where the first begins that is not whole, of unknown kind or without room."""
+    """The position of each record; where the first begins that is not whole, of unknown kind or without room; the largest id
+    and name offset of those before it."""
     found, end = records(words, layout)
     positions = [sum(len(record.words) for record in found[:i]) for i in range(len(found))] + [end]
-    return positions[:-1][:room], positions[min(room, len(found))]
+    whole = found[:room]
+    top_id, top_name = (max((i for record in whole for i in record.all(what)), default=0) for what in "in")
+    return positions[:-1][:room], positions[min(room, len(found))], top_id, top_name
 
 
-def check(own, first_id, type_count, string_count):
-    """The index of the first record that refers to what is not there (or -1); and the FUNCs before it of types in the base."""
+def functions(own, first_id):
+    """The index of the first FUNC of an own type that is no prototype (or -1); and the FUNCs before it of types in the base."""
     below = []
     for index, record in enumerate(own):
-        if any(name >= string_count for name in record.all("n")) or any(i >= type_count for i in record.all("i")):
-            return index, below
         if record.kind == FUNC:
             if record.words[2] < first_id:
                 below.append(index)
             elif own[record.words[2] - first_id].kind != FUNC_PROTO:
                 return index, below
     return -1, below
+
+
+def check(own, type_count, string_count):
+    """The index of the first record that refers to what is not there, or -1."""
+    for index, record in enumerate(own):
+        if any(name >= string_count for name in record.all("n")) or any(i >= type_count for i in record.all("i")):
+            return index
+    return -1
 
 
 def is_sorted(level):

@@ -128,7 +128,6 @@ class Btf:
         self.table = self._kind_table()
         self.words = _as_words(body[h.type_off : h.type_off + h.type_len], h.order, h.length % 4 == 0)
         self._scan()
-        self._check()
         return self
 
     # ---- reading -----------------------------------------------------------------------------------------------
@@ -161,10 +160,11 @@ class Btf:
     def _scan(self) -> None:
         size = len(self.words)
         room = bytearray(4 * (size // 6 + 16))  # a record has 7 to 8 words on average
-        count, at = _scan.scan(self.words, self.table, memoryview(room).cast("I"))
-        if at != size and 4 * count == len(room):
+        found = _scan.scan(self.words, self.table, memoryview(room).cast("I"))
+        if found[1] != size and 4 * found[0] == len(room):
             room = bytearray(4 * (size // 3 + 1))
-            count, at = _scan.scan(self.words, self.table, memoryview(room).cast("I"))
+            found = _scan.scan(self.words, self.table, memoryview(room).cast("I"))
+        count, at, top_id, top_name = found
         if at != size:
             from btfkit.btf.refusal import unreadable
 
@@ -172,12 +172,17 @@ class Btf:
         self.positions = memoryview(room).toreadonly().cast("I")[:count]
         if self.start_id + count > 0x7FFFFFFF:
             raise FormatError("more than 2147483647 types", section="types")
+        self._check(top_id, top_name)
 
-    def _check(self) -> None:
+    def _check(self, top_id: int, top_name: int) -> None:
+        """Refuse references to what is not there; `top_id` and `top_name` are the largest."""
         strings = self.start_str_off + len(self.strings)
-        bad, below = _scan.check(self.words, self.positions, self.table, self.start_id, len(self), strings)
-        if bad < 0:
-            bad = next((i for i in below if self.kind(self.words[self.positions[i] + 2]) != spec.FUNC_PROTO), -1)
+        if top_id >= len(self) or top_name >= strings:
+            bad = _scan.check(self.words, self.positions, self.table, len(self), strings)
+        else:
+            bad, below = _scan.functions(self.words, self.positions, self.start_id)
+            if bad < 0:
+                bad = next((i for i in below if self.kind(self.words[self.positions[i] + 2]) != spec.FUNC_PROTO), -1)
         if bad >= 0:
             from btfkit.btf.refusal import unresolvable
 

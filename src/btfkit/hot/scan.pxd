@@ -1,14 +1,18 @@
 cimport cython
 
 @cython.locals(size=cython.size_t, room=cython.size_t, at=cython.size_t, count=cython.size_t, info=cython.uint, row=cython.uint,
-               tail=cython.uint, elem=cython.size_t, vlen=cython.size_t, need=cython.size_t)
+               tail=cython.uint, elem=cython.size_t, vlen=cython.size_t, need=cython.size_t, end=cython.size_t,
+               mask=cython.uint, slot=cython.uint, ids=cython.uint, names=cython.uint, value=cython.uint,
+               top_id=cython.uint, top_name=cython.uint)
 cpdef tuple scan(const unsigned int[::1] words, const unsigned char[::1] table, unsigned int[::1] positions)
 
-@cython.locals(index=cython.size_t, at=cython.size_t, info=cython.uint, kind=cython.uint, row=cython.uint,
-               target=cython.uint, mask=cython.uint, slot=cython.uint, elem=cython.size_t, ids=cython.uint,
-               names=cython.uint, end=cython.size_t, below=list)
-cpdef tuple check(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-                  unsigned int first_id, unsigned int type_count, unsigned int string_count)
+@cython.locals(index=cython.size_t, at=cython.size_t, target=cython.uint, below=list)
+cpdef tuple functions(const unsigned int[::1] words, const unsigned int[::1] positions, unsigned int first_id)
+
+@cython.locals(index=cython.size_t, at=cython.size_t, info=cython.uint, row=cython.uint, mask=cython.uint, slot=cython.uint,
+               elem=cython.size_t, ids=cython.uint, names=cython.uint, end=cython.size_t)
+cpdef Py_ssize_t check(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
+                       unsigned int type_count, unsigned int string_count)
 
 @cython.locals(index=cython.Py_ssize_t, first=cython.Py_ssize_t, count=cython.Py_ssize_t, name=cython.uint,
                previous=cython.uint, a=cython.size_t, b=cython.size_t)

@@ -1,6 +1,7 @@
 """Where the records of a type section lie, and whether what they refer to is there.
 
-`scan` proves the extent of every record and `check` every id and name offset, before any other loop runs.
+`scan` proves the extent of every record and tells the largest id and name offset in one pass, before any other loop runs;
+`check` finds the record to blame where these are too large.
 """
 
 
@@ -9,12 +10,15 @@ def scan(words, table, positions):
 
     `words` is the section (u32 each), `table` the packed table of kinds; the word position of record i goes to
     `positions[i]`, as far as there is room.  Returns (number of records, position of the first record that is not whole,
-    of unknown kind or without room, or len(words) if all is well).
+    of unknown kind or without room, or len(words) if all is well, largest type id that a record refers to, largest name
+    offset).
     """
     size = len(words)
     room = len(positions)
     at = 0
     count = 0
+    top_id = 0
+    top_name = 0
     while at < size:
         if size - at < 3 or count == room:
             break
@@ -34,59 +38,89 @@ def scan(words, table, positions):
             break
         positions[count] = at
         count += 1
-        at += need
-    return count, at
+        end = at + need
+        value = words[at]
+        top_name = value if value > top_name else top_name
+        if table[row + 2]:
+            value = words[at + 2]
+            top_id = value if value > top_id else top_id
+        mask = table[row + 3]
+        if mask:
+            for slot in range(tail):
+                if (mask >> slot) & 1:
+                    value = words[at + 3 + slot]
+                    top_id = value if value > top_id else top_id
+        at += 3 + tail
+        ids = table[row + 4]
+        names = table[row + 5]
+        if ids == 2 and names == 1:
+            while at < end:
+                value = words[at]
+                top_name = value if value > top_name else top_name
+                value = words[at + 1]
+                top_id = value if value > top_id else top_id
+                at += elem
+        elif ids or names:
+            while at < end:
+                for slot in range(elem):
+                    value = words[at + slot]
+                    if (ids >> slot) & 1:
+                        top_id = value if value > top_id else top_id
+                    elif (names >> slot) & 1:
+                        top_name = value if value > top_name else top_name
+                at += elem
+        at = end
+    return count, at, top_id, top_name
 
 
-def check(words, positions, table, first_id, type_count, string_count):
-    """Check every type id and name offset of the records at `positions`.
+def functions(words, positions, first_id):
+    """Check that a FUNC (kind 12) whose type is an own record (id >= `first_id`) points at a FUNC_PROTO (kind 13).
 
-    Ids have to be below `type_count`, name offsets below `string_count`, and a FUNC (kind 12) whose type is an own record
-    (id >= `first_id`) has to point at a FUNC_PROTO (kind 13).  Returns (index of the first bad record or -1, list of
-    the indexes of FUNCs whose type lies in the base and is still to be looked at).
+    The ids have to be there.  Returns (index of the first bad record or -1, list of the indexes of FUNCs whose type lies in
+    the base and is still to be looked at).
     """
     below = []
     for index in range(len(positions)):
         at = positions[index]
-        info = words[at + 1]
-        kind = (info >> 24) & 127
-        row = kind << 3
-        if words[at] >= string_count:
-            return index, below
-        if table[row + 2] and words[at + 2] >= type_count:
-            return index, below
-        if kind == 12:
+        if (words[at + 1] >> 24) & 127 == 12:
             target = words[at + 2]
             if target < first_id:
                 below.append(index)
             elif (words[positions[target - first_id] + 1] >> 24) & 127 != 13:
                 return index, below
-            continue
+    return -1, below
+
+
+def check(words, positions, table, type_count, string_count):
+    """The index of the first record at `positions` that refers to a type id not below `type_count` or to a name offset not
+    below `string_count`, else -1."""
+    for index in range(len(positions)):
+        at = positions[index]
+        info = words[at + 1]
+        row = ((info >> 24) & 127) << 3
+        if words[at] >= string_count:
+            return index
+        if table[row + 2] and words[at + 2] >= type_count:
+            return index
         mask = table[row + 3]
         if mask:
             for slot in range(table[row]):
                 if (mask >> slot) & 1 and words[at + 3 + slot] >= type_count:
-                    return index, below
+                    return index
         elem = table[row + 1]
         if elem:
             at += 3 + table[row]
             ids = table[row + 4]
             names = table[row + 5]
             end = at + (info & 0xFFFFFF) * elem
-            if ids == 2 and names == 1:
-                while at < end:
-                    if words[at] >= string_count or words[at + 1] >= type_count:
-                        return index, below
-                    at += elem
-            elif ids or names:
-                while at < end:
-                    for slot in range(elem):
-                        if (ids >> slot) & 1 and words[at + slot] >= type_count:
-                            return index, below
-                        if (names >> slot) & 1 and words[at + slot] >= string_count:
-                            return index, below
-                    at += elem
-    return -1, below
+            while at < end:
+                for slot in range(elem):
+                    if (ids >> slot) & 1 and words[at + slot] >= type_count:
+                        return index
+                    if (names >> slot) & 1 and words[at + slot] >= string_count:
+                        return index
+                at += elem
+    return -1
 
 
 def is_sorted(words, positions, strings, first_offset):

@@ -133,7 +133,7 @@ def _records(view: memoryview[int], h: Header) -> tuple[memoryview[int], memoryv
     except ValueError:
         table = spec.TABLE
     room = memoryview(bytearray(4 * (len(words) // 3 + 1))).cast("I")
-    count, _ = _scan.scan(words, table, room)
+    count = _scan.scan(words, table, room)[0]
     return memoryview(words), room[:count]
 
 

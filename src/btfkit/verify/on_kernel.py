@@ -101,7 +101,7 @@ class _Lenient(Btf):
 
     __slots__ = ()
 
-    def _check(self) -> None:
+    def _check(self, top_id: int, top_name: int) -> None:
         pass
 
     def kind(self, type_id: int) -> int:
