@@ -10,6 +10,7 @@ nothing but their end was used.
 from __future__ import annotations
 
 from array import array
+from os import urandom
 
 from btfkit.btf import header as _header
 from btfkit.btf import spec
@@ -153,27 +154,29 @@ class _Appending:
 class _Pool:
     """The strings of the result: those of the bases, then its own, each once from the second BTF on."""
 
-    __slots__ = ("buckets", "data", "start", "state")
+    __slots__ = ("buckets", "data", "moved", "prime", "start", "state", "used")
 
     def __init__(self, first: Btf) -> None:
         parts = [bytes(layer.strings) for layer in first.chain]
         self.data = bytearray().join(parts)
         self.start = first.start_str_off
+        self.prime = int.from_bytes(urandom(4), "little") | 1
+        self.used = bytearray()
+        self.moved = array("I")
         self.state = array("I", (len(self.data), 0))
-        self._index(self.data.count(0))
+        self.buckets = _buckets(self.data.count(0))
+        _append.index(self.data, self.buckets, self.state, self.prime)
 
-    def _index(self, strings: int) -> None:
-        size = 64
-        while size < 2 * strings:
-            size *= 2
-        self.buckets = array("I", bytes(8 * size))
-        _append.index(self.data, self.buckets, self.state)
+    def room(self, size: int) -> None:
+        """Make `used` and `moved` as long as a section of `size` bytes: they serve for one part after the other."""
+        if size > len(self.used):
+            self.used = bytearray(2 * size)
+            self.moved = array("I", bytes(8 * size))
 
-    def add(self, strings: memoryview | bytes, used: bytearray) -> array[int]:
-        """The new offset of each place of `strings` that is `used`."""
-        moved = array("I", bytes(4 * len(strings)))
+    def add(self, strings: memoryview | bytes) -> None:
+        """Put the new offset of each place of `strings` that is `used` into `moved`, and forget what is used."""
         if len(strings) == 0:
-            return moved
+            return
         end, count = self.state
         if end + len(strings) > MOST:
             raise FormatError(f"more than {MOST} bytes of strings")
@@ -181,13 +184,21 @@ class _Pool:
             self.data.extend(bytes(max(len(strings), len(self.data) // 2)))
         more = bytes(strings).count(0)
         if 4 * (count + more) > len(self.buckets):  # two words a place; at most half of the places are taken
-            self._index(2 * (count + more))
-        _append.add(self.data, self.buckets, self.state, strings, used, moved)
-        return moved
+            old, self.buckets = self.buckets, _buckets(2 * (count + more))
+            _append.grow(old, self.buckets)
+        _append.add(self.data, self.buckets, self.state, self.prime, strings, self.used, self.moved)
 
     def own(self) -> bytes:
         """The section of the result."""
         return bytes(memoryview(self.data)[self.start : self.state[0]])
+
+
+def _buckets(strings: int) -> array[int]:
+    """Room for that many strings."""
+    size = 64
+    while size < 2 * strings:
+        size *= 2
+    return array("I", bytes(8 * size))
 
 
 def _copy(part: _Part, pool: _Pool, out: memoryview, at: int) -> int:
@@ -199,9 +210,9 @@ def _copy(part: _Part, pool: _Pool, out: memoryview, at: int) -> int:
         strings: memoryview | bytes = layer.strings
     else:
         strings = b"".join(bytes(one.layer.strings) for one in part.places)
-    used = bytearray(len(strings))
-    _append.mark(layer.words, layer.positions, layer.table, first_offset, used)
-    moved = pool.add(strings, used)
+    pool.room(len(strings))
+    _append.mark(layer.words, layer.positions, layer.table, first_offset, pool.used)
+    pool.add(strings)
     between = array("I", _ids(part.places[:-1]))
     return _append.copy(
         layer.words,
@@ -212,7 +223,7 @@ def _copy(part: _Part, pool: _Pool, out: memoryview, at: int) -> int:
         layer.start_id,
         place.new_id,
         first_offset,
-        moved,
+        pool.moved,
         out,
         at,
     )
