@@ -69,6 +69,22 @@ def test_records(order, more):
     assert ext.to_bytes() == data
 
 
+@pytest.mark.parametrize("more", [0, 4])
+def test_translated(order, more):
+    """Other ids and other strings, each where they stand; instructions, lines and what is not known stay."""
+    data = blob(order, tables(order, more), extra=b"")
+    ext = Ext.from_bytes(data)
+    new = Ext.from_bytes(ext.translated(lambda old: old + 100, lambda old: old + 1000).to_bytes())
+    assert list(new.records("func_info")) == [(1007, (0, 103)), (1007, (8, 104)), (1009, (0, 105))]
+    assert list(new.records("line_info")) == [(1007, (0, 1001, 1002, 3 << 10 | 4))]
+    assert list(new.records("core_relo")) == [(1009, (16, 105, 1011, 0)), (1009, (24, 106, 1012, 12))]
+    assert new.to_bytes().count(b"\xab") == data.count(b"\xab")
+    assert ext.to_bytes() == ext.translated().to_bytes() == data
+    only = ext.translated(types={3: 30, 4: 40, 5: 50, 6: 60}.__getitem__)
+    assert [fields[1] for _, fields in only.records("func_info")] == [30, 40, 50]
+    assert [section for section, _ in only.records("core_relo")] == [9, 9]
+
+
 def test_any_buffer(order):
     assert Ext.from_bytes(memoryview(blob(order, tables(order)))).core_relo[0].section == 9
 

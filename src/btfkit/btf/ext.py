@@ -13,7 +13,7 @@ from btfkit.errors import FormatError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from btfkit.btf.header import ByteOrder
 
@@ -121,6 +121,19 @@ class Ext:
             for at in range(0, len(group.data), group.record_size):
                 yield group.section, unpack_from(f"{mark}{width}I", group.data, at)
 
+    def translated(self, types: Callable[[int], int] | None = None, strings: Callable[[int], int] | None = None) -> Ext:
+        """The same with other type ids and string offsets: `types(old)` and `strings(old)` give the new ones (None: as before).
+
+        Ids are those of func_info and core_relo; strings the names of the sections, those of line_info and the access
+        strings.  What a record has beyond the known fields stays.
+        """
+        new = Ext()
+        new.order, new._length, new._extra = self.order, self._length, self._extra
+        new._record_sizes = dict(self._record_sizes)
+        for kind in SECTIONS:
+            setattr(new, kind, [_translated(kind, group, self.order, types, strings) for group in getattr(self, kind)])
+        return new
+
     def to_bytes(self) -> bytes:
         """The section again, in the byte order it was read in: header, then the three tables without gaps."""
         order = self.order
@@ -142,6 +155,27 @@ class Ext:
         for group in groups:
             parts += (group.section.to_bytes(4, self.order), len(group).to_bytes(4, self.order), group.data)
         return b"".join(parts)
+
+
+TYPE_WORDS = {"func_info": (1,), "line_info": (), "core_relo": (1,)}  # of a record, which hold a type id
+STRING_WORDS = {"func_info": (), "line_info": (1, 2), "core_relo": (2,)}  # ... and which a string offset
+
+
+def _translated(
+    kind: str,
+    group: Group,
+    order: ByteOrder,
+    types: Callable[[int], int] | None,
+    strings: Callable[[int], int] | None,
+) -> Group:
+    data = bytearray(group.data)
+    for places, new in ((TYPE_WORDS[kind], types), (STRING_WORDS[kind], strings)):
+        if new is None:
+            continue
+        for place in places:
+            for at in range(4 * place, len(data), group.record_size):
+                data[at : at + 4] = new(int.from_bytes(data[at : at + 4], order)).to_bytes(4, order)
+    return Group(strings(group.section) if strings is not None else group.section, group.record_size, bytes(data))
 
 
 def _groups(kind: str, data: bytes, at: int, end: int, record_size: int, mark: str) -> Iterator[Group]:

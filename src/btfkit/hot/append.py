@@ -97,8 +97,9 @@ def grow(old, buckets):
 def add(pool, buckets, state, prime, strings, used, moved):
     """Find or append in the pool every string of `strings` (a section, NUL last) that begins where `used` is set.
 
-    `moved` gets the offsets in the pool, 0 for empty strings; `used` is clear in the end.  A used end of a longer string is looked for; where it is not
-    there, it becomes the end of that string in the pool, so that the pool grows by no more than the section has.
+    `moved` gets the offsets in the pool, 0 for empty strings; `used` is clear in the end.  A used end of a longer string is
+    looked for; where it is not there, it becomes the end of that string in the pool, so that the pool grows by no more than
+    the section has.
     """
     word = WORD
     start = 0
