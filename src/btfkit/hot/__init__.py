@@ -11,5 +11,14 @@ def compiled() -> bool:
     from importlib import import_module
     from os.path import basename
 
-    names = ("scan", "names", "graph", "compact", "text", "rebase", "append")
+    names = (  # a line each, so that two that come at once do not collide
+        "append",
+        "compact",
+        "graph",
+        "names",
+        "pairs",
+        "rebase",
+        "scan",
+        "text",
+    )
     return all(not basename(import_module(f"btfkit.hot.{n}").__file__ or ".py").endswith(".py") for n in names)

@@ -10,6 +10,7 @@ from array import array
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
+from btfkit.btf.flat import Flat
 from btfkit.errors import UnsupportedError
 from btfkit.hot import rebase as _rebase
 
@@ -18,32 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from btfkit.btf.header import ByteOrder
-
-
-class Flat:
-    """A chain as one BTF for the loops: `words`, `positions` (record of id i at positions[i - 1]) and `strings`.
-
-    Ids and string offsets are those of the chain.  A chain of one is not copied.
-    """
-
-    __slots__ = ("btf", "positions", "strings", "table", "words")
-
-    words: memoryview[int] | array[int]
-    positions: memoryview[int] | array[int]
-    strings: memoryview[int] | bytes
-
-    def __init__(self, btf: Btf) -> None:
-        self.btf = btf
-        self.table = btf.table
-        if btf.base is None:
-            self.words, self.positions, self.strings = btf.words, btf.positions, btf.strings
-            return
-        words, positions = array("I"), array("I")
-        for layer in btf.chain:
-            positions.extend(len(words) + at for at in layer.positions)
-            words.extend(layer.words)
-        self.words, self.positions = words, positions
-        self.strings = b"".join(bytes(layer.strings) for layer in btf.chain)
 
 
 class NameIndex:

@@ -11,14 +11,20 @@ It serves for either step, and for both: original and distilled, distilled and r
 
 from __future__ import annotations
 
+from array import array
+
 from btfkit.btf import spec
 from btfkit.btf.btf import references, text
+from btfkit.btf.flat import Flat
+from btfkit.hot import pairs as _pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 MAX_DIFFERENCES = 100
+DEFINITIONS = ("none", "by-value", "full")
+CONTENTS = ("none", "embedded", "all")
 
 _PLAIN = frozenset((spec.INT, spec.FLOAT, spec.FWD, spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64))
 _THROUGH = spec.MODS_AND_TYPEDEFS | {spec.ARRAY}  # what is by value stays so
@@ -41,49 +47,115 @@ class Difference:
 
 
 class Comparison:
-    """The result: `total` pairs of types compared, `differences` between them (none: proven), `ids` that correspond."""
+    """The result: `total` pairs of types compared, `differences` between them (none: proven)."""
 
-    __slots__ = ("differences", "ids", "total")
+    __slots__ = ("differences", "total")
 
     def __init__(self) -> None:
         self.total = 0
         self.differences: list[Difference] = []
-        self.ids: dict[int, int] = {}
 
     def __bool__(self) -> bool:
         return not self.differences
 
 
-def compare(before: Btf, after: Btf, *, contents: str = "embedded") -> Comparison:
+def compare(before: Btf, after: Btf, *, contents: str = "embedded", definitions: str = "none") -> Comparison:
     """Walk `before` and `after`, the same module's split BTF on two bases, from its own types on.
 
     `contents` tells for which named types of the base the members and enumerators that the older base tells have to be
-    there still: those held by value ("embedded"), "all", or "none", where both bases are whole kernels'.
+    there still: those held by value ("embedded"), "all", or "none", where the newer base tells less.  `definitions` tells which
+    of the newer base have to be complete, to the word: those held by value ("by-value"), all ("full"), or "none".
     """
-    return _Walk(before, after, contents).run()
+    return _Walk(before, after, contents, definitions).run()
+
+
+class _Board:
+    """What the walk notes of the types below: all 0, but for the ids `seen`."""
+
+    __slots__ = ("copies", "levels", "mates", "nested", "seen", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.levels = bytearray(size)
+        self.mates, self.copies, self.nested = (array("I", bytes(4 * size)) for _ in range(3))
+        self.seen: list[int] = []
+
+    def clear(self) -> None:
+        _pairs.clear(self.seen, self.levels, self.mates, self.copies, self.nested)
+        self.seen.clear()
+
+
+_spare: list[_Board] = []  # for the next walk: to make one anew would cost more than a small module
 
 
 class _Walk:
-    def __init__(self, before: Btf, after: Btf, contents: str) -> None:
+    """The loop in hot/pairs.py proves nearly all pairs; those that it cannot are judged here, one by one and in words."""
+
+    def __init__(self, before: Btf, after: Btf, contents: str, definitions: str) -> None:
         self.before = before
         self.after = after
         self.contents = contents
+        self.definitions = definitions
         self.result = Comparison()
+        self.board = _spare.pop() if _spare else _Board(0)
+        if self.board.size < before.start_id:
+            self.board = _Board(before.start_id)
+        self._mates: dict[int, int] = {}
         self._levels: dict[tuple[int, int], int] = {}  # 1 behind a pointer, 2 by value: the highest that was looked at
         self._todo: list[tuple[int, int, int]] = []
 
     def run(self) -> Comparison:
-        before, after = self.before, self.after
-        own = len(before.positions)
-        if len(after.positions) < own:
-            self.differ(before.start_id, after.start_id, f"{own} own types before, {len(after.positions)} now")
+        own, now = len(self.before.positions), len(self.after.positions)
+        if now < own:
+            self.differ(self.before.start_id, self.after.start_id, f"{own} own types before, {now} now")
             return self.result
-        for index in range(own):
-            self.meet(before.start_id + index, after.start_id + index, 1)
+        below, above = self.before.base, self.after.base
+        if below is not None and above is not None and self.before.table == self.after.table == spec.TABLE:
+            self._prove(Flat(below), Flat(above))
+        else:  # types of unknown kinds, or no split BTF
+            for index in range(own):
+                self.meet(self.before.start_id + index, self.after.start_id + index, 1)
         while self._todo and len(self.result.differences) < MAX_DIFFERENCES:
             self.pair(*self._todo.pop())
-        self.result.total = len(self._levels)
+        self.result.total += len(self._levels)
+        self.board.clear()
+        _spare[:] = [self.board]
         return self.result
+
+    def _prove(self, below: Flat, above: Flat) -> None:
+        """Walk all pairs in one loop, and judge those that it leaves."""
+        before, after, board = self.before, self.after, self.board
+        hard: list[tuple[int, int, int, int]] = []
+        self.result.total = _pairs.walk(
+            before.words,
+            before.positions,
+            before.strings,
+            below.words,
+            below.positions,
+            below.strings,
+            after.words,
+            after.positions,
+            after.strings,
+            above.words,
+            above.positions,
+            above.strings,
+            spec.TABLE,
+            _shared(before.strings, after.strings),
+            DEFINITIONS.index(self.definitions),
+            CONTENTS.index(self.contents),
+            bytearray(len(before.positions)),
+            board.levels,
+            board.mates,
+            board.copies,
+            board.nested,
+            [],
+            board.seen,
+            hard,
+        )
+        judge = {_pairs.JUDGE: self.pair, _pairs.MEET: self.meet, _pairs.INSIDE: self.judge_inside}
+        for what, a, b, level in hard:
+            if len(self.result.differences) < MAX_DIFFERENCES:
+                judge[what](a, b, level)
 
     def differ(self, a: int, b: int, what: str) -> None:
         self.result.differences.append(Difference(a, b, what))
@@ -94,13 +166,26 @@ class _Walk:
             if a != b:
                 self.differ(a, b, "void on one side only")
             return
-        if self.result.ids.setdefault(a, b) != b and not self._alike_own(a, b):
-            self.differ(a, b, f"corresponds to type {self.result.ids[a]} elsewhere")
-        if self._levels.get((a, b), 0) < level:
+        others = [mate for mate in self._mates_of(a) if mate not in (0, b)]
+        self._mates.setdefault(a, b)
+        if others and not self._alike_own(a):
+            self.differ(a, b, f"corresponds to type {others[0]} elsewhere")
+        if self.level(a, b) < level:
             self._levels[a, b] = level
             self._todo.append((a, b, level))
 
-    def _alike_own(self, a: int, b: int) -> bool:
+    def _mates_of(self, a: int) -> tuple[int, ...]:
+        """What `a` corresponds to elsewhere."""
+        if a >= self.before.start_id:
+            return (a - self.before.start_id + self.after.start_id,)
+        return (self.board.mates[a], self.board.copies[a], self._mates.get(a, 0))
+
+    def level(self, a: int, b: int) -> int:
+        """The level at which a pair has been looked at."""
+        proven = a < self.before.start_id and b in (self.board.mates[a], self.board.copies[a])
+        return max(self._levels.get((a, b), 0), self.board.levels[a] if proven else 0)
+
+    def _alike_own(self, a: int) -> bool:
         """Whether one type may have become two: a copy of a derived one, never a named one."""
         return self.before.kind(a) not in _PLAIN or not self.before.word(a, 0)
 
@@ -109,11 +194,22 @@ class _Walk:
         if before.string(before.word(a, 0)) != after.string(after.word(b, 0)):
             self.differ(a, b, f"{_title(before, a)} has become {_title(after, b)}")
             return
-        kind = before.kind(a)
-        if a >= before.start_id or kind not in _PLAIN or not before.word(a, 0):
-            self.records(a, b, level)
-        else:
+        if self._bare(a, b, level):
             self.named(a, b, level)
+        else:
+            self.records(a, b, level)
+
+    def _bare(self, a: int, b: int, level: int) -> bool:
+        """Whether the newer base may tell less of a type than the older: nothing but a name, a kind and a size."""
+        if a >= self.before.start_id or self.before.kind(a) not in _PLAIN:
+            return False
+        if self.definitions == "none":
+            return bool(self._named(a))
+        below = b < self.after.start_id
+        return self.definitions == "by-value" and level < 2 and (bool(self._named(a)) or below)
+
+    def _named(self, a: int) -> bytes:
+        return self.before.string(self.before.word(a, 0))
 
     def records(self, a: int, b: int, level: int) -> None:
         """Two records that have to be equal but for ids and offsets of names."""
@@ -125,7 +221,9 @@ class _Walk:
             return
         kind = words[1] >> 24 & spec.MAX_KIND
         places = {place - at: what for place, what in references(one.words, at, one.table)}
-        child = 2 if kind in _HOLDERS else level if kind in _THROUGH else 1
+        below = a < self.before.start_id and b < self.after.start_id  # a prototype there is behind a pointer
+        holds = kind in _HOLDERS and not (below and kind == spec.FUNC_PROTO)
+        child = 2 if holds else level if kind in _THROUGH else 1
         for slot in range(1, len(words)):
             old, new, what = words[slot], news[slot], places.get(slot)
             if what == "type":
@@ -149,7 +247,7 @@ class _Walk:
         if one == spec.INT and before.word(a, 3) != after.word(b, 3):
             self.differ(a, b, f"{_title(before, a)} is encoded otherwise")
         wanted = self.contents == "all" or (self.contents == "embedded" and level == 2)
-        if wanted and one != spec.FWD and other != spec.FWD and before.word(a, 1) & spec.MAX_VLEN:
+        if wanted and one in _ELEMENTS and other != spec.FWD and before.word(a, 1) & spec.MAX_VLEN:
             self.elements(a, b)
 
     def _kinds_fit(self, a: int, b: int, level: int) -> bool:
@@ -157,7 +255,7 @@ class _Walk:
         if one in spec.ENUMS:
             return other in spec.ENUMS
         if spec.FWD in (one, other):
-            return level < 2 and _tag(self.before, a) == _tag(self.after, b) != ""
+            return (level < 2 or one == spec.FWD) and _tag(self.before, a) == _tag(self.after, b) != ""
         return one == other
 
     def elements(self, a: int, b: int) -> None:
@@ -181,12 +279,21 @@ class _Walk:
 
     def inner(self, a: int, b: int) -> None:
         """What a member of a named type has by value: that type's elements count as well."""
-        if self.before.kind(a) in _ELEMENTS and self._levels.get((a, b), 0) < 2:
+        if self.before.kind(a) in _ELEMENTS and self.level(a, b) < 2:
             self._levels[a, b] = 2
-            if self.before.word(a, 0):
-                self._todo.append((a, b, 2))
-            elif self.before.word(a, 1) & spec.MAX_VLEN:
-                self.elements(a, b)
+            self.judge_inside(a, b, 2)
+
+    def judge_inside(self, a: int, b: int, level: int) -> None:
+        """A composite or enum within a definition."""
+        if self._named(a):
+            self.pair(a, b, level)
+        elif self.before.word(a, 1) & spec.MAX_VLEN:
+            self.elements(a, b)
+
+
+def _shared(one: memoryview[int], other: memoryview[int]) -> int:
+    """How many bytes at the beginning are the same: all of `one`, or none."""
+    return len(one) if other[: len(one)] == one else 0
 
 
 def _title(btf: Btf, type_id: int) -> str:

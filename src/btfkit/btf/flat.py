@@ -1,0 +1,34 @@
+"""A chain of BTFs looked at as one, for loops that follow references all the way down."""
+
+from __future__ import annotations
+
+from array import array
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.btf.btf import Btf
+
+
+class Flat:
+    """A chain as one BTF for the loops: `words`, `positions` (record of id i at positions[i - 1]) and `strings`.
+
+    Ids and string offsets are those of the chain.  A chain of one is not copied.
+    """
+
+    __slots__ = ("btf", "positions", "strings", "words")
+
+    words: memoryview[int] | array[int]
+    positions: memoryview[int] | array[int]
+    strings: memoryview[int] | bytes
+
+    def __init__(self, btf: Btf) -> None:
+        self.btf = btf
+        if btf.base is None:
+            self.words, self.positions, self.strings = btf.words, btf.positions, btf.strings
+            return
+        words, positions = array("I"), array("I")
+        for layer in btf.chain:
+            positions.extend(len(words) + at for at in layer.positions)
+            words.extend(layer.words)
+        self.words, self.positions = words, positions
+        self.strings = b"".join(bytes(layer.strings) for layer in btf.chain)
