@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from btfkit.btf import evidence, spec
 from btfkit.btf.btf import Btf, kind_set, name_buckets
+from btfkit.btf.flat import Flat
 from btfkit.co_re.access import essential
 from btfkit.errors import BtfError, UnsupportedError
 from btfkit.hot import graph, names, scan
@@ -16,8 +17,9 @@ from btfkit.hot import rebase as hot_rebase
 from btfkit.passes.append import append
 from btfkit.passes.compact import compact
 from btfkit.passes.distill import distill
-from btfkit.passes.rebase import Flat, NameIndex, rebase
+from btfkit.passes.rebase import NameIndex, rebase
 from btfkit.passes.select import POLICIES, WHOLE, Selection, by_references_of, close
+from btfkit.verify import reconciled
 from reference import append as slow_append
 from reference import compact as slow_compact
 from reference import distill as slow_distill
@@ -341,3 +343,52 @@ def test_match_and_rebase(data):
     after = plain(moved)
     said = slow_distill.rebased(level, {old_id: new_id for old_id, new_id in expected.items() if new_id}, there)
     assert slow_distill.rebased(after, {i: i for i in range(1, after.first_id)}, there) == said
+
+
+# ---- pairs -----------------------------------------------------------------------------------------------------
+
+
+@many(st.data())
+def test_pairs(data):
+    """The loop of the proof and its judge: what one lets pass, so does the other, whatever was done to the result."""
+    split = data.draw(chains("little", unknown=False))
+    assume(split.base is not None)
+    assume(
+        not any(
+            layer.word(f, 2) < layer.start_id for layer in split.chain for f in layer.own_ids if layer.kind(f) == FUNC
+        )
+    )
+    policy = data.draw(st.sampled_from(("distilled", "by-value", "full")))
+    after = distill(split, policy).btf
+    if data.draw(st.booleans()):
+        split, after = after, split
+    if data.draw(st.integers(0, 3)):
+        after = data.draw(somewhere_else(after))
+    how = {
+        "contents": data.draw(st.sampled_from(("none", "embedded", "all"))),
+        "definitions": data.draw(st.sampled_from(("none", "by-value", "full"))),
+    }
+    assert outcome(split, after, how) == outcome(split, after, how, judge=True)
+
+
+@st.composite
+def somewhere_else(draw, split):
+    """`split`, with a few words of it or of its base changed."""
+    base = split.base
+    if draw(st.booleans()):
+        return draw(oddities(split, base, b""))
+    try:
+        return Btf.from_bytes(split.to_bytes(), draw(oddities(base, base.base, b"")))
+    except BtfError:
+        return split
+
+
+def outcome(before, after, how, *, judge=False):
+    """Whether `after` is proven; with `judge` without the loop."""
+    with pytest.MonkeyPatch.context() as patch:
+        if judge:
+            patch.setattr(reconciled._Walk, "_prove", lambda walk, below, above: walk._judge_all())
+        try:
+            return bool(reconciled.compare(before, after, **how))
+        except BtfError as error:
+            return str(error)

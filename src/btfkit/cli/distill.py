@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject
     from btfkit.files.rewrite import Ids, ModuleFile
     from btfkit.passes.distill import Distilled
+    from btfkit.verify.answers import Difference
 
     Job = tuple[str, str, str]
 
@@ -25,6 +26,7 @@ NOT_FOR_KERNELS = (
     "kernels take names and sizes only, hardly ever a base that tells more: "
     "`btfkit reconcile` the module before it is loaded"
 )
+_DEFINITIONS = {"distilled": "none", "by-value": "by-value", "full": "full"}
 SECTIONS = {"distilled": ".BTF.base", "by-value": ".BTF.base", "full": ".BTF.base_minimal"}
 
 
@@ -103,8 +105,8 @@ def _one(state: State, job: Job) -> batch.Result:
     split = _split(module, state.base)
     keep = "used" if state.common.only_used else "all"
     result = distill(split, state.common.policy, used_by=state.objects, keep=keep)
-    if state.common.verify and keep == "all":
-        _prove(split, result)
+    if state.common.verify:
+        _prove(split, result, state)
     contents, ids = _contents(module, result, state.common, to, beside)
     batch.write(contents)
     return batch.Result(path, batch.DONE, facts=_facts(module, result, ids, contents))
@@ -138,16 +140,33 @@ def _split(module: ModuleFile, base: Btf) -> Btf:
         ) from None
 
 
-def _prove(split: Btf, result: Distilled) -> None:
+def _prove(split: Btf, result: Distilled, state: State) -> None:
+    """Raise VerificationError where the result does not mean what the input did, or does not answer as it did."""
     from btfkit.cli.reconcile import VerificationError
     from btfkit.verify.reconciled import compare
 
-    comparison = compare(split, result.btf, contents="none")  # the distilled base tells less than the kernel's does
-    if not comparison:
+    wrong: list[object] = []
+    if not state.common.only_used:
+        # the kernel's base tells all elements; which of them the new one has to tell as well, the policy says
+        policy = state.common.policy
+        wrong += compare(split, result.btf, contents="none", definitions=_DEFINITIONS[policy]).differences
+    if state.objects:
+        wrong += _answered_otherwise(split, result, state.objects)
+    if wrong:
         raise VerificationError(
-            f"not written, for it would mean something else: {comparison.differences[0]} (a bug of btfkit; please report it)",
+            f"not written, for it would mean something else: {wrong[0]} (a bug of btfkit; please report it)",
             source=split.source,
         )
+
+
+def _answered_otherwise(split: Btf, result: Distilled, objects: list[BpfObject]) -> list[Difference]:
+    """The relocations of `objects` that are answered otherwise than on the kernel's base."""
+    from btfkit.co_re.relocate import relocate
+    from btfkit.co_re.target import Target
+    from btfkit.verify.answers import compare
+
+    original = Target(split.chain[0], split.chain[1:])
+    return compare(objects, relocate(objects, original), original, Target(result.base, [result.btf])).differences
 
 
 def _contents(

@@ -20,10 +20,11 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
+from btfkit.btf.flat import Flat
 from btfkit.errors import ChainError, FormatError
 from btfkit.hot import rebase as _rebase
 from btfkit.passes.idmap import IdMap
-from btfkit.passes.rebase import Flat, blob, flattened, rebase, refuse_unknown, words
+from btfkit.passes.rebase import blob, flattened, rebase, refuse_unknown, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

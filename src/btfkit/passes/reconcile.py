@@ -27,11 +27,12 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, text
+from btfkit.btf.flat import Flat
 from btfkit.errors import ChainError, printable
 from btfkit.hot import rebase as _rebase
 from btfkit.passes.content import Change, changes, equivalent, is_plain_char
 from btfkit.passes.idmap import IdMap
-from btfkit.passes.rebase import Flat, NameIndex, rebase, refuse_unknown
+from btfkit.passes.rebase import NameIndex, rebase, refuse_unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

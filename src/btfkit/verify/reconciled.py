@@ -113,14 +113,17 @@ class _Walk:
         if below is not None and above is not None and self.before.table == self.after.table == spec.TABLE:
             self._prove(Flat(below), Flat(above))
         else:  # types of unknown kinds, or no split BTF
-            for index in range(own):
-                self.meet(self.before.start_id + index, self.after.start_id + index, 1)
+            self._judge_all()
         while self._todo and len(self.result.differences) < MAX_DIFFERENCES:
             self.pair(*self._todo.pop())
         self.result.total += len(self._levels)
         self.board.clear()
         _spare[:] = [self.board]
         return self.result
+
+    def _judge_all(self) -> None:
+        for index in range(len(self.before.positions)):
+            self.meet(self.before.start_id + index, self.after.start_id + index, 1)
 
     def _prove(self, below: Flat, above: Flat) -> None:
         """Walk all pairs in one loop, and judge those that it leaves."""
@@ -216,10 +219,14 @@ class _Walk:
         one, at = self.before.locate(a)
         other, _ = self.after.locate(b)
         words, news = one[a].words, other[b].words
-        if words[1] != news[1] or len(words) != len(news):
-            self.differ(a, b, f"{_title(self.before, a)} has become {_title(self.after, b)}")
-            return
         kind = words[1] >> 24 & spec.MAX_KIND
+        if words[1] != news[1] or len(words) != len(news):
+            what = f"has become {_title(self.after, b)}"
+            if (words[1] ^ news[1]) >> 24 == 0 and kind < len(spec.KINDS) and spec.KINDS[kind].vlen:
+                counted = spec.KINDS[kind].vlen
+                what = f"had {words[1] & spec.MAX_VLEN} {counted}, has {news[1] & spec.MAX_VLEN}"
+            self.differ(a, b, f"{_title(self.before, a)} {what}")
+            return
         places = {place - at: what for place, what in references(one.words, at, one.table)}
         below = a < self.before.start_id and b < self.after.start_id  # a prototype there is behind a pointer
         holds = kind in _HOLDERS and not (below and kind == spec.FUNC_PROTO)
