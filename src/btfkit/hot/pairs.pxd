@@ -28,7 +28,7 @@ cpdef bint elements(const unsigned int[::1] a_words, const unsigned int[::1] a_p
                how=cython.uint, a=cython.uint, code=cython.size_t, b=cython.uint, level=cython.uint,
                at=cython.size_t, to=cython.size_t, info=cython.uint, other=cython.uint, kind=cython.uint,
                other_kind=cython.uint, x=cython.uint, y=cython.uint, plain=cython.bint, named=cython.bint,
-               good=cython.bint, element=cython.bint, row=cython.uint, tail=cython.size_t, elem=cython.size_t,
+               alike=cython.bint, good=cython.bint, element=cython.bint, row=cython.uint, tail=cython.size_t, elem=cython.size_t,
                total=cython.size_t, child=cython.uint, phase=cython.size_t, slot=cython.size_t, what=cython.uint,
                here=cython.uint, raised=cython.bint, copied=cython.uint, mate=cython.uint)
 cpdef size_t walk(const unsigned int[::1] a_words, const unsigned int[::1] a_positions,

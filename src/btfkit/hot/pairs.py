@@ -236,10 +236,10 @@ def walk(
         other_kind = (other >> 24) & 127
         x = wa[at]
         y = wb[to]
-        if not (x >= a_off and x - a_off < shared and y >= b_off and y - b_off == x - a_off):
-            if not same_text(a_strings, a_low_strings, x, b_strings, b_low_strings, y):
-                hard.append((INSIDE if how == 2 else JUDGE, a, b, level))
-                continue
+        alike = x >= a_off and x - a_off < shared and y >= b_off and y - b_off == x - a_off
+        if not alike and not same_text(a_strings, a_low_strings, x, b_strings, b_low_strings, y):
+            hard.append((INSIDE if how == 2 else JUDGE, a, b, level))
+            continue
         plain = kind == 1 or 4 <= kind <= 7 or kind == 16 or kind == 19
         named = how != 3 and a_low_strings[x] != 0
         if how == 2 and not named:
@@ -325,9 +325,10 @@ def walk(
                 if x != y:
                     good = False
             elif what == 2:
-                if not (x >= a_off and x - a_off < shared and y >= b_off and y - b_off == x - a_off):
-                    if (x or y) and not same_text(a_strings, a_low_strings, x, b_strings, b_low_strings, y):
-                        good = False
+                alike = x >= a_off and x - a_off < shared and y >= b_off and y - b_off == x - a_off
+                alike = alike or (x == 0 and y == 0)
+                if not alike and not same_text(a_strings, a_low_strings, x, b_strings, b_low_strings, y):
+                    good = False
             elif x == 0 or y == 0:
                 if x != y:
                     good = False

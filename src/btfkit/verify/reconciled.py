@@ -221,11 +221,11 @@ class _Walk:
         words, news = one[a].words, other[b].words
         kind = words[1] >> 24 & spec.MAX_KIND
         if words[1] != news[1] or len(words) != len(news):
-            what = f"has become {_title(self.after, b)}"
+            told = f"has become {_title(self.after, b)}"
             if (words[1] ^ news[1]) >> 24 == 0 and kind < len(spec.KINDS) and spec.KINDS[kind].vlen:
                 counted = spec.KINDS[kind].vlen
-                what = f"had {words[1] & spec.MAX_VLEN} {counted}, has {news[1] & spec.MAX_VLEN}"
-            self.differ(a, b, f"{_title(self.before, a)} {what}")
+                told = f"had {words[1] & spec.MAX_VLEN} {counted}, has {news[1] & spec.MAX_VLEN}"
+            self.differ(a, b, f"{_title(self.before, a)} {told}")
             return
         places = {place - at: what for place, what in references(one.words, at, one.table)}
         below = a < self.before.start_id and b < self.after.start_id  # a prototype there is behind a pointer
