@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from btfkit.files.load import load_modules as load_modules
     from btfkit.passes.append import append as append
     from btfkit.passes.attach import load as load
+    from btfkit.passes.dedup import Deduped as Deduped
+    from btfkit.passes.dedup import dedup as dedup
     from btfkit.passes.distill import Distilled as Distilled
     from btfkit.passes.distill import distill as distill
     from btfkit.passes.minimize import Minimized as Minimized
@@ -68,6 +70,8 @@ _HOMES = {
     "load_modules": "files.load",
     "append": "passes.append",
     "load": "passes.attach",
+    "Deduped": "passes.dedup",
+    "dedup": "passes.dedup",
     "Distilled": "passes.distill",
     "distill": "passes.distill",
     "Minimized": "passes.minimize",

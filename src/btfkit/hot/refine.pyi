@@ -1,0 +1,115 @@
+from array import array
+from typing import TypeAlias
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+def seed(
+    norm: _Words,
+    place: _Words,
+    hashes: _Words,
+    label: _Words,
+    size: _Words,
+    buckets: _Words,
+    heads: _Words,
+    mask: int,
+) -> int: ...
+def reverse(
+    starts: _Words,
+    refs: _Words,
+    back_starts: _Words,
+    back: _Words,
+) -> None: ...
+def all_dirty(
+    starts: _Words,
+    label: _Words,
+    size: _Words,
+    dirty: _Words,
+) -> int: ...
+def count_keyed(
+    refs: _Words,
+    edges: int,
+    keyed: _Bytes,
+) -> int: ...
+def keyed_edges(
+    starts: _Words,
+    refs: _Words,
+    keyed: _Bytes,
+    owners: _Words,
+    places: _Words,
+    targets: _Words,
+) -> None: ...
+def patch(
+    refs: _Words,
+    places: _Words,
+    targets: _Words,
+    to: _Words,
+) -> None: ...
+def recount(
+    label: _Words,
+    size: _Words,
+    owners: _Words,
+    dirty: _Words,
+) -> int: ...
+def refine(
+    starts: _Words,
+    refs: _Words,
+    back_starts: _Words,
+    back: _Words,
+    label: _Words,
+    size: _Words,
+    classes: int,
+    dirty: _Words,
+    dirty_count: int,
+    group: _Words,
+    heads: _Words,
+    counts: _Words,
+    fresh: _Words,
+    touched: _Words,
+    best: _Words,
+    mark: bytearray,
+    buckets: _Words,
+    prime: int,
+    mask: int,
+) -> tuple[int, int]: ...
+def lowest(
+    label: _Words,
+    heads: _Words,
+) -> None: ...
+def declared(
+    norm: _Words,
+    place: _Words,
+    first: int,
+    flags: bytearray,
+) -> int: ...
+def tagged(
+    norm: _Words,
+    place: _Words,
+    flags: _Bytes,
+    nodes: list[int],
+    bits: list[int],
+) -> None: ...
+def members(
+    coarse: _Words,
+    label: _Words,
+    wanted: _Bytes,
+    seen: bytearray,
+    nodes: list[int],
+) -> None: ...
+def kinds(
+    norm: _Words,
+    place: _Words,
+    stays: _Bytes,
+    first: int,
+    before: _Words,
+    after: _Words,
+) -> None: ...
+def number(
+    label: _Words,
+    heads: _Words,
+    to: _Words,
+    first: int,
+    place: _Words,
+    ids: _Words,
+    stays: bytearray,
+) -> tuple[int, int]: ...

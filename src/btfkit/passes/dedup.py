@@ -1,0 +1,218 @@
+"""`dedup`: of all types that are equivalent one stays, and forward declarations become what they stand for.
+
+Equivalent are types that say the same and refer, place by place, to equivalent types; variables and sections, which are things
+and not types, only ever to themselves.  `passes/partition.py` finds the classes, `passes/forward.py` decides on declarations;
+docs/design/dedup.md states the relation and why the result is exactly its classes.  Here the result is written: of each class
+the lowest type, all in their old order.  A base never changes; a type that it has too goes, and references lead to the base's.
+
+Rules: libbpf 1.8-dev, btf__dedup; where that errs (docs/differences.md), what its documentation says.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import spec
+from btfkit.btf.btf import Btf
+from btfkit.errors import FormatError
+from btfkit.hot import parts as _parts
+from btfkit.hot import refine as _refine
+from btfkit.passes.forward import TAGS, resolve
+from btfkit.passes.idmap import Dense, IdMap
+from btfkit.passes.partition import Graph
+from btfkit.passes.rebase import blob, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from btfkit.btf.ext import Ext
+    from btfkit.passes.forward import Name
+
+
+class Declaration:
+    """What became of the forward declarations of one name and tag ("struct", "union", "enum").
+
+    `how` is "only" (there is one definition) or "context" (what refers to the declaration is otherwise like what refers to the
+    definition), and `target` the new id of the definition; or "" and 0 where they stay declarations.
+    """
+
+    __slots__ = ("definitions", "how", "name", "tag", "target")
+
+    def __init__(self, name: str, tag: str, how: str, target: int, definitions: int) -> None:
+        self.name = name
+        self.tag = tag
+        self.how = how
+        self.target = target
+        self.definitions = definitions
+
+
+class Report:
+    """What dedup did: own types `before` and `after`, by name of their kind; `declarations` that have definitions; bytes
+    of the output."""
+
+    __slots__ = ("after", "before", "bytes", "declarations")
+
+    def __init__(
+        self, before: dict[str, int], after: dict[str, int], declarations: list[Declaration], size: int
+    ) -> None:
+        self.before = before
+        self.after = after
+        self.declarations = declarations
+        self.bytes = size
+
+    @property
+    def types(self) -> tuple[int, int]:
+        """The number of own types before and after."""
+        return sum(self.before.values()), sum(self.after.values())
+
+
+class Deduped:
+    """The result: `btf`, split on the same base; `id_map` from all old ids to new ones, a base's to themselves; `report`; and
+    `ext` with the new ids and string offsets, where one was given."""
+
+    __slots__ = ("btf", "ext", "id_map", "report")
+
+    def __init__(self, btf: Btf, id_map: IdMap, report: Report, ext: Ext | None = None) -> None:
+        self.btf = btf
+        self.id_map = id_map
+        self.report = report
+        self.ext = ext
+
+
+def dedup(btf: Btf, *, ext: Ext | None = None) -> Deduped:
+    """Merge the equivalent own types of `btf` with each other, and with those of its base.
+
+    `ext` is the `.BTF.ext` that goes with it.  Raises UnsupportedError for a kind whose references are unknown, FormatError
+    where `ext` refers to what is not there.
+    """
+    strings, ids = _references(ext)
+    for what, numbers, limit in (
+        ("string offset", strings, btf.start_str_off + len(btf.strings)),
+        ("type", ids, len(btf)),
+    ):
+        if numbers and max(numbers) >= limit:
+            raise FormatError(f"refers to {what} {max(numbers)}, the limit is {limit}", section=".BTF.ext")
+    graph = Graph(btf.base)
+    graph.add(btf, strings)
+    new = _Writing(graph, btf)
+    done = Deduped(new.btf, Dense(new.ids), new.report)
+    if ext is not None:
+        names = graph.extra
+        done.ext = ext.translated(done.id_map.translate(), lambda old: new.offset(names[old]) if old else 0)
+    return done
+
+
+def dedup_all(inputs: Iterable[Btf]) -> tuple[Deduped, list[int]]:
+    """`dedup` of several BTFs at once, one behind the other, all alone or all split on one base; each is let go of as soon as it
+    is taken in.
+
+    Returns the result, whose `id_map` goes from the ids that they would have in one BTF, and the id that the first own type
+    of each would have there.  Byte order, layout section and pointer size are those of the first.
+    """
+    graph: Graph | None = None
+    like: Btf | None = None
+    firsts = []
+    for btf in inputs:
+        if graph is None:
+            graph, like = Graph(btf.base), _empty(btf)
+        firsts.append(graph.add(btf))
+    if graph is None or like is None:
+        raise ValueError("nothing to dedup")
+    new = _Writing(graph, like)
+    return Deduped(new.btf, Dense(new.ids), new.report), firsts
+
+
+def _empty(btf: Btf) -> Btf:
+    """A BTF without types on the same base, in the same byte order, with the same layout and pointer size."""
+    data = blob(btf.byte_order, b"", b"" if btf.base is not None else b"\0", btf.layout)
+    return Btf.from_bytes(data, btf.base, source=btf.source, pointer_size=btf.pointer_size)
+
+
+def _references(ext: Ext | None) -> tuple[set[int], set[int]]:
+    """The string offsets and type ids that an ext has."""
+    strings, ids = set[int](), set[int]()
+    if ext is not None:
+        from functools import partial
+
+        ext.translated(partial(_note, ids), partial(_note, strings))
+    return strings, ids
+
+
+def _note(seen: set[int], number: int) -> int:
+    seen.add(number)
+    return number
+
+
+class _Writing:
+    """The result of a graph whose types are all in: classes, new `ids` by node, `btf`, `report`."""
+
+    def __init__(self, graph: Graph, like: Btf) -> None:
+        self.graph = graph
+        graph.settle()
+        to, names = resolve(graph)
+        count = len(graph)
+        self.ids, self.stays = words(count), bytearray(count)
+        _, total = _refine.number(graph.label, graph.heads(), to, graph.first, graph.place, self.ids, self.stays)
+        graph.forget_classes()
+        self._first = graph.first_offset
+        self._renamed = words(max(1, graph.pool_end - self._first))
+        self._order: list[int] = []
+        out = words(total)
+        self._end = _parts.write(
+            graph.norm,
+            graph.place,
+            spec.TABLE,
+            graph.starts,
+            graph.refs,
+            self.stays,
+            graph.first,
+            self.ids,
+            memoryview(graph.pool)[self._first :],
+            self._first,
+            self._renamed,
+            self._first,
+            out,
+            self._order,
+        )
+        for offset in graph.extra.values():
+            self.offset(offset)
+        data = blob(like.byte_order, out.tobytes(), self._strings(), like.layout)
+        self.btf = Btf.from_bytes(data, like.base, source=like.source, pointer_size=like.given_pointer_size)
+        self.report = self._report(names)
+
+    def offset(self, at: int) -> int:
+        """The new offset of a name in the pool, which is appended where no type has it."""
+        if at < self._first:
+            return at
+        if not self._renamed[at - self._first]:
+            self._renamed[at - self._first] = self._end
+            self._order.append(at)
+            self._end += len(self.graph.text(at)) + 1
+        return self._renamed[at - self._first]
+
+    def _strings(self) -> bytes:
+        head = [b""] if self.graph.base is None else []
+        parts = [*head, *map(self.graph.text, self._order)]
+        return b"\0".join((*parts, b"")) if parts else b""
+
+    def _report(self, names: list[Name]) -> Report:
+        before, after = words(128), words(128)
+        graph = self.graph
+        _refine.kinds(graph.norm, graph.place, self.stays, graph.first, before, after)
+        declarations = [
+            Declaration(
+                graph.name(name.declared[0]).decode("utf-8", "surrogateescape"),
+                TAGS[name.tag],
+                name.how,
+                self.ids[name.chosen],
+                len({self.ids[node] for node in name.defined}),
+            )
+            for name in names
+            if name.defined
+        ]
+        return Report(_by_name(before), _by_name(after), declarations, len(self.btf.blob))
+
+
+def _by_name(counts: array[int]) -> dict[str, int]:
+    return {spec.kind_name(kind): count for kind, count in enumerate(counts) if count}

@@ -1,0 +1,246 @@
+"""Types as nodes of one graph, and the classes of equivalent ones.
+
+A `Graph` holds the types of a base, if there is one, and behind them those of any number of inputs, each taken apart as it
+comes: from then on the input itself is not needed any more.  `settle` and `refine` make the classes; docs/design/dedup.md says
+what equivalent means and why this finds exactly that.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+
+from btfkit.btf.btf import Btf
+from btfkit.errors import FormatError
+from btfkit.hot import parts as _parts
+from btfkit.hot import refine as _refine
+from btfkit.passes.rebase import refuse_unknown_in, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST = 0x7FFFFFFF  # types, and bytes of strings: libbpf's limits
+OVERLAP = 16  # times the length of a string section that the strings in it may have, ends of longer ones counted
+
+_mask = 0xFFFFFFFF  # a test makes it 0, and all hashes collide
+
+
+class Graph:
+    """Nodes 0 (void), then a base's types, then those of the inputs in their order.
+
+    `first` is the first node that is not the base's; `norm`, `place`, `starts` and `refs` tell what each node says and refers to
+    (see `hot.parts`), `label` its class once that is settled.  `pool` has all names.
+    """
+
+    def __init__(self, base: Btf | None = None) -> None:
+        self.prime = int.from_bytes(os.urandom(8), "little") | 1  # so that no input can know which hashes collide
+        self.base = base
+        self.first = 1
+        self.norm, self.refs = array("I"), array("I")
+        self.place, self.starts, self.hashes = words(2), words(2), words(1)
+        self.label = words(1)
+        self.classes = 1
+        self.rounds = 0
+        self.pool = bytearray(1)
+        self.pool_end = self.first_offset = 1
+        self._buckets = words(16)
+        self._names = 0
+        self._below = array("I")
+        self.extra: dict[int, int] = {}
+        self._back_starts = self._back = array("I")
+        if base is not None:
+            self._add_base(base)
+
+    def __len__(self) -> int:
+        return len(self.place) - 1
+
+    # ---- taking apart ----------------------------------------------------------------------------------------------
+
+    def _add_base(self, base: Btf) -> None:
+        """The types of a chain; its strings come first in the pool, at their own offsets."""
+        strings = b"".join(bytes(layer.strings) for layer in base.chain)
+        self.pool = bytearray(strings)
+        self.pool_end = self.first_offset = len(strings)
+        self._make_room(strings.count(0))
+        self._names = _parts.index(self.pool, 0, self.pool_end, self._buckets, self.prime, _mask)
+        moved = words(len(strings))
+        marked = sum(_parts.mark_names(one.words, one.positions, one.table, 0, moved) for one in base.chain)
+        self._name_all(strings, moved, marked, base.source)
+        for layer in base.chain:
+            self._take(layer, 0, array("I"), moved, 1, 0)
+        self._below = moved
+        self.first = len(self)
+
+    def add(self, btf: Btf, extra: Iterable[int] = ()) -> int:
+        """Add the own types of `btf`, which is split on the graph's base or has none; returns the node of the first.
+
+        The strings at the offsets `extra` get a place in the pool too, told by `self.extra`.
+        """
+        refuse_unknown_in(btf)
+        first = len(self)
+        start = btf.start_str_off
+        moved = words(len(btf.strings))
+        marked = _parts.mark_names(btf.words, btf.positions, btf.table, start, moved)
+        for offset in extra:
+            if offset >= start and offset and not moved[offset - start]:
+                moved[offset - start] = 1
+                marked += 1
+        self._name_all(btf.strings, moved, marked, btf.source)
+        self.extra = {at: moved[at - start] - 1 if at >= start else at for at in extra if at}
+        self._take(btf, start, self._below, moved, btf.start_id, first - btf.start_id)
+        return first
+
+    def _name_all(self, strings: memoryview | bytes, moved: array[int], count: int, source: str | None) -> None:
+        """Give each of the `count` marked words of `moved` the place of its string in the pool, plus 1."""
+        self._names += count
+        self._make_room(self._names)
+        at, limit = 0, self.pool_end + OVERLAP * len(strings) + (1 << 16)
+        while True:
+            room = self.pool_end + max(4096, min(len(strings) - at + 1, limit))
+            if len(self.pool) < room:
+                self.pool.extend(bytes(room - len(self.pool)))
+            at, self.pool_end = _parts.settle_names(
+                strings, at, moved, _NOTHING, _NO_BUCKETS, self.pool, 0, self.pool_end, self._buckets, self.prime, _mask
+            )
+            if at >= len(moved):
+                return
+            if self.pool_end > limit or self.pool_end > MOST:
+                raise FormatError(
+                    f"names of more than {OVERLAP} times the bytes that the section has: ends of longer strings",
+                    section="strings",
+                    source=source,
+                )
+
+    def _make_room(self, names: int) -> None:
+        if 2 * names > len(self._buckets):
+            self._buckets = words(power(4 * names))
+            _parts.index(self.pool, 0, self.pool_end, self._buckets, self.prime, _mask)
+
+    def _take(self, piece: Btf, start: int, below: array[int], moved: array[int], first_id: int, shift: int) -> None:
+        node, at, edges = len(self), len(self.norm), len(self.refs)
+        count = len(piece.positions)
+        if node + count > MOST:
+            raise FormatError(f"more than {MOST} types")
+        grow(self.norm, len(piece.words))
+        grow(self.refs, _parts.count_refs(piece.words, piece.positions, piece.table))
+        for column in (self.place, self.starts, self.hashes):
+            grow(column, count)
+        _parts.take_apart(
+            piece.words,
+            piece.positions,
+            piece.table,
+            start,
+            below,
+            moved,
+            first_id,
+            shift,
+            self.norm,
+            at,
+            self.place,
+            self.starts,
+            self.refs,
+            edges,
+            self.hashes,
+            node,
+            self.prime,
+        )
+
+    # ---- classes ---------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """The first classes: nodes that say the same, references aside."""
+        count = len(self)
+        self.label, self.size = words(count), words(count)
+        self.classes = _refine.seed(
+            self.norm, self.place, self.hashes, self.label, self.size, words(power(2 * count)), words(count), _mask
+        )
+        self.hashes = array("I")
+
+    def refine(self, owners: array[int] | None = None) -> None:
+        """Split the classes until nothing splits any more, beginning with the nodes `owners` (ascending; all by default)."""
+        count = len(self)
+        dirty = words(count)
+        if owners is None:
+            number = _refine.all_dirty(self.starts, self.label, self.size, dirty)
+        else:
+            self.size = words(count)
+            number = _refine.recount(self.label, self.size, owners, dirty)
+        if not number:
+            return
+        self._reverse()
+        group, heads, counts, fresh, touched, best = (words(count) for _ in range(6))
+        self.classes, rounds = _refine.refine(
+            self.starts,
+            self.refs,
+            self._back_starts,
+            self._back,
+            self.label,
+            self.size,
+            self.classes,
+            dirty,
+            number,
+            group,
+            heads,
+            counts,
+            fresh,
+            touched,
+            best,
+            bytearray(count),
+            words(power(2 * count)),
+            self.prime,
+            _mask,
+        )
+        self.rounds += rounds
+
+    def _reverse(self) -> None:
+        self._back_starts, self._back = words(len(self) + 2), words(len(self.refs))
+        _refine.reverse(self.starts, self.refs, self._back_starts, self._back)
+
+    def heads(self) -> array[int]:
+        """The lowest node of each class."""
+        heads = words(self.classes)
+        _refine.lowest(self.label, heads)
+        return heads
+
+    def forget_classes(self) -> None:
+        """Let go of what only `refine` and `users` need."""
+        self._back_starts = self._back = self.label = self.size = array("I")
+
+    # ---- one node --------------------------------------------------------------------------------------------------
+
+    def text(self, at: int) -> bytes:
+        """The string at an offset of the pool, without NUL."""
+        return bytes(self.pool[at : self.pool.index(0, at)])
+
+    def name(self, node: int) -> bytes:
+        """The name of a node, without NUL."""
+        return self.text(self.norm[self.place[node]])
+
+    def kind(self, node: int) -> int:
+        """The kind number of a node; 0 for void."""
+        return self.norm[self.place[node] + 1] >> 24 & 0x7F if node else 0
+
+    def targets(self, node: int) -> array[int]:
+        """What a node refers to, in order."""
+        return self.refs[self.starts[node] : self.starts[node + 1]]
+
+    def users(self, node: int) -> array[int]:
+        """Who refers to a node that refers to something itself."""
+        if not self._back_starts:
+            self._reverse()
+        return self._back[self._back_starts[node] : self._back_starts[node + 1]]
+
+
+def power(count: int) -> int:
+    """A power of two that is not below `count`."""
+    return max(16, 1 << (count - 1).bit_length()) if count > 1 else 16
+
+
+def grow(column: array[int], count: int) -> None:
+    """Add `count` words of 0."""
+    column.frombytes(bytes(4 * count))
+
+
+_NOTHING = b"\0"
+_NO_BUCKETS = words(1)
