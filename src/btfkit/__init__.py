@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from btfkit.passes.distill import distill as distill
     from btfkit.passes.minimize import Minimized as Minimized
     from btfkit.passes.minimize import minimize as minimize
+    from btfkit.passes.permute import permute as permute
+    from btfkit.passes.permute import sort as sort
     from btfkit.passes.reconcile import Reconciled as Reconciled
     from btfkit.passes.reconcile import ReconcileError as ReconcileError
     from btfkit.passes.reconcile import reconcile as reconcile
@@ -76,6 +78,8 @@ _HOMES = {
     "distill": "passes.distill",
     "Minimized": "passes.minimize",
     "minimize": "passes.minimize",
+    "permute": "passes.permute",
+    "sort": "passes.permute",
     "Reconciled": "passes.reconcile",
     "ReconcileError": "passes.reconcile",
     "reconcile": "passes.reconcile",

@@ -17,6 +17,7 @@ from btfkit.hot import rebase as hot_rebase
 from btfkit.passes.append import append
 from btfkit.passes.compact import compact
 from btfkit.passes.distill import distill
+from btfkit.passes.permute import by_name, follow, permute, sort
 from btfkit.passes.rebase import NameIndex, rebase
 from btfkit.passes.select import POLICIES, WHOLE, Selection, by_references_of, close
 from btfkit.verify import reconciled
@@ -26,6 +27,7 @@ from reference import distill as slow_distill
 from reference import graph as slow_graph
 from reference import match as slow_match
 from reference import names as slow_names
+from reference import permute as slow_permute
 from reference import scan as slow_scan
 from reference.inputs import NAMES, chains, named, oddities, sections
 from reference.plain import FUNC, SHAPES, STRUCT, UNION, encode, plain, records
@@ -99,7 +101,9 @@ def test_what_cannot_be_resolved_is_not_loaded(data):
 @many(named() | chains())
 def test_is_sorted(btf):
     level = plain(btf)
-    assert scan.is_sorted(*words_of(btf), btf.strings, btf.start_str_off) == slow_scan.is_sorted(level)
+    assert scan.is_sorted(*words_of(btf), btf.strings_below, btf.strings, btf.start_str_off) == slow_scan.is_sorted(
+        level
+    )
 
 
 @many(chains())
@@ -148,13 +152,13 @@ def test_find_name(btf, data):
     assert list(btf.find_ids(name.decode("utf-8", "surrogateescape"), kind)) == everywhere
 
 
-@many(named(), st.data())
+@many(named() | chains(), st.data())
 def test_first_not_below(btf, data):
     level = plain(btf)
     start = slow_scan.is_sorted(level)
     assume(start >= 0)
     name = some_name(data, level)
-    found = names.first_not_below(*words_of(btf), btf.strings, btf.start_str_off, name, start)
+    found = names.first_not_below(*words_of(btf), btf.strings_below, btf.strings, btf.start_str_off, name, start)
     assert found == slow_names.first_not_below(level, name, start)
 
 
@@ -279,6 +283,42 @@ def test_append_splits(below, data):
         btf, _ = append(first, *others)
         expected = slow_append.append(plain(first), *map(plain, others), shared=len(below))
         assert (list(btf.words), bytes(btf.strings)) == expected
+
+
+# ---- permute ---------------------------------------------------------------------------------------------------
+
+
+@many(named() | chains(unknown=False), st.data())
+def test_permute(btf, data):
+    level = plain(btf)
+    assert by_name(btf) == slow_permute.by_name(level)
+    order = data.draw(st.permutations(btf.own_ids))
+    new, ids = permute(btf, order)
+    expected = {old: btf.start_id + place for place, old in enumerate(order)}
+    assert {old: ids[old] for old in range(len(btf))} == {**{old: old for old in range(btf.start_id)}, **expected}
+    whole = [*range(btf.start_id), *(expected[old] for old in btf.own_ids)]
+    assert list(new.words) == slow_permute.permuted(level, order, whole)
+    back, again = permute(new, [ids[old] for old in btf.own_ids])
+    assert back.to_bytes() == btf.to_bytes()
+    assert all(again[ids[old]] == old for old in range(len(btf)))
+    assert permute(btf, ids)[0].to_bytes() == new.to_bytes()
+
+
+@many(chains(unknown=False), st.data())
+def test_splits_follow(btf, data):
+    assume(btf.base is not None)
+    base = btf.base
+    order = data.draw(st.permutations(base.own_ids))
+    new, ids = permute(base, order)
+    moved = follow(btf, base, new, ids)
+    whole = [ids[old] for old in range(len(base))] + list(btf.own_ids)
+    assert list(moved.words) == slow_permute.permuted(plain(btf), btf.own_ids, whole)
+    both = sort(base, [btf])
+    its = both.split_ids[0]
+    assert list(both.splits[0].words) == slow_permute.permuted(
+        plain(btf), by_name(btf), [its[i] for i in range(len(btf))]
+    )
+    assert sorted(its[old] for old in range(len(btf))) == list(range(len(btf)))
 
 
 # ---- rebase ----------------------------------------------------------------------------------------------------

@@ -37,13 +37,8 @@ def check(own, type_count, string_count):
 
 def is_sorted(level):
     """The index of the first named record where all own records are in the order of their names, else -1."""
-    offsets = [record.words[0] for record in level.own]
-    anonymous = offsets.count(0)
-    named = offsets[anonymous:]
-    texts = [level.text(offset) for offset in named]
-    if len(offsets) < 2 or not named or 0 in named or min(named) < level.first_offset or texts != sorted(texts):
-        return -1
-    return anonymous
+    texts = [level.text(record.words[0]) for record in level.own]
+    return texts.count(b"") if len(texts) > 1 and any(texts) and texts == sorted(texts) else -1
 
 
 def misfits(level):

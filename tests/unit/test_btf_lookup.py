@@ -63,13 +63,16 @@ def test_not_sorted(order, names):
     assert b.build().first_named_id is None
 
 
-def test_a_split_with_names_in_its_base_is_not_called_sorted(order):
+def test_a_split_with_names_in_its_bases(order):
     base = many(order, ["a", "m"])
     split = many(order, ["a", "n"], base)
-    assert base.first_named_id == 1
-    assert split.first_named_id is None
+    top = many(order, ["a", "b", "n", "z"], split)
+    assert [layer.first_named_id for layer in top.chain] == [1, 3, 5]
+    assert many(order, ["n", "a"], base).first_named_id is None
     assert list(split.find_ids("a")) == [1, 3]
     assert split.find_id("n") == 4
+    for name, ids in {"a": [1, 3, 5], "m": [2], "n": [4, 7], "b": [6], "z": [8], "": [], "c": [], "zz": []}.items():
+        assert list(top.find_ids(name)) == ids
     assert many(order, ["x", "y"], base).first_named_id == 3
 
 

@@ -292,10 +292,21 @@ class Btf:
                 yield self.start_id + index
 
     @property
+    def strings_below(self) -> bytes | memoryview[int]:
+        """The strings of the bases, in one piece: what name offsets below `start_str_off` are offsets in."""
+        base = self.base
+        if base is None or base.base is None:
+            return base.strings if base is not None else b""
+        if "strings_below" not in base._caches:
+            base._caches["strings_below"] = b"".join(bytes(layer.strings) for layer in base.chain)
+        found: bytes = base._caches["strings_below"]
+        return found
+
+    @property
     def first_named_id(self) -> int | None:
         """Where the own types are sorted by name, the id of the first that has one; else None."""
         if "sorted" not in self._caches:
-            first = _scan.is_sorted(self.words, self.positions, self.strings, self.start_str_off)
+            first = _scan.is_sorted(self.words, self.positions, self.strings_below, self.strings, self.start_str_off)
             self._caches["sorted"] = None if first < 0 else self.start_id + first
         first_id: int | None = self._caches["sorted"]
         return first_id
@@ -443,7 +454,13 @@ class Btf:
         first = self.first_named_id
         assert first is not None
         index = _names.first_not_below(
-            self.words, self.positions, self.strings, self.start_str_off, name, first - self.start_id
+            self.words,
+            self.positions,
+            self.strings_below,
+            self.strings,
+            self.start_str_off,
+            name,
+            first - self.start_id,
         )
         for type_id in range(self.start_id + index, len(self)):
             if self.string(self.word(type_id, 0)) != name:

@@ -20,6 +20,7 @@ COMMANDS = {
     "dump": "print the types of a BTF",
     "info": "header, counts by kind and sizes of a BTF",
     "extract": "the BTF out of any container",
+    "sort": "put types in the order of their names, as recent kernels have them",
     "distill": "give modules a small base, so that their BTF outlives kernel updates",
     "reconcile": "put distilled modules on another kernel, so that it takes their BTF",
     "explain": "whether a kernel takes a module's BTF, and if not, why",

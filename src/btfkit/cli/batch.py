@@ -258,6 +258,21 @@ def plan(args: Args, base_file: str | None, *, base_of_output: bool) -> Plan:
     return Plan(jobs, doubles, many)
 
 
+def plan_modules(modules: Sequence[str], output: str | None, taken: dict[str, str]) -> Plan:
+    """Where the modules in files and folders go that belong to a kernel: below the folder `output`, or (None) into their own
+    place.  `taken` are outputs that there are already, with their inputs."""
+    jobs, doubles = [], []
+    seen = {os.path.realpath(to): path for to, path in taken.items()}
+    for path, to in _targets(modules, output):
+        key = os.path.realpath(to)
+        if key in seen:
+            doubles.append(Result(path, FAILED, f"{_shown(path)}: its output is that of {_shown(seen[key])}; left out"))
+            continue
+        seen[key] = path
+        jobs.append((path, to, ""))
+    return Plan(jobs, doubles, many=True)
+
+
 def _beside(path: str) -> str:
     return "" if path == "-" else path + ".base"
 

@@ -17,6 +17,7 @@ def compiled() -> bool:
         "graph",
         "names",
         "pairs",
+        "permute",
         "rebase",
         "scan",
         "text",

@@ -23,9 +23,10 @@ cpdef Py_ssize_t find_name(const unsigned int[::1] words, const unsigned int[::1
                            Py_ssize_t start)
 
 @cython.locals(low=cython.Py_ssize_t, high=cython.Py_ssize_t, middle=cython.Py_ssize_t, at=cython.size_t,
-               k=cython.size_t, length=cython.size_t)
+               own=cython.bint, c=cython.uchar, k=cython.size_t, length=cython.size_t)
 cpdef Py_ssize_t first_not_below(const unsigned int[::1] words, const unsigned int[::1] positions,
-                                 const unsigned char[::1] strings, unsigned int first_offset,
+                                 const unsigned char[::1] below, const unsigned char[::1] strings,
+                                 unsigned int first_offset,
                                  const unsigned char[::1] name, Py_ssize_t start)
 
 @cython.locals(length=cython.size_t, size=cython.size_t, index=cython.Py_ssize_t, offset=cython.size_t,

@@ -120,21 +120,28 @@ def find_name(words, positions, strings, first_offset, name, below, kind, start)
     return -1
 
 
-def first_not_below(words, positions, strings, first_offset, name, start):
+def first_not_below(words, positions, below, strings, first_offset, name, start):
     """The index of the first record from `start` on whose name is not less than `name`, by binary search.
 
-    Only for records that are sorted by name from `start` on (`scan.is_sorted`).  Returns len(positions) where there is none.
+    Only for records that are sorted by name from `start` on (`scan.is_sorted`, which tells what `below` is).  Returns
+    len(positions) where there is none.
     """
     low = start
     high = len(positions)
     length = len(name)
     while low < high:
         middle = (low + high) >> 1
-        at = words[positions[middle]] - first_offset
+        at = words[positions[middle]]
+        own = at >= first_offset
+        if own:
+            at -= first_offset
         k = 0
-        while k < length and strings[at + k] == name[k] and strings[at + k]:
+        c = strings[at] if own else below[at]
+        while k < length and c == name[k] and c:
             k += 1
-        if k < length and strings[at + k] < name[k]:
+            at += 1
+            c = strings[at] if own else below[at]
+        if k < length and c < name[k]:
             low = middle + 1
         else:
             high = middle

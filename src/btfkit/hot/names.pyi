@@ -29,7 +29,7 @@ def find_name(
     start: int,
 ) -> int: ...
 def first_not_below(
-    words: _Words, positions: _Words, strings: _Bytes, first_offset: int, name: _Bytes, start: int
+    words: _Words, positions: _Words, below: _Bytes, strings: _Bytes, first_offset: int, name: _Bytes, start: int
 ) -> int: ...
 def next_member(
     words: _Words, at: int, count: int, strings: _Bytes, first_offset: int, name: _Bytes, start: int

@@ -15,9 +15,11 @@ cpdef Py_ssize_t check(const unsigned int[::1] words, const unsigned int[::1] po
                        unsigned int type_count, unsigned int string_count)
 
 @cython.locals(index=cython.Py_ssize_t, first=cython.Py_ssize_t, count=cython.Py_ssize_t, name=cython.uint,
-               previous=cython.uint, a=cython.size_t, b=cython.size_t)
+               previous=cython.uint, a=cython.size_t, b=cython.size_t, a_above=cython.bint, b_above=cython.bint,
+               x=cython.uchar, y=cython.uchar)
 cpdef Py_ssize_t is_sorted(const unsigned int[::1] words, const unsigned int[::1] positions,
-                           const unsigned char[::1] strings, unsigned int first_offset)
+                           const unsigned char[::1] below, const unsigned char[::1] strings,
+                           unsigned int first_offset)
 
 @cython.locals(types=cython.size_t, wrong=cython.size_t, names=cython.size_t, inside=cython.size_t,
                index=cython.size_t, at=cython.size_t, info=cython.uint, kind=cython.uint, row=cython.uint,

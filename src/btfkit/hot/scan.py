@@ -123,34 +123,34 @@ def check(words, positions, table, type_count, string_count):
     return -1
 
 
-def is_sorted(words, positions, strings, first_offset):
+def is_sorted(words, positions, below, strings, first_offset):
     """The index of the first named record if names never decrease from one record to the next, else -1.
 
-    Names are compared as C strings; anonymous records (offset 0) count as the empty name and come first.  Only BTF
-    whose named records all have their names in `strings` (own offsets, starting at `first_offset`) can be told to be sorted.
-    Rule: libbpf 1.7, btf_check_sorted; BTF with fewer than two records, or without a name, is not sorted.
+    Names are compared as C strings, so anonymous records come first.  Those at offsets below `first_offset` are in `below`, the
+    strings of the bases, others in `strings`.  Rule: libbpf 1.7, btf_check_sorted; BTF with fewer than two records, or without
+    a name, is not sorted.
     """
     count = len(positions)
     first = -1
     previous = 0
     for index in range(count):
         name = words[positions[index]]
-        if name == 0:
-            if first >= 0:
-                return -1
-            continue
-        if name < first_offset:
-            return -1
-        name -= first_offset
         if first < 0:
-            first = index
+            if name and (strings[name - first_offset] if name >= first_offset else below[name]):
+                first = index
         elif name != previous:
-            a = previous
-            b = name
-            while strings[a] == strings[b] and strings[a]:
+            a_above = previous >= first_offset
+            b_above = name >= first_offset
+            a = previous - first_offset if a_above else previous
+            b = name - first_offset if b_above else name
+            while True:
+                x = strings[a] if a_above else below[a]
+                y = strings[b] if b_above else below[b]
+                if x != y or x == 0:
+                    break
                 a += 1
                 b += 1
-            if strings[a] > strings[b]:
+            if x > y:
                 return -1
         previous = name
     return first if count > 1 else -1

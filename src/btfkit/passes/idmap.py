@@ -46,34 +46,54 @@ class IdMap:
 
 
 class Dense(IdMap):
-    """A map with an entry for every id below the length of the array `ids`: `ids[old]` is the new one."""
+    """A map with an entry for every id from `start` on: `ids[old - start]` is the new one.
 
-    __slots__ = ("ids",)
+    Those below `start` are as `below` has them, and stay what they are where that is None.
+    """
 
-    def __init__(self, ids: array[int]) -> None:
+    __slots__ = ("below", "ids", "start")
+
+    def __init__(self, ids: array[int], start: int = 0, below: IdMap | None = None) -> None:
         super().__init__({})
         self.ids = ids
+        self.start = start
+        self.below = below
 
     def __getitem__(self, old: int) -> int:
-        return self.ids[old] if 0 <= old < len(self.ids) else 0
+        if 0 <= old < self.start:
+            return self.below[old] if self.below is not None else old
+        return self.ids[old - self.start] if self.start <= old < self.start + len(self.ids) else 0
 
     def __contains__(self, old: object) -> bool:
-        return isinstance(old, int) and 0 < old < len(self.ids) and self.ids[old] != 0
+        return isinstance(old, int) and self[old] != 0
 
     def __len__(self) -> int:
-        return len(self.ids) - self.ids.count(0)
+        below = len(self.below) if self.below is not None else max(self.start - 1, 0)
+        return below + len(self.ids) - self.ids.count(0)
 
     def __iter__(self) -> Iterator[int]:
-        return (old for old, new in enumerate(self.ids) if new)
+        return (old for old, _ in self.items())
 
     def __or__(self, second: IdMap) -> IdMap:
-        return Dense(array("I", map(second.translate(), self.ids)))
+        if self.start == 0:
+            return Dense(array("I", map(second.translate(), self.ids)))
+        return super().__or__(second)
 
     def items(self) -> Iterator[tuple[int, int]]:
-        return ((old, new) for old, new in enumerate(self.ids) if new)
+        if self.below is not None:
+            yield from self.below.items()
+        else:
+            yield from ((old, old) for old in range(1, self.start))
+        yield from ((old, new) for old, new in enumerate(self.ids, self.start) if new)
 
     def translate(self) -> Callable[[int], int]:
         return self.__getitem__
+
+    def board(self, count: int) -> array[int]:
+        """The new ids of all old ones below `count`, for loops; not to be changed."""
+        if self.start == 0 and len(self.ids) == count:
+            return self.ids
+        return array("I", map(self.__getitem__, range(count)))
 
 
 class Spans(IdMap):

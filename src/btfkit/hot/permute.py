@@ -1,0 +1,119 @@
+"""Types in another order: the order of their names, and their records written in it.
+
+Names are compared as C strings, bytes without sign; those below `first_offset` are in `low`, the strings of the bases, others
+in `high`.
+"""
+
+
+def keys(words, positions, low, high, first_offset, out):
+    """Put the first eight bytes of each record's name into `out`, the first the most significant, padded with zeros."""
+    for index in range(len(positions)):
+        here = words[positions[index]]
+        above = here >= first_offset
+        if above:
+            here -= first_offset
+        key = 0
+        k = 0
+        while k < 8:
+            c = high[here + k] if above else low[here + k]
+            if c == 0:
+                break
+            key = key << 8 | c
+            k += 1
+        out[index] = key << (8 * (8 - k)) if k else 0
+
+
+def follows(words, positions, low, high, first_offset, one, other):
+    """Whether the name of record `one`, from its ninth byte on, is greater than that of record `other`."""
+    a = words[positions[one]]
+    b = words[positions[other]]
+    if a == b:
+        return False
+    a_above = a >= first_offset
+    b_above = b >= first_offset
+    a = (a - first_offset if a_above else a) + 8
+    b = (b - first_offset if b_above else b) + 8
+    while True:
+        x = high[a] if a_above else low[a]
+        y = high[b] if b_above else low[b]
+        if x != y or x == 0:
+            return x > y
+        a += 1
+        b += 1
+
+
+def order(words, positions, low, high, first_offset, key, indexes, work):
+    """Sort `indexes` (0 to the number of records) by name, equal ones as they stood; `work` is as long.
+
+    `key` is what `keys` gives.  It is a merge sort from the bottom up, so the time does not depend on the names' order.
+    """
+    count = len(indexes)
+    width = 1
+    while width < count:
+        start = 0
+        while start < count:
+            middle = start + width if start + width < count else count
+            end = middle + width if middle + width < count else count
+            left = start
+            right = middle
+            to = start
+            while left < middle and right < end:
+                a = key[indexes[left]]
+                b = key[indexes[right]]
+                later = a > b
+                if a == b and a & 255:
+                    later = follows(words, positions, low, high, first_offset, indexes[left], indexes[right])
+                if later:
+                    work[to] = indexes[right]
+                    right += 1
+                else:
+                    work[to] = indexes[left]
+                    left += 1
+                to += 1
+            while left < middle:
+                work[to] = indexes[left]
+                left += 1
+                to += 1
+            while right < end:
+                work[to] = indexes[right]
+                right += 1
+                to += 1
+            start = end
+        for to in range(count):
+            indexes[to] = work[to]
+        width *= 2
+
+
+def write(words, positions, table, indexes, first_id, new_ids, out):
+    """Copy the records in the order that `indexes` tells to `out`; an own id becomes `new_ids[id - first_id]`.
+
+    Ids below `first_id` and name offsets stay.
+    """
+    to = 0
+    for place in range(len(indexes)):
+        at = positions[indexes[place]]
+        info = words[at + 1]
+        row = ((info >> 24) & 127) << 3
+        out[to] = words[at]
+        out[to + 1] = info
+        value = words[at + 2]
+        out[to + 2] = new_ids[value - first_id] if table[row + 2] and value >= first_id else value
+        to += 3
+        at += 3
+        mask = table[row + 3]
+        for slot in range(table[row]):
+            value = words[at]
+            out[to] = new_ids[value - first_id] if (mask >> slot) & 1 and value >= first_id else value
+            to += 1
+            at += 1
+        elem = table[row + 1]
+        if elem == 0:
+            continue
+        mask = table[row + 4]
+        end = at + (info & 0xFFFFFF) * elem
+        while at < end:
+            for slot in range(elem):
+                value = words[at + slot]
+                out[to + slot] = new_ids[value - first_id] if (mask >> slot) & 1 and value >= first_id else value
+            to += elem
+            at += elem

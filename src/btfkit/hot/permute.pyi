@@ -1,0 +1,29 @@
+from array import array
+from typing import TypeAlias
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+def keys(words: _Words, positions: _Words, low: _Bytes, high: _Bytes, first_offset: int, out: array[int]) -> None: ...
+def follows(
+    words: _Words, positions: _Words, low: _Bytes, high: _Bytes, first_offset: int, one: int, other: int
+) -> bool: ...
+def order(
+    words: _Words,
+    positions: _Words,
+    low: _Bytes,
+    high: _Bytes,
+    first_offset: int,
+    key: array[int],
+    indexes: array[int],
+    work: array[int],
+) -> None: ...
+def write(
+    words: _Words,
+    positions: _Words,
+    table: _Bytes,
+    indexes: _Words,
+    first_id: int,
+    new_ids: _Words,
+    out: array[int],
+) -> None: ...

@@ -1,0 +1,119 @@
+"""`permute`: the same types in another order, and the splits on them following; `sort`: the order of names.
+
+Nothing but ids changes.  Strings stay where they are, so that a split's offsets into its base's strings still hold; its ids
+do not, which is why a base is permuted together with all its splits.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import header as _header
+from btfkit.btf.btf import Btf
+from btfkit.hot import permute as _permute
+from btfkit.hot import rebase as _rebase
+from btfkit.passes.idmap import Dense, IdMap
+from btfkit.passes.rebase import refuse_unknown_in, swapped, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Sorted:
+    """What `sort` gives: `btf` and its `ids` (the bases' stay), and for each split its new BTF in `splits`, all ids of its chain
+    in `split_ids`."""
+
+    __slots__ = ("btf", "ids", "split_ids", "splits")
+
+    def __init__(self, btf: Btf, ids: IdMap, splits: Sequence[Btf], split_ids: Sequence[IdMap]) -> None:
+        self.btf = btf
+        self.ids = ids
+        self.splits = tuple(splits)
+        self.split_ids = tuple(split_ids)
+
+
+def sort(btf: Btf, splits: Sequence[Btf] = ()) -> Sorted:
+    """The own types of `btf` by name, anonymous ones first, equal names as they stood; then those of each of `splits` on it.
+
+    Names are compared byte by byte.  Raises UnsupportedError for a kind whose references are unknown, ValueError for a split
+    on another base.  Rule: Linux 7.0, tools/bpf/resolve_btfids, which kernels since then rely on (btf_find_by_name_kind).
+    """
+    new, ids = permute(btf, by_name(btf))
+    done = [sort_on(split, btf, new, ids) for split in splits]
+    return Sorted(new, ids, [one for one, _ in done], [its for _, its in done])
+
+
+def sort_on(split: Btf, old: Btf, new: Btf, ids: IdMap) -> tuple[Btf, IdMap]:
+    """`split`, on the permuted base `new` of its base `old`, with its own types sorted too, and the map of all its ids."""
+    done, own = permute(follow(split, old, new, ids), by_name(split))
+    return done, Dense(own.ids, split.start_id, ids)
+
+
+def permute(btf: Btf, order: Sequence[int] | IdMap) -> tuple[Btf, Dense]:
+    """`btf` with its own types in another order, and the map of its ids (that of the bases' types says that they stay).
+
+    `order` are all own ids, in the order that they are to have, or a map of them onto themselves.  Raises ValueError where it
+    is neither, UnsupportedError for a kind whose references are unknown.  Rule: libbpf 1.7, btf__permute.
+    """
+    refuse_unknown_in(btf)
+    indexes, new_ids = _both_ways(btf, order)
+    out = words(len(btf.words))
+    _permute.write(btf.words, btf.positions, btf.table, indexes, btf.start_id, new_ids, out)
+    if btf.base is None:
+        return _like(btf, out, None), Dense(array("I", (0,)) + new_ids)
+    return _like(btf, out, btf.base), Dense(new_ids, btf.start_id)
+
+
+def follow(split: Btf, old: Btf, new: Btf, ids: IdMap) -> Btf:
+    """`split` on `new`, which is its base `old` permuted: `ids` of that are exchanged, its own stay.
+
+    Raises ValueError for a split on another base, or where `new` has not as many types and strings.
+    """
+    refuse_unknown_in(split)
+    if split.base is not old or len(new) != len(old) or len(new.strings) != len(old.strings):
+        raise ValueError("a split can follow its own base only, permuted")
+    board = ids.board(split.start_id) if isinstance(ids, Dense) else array("I", map(ids.translate(), range(len(old))))
+    out = array("I", bytes(split.words))
+    _rebase.renumber(out, split.positions, split.table, split.start_id, board, split.start_id)
+    return _like(split, out, new)
+
+
+def by_name(btf: Btf) -> list[int]:
+    """The own ids of `btf` by name: C strings, anonymous ones first, equal ones ascending."""
+    count = len(btf.positions)
+    key = array("Q", bytes(8 * count))
+    indexes = array("I", range(count))
+    places = btf.words, btf.positions, btf.strings_below, btf.strings, btf.start_str_off
+    _permute.keys(*places, key)
+    _permute.order(*places, key, indexes, words(count))
+    return [btf.start_id + index for index in indexes]
+
+
+def _both_ways(btf: Btf, order: Sequence[int] | IdMap) -> tuple[array[int], array[int]]:
+    """(index of the old type at each new place, new id of each old type)."""
+    count, start = len(btf.positions), btf.start_id
+    indexes, new_ids = words(count), words(count)
+    if isinstance(order, IdMap):
+        pairs = [(old - start, order[old] - start) for old in btf.own_ids]
+    else:
+        if len(order) != count:
+            raise ValueError(f"{len(order)} ids for {count} types")
+        pairs = [(old - start, place) for place, old in enumerate(order)]
+    for index, place in pairs:
+        if not (0 <= index < count and 0 <= place < count) or new_ids[index]:
+            raise ValueError(
+                f"no permutation of the ids {start} to {start + count - 1}: {start + index} to {start + place}"
+            )
+        new_ids[index] = start + place
+        indexes[place] = index
+    if len(set(new_ids)) != count:
+        raise ValueError("no permutation: two types are to have one id")
+    return indexes, new_ids
+
+
+def _like(btf: Btf, out: array[int], base: Btf | None) -> Btf:
+    """`btf` with other words, on `base`."""
+    h = btf.header
+    data = _header.encode(h, h.order, swapped(out.tobytes(), h.order), btf.layout, bytes(btf.strings))
+    return Btf.from_bytes(data, base, source=btf.source, pointer_size=btf.given_pointer_size)
