@@ -89,8 +89,8 @@ def _kernel(args: Args) -> tuple[batch.Tally, batch.Result]:
     path = args.operands[0]
     to = path if args.in_place else os.path.join(args.output, own_name(path))
     plan = batch.plan_modules(args.modules, None if args.in_place else args.output, taken={to: path})
-    base = _one(State(Common(None, False, args.strip_signature)), (path, to, ""))
-    return _collect(args, plan.jobs, plan.doubles, Common(path, True, args.strip_signature)), base
+    tally = _collect(args, plan.jobs, plan.doubles, Common(path, True, args.strip_signature))
+    return tally, _one(State(Common(None, False, args.strip_signature)), (path, to, ""))  # last: it may be in place
 
 
 # ---- one file ------------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def _lines(tally: batch.Tally, base: batch.Result | None) -> Iterator[str]:
             what += f", {facts['anonymous']:,} anonymous ones first"
         yield printable(f"{where}: {facts['types']:,} types {what}")
         if facts["unpacked"]:
-            yield printable(f"{where} is the raw BTF: a kernel's file is not written anew")
+            yield printable(f"{where} is the BTF alone: what it came in is not written anew")
         if facts["signature_stripped"]:
             yield "the signature was taken off: it did not hold any more; sign the module again where kernels demand it"
     if base is None and tally.total == 1:

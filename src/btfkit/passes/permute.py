@@ -44,7 +44,7 @@ def sort(btf: Btf, splits: Sequence[Btf] = ()) -> Sorted:
     return Sorted(new, ids, [one for one, _ in done], [its for _, its in done])
 
 
-def sort_on(split: Btf, old: Btf, new: Btf, ids: IdMap) -> tuple[Btf, IdMap]:
+def sort_on(split: Btf, old: Btf, new: Btf, ids: IdMap) -> tuple[Btf, Dense]:
     """`split`, on the permuted base `new` of its base `old`, with its own types sorted too, and the map of all its ids."""
     done, own = permute(follow(split, old, new, ids), by_name(split))
     return done, Dense(own.ids, split.start_id, ids)
