@@ -117,7 +117,7 @@ def load_objects(path: str) -> list[BpfObject]:
     """
     from btfkit.files.container import read_objects
 
-    return [_from_elf(found, _Symbols(path, index)) for index, found in enumerate(read_objects(path))]
+    return [read_elf_object(found, _Symbols(path, index)) for index, found in enumerate(read_objects(path))]
 
 
 class _Symbols:
@@ -148,7 +148,10 @@ class _Symbols:
         return function.name if function is not None else ""
 
 
-def _from_elf(found: ObjectBytes, function_at: Callable[[str, int], str]) -> BpfObject:
+def read_elf_object(
+    found: ObjectBytes, function_at: Callable[[str, int], str] = lambda section, insn_off: ""
+) -> BpfObject:
+    """A BPF object from its ELF file; raises FormatError where it has no `.BTF` or `.BTF.ext`."""
     elf = found.elf
     btf, ext = elf.btf_section(".BTF"), elf.btf_section(".BTF.ext")
     if btf is None:

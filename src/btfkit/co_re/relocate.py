@@ -228,6 +228,22 @@ def _ask_field(wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness
     return Match(btf, type_id, value, place.bit_offset, load, witness)
 
 
+def local_value(obj: BpfObject, relocation: Relocation) -> int:
+    """What a field or size relocation yields by the program's own types.  Raises BtfError where nothing does."""
+    wanted = obj.spec(relocation)
+    if isinstance(wanted, SpecError):
+        raise wanted
+    if k.KINDS[relocation.kind].group == k.FIELD:
+        found = _ask_field(wanted, relocation.kind, obj.btf, relocation.type_id, Witness())
+        if isinstance(found, tuple):
+            raise SpecError(found[0].text)
+        return found.value
+    size = obj.btf.sizeof(relocation.type_id)
+    if size is None:
+        raise SpecError("a type without a size")
+    return size
+
+
 def _ask_enum(wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness) -> Match | tuple[Mismatch, Witness]:
     index = enumerator(wanted, btf, type_id, witness)
     if isinstance(index, Mismatch):

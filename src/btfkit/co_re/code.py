@@ -1,0 +1,474 @@
+"""The code of a BPF object: its programs and sub-programs, what their instructions refer to, and the source lines.
+
+`Code` reads what libbpf reads of the ELF file, in its manner: every function symbol of an executable section is a program, those of
+`.text` are sub-programs.  `link` puts a program and the sub-programs that it reaches one behind the other, as libbpf does before it
+hands them to the kernel.
+
+Rules: tools/lib/bpf/libbpf.c (1.8-dev), bpf_object__add_programs, bpf_program__record_reloc, bpf_object__reloc_code.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from struct import iter_unpack
+
+from btfkit.btf import spec
+from btfkit.btf.btf import MAX_CHAIN, text
+from btfkit.btf.ext import Ext
+from btfkit.co_re import insns as i
+from btfkit.co_re.program import BpfObject, read_elf_object
+from btfkit.errors import FormatError
+from btfkit.files.elf import SHF_EXECINSTR, SHN_LORESERVE, SHN_UNDEF, SHT_NOBITS, SHT_PROGBITS, SHT_REL
+from btfkit.files.elf import STB_LOCAL, STB_WEAK, STT_FUNC, STT_SECTION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.insns import Insn
+    from btfkit.files.container import ObjectBytes
+    from btfkit.files.elf import Elf, Section, Symbol
+
+TEXT = ".text"
+MAX_INSNS = 1 << 20  # of one linked program; the kernel takes no more
+STV_INTERNAL, STV_HIDDEN = 1, 2
+
+CALL, KFUNC, EXTERN, DATA, MAP, FUNC = "call", "kfunc", "extern", "data", "map", "func"
+
+
+class Reference:
+    """What an instruction refers to by an ELF relocation.
+
+    `kind`: CALL (a sub-program), FUNC (its address), KFUNC (a call of an extern), EXTERN (the address of one), DATA (a place in
+    the section `name`), MAP (the map `name`).  `value` is an offset in bytes: of the function in `.text`, or into the data.
+    """
+
+    __slots__ = ("kind", "name", "value", "weak")
+
+    def __init__(self, kind: str, name: str, value: int = 0, weak: bool = False) -> None:
+        self.kind = kind
+        self.name = name
+        self.value = value
+        self.weak = weak
+
+
+class Function:
+    """A program or sub-program: `offset` in bytes within its `section` (a name, without libbpf's "?"), its instructions, and
+    `references` by their number.
+
+    `is_global`: the kernel verifies it on its own, with any arguments.  `optional`: the section's name begins with "?", so that
+    it is not loaded unless user space asks for it.
+    """
+
+    __slots__ = ("insns", "is_global", "is_program", "name", "offset", "optional", "references", "section", "weak")
+
+    def __init__(self, name: str, section: str, offset: int, insns: list[Insn]) -> None:
+        self.name = name
+        self.optional = section.startswith("?")
+        self.section = section
+        self.offset = offset
+        self.insns = insns
+        self.references: dict[int, Reference] = {}
+        self.is_global = False
+        self.is_program = False
+        self.weak = False
+
+    @property
+    def attach(self) -> str:
+        """The section's name as libbpf reads it, which says what the program attaches to."""
+        return self.section.removeprefix("?")
+
+    @property
+    def end(self) -> int:
+        """Where it ends, in bytes within its section."""
+        return self.offset + i.SIZE * len(self.insns)
+
+    def __repr__(self) -> str:
+        return f"<Function {self.name!r} of {self.section}: {len(self.insns)} slots>"
+
+
+class Extern:
+    """What the object takes from the kernel by name: `section` is ".ksyms" or ".kconfig", `type_id` the local FUNC or VAR, 0 where the
+    object's BTF does not tell."""
+
+    __slots__ = ("name", "section", "type_id", "weak")
+
+    def __init__(self, name: str, section: str, type_id: int, weak: bool) -> None:
+        self.name = name
+        self.section = section
+        self.type_id = type_id
+        self.weak = weak
+
+
+class Variable:
+    """A global variable of a data section: `offset` and `size` in bytes; `volatile` ones are meant to be set before loading."""
+
+    __slots__ = ("name", "offset", "section", "size", "volatile")
+
+    def __init__(self, name: str, section: str, offset: int, size: int, volatile: bool) -> None:
+        self.name = name
+        self.section = section
+        self.offset = offset
+        self.size = size
+        self.volatile = volatile
+
+
+class Line:
+    """A line of the source: `file`, `line` and `column` from 1 (0: not told), `source` its text."""
+
+    __slots__ = ("column", "file", "line", "source")
+
+    def __init__(self, file: str, line: int, column: int, source: str) -> None:
+        self.file = file
+        self.line = line
+        self.column = column
+        self.source = source
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+class Linked:
+    """A program with its sub-programs behind it: `insns`, `parts` as (first slot, Function), `references` by slot, and `targets`,
+    the slot that a call of a sub-program (or the load of its address) leads to, by slot.
+
+    `relocations` maps a slot to the number of the object's CO-RE relocation that belongs to it.
+    """
+
+    __slots__ = ("insns", "parts", "program", "references", "relocations", "starts", "targets")
+
+    def __init__(self, program: Function) -> None:
+        self.program = program
+        self.insns: list[Insn] = []
+        self.parts: list[tuple[int, Function]] = []
+        self.starts: list[int] = []
+        self.references: dict[int, Reference] = {}
+        self.targets: dict[int, int] = {}
+        self.relocations: dict[int, int] = {}
+
+    def add(self, function: Function) -> int:
+        """Put a function behind the others; returns its first slot."""
+        start = len(self.insns)
+        if start + len(function.insns) > MAX_INSNS:
+            raise FormatError(f"more than {MAX_INSNS} instructions", section=self.program.section)
+        self.parts.append((start, function))
+        self.starts.append(start)
+        self.insns += function.insns
+        for slot, reference in function.references.items():
+            self.references[start + slot] = reference
+        return start
+
+    def part(self, slot: int) -> tuple[int, Function]:
+        """(first slot, Function) of the part that holds `slot`."""
+        return self.parts[bisect_right(self.starts, slot) - 1]
+
+
+class Code:
+    """The code of one BPF object.
+
+    `object` is its CO-RE side, `functions` all functions in the order of sections and offsets, `programs` those that are entered
+    from outside.  `data` has the initial bytes of the read-only data sections, by name; `variables` what lies in them.
+    """
+
+    def __init__(self, obj: BpfObject, ext: Ext | None, elf: Elf) -> None:
+        self.object = obj
+        self.order = elf.order
+        self.functions: list[Function] = []
+        self.data: dict[str, bytes] = {}
+        self.struct_ops: dict[tuple[str, int], str] = {}  # (section, offset) -> program
+        self.externs: dict[str, Extern] = {}
+        self.variables: list[Variable] = []
+        self._handlers: dict[str, str] = {}  # program -> the function that its exceptions go to
+        self._lines: dict[str, list[tuple[int, int, int, int]]] = {}
+        self._ext = ext
+        self._read(elf)
+        self.programs = [function for function in self.functions if function.is_program]
+        self._by_place: dict[str, list[Function]] = {}
+        for function in self.functions:
+            self._by_place.setdefault(function.section, []).append(function)
+        self._linked: dict[str, Linked] = {}
+        self.locals: dict[tuple[int, bytes, int], int | None] = {}  # co_re.patch's: values by the program's own types
+        self.owners = [self._owner(relocation.section, relocation.insn_off) for relocation in obj.relocations]
+
+    @property
+    def name(self) -> str:
+        """The object's short name."""
+        return self.object.name
+
+    # ---- reading -----------------------------------------------------------------------------------------------
+
+    def _read(self, elf: Elf) -> None:
+        symbols = list(elf.symbols())
+        code = {s.index: s for s in elf.sections if s.type == SHT_PROGBITS and s.flags & SHF_EXECINSTR and s.size}
+        by_section: dict[int, list[Function]] = {}
+        for section in code.values():
+            by_section[section.index] = list(self._functions_of(elf, section, symbols))
+        for functions in by_section.values():
+            self.functions += functions
+        lone_text = len(self.functions) == 1  # libbpf takes one function in .text, and nothing else, for a program
+        for function in self.functions:
+            function.is_program = function.section != TEXT or lone_text
+        self._mark_globals(symbols)
+        self._read_types(symbols)
+        for section in elf.sections:
+            if section.name.startswith(".rodata") and section.type != SHT_NOBITS:
+                self.data[section.name] = bytes(elf.data(section))
+            elif section.type == SHT_REL and section.info in by_section:
+                self._read_references(elf, section, by_section[section.info], symbols)
+            elif section.type == SHT_REL and section.info < len(elf.sections):
+                self._read_struct_ops(elf, section, symbols)
+
+    def _functions_of(self, elf: Elf, section: Section, symbols: list[Symbol]) -> Iterator[Function]:
+        data = elf.data(section)
+        for symbol in sorted((s for s in symbols if s.section == section.index and s.type == STT_FUNC), key=_place):
+            if symbol.value % i.SIZE or symbol.size % i.SIZE or symbol.value + symbol.size > len(data):
+                raise FormatError(
+                    f"function {symbol.name!r} of {symbol.size} bytes at {symbol.value:#x} does not fit its section",
+                    source=elf.source,
+                    section=section.name,
+                )
+            found = Function(
+                symbol.name,
+                section.name,
+                symbol.value,
+                i.decode(data[symbol.value : symbol.value + symbol.size], elf.order),
+            )
+            found.weak = symbol.bind == STB_WEAK
+            found.is_global = symbol.bind != STB_LOCAL and symbol.visibility not in (STV_INTERNAL, STV_HIDDEN)
+            yield found
+
+    def _mark_globals(self, symbols: list[Symbol]) -> None:
+        """What the kernel goes by is the linkage of the FUNC that func_info names; libbpf makes hidden ones static."""
+        if self._ext is None:
+            return
+        btf = self.object.btf
+        at = {(function.section, function.offset): function for function in self.functions}
+        for section_off, (insn_off, type_id) in self._ext.records("func_info"):
+            if section_off >= btf.start_str_off + len(btf.strings) or not 0 < type_id < len(btf):
+                continue
+            function = at.get((text(btf.string(section_off)), insn_off))
+            if function is not None and btf.kind(type_id) == spec.FUNC:
+                is_global = btf.word(type_id, 1) & spec.MAX_VLEN == 1
+                function.is_global = function.is_global and is_global
+
+    def _read_types(self, symbols: list[Symbol]) -> None:
+        """Externs, variables and exception handlers, as the object's BTF names them."""
+        btf = self.object.btf
+        undefined = {s.name: s for s in symbols if s.section == SHN_UNDEF and s.name and s.bind != STB_LOCAL}
+        self.externs = {name: Extern(name, "", 0, s.bind == STB_WEAK) for name, s in undefined.items()}
+        for type_id in range(1, len(btf)):
+            kind = btf.kind(type_id)
+            if kind == spec.DATASEC:
+                self._read_datasec(type_id)
+            elif kind == spec.DECL_TAG and btf.name(type_id).startswith("exception_callback:"):
+                self._handlers[btf.name(btf.word(type_id, 2))] = btf.name(type_id).partition(":")[2]
+
+    def _read_datasec(self, type_id: int) -> None:
+        btf = self.object.btf
+        section: Any = btf[type_id]
+        for variable_id, offset, size in section.variables:
+            if btf.kind(variable_id) not in (spec.VAR, spec.FUNC):
+                continue
+            name = btf.name(variable_id)
+            if section.name in (".ksyms", ".kconfig"):
+                extern = self.externs.get(name)
+                if extern is not None:
+                    extern.section, extern.type_id = section.name, variable_id
+            elif btf.kind(variable_id) == spec.VAR:
+                volatile = _is_volatile(btf, btf.word(variable_id, 2))
+                self.variables.append(Variable(name, section.name, offset, size, volatile))
+
+    def _read_references(self, elf: Elf, section: Section, functions: list[Function], symbols: list[Symbol]) -> None:
+        sections = elf.sections
+        starts = [function.offset for function in functions]
+        for offset, number in _rel_entries(elf, section):
+            index = bisect_right(starts, offset) - 1
+            if index < 0 or offset >= functions[index].end or offset % i.SIZE or number >= len(symbols):
+                continue  # code that no symbol owns: the linker dropped the function (a weak one)
+            function = functions[index]
+            slot = (offset - function.offset) // i.SIZE
+            function.references[slot] = _reference(function.insns[slot], symbols[number], sections)
+
+    def _read_struct_ops(self, elf: Elf, section: Section, symbols: list[Symbol]) -> None:
+        target = elf.sections[section.info].name
+        if not target.startswith((".struct_ops", "?.struct_ops")):
+            return
+        for offset, number in _rel_entries(elf, section):
+            if number < len(symbols) and symbols[number].type == STT_FUNC:
+                self.struct_ops[target, offset] = symbols[number].name
+
+    # ---- looking up --------------------------------------------------------------------------------------------
+
+    def _owner(self, section: str, insn_off: int) -> Function | None:
+        functions = self._by_place.get(section, [])
+        index = bisect_right(functions, insn_off, key=_offset) - 1
+        return functions[index] if index >= 0 and insn_off < functions[index].end else None
+
+    def line(self, section: str, insn_off: int) -> Line | None:
+        """The source line of an instruction, or None where the object does not tell."""
+        if not self._lines and self._ext is not None:
+            self._read_lines(self._ext)
+        rows = self._lines.get(section, [])
+        index = bisect_right(rows, insn_off, key=lambda row: row[0]) - 1
+        if index < 0:
+            return None
+        _, file_off, line_off, place = rows[index]
+        btf = self.object.btf
+        limit = btf.start_str_off + len(btf.strings)
+        if file_off >= limit or line_off >= limit:
+            return None
+        return Line(text(btf.string(file_off)), place >> 10, place & 0x3FF, text(btf.string(line_off)).strip())
+
+    def _read_lines(self, ext: Ext) -> None:
+        btf = self.object.btf
+        limit = btf.start_str_off + len(btf.strings)
+        for section_off, record in ext.records("line_info"):
+            if section_off < limit:
+                self._lines.setdefault(text(btf.string(section_off)), []).append((record[0], record[1], record[2], record[3]))
+        for rows in self._lines.values():
+            rows.sort()
+
+    def link(self, program: Function) -> Linked:
+        """The program with the sub-programs that it reaches behind it.  Raises FormatError for a call that leads nowhere."""
+        linked = self._linked.get(program.name)
+        if linked is None:
+            linked = self._linked[program.name] = self._link(program)
+        return linked
+
+    def _link(self, program: Function) -> Linked:
+        linked = Linked(program)
+        placed = {program: linked.add(program)}
+        pending = [(program, iter(range(len(program.insns))))]
+        while pending:  # depth first, as libbpf's recursion has it
+            function, slots = pending[-1]
+            callee = None
+            for slot in slots:
+                wanted = self._callee(function, slot)
+                if wanted is None:
+                    continue
+                callee, inside = wanted
+                new = callee not in placed
+                if new:
+                    placed[callee] = linked.add(callee)
+                linked.targets[placed[function] + slot] = placed[callee] + inside
+                if new:
+                    break
+                callee = None
+            if callee is None:
+                pending.pop()
+            else:
+                pending.append((callee, iter(range(len(callee.insns)))))
+        handler = self._handlers.get(program.name)
+        for function in self.functions if handler else ():
+            if function.name == handler and function.section == TEXT and function not in placed:
+                linked.add(function)
+        self._place_relocations(linked)
+        return linked
+
+    def _callee(self, function: Function, slot: int) -> tuple[Function, int] | None:
+        """(sub-program, slot in it) that the instruction calls or loads the address of, None where it does neither."""
+        insn = function.insns[slot]
+        reference = function.references.get(slot)
+        if reference is not None:
+            if reference.kind not in (CALL, FUNC):
+                return None
+            place = reference.value + (i.SIZE * (insn[4] + 1) if reference.kind == CALL else insn[4])
+            section = TEXT
+        elif i.is_call(insn) and insn[2] == i.PSEUDO_CALL:
+            place = function.offset + i.SIZE * (slot + insn[4] + 1)
+            section = function.section
+        else:
+            return None
+        callee = self._owner(section, place)
+        if callee is None or place % i.SIZE:
+            raise FormatError(
+                f"{function.name}+{slot} calls {section}+{place // i.SIZE}, where no function is",
+                source=self.object.source,
+                section=function.section,
+            )
+        return callee, (place - callee.offset) // i.SIZE
+
+    def _place_relocations(self, linked: Linked) -> None:
+        by_function: dict[Function, list[int]] = {}
+        for number, owner in enumerate(self.owners):
+            if owner is not None:
+                by_function.setdefault(owner, []).append(number)
+        for start, function in linked.parts:
+            for number in by_function.get(function, ()):
+                relocation = self.object.relocations[number]
+                linked.relocations[start + (relocation.insn_off - function.offset) // i.SIZE] = number
+
+
+def _is_volatile(btf: Btf, type_id: int) -> bool:
+    """Whether a variable, or the elements that it is made of, is volatile."""
+    for _ in range(MAX_CHAIN):
+        kind = btf.kind(type_id)
+        if kind == spec.VOLATILE:
+            return True
+        if kind == spec.ARRAY:
+            type_id = btf.word(type_id, 3)
+        elif kind in spec.MODS_AND_TYPEDEFS:
+            type_id = btf.word(type_id, 2)
+        else:
+            return False
+    return False
+
+
+def _place(symbol: Symbol) -> int:
+    return symbol.value
+
+
+def _offset(function: Function) -> int:
+    return function.offset
+
+
+def _rel_entries(elf: Elf, section: Section) -> Iterator[tuple[int, int]]:
+    """(offset, number of the symbol) of each entry of an SHT_REL section."""
+    data = elf.data(section)
+    if elf.bits == 64:
+        for offset, info in iter_unpack(elf.mark + "QQ", data[: len(data) // 16 * 16]):
+            yield offset, info >> 32
+    else:
+        for offset, info in iter_unpack(elf.mark + "II", data[: len(data) // 8 * 8]):
+            yield offset, info >> 8
+
+
+def _reference(insn: Insn, symbol: Symbol, sections: tuple[Section, ...]) -> Reference:
+    """What an instruction refers to.  Rule: bpf_program__record_reloc."""
+    weak = symbol.bind == STB_WEAK
+    if symbol.section == SHN_UNDEF:
+        return Reference(KFUNC if i.is_call(insn) else EXTERN, symbol.name, 0, weak)
+    name = sections[symbol.section].name if symbol.section < min(len(sections), SHN_LORESERVE) else ""
+    if i.is_call(insn):
+        return Reference(CALL, symbol.name, symbol.value)
+    if sections[symbol.section].flags & SHF_EXECINSTR if name else False:
+        return Reference(FUNC, symbol.name, symbol.value)
+    if name.startswith((".data", ".bss", ".rodata", ".struct_ops")):
+        return Reference(DATA, name, symbol.value + (insn[4] & 0xFFFFFFFF))
+    return Reference(MAP, symbol.name if symbol.type != STT_SECTION else name, symbol.value)
+
+
+def load_code(path: str) -> list[Code]:
+    """The code of each BPF object of a file: the file itself, or those that an executable embeds.
+
+    Raises as `load_objects` does, and FormatError for functions or relocations that do not fit.
+    """
+    from btfkit.files.container import read_objects
+
+    return [read_code(found) for found in read_objects(path)]
+
+
+def read_code(found: ObjectBytes) -> Code:
+    """The code of one object."""
+    obj = read_elf_object(found)
+    ext = found.elf.btf_section(".BTF.ext")
+    code = Code(obj, None if ext is None else Ext.from_bytes(bytes(ext), source=found.source), found.elf)
+    obj.function_at = lambda section, insn_off: _function_name(code, section, insn_off)
+    return code
+
+
+def _function_name(code: Code, section: str, insn_off: int) -> str:
+    owner = code._owner(section, insn_off)
+    return owner.name if owner is not None else ""

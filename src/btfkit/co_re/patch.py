@@ -1,0 +1,168 @@
+"""A kernel's answers put into a program's instructions, as libbpf does before it loads it.
+
+Rule: bpf_core_patch_insn (libbpf 1.8-dev, relo_core.c).  What an instruction takes is its immediate (arithmetic and 64-bit loads) or
+its offset (loads and stores).  An instruction without an answer is poisoned: the kernel refuses the program if it can be reached.  What
+libbpf cannot write at all makes it refuse the whole object, reached or not.
+"""
+
+from __future__ import annotations
+
+from btfkit.co_re import insns as i
+from btfkit.co_re import kinds as k
+from btfkit.co_re.access import Spec, SpecError
+from btfkit.co_re.kinds import KINDS
+from btfkit.co_re.values import enumerator_value
+from btfkit.errors import BtfError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.co_re.code import Code, Linked
+    from btfkit.co_re.insns import Insn
+    from btfkit.co_re.program import BpfObject, Relocation
+    from btfkit.co_re.relocate import Outcome
+
+POISON = 195896080  # the number of the helper that is called instead, libbpf's 0xbad2310
+POISONED: Insn = (i.JMP | i.CALL, 0, 0, 0, POISON)
+MAX_OFF = 32767
+
+FIELD_CHECKED = (k.BYTE_OFFSET, k.BYTE_SIZE, k.LSHIFT)  # not compared with the local value where it is a bitfield's
+
+
+class Patch:
+    """What becomes of one instruction: `insns` replace it (one slot, or two), `poison` where there is no answer, or `refusal`,
+    the words for what libbpf does not take."""
+
+    __slots__ = ("insns", "poison", "refusal")
+
+    def __init__(self, insns: tuple[Insn, ...] = (), *, poison: bool = False, refusal: str = "") -> None:
+        self.insns = insns
+        self.poison = poison
+        self.refusal = refusal
+
+
+def patch(code: Code, number: int, outcome: Outcome, insn: Insn, following: Insn | None) -> Patch:
+    """What the answer `outcome` to relocation `number` makes of `insn`; `following` is the next slot."""
+    relocation = code.object.relocations[number]
+    if outcome.status in ("error", "ambiguous"):
+        return Patch(refusal=outcome.detail)
+    of_class = insn[0] & i.CLASS_MASK
+    wide = insn[0] == i.LDIMM64
+    memory = of_class in (i.LDX, i.ST, i.STX)
+    if relocation.insn_off % i.SIZE:
+        return Patch(refusal=f"an offset of {relocation.insn_off} bytes, which is between two instructions")
+    if outcome.value is None or (memory and outcome.load_size < 0):
+        return Patch((POISONED, POISONED) if wide else (POISONED,), poison=True)
+    value = outcome.value
+    if wide:
+        return _wide(code, relocation, insn, following, value)
+    if of_class in (i.ALU, i.ALU64):
+        return _immediate(code, relocation, insn, value)
+    if memory:
+        return _memory(code, relocation, insn, value, outcome.load_size)
+    return Patch(refusal=f"an instruction of code {insn[0]:#04x}, which takes no relocation")
+
+
+def _wide(code: Code, relocation: Relocation, insn: Insn, following: Insn | None, value: int) -> Patch:
+    if following is None or insn[2] or insn[3] or following[0] or following[1] or following[2] or following[3]:
+        return Patch(refusal="a 64-bit load that has something else in it")
+    found = (insn[4] & 0xFFFFFFFF) | (following[4] & 0xFFFFFFFF) << 32
+    local = _local(code, relocation)
+    narrow = local is not None and relocation.kind == k.ENUMVAL_VALUE and found == local & 0xFFFFFFFF
+    if local is not None and found != local and not narrow:
+        return Patch(refusal=_unlike(found, local))
+    low, high = value & 0xFFFFFFFF, value >> 32
+    return Patch(((insn[0], insn[1], 0, 0, _signed(low)), (0, 0, 0, 0, _signed(high))))
+
+
+def _immediate(code: Code, relocation: Relocation, insn: Insn, value: int) -> Patch:
+    if insn[0] & i.X:
+        return Patch(refusal="arithmetic with a register, where an immediate is expected")
+    local = _local(code, relocation)
+    if local is not None and insn[4] & 0xFFFFFFFF != local & 0xFFFFFFFF:
+        return Patch(refusal=_unlike(insn[4], local))
+    return Patch(((*insn[:4], _signed(value & 0xFFFFFFFF)),))
+
+
+def _memory(code: Code, relocation: Relocation, insn: Insn, value: int, size: int) -> Patch:
+    local = _local(code, relocation)
+    if local is not None and insn[3] != local:
+        return Patch(refusal=_unlike(insn[3], local))
+    if value > MAX_OFF:
+        return Patch(refusal=f"offset {value}, a load or store reaches {MAX_OFF}")
+    opcode = insn[0]
+    wanted = code.object.spec(relocation)
+    leaf = wanted.leaf if isinstance(wanted, Spec) and relocation.kind == k.BYTE_OFFSET else None
+    if size > 0 and leaf is not None and leaf[2] and size != leaf[2]:
+        if i.BYTES[opcode & i.SIZE_MASK] != leaf[2]:
+            return Patch(refusal=f"a load of {i.BYTES[opcode & i.SIZE_MASK]} bytes, the member has {leaf[2]}")
+        if size not in i.SIZE_BITS:
+            return Patch(refusal=f"a load of {size} bytes, there are 1, 2, 4 and 8")
+        opcode = opcode & ~i.SIZE_MASK | i.SIZE_BITS[size]
+    return Patch(((opcode, insn[1], insn[2], value, insn[4]),))
+
+
+def _unlike(found: int, local: int) -> str:
+    return (
+        f"the instruction has {found} where the program's own types say {local}: the object was changed, or is damaged"
+    )
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 32) if value >> 31 else value
+
+
+def _local(code: Code, relocation: Relocation) -> int | None:
+    """What the instruction has to have in it by the program's own types; None where libbpf does not compare."""
+    key = (relocation.type_id, relocation.access, relocation.kind)
+    if key not in code.locals:
+        code.locals[key] = _local_value(code.object, relocation)
+    return code.locals[key]
+
+
+def _local_value(obj: BpfObject, relocation: Relocation) -> int | None:
+    from btfkit.co_re.relocate import local_value
+
+    kind = relocation.kind
+    wanted = obj.spec(relocation)
+    if isinstance(wanted, SpecError) or kind in (k.TYPE_ID_LOCAL, k.TYPE_ID_TARGET):
+        return None
+    if KINDS[kind].is_test:
+        return 1
+    if kind == k.ENUMVAL_VALUE:
+        type_id = obj.btf.strip(relocation.type_id)
+        return enumerator_value(obj.btf, type_id, int(relocation.access))
+    if wanted.is_bitfield and kind in FIELD_CHECKED:
+        return None
+    try:
+        return local_value(obj, relocation)
+    except BtfError:
+        return None
+
+
+class Patched:
+    """A linked program with a kernel's answers in it: `insns`, the numbers of relocations by poisoned slot, and refusals as
+    {number of the relocation: words}."""
+
+    __slots__ = ("insns", "poisoned", "refusals")
+
+    def __init__(self, insns: list[Insn], poisoned: dict[int, int], refusals: dict[int, str]) -> None:
+        self.insns = insns
+        self.poisoned = poisoned
+        self.refusals = refusals
+
+
+def patch_program(code: Code, linked: Linked, outcomes: list[Outcome]) -> Patched:
+    """Put the answers to all relocations of a linked program into its instructions; `outcomes` are those of the object."""
+    insns = list(linked.insns)
+    poisoned: dict[int, int] = {}
+    refusals: dict[int, str] = {}
+    for slot, number in linked.relocations.items():
+        following = insns[slot + 1] if slot + 1 < len(insns) else None
+        done = patch(code, number, outcomes[number], insns[slot], following)
+        if done.refusal:
+            refusals[number] = done.refusal
+            continue
+        insns[slot : slot + len(done.insns)] = done.insns
+        if done.poison:
+            poisoned[slot] = number
+    return Patched(insns, poisoned, refusals)
