@@ -1,8 +1,8 @@
 """The code of a BPF object: its programs and sub-programs, what their instructions refer to, and the source lines.
 
-`Code` reads what libbpf reads of the ELF file, in its manner: every function symbol of an executable section is a program, those of
-`.text` are sub-programs.  `link` puts a program and the sub-programs that it reaches one behind the other, as libbpf does before it
-hands them to the kernel.
+`Code` reads what libbpf reads of the ELF file, in its manner: every function symbol of an executable section is a
+program, those of `.text` are sub-programs.  `link` puts a program and the sub-programs that it reaches one behind the
+other, as libbpf does before it hands them to the kernel.
 
 Rules: tools/lib/bpf/libbpf.c (1.8-dev), bpf_object__add_programs, bpf_program__record_reloc, bpf_object__reloc_code.
 """
@@ -18,8 +18,19 @@ from btfkit.btf.ext import Ext
 from btfkit.co_re import insns as i
 from btfkit.co_re.program import BpfObject, read_elf_object
 from btfkit.errors import FormatError
-from btfkit.files.elf import SHF_EXECINSTR, SHN_LORESERVE, SHN_UNDEF, SHT_NOBITS, SHT_PROGBITS, SHT_REL
-from btfkit.files.elf import STB_LOCAL, STB_WEAK, STT_FUNC, STT_SECTION
+from btfkit.files.elf import (
+    SHF_EXECINSTR,
+    SHN_LORESERVE,
+    SHN_UNDEF,
+    SHT_NOBITS,
+    SHT_PROGBITS,
+    SHT_REL,
+    STB_LOCAL,
+    STB_WEAK,
+    STT_FUNC,
+    STT_OBJECT,
+    STT_SECTION,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,8 +101,8 @@ class Function:
 
 
 class Extern:
-    """What the object takes from the kernel by name: `section` is ".ksyms" or ".kconfig", `type_id` the local FUNC or VAR, 0 where the
-    object's BTF does not tell."""
+    """What the object takes from the kernel by name: `section` is ".ksyms" or ".kconfig", `type_id` the local FUNC or
+    VAR, 0 where the object's BTF does not tell."""
 
     __slots__ = ("name", "section", "type_id", "weak")
 
@@ -131,8 +142,8 @@ class Line:
 
 
 class Linked:
-    """A program with its sub-programs behind it: `insns`, `parts` as (first slot, Function), `references` by slot, and `targets`,
-    the slot that a call of a sub-program (or the load of its address) leads to, by slot.
+    """A program with its sub-programs behind it: `insns`, `parts` as (first slot, Function), `references` by slot, and
+    `targets`, the slot that a call of a sub-program (or the load of its address) leads to, by slot.
 
     `relocations` maps a slot to the number of the object's CO-RE relocation that belongs to it.
     """
@@ -168,9 +179,9 @@ class Linked:
 class Code:
     """The code of one BPF object.
 
-    `object` is its CO-RE side, `functions` all functions in the order of sections and offsets, `programs` those that are entered
-    from outside.  `data` has the initial bytes of the read-only data sections, by name; `variables` what lies in them.
-    """
+    `object` is its CO-RE side, `functions` all functions in the order of sections and offsets, `programs` those that are
+    entered from outside.  `data` has the initial bytes of the read-only data sections, by name; `variables` what lies in
+    them."""
 
     def __init__(self, obj: BpfObject, ext: Ext | None, elf: Elf) -> None:
         self.object = obj
@@ -211,6 +222,11 @@ class Code:
         for function in self.functions:
             function.is_program = function.section != TEXT or lone_text
         self._mark_globals(symbols)
+        self.places = {  # of variables: clang leaves the offsets in DATASEC to the linker
+            (elf.sections[s.section].name, s.name): s.value
+            for s in symbols
+            if s.type == STT_OBJECT and s.section < min(len(elf.sections), SHN_LORESERVE)
+        }
         self._read_types(symbols)
         for section in elf.sections:
             if section.name.startswith(".rodata") and section.type != SHT_NOBITS:
@@ -277,6 +293,7 @@ class Code:
                 if extern is not None:
                     extern.section, extern.type_id = section.name, variable_id
             elif btf.kind(variable_id) == spec.VAR:
+                offset = self.places.get((section.name, name), offset)
                 volatile = _is_volatile(btf, btf.word(variable_id, 2))
                 self.variables.append(Variable(name, section.name, offset, size, volatile))
 
@@ -326,7 +343,9 @@ class Code:
         limit = btf.start_str_off + len(btf.strings)
         for section_off, record in ext.records("line_info"):
             if section_off < limit:
-                self._lines.setdefault(text(btf.string(section_off)), []).append((record[0], record[1], record[2], record[3]))
+                self._lines.setdefault(text(btf.string(section_off)), []).append(
+                    (record[0], record[1], record[2], record[3])
+                )
         for rows in self._lines.values():
             rows.sort()
 

@@ -1,9 +1,8 @@
 """A kernel's answers put into a program's instructions, as libbpf does before it loads it.
 
-Rule: bpf_core_patch_insn (libbpf 1.8-dev, relo_core.c).  What an instruction takes is its immediate (arithmetic and 64-bit loads) or
-its offset (loads and stores).  An instruction without an answer is poisoned: the kernel refuses the program if it can be reached.  What
-libbpf cannot write at all makes it refuse the whole object, reached or not.
-"""
+Rule: bpf_core_patch_insn (libbpf 1.8-dev, relo_core.c).  What an instruction takes is its immediate (arithmetic and
+64-bit loads) or its offset (loads and stores).  An instruction without an answer is poisoned: the kernel refuses the
+program if it can be reached.  What libbpf cannot write at all makes it refuse the whole object, reached or not."""
 
 from __future__ import annotations
 

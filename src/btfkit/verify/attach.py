@@ -1,8 +1,7 @@
 """Does what a program attaches to, and what it calls of the kernel, exist there?  As far as BTF can tell.
 
-Rules: libbpf 1.8-dev, section_defs and libbpf_find_attach_btf_id (what a section's name asks for), bpf_object__resolve_ksym_var_btf_id
-and _func_btf_id (externs), bpf_map__init_kern_struct_ops (struct_ops).
-"""
+Rules: libbpf 1.8-dev, section_defs and libbpf_find_attach_btf_id (what a section's name asks for),
+bpf_object__resolve_ksym_var_btf_id and _func_btf_id (externs), bpf_map__init_kern_struct_ops (struct_ops)."""
 
 from __future__ import annotations
 
@@ -168,7 +167,9 @@ class ExternAnswer:
 def extern_answers(code: Code, target: Target) -> dict[str, ExternAnswer]:
     """What each extern of `.ksyms` is on a kernel, by name."""
     return {
-        name: _extern_answer(code, extern, target) for name, extern in code.externs.items() if extern.section == ".ksyms"
+        name: _extern_answer(code, extern, target)
+        for name, extern in code.externs.items()
+        if extern.section == ".ksyms"
     }
 
 
@@ -190,7 +191,9 @@ def _extern_answer(code: Code, extern: Extern, target: Target) -> ExternAnswer:
         same = False
     if same:
         return ExternAnswer(FOUND)
-    return ExternAnswer(INCOMPATIBLE, f"{what} {extern.name} has another {'prototype' if kind == spec.FUNC else 'type'} there")
+    return ExternAnswer(
+        INCOMPATIBLE, f"{what} {extern.name} has another {'prototype' if kind == spec.FUNC else 'type'} there"
+    )
 
 
 # ---- struct_ops --------------------------------------------------------------------------------------------------
@@ -221,6 +224,7 @@ def struct_ops(code: Code) -> Iterator[StructOps]:
             if not struct_id or btf.kind(struct_id) != spec.STRUCT:
                 continue
             struct: Any = btf[struct_id]
+            offset = code.places.get((section.name, btf.name(variable_id)), offset)
             programs = {}
             for number, member in enumerate(struct.members):
                 name = code.struct_ops.get((section.name, offset + member.bit_offset // 8))
@@ -249,7 +253,11 @@ def operations(code: Code, target: Target) -> dict[str, tuple[str, str, str]]:
             member = mine.member(number)
             other = members.get(member.name)
             if other is None:
-                said[program] = NOTE, "no-member", f"struct {name} has no {member.name}: libbpf does not load the program there"
+                said[program] = (
+                    NOTE,
+                    "no-member",
+                    f"struct {name} has no {member.name}: libbpf does not load the program there",
+                )
             elif btf.kind(btf.strip(other.type_id)) != code.object.btf.kind(code.object.btf.strip(member.type_id)):
                 said[program] = BREAKS, "kind-differs", f"{member.name} of struct {name} is of another kind there"
     return said

@@ -1,10 +1,9 @@
 """What the kernel knows of a program's data when it verifies it: read-only variables, and the kernel configuration.
 
-libbpf freezes `.rodata` and `.kconfig` before it loads programs, so that the verifier takes what lies there for numbers.  What lies
-there is not certain here: user space may set `const volatile` variables before loading.  So these count as unknown, unless a value is
-given, or the caller asks what would be if all kept their initial values.  `LINUX_KERNEL_VERSION` is known as far as the kernel's name
-tells it: 6.1.0-47-amd64 is some 6.1.
-"""
+libbpf freezes `.rodata` and `.kconfig` before it loads programs, so that the verifier takes what lies there for numbers.
+What lies there is not certain here: user space may set `const volatile` variables before loading.  So these count as
+unknown, unless a value is given, or the caller asks what would be if all kept their initial values.
+`LINUX_KERNEL_VERSION` is known as far as the kernel's name tells it: 6.1.0-47-amd64 is some 6.1."""
 
 from __future__ import annotations
 

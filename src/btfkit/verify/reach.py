@@ -1,13 +1,14 @@
 """Which instructions of a program can be reached, with a kernel's answers in it.
 
-The kernel's verifier walks every path of a program with what it knows about registers and stack slots, and does not follow a branch that
-it can decide.  This module walks the same way and knows less: known numbers, ranges, pointers into the stack and into read-only data
-(`verify/values.py`).  So what is not reached here is not reached there; what is reached here may, rarely, not be reached there.
+The kernel's verifier walks every path of a program with what it knows about registers and stack slots, and does not
+follow a branch that it can decide.  This module walks the same way and knows less: known numbers, ranges, pointers into
+the stack and into read-only data (`verify/values.py`).  So what is not reached here is not reached there; what is reached
+here may, rarely, not be reached there.
 
-States are kept for each place where paths meet.  A state that came by before is not followed again; where there are more than
-`MAX_STATES`, they are joined into one that covers them all, so that loops end.  Sub-programs are walked for each call, with the caller's
-registers; global functions (verified on their own by the kernel) and callbacks are walked with arguments of which nothing is known.
-"""
+States are kept for each place where paths meet.  A state that came by before is not followed again; where there are more
+than `MAX_STATES`, they are joined into one that covers them all, so that loops end.  Sub-programs are walked for each
+call, with the caller's registers; global functions (verified on their own by the kernel) and callbacks are walked with
+arguments of which nothing is known."""
 
 from __future__ import annotations
 
@@ -49,9 +50,11 @@ MAX_STEPS = 400_000  # instructions that are walked for one program
 MAX_DEPTH = 8  # frames; the kernel's MAX_CALL_FRAMES
 STACK_SIZE = 512  # bytes of a frame
 
-# Helpers that only read what their arguments point to, or write (argument, bytes given by the next one): include/uapi/linux/bpf.h.
-_READS = frozenset((1, 2, 3, 5, 6, 7, 8, 12, 14, 15, 25, 27, 35, 51, 55, 66, 101, 102, 125, 130, 131, 132, 133, 177))
-_FILLS_FIRST = frozenset((4, 16, 45, 112, 113, 114, 115, 67, 148))
+# Numbers of helpers (include/uapi/linux/bpf.h) that write nothing to what their arguments point to: look-ups, updates and
+# deletes of maps, output to perf and ring buffers, printing, and those that take no pointer.
+_READS = frozenset((1, 2, 3, 5, 6, 7, 8, 12, 14, 15, 25, 27, 35, 51, 125, 130, 131, 132, 133, 134, 158, 160, 177))
+# ... and of those that fill as many bytes at the first argument as the second says: probe_read and its kin, get_current_comm.
+_FILLS_FIRST = frozenset((4, 16, 45, 112, 113, 114, 115, 148))
 
 
 class Doubt(Exception):
@@ -59,7 +62,8 @@ class Doubt(Exception):
 
 
 class Frame:
-    """One frame in the making: `registers` (11 values), `stack` as {offset from the top: (bytes, value)}, and where to return to."""
+    """One frame in the making: `registers` (11 values), `stack` as {offset from the top: (bytes, value)}, and where to
+    return to."""
 
     __slots__ = ("back", "registers", "stack")
 
@@ -118,10 +122,10 @@ class Flow:
 class Walk:
     """One walk over a linked program.
 
-    `insns` are its instructions with the answers in them, `marks` the slots that are asked for, and whether they are poisoned: such
-    are noted in `reached` and then passed as if they had been what they were, so that every missing read that can be reached is told.  `read(section, off, size)` yields
-    what a load from read-only data gives, `external(name)` the value of an extern's address.
-    """
+    `insns` are its instructions with the answers in them, `marks` the slots that are asked for, and whether they are
+    poisoned: such are noted in `reached` and then passed as if they had been what they were, so that every missing read
+    that can be reached is told.  `read(section, off, size)` yields what a load from read-only data gives,
+    `external(name)` the value of an extern's address."""
 
     def __init__(
         self,

@@ -11,10 +11,9 @@ A value is one of:
 - `(ADDRESS,)`: a pointer that is not NULL;
 - `MAYBE_STACK`: anything, a pointer into the stack too.
 
-Whatever an operation does that the verifier of some kernel does not follow yields None here: to know less than the kernel does is safe
-(a read counts as reached), to know more is not.  Rules: kernel/bpf/verifier.c (5.3 to 6.18), adjust_scalar_min_max_vals,
-is_branch_taken, reg_set_min_max.
-"""
+Whatever an operation does that the verifier of some kernel does not follow yields None here: to know less than the kernel
+does is safe (a read counts as reached), to know more is not.  Rules: kernel/bpf/verifier.c (5.3 to 6.18),
+adjust_scalar_min_max_vals, is_branch_taken, reg_set_min_max."""
 
 from __future__ import annotations
 
@@ -86,7 +85,7 @@ def arithmetic(op: int, left: Value, right: Value, *, wide: bool, tracks_xor: bo
         return None
     limit = U64 if wide else U32
     if not wide:
-        if a[0] != a[1] and a[1] > U32 or b[0] != b[1] and b[1] > U32:
+        if (a[0] != a[1] and a[1] > U32) or (b[0] != b[1] and b[1] > U32):
             return None
         a, b = (a[0] & U32, a[1] & U32), (b[0] & U32, b[1] & U32)
     return _numbers(op, a, b, limit)
