@@ -87,8 +87,8 @@ def with_bytes(path):
 def test_instructions_of_small_objects():
     require_peer("btf-oracle")
     for name, entry in manifest()["objects"].items():
-        if not name.endswith(".el"):
-            continue
+        if not name.endswith(".el") or name in ("dups.el", "ambiguous.el"):
+            continue  # there libbpf's answers depend on the order of relocations: docs/differences.md
         codes = with_bytes(os.path.join(HERE, entry["file"]))
         for target in entry["targets"]:
             blob, modules = target_bytes(target)
