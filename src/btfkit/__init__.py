@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from btfkit.errors import NotFoundError as NotFoundError
     from btfkit.errors import UnsupportedError as UnsupportedError
     from btfkit.files.load import load_modules as load_modules
+    from btfkit.fleet.archive import minimize_archive as minimize_archive
+    from btfkit.fleet.tree import find_kernels as find_kernels
     from btfkit.passes.append import append as append
     from btfkit.passes.attach import load as load
     from btfkit.passes.dedup import Deduped as Deduped
@@ -71,6 +73,8 @@ _HOMES = {
     "UnsupportedError": "errors",
     "load_modules": "files.load",
     "append": "passes.append",
+    "find_kernels": "fleet.tree",
+    "minimize_archive": "fleet.archive",
     "load": "passes.attach",
     "Deduped": "passes.dedup",
     "dedup": "passes.dedup",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
+from btfkit.cli.options import JOBS as JOBS
 from btfkit.cli.options import Option, UsageError
 
 TYPE_CHECKING = False
@@ -298,33 +299,26 @@ def write(contents: dict[str, bytes]) -> None:
     write_all(contents)
 
 
-def jobs_number(text: str) -> int:
-    """The number behind -j; raises ValueError."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
 MODULES_OUT = Option(
     "-o", "--output", value="OUT", help="the file to write, or the folder for several modules ('-': standard output)"
 )
 IN_PLACE = Option("--in-place", help="change the files themselves")
 STRIP = Option("--strip-signature", help="take off the signature of a signed module, which no longer holds")
 NO_VERIFY = Option("--no-verify", help="do not prove the result before it is written")
-JOBS = Option("-j", "--jobs", value="N", help="processes (as many as processors)", convert=jobs_number)
 
 
 # ---- how far it is -------------------------------------------------------------------------------------------------
 
 
 class Progress:
-    """How far it is: rich's bar on a terminal, a line a second where there is no rich, and nothing elsewhere."""
+    """How far it is, how fast, and how long it takes: rich's bar on a terminal, a line a second where there is no rich, and
+    nothing elsewhere, nor for fewer than `least` of them."""
 
-    def __init__(self, total: int, title: str, *, wanted: bool) -> None:
+    def __init__(self, total: int, title: str, *, wanted: bool, unit: str = "files", least: int = LINES) -> None:
         self._total = total
         self._title = title
-        self._wanted = wanted and total > LINES and sys.stderr.isatty()
+        self._unit = unit
+        self._wanted = wanted and total > least and sys.stderr.isatty()
         self._bar: RichProgress | None = None
         self._say: Callable[[int], None] | None = None
 
@@ -332,30 +326,49 @@ class Progress:
         """Say that `done` files are.  Nothing starts before the first call: a process is not to be forked beside threads."""
         if self._wanted:
             if self._say is None:
-                self._say = self._start()
+                self._say = self._start(done)
             self._say(done)
 
-    def _start(self) -> Callable[[int], None]:
+    def _start(self, done: int) -> Callable[[int], None]:
         try:
+            from rich import progress
             from rich.console import Console
-            from rich.progress import Progress as Bar
         except ImportError:
-            return self._line()
-        bar = self._bar = Bar(console=Console(stderr=True), transient=True)
-        task = bar.add_task(self._title, total=self._total)
+            return self._line(done)
+        bar = self._bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + self._unit),
+            progress.TextColumn("{task.fields[rate]}"),
+            progress.TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        task = bar.add_task(self._title, total=self._total, rate="")
         bar.start()
-        return lambda done: bar.update(task, completed=done)
+        rate = self._rate(done)
+        return lambda done: bar.update(task, completed=done, rate=f"{rate(done):.1f}/s")
 
-    def _line(self) -> Callable[[int], None]:
+    def _rate(self, first: int) -> Callable[[int], float]:
+        """How many a second since `first` were done."""
+        from time import monotonic
+
+        began = monotonic()
+        return lambda done: (done - first) / max(monotonic() - began, 1e-3)
+
+    def _line(self, first: int) -> Callable[[int], None]:
         from time import monotonic
 
         last = monotonic()
+        rate = self._rate(first)
 
         def say(done: int) -> None:
             nonlocal last
             if monotonic() - last >= 1:
                 last = monotonic()
-                print(f"{self._title}: {done:,} of {self._total:,}", file=sys.stderr)
+                speed = rate(done)
+                left = f", {(self._total - done) / speed:,.0f} s left" if speed > 0 else ""
+                print(f"{self._title}: {done:,} of {self._total:,} {self._unit}, {speed:.1f}/s{left}", file=sys.stderr)
 
         return say
 

@@ -6,8 +6,8 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.options import BASE, JSON, Command, Option, UsageError
-from btfkit.errors import BtfError, FormatError, printable
+from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.errors import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject
     from btfkit.passes.minimize import Minimized
     from btfkit.verify.answers import Answers
-
-
-class VerificationError(BtfError):
-    """The output would answer a relocation otherwise than the input."""
 
 
 class Job:
@@ -53,7 +49,11 @@ class Job:
 
 def run(args: Args) -> int:
     """Run the command."""
-    from btfkit.passes.minimize import minimize
+    if args.archive:
+        from btfkit.cli.archive import run_archive
+
+        return run_archive(args)
+    from btfkit.passes.minimize import minimize, refuse_cycles
 
     job = Job(args)
     input_path, output, objects = _operands(args)
@@ -63,13 +63,13 @@ def run(args: Args) -> int:
         job.vmlinux,
         job.objects,
         job.modules,
-        keep_types=_names(args.keep_type),
-        keep_funcs=_names(args.keep_func),
+        keep_types=names(args.keep_type),
+        keep_funcs=names(args.keep_func),
         keep_refs_of=_references(job),
         closure=args.closure,
         all_modules=args.all_modules or bool(args.base),
     )
-    _refuse_cycles(result)
+    refuse_cycles(result)
     _place_outputs(job, result, output)
     _refuse_inputs(job)
     blobs = {path: result.layers[btf].btf.to_bytes() for path, btf in job.outputs}
@@ -84,7 +84,12 @@ def run(args: Args) -> int:
 
 def _operands(args: Args) -> tuple[str, str | None, list[str]]:
     """(INPUT, OUTPUT or None with -o, OBJECTS)."""
+    for name in ("jobs", "scheduler", "pack", "ignore_markers"):
+        if getattr(args, name):
+            raise UsageError(f"--{name.replace('_', '-')} goes with --archive")
     operands = list(args.operands)
+    if not operands:
+        raise UsageError("INPUT is missing")
     input_path = operands.pop(0)
     output = "-" if args.output == "-" else None
     if args.output is None:
@@ -157,21 +162,9 @@ def _references(job: Job) -> list[Btf]:
     return [load(path, job.vmlinux) for path in job.args.keep_refs_of]
 
 
-def _names(lists: list[str]) -> list[str]:
+def names(lists: list[str]) -> list[str]:
+    """The names in values of an option that takes "NAME,NAME" and may be repeated."""
     return [name.strip() for text in lists for name in text.split(",") if name.strip()]
-
-
-def _refuse_cycles(result: Minimized) -> None:
-    """No selection answers as a target does whose types go round in a circle where a relocation looks."""
-    for outcome in (outcome for answers in result.outcomes for outcome in answers if outcome.reason == "cycle"):
-        match = outcome.matches[-1]
-        name = printable(match.btf.name(match.type_id))
-        raise FormatError(
-            f"{name!r}, which a relocation looks at, leads to {outcome.detail}: the file is damaged, or was made to harm",
-            source=match.btf.source,
-            section="types",
-            type_id=match.type_id,
-        )
 
 
 # ---- output ----------------------------------------------------------------------------------------------------
@@ -240,25 +233,14 @@ def _prove(job: Job, result: Minimized, blobs: dict[str, bytes]) -> Answers:
 
     A layer that is not written (the base, with -B alone) is taken as it would be.  Raises VerificationError.
     """
-    from btfkit.btf.btf import Btf
-    from btfkit.co_re.target import Target
-    from btfkit.verify.answers import compare
+    from btfkit.verify.answers import prove
 
     written = {btf: blobs[path] for path, btf in job.outputs}
-    again: dict[Btf, Btf] = {}
-    for layer, compacted in result.layers.items():
-        base = again[layer.base] if layer.base is not None else None
-        blob = written[layer] if layer in written else compacted.btf.to_bytes()
-        again[layer] = Btf.from_bytes(blob, base, source="the output", pointer_size=layer.given_pointer_size)
-    after = Target(again[job.vmlinux], [again[module] for module in job.modules if module in again])
-    answers = compare(job.objects, result.outcomes, result.target, after)
-    if answers.differences:
-        shown = "\n  ".join(str(difference) for difference in answers.differences[:10])
-        raise VerificationError(
-            f"{len(answers.differences)} of {answers.total} relocations would be answered otherwise; nothing was written.  "
-            f"This is a bug in btfkit, please report it:\n  {shown}"
-        )
-    return answers
+    layers = {
+        layer: written[layer] if layer in written else compacted.btf.to_bytes()
+        for layer, compacted in result.layers.items()
+    }
+    return prove(job.objects, result.outcomes, result.target, layers)
 
 
 def _report(job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None) -> None:
@@ -347,7 +329,7 @@ COMMAND = Command(
     "min",
     "cut vmlinux and module BTF down to what CO-RE programs read",
     run,
-    operands="INPUT OUTPUT? OBJECT...?",
+    operands="INPUT? OUTPUT? OBJECT...?",
     options=(
         Option(
             "-m",
@@ -355,6 +337,20 @@ COMMAND = Command(
             value="FILE_OR_DIR",
             many=True,
             help="module BTF (.ko or raw, packed or not, a folder, a tar) to cut along",
+        ),
+        Option(
+            "--archive",
+            value="TREE",
+            help="in place of INPUT: every kernel of a folder or URL, into the same layout below -o",
+        ),
+        JOBS,
+        Option("--scheduler", value="ADDRESS", help="with --archive: on the Dask cluster there (tcp://HOST:8786)"),
+        Option(
+            "--pack", value="KIND", choices=("xz", "zst", "gz", "tar.xz"), help="with --archive: pack what is written"
+        ),
+        Option(
+            "--ignore-markers",
+            help="with --archive: take kernels that are marked .hasbtf or .failed, if they are there",
         ),
         Option("-o", "--output", value="DIR", help="in place of OUTPUT: one file for each input, under its own name"),
         BASE,
@@ -382,5 +378,6 @@ object or an executable that embeds some.
   btfkit min vmlinux min.btf prog.bpf.o                        as `bpftool gen min_core_btf`
   btfkit min -m /sys/kernel/btf -o out /sys/kernel/btf/vmlinux prog.bpf.o
                                                                vmlinux and modules, cut together
-  btfkit min -B vmlinux nf_conntrack.ko out.btf prog.bpf.o     one module's part alone""",
+  btfkit min -B vmlinux nf_conntrack.ko out.btf prog.bpf.o     one module's part alone
+  btfkit min --archive btfhub-archive -o out prog.bpf.o        every kernel of a tree""",
 )

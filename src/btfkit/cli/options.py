@@ -82,9 +82,18 @@ class UsageError(Exception):
     """The command line cannot be meant: exit status 2."""
 
 
+def jobs_number(text: str) -> int:
+    """The number behind -j; raises ValueError."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
 COMMON = (Option("-q", "--quiet", help="say nothing but errors"),)
 JSON = Option("--json", help="print the result as JSON")
 BASE = Option("-B", "--base", value="FILE", help="the base BTF that a split BTF continues (a vmlinux)")
+JOBS = Option("-j", "--jobs", value="N", help="processes (as many as processors)", convert=jobs_number)
 OUTPUT = Option("-o", "--output", value="FILE", help="where to write ('-' for standard output)")
 
 

@@ -210,3 +210,20 @@ def _name(head: bytes) -> str:
 
 def _text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
+
+
+# Writing.
+
+
+def single_member(name: str, content: bytes) -> bytes:
+    """A tar with one regular file, always the same bytes: no time, no owner (POSIX ustar)."""
+    encoded = name.encode("utf-8", "surrogateescape")
+    if len(encoded) > 100:
+        raise UnsupportedError("a name of more than 100 bytes for a member of a tar", source=name)
+    head = bytearray(BLOCK)
+    head[: len(encoded)] = encoded
+    fields = ((100, b"0000644\0"), (108, b"0000000\0"), (116, b"0000000\0"), (124, b"%011o\0" % len(content)))
+    for at, field in (*fields, (136, b"00000000000\0"), (148, b" " * 8), (156, b"0"), (257, b"ustar\00000")):
+        head[at : at + len(field)] = field
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + content + bytes(-len(content) % BLOCK + 2 * BLOCK)

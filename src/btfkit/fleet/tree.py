@@ -47,7 +47,7 @@ _IMAGE = re.compile(
     rf"(?:vmlinu[xz]|(?:Image|[bz]Image|uImage|kernel|linux)(?=-\d))-(?P<uname>.+?)(?:\.efi)?{_PACKED}", re.DOTALL
 )
 _BARE = re.compile(rf"(?:vmlinux(?:\.btf(?:\.tar)?)?|vmlinuz|[bz]?Image|uImage){_PACKED}")
-_MODULE = re.compile(rf".+\.(?:ko|btf){_PACKED}", re.DOTALL)
+_MODULE = re.compile(rf".+\.(?:ko|btf(?:\.tar)?){_PACKED}", re.DOTALL)
 _MARK = re.compile(rf"(?P<uname>.+)\.(?P<mark>{HAS_BTF}|{FAILED})", re.DOTALL)
 LIMIT = 1 << 28  # bytes that a file may unpack to: a kernel image takes 100 MB, its BTF 10
 _VERSION = re.compile(r"\d+\.\d+")

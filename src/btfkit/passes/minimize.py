@@ -9,7 +9,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.co_re.relocate import Outcome, relocate
 from btfkit.co_re.target import Target
-from btfkit.errors import ChainError
+from btfkit.errors import ChainError, FormatError, printable
 from btfkit.passes.compact import Compacted, compact
 from btfkit.passes.select import POLICIES, Selection, Witnesses, by_func_name, by_references_of, by_type_name, close
 
@@ -88,6 +88,19 @@ def minimize(
     wanted = {below for module in used for below in module.chain} | set(vmlinux.chain)
     selection.layers = tuple(layer for layer in layers if layer in wanted)
     return Minimized(target, outcomes, compact(selection), used)
+
+
+def refuse_cycles(result: Minimized) -> None:
+    """Raise FormatError where a relocation looks at types that go round in a circle: no selection answers as these do."""
+    for outcome in (outcome for answers in result.outcomes for outcome in answers if outcome.reason == "cycle"):
+        match = outcome.matches[-1]
+        name = printable(match.btf.name(match.type_id))
+        raise FormatError(
+            f"{name!r}, which a relocation looks at, leads to {outcome.detail}: the file is damaged, or was made to harm",
+            source=match.btf.source,
+            section="types",
+            type_id=match.type_id,
+        )
 
 
 def _layers(vmlinux: Btf, modules: Sequence[Btf]) -> list[Btf]:

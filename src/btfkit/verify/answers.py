@@ -11,15 +11,20 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.co_re.kinds import TYPE_ID_TARGET
 from btfkit.co_re.relocate import relocate
+from btfkit.errors import BtfError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.target import Target
+
+
+class VerificationError(BtfError):
+    """The output would answer a relocation otherwise than the input."""
 
 
 class Difference:
@@ -47,6 +52,32 @@ class Answers:
         self.total = 0
         self.differences: list[Difference] = []
         self.ids: dict[tuple[int, int], int] = {}
+
+
+def prove(
+    objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, blobs: Mapping[Btf, bytes]
+) -> Answers:
+    """Relocate `objects` on the bytes that are about to be written and compare with the outcomes `before` on `original`.
+
+    `blobs` has the new bytes of each BTF of the original that is left, bases first.  Raises VerificationError where an answer
+    would be another one.
+    """
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.target import Target
+
+    again: dict[Btf, Btf] = {}
+    for layer, blob in blobs.items():
+        base = again[layer.base] if layer.base is not None else None
+        again[layer] = Btf.from_bytes(blob, base, source="the output", pointer_size=layer.given_pointer_size)
+    after = Target(again[original.vmlinux], [again[module] for module in original.modules if module in again])
+    answers = compare(objects, before, original, after)
+    if answers.differences:
+        shown = "\n  ".join(str(difference) for difference in answers.differences[:10])
+        raise VerificationError(
+            f"{len(answers.differences)} of {answers.total} relocations would be answered otherwise; nothing was written.  "
+            f"This is a bug in btfkit, please report it:\n  {shown}"
+        )
+    return answers
 
 
 def compare(

@@ -1,0 +1,212 @@
+"""What was made of what: the manifest that lies with the output of an archive, and lets the next run go on where this one ended.
+
+`.btfkit-manifest.json` names for each kernel the SHA-256 of the files that were read and of those that were written, and for
+all of them the objects, the options and the version of btfkit, in one digest (`work`).  Only where all of that is as it was,
+a kernel is passed over.  While a run is on, each result is also appended to a journal, so that what was done before a crash
+counts; on file systems that cannot append, the manifest itself is written from time to time.
+"""
+
+from __future__ import annotations
+
+import os
+
+from btfkit.errors import FormatError
+from btfkit.fleet.store import Folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import IO, Any
+
+    from btfkit.fleet.store import Store
+
+    Record = dict[str, Any]
+
+SCHEMA = 1
+NAME = ".btfkit-manifest.json"
+JOURNAL = ".btfkit-manifest.journal"
+EVERY = 20  # seconds between two writings of the manifest where there can be no journal
+MAX_SIZE = 1 << 30  # bytes of a manifest; BTFHub's takes 3 MB
+
+
+class Manifest:
+    """`work` is the digest of objects, options and version; `head` what that is in words (for people, and for bundles); `records`
+    has for each kernel, by its stem, "key" (its four parts), "inputs" and "outputs" (SHA-256 by path), "btf" (of vmlinux) and
+    "facts"."""
+
+    __slots__ = ("head", "records", "work")
+
+    def __init__(self, work: str, head: dict[str, Any], records: dict[str, Record] | None = None) -> None:
+        self.work = work
+        self.head = head
+        self.records = records or {}
+
+    def to_bytes(self) -> bytes:
+        """JSON, a line for each kernel; the same content gives the same bytes."""
+        from json import dumps
+
+        lines = [f"{dumps(stem)}: {dumps(self.records[stem], sort_keys=True)}" for stem in sorted(self.records)]
+        head = dumps({"schema": SCHEMA, "work": self.work, **self.head}, indent=1, sort_keys=True)
+        return (head[:-2] + ',\n "kernels": {\n' + ",\n".join(lines) + "\n }\n}\n").encode()
+
+
+def read_manifest(store: Store) -> Manifest | None:
+    """The manifest of an output, the journal of a run that broke off included; None where there is none.
+
+    Raises FormatError where it is damaged or of another schema.
+    """
+    if not store.stamp(NAME) and not store.stamp(JOURNAL):
+        return None
+    manifest = Manifest("", {})
+    if store.stamp(NAME):
+        manifest = _read(bytes(store.read(NAME)), store.full(NAME))
+    if isinstance(store, Folder) and store.stamp(JOURNAL):
+        _replay(manifest, bytes(store.read(JOURNAL)))
+    return manifest
+
+
+def _read(data: bytes, source: str) -> Manifest:
+    from json import loads
+
+    if len(data) > MAX_SIZE:
+        raise FormatError(f"a manifest of {len(data)} bytes", source=source)
+    try:
+        found = loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"the manifest is damaged: {error}", source=source) from None
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        schema = found.get("schema") if isinstance(found, dict) else None
+        raise FormatError(f"a manifest of another schema ({schema!r}, here {SCHEMA})", source=source)
+    work, records = found.pop("work", ""), found.pop("kernels", {})
+    found.pop("schema")
+    if not isinstance(work, str) or not isinstance(records, dict):
+        raise FormatError("the manifest is damaged", source=source)
+    return Manifest(work, found, {stem: record for stem, record in records.items() if _is_record(record)})
+
+
+def _replay(manifest: Manifest, journal: bytes) -> None:
+    """Take over the lines of a journal; the first one names the work.  A line that was cut short ends it."""
+    from json import loads
+
+    lines = journal.split(b"\n")
+    try:
+        work = loads(lines[0])
+        if not isinstance(work, str):
+            return
+        if (
+            work != manifest.work
+        ):  # nothing was written since the options changed: what is recorded still has to be cleared away
+            manifest.work = work
+            for record in manifest.records.values():
+                record["inputs"] = {}
+        for line in lines[1:]:
+            stem, record = loads(line)
+            if isinstance(stem, str) and _is_record(record):
+                manifest.records[stem] = record
+            elif isinstance(stem, str) and record is None:
+                manifest.records.pop(stem, None)
+    except (ValueError, TypeError, RecursionError):
+        return
+
+
+def _is_record(record: object) -> bool:
+    """Whether a record has the parts that are relied on, and names nothing outside the output."""
+    if not isinstance(record, dict):
+        return False
+    parts = (record.get("inputs"), record.get("outputs"))
+    for part in parts:
+        if not isinstance(part, dict) or not all(isinstance(value, str) for value in part.values()):
+            return False
+    return all(_is_inside(path) for path in record["outputs"])
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a path stays below the root that it is taken from, as written."""
+    return bool(path) and not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
+
+
+class Journal:
+    """Keeps a manifest's `records` safe while they come; also the lock that keeps a second run away.
+
+    Raises OSError where another run is at it, or where it cannot be written.
+    """
+
+    def __init__(self, store: Store, manifest: Manifest) -> None:
+        self._store = store
+        self._manifest = manifest
+        self._file: IO[bytes] | None = None
+        self._last = 0.0
+        if isinstance(store, Folder):
+            self._open(store)
+
+    def _open(self, store: Folder) -> None:
+        from json import dumps
+
+        os.makedirs(store.root, exist_ok=True)
+        self._file = open(store.full(JOURNAL), "ab", buffering=0)  # noqa: SIM115
+        try:
+            self._lock(self._file)
+            # from here on the journal belongs to this work; what was in it is in `manifest` already
+            store.write(NAME, self._manifest.to_bytes())
+            self._file.truncate(0)
+            self._file.write(dumps(self._manifest.work).encode() + b"\n")
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _lock(self, file: IO[bytes]) -> None:
+        try:
+            from fcntl import LOCK_EX, LOCK_NB, flock
+        except ImportError:
+            return
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except OSError as error:
+            raise OSError(error.errno, "another btfkit is writing there", self._store.root) from None
+
+    def add(self, stem: str, record: Record | None) -> None:
+        """Note a kernel's record; None: it has none any more."""
+        if record is None:
+            self._manifest.records.pop(stem, None)
+        else:
+            self._manifest.records[stem] = record
+        if self._file is not None:
+            from json import dumps
+
+            try:
+                self._file.write(dumps([stem, record]).encode() + b"\n")
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, self._store.full(JOURNAL)) from None
+            return
+        from time import monotonic
+
+        if monotonic() - self._last > EVERY:
+            self._last = monotonic()
+            self._store.write(NAME, self._manifest.to_bytes())
+
+    def close(self) -> None:
+        """Write the manifest; the journal goes."""
+        try:
+            self._store.write(NAME, self._manifest.to_bytes())
+            if self._file is not None:
+                os.unlink(self._store.full(JOURNAL))
+        finally:
+            if self._file is not None:
+                self._file.close()
+
+
+def remove_leftovers(store: Store, paths: Iterable[str]) -> None:
+    """Remove the temporary files that killed workers left in the folders of `paths` (files.write names them)."""
+    import re
+
+    if not isinstance(store, Folder):
+        return
+    temporary = re.compile(r"\..+\.[0-9a-f]{12}\.tmp", re.DOTALL)
+    for folder in {os.path.dirname(path) for path in (*paths, NAME)}:
+        try:
+            names = os.listdir(store.full(folder))
+        except OSError:
+            continue
+        for name in names:
+            if temporary.fullmatch(name):
+                store.remove(f"{folder}/{name}" if folder else name)
