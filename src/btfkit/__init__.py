@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from btfkit.passes.reconcile import Reconciled as Reconciled
     from btfkit.passes.reconcile import ReconcileError as ReconcileError
     from btfkit.passes.reconcile import reconcile as reconcile
+    from btfkit.show.layout import Layout as Layout
+    from btfkit.show.layout import layout as layout
     from btfkit.verify.structure import structure
 
     verify = structure
@@ -87,6 +89,8 @@ _HOMES = {
     "Reconciled": "passes.reconcile",
     "ReconcileError": "passes.reconcile",
     "reconcile": "passes.reconcile",
+    "Layout": "show.layout",
+    "layout": "show.layout",
     "verify": "verify.structure:structure",
 }
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "min": "cut vmlinux and module BTF down to what CO-RE programs read",
     "relocs": "what each CO-RE relocation of an object yields on a kernel",
     "dump": "print the types of a BTF",
+    "layout": "offsets, holes and cache lines of structs and unions",
     "info": "header, counts by kind and sizes of a BTF",
     "extract": "the BTF out of any container",
     "sort": "put types in the order of their names, as recent kernels have them",

@@ -1,0 +1,165 @@
+"""`btfkit layout`: how structs and unions lie in memory, as pahole shows them."""
+
+from __future__ import annotations
+
+import sys
+
+from btfkit.cli import DONE
+from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from btfkit.cli.options import Args
+    from btfkit.show.layout import Layouts
+
+
+def run(args: Args) -> int:
+    """Print the layouts that are asked for, in the order asked, or all of the file's own."""
+    from btfkit.passes.attach import load
+    from btfkit.show.layout import Layouts
+
+    path, *names = args.operands
+    if names and args.all:
+        raise UsageError("--all and names at once")
+    if (args.json, args.sizes, args.html is not None).count(True) > 1:
+        raise UsageError("one of --json, --sizes and --html at a time")
+    layouts = Layouts(load(path, args.base), args.cacheline)
+    wanted = _wanted(layouts, names)
+    if args.holes:
+        wanted = [(type_id, name) for type_id, name in wanted if layouts[type_id].holes >= args.holes]
+    if args.html is not None:
+        return _page(args, layouts, wanted)
+    if args.json:
+        chunks = _json(args, layouts, wanted)
+    elif args.sizes:
+        chunks = _sizes(layouts, wanted)
+    else:
+        chunks = _pictures(args, layouts, wanted, "\n" if names else "")
+    _write(chunks, args.output)
+    return DONE
+
+
+def _wanted(layouts: Layouts, names: list[str]) -> list[tuple[int, str]]:
+    """(id, the name that was asked for) of each type, each once; the name is "" where all are wanted."""
+    if not names:
+        return [(type_id, "") for type_id in layouts.all()]
+    found: dict[int, str] = {}
+    for name in names:
+        for type_id in layouts.find(name):
+            found.setdefault(type_id, name)
+    return list(found.items())
+
+
+def _pictures(args: Args, layouts: Layouts, wanted: list[tuple[int, str]], end: str) -> Iterator[str]:
+    from btfkit.show.layout_text import LayoutText
+
+    writer = LayoutText(layouts, expand=args.expand)
+    dye = _dye(args)
+    for type_id, name in wanted:
+        yield dye(writer.picture(type_id, name)) + end
+
+
+def _dye(args: Args) -> Callable[[str], str]:
+    if args.color == "never" or (args.color == "auto" and not _on_terminal(args.output)):
+        return str
+    from btfkit.show.layout_text import coloured
+
+    return coloured
+
+
+def _on_terminal(output: str | None) -> bool:
+    import os
+
+    return (
+        output in (None, "-")
+        and sys.stdout.isatty()
+        and "NO_COLOR" not in os.environ
+        and os.environ.get("TERM") != "dumb"
+    )
+
+
+def _sizes(layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:
+    """Name, size and number of holes, with tabs between, as `pahole -s` prints them."""
+    from btfkit.errors import printable
+
+    for type_id, name in wanted:
+        found = layouts[type_id]
+        yield f"{printable(found.name or name)}\t{found.size}\t{found.holes}\n"
+
+
+def _json(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:
+    """One object, a type a line."""
+    from json import dumps
+
+    from btfkit.show.layout_data import SCHEMA, LayoutData
+
+    data = LayoutData(layouts, expand=args.expand)
+    head: dict[str, object] = {
+        "schema": SCHEMA,
+        "path": layouts.btf.source,
+        "cacheline": layouts.cacheline,
+        "types": [],
+    }
+    yield dumps(head)[:-2]
+    between = "\n"
+    for type_id, _ in wanted:
+        yield between + dumps(data.of(type_id))
+        between = ",\n"
+    yield "\n]}\n"
+
+
+def _page(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> int:
+    from btfkit.files.write import write_atomic
+    from btfkit.show.layout_page import layout_page
+
+    write_atomic(args.html, layout_page(layouts, [type_id for type_id, _ in wanted], names=dict(wanted)))
+    if not args.quiet and args.html != "-":
+        print(f"{args.html}: {len(wanted):,} type{'s' * (len(wanted) != 1)}", file=sys.stderr)
+    return DONE
+
+
+def _write(chunks: Iterable[str], output: str | None) -> None:
+    if output in (None, "-"):
+        out = sys.stdout.buffer
+        for chunk in chunks:
+            out.write(chunk.encode())
+        out.flush()
+    else:
+        from btfkit.files.write import write_atomic
+
+        write_atomic(output, "".join(chunks).encode())
+
+
+def _positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise ValueError("it has to be at least 1")
+    return number
+
+
+COMMAND = Command(
+    "layout",
+    "offsets, holes and cache lines of structs and unions",
+    run,
+    operands="FILE NAME...?",
+    options=(
+        BASE,
+        JSON,
+        OUTPUT,
+        Option("-E", "--expand", help="show the members of members too"),
+        Option("-a", "--all", help="all structs and unions that have a name (as without NAME)"),
+        Option("-s", "--sizes", help="only a line each: name, size, number of holes, with tabs between"),
+        Option("-H", "--holes", value="N", help="only those with at least N holes", convert=_positive),
+        Option("-c", "--cacheline", value="BYTES", help="the size of a cache line (64)", convert=_positive, default=64),
+        Option("--html", value="FILE", help="draw the bytes, cache line by cache line, as a page of its own"),
+        Option(
+            "--color", value="WHEN", help="auto, always or never", choices=("auto", "always", "never"), default="auto"
+        ),
+    ),
+    details="""NAME is a struct or union ('struct file' says which), or a typedef of a nameless one.
+
+    btfkit layout /sys/kernel/btf/vmlinux task_struct
+    btfkit layout /sys/kernel/btf/vmlinux sk_buff --html sk_buff.html""",
+)

@@ -1,0 +1,412 @@
+"""How structs and unions lie in memory: offsets, holes, padding, bitfields, forced alignment; the numbers of pahole.
+
+`Layouts` computes and remembers; rendering is elsewhere (`layout_text`, `layout_json`, `layout_page`).  What a member is
+called and where it begins stands in the BTF; the rest is inferred, by the rules of pahole 1.32: holes and padding
+(class__find_holes), alignment that must have been asked for (class__infer_alignment) and packing
+(class__infer_packed_attributes).  Where pahole's answer depends on what it printed before, this one does not
+(docs/differences.md).
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
+from btfkit.errors import BtfError, FormatError, NotFoundError, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfkit.btf.btf import Btf
+
+    _Facts = tuple[int, int, int, int, int]
+
+CACHELINE = 64  # bytes
+_SIZED = (spec.INT, spec.FLOAT, spec.ENUM, spec.ENUM64, spec.STRUCT, spec.UNION)
+_BIT_TYPES = (spec.INT, spec.ENUM, spec.ENUM64)  # what a bitfield can be made of
+
+
+class Field:
+    """One member of a layout.
+
+    `offset` and `size` are in bytes; those of a bitfield are its storage unit's, which holds `bits` bits (0: no bitfield) from
+    bit `first_bit` on.  `bit_offset` counts bits from the start of the composite.  `hole` (bytes) and `bit_hole` (bits) are
+    what is unused between it and the next member, `alignment` (bytes) is what it must have been aligned to by an
+    attribute (0: none).
+    """
+
+    __slots__ = (
+        "alignment",
+        "bit_hole",
+        "bit_offset",
+        "bits",
+        "first_bit",
+        "hole",
+        "name",
+        "offset",
+        "size",
+        "type_id",
+    )
+
+    def __init__(self, name: str, type_id: int, bit_offset: int, bits: int) -> None:
+        self.name = name
+        self.type_id = type_id
+        self.bit_offset = bit_offset
+        self.bits = bits
+        self.offset = bit_offset >> 3
+        self.first_bit = 0
+        self.size = self.alignment = self.hole = self.bit_hole = 0
+
+    def __repr__(self) -> str:
+        bits = f", {self.bits} bits from bit {self.first_bit}" if self.bits else ""
+        return f"<field {self.name!r} at {self.offset}, {self.size} bytes{bits}>"
+
+
+class Layout:
+    """A struct or union: `size` (bytes), `members` in order, and what lies between them.
+
+    `pre_hole` and `pre_bit_hole` come before the first member, `padding` (bytes) and `bit_padding` (bits) behind the last;
+    `holes` and `bit_holes` count the gaps.  `alignment` (bytes) is one that was asked for by an attribute (0: none),
+    `natural_alignment` that of the widest member.  `packed`: no compiler lays it out like this without being told to.
+    A union has no holes.
+    """
+
+    __slots__ = (
+        "alignment",
+        "bit_holes",
+        "bit_padding",
+        "btf",
+        "cacheline",
+        "holes",
+        "is_union",
+        "members",
+        "name",
+        "natural_alignment",
+        "packed",
+        "padding",
+        "pre_bit_hole",
+        "pre_hole",
+        "size",
+        "type_id",
+    )
+
+    def __init__(self, btf: Btf, type_id: int, name: str, size: int, is_union: bool, cacheline: int) -> None:
+        self.btf = btf
+        self.type_id = type_id
+        self.name = name
+        self.size = size
+        self.is_union = is_union
+        self.cacheline = cacheline
+        self.members: list[Field] = []
+        self.alignment = self.natural_alignment = 0
+        self.pre_hole = self.pre_bit_hole = self.holes = self.bit_holes = self.padding = self.bit_padding = 0
+        self.packed = False
+
+    @property
+    def keyword(self) -> str:
+        """ "struct" or "union"."""
+        return "union" if self.is_union else "struct"
+
+    @property
+    def cachelines(self) -> int:
+        """How many cache lines it takes where it starts at the beginning of one."""
+        return -(-self.size // self.cacheline)
+
+    @property
+    def last_cacheline(self) -> int:
+        """How many bytes it takes of the last cache line, 0 where it fills that."""
+        return self.size % self.cacheline
+
+    @property
+    def sum_members(self) -> int:
+        """Bytes of the members that are no bitfields."""
+        return sum(field.size for field in self.members if not field.bits)
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits of the bitfields."""
+        return sum(field.bits for field in self.members)
+
+    @property
+    def sum_holes(self) -> int:
+        """Bytes of the holes."""
+        return sum((field.hole for field in self.members if field.hole > 0), max(self.pre_hole, 0))
+
+    @property
+    def sum_bit_holes(self) -> int:
+        """Bits of the holes between bitfields."""
+        return sum((field.bit_hole for field in self.members), self.pre_bit_hole)
+
+    @property
+    def unaccounted(self) -> int:
+        """Bits of a struct that are neither member nor hole nor padding; not 0 where members overlap or stick out."""
+        if self.is_union or not self.members:
+            return 0
+        whole = 8 * (self.sum_members + self.sum_holes + self.padding)
+        return 8 * self.size - whole - self.sum_bits - self.sum_bit_holes - self.bit_padding
+
+    def __repr__(self) -> str:
+        return (
+            f"<layout of {self.keyword} {self.name or '(anonymous)'}: {self.size} bytes, {len(self.members)} members>"
+        )
+
+
+def layout(btf: Btf, name: str | int, *, cacheline: int = CACHELINE) -> Layout:
+    """The layout of one struct or union: by id, or by name as `Layouts.find` takes it.
+
+    `cacheline` is in bytes.  Raises NotFoundError, and FormatError where the type is damaged.
+    """
+    layouts = Layouts(btf, cacheline)
+    return layouts[name if isinstance(name, int) else layouts.find(name)[0]]
+
+
+class Layouts:
+    """The layouts of one BTF, each computed once: `layouts[type_id]`; `cacheline` in bytes.
+
+    Raises FormatError where a type is damaged: a cycle of typedefs, nesting without end.
+    """
+
+    __slots__ = ("_facts", "_known", "btf", "cacheline", "pointer_size")
+
+    def __init__(self, btf: Btf, cacheline: int = CACHELINE) -> None:
+        self.btf = btf
+        self.cacheline = cacheline
+        self.pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE
+        self._known: dict[int, Layout] = {}
+        self._facts: dict[int, _Facts] = {}
+
+    def __getitem__(self, type_id: int) -> Layout:
+        """The layout of a struct or union; raises NotFoundError where the id is none of these."""
+        found = self._known.get(type_id)
+        if found is None:
+            try:
+                found = self._known[type_id] = self._compute(type_id)
+            except BtfError as error:
+                raise error.at(self.btf.source) if self.btf.source is not None else error  # noqa: B904
+        return found
+
+    def find(self, name: str) -> list[int]:
+        """The ids of the structs and unions called `name`, ascending; "struct x" and "union x" say which.
+
+        The name of a typedef of a nameless one will do too.  Raises NotFoundError where there is none.
+        """
+        btf = self.btf
+        ids = [type_id for type_id in btf.find_ids(name) if btf.kind(type_id) in spec.COMPOSITES]
+        if not ids:
+            for type_id in btf.find_ids(name, "TYPEDEF"):
+                target = self.strip(type_id)
+                if btf.kind(target) in spec.COMPOSITES and target not in ids:
+                    ids.append(target)
+        if not ids:
+            others = sorted({spec.kind_name(btf.kind(type_id)) for type_id in btf.find_ids(name)})
+            hint = f", only {', '.join(others)}" if others else _similar(btf, name)
+            raise NotFoundError(f"no struct or union called {printable(name)!r}{hint}", source=btf.source)
+        return ids
+
+    def all(self) -> Iterator[int]:
+        """The ids of the own structs and unions that have a name, in order."""
+        btf = self.btf
+        words, start = btf.words, btf.start_id
+        for index, at in enumerate(btf.positions):
+            if words[at] and words[at + 1] >> 24 & spec.MAX_KIND in spec.COMPOSITES:
+                yield start + index
+
+    def strip(self, type_id: int) -> int:
+        """The type behind typedefs, const, volatile, restrict and type tags."""
+        return self.facts(type_id)[1]
+
+    def kind(self, type_id: int) -> int:
+        """The kind of a type."""
+        return self.facts(type_id)[0]
+
+    def size_of(self, type_id: int) -> int:
+        """The size in bytes of a type, 0 where it has none."""
+        return self.facts(type_id)[3]
+
+    def natural_alignment(self, type_id: int) -> int:
+        """The alignment in bytes that a type has of its own accord, 1 where it has none.
+
+        That of a composite is its widest member's, wherever that lies.  Rule: pahole 1.32, tag__natural_alignment.
+        """
+        return self.facts(type_id)[4]
+
+    def facts(self, type_id: int, depth: int = 0) -> _Facts:
+        """What members need to know of a type: kind, id and kind behind typedefs and qualifiers, size, natural alignment."""
+        found = self._facts.get(type_id)
+        if found is None:
+            btf = self.btf
+            target = btf.strip(type_id)
+            kind = btf.kind(target)
+            size = self._size_of(target, kind)
+            align = self._alignment_of(target, kind, size, depth)
+            found = btf.kind(type_id), target, kind, size, align
+            self._facts[type_id] = found
+        return found
+
+    def _size_of(self, type_id: int, kind: int) -> int:
+        if kind == spec.PTR:
+            return self.pointer_size
+        if kind in _SIZED:
+            return self.btf.word(type_id, 2)
+        return self.btf.sizeof(type_id) or 0
+
+    def _alignment_of(self, type_id: int, kind: int, size: int, depth: int) -> int:
+        if depth > MAX_CHAIN:
+            raise FormatError(f"structs nested more than {MAX_CHAIN} deep", section="types", type_id=type_id)
+        if kind == spec.ARRAY:
+            return self.facts(self.btf.word(type_id, 3), depth + 1)[4]
+        if kind in spec.COMPOSITES:
+            return self._alignment_of_members(type_id, depth)
+        return size or 1 if kind == spec.PTR or kind in _SIZED else 1
+
+    def _alignment_of_members(self, type_id: int, depth: int) -> int:
+        layer, at = self.btf.locate(type_id)
+        words = layer.words
+        widest = 1
+        for m in range(at + 4, at + 4 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
+            align = self.facts(words[m], depth + 1)[4]
+            if align > widest:
+                widest = align
+        return widest
+
+    # ---- one composite -----------------------------------------------------------------------------------------
+
+    def _compute(self, type_id: int) -> Layout:
+        btf = self.btf
+        kind = btf.kind(type_id)
+        if kind not in spec.COMPOSITES:
+            raise NotFoundError(f"a {spec.kind_name(kind)} has no layout", type_id=type_id)
+        layer, at = btf.locate(type_id)
+        words = layer.words
+        found = Layout(btf, type_id, btf.name(type_id), words[at + 2], kind == spec.UNION, self.cacheline)
+        flag = words[at + 1] >> 31
+        end = 0  # where the last member with a size ends, in bytes
+        for m in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
+            where = words[m + 2]
+            offset, bits = (where & 0xFFFFFF, where >> 24) if flag else (where, 0)
+            field = Field(text(btf.string(words[m])), words[m + 1], offset, bits)
+            end = self._place(field, end)
+            found.members.append(field)
+        found.natural_alignment = self.facts(type_id)[4]
+        found.alignment = self._forced(found.size, found.natural_alignment, end)
+        if not found.is_union:
+            _find_holes(found)
+            found.packed = self._is_packed(found)
+        return found
+
+    def _place(self, field: Field, end: int) -> int:
+        """Fill in size, storage unit and forced alignment of `field`; returns where it ends (`end`: the one before)."""
+        _, target, kind, size, natural = self._facts.get(field.type_id) or self.facts(field.type_id)
+        field.size = size
+        if kind == spec.INT and not field.bits:
+            self._legacy_bitfield(field, target)
+        if field.bits and size and kind in _BIT_TYPES:
+            field.offset = field.bit_offset // (8 * size) * size
+            field.first_bit = field.bit_offset - 8 * field.offset
+        if field.offset > end:
+            field.alignment = self._forced(field.offset, natural, end)
+        if not size:
+            return end
+        return field.offset + ((field.first_bit + field.bits + 7) >> 3 if field.bits else size)
+
+    def _legacy_bitfield(self, field: Field, type_id: int) -> None:
+        """A bitfield as it was written before kind_flag: an INT of fewer bits than its bytes hold."""
+        word = self.btf.word(type_id, 3)
+        bits = word & 0xFF
+        if 0 < bits < 8 * field.size and not (word >> 24 & spec.INT_BOOL and bits == 1):
+            field.bits = bits
+            field.bit_offset += word >> 16 & 0xFF
+
+    def _forced(self, offset: int, natural: int, end: int) -> int:
+        """The alignment that must have been asked for, if something that could lie at `end` lies at `offset`; 0 for none.
+
+        Rule: pahole 1.32, class__infer_alignment.
+        """
+        gap = offset - end
+        if gap <= 0 or offset & 1:
+            return 0
+        alignment = 1 << gap.bit_length()
+        if alignment <= natural:
+            return 0
+        if alignment < self.cacheline and self.cacheline % alignment == 0 and offset % self.cacheline == 0:
+            return self.cacheline
+        return alignment
+
+    def _is_packed(self, found: Layout) -> bool:
+        """Rule: pahole 1.32, class__infer_packed_attributes."""
+        if found.padding or found.holes:
+            return False
+        widest = 1
+        for field in found.members:
+            natural = self._facts[field.type_id][4]
+            if field.offset % natural:
+                return True
+            if natural > widest:
+                widest = natural
+        return found.size % widest != 0
+
+    def packs(self, outer: Layout, field: Field) -> bool:
+        """Whether a member shows that its type, a struct, is packed: it lies where an unpacked one could not.
+
+        Rule: pahole 1.32, type__check_structs_at_unnatural_alignments and union__infer_packed_attributes.
+        """
+        type_id = self.strip(field.type_id)
+        if self.btf.kind(type_id) != spec.STRUCT:
+            return False
+        if outer.is_union:
+            return outer.size % self.natural_alignment(type_id) != 0
+        return bool(outer.padding or outer.holes) and field.offset % self.natural_alignment(type_id) != 0
+
+
+def _find_holes(found: Layout) -> None:
+    """Rule: pahole 1.32, class__find_holes.  Positions in bits."""
+    seen = 0  # where the last member ended
+    in_bits = False
+    unit_end, unit_bits = 8 * found.size, 0  # the storage unit of the bitfields at hand
+    last: Field | None = None
+    for field in found.members:
+        start = field.bit_offset
+        bits = field.bits
+        end = start + (bits or 8 * field.size)
+        hole = bit_hole = 0
+        if in_bits:  # bits that are left at the end of a unit
+            limit = min(start, unit_end)
+            bit_hole = limit - seen
+            seen = limit
+        if bits:
+            unit = 8 * field.offset
+            if seen < unit <= start:
+                hole = field.offset - (seen >> 3)
+                seen = unit
+            bit_hole += start - seen
+            in_bits = True
+            if end > unit_end or 8 * field.size > unit_bits:
+                unit_bits = 8 * field.size
+                unit_end = unit + unit_bits
+                if end > unit_end:
+                    unit_end += unit_bits
+        else:
+            hole = (start >> 3) - (seen >> 3)
+            in_bits = False
+            unit_bits = 0
+            unit_end = end
+        seen = end
+        if last is None:
+            found.pre_hole, found.pre_bit_hole = hole, bit_hole
+        else:
+            last.hole, last.bit_hole = hole, bit_hole
+        found.holes += hole != 0
+        found.bit_holes += bit_hole != 0
+        last = field
+    if in_bits:
+        limit = min(8 * found.size, unit_end)
+        found.bit_padding = limit - seen
+        seen = limit
+    found.padding = found.size - (seen >> 3)
+
+
+def _similar(btf: Btf, name: str) -> str:
+    """What may have been meant: a name that differs in case, or only in its kind."""
+    bare = name.partition(" ")[2] if name.startswith(("struct ", "union ")) else name
+    found = next(btf.find_ids(bare), None) if bare != name else None
+    return f"; there is a {spec.kind_name(btf.kind(found))} of that name" if found is not None else ""

@@ -1,0 +1,93 @@
+"""Layouts as plain data, for JSON and for the script of a page (schema 1)."""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.errors import FormatError
+from btfkit.show.typenames import TypeNames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from btfkit.show.layout import Field, Layout, Layouts
+
+SCHEMA = 1
+MAX_DEPTH = 64
+MAX_MEMBERS = 50_000  # of one type, those of its members included
+
+
+class LayoutData:
+    """Makes one object a type; `expand` gives the members of every member that is a struct or union, else only of nameless ones.
+
+    All offsets count from the start of the outermost type, in bytes unless their name ends in `_bits` or begins with `bit`.
+    """
+
+    def __init__(self, layouts: Layouts, *, expand: bool = False) -> None:
+        self.layouts = layouts
+        self.names = TypeNames(layouts.btf)
+        self.expand = expand
+        self._budget = 0
+
+    def of(self, type_id: int) -> dict[str, Any]:
+        """The object of one struct or union; raises FormatError where its types are damaged or nested without end."""
+        self._budget = MAX_MEMBERS
+        found = self.layouts[type_id]
+        return {"id": type_id, "kind": found.keyword, "name": found.name} | self._body(found, 0, 0)
+
+    def _body(self, found: Layout, base: int, depth: int) -> dict[str, Any]:
+        if depth > MAX_DEPTH:
+            raise FormatError(f"structs nested more than {MAX_DEPTH} deep", section="types", type_id=found.type_id)
+        self._budget -= len(found.members)
+        if self._budget < 0:
+            raise FormatError(f"more than {MAX_MEMBERS:,} members", section="types", type_id=found.type_id)
+        body: dict[str, Any] = {
+            "size": found.size,
+            "cachelines": found.cachelines,
+            "last_cacheline": found.last_cacheline,
+            "alignment": found.alignment or None,
+            "natural_alignment": found.natural_alignment,
+            "packed": found.packed,
+        }
+        if not found.is_union:
+            body |= {
+                "sum_members": found.sum_members,
+                "sum_bitfield_bits": found.sum_bits,
+                "holes": found.holes,
+                "sum_holes": found.sum_holes,
+                "bit_holes": found.bit_holes,
+                "sum_bit_holes": found.sum_bit_holes,
+                "first_hole": found.pre_hole,
+                "first_bit_hole": found.pre_bit_hole,
+                "padding": found.padding,
+                "bit_padding": found.bit_padding,
+                "unaccounted_bits": found.unaccounted,
+            }
+        body["members"] = [self._member(found, field, base, depth) for field in found.members]
+        return body
+
+    def _member(self, outer: Layout, field: Field, base: int, depth: int) -> dict[str, Any]:
+        offset = base + field.offset
+        member: dict[str, Any] = {
+            "name": field.name,
+            "type": self.names[field.type_id],
+            "type_id": field.type_id,
+            "offset": offset,
+            "size": field.size,
+            "bit_offset": 8 * base + field.bit_offset,
+        }
+        if field.bits:
+            member |= {"bits": field.bits, "first_bit": field.first_bit}
+        if field.alignment:
+            member["alignment"] = field.alignment
+        if not outer.is_union:
+            member |= {"hole": max(field.hole, 0), "bit_hole": field.bit_hole}
+        kind, target, target_kind, _, _ = self.layouts.facts(field.type_id)
+        if target_kind in spec.COMPOSITES and (
+            self.expand or (kind in spec.COMPOSITES and not self.layouts[target].name)
+        ):
+            inner = self.layouts[target]
+            member["members_of"] = {"id": target, "kind": inner.keyword, "name": inner.name} | self._body(
+                inner, offset, depth + 1
+            )
+        return member

@@ -1,0 +1,677 @@
+"""Layouts as text: pahole's picture of a struct or union, its words and its columns.
+
+Source: pahole 1.32, dwarves_fprintf.c.  Where that text depends on what was printed before, is cut at a buffer's end or
+joins array dimensions the wrong way round, this one differs (docs/differences.md).
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import MAX_CHAIN, text
+from btfkit.errors import FormatError, printable
+from btfkit.show.layout import Field, Layout, Layouts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TYPE_SPACING = 26
+NAME_SPACING, UNION_SPACING, EXPANDED_SPACING = 23, 21, 55
+MAX_EXPANDED = 50_000  # members in one picture
+MAX_DEPTH = 64  # structs within structs, types within the text of a type
+MAX_TEXT = 1 << 20  # characters of one declaration
+_QUALIFIERS = {spec.CONST: "const ", spec.VOLATILE: "volatile "}
+_TAGS = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.ENUM: "enum ", spec.ENUM64: "enum "}
+_BRACED = frozenset(_TAGS)
+
+
+class LayoutText:
+    """Writes pictures; `expand` shows the members of members (`pahole -E`).
+
+    Raises FormatError where a type is damaged, or where the picture would have more than MAX_EXPANDED members.
+    """
+
+    __slots__ = ("_budget", "_flexible", "_lists", "_names", "_notes", "_parts", "_shown", "btf", "expand", "layouts")
+
+    def __init__(self, layouts: Layouts, *, expand: bool = False) -> None:
+        self.layouts = layouts
+        self.btf = layouts.btf
+        self.expand = expand
+        self._names: dict[int, str] = {}
+        self._lists: dict[int, str] = {}
+        self._notes: dict[int, _Note | None] = {}
+        self._flexible: dict[int, bool] = {}
+        self._parts: dict[int, _Parts | None] = {}
+        self._shown: dict[int, str] = {}
+        self._budget = MAX_EXPANDED
+
+    def picture(self, type_id: int, alias: str = "") -> str:
+        """The picture of a struct or union, newline included; `alias` is the typedef that a nameless one is shown as."""
+        found = self.layouts[type_id]
+        self._budget = MAX_EXPANDED
+        name = printable(found.name)
+        spacing = TYPE_SPACING
+        if not name and alias:
+            spacing -= 8
+        wide = (
+            EXPANDED_SPACING
+            if self.expand
+            else UNION_SPACING
+            if found.is_union and (name or not alias)
+            else NAME_SPACING
+        )
+        pen = _Pen(0, spacing, wide, 0, [0])
+        lead, tail = ("typedef ", printable(alias)) if not name and alias else ("", "")
+        body = self._union(found, pen, tail) if found.is_union else self._outermost(found, pen, tail)
+        return f"{lead}{body};\n"
+
+    def _outermost(self, found: Layout, pen: _Pen, suffix: str) -> str:
+        return self._struct(found, pen, found.packed, suffix, stats=True)
+
+    # ---- composites --------------------------------------------------------------------------------------------
+
+    def _union(self, found: Layout, pen: _Pen, suffix: str) -> str:
+        out = [f"union {printable(found.name)} {{\n" if found.name else "union {\n"]
+        inner = pen.within(union_member=True)
+        line = pen.line[0]
+        for field in found.members:
+            out.append(inner.tabs)
+            out.append(self._member(found, field, inner))
+            out.append("\n")
+            pen.line[0] = line  # every member starts where the union does
+        out.append(f"{pen.tabs}}}{' ' + suffix if suffix else ''}")
+        return "".join(out)
+
+    def _struct(self, found: Layout, pen: _Pen, packed: bool, suffix: str, *, stats: bool = False) -> str:
+        inner = pen.within()
+        out = [f"struct {printable(found.name)} {{\n" if found.name else "struct {\n"]
+        say = _Notes(out, inner.tabs)
+        if found.pre_bit_hole > 0:
+            say.before(f"XXX {_count(found.pre_bit_hole, 'bit')} hole, try to pack")
+        if found.pre_hole > 0:
+            say.before(f"XXX {_count(found.pre_hole, 'byte')} hole, try to pack")
+        kinds = _MemberKinds()
+        last: Field | None = None
+        last_size = 0
+        count = len(found.members)
+        for number, field in enumerate(found.members, 1):
+            if last_size and last is not None:
+                self._between(last, last_size, field, inner, say)
+            if say.pending:
+                say.blank()
+            inner.first, inner.last = last is None, number == count
+            out.append(inner.tabs)
+            out.append(self._member(found, field, inner))
+            if self.layouts.kind(field.type_id) == spec.STRUCT:
+                self._inside(field.type_id, kinds, say)
+            if field.bit_hole:
+                say.after(f"XXX {_count(field.bit_hole, 'bit')} hole, try to pack")
+            if field.hole > 0:
+                say.after(f"XXX {_count(field.hole, 'byte')} hole, try to pack")
+            out.append("\n")
+            if last is None or not last_size or last.offset != field.offset or (field.bits and not last.bits):
+                last_size = field.size
+            last = field
+        if stats:
+            self._statistics(found, kinds, inner, out)
+        out.append(f"{pen.tabs}}}")
+        if packed:
+            out.append(" __attribute__((__packed__))")
+        if suffix:
+            out.append(" " + suffix)
+        if found.alignment and not packed:
+            out.append(f" __attribute__((__aligned__({found.alignment})))")
+        return "".join(out)
+
+    def _between(self, last: Field, last_size: int, field: Field, pen: _Pen, say: _Notes) -> None:
+        """What C has to say between two members for the second to lie where it lies."""
+        if last.bit_hole and field.bits:
+            width = last.bit_hole
+            if last.offset != field.offset:
+                say.out.append(f"\n{pen.tabs}/* Force alignment to the next boundary: */\n")
+                width = 0
+            say.out.append(f"{pen.tabs}{self._declaration(field.type_id, '', pen)}:{width};\n")
+        step = field.offset - last.offset
+        if step < 0 or (step == 0 and not last.bits and field.bits):
+            say.before("Bitfield combined with previous fields")
+        elif 0 < step < last_size:
+            say.before("Bitfield combined with next fields")
+
+    def _inside(self, type_id: int, kinds: _MemberKinds, say: _Notes) -> None:
+        """What is to be said of the holes within a member that is a struct."""
+        if type_id not in self._notes:
+            self._notes[type_id] = self._note(type_id)
+        note = self._notes[type_id]
+        if note:
+            kinds.add(note)
+            say.after(note.text)
+
+    def _note(self, type_id: int) -> _Note | None:
+        found = self.layouts[type_id]
+        note = _Note(found, self._is_flexible(found), self._holds_flexible(found, 0))
+        return note if note.text else None
+
+    def _is_flexible(self, found: Layout) -> bool:
+        """Whether the last member is an array without length."""
+        if not found.members:
+            return False
+        type_id = found.members[-1].type_id
+        return self.btf.kind(type_id) == spec.ARRAY and self.btf.word(type_id, 5) == 0
+
+    def _holds_flexible(self, found: Layout, depth: int) -> bool:
+        """Whether a struct within it ends in an array without length."""
+        known = self._flexible.get(found.type_id)
+        if known is not None:
+            return known
+        if depth > MAX_CHAIN:
+            raise FormatError(f"structs nested more than {MAX_CHAIN} deep", section="types", type_id=found.type_id)
+        holds = False
+        for field in found.members:
+            _, target, kind, _, _ = self.layouts.facts(field.type_id)
+            if kind == spec.STRUCT:
+                inner = self.layouts[target]
+                if self._is_flexible(inner) or self._holds_flexible(inner, depth + 1):
+                    holds = True
+                    break
+        self._flexible[found.type_id] = holds
+        return holds
+
+    def _statistics(self, found: Layout, kinds: _MemberKinds, pen: _Pen, out: list[str]) -> None:
+        """The lines at the end."""
+        say = [f"size: {found.size}, cachelines: {found.cachelines}, members: {len(found.members)}"]
+        holes, bit_holes = found.sum_holes, found.sum_bit_holes
+        members, bits = found.sum_members, found.sum_bits
+        if (holes or bit_holes) and members:
+            say.append(f"sum members: {members}" + (f", holes: {found.holes}, sum holes: {holes}" if holes else ""))
+        if (holes or bit_holes) and bits:
+            more = (
+                f", bit holes: {found.bit_holes}, sum bit holes: {bit_holes} bits"
+                if bit_holes
+                else f" ({bits // 8} bytes)"
+            )
+            say.append(f"sum bitfield members: {bits} bits{more}")
+        if found.padding > 0:
+            say.append(f"padding: {found.padding}")
+        say += kinds.lines_of_holes()
+        if found.bit_padding > 0:
+            say.append(f"bit_padding: {found.bit_padding} bits")
+        say += _forced(found)
+        say += kinds.lines_of_flexible()
+        if last := ((pen.base or 0) + found.size) % found.cacheline:
+            say.append(f"last cacheline: {last} bytes")
+        out.append("\n")
+        out += [f"{pen.tabs}/* {line} */\n" for line in say]
+        if found.unaccounted:
+            out.append(
+                f"\n{pen.tabs}/* members overlap or lie outside: {found.size} bytes != {members} (members) + {bits} bits "
+                f"+ {holes} (holes) + {bit_holes} bits (holes) + padding, {found.unaccounted:+d} bits */\n"
+            )
+
+    # ---- members -----------------------------------------------------------------------------------------------
+
+    def _member(self, outer: Layout, field: Field, pen: _Pen) -> str:
+        self._budget -= 1
+        if self._budget < 0:
+            raise FormatError(
+                f"more than {MAX_EXPANDED:,} members once expanded", section="types", type_id=outer.type_id
+            )
+        offset = field.offset
+        base = pen.base
+        if base is not None:
+            offset += base
+            if not outer.is_union:
+                base = offset
+        boundary = self._boundary(offset, pen) if offset >= (pen.line[0] + 1) * self.layouts.cacheline else ""
+        name = field.name if field.name.isprintable() else printable(field.name)
+        parts = None if self.expand else self._parts.get(field.type_id) or self._simple(field.type_id)
+        nameless = packed = False
+        if parts is not None:
+            declared = parts.join(name, pen)
+        else:
+            kind, _, target_kind, _, _ = self.layouts.facts(field.type_id)
+            packed = target_kind == spec.STRUCT and self._is_packed(outer, field)
+            if kind in _BRACED:
+                nameless = not self._name(field.type_id)
+                declared = self._declaration(field.type_id, "", pen.at(base), packed=packed)
+                if name:
+                    declared += f" {name}" if nameless or self.expand else name
+            else:
+                declared = self._declaration(field.type_id, name, pen.at(base), packed=packed)
+        if field.bits:
+            declared += f":{field.bits}"
+        forced = f" __attribute__((__aligned__({field.alignment})))" if field.alignment else ""
+        declared += forced + ";"
+        if nameless:  # the braces end on a line of their own
+            width = pen.spacing + pen.wide - 3 - len(forced) - (len(name) if name else -1)
+            width = abs(width - 28 if packed else width)
+        else:
+            width = pen.spacing + pen.wide - len(declared)
+        space = " " * width if width > 0 else " "
+        if field.bits:
+            return f"{boundary}{declared}{space}/* {offset:5}:{field.first_bit:2} {field.size:2} */"
+        return f"{boundary}{declared}{space}/* {offset:5} {field.size:5} */"
+
+    def _is_packed(self, outer: Layout, field: Field) -> bool:
+        return self.layouts[self.layouts.strip(field.type_id)].packed or self.layouts.packs(outer, field)
+
+    def _boundary(self, offset: int, pen: _Pen) -> str:
+        """The line that says that a cache line begins here, or began within the member before."""
+        number, into = divmod(offset, self.layouts.cacheline)
+        pen.line[0] = number
+        ago = f" was {_count(into, 'byte')} ago" if into else ""
+        return f"/* --- cacheline {number} boundary ({offset - into} bytes){ago} --- */\n{pen.tabs}"
+
+    def _declaration(self, type_id: int, name: str, pen: _Pen, *, packed: bool = False) -> str:
+        """A member's declaration without bit size, attributes and semicolon."""
+        if not self.expand:
+            parts = self._simple(type_id)
+            if parts is not None:
+                return parts.join(name, pen)
+        lead = ""
+        if self.expand and self.btf.kind(type_id) == spec.TYPEDEF:
+            through: list[str] = []
+            while self.btf.kind(type_id) == spec.TYPEDEF and len(through) <= MAX_CHAIN:
+                through.append(self._name(type_id))
+                type_id = self.btf.word(type_id, 2)
+            lead = f"/* typedef {' -> '.join(through)} */ "
+        return lead + self._nested(type_id, name, pen, packed)
+
+    def _nested(self, type_id: int, name: str, pen: _Pen, packed: bool) -> str:
+        """A declaration that has, or may have, braces in it."""
+        btf = self.btf
+        lead = ""
+        for _ in range(MAX_CHAIN):
+            kind = btf.kind(type_id)
+            if kind == spec.CONST and btf.word(type_id, 2):
+                lead += "const "
+                pen = pen.narrower(6)
+            elif kind != spec.TYPE_TAG:
+                break
+            type_id = btf.word(type_id, 2)
+        if kind == spec.PTR:
+            target = self._untagged(btf.word(type_id, 2))
+            if btf.kind(target) in _BRACED and not self._name(target):
+                return lead + self._braces(target, f"* {name}", pen.relative().narrower(8), packed)
+        elif kind == spec.ARRAY:
+            return lead + self._array(type_id, name, pen, packed)
+        elif kind in _BRACED and (self.expand or not self._name(type_id)):
+            return lead + self._braces(type_id, name, pen, packed, stats=bool(lead))
+        parts = self._simple(type_id)
+        if parts is None:
+            raise FormatError(f"types nested more than {MAX_CHAIN} deep", section="types", type_id=type_id)
+        return lead + parts.join(name, pen)
+
+    def _braces(self, type_id: int, name: str, pen: _Pen, packed: bool, *, stats: bool = False) -> str:
+        kind = self.btf.kind(type_id)
+        if kind in spec.ENUMS:
+            return self._enum(type_id, name, pen)
+        if len(pen.tabs) > MAX_DEPTH:
+            raise FormatError(f"structs nested more than {MAX_DEPTH} deep", section="types", type_id=type_id)
+        found = self.layouts[type_id]
+        if kind == spec.UNION:
+            return self._union(found, pen.narrower(8), name)
+        return self._struct(found, pen.narrower(8), packed or found.packed, name, stats=stats)
+
+    def _array(self, type_id: int, name: str, pen: _Pen, packed: bool) -> str:
+        """An array of something that has braces; dimensions from left to right."""
+        dimensions, element = self._dimensions(type_id)
+        return self._declaration(element, name, pen, packed=packed) + _brackets(dimensions, pen)
+
+    def _dimensions(self, type_id: int) -> tuple[list[int], int]:
+        """The lengths of an array of arrays from the outermost in, and the element's type."""
+        btf = self.btf
+        found: list[int] = []
+        while btf.kind(type_id) == spec.ARRAY:
+            found.append(btf.word(type_id, 5))
+            type_id = btf.word(type_id, 3)
+            if len(found) > MAX_CHAIN:
+                raise FormatError(f"arrays nested more than {MAX_CHAIN} deep", section="types", type_id=type_id)
+        if found[-1] == 0 and btf.kind(type_id) == spec.CONST and len(found) == 1:
+            type_id = btf.word(type_id, 2)
+        return found, type_id
+
+    def _enum(self, type_id: int, name: str, pen: _Pen) -> str:
+        view = self.btf[type_id]
+        shown = self._name(type_id)
+        lead = f"enum {shown}" if shown else "enum"
+        values = [(printable(label), value) for label, value in view.values]  # type: ignore[attr-defined]
+        if not values:
+            return lead
+        width = max(len(label) for label, _ in values)
+        rows = "".join(f"{pen.tabs}\t{label:{width}} = {value},\n" for label, value in values)
+        small = "" if self.btf.word(type_id, 2) == 4 else " __attribute__((__packed__))"
+        return f"{lead} {{\n{rows}{pen.tabs}}}{small}{' ' + name if name else ''}"
+
+    # ---- types without braces ----------------------------------------------------------------------------------
+
+    def _name(self, type_id: int) -> str:
+        """The name of a type, safe to show."""
+        found = self._shown.get(type_id)
+        if found is None:
+            found = self._shown[type_id] = printable(self.btf.name(type_id))
+        return found
+
+    def _untagged(self, type_id: int) -> int:
+        for _ in range(MAX_CHAIN):
+            if self.btf.kind(type_id) != spec.TYPE_TAG:
+                return type_id
+            type_id = self.btf.word(type_id, 2)
+        raise FormatError("type tags in a circle", section="types", type_id=type_id)
+
+    def _simple(self, type_id: int) -> _Parts | None:
+        """How a declaration without braces is put together, None where it has some."""
+        if type_id not in self._parts:
+            self._parts[type_id] = self._make_parts(type_id)
+        return self._parts[type_id]
+
+    def _make_parts(self, type_id: int) -> _Parts | None:
+        btf = self.btf
+        lead = ""
+        for _ in range(MAX_CHAIN):
+            kind = btf.kind(type_id)
+            if kind == spec.CONST and btf.word(type_id, 2):
+                lead += "const "
+            elif kind != spec.TYPE_TAG:
+                break
+            type_id = btf.word(type_id, 2)
+        else:
+            raise FormatError("types in a circle", section="types", type_id=type_id)
+        if kind == spec.ARRAY:
+            dimensions, element = self._dimensions(type_id)
+            parts = self._simple(element)
+            return None if parts is None else parts.made(lead, dimensions)
+        if kind in _TAGS:
+            name = self._name(type_id)
+            return _Parts(lead + _TAGS[kind], name, "", "") if name else None
+        if kind == spec.FUNC_PROTO:
+            return _Parts(lead, self._type(btf.word(type_id, 2)), "(", f"){self._parameters(type_id, 0)}")
+        if kind == spec.PTR:
+            target = self._untagged(btf.word(type_id, 2))
+            target_kind = btf.kind(target)
+            if target_kind == spec.FUNC_PROTO:
+                return _Parts(lead, self._type(btf.word(target, 2)), "(*", f"){self._parameters(target, 0)}")
+            if target_kind in _BRACED and not self._name(target):
+                return None
+        return _Parts(lead, self._type(type_id), "", "")
+
+    def _type(self, type_id: int, depth: int = 0) -> str:
+        """A type as pahole writes it outside of braces: "struct file *", "const char  *"."""
+        found = self._names.get(type_id)
+        if found is None:
+            found = self._names[type_id] = self._bounded(self._make_type, type_id, depth + 1)
+        return found
+
+    def _bounded(self, make: Callable[[int, int], str], type_id: int, depth: int) -> str:
+        """What `make` makes; raises FormatError where that would have no end."""
+        if depth > MAX_DEPTH:
+            raise FormatError(f"types nested more than {MAX_DEPTH} deep", section="types", type_id=type_id)
+        found = make(type_id, depth)
+        if len(found) > MAX_TEXT:
+            raise FormatError(f"a declaration of more than {MAX_TEXT:,} characters", section="types", type_id=type_id)
+        return found
+
+    def _make_type(self, type_id: int, depth: int) -> str:
+        btf = self.btf
+        kind = btf.kind(type_id)
+        if kind == 0:
+            return "void"
+        if kind == spec.PTR:
+            target = btf.word(type_id, 2)
+            qualifier = ""
+            if btf.kind(target) == spec.CONST and btf.kind(btf.word(target, 2)) == spec.PTR:
+                qualifier = "const "
+                target = btf.word(target, 2)
+            return f"{self._type(target, depth)} {qualifier}*"
+        if kind in _QUALIFIERS:
+            return f"{_QUALIFIERS[kind]}{self._type(btf.word(type_id, 2), depth)} "
+        if kind == spec.RESTRICT:
+            return f"{self._type(btf.word(type_id, 2), depth)} restrict "
+        if kind in (spec.TYPE_TAG, spec.DECL_TAG):
+            return self._type(btf.word(type_id, 2), depth)
+        if kind == spec.ARRAY:
+            return self._type(btf.word(type_id, 3), depth)
+        if kind == spec.FUNC_PROTO:
+            return f"{self._type(btf.word(type_id, 2), depth)} (){self._parameters(type_id, depth)}"
+        name = self._name(type_id)
+        if kind == spec.FWD:
+            return f"{'union' if btf.word(type_id, 1) >> 31 else 'struct'} {name}"
+        if kind in (spec.INT, spec.FLOAT):
+            return name or "nameless base type!"
+        return _TAGS.get(kind, "") + name
+
+    def _parameters(self, type_id: int, depth: int) -> str:
+        """The parameters of a prototype, in parentheses."""
+        found = self._lists.get(type_id)
+        if found is None:
+            found = self._lists[type_id] = self._bounded(self._make_parameters, type_id, depth + 1)
+        return found
+
+    def _make_parameters(self, type_id: int, depth: int) -> str:
+        btf = self.btf
+        layer, at = btf.locate(type_id)
+        words = layer.words
+        shown: list[str] = []
+        variadic = ""
+        for p in range(at + 3, at + 3 + 2 * (words[at + 1] & spec.MAX_VLEN), 2):
+            name = printable(text(btf.string(words[p])))
+            param = words[p + 1]
+            if param == 0:
+                variadic = ", ..."
+                continue
+            target = btf.word(param, 2) if btf.kind(param) == spec.PTR else 0
+            if btf.kind(target) == spec.FUNC_PROTO:
+                shown.append(f"{self._type(btf.word(target, 2), depth)} (*{name}){self._parameters(target, depth)}")
+            else:
+                shown.append(f"{self._type(param, depth)}{' ' + name if name else ''}")
+        return f"({', '.join(shown)}{variadic})" if shown else "(void)"
+
+
+class _Parts:
+    """A declaration in parts: "const struct ", "file", "(*" and ")(int)"; `dimensions` are those of an array."""
+
+    __slots__ = ("before", "core", "dimensions", "lead", "right")
+
+    def __init__(self, lead: str, core: str, before: str, right: str, dimensions: tuple[int, ...] = ()) -> None:
+        self.lead = lead
+        self.core = core
+        self.before = before
+        self.right = right
+        self.dimensions = dimensions
+
+    def made(self, lead: str, dimensions: list[int]) -> _Parts:
+        """An array of it."""
+        return _Parts(lead + self.lead, self.core, self.before, self.right, (*dimensions, *self.dimensions))
+
+    def join(self, name: str, pen: _Pen) -> str:
+        """The declaration of `name` in the columns of `pen`."""
+        core = self.core.ljust(abs(pen.spacing - len(self.lead)))
+        done = f"{self.lead}{core} {self.before}{name}{self.right}"
+        return done + _brackets(self.dimensions, pen) if self.dimensions else done
+
+
+def _brackets(dimensions: list[int] | tuple[int, ...], pen: _Pen) -> str:
+    """The lengths of an array; a flexible one, last of several members, has none."""
+    flexible = pen.last and not pen.first and not pen.union_member
+    return "".join("[]" if not length and flexible else f"[{length}]" for length in dimensions)
+
+
+class _Pen:
+    """Where the picture is: indentation, columns, the offset of what is around, the cache line reached (shared: a list of one).
+
+    `base` None: offsets count from the start of the innermost type (behind a pointer).
+    """
+
+    __slots__ = ("base", "first", "last", "line", "spacing", "tabs", "union_member", "wide")
+
+    def __init__(self, depth: int, spacing: int, wide: int, base: int | None, line: list[int]) -> None:
+        self.tabs = "\t" * depth
+        self.spacing = spacing
+        self.wide = wide
+        self.base = base
+        self.line = line
+        self.union_member = self.first = self.last = False
+
+    def _copy(self) -> _Pen:
+        other = _Pen.__new__(_Pen)
+        other.tabs, other.spacing, other.wide, other.base, other.line = (
+            self.tabs, self.spacing, self.wide, self.base, self.line,
+        )  # fmt: skip
+        other.union_member, other.first, other.last = self.union_member, self.first, self.last
+        return other
+
+    def within(self, *, union_member: bool = False) -> _Pen:
+        """One level deeper."""
+        other = self._copy()
+        other.tabs += "\t"
+        other.union_member |= union_member
+        return other
+
+    def at(self, base: int | None) -> _Pen:
+        """With what follows counted from `base`."""
+        if base == self.base:
+            return self
+        other = self._copy()
+        other.base = base
+        return other
+
+    def narrower(self, columns: int) -> _Pen:
+        """With a narrower column for types."""
+        other = self._copy()
+        other.spacing -= columns
+        return other
+
+    def relative(self) -> _Pen:
+        """Behind a pointer."""
+        return self.at(None)
+
+
+class _Notes:
+    """Comments between members: an empty line before the first of them, and one behind the last."""
+
+    __slots__ = ("out", "pending", "tabs")
+
+    def __init__(self, out: list[str], tabs: str) -> None:
+        self.out = out
+        self.tabs = tabs
+        self.pending = False
+
+    def before(self, note: str) -> None:
+        """A comment before a member."""
+        self.out.append(f"{'' if self.pending else chr(10)}{self.tabs}/* {note} */\n")
+        self.pending = True
+
+    def after(self, note: str) -> None:
+        """A comment behind a member, whose line has not ended yet."""
+        self.out.append(f"{'' if self.pending else chr(10)}\n{self.tabs}/* {note} */")
+        self.pending = True
+
+    def blank(self) -> None:
+        """An empty line, if there was a comment."""
+        if self.pending:
+            self.out.append("\n")
+            self.pending = False
+
+
+class _Note:
+    """What there is to say of the holes in a struct that is a member, and its `text`, "" for nothing."""
+
+    __slots__ = ("found", "holds_flexible", "is_flexible", "text")
+
+    def __init__(self, found: Layout, is_flexible: bool, holds_flexible: bool) -> None:
+        self.found = found
+        self.is_flexible = is_flexible
+        self.holds_flexible = holds_flexible
+        parts = ["a flexible array"] if is_flexible else []
+        if holds_flexible:
+            parts.append("embedded flexible array(s)")
+        if found.padding:
+            parts.append(f"{_count(found.padding, 'byte')} of padding")
+        if found.bit_padding:
+            parts.append(f"{_count(found.bit_padding, 'bit')} of padding")
+        if found.holes:
+            parts.append(_count(found.holes, "hole"))
+        if found.bit_holes:
+            parts.append(_count(found.bit_holes, "bit hole"))
+        self.text = "XXX last struct has " + ", ".join(parts) if parts else ""
+
+
+class _MemberKinds:
+    """What the structs within a struct have of holes and padding."""
+
+    def __init__(self) -> None:
+        self.paddings = self.sum_paddings = self.bit_paddings = self.sum_bit_paddings = 0
+        self.with_holes = self.sum_holes = self.with_bit_holes = self.sum_bit_holes = 0
+        self.flexible = self.embedded_flexible = 0
+
+    def add(self, note: _Note) -> None:
+        """Count one member."""
+        found = note.found
+        self.flexible += note.is_flexible
+        self.embedded_flexible += note.holds_flexible
+        self.paddings += found.padding != 0
+        self.sum_paddings += found.padding
+        self.bit_paddings += found.bit_padding != 0
+        self.sum_bit_paddings += found.bit_padding
+        self.with_holes += found.holes != 0
+        self.sum_holes += found.holes
+        self.with_bit_holes += found.bit_holes != 0
+        self.sum_bit_holes += found.bit_holes
+
+    def lines_of_holes(self) -> list[str]:
+        """Lines of statistics."""
+        parts = []
+        if self.with_holes:
+            parts.append(f"holes: {self.with_holes}, total: {self.sum_holes}")
+        if self.with_bit_holes:
+            parts.append(f"bit holes: {self.with_bit_holes}, total: {self.sum_bit_holes}")
+        if self.bit_paddings:
+            parts.append(f"bit paddings: {self.bit_paddings}, total: {_count(self.sum_bit_paddings, 'bit')}")
+        lines = ["member types with " + ", ".join(parts)] if parts else []
+        if self.paddings:
+            lines.append(f"paddings: {self.paddings}, sum paddings: {self.sum_paddings}")
+        return lines
+
+    def lines_of_flexible(self) -> list[str]:
+        """One more."""
+        parts = [f"end: {self.flexible}"] if self.flexible else []
+        if self.embedded_flexible:
+            parts.append(f"middle: {self.embedded_flexible}")
+        return ["flexible array members: " + ", ".join(parts)] if parts else []
+
+
+def _forced(found: Layout) -> list[str]:
+    """The line about alignment that was asked for."""
+    count = holes = total = 0
+    before = found.pre_hole
+    for field in found.members:
+        if field.alignment:
+            count += 1
+            holes += before != 0
+            total += before
+        before = field.hole
+    if not count:
+        return []
+    return [f"forced alignments: {count}" + (f", forced holes: {holes}, sum forced holes: {total}" if holes else "")]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+_COLOURS = (
+    ("/* XXX ", "\x1b[1;31m"),
+    ("/* --- cacheline ", "\x1b[36m"),
+    ("/* padding: ", "\x1b[31m"),
+    ("/* bit_padding: ", "\x1b[31m"),
+)
+
+
+def coloured(picture: str) -> str:
+    """A picture for a terminal: holes and padding red, cache lines cyan, statistics dim."""
+    lines = picture.split("\n")
+    for number, line in enumerate(lines):
+        bare = line.lstrip("\t")
+        if bare.startswith("/* "):
+            colour = next((colour for start, colour in _COLOURS if bare.startswith(start)), "\x1b[2m")
+            lines[number] = f"{line[: len(line) - len(bare)]}{colour}{bare}\x1b[0m"
+    return "\n".join(lines)
