@@ -8,11 +8,13 @@ import pytest
 
 import btfkit
 from btfkit.btf import spec
+from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.btf.ext import Ext
 from btfkit.errors import FormatError, UnsupportedError
 from btfkit.passes import partition
-from btfkit.passes.dedup import dedup, dedup_all
+from btfkit.passes.dedup import dedup, dedup_all, dedup_chain
+from reference.plain import encode
 
 
 @pytest.fixture(params=("little", "big"))
@@ -437,3 +439,45 @@ def test_ext_goes_along(order):
     for bad in (ext_blob(order, 9999, func, 1, 1, 1), ext_blob(order, 1, 9999, 1, 1, 1)):
         with pytest.raises(FormatError, match="9999"):
             dedup(btf, ext=Ext.from_bytes(bad))
+
+
+def test_names_of_the_base_that_none_of_its_types_has():
+    """Whole strings of the base, and ends of them, that only splits use."""
+    base = Btf.from_bytes(encode([1, 0x07000000, 0], b"\0used\0unused_name\0"))
+    words = [word for at in (6, 13, 1) for word in (at, 0x07000000, 0)]
+    splits = [Btf.from_bytes(encode(words, b""), base) for _ in range(2)]
+    for done in (dedup(splits[0]), dedup_all(splits)[0], dedup_chain(base, splits)[0]):
+        assert [type_.name for type_ in done.btf][1:] == ["used", "unused_name", "name"]
+
+
+def test_a_chain_in_one():
+    b = Builder()
+    number = b.int("int", 4)
+    b.struct("s", 4, [("x", number, 0)])
+    b.fwd("later")
+    b.ptr(3)
+    base = b.build()
+    splits = []
+    for name in ("one", "two"):
+        s = Builder(base)
+        later = s.struct("later", 8, [("p", 4, 0)])
+        s.struct(name, 8, [("l", s.ptr(later), 0)])
+        splits.append(s.build())
+    done, firsts = dedup_chain(base, splits)
+    assert done.btf.base is None
+    assert [(t.kind_name, t.name) for t in done.btf][1:] == [
+        ("INT", "int"),
+        ("STRUCT", "s"),
+        ("PTR", ""),
+        ("STRUCT", "later"),
+        ("STRUCT", "one"),
+        ("STRUCT", "two"),
+    ]
+    assert firsts == [5, 8]
+    assert done.btf.find("two").member(0).type_id == 3
+    assert done.btf[3].type.name == "later"
+    middle = Builder(splits[0])
+    middle.const(splits[0].find_id("one"))
+    both, _ = dedup_chain(splits[0], [middle.build()])
+    assert both.btf.base is None
+    assert both.btf[len(both.btf) - 1].type.name == "one"

@@ -8,6 +8,14 @@ cdef unsigned long long LONG
 cpdef size_t mark_names(const unsigned int[::1] words, const unsigned int[::1] positions,
                         const unsigned char[::1] table, size_t first_offset, unsigned int[::1] moved)
 
+@cython.locals(count=cython.size_t, begins=cython.bint, at=cython.size_t)
+cpdef size_t mark_starts(const unsigned char[::1] strings, unsigned int[::1] moved)
+
+@cython.locals(index=cython.size_t, at=cython.size_t, info=cython.uint, row=cython.uint, value=cython.uint,
+               elem=cython.size_t, mask=cython.uint, end=cython.size_t, slot=cython.size_t)
+cpdef not_settled(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
+                  unsigned int limit, unsigned int[::1] moved, list found)
+
 @cython.locals(long=cython.ulonglong, place_mask=cython.size_t, count=cython.size_t, at=cython.size_t,
                h=cython.ulonglong, begin=cython.size_t, c=cython.uint, place=cython.size_t, other=cython.size_t,
                k=cython.size_t)
@@ -43,3 +51,6 @@ cpdef size_t write(const unsigned int[::1] norm, const unsigned int[::1] place, 
                    const unsigned int[::1] starts, const unsigned int[::1] refs, const unsigned char[::1] stays,
                    size_t first, const unsigned int[::1] ids, const unsigned char[::1] pool, size_t first_offset,
                    unsigned int[::1] renamed, size_t end, unsigned int[::1] out, list order)
+
+@cython.locals(number=cython.Py_ssize_t, here=cython.size_t, c=cython.uchar)
+cpdef size_t spell(const unsigned char[::1] pool, list order, unsigned char[::1] out, size_t at)

@@ -37,6 +37,43 @@ def mark_names(words, positions, table, first_offset, moved):
     return count
 
 
+def mark_starts(strings, moved):
+    """Set `moved` to 1 where a string begins that is not empty; returns how many it set anew."""
+    count = 0
+    begins = True
+    for at in range(len(strings)):
+        if begins and strings[at] and moved[at] == 0:
+            moved[at] = 1
+            count += 1
+        begins = strings[at] == 0
+    return count
+
+
+def not_settled(words, positions, table, limit, moved, found):
+    """Append to the list `found` each name offset below `limit` whose word in `moved` is 0, and set that to 1."""
+    for index in range(len(positions)):
+        at = positions[index]
+        info = words[at + 1]
+        row = ((info >> 24) & 127) << 3
+        value = words[at]
+        if value and value < limit and moved[value] == 0:
+            moved[value] = 1
+            found.append(value)
+        elem = table[row + 1]
+        mask = table[row + 5]
+        if elem and mask:
+            at += 3 + table[row]
+            end = at + (info & 0xFFFFFF) * elem
+            while at < end:
+                for slot in range(elem):
+                    if (mask >> slot) & 1:
+                        value = words[at + slot]
+                        if value and value < limit and moved[value] == 0:
+                            moved[value] = 1
+                            found.append(value)
+                at += elem
+
+
 def index(pool, start, end, buckets, prime, mask):
     """Put the strings of `pool[start:end]` that are not there yet into `buckets`; returns how many it put."""
     long = LONG
@@ -293,3 +330,18 @@ def write(norm, place, table, starts, refs, stays, first, ids, pool, first_offse
             out[to_word] = value
             to_word += 1
     return end
+
+
+def spell(pool, order, out, at):
+    """Write the strings at the offsets `order` of the pool to `out` from byte `at` on, each with its NUL; returns the end."""
+    for number in range(len(order)):
+        here = order[number]
+        c = pool[here]
+        while c:
+            out[at] = c
+            at += 1
+            here += 1
+            c = pool[here]
+        out[at] = 0
+        at += 1
+    return at

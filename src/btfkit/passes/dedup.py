@@ -123,6 +123,25 @@ def dedup_all(inputs: Iterable[Btf]) -> tuple[Deduped, list[int]]:
     return Deduped(new.btf, Dense(new.ids), new.report), firsts
 
 
+def dedup_chain(base: Btf, splits: Iterable[Btf]) -> tuple[Deduped, list[int]]:
+    """`base` and `splits` on it in one BTF that stands alone, deduped; returns what `dedup_all` does.
+
+    In the `id_map` the types of `base` have their ids, so those of `splits` that refer to them need no other.
+    """
+    graph = Graph(base)
+    graph.let_base_go()
+    firsts = [graph.add(split) for split in splits]
+    new = _Writing(graph, base if base.base is None else _alone(base))
+    return Deduped(new.btf, Dense(new.ids), new.report), firsts
+
+
+def _alone(btf: Btf) -> Btf:
+    """A BTF without types, in byte order, layout and pointer size like `btf`, and without its base."""
+    layout = next((layer.layout for layer in reversed(btf.chain) if layer.layout), b"")
+    data = blob(btf.byte_order, b"", b"\0", layout)
+    return Btf.from_bytes(data, source=btf.source, pointer_size=btf.pointer_size)
+
+
 def _empty(btf: Btf) -> Btf:
     """A BTF without types on the same base, in the same byte order, with the same layout and pointer size."""
     data = blob(btf.byte_order, b"", b"" if btf.base is not None else b"\0", btf.layout)
@@ -192,9 +211,9 @@ class _Writing:
         return self._renamed[at - self._first]
 
     def _strings(self) -> bytes:
-        head = [b""] if self.graph.base is None else []
-        parts = [*head, *map(self.graph.text, self._order)]
-        return b"\0".join((*parts, b"")) if parts else b""
+        out = bytearray(self._end - self._first + 1)  # in front the empty string, which a split has from its base
+        _parts.spell(self.graph.pool, self._order, out, 1)
+        return bytes(out if self._first == 1 else memoryview(out)[1:])
 
     def _report(self, names: list[Name]) -> Report:
         before, after = words(128), words(128)

@@ -66,11 +66,16 @@ class Graph:
         self._names = _parts.index(self.pool, 0, self.pool_end, self._buckets, self.prime, _mask)
         moved = words(len(strings))
         marked = sum(_parts.mark_names(one.words, one.positions, one.table, 0, moved) for one in base.chain)
+        marked += _parts.mark_starts(strings, moved)  # a split may use what the base's types do not
         self._name_all(strings, moved, marked, base.source)
         for layer in base.chain:
             self._take(layer, 0, array("I"), moved, 1, 0)
         self._below = moved
         self.first = len(self)
+
+    def let_base_go(self) -> None:
+        """Take the types of the base for types like those of the inputs: the result is to stand alone."""
+        self.base, self.first, self.first_offset = None, 1, 1
 
     def add(self, btf: Btf, extra: Iterable[int] = ()) -> int:
         """Add the own types of `btf`, which is split on the graph's base or has none; returns the node of the first.
@@ -87,9 +92,27 @@ class Graph:
                 moved[offset - start] = 1
                 marked += 1
         self._name_all(btf.strings, moved, marked, btf.source)
+        self._name_below(btf)
         self.extra = {at: moved[at - start] - 1 if at >= start else at for at in extra if at}
         self._take(btf, start, self._below, moved, btf.start_id, first - btf.start_id)
         return first
+
+    def _name_below(self, btf: Btf) -> None:
+        """Settle the names of a split that begin where no string of the base does: ends of longer ones."""
+        found = list[int]()
+        _parts.not_settled(btf.words, btf.positions, btf.table, btf.start_str_off, self._below, found)
+        if not found:
+            return
+        texts = [btf.string(offset) + b"\0" for offset in found]
+        moved, at = words(sum(map(len, texts))), 0
+        for text in texts:
+            moved[at] = 1
+            at += len(text)
+        self._name_all(b"".join(texts), moved, len(texts), btf.source)
+        at = 0
+        for offset, text in zip(found, texts, strict=True):
+            self._below[offset] = moved[at]
+            at += len(text)
 
     def _name_all(self, strings: memoryview | bytes, moved: array[int], count: int, source: str | None) -> None:
         """Give each of the `count` marked words of `moved` the place of its string in the pool, plus 1."""
