@@ -28,7 +28,11 @@ class Flat:
             return
         words, positions = array("I"), array("I")
         for layer in btf.chain:
-            positions.extend(len(words) + at for at in layer.positions)
-            words.extend(layer.words)
+            start = len(words)
+            if start:
+                positions.extend([start + at for at in layer.positions])
+            else:
+                positions.frombytes(layer.positions.cast("B"))
+            words.frombytes(layer.words.cast("B"))
         self.words, self.positions = words, positions
         self.strings = b"".join(bytes(layer.strings) for layer in btf.chain)

@@ -13,6 +13,10 @@ def compiled() -> bool:
 
     names = (  # a line each, so that two that come at once do not collide
         "append",
+        "c_layout",
+        "c_order",
+        "c_sort",
+        "c_text",
         "compact",
         "graph",
         "names",

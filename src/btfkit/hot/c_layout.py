@@ -1,0 +1,120 @@
+"""How a C compiler would lay types out: natural alignment, size, and whether a struct has to be packed.
+
+Rules: libbpf 1.8, btf__align_of, btf__resolve_size, btf_is_struct_packed.
+"""
+
+UNKNOWN = 255  # in aligns, before
+PACKED = 128  # in aligns, beside the alignment of a struct
+LONGEST = 4096  # modifiers, typedefs and arrays in a row
+WORD = 0xFFFFFFFF  # by name, as literals of that size are Python objects in compiled code
+
+
+def natural(words, positions, pointer_size, aligns, sizes, stack):
+    """Set for each type id its alignment and its size, both in bytes and 0 where it has none.
+
+    `positions[id - 1]` is the record of type `id`; `aligns` (bytes, all UNKNOWN before) and `sizes` (u32, all 0 before) have
+    an entry for void too, and `stack` has four words for each.  PACKED is added to the alignment of a struct whose members or
+    size do not fit it (its natural alignment is 1 then).  A type that contains itself has no alignment.
+    """
+    unknown = UNKNOWN
+    packed_mark = PACKED
+    aligns[0] = 0
+    for start in range(1, len(positions) + 1):
+        if aligns[start] != unknown:
+            continue
+        stack[0] = start
+        stack[1] = 0
+        depth = 2
+        while depth:
+            type_id = stack[depth - 2]
+            at = positions[type_id - 1]
+            info = words[at + 1]
+            kind = (info >> 24) & 127
+            vlen = info & 0xFFFFFF
+            missing = 0
+            if kind == 4 or kind == 5:
+                aligns[type_id] = 0  # while it lasts: what contains itself finds none
+                index = stack[depth - 1]
+                while index < vlen and missing == 0:
+                    missing = words[at + 4 + 3 * index]
+                    if aligns[missing] != unknown:
+                        missing = 0
+                        index += 1
+                if missing:
+                    stack[depth - 1] = index
+                else:
+                    widest = 1
+                    result = unknown
+                    packed = False
+                    for index in range(vlen):
+                        align = aligns[words[at + 4 + 3 * index]] & 127
+                        offset = words[at + 5 + 3 * index]
+                        if align == 0:
+                            if result == unknown:
+                                result = 0
+                            continue
+                        if not (info >> 31 and offset >> 24) and offset % (8 * align):
+                            packed = True
+                            if result == unknown:
+                                result = 1
+                        if align > widest:
+                            widest = align
+                    size = words[at + 2]
+                    if size % widest:
+                        packed = True
+                        if result == unknown:
+                            result = 1
+                    if result == unknown:
+                        result = widest
+                    sizes[type_id] = size
+                    aligns[type_id] = result + packed_mark if packed and kind == 4 else result
+            else:
+                here = type_id
+                total = 1
+                steps = 0
+                sized = True
+                while True:
+                    if kind == 3:
+                        count = words[at + 5]
+                        if count and total > WORD // count:
+                            sized = False
+                        else:
+                            total *= count
+                        here = words[at + 3]
+                    elif 8 <= kind <= 11 or kind == 14 or kind == 17 or kind == 18:
+                        here = words[at + 2]
+                    else:
+                        break
+                    steps += 1
+                    kind = 0
+                    if steps > LONGEST or here == 0 or aligns[here] != unknown:
+                        break
+                    at = positions[here - 1]
+                    kind = (words[at + 1] >> 24) & 127
+                    if kind == 4 or kind == 5:
+                        missing = here
+                        break
+                if missing == 0:
+                    align = 0
+                    size = 0
+                    if kind == 2:
+                        align = pointer_size
+                        size = pointer_size
+                    elif kind == 1 or kind == 6 or kind == 16 or kind == 19:
+                        size = words[at + 2]
+                        align = size if size < pointer_size else pointer_size
+                    elif kind == 15:
+                        size = words[at + 2]
+                    elif kind == 0 and 0 < steps <= LONGEST:
+                        align = aligns[here] & 127
+                        size = sizes[here]
+                    if sized and (total == 0 or size <= WORD // total):
+                        sizes[type_id] = size * total
+                    kind = (info >> 24) & 127
+                    aligns[type_id] = 0 if kind == 14 or kind == 17 else align
+            if missing:
+                stack[depth] = missing
+                stack[depth + 1] = 0
+                depth += 2
+            else:
+                depth -= 2

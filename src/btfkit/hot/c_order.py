@@ -1,0 +1,286 @@
+"""In which order C declares types: what a definition needs comes before it, what it needs by pointer only need not.
+
+The order in which roots pull in what they stand on, and which of these become declarations of their own, follows libbpf 1.8,
+btf_dump_order_type.
+"""
+
+ORDERED = 1  # in states
+WITHIN = 2  # ... being looked at, reached by value
+WITHIN_POINTED = 4  # ... being looked at, reached through a pointer
+REFERRED = 8  # some other type refers to it
+
+DONE, CYCLE, STRANGE, TANGLED = range(4)  # how `order` ended
+
+FORWARD = 1  # in a step of a plan, beside 2 * id
+EMITTED = 1  # in marks
+EMITTING = 2
+FORWARDED = 4  # declared, or as a typedef defined, while it is being emitted
+
+STRONG, WEAK, NOTHING = 1, 0, 2
+
+
+def referred(words, positions, table, states, returns):
+    """Set REFERRED in `states` (bytes, by id) for each type that another refers to.
+
+    What a FUNC_PROTO returns counts only if `returns` has a 1 for that proto's id.
+    """
+    mark = REFERRED
+    for index in range(len(positions)):
+        at = positions[index]
+        info = words[at + 1]
+        kind = (info >> 24) & 127
+        row = kind << 3
+        if table[row + 2] and (kind != 13 or returns[index + 1]):
+            states[words[at + 2]] |= mark
+        tail = table[row]
+        mask = table[row + 3]
+        for slot in range(tail):
+            if (mask >> slot) & 1:
+                states[words[at + 3 + slot]] |= mark
+        elem = table[row + 1]
+        mask = table[row + 4]
+        if elem and mask:
+            at += 3 + tail
+            end = at + (info & 0xFFFFFF) * elem
+            while at < end:
+                for slot in range(elem):
+                    if (mask >> slot) & 1:
+                        states[words[at + slot]] |= mark
+                at += elem
+
+
+def returning(words, positions, shown, returns):
+    """Set `returns[id]` to 1 for each FUNC_PROTO that something other than a FUNC refers to, or a FUNC that is in `shown`.
+
+    These are the prototypes that a declaration may spell out.
+    """
+    for index in range(len(positions)):
+        at = positions[index]
+        kind = (words[at + 1] >> 24) & 127
+        if kind == 2 or 8 <= kind <= 11 or kind == 18 or (kind == 12 and shown[index + 1]):
+            target = words[at + 2]
+            if target and (words[positions[target - 1] + 1] >> 24) & 127 == 13:
+                returns[target] = 1
+
+
+def order(words, positions, roots, states, queue, budget, stack):
+    """Append to `queue` (u32, room for every id) what has to be declared for each of `roots`, dependencies first.
+
+    `states` (bytes, by id) carries REFERRED in and is kept from root to root; void has to be ORDERED.  `stack` is a list, and
+    `budget` the number of steps after which it gives up.  Returns (how many ids were queued, how it ended: DONE, or CYCLE, a type
+    that needs itself, STRANGE, a kind that is not known, TANGLED).  If it is not done, `stack` has the ids that led there, the
+    last one included.
+    """
+    ordered = ORDERED
+    count = 0
+    frames = memoryview(bytearray(4 * 4 * 64)).cast("I")
+    for index in range(len(roots)):
+        depth = 0
+        type_id = roots[index]
+        pointed = 0
+        while True:
+            # arrive at `type_id`, through a pointer or not
+            result = NOTHING
+            budget -= 1
+            state = states[type_id]
+            if state & ordered:
+                result = STRONG
+            else:
+                at = positions[type_id - 1]
+                info = words[at + 1]
+                kind = (info >> 24) & 127
+                if budget < 0 or kind == 0 or kind > 19:
+                    for slot in range(depth):
+                        stack.append(frames[4 * slot])
+                    stack.append(type_id)
+                    return count, STRANGE if budget >= 0 else TANGLED
+                if kind == 4 or kind == 5:
+                    within = state & (WITHIN | WITHIN_POINTED)
+                    if pointed and words[at]:
+                        result = WEAK
+                elif kind == 6 or kind == 7 or kind == 19:
+                    within = 0
+                    if words[at] or not state & REFERRED:
+                        queue[count] = type_id
+                        count += 1
+                    states[type_id] = state | ordered
+                    result = STRONG
+                elif kind == 1 or kind == 16 or kind == 12 or kind == 14 or kind == 15 or kind == 17:
+                    within = 0
+                    states[type_id] = state | ordered
+                    result = WEAK
+                else:
+                    within = state & (WITHIN_POINTED if pointed else WITHIN)
+                if result == NOTHING:
+                    if within:
+                        for slot in range(depth):
+                            stack.append(frames[4 * slot])
+                        stack.append(type_id)
+                        return count, CYCLE
+                    states[type_id] = state | (WITHIN_POINTED if pointed else WITHIN)
+                    if 4 * depth == len(frames):
+                        larger = memoryview(bytearray(32 * depth)).cast("I")
+                        for slot in range(4 * depth):
+                            larger[slot] = frames[slot]
+                        frames = larger
+                    frames[4 * depth] = type_id
+                    frames[4 * depth + 1] = pointed
+                    frames[4 * depth + 2] = 0
+                    frames[4 * depth + 3] = WEAK
+                    depth += 1
+                    if kind == 3:
+                        type_id = words[at + 3]
+                        pointed = 0
+                        continue
+                    if kind != 4 and kind != 5:
+                        type_id = words[at + 2]
+                        if kind == 2:
+                            pointed = 1
+                        continue
+            # go back with `result` to what led there, until one has more to look at
+            onward = False
+            while depth:
+                here = 4 * (depth - 1)
+                type_id = frames[here]
+                at = positions[type_id - 1]
+                info = words[at + 1]
+                kind = (info >> 24) & 127
+                slot = frames[here + 2]
+                if kind == 4 or kind == 5:
+                    if slot < info & 0xFFFFFF:
+                        frames[here + 2] = slot + 1
+                        type_id = words[at + 4 + 3 * slot]
+                        pointed = 0
+                        onward = True
+                        break
+                    result = STRONG
+                elif kind == 13:
+                    if result == STRONG:
+                        frames[here + 3] = STRONG
+                    if slot < info & 0xFFFFFF:
+                        frames[here + 2] = slot + 1
+                        type_id = words[at + 4 + 2 * slot]
+                        pointed = frames[here + 1]
+                        onward = True
+                        break
+                    result = frames[here + 3]
+                state = states[type_id] & ~(WITHIN_POINTED if frames[here + 1] else WITHIN)
+                if kind == 4 or kind == 5 or (kind == 8 and (result == STRONG or not frames[here + 1])):
+                    if kind == 8 or words[at]:
+                        queue[count] = type_id
+                        count += 1
+                    state |= ordered
+                    result = STRONG
+                elif kind == 2:
+                    state |= ordered
+                states[type_id] = state
+                depth -= 1
+            if not onward:
+                break
+    return count, DONE
+
+
+def plan(words, positions, queue, marks, steps, budget):
+    """Plan the declarations of the types in `queue`: what is defined, and what has to be declared before.
+
+    Writes 2 * id to `steps` (u32, room for two for each type) for each definition, with FORWARD for the declaration of a
+    composite; `marks` (bytes, by id) are kept, with void EMITTED.  Returns how many steps there are, or -1 where more than `budget`
+    types were looked at.  Rule: libbpf 1.8, btf_dump_emit_type.
+    """
+    count = 0
+    emitted = EMITTED
+    emitting = EMITTING
+    forwarded = FORWARDED
+    path = memoryview(bytearray(4 * 3 * 64)).cast("I")
+    for position in range(len(queue)):
+        type_id = queue[position]
+        depth = 0
+        container = 0
+        while True:
+            while True:  # arrive at `type_id`
+                budget -= 1
+                mark = marks[type_id]
+                if mark & emitted:
+                    break
+                if budget < 0:
+                    return -1
+                at = positions[type_id - 1]
+                kind = (words[at + 1] >> 24) & 127
+                if mark & emitting:
+                    if not mark & forwarded and (
+                        kind == 8 or ((kind == 4 or kind == 5) and type_id != container and words[at])
+                    ):
+                        steps[count] = 2 * type_id + (kind != 8)
+                        count += 1
+                        marks[type_id] = mark | forwarded
+                    break
+                if kind == 2 or 9 <= kind <= 11 or kind == 18:
+                    type_id = words[at + 2]
+                    continue
+                if kind == 3:
+                    type_id = words[at + 3]
+                    continue
+                if kind == 1 or kind == 6 or kind == 7 or kind == 19:
+                    if kind == 1 or kind == 7 or container == 0:
+                        steps[count] = 2 * type_id
+                        count += 1
+                    marks[type_id] = mark | emitted
+                elif (kind == 4 or kind == 5) and container and words[at]:
+                    if not mark & forwarded and type_id != container:
+                        steps[count] = 2 * type_id + 1
+                        count += 1
+                        marks[type_id] = mark | forwarded
+                elif kind == 4 or kind == 5 or kind == 8 or kind == 13:
+                    here = 3 * depth
+                    if here == len(path):
+                        larger = memoryview(bytearray(8 * here)).cast("I")
+                        for slot in range(here):
+                            larger[slot] = path[slot]
+                        path = larger
+                    path[here] = type_id
+                    path[here + 1] = container
+                    path[here + 2] = 0
+                    depth += 1
+                    if kind != 13:
+                        marks[type_id] = mark | emitting
+                    if kind == 8:
+                        container = type_id
+                    if kind == 8 or kind == 13:
+                        type_id = words[at + 2]
+                        continue
+                break
+            onward = False
+            while depth:  # go back to what led here, until there is more to look at
+                here = 3 * (depth - 1)
+                type_id = path[here]
+                container = path[here + 1]
+                at = positions[type_id - 1]
+                kind = (words[at + 1] >> 24) & 127
+                index = path[here + 2]
+                mark = marks[type_id]
+                if kind != 8 and index < words[at + 1] & 0xFFFFFF:
+                    path[here + 2] = index + 1
+                    if kind == 13:
+                        type_id = words[at + 4 + 2 * index]
+                    else:
+                        if words[at]:
+                            container = type_id
+                        type_id = words[at + 4 + 3 * index]
+                    onward = True
+                    break
+                if kind == 8:
+                    if not mark & forwarded:
+                        steps[count] = 2 * type_id
+                        count += 1
+                    marks[type_id] = mark | emitted
+                elif kind != 13:
+                    mark &= ~emitting
+                    if container == 0:
+                        steps[count] = 2 * type_id
+                        count += 1
+                        mark |= emitted
+                    marks[type_id] = mark
+                depth -= 1
+            if not onward:
+                break
+    return count

@@ -1,0 +1,724 @@
+"""Types as C: forward declarations, definitions and declarators, as text in a buffer.
+
+The shape of the text follows libbpf 1.8 (btf_dump_emit_struct_def, btf_dump_emit_type_chain, btf_dump_emit_bit_padding and what
+they call), with stacks of its own in place of recursion.  `c_order.py` plans what is declared, `c_layout.py` tells sizes.
+"""
+
+FORWARD = 1  # in a step of a plan, beside 2 * id
+
+# frames of `run`: what is still to be written of a declaration
+CHAIN = 1  # (kind, where its part of `chain` begins, name, number, level, whether the last word was a *)
+MEMBERS = 2  # (kind, type, next member, offset in bits, whether the last was a bitfield, level)
+DIMENSION = 3  # (kind, count, whether a parenthesis is open)
+PARAMETERS = 4  # (kind, type, next parameter, whether a parenthesis is open, level)
+FRAME = 8
+
+UNSIGNED = {b"__Poly8_t": b"char", b"__Poly16_t": b"short", b"__Poly64_t": b"long long", b"__Poly128_t": b"__int128"}
+LONGEST_NAME = 255  # bytes of a name that has a number
+DEEPEST = 13  # tabs
+WORD = 0xFFFFFFFF  # by name, as literals of that size are Python objects in compiled code
+ABOVE = 1 << 32
+
+
+def write(writer, plan, first, enough):
+    """Write the steps `plan[first:]` until there are `enough` bytes; returns where to go on."""
+    count = len(plan)
+    while first < count and writer.at < enough:
+        writer.emit(plan[first])
+        first += 1
+    return first
+
+
+def prototype(writer, proto, name):
+    """Write the declaration of a function: the id of its prototype, and the offset of its name."""
+    writer.declare(proto, name, 0, 0)
+
+
+class _Names:
+    """How often each name was used: an open-addressed table of string offsets, by what they spell once it is `shown`."""
+
+    def __init__(self):
+        self.used = 0
+        self.slots = memoryview(bytearray(3 * 4 * 1024)).cast("I")  # offset + 1, hash, count
+
+    def grow(self):
+        """Make the table twice as large."""
+        old = self.slots
+        size = 2 * len(old)
+        new = memoryview(bytearray(4 * size)).cast("I")
+        mask = size // 3 - 1
+        at = 0
+        while at < len(old):
+            if old[at]:
+                slot = 3 * (old[at + 1] & mask)
+                while new[slot]:
+                    slot += 3
+                    if slot == size:
+                        slot = 0
+                new[slot] = old[at]
+                new[slot + 1] = old[at + 1]
+                new[slot + 2] = old[at + 2]
+            at += 3
+        self.slots = new
+
+    def count(self, strings, shown, offset):
+        """Which use of the name at `offset` this is, from 1."""
+        if 2 * 3 * self.used >= len(self.slots):
+            self.grow()
+        slots = self.slots
+        size = len(slots)
+        h = 2166136261
+        at = offset
+        c = strings[at]
+        while c:
+            h = ((h ^ shown[c]) * 16777619) & WORD
+            at += 1
+            c = strings[at]
+        slot = 3 * (h & (size // 3 - 1))
+        while slots[slot]:
+            if slots[slot + 1] == h:
+                at = slots[slot] - 1
+                to = offset
+                while at != to and shown[strings[at]] == shown[strings[to]] and strings[at]:
+                    at += 1
+                    to += 1
+                if at == to or shown[strings[at]] == shown[strings[to]]:
+                    slots[slot + 2] += 1
+                    return slots[slot + 2]
+            slot += 3
+            if slot == size:
+                slot = 0
+        slots[slot] = offset + 1
+        slots[slot + 1] = h
+        slots[slot + 2] = 1
+        self.used += 1
+        return 1
+
+
+class Writer:
+    """The text that is being written, and what was declared so far.
+
+    `positions[id - 1]` is the record of type `id`; `aligns` and `sizes` are those of `c_layout.natural`.  `shown` has 256
+    bytes: how each byte of an identifier is written; `spaced` the same for names of INTs.  Unless `literal` an identifier that
+    begins with a digit gets a `_`, and the texts of tags are kept from breaking out of their place.  `out[:at]` is the
+    text.  `steps` and `most` are how many types it looks at, and how many bytes it holds, before it gives up with OverflowError.
+    """
+
+    def __init__(
+        self, words, positions, strings, aligns, sizes, pointer_size, shown, spaced, attributed, literal, steps, most
+    ):
+        self.words = words
+        self.positions = positions
+        self.strings = strings
+        self.aligns = aligns
+        self.sizes = sizes
+        self.pointer_size = pointer_size
+        self.shown = shown
+        self.spaced = spaced
+        self.attributed = attributed
+        self.literal = literal
+        self.steps = steps
+        self.most = most
+        # which one of its name each type is, 0 where nobody asked yet
+        self.numbers = memoryview(bytearray(4 * (len(positions) + 1))).cast("I")
+        self.tags = _Names()
+        self.idents = _Names()
+        self.frames = memoryview(bytearray(8 * FRAME * 32)).cast("q")
+        self.depth = 0  # of frames
+        self.chain = memoryview(bytearray(4 * 64)).cast("I")
+        self.top = 0  # of chain
+        self.out = memoryview(bytearray(1 << 16))
+        self.at = 0
+
+    def take(self):
+        """The text so far, as bytes; it is empty afterwards."""
+        text = bytes(self.out[: self.at])
+        self.most -= self.at
+        self.at = 0
+        return text
+
+    # ---- bytes ------------------------------------------------------------------------------------------------------
+
+    def grow(self, more):
+        """Make room for `more` bytes."""
+        if self.at + more > self.most:
+            raise OverflowError("text")
+        new = memoryview(bytearray(2 * len(self.out) + more))
+        new[: self.at] = self.out[: self.at]
+        self.out = new
+
+    def put(self, text):
+        """Write a text."""
+        size = len(text)
+        if self.at + size > len(self.out):
+            self.grow(size)
+        at = self.at
+        for c in text:
+            self.out[at] = c
+            at += 1
+        self.at = at
+
+    def put_number(self, value):
+        """Write a number, unsigned."""
+        if self.at + 20 > len(self.out):
+            self.grow(20)
+        self.at += 1
+        rest = value
+        while rest > 9:
+            rest //= 10
+            self.at += 1
+        end = self.at
+        while value > 9:
+            end -= 1
+            rest = value // 10
+            self.out[end] = 48 + value - 10 * rest
+            value = rest
+        self.out[end - 1] = 48 + value
+
+    def put_line(self, level):
+        """Begin a line."""
+        if self.at + 1 + DEEPEST > len(self.out):
+            self.grow(1 + DEEPEST)
+        self.out[self.at] = 10
+        self.at += 1
+        for _ in range(level if level < DEEPEST else DEEPEST):
+            self.out[self.at] = 9
+            self.at += 1
+
+    def put_spelled(self, offset, how):
+        """Write the string at `offset`, each byte as `how` (256 bytes) has it."""
+        strings = self.strings
+        out = self.out
+        at = self.at
+        end = len(out)
+        c = strings[offset]
+        if 48 <= c <= 57 and not self.literal:
+            if at == end:
+                self.grow(1)
+                out = self.out
+                end = len(out)
+            out[at] = 95
+            at += 1
+        while c:
+            if at == end:
+                self.at = at
+                self.grow(1)
+                out = self.out
+                end = len(out)
+            out[at] = how[c]
+            at += 1
+            offset += 1
+            c = strings[offset]
+        self.at = at
+
+    def put_name(self, offset, number):
+        """Write an identifier, with its number where it is not the first of its name."""
+        if offset == 0:
+            return
+        start = self.at
+        self.put_spelled(offset, self.shown)
+        if number > 1:
+            self.put(b"___")
+            self.put_number(number)
+            if self.at > start + LONGEST_NAME:
+                self.at = start + LONGEST_NAME
+
+    def put_tag(self, offset, attribute):
+        """Write what a type tag says, or an attribute that is none of BTF's."""
+        strings = self.strings
+        if attribute:
+            self.put(b" __attribute__((")
+            how = self.attributed
+            open_ = 0
+            quoted = False
+            at = offset
+            while strings[at] and open_ >= 0:
+                if strings[at] == 34:
+                    quoted = not quoted
+                elif not quoted:
+                    open_ += (strings[at] == 40) - (strings[at] == 41)
+                at += 1
+            if (open_ or quoted) and not self.literal:  # parentheses or quotes that do not match
+                how = self.shown
+            self.put_spelled(offset, how)
+            self.put(b"))")
+            return
+        self.put(b' __attribute__((btf_type_tag("')
+        c = strings[offset]
+        while c:
+            if self.at + 4 > len(self.out):
+                self.grow(4)
+            if self.literal or (32 <= c < 127 and c != 34 and c != 92):
+                self.out[self.at] = c
+                self.at += 1
+            else:
+                self.out[self.at] = 92
+                self.out[self.at + 1] = 48 + (c >> 6)
+                self.out[self.at + 2] = 48 + ((c >> 3) & 7)
+                self.out[self.at + 3] = 48 + (c & 7)
+                self.at += 4
+            offset += 1
+            c = strings[offset]
+        self.put(b'")))')
+
+    # ---- names --------------------------------------------------------------------------------------------------------
+
+    def number(self, type_id, idents):
+        """Which one of its name a type is: counted where it is first asked for."""
+        number = self.numbers[type_id]
+        if number:
+            return number
+        number = 1
+        at = self.positions[type_id - 1]
+        offset = self.words[at]
+        info = self.words[at + 1]
+        kind = (info >> 24) & 127
+        if offset and kind != 7 and not (kind == 6 and info & 0xFFFFFF == 0):
+            names = self.idents if idents else self.tags
+            number = names.count(self.strings, self.shown, offset)
+        self.numbers[type_id] = number
+        return number
+
+    def put_type_name(self, type_id, idents):
+        """Write the name of a type, with its number."""
+        self.put_name(self.words[self.positions[type_id - 1]], self.number(type_id, idents))
+
+    def spells(self, offset, text):
+        """Whether the string at `offset` is `text`."""
+        for c in text:
+            if self.strings[offset] != c:
+                return False
+            offset += 1
+        return self.strings[offset] == 0
+
+    # ---- what is declared on its own ----------------------------------------------------------------------------------
+
+    def emit(self, step):
+        """Write one step of a plan (`c_order.plan`): the declaration of a type, or with FORWARD that it exists."""
+        type_id = step >> 1
+        kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127
+        if kind == 8:
+            self.put_typedef(type_id)
+            return
+        if kind == 1:
+            self.put_alias(type_id)
+            return
+        if kind == 7 or step & FORWARD:
+            self.put_reference(type_id)
+        elif kind == 4 or kind == 5:
+            self.open_composite(type_id, 0)
+            self.run()
+        else:
+            self.put_enum(type_id, 0)
+        self.put(b";\n\n")
+
+    def put_reference(self, type_id):
+        """Write a tag with its name: `struct file`."""
+        at = self.positions[type_id - 1]
+        info = self.words[at + 1]
+        kind = (info >> 24) & 127
+        if kind == 7:
+            self.put(b"union " if info >> 31 else b"struct ")
+        elif kind == 4:
+            self.put(b"struct " if self.words[at] else b"struct")
+        elif kind == 5:
+            self.put(b"union " if self.words[at] else b"union")
+        else:
+            self.put(b"enum ")
+        self.put_type_name(type_id, False)
+
+    def put_typedef(self, type_id):
+        """Write a typedef, but for the one that compilers have."""
+        at = self.positions[type_id - 1]
+        name = self.words[at]
+        if name and self.spells(name, b"__builtin_va_list"):
+            return
+        number = self.number(type_id, True)
+        if self.words[at + 2] == 0 and number < 2 and name and self.spells(name, b"__gnuc_va_list"):
+            self.put(b"typedef __builtin_va_list __gnuc_va_list;\n\n")
+            return
+        self.put(b"typedef ")
+        self.declare(self.words[at + 2], name, number, 0)
+        self.put(b";\n\n")
+
+    def put_alias(self, type_id):
+        """Write a typedef in place of an INT that no compiler but one has."""
+        name = self.words[self.positions[type_id - 1]]
+        number = self.number(type_id, False)
+        if number < 2 and name and self.strings[name] == 95 and self.strings[name + 1] == 95:
+            for poly, base in UNSIGNED.items():
+                if self.spells(name, poly):
+                    self.put(b"typedef unsigned ")
+                    self.put(base)
+                    self.put(b" ")
+                    self.put(poly)
+                    self.put(b";\n\n")
+
+    def put_enum(self, type_id, level):
+        """Write an enum with its enumerators."""
+        words = self.words
+        at = self.positions[type_id - 1]
+        info = words[at + 1]
+        kind = (info >> 24) & 127
+        vlen = info & 0xFFFFFF
+        self.put(b"enum " if words[at] else b"enum")
+        self.put_type_name(type_id, False)
+        if vlen == 0:
+            return
+        self.put(b" {")
+        step = 2 if kind == 6 else 3
+        wide = False
+        here = at + 3
+        for _ in range(vlen):
+            self.put_line(level + 1)
+            number = self.idents.count(self.strings, self.shown, words[here])
+            self.put_spelled(words[here], self.shown)
+            if number > 1:
+                self.put(b"___")
+                self.put_number(number)
+            self.put(b" = ")
+            value = words[here + 1]
+            if step == 3:
+                high = words[here + 2]
+                if high:
+                    wide = True
+                if info >> 31 and high >> 31:
+                    self.put(b"-")
+                    high = WORD - high
+                    value = ABOVE - value
+                value += high << 32
+                self.put_number(value)
+                self.put(b"LL," if info >> 31 else b"ULL,")
+            else:
+                if info >> 31 and value >> 31:
+                    self.put(b"-")
+                    value = ABOVE - value
+                self.put_number(value)
+                self.put(b",")
+            here += step
+        self.put_line(level)
+        self.put(b"}")
+        if words[at + 2] == 1:
+            self.put(b" __attribute__((mode(byte)))")
+        elif words[at + 2] == 8 and self.pointer_size == 8 and not wide:
+            self.put(b" __attribute__((mode(word)))")
+
+    # ---- definitions and declarators --------------------------------------------------------------------------------
+
+    def declare(self, type_id, name, number, level):
+        """Write the declaration of `name` (an offset, 0 for none) as something of a type."""
+        self.open_chain(type_id, name, number, level)
+        self.run()
+
+    def push(self, kind):
+        """A new frame, zeroed but for its kind; returns where it begins."""
+        here = FRAME * self.depth
+        if here == len(self.frames):
+            larger = memoryview(bytearray(2 * 8 * here)).cast("q")
+            larger[:here] = self.frames
+            self.frames = larger
+        self.depth += 1
+        self.frames[here] = kind
+        for slot in range(1, FRAME):
+            self.frames[here + slot] = 0
+        return here
+
+    def open_composite(self, type_id, level):
+        """Write the head of a composite; `run` goes on with its members."""
+        self.put_reference(type_id)
+        self.put(b" {")
+        here = self.push(MEMBERS)
+        self.frames[here + 1] = type_id
+        self.frames[here + 5] = level
+
+    def open_chain(self, type_id, name, number, level):
+        """Collect what leads from a type to the one that a declaration begins with; `run` goes on from there."""
+        words = self.words
+        here = self.push(CHAIN)
+        self.frames[here + 1] = self.top
+        self.frames[here + 2] = name
+        self.frames[here + 3] = number
+        self.frames[here + 4] = level
+        self.frames[here + 5] = 1
+        while True:
+            self.steps -= 1
+            if self.steps < 0:
+                raise OverflowError("steps")
+            if self.top == len(self.chain):
+                larger = memoryview(bytearray(2 * 4 * self.top)).cast("I")
+                larger[: self.top] = self.chain
+                self.chain = larger
+            self.chain[self.top] = type_id
+            self.top += 1
+            if type_id == 0:
+                return
+            at = self.positions[type_id - 1]
+            kind = (words[at + 1] >> 24) & 127
+            if kind == 3:
+                type_id = words[at + 3]
+            elif kind == 2 or 9 <= kind <= 11 or kind == 13 or kind == 18:
+                type_id = words[at + 2]
+            else:
+                return
+
+    def run(self):
+        """Write what the frames say, until none is left."""
+        while self.depth:
+            here = FRAME * (self.depth - 1)
+            kind = self.frames[here]
+            if kind == CHAIN:
+                self.run_chain(here)
+            elif kind == MEMBERS:
+                self.run_members(here)
+            elif kind == PARAMETERS:
+                self.run_parameters(here)
+            else:
+                if self.frames[here + 2]:
+                    self.put(b")")
+                self.put(b"[")
+                self.put_number(self.frames[here + 1])
+                self.put(b"]")
+                self.depth -= 1
+
+    def run_chain(self, here):
+        """Write a declaration from its type outwards, until something within has to be written first."""
+        words = self.words
+        frames = self.frames
+        start = frames[here + 1]
+        level = frames[here + 4]
+        pointer = frames[here + 5]
+        while self.top > start:
+            self.top -= 1
+            type_id = self.chain[self.top]
+            if type_id == 0:
+                self.put_qualifiers(start)
+                self.put(b"void")
+                pointer = 0
+                continue
+            at = self.positions[type_id - 1]
+            info = words[at + 1]
+            kind = (info >> 24) & 127
+            if kind == 2:
+                self.put(b"*" if pointer else b" *")
+                pointer = 1
+                continue
+            if kind == 1 or kind == 16:
+                self.put_qualifiers(start)
+                self.put_spelled(words[at], self.spaced)
+            elif kind == 8:
+                self.put_qualifiers(start)
+                self.put_type_name(type_id, True)
+            elif 4 <= kind <= 7 or kind == 19:
+                self.put_qualifiers(start)
+                if words[at] or kind == 7:
+                    self.put_reference(type_id)
+                elif kind == 6 or kind == 19:
+                    self.put_enum(type_id, level)
+                else:
+                    frames[here + 5] = 0
+                    self.open_composite(type_id, level)
+                    return
+            elif kind == 18:
+                self.put_qualifiers(start)
+                self.put_tag(words[at], info >> 31)
+            elif kind == 9:
+                self.put(b" volatile")
+            elif kind == 10:
+                self.put(b" const")
+            elif kind == 11:
+                self.put(b" restrict")
+            elif kind == 3:
+                self.drop_qualifiers(start)
+                if self.top == start:
+                    self.put_own_name(here, pointer)
+                    self.put(b"[")
+                    self.put_number(words[at + 5])
+                    self.put(b"]")
+                    self.depth -= 1
+                    return
+                type_id = self.chain[self.top - 1]
+                kind = (words[self.positions[type_id - 1] + 1] >> 24) & 127 if type_id else 0
+                if not pointer and frames[here + 2] and self.strings[frames[here + 2]]:
+                    self.put(b" ")
+                if kind != 3:
+                    self.put(b"(")
+                self.within(here)
+                self.frames[here] = DIMENSION
+                self.frames[here + 1] = words[at + 5]
+                self.frames[here + 2] = kind != 3
+                return
+            elif kind == 13:
+                self.drop_qualifiers(start)
+                if self.top > start:
+                    self.put(b" (")
+                    self.within(here)
+                else:
+                    self.put_own_name(here, pointer)
+                    self.put(b"(")
+                frames = self.frames
+                frames[here] = PARAMETERS
+                frames[here + 1] = type_id
+                frames[here + 2] = 0
+                frames[here + 3] = self.depth > here // FRAME + 1
+                frames[here + 4] = level
+                return
+            else:  # a function, a variable or a section, which no declaration can have
+                self.top = start
+                self.depth -= 1
+                return
+            pointer = 0
+        self.put_own_name(here, pointer)
+        self.depth -= 1
+
+    def within(self, here):
+        """Go on with the rest of the chain of a frame in a frame of its own, above it."""
+        inner = self.push(CHAIN)
+        frames = self.frames
+        for slot in range(1, 5):
+            frames[inner + slot] = frames[here + slot]
+        frames[inner + 5] = 1
+
+    def put_own_name(self, here, pointer):
+        """Write the name that a chain declares."""
+        name = self.frames[here + 2]
+        if name and self.strings[name]:
+            if not pointer:
+                self.put(b" ")
+            self.put_name(name, self.frames[here + 3])
+
+    def put_qualifiers(self, start):
+        """Write the qualifiers that come next, before what they qualify."""
+        while self.top > start:
+            type_id = self.chain[self.top - 1]
+            kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127 if type_id else 0
+            if kind == 10:
+                self.put(b"const ")
+            elif kind == 9:
+                self.put(b"volatile ")
+            elif kind == 11:
+                self.put(b"restrict ")
+            else:
+                return
+            self.top -= 1
+
+    def drop_qualifiers(self, start):
+        """Pass over the qualifiers and tags that come next."""
+        while self.top > start:
+            type_id = self.chain[self.top - 1]
+            kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127 if type_id else 0
+            if not (9 <= kind <= 11 or kind == 18):
+                return
+            self.top -= 1
+
+    def run_parameters(self, here):
+        """Write the next parameter of a prototype, or its end."""
+        words = self.words
+        frames = self.frames
+        at = self.positions[frames[here + 1] - 1]
+        vlen = words[at + 1] & 0xFFFFFF
+        index = frames[here + 2]
+        if index == 0:
+            if frames[here + 3]:
+                self.put(b")(")
+            if vlen == 0 or (vlen == 1 and words[at + 4] == 0):
+                self.put(b"void)")
+                self.depth -= 1
+                return
+        if index == vlen:
+            self.put(b")")
+            self.depth -= 1
+            return
+        if index:
+            self.put(b", ")
+        frames[here + 2] = index + 1
+        name = words[at + 3 + 2 * index]
+        type_id = words[at + 4 + 2 * index]
+        if index == vlen - 1 and type_id == 0:
+            self.put(b"...")
+        else:
+            self.open_chain(type_id, name, 0, frames[here + 4])
+
+    def run_members(self, here):
+        """Write the end of a member and the next one up to its declaration, or the end of the composite."""
+        words = self.words
+        frames = self.frames
+        type_id = frames[here + 1]
+        at = self.positions[type_id - 1]
+        info = words[at + 1]
+        vlen = info & 0xFFFFFF
+        index = frames[here + 2]
+        level = frames[here + 5]
+        packed = self.aligns[type_id] >> 7
+        if index:
+            if info >> 31:
+                bits = words[at + 2 + 3 * index] >> 24
+                if bits:
+                    self.put(b": ")
+                    self.put_number(bits)
+            self.put(b";")
+        if index < vlen:
+            member = words[at + 4 + 3 * index]
+            offset = words[at + 5 + 3 * index]
+            bits = 0
+            if info >> 31:
+                bits = offset >> 24
+                offset &= 0xFFFFFF
+            align = 1 if packed else self.aligns[member] & 127
+            if frames[here + 3] < offset:
+                self.pad(frames[here + 3], offset, align, frames[here + 4] != 0 and bits != 0, level + 1)
+            frames[here + 2] = index + 1
+            size = bits
+            if bits == 0:
+                size = self.sizes[member]
+                size *= 8
+            frames[here + 3] = offset + size
+            frames[here + 4] = bits != 0
+            self.put_line(level + 1)
+            self.open_chain(member, words[at + 3 + 3 * index], 0, level + 1)
+            return
+        size = words[at + 2]
+        size *= 8
+        if (info >> 24) & 127 == 4 and frames[here + 3] < size:
+            self.pad(frames[here + 3], size, self.aligns[type_id] & 127, False, level + 1)
+        if vlen or size:
+            self.put_line(level)
+        self.put(b"}")
+        if packed:
+            self.put(b" __attribute__((packed))")
+        self.depth -= 1
+
+    def pad(self, offset, end, align, in_bitfield, level):
+        """Write unnamed bitfields, so that what comes next begins at bit `end`."""
+        if align == 0:
+            align = 1
+        bits = 8
+        start = offset
+        pad = 0
+        while pad < 4:
+            bits = 64 >> pad if pad else 8 * self.pointer_size
+            start = (offset + bits - 1) // bits * bits
+            if start <= end:
+                break
+            pad += 1
+        if offset < start <= end:
+            natural = (offset + 8 * align - 1) // (8 * align) * (8 * align)
+            if in_bitfield or (start == end and natural != start) or (start != end and end - start <= start - offset):
+                self.put_pad(pad, start - offset if in_bitfield else 0, level)
+            offset = start
+        while offset != end:
+            rest = end - offset
+            if rest >= bits:
+                rest = bits
+            else:
+                pad = 3
+                while 64 >> pad < rest:
+                    pad -= 1
+            self.put_pad(pad, rest, level)
+            offset += rest
+
+    def put_pad(self, pad, bits, level):
+        """Write one unnamed bitfield of type long (0), int, short or char (3)."""
+        self.put_line(level)
+        self.put(b"long: " if pad == 0 else b"int: " if pad == 1 else b"short: " if pad == 2 else b"char: ")
+        self.put_number(bits)
+        self.put(b";")

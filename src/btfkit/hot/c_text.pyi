@@ -1,0 +1,30 @@
+from array import array
+from typing import TypeAlias
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+FORWARD: int
+
+def write(writer: Writer, plan: _Words, first: int, enough: int) -> int: ...
+def prototype(writer: Writer, proto: int, name: int) -> None: ...
+
+class Writer:
+    at: int
+    def __init__(
+        self,
+        words: _Words,
+        positions: _Words,
+        strings: _Bytes,
+        aligns: _Bytes,
+        sizes: _Words,
+        pointer_size: int,
+        shown: _Bytes,
+        spaced: _Bytes,
+        attributed: _Bytes,
+        literal: bool,
+        steps: int,
+        most: int,
+    ) -> None: ...
+    def take(self) -> bytes: ...
+    def put(self, text: bytes) -> None: ...

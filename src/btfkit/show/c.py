@@ -1,0 +1,256 @@
+"""C: the declarations of all types, or of some with what they need, byte for byte as `bpftool btf dump file F format c`.
+
+Four steps, each a loop of `hot/`: which types are looked at and in which order (`c_sort`), what they pull in (`c_order.order`),
+where a forward declaration is needed (`c_order.plan`), and the text (`c_text`, on the sizes of `c_layout`).  Differences from
+bpftool, which `compat` undoes: no type is lost in sorted output; an anonymous enum that only a function returns is not printed
+twice; a name that is no C identifier is made one, and the texts of tags cannot break out of their place.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import spec
+from btfkit.btf.btf import DEFAULT_POINTER_SIZE, kind_set, name_buckets
+from btfkit.btf.flat import Flat
+from btfkit.errors import FormatError, NotFoundError, UnsupportedError, printable
+from btfkit.hot import c_layout, c_order, c_sort
+from btfkit.hot import c_text as _c_text
+from btfkit.hot import names as _names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from btfkit.btf.btf import Btf
+
+CHUNK = 1 << 18  # bytes of text in one go
+STEPS = 100  # types that may be looked at, for each word of a BTF; real ones need less than one
+TEXT = 64  # bytes of text for each byte of a BTF; real ones give less than one
+AT_LEAST = 1 << 26  # of either, however small the BTF is
+
+HEAD = b"""\
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
+#pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
+#endif
+
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
+
+#ifndef __bpf_fastcall
+#if __has_attribute(bpf_fastcall)
+#define __bpf_fastcall __attribute__((bpf_fastcall))
+#else
+#define __bpf_fastcall
+#endif
+#endif
+
+"""
+KFUNCS = b"""\
+
+/* BPF kfuncs */
+#ifndef BPF_NO_KFUNC_PROTOTYPES
+"""
+END_OF_KFUNCS = b"""\
+#endif
+
+"""
+END = b"""\
+#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
+#pragma clang attribute pop
+#endif
+
+#endif /* __VMLINUX_H__ */
+"""
+
+KFUNC_TAG, FASTCALL_TAG = b"bpf_kfunc", b"bpf_fastcall"
+NO_COMPONENT = 0xFFFFFFFF  # of a DECL_TAG: the declaration itself
+
+DECLARED = frozenset(range(1, len(spec.KINDS))) - {spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG}
+"""The kinds that C text may be asked for; the others have no declaration of their own there."""
+
+_IDENTIFIER = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+_ATTRIBUTE = _IDENTIFIER + b' "(),.:-+*<>='
+LITERAL = bytes(range(256))
+
+
+def _only(allowed: bytes) -> bytes:
+    """A table that leaves the bytes in `allowed` as they are and makes an underscore of any other."""
+    return bytes(c if c in allowed else 0x5F for c in range(256))
+
+
+def c_text(
+    btf: Btf, ids: Iterable[int] | None = None, *, unsorted: bool = False, compat: bool = False
+) -> Iterator[bytes]:
+    """The types of the whole chain of `btf` as a C header, in chunks; or those of `ids` with what they need, in that order.
+
+    All types come sorted by kind and name, or with `unsorted` in the order of ids, and the prototypes of kfuncs after them.  `compat`
+    gives bpftool's very bytes, its defects included.  Raises, before any text: NotFoundError for an id that is not
+    there, FormatError where a type contains itself or the types are tangled beyond measure, UnsupportedError for a kind that this
+    build does not know.
+    """
+    return _Header(btf, compat).text(ids, unsorted)
+
+
+class _Header:
+    """One header in the making."""
+
+    __slots__ = ("budget", "btf", "compat", "count", "flat")
+
+    def __init__(self, btf: Btf, compat: bool) -> None:
+        self.btf = btf
+        self.compat = compat
+        self.flat = Flat(btf)
+        self.count = len(btf)
+        self.budget = STEPS * len(self.flat.words) + AT_LEAST
+
+    def text(self, ids: Iterable[int] | None, unsorted: bool) -> Iterator[bytes]:
+        kfuncs = [] if ids is not None else self._kfuncs()
+        roots = self._all(unsorted) if ids is None else self._chosen(ids)
+        plan = self._plan(self._queue(roots, kfuncs))
+        return self._write(plan, kfuncs if ids is None else None)
+
+    # ---- what is printed ----------------------------------------------------------------------------------------
+
+    def _all(self, unsorted: bool) -> memoryview[int]:
+        flat = self.flat
+        ids = memoryview(bytearray(4 * self.count)).cast("I")
+        lost = self.compat and not unsorted  # bpftool takes the first of the sorted ids, void among them, for void
+        kinds = bytes((1,)) * 128 if lost else kind_set(DECLARED)
+        ids = ids[: lost + c_sort.choose(flat.words, flat.positions, kinds, ids[lost:])]
+        if not unsorted:
+            c_sort.sort(flat.words, flat.positions, flat.strings, ids, memoryview(bytearray(4 * len(ids))).cast("I"))
+        return ids[lost:]
+
+    def _chosen(self, ids: Iterable[int]) -> array[int]:
+        wanted = list(ids)
+        for type_id in wanted:
+            if not 0 <= type_id < self.count:
+                raise NotFoundError(f"no type {type_id}: ids end at {self.count - 1}", source=self.btf.source)
+        return array("I", wanted)
+
+    def _kfuncs(self) -> list[tuple[bytes, int, bool]]:
+        """(name, id of the FUNC, whether it is a fast call) of each kfunc, by name."""
+        flat, btf = self.flat, self.btf
+        found: list[int] = []
+        buckets = name_buckets({KFUNC_TAG, FASTCALL_TAG})
+        _names.find_hashes(flat.words, flat.positions, kind_set((spec.DECL_TAG,)), flat.strings, 0, buckets, found)
+        kfuncs: dict[int, bool] = {}
+        fast: set[int] = set()
+        for index in found:
+            at = flat.positions[index]
+            tag, target, component = btf.string(flat.words[at]), flat.words[at + 2], flat.words[at + 3]
+            if component == NO_COMPONENT and btf.kind(target) == spec.FUNC:
+                if tag == KFUNC_TAG:
+                    kfuncs[target] = False
+                elif tag == FASTCALL_TAG:
+                    fast.add(target)
+        return sorted((btf.string(btf.word(func, 0)), func, func in fast) for func in kfuncs)
+
+    def _queue(self, roots: memoryview[int] | array[int], kfuncs: list[tuple[bytes, int, bool]]) -> memoryview[int]:
+        """What is declared for the roots, dependencies first."""
+        flat = self.flat
+        states = bytearray(self.count)
+        returns = bytearray(self.count)
+        if not self.compat:
+            shown = bytearray(self.count)
+            for _, func, _ in kfuncs:
+                shown[func] = 1
+            c_order.returning(flat.words, flat.positions, shown, returns)
+        c_order.referred(flat.words, flat.positions, self.btf.table, states, returns)
+        states[0] = c_order.ORDERED
+        queue = memoryview(bytearray(4 * self.count)).cast("I")
+        path: list[int] = []
+        size, end = c_order.order(flat.words, flat.positions, roots, states, queue, self.budget, path)
+        if end == c_order.CYCLE:
+            raise self._cycle(path)
+        if end == c_order.STRANGE:
+            raise UnsupportedError(
+                f"kind {self.btf.kind(path[-1])} is unknown here, so what refers to it has no C declaration",
+                source=self.btf.source,
+                type_id=path[-1],
+            )
+        if end == c_order.TANGLED:
+            raise self._tangled()
+        return queue[:size]
+
+    def _plan(self, queue: memoryview[int]) -> memoryview[int]:
+        steps = memoryview(bytearray(8 * self.count)).cast("I")
+        marks = bytearray(self.count)
+        marks[0] = c_order.EMITTED
+        size = c_order.plan(self.flat.words, self.flat.positions, queue, marks, steps, self.budget)
+        if size < 0:
+            raise self._tangled()
+        return steps[:size]
+
+    # ---- the text -------------------------------------------------------------------------------------------------
+
+    def _write(self, plan: memoryview[int], kfuncs: list[tuple[bytes, int, bool]] | None) -> Iterator[bytes]:
+        writer = self._writer()
+        first = 0
+        try:
+            writer.put(HEAD)
+            while first < len(plan):
+                first = _c_text.write(writer, plan, first, CHUNK)
+                yield writer.take()
+            if kfuncs is not None:
+                writer.put(KFUNCS)
+                for _, func, fast in kfuncs:
+                    writer.put(b"extern __bpf_fastcall " if fast else b"extern ")
+                    _c_text.prototype(writer, self.btf.word(func, 2), self.btf.word(func, 0))
+                    writer.put(b" __weak __ksym;\n")
+                writer.put(END_OF_KFUNCS)
+            writer.put(END)
+            yield writer.take()
+        except OverflowError:
+            raise self._tangled() from None
+
+    def _writer(self) -> _c_text.Writer:
+        flat, count = self.flat, self.count
+        pointer_size = self.btf.pointer_size or DEFAULT_POINTER_SIZE
+        aligns = bytearray((c_layout.UNKNOWN,)) * count
+        sizes = memoryview(bytearray(4 * count)).cast("I")
+        stack = memoryview(bytearray(16 * count)).cast("I")
+        c_layout.natural(flat.words, flat.positions, pointer_size, aligns, sizes, stack)
+        size = 4 * len(flat.words) + len(flat.strings)
+        tables = (LITERAL,) * 3 if self.compat else (_only(_IDENTIFIER), _only(_IDENTIFIER + b" "), _only(_ATTRIBUTE))
+        return _c_text.Writer(
+            flat.words, flat.positions, flat.strings, aligns, sizes, pointer_size, *tables, self.compat,
+            self.budget, TEXT * size + AT_LEAST,
+        )  # fmt: skip
+
+    # ---- what cannot be ---------------------------------------------------------------------------------------------
+
+    def _cycle(self, path: list[int]) -> FormatError:
+        last = path[-1]
+        circle = path[path.index(last) :]
+        names = [self._described(type_id) for type_id in circle]
+        if len(names) > 8:
+            names[4:-4] = ["..."]
+        return FormatError(
+            f"a type that contains itself has no C declaration: {' > '.join(names)}",
+            source=self.btf.source,
+            section="types",
+            type_id=last,
+        )
+
+    def _described(self, type_id: int) -> str:
+        kind = spec.kind_name(self.btf.kind(type_id))
+        name = self.btf.name(type_id)
+        return f"{kind} {printable(name)}" if name else f"{kind} {type_id}"
+
+    def _tangled(self) -> FormatError:
+        return FormatError(
+            "anonymous types and prototypes within each other, over and over: their C text would not end in reasonable time; "
+            "the file is damaged, or was made to harm",
+            source=self.btf.source,
+            section="types",
+        )
