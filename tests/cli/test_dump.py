@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from cli_inputs import fill
 
+from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.cli import main
 from btfkit.show.raw import raw_text
@@ -86,14 +88,91 @@ def test_not_there(files, capsys, options) -> None:
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [["c"], ["format", "c"]])
-def test_later(files, capsys, words) -> None:
-    assert main(["dump", files[0], *words]) == 3
-    assert "raw" in capsys.readouterr().err
+DECLARED = """
+typedef int mine;
+
+struct twin {
+	int a;
+};
+
+union twin___2 {
+	int a;
+};
+
+"""
+
+
+def declarations(text: str) -> str:
+    """What is between the head and the tail of a C header."""
+    head, tails = "#define __bpf_fastcall\n#endif\n#endif\n", ("\n/* BPF kfuncs */", "#ifndef BPF_NO_PRES")
+    text = text.partition(head)[2]
+    return text[: min(text.index(tail) for tail in tails if tail in text)]
+
+
+def test_c(files, capsys) -> None:
+    for words in (["c"], ["format", "c"]):
+        assert main(["dump", "-B", files[0], files[1], *words]) == 0
+        assert declarations(capsys.readouterr().out) == DECLARED
+    assert main(["dump", files[0], "c", "--type", "union twin"]) == 0
+    assert declarations(capsys.readouterr().out) == "\nunion twin {\n\tint a;\n};\n\n"
+    assert main(["dump", "-B", files[0], files[1], "c", "--id", "4", "--id", "3"]) == 0
+    assert declarations(capsys.readouterr().out) == "\ntypedef int mine;\n\nunion twin {\n\tint a;\n};\n\n"
+
+
+def test_c_of_what_has_no_declaration(tmp_path, capsys) -> None:
+    b = Builder()
+    b.func("f", b.func_proto(0))
+    (tmp_path / "f.btf").write_bytes(b.to_bytes())
+    assert main(["dump", str(tmp_path / "f.btf"), "c", "--type", "f"]) == 3
+    assert "'f' is a FUNC" in capsys.readouterr().err
+
+
+def test_several_modules(files, tmp_path, capsys) -> None:
+    base = Btf.from_bytes((tmp_path / "vmlinux.btf").read_bytes())
+    second = Builder(base)
+    second.struct("theirs", 8, [("x", 2, 0), ("y", second.next_id + 1, 32)])
+    second.typedef("y_t", 1)
+    (tmp_path / "second").write_bytes(second.to_bytes())
+    paths = [files[1], str(tmp_path / "second")]
+    assert main(["dump", *paths, "-B", files[0], "c", "--type", "theirs", "--type", "mine"]) == 0
+    text = declarations(capsys.readouterr().out)
+    assert text.count("struct twin {") == 1
+    assert "struct theirs {\n\tstruct twin x;\n\ty_t y;\n};" in text
+    assert "typedef int mine;" in text
+    assert main(["dump", *paths, "-B", files[0]]) == 0
+    assert [line[:3] for line in capsys.readouterr().out.splitlines() if line[0] == "["] == ["[4]", "[5]", "[6]"]
+
+
+def test_types_of_a_program(tmp_path, capsys, monkeypatch) -> None:
+    fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["dump", "vmlinux", "c", "--type-of", "fields.bpf.o"]) == 0
+    said = capsys.readouterr()
+    whole = main(["dump", "vmlinux", "c"]) or capsys.readouterr().out
+    text = declarations(said.out)
+    assert "struct" in text
+    assert len(text) < len(declarations(whole))
+    assert all(block in whole for block in text.split("\n\n"))
+    assert main(["dump", "mods/mod_one", "mods/mod_two", "-B", "vmlinux", "--type-of", "module.bpf.o", "c", "-q"]) == 0
+    said = capsys.readouterr()
+    assert "struct" in declarations(said.out)
+    assert said.err == ""
 
 
 @pytest.mark.parametrize(
-    "words", [["cpp"], ["raw", "c"], ["raw", "--json"], ["raw", "-p"], ["format"], ["--id", "x"], []]
+    "words",
+    [
+        ["cpp"],
+        ["raw", "c"],
+        ["raw", "--json"],
+        ["raw", "-p"],
+        ["c", "-p"],
+        ["--unsorted"],
+        ["c", "--unsorted", "--id", "1"],
+        ["format"],
+        ["--id", "x"],
+        [],
+    ],
 )
 def test_usage(files, words) -> None:
     assert main(["dump", *files[:1], *words] if words else ["dump"]) == 2

@@ -1,98 +1,267 @@
 """`btfkit bpftool ARGS...`: bpftool's own spelling of what btfkit does.
 
-Keywords may be cut short as far as they stay clear, options may stand anywhere, as in bpftool 7.8.
+Keywords may be cut short as far as they stay clear, options may stand anywhere, and errors are said and end as in bpftool 7.8:
+`Error: ...` or, with -j, `{"error":"..."}`; exit status 255, or 256 less the errno that bpftool gives.
 """
 
 from __future__ import annotations
 
 import sys
+from errno import EINVAL, ENOENT, EOPNOTSUPP
 
-from btfkit.cli import DONE, FAILED, USAGE, run_command
-from btfkit.cli.options import Command
+from btfkit.cli import DONE
+from btfkit.cli.options import Command, UsageError
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from btfkit.btf.btf import Btf
 
 HELP = """usage: btfkit bpftool [-B BASE] gen min_core_btf INPUT OUTPUT OBJECT...
-       btfkit bpftool [-j | -p] [-B BASE] btf dump file FILE [format raw] [root_id N]...
+       btfkit bpftool [-j | -p] [-B BASE] btf dump file FILE [file FILE]... [format raw | c] [root_id N]... [unsorted]
 
-What bpftool does beyond these (programs, maps, skeletons, C dumps) it has to do itself."""
+--compat, which is btfkit's own, repeats even bpftool's defects.  What bpftool does beyond these (programs, maps, skeletons,
+BTF by id) it has to do itself."""
+
+WRONG = 255  # a command that is not understood
+FLAGS = {  # bpftool's options without a value, and --compat
+    "V": "version",
+    "h": "help",
+    "p": "pretty",
+    "j": "json",
+    "f": "bpffs",
+    "m": "mapcompat",
+    "n": "nomount",
+    "d": "debug",
+    "L": "use-loader",
+    "S": "sign",
+    "l": "legacy",
+    "": "compat",
+}
+VALUES = {"B": "base-btf", "i": "cert", "k": "key"}
+SYSFS = "/sys/kernel/btf/"
+
+
+class Call:
+    """A command line taken apart: `flags` by their long names, `base` (a path) and the `words` that are no options."""
+
+    __slots__ = ("base", "flags", "words")
+
+    def __init__(self) -> None:
+        self.flags: set[str] = set()
+        self.base: str | None = None
+        self.words: list[str] = []
+
+    @property
+    def json(self) -> bool:
+        return not self.flags.isdisjoint(("json", "pretty"))
+
+
+class Refused(Exception):
+    """A message for the user, and the exit status; with `usage` the help follows it."""
+
+    def __init__(self, message: str, status: int, *, usage: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.usage = usage
 
 
 def run(argv: list[str]) -> int:
-    """Translate the command line and run what it means."""
-    base: list[str] = []  # options of `btfkit dump`
-    words: list[str] = []
+    """Take the command line apart and run what it means."""
+    from btfkit.cli import in_words
+    from btfkit.errors import BtfError, UnsupportedError
+
+    call = Call()
+    try:
+        _read(argv, call)
+        return _dispatch(call)
+    except Refused as refusal:
+        return _fail(call, str(refusal), refusal.status, usage=refusal.usage)
+    except UsageError as error:
+        return _fail(call, str(error), 256 - EINVAL)
+    except BrokenPipeError:
+        raise
+    except (BtfError, OSError) as error:
+        number = EOPNOTSUPP if isinstance(error, UnsupportedError) else EINVAL
+        if isinstance(error, OSError) and not isinstance(error, BtfError):
+            number = error.errno or ENOENT
+        return _fail(call, in_words(error), 256 - number)
+
+
+def _fail(call: Call, message: str, status: int, *, usage: bool = False) -> int:
+    if call.json:
+        from json import dumps
+
+        print(dumps({"error": message}, indent=4) if "pretty" in call.flags else f'{{"error":{dumps(message)}}}')
+    else:
+        print(f"Error: {message}", *([HELP] if usage else []), sep="\n", file=sys.stderr)
+    return status
+
+
+# ---- the command line --------------------------------------------------------------------------------------------
+
+
+def _read(argv: Sequence[str], call: Call) -> None:
+    """Sort options from words, as getopt_long does."""
     rest = iter(argv)
     for word in rest:
-        if word in ("-B", "--base-btf"):
-            value = next(rest, None)
-            if value is None:
-                return _wrong("-B without a file")
-            base += ["-B", value]
-        elif word in ("-h", "--help", "help"):
-            print(HELP)
-            return DONE
-        elif word in ("-V", "--version", "version"):
-            from btfkit.cli import version
-
-            print(version())
-            return DONE
-        elif word in ("-j", "--json"):
-            base.append("--json")
-        elif word in ("-p", "--pretty"):
-            base.append("--pretty")
-        elif word in ("-d", "--debug", "-L", "--use-loader"):
-            continue
+        if word == "--":
+            call.words += rest
+        elif word.startswith("--"):
+            _read_long(word, rest, call)
+        elif len(word) > 1 and word[0] == "-":
+            _read_short(word, rest, call)
         else:
-            words.append(word)
-    return _dispatch(base, words)
+            call.words.append(word)
 
 
-def _dispatch(base: list[str], words: list[str]) -> int:
-    if len(words) < 2:
-        return _wrong("a command is missing")
-    if _is(words[0], "gen") and _is(words[1], "min_core_btf"):
-        if len(words) < 5:
-            return _wrong("min_core_btf takes INPUT OUTPUT OBJECT...")
-        from btfkit.cli.min import COMMAND
-
-        return run_command(COMMAND, ["-q", "--", *words[2:]])  # as there, -B is not for this command
-    if _is(words[0], "btf") and _is(words[1], "dump"):
-        return _dump(base, words[2:])
-    return _cannot(" ".join(words[:2]))
+def _read_long(word: str, rest: Iterator[str], call: Call) -> None:
+    name, given, value = word[2:].partition("=")
+    known = [*FLAGS.values(), *VALUES.values()]
+    matches = [long for long in known if long == name] or [long for long in known if name and long.startswith(name)]
+    if len(matches) != 1 or (given and matches[0] in FLAGS.values()):
+        raise Refused(f"unrecognized option '{word}'", WRONG, usage=True)
+    if matches[0] in FLAGS.values():
+        call.flags.add(matches[0])
+    else:
+        _set(call, matches[0], value if given else next(rest, None), word)
 
 
-def _dump(base: list[str], words: list[str]) -> int:
-    if len(words) < 2 or not _is(words[0], "file"):
-        return _cannot(f"btf dump {words[0]}" if words else "btf dump without a source")
-    options = list(base)
-    rest = iter(words[2:])
-    for word in rest:
-        value = next(rest, None)
-        if value is not None and _is(word, "format"):
-            if value != "raw":
-                return _cannot(f"format {value}")
-        elif value is not None and word.startswith("r") and _is(word, "root_id"):
-            options += ["--id", value]
-        else:
-            return _cannot(word)
-    from btfkit.cli.dump import COMMAND
+def _read_short(word: str, rest: Iterator[str], call: Call) -> None:
+    for at, letter in enumerate(word[1:], 2):
+        if letter in VALUES:
+            _set(call, VALUES[letter], word[at:] or next(rest, None), word)
+            return
+        if letter not in FLAGS:
+            raise Refused(f"unrecognized option '-{letter}'", WRONG, usage=True)
+        call.flags.add(FLAGS[letter])
 
-    return run_command(COMMAND, [*options, "--", words[1]])
+
+def _set(call: Call, name: str, value: str | None, word: str) -> None:
+    if value is None:
+        raise Refused(f"option '{word}' needs a value", WRONG, usage=True)
+    if name == "base-btf":
+        call.base = value
+
+
+def _dispatch(call: Call) -> int:
+    words = call.words
+    if "version" in call.flags or (words and _is(words[0], "version")):
+        from btfkit.cli import version
+
+        print(version())
+        return DONE
+    if "help" in call.flags or not words or _is(words[0], "help") or (len(words) > 1 and _is(words[1], "help")):
+        print(HELP)
+        return DONE
+    if _is(words[0], "gen") and len(words) > 1 and _is(words[1], "min_core_btf"):
+        return _min_core_btf(words[2:])
+    if _is(words[0], "btf") and len(words) > 1 and _is(words[1], "dump"):
+        return _dump(call, words[2:])
+    raise _cannot(" ".join(words[:2]))
 
 
 def _is(word: str, keyword: str) -> bool:
-    return bool(word) and keyword.startswith(word)
+    return keyword.startswith(word)
 
 
-def _wrong(message: str) -> int:
-    print(f"btfkit bpftool: {message}\n{HELP}", file=sys.stderr)
-    return USAGE
+def _cannot(what: str) -> Refused:
+    return Refused(f"{what}: btfkit does not do that (`btfkit bpftool help` says what it does)", 256 - EOPNOTSUPP)
 
 
-def _cannot(what: str) -> int:
-    print(f"btfkit bpftool: {what}: btfkit does not do that (`btfkit bpftool help` says what it does)", file=sys.stderr)
-    return FAILED
+def _needs(command: str, least: int, words: Sequence[str]) -> None:
+    if len(words) < least:
+        raise Refused(f"'{command}' needs at least {least} arguments, {len(words)} found", WRONG, usage=True)
+
+
+# ---- the commands ---------------------------------------------------------------------------------------------------
+
+
+def _min_core_btf(words: list[str]) -> int:
+    from btfkit.cli.min import COMMAND
+    from btfkit.cli.options import parse
+
+    _needs("min_core_btf", 3, words)
+    return COMMAND.run(parse(COMMAND, ["-q", "--", *words]))  # as there, -B is not for this command
+
+
+def _dump(call: Call, words: list[str]) -> int:
+    """`btf dump file FILE...`; options as bpftool reads them, one after the other."""
+    _needs("dump", 2, words)
+    if not _is(words[0], "file"):
+        raise _cannot(f"btf dump {words[0]}")
+    rest = list(words)
+    paths: list[str] = []
+    while rest and _is(rest[0], "file"):
+        _needs("file", 1, rest[1:])
+        paths.append(rest[1])
+        del rest[:2]
+    form, ids, unsorted = "raw", list[int](), False
+    while rest:
+        word = rest.pop(0)
+        if _is(word, "format"):
+            form = _value(rest, "expecting value for 'format' option\n")
+            if form not in ("raw", "c"):
+                raise Refused(f"unrecognized format specifier: '{form}', possible values: raw, c", 256 - EINVAL)
+        elif _is(word, "root_id"):
+            ids.append(_root_id(_value(rest, "expecting value for 'root_id' option\n"), ids))
+        elif _is(word, "unsorted"):
+            unsorted = True
+        else:
+            raise Refused(f"unrecognized option: '{word}'", 256 - EINVAL)
+    if call.json and form == "c":
+        raise Refused("JSON output for C-syntax dump is not supported", 256 - EOPNOTSUPP)
+    btf = _load(paths, call.base)
+    for type_id in ids:
+        if type_id >= len(btf):
+            raise Refused(f"invalid root ID: {type_id}", 256 - EINVAL)
+    _write(call, btf, "json" if call.json else form, ids or None, unsorted)
+    return DONE
+
+
+def _value(rest: list[str], message: str) -> str:
+    if not rest:
+        raise Refused(message.rstrip(), 256 - EINVAL)
+    return rest.pop(0)
+
+
+def _root_id(word: str, before: list[int]) -> int:
+    """A number as strtoul reads it in base 0."""
+    try:
+        number = int(word, 8) if word.startswith("0") and word.isdigit() else int(word, 0)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise Refused(f"can't parse {word} as root ID", WRONG)
+    if number in before:
+        raise Refused(f"duplicate root_id {number} supplied", 256 - EINVAL)
+    return number
+
+
+def _load(paths: list[str], base_path: str | None) -> Btf:
+    """The one BTF, or several that are split on one base as one."""
+    from btfkit.cli.dump import merged
+    from btfkit.files.load import load
+
+    if len(paths) > 1:
+        if base_path is None and all(path.startswith(SYSFS) for path in paths):
+            base_path = SYSFS + "vmlinux"
+        if base_path is None:
+            raise Refused(
+                "base BTF is required when merging multiple BTF files; use -B/--base-btf or use sysfs paths",
+                256 - EINVAL,
+            )
+        paths = [path for path in paths if path != SYSFS + "vmlinux"]
+    base = load(base_path) if base_path is not None else None
+    return merged([load(path, base) for path in paths])[0]
+
+
+def _write(call: Call, btf: Btf, form: str, ids: list[int] | None, unsorted: bool) -> None:
+    from btfkit.cli.dump import text, write
+
+    pretty, compat = "pretty" in call.flags, "compat" in call.flags
+    write(text(btf, form, ids, pretty=pretty, unsorted=unsorted, compat=compat), None)
 
 
 COMMAND = Command("bpftool", "take bpftool's spelling of what btfkit does", run, operands="ARGS...?")

@@ -184,8 +184,8 @@ def plan(words, positions, queue, marks, steps, budget):
     """Plan the declarations of the types in `queue`: what is defined, and what has to be declared before.
 
     Writes 2 * id to `steps` (u32, room for two for each type) for each definition, with FORWARD for the declaration of a
-    composite; `marks` (bytes, by id) are kept, with void EMITTED.  Returns how many steps there are, or -1 where more than `budget`
-    types were looked at.  Rule: libbpf 1.8, btf_dump_emit_type.
+    composite; `marks` (bytes, by id) are kept, with void EMITTED.  Returns how many steps there are, or -1 where more than
+    `budget` types were looked at.  Rule: libbpf 1.8, btf_dump_emit_type.
     """
     count = 0
     emitted = EMITTED

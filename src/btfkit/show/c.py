@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18  # bytes of text in one go
 STEPS = 100  # types that may be looked at, for each word of a BTF; real ones need less than one
 TEXT = 64  # bytes of text for each byte of a BTF; real ones give less than one
-AT_LEAST = 1 << 26  # of either, however small the BTF is
+STEPS_AT_LEAST = 1 << 20  # however small the BTF is
+TEXT_AT_LEAST = 1 << 25
 
 HEAD = b"""\
 #ifndef __VMLINUX_H__
@@ -92,10 +93,10 @@ def c_text(
 ) -> Iterator[bytes]:
     """The types of the whole chain of `btf` as a C header, in chunks; or those of `ids` with what they need, in that order.
 
-    All types come sorted by kind and name, or with `unsorted` in the order of ids, and the prototypes of kfuncs after them.  `compat`
-    gives bpftool's very bytes, its defects included.  Raises, before any text: NotFoundError for an id that is not
-    there, FormatError where a type contains itself or the types are tangled beyond measure, UnsupportedError for a kind that this
-    build does not know.
+    All types come sorted by kind and name, or with `unsorted` in the order of ids, and the prototypes of kfuncs after them.
+    `compat` gives bpftool's very bytes, its defects included.  Raises, before any text: NotFoundError for an id that is not
+    there, FormatError where a type contains itself or the types are tangled beyond measure, UnsupportedError for a kind that
+    this build does not know.
     """
     return _Header(btf, compat).text(ids, unsorted)
 
@@ -103,14 +104,14 @@ def c_text(
 class _Header:
     """One header in the making."""
 
-    __slots__ = ("budget", "btf", "compat", "count", "flat")
+    __slots__ = ("btf", "budget", "compat", "count", "flat")
 
     def __init__(self, btf: Btf, compat: bool) -> None:
         self.btf = btf
         self.compat = compat
         self.flat = Flat(btf)
         self.count = len(btf)
-        self.budget = STEPS * len(self.flat.words) + AT_LEAST
+        self.budget = STEPS * len(self.flat.words) + STEPS_AT_LEAST
 
     def text(self, ids: Iterable[int] | None, unsorted: bool) -> Iterator[bytes]:
         kfuncs = [] if ids is not None else self._kfuncs()
@@ -210,8 +211,8 @@ class _Header:
                 writer.put(END_OF_KFUNCS)
             writer.put(END)
             yield writer.take()
-        except OverflowError:
-            raise self._tangled() from None
+        except OverflowError as error:
+            raise (self._endless() if error.args == ("text",) else self._tangled()) from None
 
     def _writer(self) -> _c_text.Writer:
         flat, count = self.flat, self.count
@@ -224,7 +225,7 @@ class _Header:
         tables = (LITERAL,) * 3 if self.compat else (_only(_IDENTIFIER), _only(_IDENTIFIER + b" "), _only(_ATTRIBUTE))
         return _c_text.Writer(
             flat.words, flat.positions, flat.strings, aligns, sizes, pointer_size, *tables, self.compat,
-            self.budget, TEXT * size + AT_LEAST,
+            self.budget, TEXT * size + TEXT_AT_LEAST,
         )  # fmt: skip
 
     # ---- what cannot be ---------------------------------------------------------------------------------------------
@@ -246,6 +247,14 @@ class _Header:
         kind = spec.kind_name(self.btf.kind(type_id))
         name = self.btf.name(type_id)
         return f"{kind} {printable(name)}" if name else f"{kind} {type_id}"
+
+    def _endless(self) -> FormatError:
+        return FormatError(
+            "gaps between members, or anonymous types within each other, would make far more C text than any kernel has: "
+            "the file is damaged, or was made to harm",
+            source=self.btf.source,
+            section="types",
+        )
 
     def _tangled(self) -> FormatError:
         return FormatError(
