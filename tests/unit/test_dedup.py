@@ -170,7 +170,7 @@ def test_a_declaration_becomes_the_only_definition(order):
     assert done.report.types == (12, 6)
     assert [(d.name, d.tag, d.how) for d in done.report.declarations] == [("thing", "struct", "only")]
     assert done.id_map[4] == done.id_map[10]
-    assert done.report.declarations[0].target == done.id_map[10]
+    assert done.report.declarations[0].targets[0] == done.id_map[10]
     assert told(done.btf)[-1] == ("STRUCT", "thing", 1)  # the survivor of the definition is where it was
 
 
@@ -199,7 +199,7 @@ def test_an_ambiguous_declaration_stays():
     b.ptr(b.fwd("thing"))
     done = dedup(b.build())
     assert done.report.types == (5, 5)
-    assert [(d.how, d.target, d.definitions) for d in done.report.declarations] == [("", 0, 2)]
+    assert [(d.how, d.targets, d.definitions) for d in done.report.declarations] == [("", (), 2)]
 
 
 def test_an_ambiguous_declaration_that_its_surroundings_explain():

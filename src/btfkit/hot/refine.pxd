@@ -58,6 +58,17 @@ cpdef size_t declared(const unsigned int[::1] norm, const unsigned int[::1] plac
 cpdef tagged(const unsigned int[::1] norm, const unsigned int[::1] place, const unsigned char[::1] flags, list nodes,
              list bits)
 
+@cython.locals(long=cython.ulonglong, most=cython.size_t, table_mask=cython.size_t, begin=cython.size_t,
+               i=cython.size_t, j=cython.size_t, h=cython.ulonglong, count=cython.size_t, done=cython.size_t,
+               met=cython.size_t, fits=cython.bint, a=cython.size_t, b=cython.size_t, first=cython.size_t,
+               there=cython.size_t, k=cython.size_t, x=cython.size_t, y=cython.size_t, place=cython.size_t,
+               known=cython.bint, g=cython.size_t)
+cpdef meetings(const unsigned int[::1] starts, const unsigned int[::1] refs, const unsigned int[::1] label,
+               const unsigned int[::1] coarse, const unsigned char[::1] opened, const unsigned int[::1] roots,
+               const unsigned int[::1] ends, const unsigned int[::1] others, unsigned int[::1] left,
+               unsigned int[::1] right, unsigned int[::1] table, unsigned long long prime, Py_ssize_t budget,
+               list found)
+
 @cython.locals(node=cython.size_t)
 cpdef members(const unsigned int[::1] coarse, const unsigned int[::1] label, const unsigned char[::1] wanted,
               unsigned char[::1] seen, list nodes)

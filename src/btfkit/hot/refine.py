@@ -325,3 +325,103 @@ def kinds(norm, place, stays, first, before, after):
         before[kind] += 1
         if stays[node]:
             after[kind] += 1
+
+
+def meetings(starts, refs, label, coarse, opened, roots, ends, others, left, right, table, prime, budget, found):
+    """Compare roots with types that may be equivalent to them, place by place, and note what would have to be what.
+
+    `others[ends[i - 1]]` to `others[ends[i] - 1]` (from 0 for the first) are to be compared with `roots[i]`; all of them are
+    alike in `coarse`.  Where an open declaration (`opened[node]` is not 0) meets something else, it would have to be that.  For
+    each pair that nothing else keeps apart (root, other, declaration, definition) is appended to the list `found`, once for each
+    declaration.  `left`, `right` (as long as the longest comparison) and `table` (a power of two, twice as long or more, all
+    0) are room to work in.  Stops after about `budget` steps.
+    """
+    long = LONG
+    most = len(left)
+    table_mask = len(table) - 1
+    begin = 0
+    for i in range(len(roots)):
+        for j in range(begin, ends[i]):
+            if label[others[j]] == label[roots[i]]:
+                continue
+            if budget <= 0:
+                return
+            left[0] = roots[i]
+            right[0] = others[j]
+            h = ((prime ^ left[0]) * prime ^ right[0]) * prime & long
+            table[(h >> 40) & table_mask] = 1
+            count = 1
+            done = 0
+            met = 0
+            fits = True
+            while done < count and fits:
+                a = left[done]
+                b = right[done]
+                done += 1
+                if opened[a] or opened[b]:
+                    met += 1
+                    continue
+                if coarse[a] != coarse[b]:
+                    fits = False
+                    break
+                first = starts[a]
+                there = starts[b]
+                for k in range(starts[a + 1] - first):
+                    x = refs[first + k]
+                    y = refs[there + k]
+                    if label[x] == label[y]:
+                        continue
+                    h = ((prime ^ x) * prime ^ y) * prime & long
+                    place = (h >> 40) & table_mask
+                    known = False
+                    while table[place]:
+                        g = table[place] - 1
+                        if left[g] == x and right[g] == y:
+                            known = True
+                            break
+                        place = (place + 1) & table_mask
+                    if known:
+                        continue
+                    if count == most:
+                        fits = False
+                        break
+                    left[count] = x
+                    right[count] = y
+                    count += 1
+                    table[place] = count
+            budget -= count
+            k = 0
+            while k < count and fits and met:
+                a = left[k]
+                b = right[k]
+                if opened[b] and not opened[a]:
+                    a, b = b, a
+                if opened[a]:
+                    if opened[b]:
+                        fits = False
+                    first = 0
+                    while first < k and fits:
+                        x = left[first]
+                        y = right[first]
+                        if (x == a and label[y] != label[b]) or (y == a and label[x] != label[b]):
+                            fits = False
+                        first += 1
+                k += 1
+            if fits and met:
+                for k in range(count):
+                    a = left[k]
+                    b = right[k]
+                    if opened[b]:
+                        a, b = b, a
+                    if opened[a]:
+                        found.append(roots[i])
+                        found.append(others[j])
+                        found.append(a)
+                        found.append(b)
+            for k in range(count):
+                h = ((prime ^ left[k]) * prime ^ right[k]) * prime & long
+                place = (h >> 40) & table_mask
+                while table[place] != k + 1:
+                    place = (place + 1) & table_mask
+                table[place] = 0
+        begin = ends[i]

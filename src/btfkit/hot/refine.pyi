@@ -89,6 +89,22 @@ def tagged(
     nodes: list[int],
     bits: list[int],
 ) -> None: ...
+def meetings(
+    starts: _Words,
+    refs: _Words,
+    label: _Words,
+    coarse: _Words,
+    opened: _Bytes,
+    roots: _Words,
+    ends: _Words,
+    others: _Words,
+    left: _Words,
+    right: _Words,
+    table: _Words,
+    prime: int,
+    budget: int,
+    found: list[int],
+) -> None: ...
 def members(
     coarse: _Words,
     label: _Words,

@@ -30,21 +30,22 @@ if TYPE_CHECKING:
     from btfkit.passes.forward import Name
 
 
-class Declaration:
-    """What became of the forward declarations of one name and tag ("struct", "union", "enum").
+class Declared:
+    """What became of the forward declarations of one name and tag ("struct", "union", "enum") that has definitions.
 
-    `how` is "only" (there is one definition) or "context" (what refers to the declaration is otherwise like what refers to the
-    definition), and `target` the new id of the definition; or "" and 0 where they stay declarations.
+    `declarations` is how many there were, `definitions` how many inequivalent definitions there are.  `targets` are the new ids
+    of those that declarations became; `how` says why: "only" (there is one), "context" (what refers to the declaration is
+    otherwise like what refers to the definition), or "" for none; `left` is how many stay declarations.
     """
 
-    __slots__ = ("definitions", "how", "name", "tag", "target")
+    __slots__ = ("declarations", "definitions", "how", "left", "name", "tag", "targets")
 
-    def __init__(self, name: str, tag: str, how: str, target: int, definitions: int) -> None:
+    def __init__(self, name: str, tag: str, how: str, targets: tuple[int, ...], counts: tuple[int, int, int]) -> None:
         self.name = name
         self.tag = tag
         self.how = how
-        self.target = target
-        self.definitions = definitions
+        self.targets = targets
+        self.declarations, self.definitions, self.left = counts
 
 
 class Report:
@@ -53,9 +54,7 @@ class Report:
 
     __slots__ = ("after", "before", "bytes", "declarations")
 
-    def __init__(
-        self, before: dict[str, int], after: dict[str, int], declarations: list[Declaration], size: int
-    ) -> None:
+    def __init__(self, before: dict[str, int], after: dict[str, int], declarations: list[Declared], size: int) -> None:
         self.before = before
         self.after = after
         self.declarations = declarations
@@ -219,18 +218,18 @@ class _Writing:
         before, after = words(128), words(128)
         graph = self.graph
         _refine.kinds(graph.norm, graph.place, self.stays, graph.first, before, after)
-        declarations = [
-            Declaration(
-                graph.name(name.declared[0]).decode("utf-8", "surrogateescape"),
-                TAGS[name.tag],
-                name.how,
-                self.ids[name.chosen],
-                len({self.ids[node] for node in name.defined}),
-            )
-            for name in names
-            if name.defined
-        ]
+        declarations = [self._declared(name) for name in names if name.defined]
         return Report(_by_name(before), _by_name(after), declarations, len(self.btf.blob))
+
+    def _declared(self, name: Name) -> Declared:
+        chosen = [one for one in name.own if one.chosen]
+        return Declared(
+            self.graph.name(name.declared[0]).decode("utf-8", "surrogateescape"),
+            TAGS[name.tag],
+            chosen[0].how if chosen else "",
+            tuple(sorted({self.ids[one.chosen] for one in chosen})),
+            (len(name.own), len({self.ids[node] for node in name.defined}), len(name.own) - len(chosen)),
+        )
 
 
 def _by_name(counts: array[int]) -> dict[str, int]:

@@ -1,17 +1,20 @@
 """What a forward declaration stands for.
 
-Declarations are FWDs and enums without enumerators.  All own ones of one name and tag (struct, union or enum) stand for the same
-thing: for a definition of that name and tag where
+Declarations are FWDs and enums without enumerators.  An own one stands for a definition of its name and tag (struct, union or
+enum) where
 
 - all definitions are equivalent (*only*), or
 - a struct, union or typedef that refers to the declaration would be equivalent to another one that refers to the definition in
-  that place (*context*); among several the one with the most such witnesses, among these the lowest.
+  that place (*context*); among several definitions the one that makes most types equivalent to others, as far as a look around
+  tells; or
+- it has no such context, but others of its name have (*namesake*).
 
-Otherwise they stay a declaration.  A definition never stands for a declaration, and what the base says never changes: a
-declaration of its own stays one; an own declaration that says the same is that, unless one of the above makes it a definition.
+Otherwise it stays a declaration, of which there is one for each name and tag.  A definition never stands for a declaration, and
+what the base says never changes: a declaration of its own stays one; an own declaration that says the same is that, unless one of
+the above makes it a definition.
 
-It begins with the coarsest partition that could come out: the one where declaration and definitions of a name are a single type
-that nobody looks into.  From there on every guess is an exact refinement, so that a wrong one is seen, and taken back.
+It begins with the coarsest partition that could come out: the one where declarations and definitions of a name are a single type
+that nobody looks into.  From there on every choice is an exact refinement, so that a wrong one is seen, and taken back.
 """
 
 from __future__ import annotations
@@ -24,47 +27,55 @@ from btfkit.passes.rebase import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from btfkit.passes.partition import Graph
 
     Pair = tuple[int, int]
+    Columns = tuple[array[int], array[int]]
 
 STRUCT_TAG, UNION_TAG, ENUM_TAG, DEFINED = 1, 2, 4, 8
 TAGS = {STRUCT_TAG: "struct", UNION_TAG: "union", ENUM_TAG: "enum"}
 ROUNDS = 24  # of guessing by context; each tries every name that is still open once
-CLIMB = 4096  # nodes that are looked at on the way from one declaration to what has it
+CLIMB = 256  # classes that are looked at on the way from one declaration to what has it
+NODES = 4096  # and nodes
 WITNESSES = 64  # pairs that are kept as evidence for one guess
-STEPS = 512  # nodes that are compared for one pair
+STEPS = 256  # pairs that are compared for one
+BUDGET = 1 << 22  # pairs that are compared in one round of guessing
 
 _ROOTS = spec.COMPOSITES | {spec.TYPEDEF}
-_THROUGH = spec.MODIFIERS | {spec.PTR, spec.ARRAY, spec.FUNC_PROTO}
+_THROUGH = _ROOTS | spec.MODIFIERS | {spec.PTR, spec.ARRAY, spec.FUNC_PROTO}
+
+
+class Declaration:
+    """A declaration that may stand for a definition: its `node`, the definition `chosen` (0: none), and `how`: "only", "context",
+    "namesake", or "" for none."""
+
+    __slots__ = ("chosen", "how", "name", "node", "rejected", "witnesses")
+
+    def __init__(self, node: int, name: Name) -> None:
+        self.node = node
+        self.name = name
+        self.chosen = 0
+        self.how = ""
+        self.rejected: set[int] = set()
+        self.witnesses: list[Pair] = []
+
+    def choose(self, node: int, how: str, witnesses: Iterable[Pair] = ()) -> None:
+        self.chosen, self.how, self.witnesses = node, how, list(witnesses)
 
 
 class Name:
-    """What is declared and defined under one name and tag: nodes, ascending.
+    """What is declared and defined under one name and tag: nodes, ascending; `own` are the own declarations."""
 
-    `chosen` is the definition that own declarations stand for (0: none), `how` says why: "only", "context", or "" for none.
-    """
-
-    __slots__ = ("chosen", "declared", "defined", "how", "name", "rejected", "tag", "witnesses")
+    __slots__ = ("declared", "defined", "name", "own", "tag")
 
     def __init__(self, name: int, tag: int) -> None:
         self.name = name
         self.tag = tag
         self.declared: list[int] = []
         self.defined: list[int] = []
-        self.chosen = 0
-        self.how = ""
-        self.rejected: set[int] = set()
-        self.witnesses: list[Pair] = []
-
-    def unresolved(self) -> int:
-        """The declaration that stays, if any does: the base's, or the first own one."""
-        return self.declared[0]
-
-    def choose(self, node: int, how: str, witnesses: Iterable[Pair] = ()) -> None:
-        self.chosen, self.how, self.witnesses = node, how, list(witnesses)
+        self.own: list[Declaration] = []
 
 
 def resolve(graph: Graph) -> tuple[array[int], list[Name]]:
@@ -82,25 +93,39 @@ class _Resolution:
         self.owners = self.places = self.targets = array("I")
         self.coarse = graph.label
         self.classes = 0
+        self._users: dict[int, list[int]] = {}
 
     def run(self) -> tuple[array[int], list[Name]]:
         graph = self.graph
-        if not self.names:
+        self.one_declaration_each()
+        if not any(name.defined for name in self.names):
             graph.refine()
-            return self.to, []
+            return self.to, self.names
         self.find_references()
         self.make_coarse()
-        base_decides = [name for name in self.names if name.declared[0] < graph.first and name.defined]
-        if base_decides:
+        opened = [one for name in self.names for one in name.own]
+        unlike = [one for one in opened if one.name.declared[0] < graph.first]
+        if unlike:
             self.settle()
-            base_decides = [name for name in base_decides if self.base_has(name)]
-        closed = {id(name) for name in base_decides}
-        for name in self.names:
-            if name.defined and id(name) not in closed and self.one_class(name, self.coarse):
-                name.choose(name.defined[0], "only")
+            closed = {one.node for one in unlike if self.base_has(one)}
+            opened = [one for one in opened if one.node not in closed]
+        for one in opened:
+            if self.one_class(one.name, self.coarse):
+                one.choose(one.name.defined[0], "only")
         self.settle_sound()
-        self.guess([name for name in self.names if name.defined and id(name) not in closed])
+        self.guess(opened)
         return self.to, self.names
+
+    def one_declaration_each(self) -> None:
+        """Enums are declared in several ways (other sizes, ENUM64), which say the same."""
+        graph = self.graph
+        for name in self.names:
+            first = graph.label[name.declared[0]]
+            for node in name.declared:
+                if graph.label[node] != first:
+                    graph.size[graph.label[node]] -= 1
+                    graph.size[first] += 1
+                    graph.label[node] = first
 
     # ---- classes ---------------------------------------------------------------------------------------------------
 
@@ -108,11 +133,19 @@ class _Resolution:
         graph = self.graph
         keyed = bytearray(len(graph))
         for name in self.names:
-            for node in (*name.declared, *name.defined):
-                keyed[node] = 1
+            if name.defined:
+                for node in (*name.declared, *name.defined):
+                    keyed[node] = 1
         count = _refine.count_keyed(graph.refs, len(graph.refs), keyed)
         self.owners, self.places, self.targets = words(count), words(count), words(count)
         _refine.keyed_edges(graph.starts, graph.refs, keyed, self.owners, self.places, self.targets)
+
+    def referrers(self, node: int) -> list[int]:
+        """Who refers to a declaration."""
+        if not self._users:
+            for owner, target in zip(self.owners, self.targets, strict=True):
+                self._users.setdefault(target, []).append(owner)
+        return list(dict.fromkeys(self._users.get(node, ())))
 
     def make_coarse(self) -> None:
         """The partition in which what has one name and tag is one type."""
@@ -128,10 +161,10 @@ class _Resolution:
         """The classes with what is chosen now."""
         graph, to = self.graph, self.to
         for name in self.names:
-            for node in name.defined:
+            for node in (*name.declared, *name.defined):
                 to[node] = node
-            for node in name.declared:
-                to[node] = node if node < graph.first else name.chosen or name.unresolved()
+            for one in name.own:
+                to[one.node] = one.chosen or one.node
         _refine.patch(graph.refs, self.places, self.targets, to)
         graph.label, graph.classes = self.coarse[:], self.classes
         graph.refine(self.owners)
@@ -140,135 +173,166 @@ class _Resolution:
         """`settle`, taking back choices until all that was chosen as the only definition is."""
         while True:
             self.settle()
-            wrong = [name for name in self.names if name.how == "only" and not self.one_class(name, self.graph.label)]
-            if not wrong:
+            wrong = {id(name) for name in self.names if not self.one_class(name, self.graph.label)}
+            wrongs = [one for name in self.names if id(name) in wrong for one in name.own if one.how == "only"]
+            if not wrongs:
                 return
-            for name in wrong:
-                name.choose(0, "")
+            for one in wrongs:
+                one.choose(0, "")
 
     def one_class(self, name: Name, label: array[int]) -> bool:
-        return all(label[node] == label[name.defined[0]] for node in name.defined)
+        return bool(name.defined) and all(label[node] == label[name.defined[0]] for node in name.defined)
 
-    def base_has(self, name: Name) -> bool:
+    def base_has(self, one: Declaration) -> bool:
         """Whether an own type with the declaration is one that the base has with its own declaration."""
-        label, heads = self.graph.label, self.graph.heads()
-        return any(heads[label[root]] < self.graph.first for root in self.roots(name))
+        graph, heads = self.graph, self.graph.heads()
+        return any(
+            graph.kind(root) in _ROOTS and heads[graph.label[root]] < graph.first for root in self.roots(one, CLIMB)
+        )
 
     # ---- context ---------------------------------------------------------------------------------------------------
 
-    def guess(self, open_names: list[Name]) -> None:
-        """Choose by context, as long as that gets anywhere."""
+    def guess(self, opened: list[Declaration]) -> None:
+        """Choose by context, as long as that gets anywhere; what is undecided then stays a declaration."""
         for _ in range(ROUNDS):
-            label = self.graph.label
-            undecided = [name for name in open_names if not name.chosen]
-            for name in undecided:
-                if self.one_class(name, label):
-                    name.choose(name.defined[0], "only")
-            guesses = self.best_guesses([name for name in undecided if not name.chosen])
-            if not guesses and not any(name.chosen for name in undecided):
+            undecided = [one for one in opened if not one.chosen]
+            for one in undecided:
+                if self.one_class(one.name, self.graph.label):
+                    one.choose(one.name.defined[0], "only")
+            guesses = self.best_guesses([one for one in undecided if not one.chosen])
+            if not guesses:
+                self.follow_namesakes([one for one in undecided if not one.chosen])
+            if not any(one.chosen for one in undecided):
                 return
             self.settle_sound()
             self.take_back(guesses)
-        # what is undecided now stays a declaration
 
-    def take_back(self, guesses: list[Name]) -> None:
+    def take_back(self, guesses: list[Declaration]) -> None:
         """Undo the guesses that made nothing equivalent."""
         label = self.graph.label
-        wrong = [name for name in guesses if not any(label[a] == label[b] for a, b in name.witnesses)]
-        for name in wrong:
-            name.rejected.add(name.chosen)
-            name.choose(0, "")
+        wrong = [one for one in guesses if not any(label[a] == label[b] for a, b in one.witnesses)]
+        for one in wrong:
+            one.rejected.add(one.chosen)
+            one.choose(0, "")
         if wrong:
             self.settle_sound()
 
-    def best_guesses(self, undecided: list[Name]) -> list[Name]:
-        """Choose for each name the definition with the most witnesses; returns those that have one."""
-        votes = self.votes(undecided)
+    def best_guesses(self, undecided: list[Declaration]) -> list[Declaration]:
+        """Choose for each declaration the definition that most speaks for; returns those that have one."""
+        votes = self.votes(undecided) if undecided else {}
         guesses = []
-        for name in undecided:
-            found = votes.get(name.unresolved(), {})
-            ranked = sorted((*_rank(pairs), node) for node, pairs in found.items() if node not in name.rejected)
+        for one in undecided:
+            found = votes.get(one.node, {})
+            ranked = sorted((v.rank, node) for node, v in found.items() if v.witnesses and node not in one.rejected)
             if ranked:
-                node = ranked[0][-1]
-                name.choose(node, "context", found[node])
-                guesses.append(name)
+                node = ranked[0][1]
+                one.choose(node, "context", found[node].witnesses)
+                guesses.append(one)
         return guesses
 
-    def votes(self, undecided: list[Name]) -> dict[int, dict[int, list[Pair]]]:
-        """By the declaration and a definition: pairs of types that may be equivalent if the one is the other."""
+    def follow_namesakes(self, undecided: list[Declaration]) -> None:
+        """Let declarations without any context be what others of their name are, the most of them."""
+        for one in undecided:
+            chosen = [other.chosen for other in one.name.own if other.chosen]
+            if chosen:
+                one.choose(min(chosen, key=lambda node: (-chosen.count(node), node)), "namesake")
+
+    def votes(self, undecided: list[Declaration]) -> dict[int, dict[int, Votes]]:
+        """By the declaration and a definition: what speaks for the one being the other."""
         graph, label = self.graph, self.graph.label
         lowest: dict[int, int] = {}  # the lowest definition of each class
-        for name in undecided:
-            for node in name.defined:
+        opened = bytearray(len(graph))
+        seeds = set[int]()
+        for one in undecided:
+            opened[one.node] = 1
+            for node in one.name.defined:
                 lowest.setdefault(label[node], node)
-        declared = {name.unresolved(): name for name in undecided}
-        seeds: dict[int, int] = {}  # a root by its class
-        for name in undecided:
-            for root in self.roots(name):
-                seeds.setdefault(label[root], root)
+            seeds.update(self.roots(one, CLIMB))
+        roots = array("I", sorted(seeds))
+        found = list[int]()
+        _refine.meetings(
+            graph.starts,
+            graph.refs,
+            label,
+            self.coarse,
+            opened,
+            roots,
+            *self.alike(roots),
+            words(STEPS),
+            words(STEPS),
+            words(4 * STEPS),
+            graph.prime,
+            BUDGET,
+            found,
+        )
+        votes: dict[int, dict[int, Votes]] = {}
+        for root, other, a, b in zip(*[iter(found)] * 4, strict=True):
+            if label[b] in lowest:
+                these = votes.setdefault(a, {}).setdefault(lowest[label[b]], Votes())
+                these.add(root, other, label[root], graph.kind(root) in _ROOTS)
+        return votes
+
+    def alike(self, roots: array[int]) -> Columns:
+        """(`ends`, `others`): for each root, where its others end, and for each class in its coarse class one node."""
         wanted = bytearray(self.classes)
-        for root in seeds.values():
+        for root in roots:
             wanted[self.coarse[root]] = 1
         members = list[int]()
-        _refine.members(self.coarse, label, wanted, bytearray(graph.classes), members)
-        alike: dict[int, list[int]] = {}
+        _refine.members(self.coarse, self.graph.label, wanted, bytearray(self.graph.classes), members)
+        classes: dict[int, list[int]] = {}
         for node in members:
-            alike.setdefault(self.coarse[node], []).append(node)
-        found: dict[int, dict[int, list[Pair]]] = {}
-        for root in sorted(seeds.values()):
-            for other in alike[self.coarse[root]]:
-                if label[other] == label[root]:
-                    continue
-                for a, b in self.meetings(root, other, declared):
-                    if label[b] in lowest:
-                        pairs = found.setdefault(a, {}).setdefault(lowest[label[b]], [])
-                        if len(pairs) < WITNESSES:
-                            pairs.append((root, other))
-        return found
+            classes.setdefault(self.coarse[node], []).append(node)
+        ends, others = array("I"), array("I")
+        for root in roots:
+            others.extend(classes[self.coarse[root]])
+            ends.append(len(others))
+        return ends, others
 
-    def meetings(self, root: int, other: int, declared: dict[int, Name]) -> Iterator[Pair]:
-        """Where a declaration that `root` has meets a definition that `other` has in the same place."""
-        graph, label = self.graph, self.graph.label
-        todo, seen = [(root, other)], {(root, other)}
-        while todo:
-            a, b = todo.pop()
-            for x, y in zip(graph.targets(a), graph.targets(b), strict=True):
-                if label[x] == label[y] or (x, y) in seen:
-                    continue
-                seen.add((x, y))
-                if x in declared:
-                    if y in declared[x].defined:
-                        yield x, y
-                elif graph.kind(x) in _THROUGH and len(seen) < STEPS:
-                    todo.append((x, y))
-
-    def roots(self, name: Name) -> list[int]:
-        """The own structs, unions and typedefs that have an own declaration of `name`, one for each class."""
+    def roots(self, one: Declaration, most: int) -> list[int]:
+        """What has a declaration, nearest first: one node of each class, and no more than `most`."""
         graph = self.graph
-        mine = {node for node in name.declared if node >= graph.first}
-        todo = [owner for owner, target in zip(self.owners, self.targets, strict=True) if target in mine]
+        label = graph.label
+        todo = self.referrers(one.node)
         seen, found = set(todo), dict[int, int]()
-        while todo and len(seen) < CLIMB:
-            node = todo.pop()
-            kind = graph.kind(node)
-            if kind in _ROOTS:
-                found.setdefault(graph.label[node], node)
-            elif kind in _THROUGH:
+        for node in todo:  # grows
+            if len(found) >= most or len(todo) > NODES:
+                break
+            if graph.kind(node) in _THROUGH:
+                found.setdefault(label[node], node)
                 for user in graph.users(node):
                     if user not in seen:
                         seen.add(user)
                         todo.append(user)
-        return sorted(found.values())
+        return list(found.values())
 
 
-def _rank(pairs: list[Pair]) -> tuple[int, bool, int]:
-    """The best first: many roots, then a type before the root rather than behind it, then a near one."""
-    behind, distance = min((other > root, abs(root - other)) for root, other in pairs)
-    return -len({root for root, _ in pairs}), behind, distance
+class Votes:
+    """What speaks for a declaration being a definition: `classes` that would become one with others, `witnesses` among them
+    (structs, unions and typedefs, with what they would be equivalent to), and how `near` the nearest of these is."""
+
+    __slots__ = ("classes", "near", "witnesses")
+
+    def __init__(self) -> None:
+        self.classes: set[int] = set()
+        self.witnesses: list[Pair] = []
+        self.near = (True, 0)
+
+    def add(self, root: int, other: int, label: int, counts: bool) -> None:
+        self.classes.add(label)
+        if counts:
+            near = other > root, abs(root - other)
+            self.near = min(self.near, near) if self.witnesses else near
+            if len(self.witnesses) < WITNESSES:
+                self.witnesses.append((root, other))
+
+    @property
+    def rank(self) -> tuple[int, bool, int]:
+        """The best first: for many classes, then by a type before its root rather than behind it, then by a near one."""
+        return -len(self.classes), *self.near
 
 
 def names(graph: Graph) -> list[Name]:
-    """What own declarations could stand for: names that have definitions too, and enums declared in several ways."""
+    """The names that own declarations have."""
     flags = bytearray(graph.pool_end)
     if not _refine.declared(graph.norm, graph.place, graph.first, flags):
         return []
@@ -280,6 +344,10 @@ def names(graph: Graph) -> list[Name]:
         name = found.get(key)
         if name is None:
             name = found[key] = Name(*key)
-        (name.defined if bit & DEFINED else name.declared).append(node)
-    label = graph.label
-    return [name for name in found.values() if name.defined or len({label[node] for node in name.declared}) > 1]
+        if bit & DEFINED:
+            name.defined.append(node)
+        else:
+            name.declared.append(node)
+            if node >= graph.first:
+                name.own.append(Declaration(node, name))
+    return [name for name in found.values() if name.own]
