@@ -171,10 +171,11 @@ class Fuzzer:
 
     def _prepare(self) -> None:
         """What all children share."""
+        import rebasing
         import seeds
         import targets
 
-        for sort in (seeds.chains, seeds.programs, seeds.scenes, seeds.containers):
+        for sort in (seeds.chains, seeds.programs, seeds.scenes, seeds.containers, rebasing.chains, rebasing.modules):
             sort()
         for _, parts in seeds.chains():
             if isinstance(parts[0], str):

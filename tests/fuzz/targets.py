@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import shutil
 import sys
@@ -16,7 +15,9 @@ import tempfile
 from random import Random
 
 import mutate
+import rebasing
 import seeds
+from case import Case
 
 from btfkit.btf.btf import Btf
 from btfkit.btf.ext import Ext
@@ -25,32 +26,6 @@ from btfkit.errors import BtfError
 
 POLICIES = (None, "direct", "by-value", "full")
 SMALL_LIMIT = 64 << 20  # bytes that a packed input may unpack to here
-
-
-class Case:
-    """One input: the `target` it is for, `parts` (bytes, or the name of a kernel of the corpus), and `options`."""
-
-    def __init__(self, target: str, parts: list, **options) -> None:
-        self.target = target
-        self.parts = parts
-        self.options = options
-
-    def to_bytes(self) -> bytes:
-        """A line of JSON, then the parts."""
-        sizes = [len(part) if isinstance(part, bytes) else part for part in self.parts]
-        head = json.dumps({"target": self.target, "parts": sizes, "options": self.options}).encode()
-        return head + b"\n" + b"".join(part for part in self.parts if isinstance(part, bytes))
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Case:
-        """The inverse of `to_bytes`."""
-        line, _, rest = data.partition(b"\n")
-        head = json.loads(line)
-        parts: list = []
-        for size in head["parts"]:
-            parts.append(rest[:size] if isinstance(size, int) else size)
-            rest = rest[size:] if isinstance(size, int) else rest
-        return cls(head["target"], parts, **head["options"])
 
 
 # ---- what is done with what loads ----------------------------------------------------------------------------------
@@ -452,6 +427,7 @@ TARGETS = {  # (share, make)
     "cli": (7, make_cli),
     "kernel": (0.06, make_kernel),
     "file": (0.01, make_file),
+    **rebasing.TARGETS,
 }
 RUN = {
     "chain": run_chain,
@@ -462,6 +438,7 @@ RUN = {
     "minimize": run_minimize,
     "cli": run_cli,
     "kernel": run_kernel,
+    **rebasing.RUN,
 }
 
 

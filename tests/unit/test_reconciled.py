@@ -13,6 +13,7 @@ from btfkit.errors import BtfError
 from btfkit.passes.distill import distill
 from btfkit.passes.rebase import blob
 from btfkit.passes.reconcile import reconcile
+from btfkit.verify import reconciled
 from btfkit.verify.reconciled import compare
 
 POLICIES = {"distilled": "none", "by-value": "by-value", "full": "full"}
@@ -140,3 +141,25 @@ def test_a_copy_of_a_named_type_is_none():
     b.ptr(b.next_id + 1)
     b.struct("thing", 4)
     assert not compare(split, b.build(), contents="none")
+
+
+@pytest.mark.parametrize("judged", [False, True])
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_elements_of_arrays_are_held_too(monkeypatch, order, judged):
+    """What the loop leaves to the judge is judged as it would have been: a member that moved in an element of an array."""
+    if judged:
+        monkeypatch.setattr(reconciled._Walk, "_prove", lambda walk, below, above: walk._judge_all())
+    kernels = []
+    for at in (0, 32):
+        b = Builder(order=order)
+        integer = b.int("int", 4)
+        element = b.struct("element", 8, [("x", integer, at)])
+        b.struct("holder", 16, [("of", b.typedef("elements", b.array(b.const(element), integer, 2)), 0)])
+        kernels.append(b.build())
+    b = Builder(kernels[0])
+    b.struct("mine", 16, [("h", kernels[0].find("holder").id, 0)])
+    split = b.build()
+    for kernel, same in zip(kernels, (True, False), strict=True):
+        there = Btf.from_bytes(split.to_bytes(), kernel)
+        assert bool(compare(split, there)) == same
+        assert compare(split, there, contents="none")

@@ -70,7 +70,8 @@ def test_xz_as_the_kernel_wants_it() -> None:
     assert packed[7] == 1  # CRC32, the only check that the kernel's decoder knows
     assert packed.count(MAGICS["xz"]) == 1
     assert packed[14] == 0x21  # LZMA2
-    assert packed[16] == 16  # a dictionary of 1 MiB
+    for size, code in ((7, 0), (8192, 2), (1 << 20, 16), (9 << 20, 16)):  # dictionaries of 4 KiB to 1 MiB
+        assert pack(bytes(size), "xz")[16] == code
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100  # types in a row, before it is called a change that nobody can judge
 MAX_CHANGES = 100  # are told; one is enough to refuse
+MAX_MEMBERS = 2_000_000  # are looked at for one module; all of a kernel's are a tenth of that
 
 _FLAVORS = {spec.STRUCT: "struct", spec.UNION: "union", spec.ENUM: "enum", spec.ENUM64: "enum"}
 
 
+class Unclear(Exception):
+    """Members that cannot be told apart, or are without number."""
+
+
 class Change:
     """One change: `path` of names within the type ("lock.owner"), `what` ("gone", "moved", "retyped", "value",
-    "size"), `then` and `now` (offsets in bits, values, sizes in bytes, or types as text)."""
+    "size"; "unclear", where nobody can tell), `then` and `now` (offsets in bits, values, sizes in bytes, or types as text)."""
 
     __slots__ = ("now", "path", "then", "what")
 
@@ -39,6 +44,8 @@ class Change:
     def __str__(self) -> str:
         if self.what == "gone":
             return f"{self.path} is gone"
+        if self.what == "unclear":
+            return f"{self.path or 'it'}: {self.now}, so that nobody can compare it"
         unit = {"moved": " (bits)", "size": " (bytes)"}.get(self.what, "")
         return f"{self.path or 'it'}: {self.what} from {self.then} to {self.now}{unit}"
 
@@ -46,24 +53,39 @@ class Change:
         return f"<{self}>"
 
 
-def changes(old: Btf, old_id: int, new: Btf, new_id: int, *, embedded: bool = True) -> list[Change]:
-    """What has changed from type `old_id` of `old` to type `new_id` of `new`; sizes count where it is `embedded`."""
-    comparison = _Comparison(old, new)
+class Budget:
+    """How many members may still be looked at."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_MEMBERS
+
+
+def changes(
+    old: Btf, old_id: int, new: Btf, new_id: int, *, embedded: bool = True, budget: Budget | None = None
+) -> list[Change]:
+    """What has changed from type `old_id` of `old` to type `new_id` of `new`; sizes count where it is `embedded`.
+
+    One `budget` for many calls bounds what all of them take.
+    """
+    comparison = _Comparison(old, new, budget or Budget())
     comparison.types(old_id, new_id, "", embedded, 0)
     return comparison.found
 
 
-def equivalent(btf: Btf, one: int, other: int) -> bool:
+def equivalent(btf: Btf, one: int, other: int, budget: Budget) -> bool:
     """Whether two types of a BTF are the same in all that `changes` looks at, both ways."""
-    return not changes(btf, one, btf, other) and not changes(btf, other, btf, one)
+    return not changes(btf, one, btf, other, budget=budget) and not changes(btf, other, btf, one, budget=budget)
 
 
 class _Comparison:
     """A walk over pairs of types; each pair is looked at once."""
 
-    def __init__(self, old: Btf, new: Btf) -> None:
+    def __init__(self, old: Btf, new: Btf, budget: Budget) -> None:
         self.old = old
         self.new = new
+        self.budget = budget
         self.found: list[Change] = []
         self._seen: set[tuple[int, int, bool]] = set()
 
@@ -117,8 +139,12 @@ class _Comparison:
             self.tell(path, "size", then, now)
         if not self.old.word(a, 1) & spec.MAX_VLEN or (depth and not held and self.old.word(a, 0)):
             return  # the old one tells no members, or it is a type of its own behind a pointer
-        fields = _numbered(self.new, b)
-        for (name, number), (offset, bits, type_id) in _numbered(self.old, a).items():
+        try:
+            olds, fields = _numbered(self.old, a, self.budget), _numbered(self.new, b, self.budget)
+        except Unclear as error:
+            self.tell(path, "unclear", "", str(error))
+            return
+        for (name, number), (offset, bits, type_id) in olds.items():
             place = f"{path}.{name}" if path else name
             if (name, number) not in fields:
                 self.tell(place, "gone", offset, "")
@@ -151,19 +177,32 @@ class _Comparison:
             self.types(old_id, new_id, path, False, depth + 1)
 
 
-def _numbered(btf: Btf, type_id: int) -> dict[tuple[str, int], tuple[int, int, int]]:
-    """`members` by name and, for names that occur more than once (which C forbids), number."""
+def _numbered(btf: Btf, type_id: int, budget: Budget) -> dict[tuple[str, int], tuple[int, int, int]]:
+    """`members` by name and, for names that occur more than once (which C forbids), number; raises Unclear."""
     found: dict[tuple[str, int], tuple[int, int, int]] = {}
     count: dict[str, int] = {}
     for name, offset, bits, member_type in members(btf, type_id):
         number = count[name] = count.get(name, -1) + 1
         found[name, number] = (offset, bits, member_type)
+        budget.left -= 1
+        if budget.left < 0:
+            raise Unclear(f"more than {MAX_MEMBERS:,} members in all")
     return found
 
 
-def members(btf: Btf, type_id: int, base_bits: int = 0, depth: int = 0) -> Iterator[tuple[str, int, int, int]]:
+def members(btf: Btf, type_id: int) -> Iterator[tuple[str, int, int, int]]:
     """(name, offset in bits, bitfield size in bits or 0, type id) of each named member, those of anonymous members
-    included."""
+    included.
+
+    Raises Unclear where an anonymous type with named members is there twice: C has no such struct, and forty in each other
+    would have members without number.
+    """
+    return _members(btf, type_id, 0, {}, 0)
+
+
+def _members(
+    btf: Btf, type_id: int, base_bits: int, seen: dict[int, bool], depth: int
+) -> Iterator[tuple[str, int, int, int]]:
     layer, at = btf.locate(type_id)
     words, flag = layer.words, layer.words[at + 1] >> 31
     for place in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
@@ -175,8 +214,15 @@ def members(btf: Btf, type_id: int, base_bits: int = 0, depth: int = 0) -> Itera
             yield text(name), base_bits + offset, bits, words[place + 1]
             continue
         inner = btf.strip(words[place + 1])
-        if btf.kind(inner) in spec.COMPOSITES and depth < MAX_DEPTH:
-            yield from members(btf, inner, base_bits + offset, depth + 1)
+        if btf.kind(inner) not in spec.COMPOSITES or depth >= MAX_DEPTH:
+            continue
+        if seen.get(inner):
+            raise Unclear("the same anonymous members are in it twice")
+        if inner not in seen:
+            seen[inner] = False
+            for member in _members(btf, inner, base_bits + offset, seen, depth + 1):
+                seen[inner] = True
+                yield member
 
 
 def is_plain_char(btf: Btf, type_id: int) -> bool:

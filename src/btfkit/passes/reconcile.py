@@ -30,7 +30,7 @@ from btfkit.btf.btf import Btf, text
 from btfkit.btf.flat import Flat
 from btfkit.errors import ChainError, printable
 from btfkit.hot import rebase as _rebase
-from btfkit.passes.content import Change, changes, equivalent, is_plain_char
+from btfkit.passes.content import Budget, Change, changes, equivalent, is_plain_char
 from btfkit.passes.idmap import IdMap
 from btfkit.passes.rebase import NameIndex, rebase, refuse_unknown
 
@@ -320,6 +320,7 @@ class _Plan:
         self.split = split
         self.index = index
         self.upstream = upstream
+        self.budget = Budget()
         self.findings: list[Finding] = []
         self.notes: list[Finding] = []
         self.carried: dict[int, int] = {}
@@ -376,9 +377,9 @@ class _Plan:
         if not fit:
             return self._why_not(type_id, candidates)
         if len(fit) > 1 and self.base.word(type_id, 1) & spec.MAX_VLEN:
-            same = [c for c in fit if not changes(self.base, type_id, self.index.btf, c)]
+            same = [c for c in fit if not changes(self.base, type_id, self.index.btf, c, budget=self.budget)]
             fit = same or fit
-        if any(not equivalent(self.index.btf, fit[0], other) for other in fit[1:]):
+        if any(not equivalent(self.index.btf, fit[0], other, self.budget) for other in fit[1:]):
             return AMBIGUOUS
         self.mapped[type_id] = fit[0]
         return ""
@@ -420,7 +421,7 @@ class _Plan:
         if not new_id:
             return
         held = self.held(type_id)
-        found = changes(self.base, type_id, self.index.btf, new_id, embedded=held)
+        found = changes(self.base, type_id, self.index.btf, new_id, embedded=held, budget=self.budget)
         if found:
             into = self.findings if held or all_contents else self.notes
             into.append(

@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import references, text
+from btfkit.btf.btf import MAX_CHAIN, references, text
 from btfkit.btf.flat import Flat
 from btfkit.hot import pairs as _pairs
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 MAX_DIFFERENCES = 100
+MAX_FIELDS = 10_000  # anonymous types within one type
 DEFINITIONS = ("none", "by-value", "full")
 CONTENTS = ("none", "embedded", "all")
 
@@ -273,16 +274,20 @@ class _Walk:
             if missing:
                 self.differ(a, b, f"{_title(before, a)}: {min(missing)[0]} is gone or has another value")
             return
-        now = _fields(after, b)
-        for name, (place, type_id) in _fields(before, a).items():
-            if name not in now:
-                self.differ(a, b, f"{_title(before, a)}: member {name} is gone")
-            elif now[name][0] != place:
-                self.differ(a, b, f"{_title(before, a)}: member {name} has moved")
-            elif _shape(before, type_id) != _shape(after, now[name][1]):
-                self.differ(a, b, f"{_title(before, a)}: member {name} has another type")
+        try:
+            then, now = _fields(before, a), _fields(after, b)
+        except _TooMany:
+            self.differ(a, b, f"{_title(before, a)}: anonymous members without number")
+            return
+        for key, (place, type_id) in then.items():
+            if key not in now:
+                self.differ(a, b, f"{_title(before, a)}: member {key[0]} is gone")
+            elif now[key][0] != place:
+                self.differ(a, b, f"{_title(before, a)}: member {key[0]} has moved")
+            elif _shape(before, type_id) != _shape(after, now[key][1]):
+                self.differ(a, b, f"{_title(before, a)}: member {key[0]} has another type")
             else:
-                self.inner(before.strip(type_id, _THROUGH), after.strip(now[name][1], _THROUGH))
+                self.inner(_held(before, type_id), _held(after, now[key][1]))
 
     def inner(self, a: int, b: int) -> None:
         """What a member of a named type has by value: that type's elements count as well."""
@@ -316,16 +321,40 @@ def _tag(btf: Btf, type_id: int) -> str:
     return {spec.STRUCT: "struct", spec.UNION: "union"}.get(kind, "")
 
 
-def _fields(btf: Btf, type_id: int, start: int = 0, depth: int = 0) -> dict[str, tuple[tuple[int, int], int]]:
-    """Each named member's (offset, bitfield size) in bits and its type id; anonymous members' members included."""
-    found: dict[str, tuple[tuple[int, int], int]] = {}
-    for member in btf[type_id].members:  # type: ignore[attr-defined]
-        inner = btf.strip(member.type_id)
-        if member.name:
-            found[member.name] = ((start + member.bit_offset, member.bitfield_size), member.type_id)
-        elif btf.kind(inner) in spec.COMPOSITES and depth < 50:
-            found.update(_fields(btf, inner, start + member.bit_offset, depth + 1))
-    return found
+def _held(btf: Btf, type_id: int) -> int:
+    """What a member of that type has by value: the element of an array."""
+    for _ in range(MAX_CHAIN):
+        type_id = btf.strip(type_id)
+        if btf.kind(type_id) != spec.ARRAY:
+            break
+        type_id = btf.word(type_id, 3)
+    return type_id
+
+
+class _TooMany(Exception):
+    """More than MAX_FIELDS: anonymous members in each other, again and again."""
+
+
+def _fields(btf: Btf, type_id: int) -> dict[tuple[str, int], tuple[tuple[int, int], int]]:
+    """Each named member's (offset, bitfield size) in bits and its type id, by name and the number of that name; anonymous
+    members' members included."""
+    found: dict[tuple[str, int], tuple[tuple[int, int], int]] = {}
+    count: dict[str, int] = {}
+    todo = [(type_id, 0, 0)]
+    for _ in range(MAX_FIELDS):
+        if not todo:
+            return found
+        outer, start, depth = todo.pop()
+        inners = []
+        for member in btf[outer].members:  # type: ignore[attr-defined]
+            inner = btf.strip(member.type_id)
+            if member.name:
+                number = count[member.name] = count.get(member.name, -1) + 1
+                found[member.name, number] = ((start + member.bit_offset, member.bitfield_size), member.type_id)
+            elif btf.kind(inner) in spec.COMPOSITES and depth < 50:
+                inners.append((inner, start + member.bit_offset, depth + 1))
+        todo += reversed(inners)
+    raise _TooMany
 
 
 def _shape(btf: Btf, type_id: int) -> tuple[object, ...]:
