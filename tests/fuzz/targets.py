@@ -244,7 +244,7 @@ def run_program(case: Case) -> None:
 
 
 def objects_of(data: bytes) -> list:
-    from btfkit.co_re.program import _from_elf
+    from btfkit.co_re.program import read_elf_object
     from btfkit.files.container import read_objects
 
     found = []
@@ -255,7 +255,7 @@ def objects_of(data: bytes) -> list:
             function = functions.at(section, insn_off)
             return function.name if function is not None else ""
 
-        found.append(_from_elf(one, function_at))
+        found.append(read_elf_object(one, function_at))
     return found
 
 
