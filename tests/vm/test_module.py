@@ -1,0 +1,216 @@
+"""A module outside the kernel's tree, its BTF made on the wrong kernel's by the real pahole: what real kernels make of it as it
+is, distilled, and reconciled; and that btfkit predicts each time what they do, to the byte."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from judge import Verdict, verdicts
+from machine import Kernel, require_kernel
+from workshop import by_kbuild, encoded
+
+from btfkit.btf import spec
+from btfkit.btf.btf import Btf
+from btfkit.cli import explain, main
+from btfkit.cli.explain import REFUSES, TAKES
+from btfkit.passes.reconcile import reconcile
+from btfkit.verify.reconciled import compare
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = Path(__file__).parent / "kfunc.bpf.o"
+ROLES = {
+    "now": "before",
+    "old": "older",
+    "new": "beside",
+}  # on whose vmlinux pahole encodes the module for which kernel
+
+DEFINITIONS = """\
+struct btfkit_device {
+	struct list_head list;
+	struct mutex lock;
+	wait_queue_head_t wait;
+	struct work_struct work;
+	struct qstr names[2];
+	struct file *file;
+	const struct task_struct *owner;
+	struct btfkit_elsewhere *unknown;
+	struct net_device **ports;
+	const struct btfkit_ops *ops;
+	enum pid_type type;
+	enum btfkit_mode mode;
+	enum btfkit_wide wide;
+	btfkit_flags_t flags;
+	gfp_t gfp;
+	umode_t umode;
+	unsigned int ready: 1;
+	unsigned int level: 5;
+	union {
+		kuid_t uid;
+		struct {
+			u8 major;
+			s8 minor;
+		};
+		char label[16];
+	};
+	volatile bool stop;
+	struct btfkit_stats *stats;
+};
+struct btfkit_ops {
+	int (*open)(struct inode *, struct file *);
+	struct btfkit_device * (*find)(const char *, enum pid_type);
+	irq_handler_t handler;
+	void (*trace)(struct btfkit_device *, const char *, ...);
+};
+struct btfkit_stats {
+	u64 count;
+	atomic_t users;
+	s16 last;
+};
+"""
+SIZES = {"mutex", "work_struct", "file", "task_struct", "btfkit_device"}
+OFFSETS = {"wait", "file"}
+LOOK_AT = ("right", "distilled", "reconciled-distilled", "kbuild")
+KFUNCS = ("btfkit_demo_owner", "btfkit_demo_answer", "btfkit_demo_twice")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kernel, and each form of the module's file with what that kernel made of it."""
+
+    kernel: Kernel
+    wrong: Kernel
+    files: dict[str, Path]
+    verdicts: dict[str, Verdict]
+
+    def predicted(self, form: str) -> explain.Answer:
+        return explain.judge(explain.read_module(str(self.files[form])), self.kernel.btf)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_module(role, tmp_path) -> None:
+    """One boot of each kernel, looked at from all sides."""
+    kernel, wrong = require_kernel(role), require_kernel(ROLES[role])
+    files = forms(kernel, wrong, tmp_path)
+    data = {form: path.read_bytes() for form, path in files.items()}
+    case = Case(kernel, wrong, files, verdicts(kernel, data, program=PROGRAM.read_bytes(), look_at=LOOK_AT))
+    kernels_do_what_explain_says(case)
+    kernels_show_what_reconcile_writes(case)
+    types_are_those_of_the_source(case)
+    the_meaning_is_that_of_the_build(case)
+    kfuncs_can_be_called(case)
+    other_ids_are_right_once_it_is_reconciled(case)
+
+
+def forms(kernel: Kernel, wrong: Kernel, folder: Path) -> dict[str, Path]:
+    """The files: encoded on the right and on the wrong vmlinux, and made of the latter by btfkit's commands; kbuild's, too."""
+    old, new = folder / "old.btf", folder / "new.btf"
+    old.write_bytes(wrong.btf.to_bytes())
+    new.write_bytes(kernel.btf.to_bytes())
+    data = {"right": encoded(kernel, kernel), "wrong": encoded(kernel, wrong)}
+    if (kernel.headers / "vmlinux").exists():
+        data["kbuild"] = by_kbuild(kernel)
+    files = {form: folder / f"{form}.ko" for form in data}
+    for form, path in files.items():
+        path.write_bytes(data[form])
+    for policy in ("distilled", "by-value", "full"):
+        files[policy] = folder / f"{policy}.ko"
+        command = ["distill", str(files["wrong"]), "-B", str(old), "--policy", policy, "-o", str(files[policy]), "-q"]
+        assert main(command) == 0
+        files["reconciled-" + policy] = folder / f"reconciled-{policy}.ko"
+        target = str(files["reconciled-" + policy])
+        assert main(["reconcile", str(files[policy]), "-B", str(new), "-o", target, "-q"]) == 0
+    return files
+
+
+def kernels_do_what_explain_says(case: Case) -> None:
+    for form, verdict in case.verdicts.items():
+        answer = case.predicted(form)
+        assert (answer.verdict == TAKES) == (verdict.btf is not None), (form, answer.reason, verdict)
+        assert answer.verdict in (TAKES, REFUSES), form
+        assert bool(verdict.reasons) == (verdict.btf is None), (form, verdict)
+        # since 7.x (without MODULE_ALLOW_BTF_MISMATCH) such a module is not loaded at all
+        assert verdict.loaded == (verdict.btf is not None or not case.kernel.strict), (form, verdict)
+    knows = case.kernel.version >= (6, 11)
+    taken = {form for form, verdict in case.verdicts.items() if verdict.btf is not None}
+    wanted = {"right", "reconciled-distilled", "reconciled-by-value", "reconciled-full"}
+    assert taken == wanted | ({"distilled", "kbuild"} if knows else set())
+
+
+def kernels_show_what_reconcile_writes(case: Case) -> None:
+    """To the byte: what the kernel makes of a distilled module, btfkit does by its rules and by the right ones."""
+    for form in {"distilled", "kbuild"} & set(case.verdicts):
+        split = explain.read_module(str(case.files[form])).split
+        assert split is not None
+        for rules in ("upstream", "strict"):
+            there = reconcile(split, case.kernel.btf, rules=rules).btf
+            if case.verdicts[form].btf is not None:
+                assert there.to_bytes() == case.verdicts[form].btf, (form, rules)
+    shown = case.verdicts["reconciled-distilled"].btf
+    assert shown == explain.read_module(str(case.files["reconciled-distilled"])).blob
+
+
+def types_are_those_of_the_source(case: Case) -> None:
+    """As bpftool reads them on the running kernel, and of the sizes that the compiler has put into the module's code."""
+    seen = 0
+    for form, verdict in case.verdicts.items():
+        if verdict.btf is None:
+            continue
+        seen += 1
+        if form in LOOK_AT:
+            dump = _without_flavours(verdict.dump)
+            assert dump[dump.index("struct btfkit_device {") :] == DEFINITIONS, form
+        btf, said = verdict.on(case.kernel.btf), verdict.said()
+        device = btf.find("struct btfkit_device")
+        members = {member.name: member for member in device.members}
+        for name in SIZES:
+            assert btf.find(f"struct {name}").size == said[f"struct_{name}"], (form, name)
+        for name in OFFSETS:
+            assert members[name].bit_offset == 8 * said[f"device.{name}"], (form, name)
+        for name in ("lock", "list"):
+            assert members[name].type.id < btf.start_id, f"{form}: {name} is not the kernel's"
+        assert {btf.find(kfunc, "FUNC").kind for kfunc in KFUNCS} == {spec.FUNC}
+        sections = [btf[i] for i in btf.own_ids if btf.kind(i) == spec.DATASEC]
+        assert [(section.name, len(list(section.variables))) for section in sections] == [(".data..percpu", 2)], form
+    assert seen >= 4
+
+
+def _without_flavours(text: str) -> str:
+    """bpftool's `file___2`: the module was encoded on another vmlinux, so it has some of the kernel's types once more."""
+    return re.sub(r"___\d+\b", "", text)
+
+
+def the_meaning_is_that_of_the_build(case: Case) -> None:
+    """Walked side by side, by code that shares nothing with the passes: the module on the vmlinux of its build, and what the
+    kernel shows."""
+    built = Btf.from_bytes(explain.read_module(str(case.files["wrong"])).blob, case.wrong.btf)
+    for form in ("distilled", "reconciled-distilled", "reconciled-by-value", "reconciled-full"):
+        verdict = case.verdicts[form]
+        if verdict.btf is not None:
+            found = compare(built, verdict.on(case.kernel.btf), contents="none")
+            assert found, (form, found.differences[:3])
+
+
+def kfuncs_can_be_called(case: Case) -> None:
+    """A BPF program calls one: the numbers in `.BTF_ids` have gone along."""
+    for form, verdict in case.verdicts.items():
+        if verdict.loaded:
+            assert verdict.said()["kfuncs"] == 0, form
+        if form in LOOK_AT and verdict.btf is not None:
+            assert "Return value: 42" in verdict.call, (form, verdict.call)
+
+
+def other_ids_are_right_once_it_is_reconciled(case: Case) -> None:
+    """The kernel renumbers the sets that are registered with it, no other list: in a distilled module the numbers of a
+    BTF_ID_LIST are those of the distilled base, whatever kernel it is on."""
+    file = case.kernel.btf.find_id("struct file")
+    for form in ("right", "reconciled-distilled", "reconciled-full"):
+        said, btf = case.verdicts[form].said(), case.verdicts[form].on(case.kernel.btf)
+        assert (said["id_of_file"], said["id_of_device"]) == (file, btf.find_id("struct btfkit_device")), form
+    for form in {"distilled", "kbuild"} & set(case.verdicts):
+        said = case.verdicts[form].said()
+        assert said["id_of_file"] != file, form
+        assert said["id_of_device"] < len(explain.read_module(str(case.files[form])).split or ()), form
