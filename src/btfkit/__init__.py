@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from btfkit.errors import UnsupportedError as UnsupportedError
     from btfkit.files.load import load_modules as load_modules
     from btfkit.fleet.archive import minimize_archive as minimize_archive
+    from btfkit.fleet.check import check as check
     from btfkit.fleet.tree import find_kernels as find_kernels
     from btfkit.passes.append import append as append
     from btfkit.passes.attach import load as load
@@ -74,6 +75,7 @@ _HOMES = {
     "NotFoundError": "errors",
     "UnsupportedError": "errors",
     "load_modules": "files.load",
+    "check": "fleet.check",
     "append": "passes.append",
     "find_kernels": "fleet.tree",
     "minimize_archive": "fleet.archive",

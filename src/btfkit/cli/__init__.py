@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "min": "cut vmlinux and module BTF down to what CO-RE programs read",
+    "check": "on which kernels programs will break, where and why",
     "relocs": "what each CO-RE relocation of an object yields on a kernel",
     "dump": "print the types of a BTF",
     "layout": "offsets, holes and cache lines of structs and unions",

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 class Option:
     """One option: its spellings ("-B", "--base"), and what it takes.
 
-    `value` names the value in the help, "" for a flag; `many` collects the values of repeated uses in a list; `choices`
-    limits them; `convert` makes something else of the text (and raises ValueError).
-    """
+    `value` names the value in the help, "" for a flag; `many` collects the values of repeated uses in a list, `several`
+    also all words that follow, up to the next option; `choices` limits them; `convert` makes something else of the text
+    (and raises ValueError)."""
 
-    __slots__ = ("choices", "convert", "default", "dest", "help", "many", "spellings", "value")
+    __slots__ = ("choices", "convert", "default", "dest", "help", "many", "several", "spellings", "value")
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class Option:
         value: str = "",
         help: str,
         many: bool = False,
+        several: bool = False,
         choices: Sequence[str] = (),
         convert: Callable[[str], Any] | None = None,
         default: Any = None,
@@ -35,7 +36,8 @@ class Option:
         self.spellings = spellings
         self.value = value
         self.help = help
-        self.many = many
+        self.several = several
+        self.many = many = many or several
         self.choices = choices
         self.convert = convert
         self.dest = spellings[-1].lstrip("-").replace("-", "_")
@@ -118,17 +120,22 @@ def _plain(command: Command, argv: list[str]) -> Args | None:
     values: dict[str, Any] = {o.dest: list(o.default) if o.many else o.default for o in command.options}
     operands: list[str] = []
     rest = iter(argv)
+    open_option: Option | None = None  # one that takes the words that follow
     for word in rest:
         if word == "--":
             operands += rest
             break
         if len(word) < 2 or word[0] != "-":
-            operands.append(word)
+            if open_option is None:
+                operands.append(word)
+            elif not _store(open_option, word, values):
+                return None
             continue
         name, given, value = word.partition("=") if word[1] == "-" else (word[:2], word[2:], word[2:])
         option = table.get(name)
         if option is None or (given and not option.value):
             return None
+        open_option = None
         if not option.value:
             values[option.dest] = True
             continue
@@ -139,6 +146,7 @@ def _plain(command: Command, argv: list[str]) -> Args | None:
             value = following
         if not _store(option, value, values):
             return None
+        open_option = option if option.several and not given else None
     values["operands"] = operands
     if not _fits(command.operands, len(operands)):
         return None
@@ -188,7 +196,8 @@ def _argparse(command: Command) -> ArgumentParser:
         if not option.value:
             keywords["action"] = "store_true"
         else:
-            keywords["action"] = "append" if option.many else "store"
+            keywords["action"] = "extend" if option.several else "append" if option.many else "store"
+            keywords["nargs"] = "+" if option.several else None
             keywords["metavar"] = option.value
             keywords["choices"] = option.choices or None
             keywords["type"] = option.convert or str

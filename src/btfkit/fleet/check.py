@@ -1,0 +1,206 @@
+"""`check`: on which kernels will which program break, where and why.
+
+    matrix = btfkit.check(["prog.bpf.o"], ["btfhub-archive/", "/sys/kernel/btf/vmlinux"])
+    for number, program in enumerate(matrix.programs):
+        for part in matrix.ranges(number):
+            print(program, part.status, len(part.columns))
+
+Each kernel is a job of its own (`fleet/jobs.py`); what comes back is a list of verdicts.  Where a read is missing on some
+kernels and not on others, a second round looks at the kernels on both sides of the change, for what is there instead
+(`fleet/hints.py`)."""
+
+from __future__ import annotations
+
+import os
+
+from btfkit.co_re.code import load_code
+from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
+from btfkit.fleet.matrix import Column, Matrix, Place, Program
+from btfkit.verify.known import version_range
+from btfkit.verify.verdict import Checks, kind_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Executor
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.code import Code
+    from btfkit.fleet.tree import Kernel, Tree
+    from btfkit.verify.verdict import Verdict
+
+    Path = str | os.PathLike[str]
+    Observe = Callable[[int, int], None]
+
+
+def check(
+    objects: Iterable[Path],
+    kernels: Iterable[Path] | Tree,
+    modules: Sequence[Path] = (),
+    *,
+    given: Mapping[str, int] | None = None,
+    hints: bool = True,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    observe: Observe | None = None,
+) -> Matrix:
+    """What becomes of each program of `objects` on each of `kernels`.
+
+    `objects` are files: BPF objects, or executables that embed some.  `kernels` are BTF files, kernel images, folders and
+    trees in BTFHub's layout, or what `find_kernels` made of such.  `modules` are files and folders of modules: for one
+    kernel all of them, for several kernels the folders in them that are called like the kernels (`uname -r`).  `given`
+    are values by the name of a `const volatile` variable or of a kconfig extern, where user space sets them before
+    loading.
+
+    A kernel that cannot be read is a column with an error.  Raises OSError and BtfError for objects that cannot be read,
+    and where no kernel is found."""
+    from btfkit.fleet import jobs
+    from btfkit.fleet.tree import Tree, find_kernels
+
+    paths = [os.fspath(path) for path in objects]
+    tree = kernels if isinstance(kernels, Tree) else find_kernels(os.fspath(path) for path in kernels)
+    if not tree.kernels:
+        raise NotFoundError("no kernel there: neither BTF files, nor images, nor a tree of them")
+    work = Work(paths, [os.fspath(path) for path in modules], dict(given or {}), single=len(tree.kernels) == 1)
+    codes = [code for path in paths for code in load_code(path)]
+    matrix = Matrix(_programs(codes), _columns(tree.kernels), _object_names(codes))
+    matrix.warnings = [(code.name, text) for code in codes for text in _warnings(code)]
+    for ended in jobs.run(work, tree.kernels, executor=executor, workers=workers, observe=observe):
+        if ended.error is not None:
+            matrix.columns[ended.number].error = _in_words(ended.error)
+        else:
+            matrix.put(ended.number, ended.value)
+    matrix.settle()
+    if hints:
+        from btfkit.fleet.hints import add_hints
+
+        add_hints(matrix, tree.kernels, work, executor=executor, workers=workers)
+    return matrix
+
+
+class Work:
+    """What is done with a kernel (`jobs.Work`): relocate all objects on it and walk their programs."""
+
+    def __init__(self, objects: list[str], modules: list[str], given: dict[str, int], *, single: bool) -> None:
+        self.objects = objects
+        self.modules = modules
+        self.given = given
+        self.single = single
+
+    def prepare(self) -> Checks:
+        """The objects, read and linked."""
+        return Checks([code for path in self.objects for code in load_code(path)], self.given)
+
+    def run(self, state: Checks, job: Kernel) -> list[Verdict]:
+        """The verdicts of all programs on one kernel."""
+        from btfkit.co_re.target import Target
+
+        vmlinux, modules = self.load(job)
+        return state.verdicts(Target(vmlinux, modules), version_range(job.key.uname))
+
+    def load(self, kernel: Kernel) -> tuple[Btf, list[Btf]]:
+        """The BTF of a kernel and of its modules."""
+        from btfkit.files.load import load_modules
+
+        chain = kernel.load()
+        if not self.modules:
+            return chain.vmlinux, chain.modules
+        paths = self.modules if self.single else list(_own_modules(self.modules, kernel.key.uname))
+        return chain.vmlinux, [*chain.modules, *load_modules(paths, chain.vmlinux).btfs]
+
+
+def _own_modules(folders: Sequence[str], uname: str) -> Iterable[str]:
+    """What is called like a kernel in folders of modules: a folder, or a tar."""
+    for folder in folders:
+        for suffix in ("", ".tar", ".tar.xz", ".tar.zst", ".tar.gz"):
+            path = os.path.join(folder, uname + suffix)
+            if os.path.exists(path):
+                yield path
+                break
+
+
+def _programs(codes: Sequence[Code]) -> list[Program]:
+    names = _object_names(codes)
+    return [
+        Program(name, program.name, program.attach, program.optional, _places(code))
+        for name, code in zip(names, codes, strict=True)
+        for program in code.programs
+    ]
+
+
+def _object_names(codes: Sequence[Code]) -> list[str]:
+    """Short names, made different where two objects share one."""
+    count: dict[str, int] = {}
+    for code in codes:
+        count[code.name] = count.get(code.name, 0) + 1
+    return [code.name if count[code.name] == 1 else f"{code.name} ({code.object.source})" for code in codes]
+
+
+def _places(code: Code) -> dict[int, Place]:
+    places = {}
+    for number, relocation in enumerate(code.object.relocations):
+        owner = code.owners[number]
+        if owner is None:
+            continue
+        line = code.line(relocation.section, relocation.insn_off)
+        told = (line.file, line.line, line.column, line.source) if line is not None else ()
+        places[number] = Place(
+            owner.name,
+            relocation.section,
+            (relocation.insn_off - owner.offset) // 8,
+            code.object.expression(relocation),
+            kind_name(relocation.kind),
+            *told,
+        )
+    return places
+
+
+def _warnings(code: Code) -> Iterable[str]:
+    """What the object has and no kernel is asked for: code that the linker dropped, and sub-programs that nothing calls."""
+    dropped = sum(owner is None for owner in code.owners)
+    if dropped:
+        plural = "s belong" if dropped > 1 else " belongs"
+        yield f"{dropped} relocation{plural} to functions that the linker dropped (weak ones that others replaced)"
+    try:
+        linked = {function for program in code.programs for _, function in code.link(program).parts}
+    except BtfError:
+        return
+    idle = [f.name for f in code.functions if f not in linked and any(owner is f for owner in code.owners)]
+    if idle:
+        yield f"no program calls {', '.join(idle[:5])}{' and others' if len(idle) > 5 else ''}: not looked at"
+
+
+def _columns(kernels: Sequence[Kernel]) -> list[Column]:
+    """A column for each kernel; called by `uname -r` where that tells them apart."""
+    unames = [kernel.key.uname for kernel in kernels]
+    full = [str(kernel.key) for kernel in kernels]
+    names = (
+        unames
+        if len(set(unames)) == len(unames)
+        else full
+        if len(set(full)) == len(full)
+        else [k.source for k in kernels]
+    )
+    return [Column(k.key, name, k.source) for k, name in zip(kernels, names, strict=True)]
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, BtfError):
+        return f"{printable(str(error.filename or ''))}: {error.strerror or error}".removeprefix(": ")
+    return "out of memory" if isinstance(error, MemoryError) else str(error)
+
+
+def parse_given(texts: Sequence[str]) -> dict[str, int]:
+    """{name: value} of NAME=VALUE words (numbers as C writes them, y, n, m, true, false).  Raises UnsupportedError."""
+    words: dict[str, Any] = {"y": 1, "n": 0, "m": 2, "true": 1, "false": 0}
+    found = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        try:
+            found[name] = words[value] if value in words else int(value, 0)
+        except ValueError:
+            mark = ""
+        if not mark or not name:
+            raise UnsupportedError(f"{text!r} is no NAME=NUMBER")
+    return found

@@ -1,0 +1,366 @@
+"""What helps with a read that some kernels do not have: who has it, and what is there instead.
+
+For each access that is missing on some kernels, the series of kernels (one distribution, one architecture, by version)
+tell the first and the last that has it.  Where it comes or goes, the kernels on both sides are looked at once more: a
+member that stands in the same place, with the same type or between the same neighbours, is probably the same under
+another name; a member of the same name one struct further is probably where it went.  These are guesses, and are called
+so."""
+
+from __future__ import annotations
+
+import itertools
+
+from btfkit.btf import spec
+from btfkit.btf.btf import text
+from btfkit.co_re.access import Spec, SpecError, declaration
+from btfkit.co_re.kinds import ENUMVAL, FIELD, KINDS
+from btfkit.co_re.match import Mismatch, enumerator_names, field
+from btfkit.co_re.witness import Witness
+from btfkit.errors import BtfError
+from btfkit.fleet.matrix import Hint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Executor
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.target import Target
+    from btfkit.fleet.check import Work
+    from btfkit.fleet.matrix import Matrix
+    from btfkit.fleet.tree import Kernel
+    from btfkit.verify.verdict import Checks
+
+    Question = tuple[int, int]  # the number of an object, of a relocation
+
+MAX_PAIRS = 24  # pairs of kernels that are looked at once more
+MAX_RUNS = 4  # places for one access where it is gone
+MAX_MEMBERS = 4000  # of one struct, anonymous ones opened
+NO_READ = frozenset(
+    ("no-member", "no-type", "kind-differs", "no-enumerator", "not-array", "not-composite", "out-of-range")
+)
+
+
+def add_hints(
+    matrix: Matrix,
+    kernels: Sequence[Kernel],
+    work: Work,
+    *,
+    executor: Executor | None = None,
+    workers: int | None = None,
+) -> None:
+    """Put hints into the matrix for each access that is missing somewhere."""
+    from btfkit.fleet import jobs
+
+    wanted = _questions(matrix)
+    pairs: dict[tuple[int, int], list[tuple[str, str, Question]]] = {}
+    absent = matrix.missing()
+    for (obj, access), question in wanted.items():
+        missing = absent[obj, access]
+        has = [column for column in matrix.series if not matrix.columns[column].error and not missing[column]]
+        by_version = sorted(has, key=lambda column: (matrix.columns[column].version, column))
+        arches = frozenset(matrix.columns[column].key.arch for column in has)
+        hint = Hint(by_version[0], by_version[-1], arches) if by_version else Hint(-1, -1)
+        matrix.hints[obj, access] = hint
+        for bad, good in list(_changes(matrix, missing, has))[:MAX_RUNS]:
+            if (bad, good) in pairs or len(pairs) < MAX_PAIRS:
+                pairs.setdefault((bad, good), []).append((obj, access, question))
+    order = sorted(pairs)
+    sent = [
+        (kernels[bad], kernels[good] if good >= 0 else None, [question for _, _, question in pairs[bad, good]])
+        for bad, good in order
+    ]
+    if not sent:
+        return
+    looks = Look(work)
+    for ended in jobs.run(looks, sent, executor=executor, workers=workers):
+        if ended.error is not None:
+            continue  # a hint that cannot be given; the kernel itself was read before
+        bad, good = order[ended.number]
+        for (obj, access, _), sentence in zip(pairs[bad, good], ended.value, strict=True):
+            if sentence:
+                matrix.hints[obj, access].notes.append((bad, sentence))
+    for hint in matrix.hints.values():
+        hint.notes = _merged(hint.notes)
+
+
+def _questions(matrix: Matrix) -> dict[tuple[str, str], Question]:
+    """(object, relocation) for each (object's name, access) of a finding."""
+    numbers = matrix.object_numbers
+    found: dict[tuple[str, str], Question] = {}
+    for cell in matrix.verdicts:
+        program = matrix.programs[cell.program]
+        for finding in cell.findings:
+            if finding.relocation >= 0 and finding.reason in NO_READ:
+                key = program.object, matrix.access(cell, finding)
+                found.setdefault(key, (numbers[program.object], finding.relocation))
+    return found
+
+
+def _changes(matrix: Matrix, missing: list[bool], has: list[int]) -> Iterator[tuple[int, int]]:
+    """(kernel without, nearest kernel with or -1) for each run of kernels without, the runs of all series in turn."""
+    runs: list[list[int]] = []
+    last: tuple[object, bool] | None = None
+    for column in matrix.series:
+        if matrix.columns[column].error:
+            continue
+        now = matrix.columns[column].group, missing[column]
+        if missing[column]:
+            if now == last:
+                runs[-1].append(column)
+            else:
+                runs.append([column])
+        last = now
+    seen: set[tuple[Any, ...]] = set()
+    for run in runs:
+        arch = matrix.columns[run[0]].key.arch
+        near = [column for column in has if matrix.columns[column].key.arch == arch]
+        if has and not near:
+            continue  # another architecture is no later version
+        good = min(near, key=lambda column: _distance(matrix, run, column), default=-1)
+        bad = run[0]
+        if good >= 0 and matrix.columns[good].version > matrix.columns[run[-1]].version:
+            bad = run[-1]
+        key = (matrix.columns[bad].version[:4], matrix.columns[good].version[:4] if good >= 0 else None)
+        if key not in seen:  # the same change in another series
+            seen.add(key)
+            yield bad, good
+
+
+def _distance(matrix: Matrix, run: list[int], column: int) -> tuple[int, int]:
+    """How far a kernel is from a run: the places between them in the order of all versions; at last, whether it is of
+    another series."""
+    ranks = matrix.ranks
+    gap = min(abs(ranks[column] - ranks[run[0]]), abs(ranks[column] - ranks[run[-1]]))
+    return gap, int(matrix.columns[column].group != matrix.columns[run[0]].group)
+
+
+def _merged(notes: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Each sentence once."""
+    seen: dict[str, int] = {}
+    for column, sentence in notes:
+        seen.setdefault(sentence, column)
+    return [(column, sentence) for sentence, column in seen.items()]
+
+
+class Look:
+    """What is done with a pair of kernels (`jobs.Work`): say what stands on one in place of what the other has."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+
+    def prepare(self) -> Checks:
+        """The objects."""
+        return self.work.prepare()
+
+    def run(self, state: Checks, job: tuple[Kernel, Kernel | None, list[Question]]) -> list[str]:
+        """A sentence for each question, "" where there is nothing to say."""
+        from btfkit.co_re.target import Target
+
+        bad, good, questions = job
+        without = Target(*self.work.load(bad))
+        having = Target(*self.work.load(good)) if good is not None else None
+        return [_answer(state, question, without, having) for question in questions]
+
+
+def _answer(state: Checks, question: Question, without: Target, having: Target | None) -> str:
+    number, relocation_number = question
+    obj = state.codes[number].object
+    relocation = obj.relocations[relocation_number]
+    wanted = obj.spec(relocation)
+    if isinstance(wanted, SpecError) or not wanted.name:
+        return ""
+    try:
+        candidates = without.candidates(wanted.root_kind, wanted.name)
+        if not candidates:
+            return _other_kind(without, wanted)
+        group = KINDS[relocation.kind].group
+        if group == ENUMVAL:
+            return _enumerator(candidates[0], wanted)
+        if group != FIELD:
+            return ""
+        return _member(candidates[0], wanted, having)
+    except BtfError:
+        return ""
+
+
+def _other_kind(target: Target, wanted: Spec) -> str:
+    """A type of that name and another kind."""
+    for type_id in target.vmlinux.find_ids(text(wanted.name)):
+        kind = spec.kind_name(target.vmlinux.kind(type_id))
+        return f"there is a {kind} {text(wanted.name)}, but the program asks for a {spec.kind_name(wanted.root_kind)}"
+    return ""
+
+
+def _enumerator(candidate: tuple[Btf, int], wanted: Spec) -> str:
+    btf, type_id = candidate
+    type_id = btf.strip(type_id)
+    if btf.kind(type_id) not in spec.ENUMS:
+        return ""
+    close = _close(text(wanted.enumerator), [text(name) for name in enumerator_names(btf, type_id)])
+    return f"{declaration(btf, type_id)} has {close}, which is spelled almost like it" if close else ""
+
+
+# ---- members -----------------------------------------------------------------------------------------------------
+
+
+class Row:
+    """A member of a struct, anonymous ones opened: its name, offset in bits, type (id and text), and its neighbours'
+    names."""
+
+    __slots__ = ("after", "before", "name", "offset", "type_id", "type_text")
+
+    def __init__(self, name: str, offset: int, type_id: int, type_text: str) -> None:
+        self.name = name
+        self.offset = offset
+        self.type_id = type_id
+        self.type_text = type_text
+        self.before = ""
+        self.after = ""
+
+
+def _rows(btf: Btf, type_id: int) -> list[Row]:
+    """The members of a struct or union in order, those of anonymous members in their place."""
+    rows: list[Row] = []
+
+    def add(composite_id: int, offset: int, depth: int) -> None:
+        composite: Any = btf[composite_id]
+        for member in composite.members:
+            if len(rows) >= MAX_MEMBERS or depth > 8:
+                return
+            inner = btf.strip(member.type_id)
+            if not member.name and inner and btf.kind(inner) in spec.COMPOSITES:
+                add(inner, offset + member.bit_offset, depth + 1)
+            elif member.name:
+                rows.append(
+                    Row(member.name, offset + member.bit_offset, member.type_id, type_text(btf, member.type_id))
+                )
+
+    add(type_id, 0, 0)
+    for one, other in itertools.pairwise(rows):
+        one.after, other.before = other.name, one.name
+    return rows
+
+
+def _member(candidate: tuple[Btf, int], wanted: Spec, having: Target | None) -> str:
+    """What stands where the member should be."""
+    btf, root_id = candidate
+    step, struct_id = _failing_step(btf, root_id, wanted)
+    if step < 0 or struct_id == 0 or btf.kind(struct_id) not in spec.COMPOSITES:
+        return ""
+    name = text(wanted.steps[step][0])
+    rows = _rows(btf, struct_id)
+    struct = declaration(btf, struct_id)
+    if any(row.name == name for row in rows):
+        return ""  # it is there, with another type: the reason says so
+    if having is not None and (found := _renamed(rows, name, wanted, step, having)):
+        return f"{struct} has {found} in its place"
+    if further := _one_further(btf, rows, name):
+        return f"{name} is one struct further: {further}"
+    close = _close(name, [row.name for row in rows])
+    return f"{struct} has {close}, which is spelled almost like it" if close else ""
+
+
+def _failing_step(btf: Btf, root_id: int, wanted: Spec) -> tuple[int, int]:
+    """(number of the first step that does not match, the type that it was looked for in); (-1, 0) where that cannot be
+    told."""
+    current = btf.strip(root_id)
+    for count in range(1, len(wanted.steps) + 1):
+        place = field(_shorter(wanted, count), btf, root_id, Witness())
+        if isinstance(place, Mismatch):
+            return (count - 1, current) if wanted.steps[count - 1].__class__ is tuple else (-1, 0)
+        current = place.type_id
+    return -1, 0
+
+
+def _shorter(wanted: Spec, count: int) -> Spec:
+    shorter = Spec(wanted.root_id, wanted.root_kind, wanted.name)
+    shorter.index = wanted.index
+    shorter.steps = wanted.steps[:count]
+    return shorter
+
+
+def _renamed(rows: list[Row], name: str, wanted: Spec, step: int, having: Target) -> str:
+    """The member that stands in the place of `name` as the kernel that has it tells that place."""
+    candidates = having.candidates(wanted.root_kind, wanted.name)
+    if not candidates:
+        return ""
+    btf, root_id = candidates[0]
+    before = field(_shorter(wanted, step), btf, root_id, Witness()) if step else None
+    if isinstance(before, Mismatch):
+        return ""
+    struct_id = before.type_id if before is not None else btf.strip(root_id)
+    if not struct_id or btf.kind(struct_id) not in spec.COMPOSITES:
+        return ""
+    theirs = _rows(btf, struct_id)
+    there = next((row for row in theirs if row.name == name), None)
+    if there is None:
+        return ""
+    names = {row.name for row in theirs}
+    best: tuple[int, str] = (0, "")
+    for row in rows:
+        if row.name not in names:
+            score = _likeness(row, there)
+            if score > best[0]:
+                best = score, f"{row.name} ({row.type_text})"
+    return best[1] if best[0] >= 3 else ""
+
+
+def _likeness(row: Row, there: Row) -> int:
+    """How much a member is like another: 3 and more is worth saying."""
+    between = (row.before == there.before != "") + (row.after == there.after != "")
+    same_type = row.type_text == there.type_text
+    return 2 * same_type + (row.offset == there.offset) + between + (between == 2)
+
+
+def _one_further(btf: Btf, rows: list[Row], name: str) -> str:
+    """A member of that name in a struct that one of the members is, or points to."""
+    raw = name.encode("utf-8", "surrogateescape")
+    for row in rows:
+        inner = btf.strip(row.type_id)
+        arrow = "."
+        if inner and btf.kind(inner) == spec.PTR:
+            inner, arrow = btf.strip(btf.word(inner, 2)), "->"
+        if inner and btf.kind(inner) in spec.COMPOSITES and _has_member(btf, inner, raw, 0):
+            return f"{row.name}{arrow}{name} ({declaration(btf, inner)})"
+    return ""
+
+
+def _has_member(btf: Btf, type_id: int, name: bytes, depth: int) -> bool:
+    layer, at = btf.locate(type_id)
+    for word in range(at + 3, at + 3 + 3 * (layer.words[at + 1] & spec.MAX_VLEN), 3):
+        found = btf.string(layer.words[word])
+        if found == name:
+            return True
+        if not found and depth < 4:
+            inner = btf.strip(layer.words[word + 1])
+            if inner and btf.kind(inner) in spec.COMPOSITES and _has_member(btf, inner, name, depth + 1):
+                return True
+    return False
+
+
+def _close(name: str, names: list[str]) -> str:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, names, 1, 0.85)), "")
+
+
+def type_text(btf: Btf, type_id: int) -> str:
+    """A type in C's words, near enough for people: "struct file *", "unsigned int [4]"."""
+    behind = ""
+    for _ in range(16):
+        kind = btf.kind(type_id)
+        if kind == spec.PTR:
+            behind = "*" + behind
+            type_id = btf.word(type_id, 2)
+        elif kind == spec.ARRAY:
+            behind = f"[{btf.word(type_id, 5)}]" + behind
+            type_id = btf.word(type_id, 3)
+        elif kind in spec.MODIFIERS:
+            type_id = btf.word(type_id, 2)
+        elif kind == spec.FUNC_PROTO:
+            return "a function " + behind
+        else:
+            break
+    return f"{declaration(btf, type_id) if type_id else 'void'} {behind}".rstrip()

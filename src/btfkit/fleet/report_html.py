@@ -1,0 +1,95 @@
+"""A matrix as one self-contained page: the picture, filters, and for each cell why.
+
+The data of the page is small: rows are run lengths over the kernels in the order of their series, verdicts, findings,
+places and hints are numbered, and names that many kernels share stand once."""
+
+from __future__ import annotations
+
+from btfkit.fleet.matrix import STATUSES
+from btfkit.fleet.report import EFFECTS, summary_line
+from btfkit.show.html import page
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from btfkit.fleet.matrix import Matrix
+
+
+def page_bytes(matrix: Matrix, failures: list[tuple[int, int]]) -> bytes:
+    """The page, as UTF-8.  Raises UnsupportedError without jinja2."""
+    title = f"{len(matrix.programs):,} program{'s' * (len(matrix.programs) != 1)}"
+    title += f" on {len(matrix.usable):,} kernel{'s' * (len(matrix.usable) != 1)}"
+    return page("check", title, page_data(matrix, failures), summary=summary_line(matrix, len(failures)))
+
+
+class _Table:
+    """Things with numbers."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Any, int] = {}
+
+    def __call__(self, thing: Any) -> int:
+        return self.numbers.setdefault(thing, len(self.numbers))
+
+    @property
+    def rows(self) -> list[Any]:
+        return list(self.numbers)
+
+
+def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, Any]:
+    """What the page carries; `templates/check.js` reads it."""
+    series = [column for column in matrix.series if not matrix.columns[column].error]
+    position = {column: number for number, column in enumerate(series)}
+    words, findings, places, hints = _Table(), _Table(), _Table(), _Table()
+    verdicts = []
+    for cell in matrix.verdicts:
+        program = matrix.programs[cell.program]
+        numbers = []
+        for finding in cell.findings:
+            place = program.places.get(finding.relocation)
+            at, hint = -1, -1
+            if place is not None:
+                at = places((place.where, place.function, place.source, place.access, place.kind))
+                told = matrix.hints.get((program.object, place.access))
+                if told is not None:
+                    notes = tuple((position[column], text) for column, text in told.notes if column in position)
+                    hint = hints((position.get(told.first, -1), position.get(told.last, -1), notes))
+            effect = EFFECTS.index(finding.effect)
+            numbers.append(findings((effect, finding.detail, finding.subject, finding.unless, at, hint)))
+        verdicts.append([STATUSES.index(cell.status), numbers])
+    counted: dict[int, list[int]] = {}
+    for number, column in failures:
+        counted.setdefault(number, []).append(position[column])
+    return {
+        "statuses": STATUSES,
+        "effects": EFFECTS,
+        "kernels": [_kernel(matrix, column, words) for column in series],
+        "unusable": [[column.name, column.error] for column in matrix.columns if column.error],
+        "programs": [[p.object, p.name, p.section, int(p.optional), int(p.required)] for p in matrix.programs],
+        "rows": [_runs([row[column] for column in series]) for row in matrix.cells],
+        "counted": [len(counted.get(number, ())) for number in range(len(matrix.programs))],
+        "verdicts": verdicts,
+        "findings": findings.rows,
+        "places": places.rows,
+        "hints": hints.rows,
+        "warnings": matrix.warnings,
+        "words": words.rows,
+    }
+
+
+def _kernel(matrix: Matrix, column: int, words: _Table) -> list[Any]:
+    key = matrix.columns[column].key
+    return [words(key.distro), words(key.release), words(key.arch), key.uname]
+
+
+def _runs(row: list[int | None]) -> list[int]:
+    """[verdict, how often, verdict, how often...]."""
+    runs: list[int] = []
+    for number in row:
+        value = -1 if number is None else number
+        if runs and runs[-2] == value:
+            runs[-1] += 1
+        else:
+            runs += (value, 1)
+    return runs

@@ -1,0 +1,231 @@
+"""`btfkit check` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from types import SimpleNamespace
+
+import pytest
+
+import check_inputs
+from btfkit.cli import main
+
+NAMES = ["5.10.0-1-amd64", "6.1.0-1-amd64", "6.1.0-2-amd64", "6.12.0-1-amd64", "5.15.0-1-generic"]
+
+
+@pytest.fixture
+def run(tmp_path, capsys, monkeypatch):
+    """A function that runs the command in a folder with `hub/` and `guards.bpf.o`."""
+    check_inputs.fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def go(*args):
+        capsys.readouterr()
+        status = main(["check", *args])
+        said = capsys.readouterr()
+        return SimpleNamespace(status=status, out=said.out, err=said.err)
+
+    return go
+
+
+def report(run, *args):
+    said = run("guards.bpf.o", "--kernels", "hub", "--json", *args)
+    return said.status, json.loads(said.out)
+
+
+def statuses(data, program):
+    """{kernel: status} of one program."""
+    row = next(number for number, p in enumerate(data["programs"]) if p["program"] == program)
+    return {
+        kernel["name"]: data["verdicts"][number]["status"]
+        for kernel, number in zip(data["kernels"], data["matrix"][row], strict=True)
+    }
+
+
+def test_ranges_and_reasons(run):
+    said = run("guards.bpf.o", "--kernels", "hub")
+    assert said.status == 1
+    flat = re.sub(r"\s+", " ", said.out)
+    assert "debian x86_64 6.1.0-1-amd64 ... 6.1.0-2-amd64: works" in flat
+    assert "debian x86_64 5.10.0-1-amd64: works, guarded" in flat
+    assert "all 5 kernels: works" in flat
+    assert "struct task_struct has no member 'btfkit_no_such_member'" in flat
+    assert re.search(
+        r"guards\.bpf\.c:\d+ in bad_plain: \(\(struct task_struct___missing \*\)0\)->btfkit_no_such_member", said.out
+    )
+    assert "PROGRAM(bad_plain) { return READ; }" in said.out
+    assert "hint: on 6.12.0-1-amd64 struct task_struct has btfkit_new_name (int) in its place" in said.out
+    assert "first kernel that has it: 6.1.0-1-amd64, last: 6.1.0-2-amd64" in said.out
+    assert "not reached if user space leaves user_flag = 0" in said.out
+    assert "programs on 5 kernels" in said.err
+
+
+def test_json(run):
+    status, data = report(run)
+    assert status == 1
+    assert data["schema"] == 1
+    assert [kernel["name"] for kernel in data["kernels"]] == NAMES
+    assert data["kernels"][0]["distro"] == "debian"
+    assert data["kernels"][0]["release"] == "11"
+    assert set(data["counts"]) == {"works", "works, guarded", "breaks"}
+    assert statuses(data, "bad_plain") == dict.fromkeys(NAMES, "breaks") | dict.fromkeys(NAMES[1:3], "works")
+    assert statuses(data, "ok_field_exists") == dict.fromkeys(NAMES, "works, guarded") | dict.fromkeys(
+        NAMES[1:3], "works"
+    )
+    assert set(statuses(data, "ok_plain").values()) == {"works"}
+    row = next(number for number, p in enumerate(data["programs"]) if p["program"] == "bad_plain")
+    (finding,) = [f for f in data["verdicts"][data["matrix"][row][0]]["findings"] if f["effect"] == "breaks"]
+    assert finding["reason"] == "no-member"
+    assert finding["function"] == "bad_plain"
+    assert finding["file"].endswith("guards.bpf.c")
+    assert finding["line"] > 0
+    assert finding["source"] == "PROGRAM(bad_plain) { return READ; }"
+    assert finding["kind"] == "byte_off"
+    ranges = data["programs"][row]["ranges"]
+    assert [(r["first"], r["last"], r["kernels"], r["status"]) for r in ranges] == [
+        ("5.10.0-1-amd64", "5.10.0-1-amd64", 1, "breaks"),
+        ("6.1.0-1-amd64", "6.1.0-2-amd64", 2, "works"),
+        ("6.12.0-1-amd64", "6.12.0-1-amd64", 1, "breaks"),
+        ("5.15.0-1-generic", "5.15.0-1-generic", 1, "breaks"),
+    ]
+    assert len(data["failures"]) == data["counts"]["breaks"] - statuses_of(data, "bad_optional")
+
+
+def statuses_of(data, program):
+    return list(statuses(data, program).values()).count("breaks")
+
+
+def test_the_number_of_workers_changes_nothing(run):
+    one = run("guards.bpf.o", "--kernels", "hub", "--json", "-j", "1")
+    assert run("guards.bpf.o", "--kernels", "hub", "--json", "-j", "3").out == one.out
+
+
+def test_optional_programs_do_not_count(run):
+    status, data = report(run, "--require", "ok_plain")
+    assert (status, data["failures"]) == (0, [])
+    status, data = report(run, "--require", "bad_optional")
+    assert status == 1
+    assert {failure["program"] for failure in data["failures"]} == {"bad_optional"}
+    said = run("guards.bpf.o", "--kernels", "hub", "--require", "nothing_*")
+    assert said.status == 2
+    assert "no program 'nothing_*'" in said.err
+    assert run("guards.bpf.o", "--kernels", "hub", "--require", "guards:ok_plain").status == 0
+
+
+def test_allowances(run):
+    require = ("--require", "bad_plain")
+    assert report(run, *require)[0] == 1
+    status, data = report(run, *require, "--allow", "bad_plain@5.1*")
+    assert status == 1
+    assert {failure["kernel"] for failure in data["failures"]} == {"6.12.0-1-amd64"}
+    assert report(run, *require, "--allow", "bad_*@5.1*", "--allow", "guards:bad_plain@debian/13/*")[0] == 0
+    assert run("guards.bpf.o", "--kernels", "hub", "--allow", "bad_plain").status == 2
+
+
+def test_a_baseline(run, tmp_path):
+    first = run("guards.bpf.o", "--kernels", "hub", "--json")
+    (tmp_path / "old.json").write_text(first.out)
+    status, data = report(run, "--baseline", "old.json")
+    assert (status, data["failures"]) == (0, [])
+    (tmp_path / "hub/debian/12/x86_64/6.1.0-2-amd64.btf").write_bytes(check_inputs.kernel())
+    status, data = report(run, "--baseline", "old.json")
+    assert status == 1
+    assert {failure["kernel"] for failure in data["failures"]} == {"6.1.0-2-amd64"}
+    (tmp_path / "hub/debian/12/x86_64/6.1.0-2-amd64.btf").write_bytes(check_inputs.kernel(check_inputs.MEMBER))
+    (tmp_path / "hub/debian/11/x86_64/5.10.0-1-amd64.btf").write_bytes(check_inputs.kernel(check_inputs.MEMBER))
+    said = run("guards.bpf.o", "--kernels", "hub", "--baseline", "old.json")
+    assert "that broke before work now" in said.err
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 1}', '{"schema": 2}', "[" * 100_000, "\x9f\xeb"])
+def test_what_is_no_baseline(run, tmp_path, text):
+    (tmp_path / "old.json").write_text(text)
+    said = run("guards.bpf.o", "--kernels", "hub", "--baseline", "old.json")
+    assert said.status == 3
+    assert said.err.startswith("btfkit: old.json: no baseline")
+
+
+def test_values_that_user_space_sets(run):
+    kernel = ("--kernels", "hub/debian/11/x86_64/5.10.0-1-amd64.btf", "--json")
+    data = json.loads(run("guards.bpf.o", *kernel, "--set", "user_flag=0").out)
+    assert set(statuses(data, "open_rodata").values()) == {"works, guarded"}
+    data = json.loads(run("guards.bpf.o", *kernel, "--set", "user_flag_on=false").out)
+    assert set(statuses(data, "bad_rodata_on").values()) == {"works, guarded"}
+    data = json.loads(run("guards.bpf.o", *kernel, "--set", "LINUX_KERNEL_VERSION=0x40000").out)
+    assert set(statuses(data, "ok_version").values()) == {"breaks"}
+    assert run("guards.bpf.o", *kernel, "--set", "user_flag").status == 2
+
+
+def test_markdown(run):
+    said = run("guards.bpf.o", "--kernels", "hub", "--markdown")
+    assert said.out.startswith("**btfkit check**: ")
+    assert "| guards | `bad_plain` | debian x86\\_64 5.10.0-1-amd64 | **breaks** |" in said.out
+    assert "`PROGRAM(bad_plain) { return READ; }`" in said.out
+    assert run("guards.bpf.o", "--kernels", "hub", "--markdown", "--json").status == 2
+
+
+def test_html(run, tmp_path):
+    pytest.importorskip("jinja2")
+    said = run("guards.bpf.o", "--kernels", "hub", "--html", "out.html")
+    page = (tmp_path / "out.html").read_bytes()
+    assert page.startswith(b"<!DOCTYPE html>")
+    assert b"bad_plain" in page
+    assert "bad_plain" in said.out
+
+
+def test_kernels_that_cannot_be_read(run, tmp_path):
+    bad = tmp_path / "hub/debian/13/x86_64/6.13.0-1-amd64.btf"
+    bad.write_bytes(b"not BTF at all, but some text")
+    said = run("guards.bpf.o", "--kernels", "hub", "--json", "--require", "ok_plain")
+    assert said.status == 3
+    assert said.err.count("6.13.0-1-amd64.btf") == 1
+    data = json.loads(said.out)
+    broken = next(kernel for kernel in data["kernels"] if "error" in kernel)
+    assert broken["name"] == "6.13.0-1-amd64"
+    column = data["kernels"].index(broken)
+    assert all(row[column] is None for row in data["matrix"])
+    said = run("guards.bpf.o", "--kernels", str(bad))
+    assert said.status == 3
+
+
+def test_one_kernel_with_modules(run, tmp_path):
+    kernel = "hub/debian/11/x86_64/5.10.0-1-amd64.btf"
+    (tmp_path / "mods").mkdir()
+    from btfkit.btf.btf import Btf
+    from btfkit.btf.build import Builder
+
+    base = Btf.from_bytes((tmp_path / kernel).read_bytes())
+    b = Builder(base)
+    b.struct("btfkit_no_such_struct", 4, [("member", 1, 0)])
+    (tmp_path / "mods" / "some_module").write_bytes(b.to_bytes())
+    data = json.loads(run("guards.bpf.o", "--kernels", kernel, "-m", "mods", "--json").out)
+    assert set(statuses(data, "ok_type_exists").values()) == {"works"}
+    data = json.loads(run("guards.bpf.o", "--kernels", kernel, "--json").out)
+    assert set(statuses(data, "ok_type_exists").values()) == {"works, guarded"}
+    os.rename(tmp_path / "mods", tmp_path / "5.10.0-1-amd64")  # for several kernels: a folder for each
+    _, data = report(run, "-m", ".")
+    assert statuses(data, "ok_type_exists")["5.10.0-1-amd64"] == "works"
+    assert statuses(data, "ok_type_exists")["6.12.0-1-amd64"] == "works, guarded"
+
+
+def test_what_is_wrong_with_the_command_line(run, tmp_path):
+    assert run("guards.bpf.o").status == 2
+    assert run("--kernels", "hub").status == 2
+    assert run("guards.bpf.o", "--kernels", "nowhere").status == 3
+    (tmp_path / "empty").mkdir()
+    said = run("guards.bpf.o", "--kernels", "empty")
+    assert said.status == 3
+    assert "no kernel there" in said.err
+    assert run("hub/debian/11/x86_64/5.10.0-1-amd64.btf", "--kernels", "hub").status == 3
+
+
+def test_kernels_take_all_words_that_follow(run):
+    one, other = (f"hub/debian/{path}.btf" for path in ("11/x86_64/5.10.0-1-amd64", "12/x86_64/6.1.0-1-amd64"))
+    said = run("guards.bpf.o", "--kernels", one, other, "--json")
+    assert len(json.loads(said.out)["kernels"]) == 2
+    said = run("--kernels", one, "--json", "--", "guards.bpf.o")
+    assert len(json.loads(said.out)["kernels"]) == 1
+    said = run("--kernel", one, other, "--json", "--", "guards.bpf.o")  # abbreviated: argparse reads it
+    assert len(json.loads(said.out)["kernels"]) == 2
