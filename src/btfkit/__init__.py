@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from btfkit.passes.reconcile import Reconciled as Reconciled
     from btfkit.passes.reconcile import ReconcileError as ReconcileError
     from btfkit.passes.reconcile import reconcile as reconcile
+    from btfkit.show.diff import Diff as Diff
+    from btfkit.show.diff import diff as diff
     from btfkit.show.layout import Layout as Layout
     from btfkit.show.layout import layout as layout
     from btfkit.verify.structure import structure
@@ -91,6 +93,8 @@ _HOMES = {
     "Reconciled": "passes.reconcile",
     "ReconcileError": "passes.reconcile",
     "reconcile": "passes.reconcile",
+    "Diff": "show.diff",
+    "diff": "show.diff",
     "Layout": "show.layout",
     "layout": "show.layout",
     "verify": "verify.structure:structure",

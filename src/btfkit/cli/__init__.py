@@ -20,6 +20,7 @@ COMMANDS = {
     "relocs": "what each CO-RE relocation of an object yields on a kernel",
     "dump": "print the types of a BTF",
     "layout": "offsets, holes and cache lines of structs and unions",
+    "diff": "what differs between two kernels or modules, and its effect on layouts",
     "info": "header, counts by kind and sizes of a BTF",
     "extract": "the BTF out of any container",
     "sort": "put types in the order of their names, as recent kernels have them",

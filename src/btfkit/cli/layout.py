@@ -62,14 +62,15 @@ def _pictures(args: Args, layouts: Layouts, wanted: list[tuple[int, str]], end: 
 
 
 def _dye(args: Args) -> Callable[[str], str]:
-    if args.color == "never" or (args.color == "auto" and not _on_terminal(args.output)):
+    if args.color == "never" or (args.color == "auto" and not on_terminal(args.output)):
         return str
     from btfkit.show.layout_text import coloured
 
     return coloured
 
 
-def _on_terminal(output: str | None) -> bool:
+def on_terminal(output: str | None) -> bool:
+    """Whether what is printed may have colours."""
     import os
 
     return (

@@ -1,0 +1,127 @@
+"""`btfkit diff`: what differs between two kernels, or two modules, and what it does to layouts."""
+
+from __future__ import annotations
+
+import sys
+
+from btfkit.cli import DIFFERS, DONE
+from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfkit.btf.btf import Btf
+    from btfkit.cli.options import Args
+    from btfkit.show.diff import Diff
+
+# those of show/diff.py, which is not imported before it is needed
+KINDS = ("struct", "union", "enum", "typedef", "function", "variable", "int", "float")
+
+
+def run(args: Args) -> int:
+    """Compare, say what differs, and exit with 1 where anything does."""
+    if len(args.operands) > 2:
+        raise UsageError(f"two files at a time, not also {args.operands[2]!r}")
+    if args.json and (args.html is not None or args.summary):
+        raise UsageError("--json with --html or --summary")
+    from btfkit.show.diff import diff
+
+    old, new = _load(args)
+    _check_names(args.name, old, new)
+    found = diff(old, new, names=args.name, kinds=args.kind, scope=_scope(args.used_by, old, new))
+    if args.html is not None:
+        from btfkit.files.write import write_atomic
+        from btfkit.show.diff_page import diff_page
+
+        write_atomic(args.html, diff_page(found))
+        if not args.quiet and args.html != "-":
+            told = f"{len(found.changed):,} changed, {len(found.added):,} added, {len(found.removed):,} removed"
+            print(f"{args.html}: {told}", file=sys.stderr)
+    elif not (args.quiet and args.output is None):
+        _write(_json(found) if args.json else _text(found, args), args.output)
+    return DIFFERS if found else DONE
+
+
+def _load(args: Args) -> tuple[Btf, Btf]:
+    """Both, each on its base; one base serves both where no other is named."""
+    from btfkit.passes.attach import load
+
+    old_base = load(args.base) if args.base is not None else None
+    new_base = load(args.base_b) if args.base_b not in (None, args.base) else old_base
+    return load(args.operands[0], old_base), load(args.operands[1], new_base)
+
+
+def _check_names(names: list[str], old: Btf, new: Btf) -> None:
+    """A name that neither has is a mistake."""
+    for name in names:
+        if old.find_id(name) is None and new.find_id(name) is None:
+            from btfkit.errors import NotFoundError, printable
+
+            raise NotFoundError(f"neither {old.source} nor {new.source} has a type called {printable(name)!r}")
+
+
+def _scope(paths: list[str], old: Btf, new: Btf) -> dict[tuple[str, str], frozenset[str] | None] | None:
+    if not paths:
+        return None
+    from btfkit.cli.used_by import scope
+    from btfkit.co_re.program import load_objects
+
+    return scope([obj for path in paths for obj in load_objects(path)], (old, new))
+
+
+def _text(found: Diff, args: Args) -> Iterator[bytes]:
+    from btfkit.cli.layout import on_terminal
+    from btfkit.show.diff_text import coloured, diff_lines
+
+    dye = args.color == "always" or (args.color == "auto" and on_terminal(args.output))
+    for line in diff_lines(found, summary=args.summary):
+        yield (coloured(line) if dye else line).encode() + b"\n"
+
+
+def _json(found: Diff) -> Iterator[bytes]:
+    from json import dumps
+
+    from btfkit.show.diff_data import diff_object
+
+    yield dumps(diff_object(found), indent=1).encode() + b"\n"
+
+
+def _write(chunks: Iterator[bytes], output: str | None) -> None:
+    if output in (None, "-"):
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    else:
+        from btfkit.files.write import write_atomic
+
+        write_atomic(output, b"".join(chunks))
+
+
+COMMAND = Command(
+    "diff",
+    "what differs between two kernels or modules, and its effect on layouts",
+    run,
+    operands="A B",
+    options=(
+        BASE,
+        Option("--base-b", value="FILE", help="the base of B, where it is another than that of A (-B)"),
+        Option(
+            "-C", "--name", value="NAME", many=True, help="only types called NAME ('struct file' too); may be repeated"
+        ),
+        Option("--kind", value="KIND", many=True, choices=KINDS, help="only types of that kind; may be repeated"),
+        Option("--used-by", value="OBJECT", many=True, help="only what the CO-RE relocations of a BPF object look at"),
+        Option("--summary", help="only the numbers"),
+        JSON,
+        OUTPUT,
+        Option("--html", value="FILE", help="write a page that can be searched"),
+        Option(
+            "--color", value="WHEN", help="auto, always or never", choices=("auto", "always", "never"), default="auto"
+        ),
+    ),
+    details="""A and B: a vmlinux, a module (with -B, and --base-b if the kernels differ), or anything else that holds BTF.
++ is new in B, - is gone, ~ has changed, > moved together. Exit status 1 if anything differs.
+
+    btfkit diff old-vmlinux new-vmlinux -C sk_buff
+    btfkit diff old-vmlinux new-vmlinux --used-by prog.bpf.o""",
+)

@@ -1,0 +1,114 @@
+"""What BPF objects read of a kernel, by name: the scope of `btfkit diff --used-by`."""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import MAX_CHAIN, text
+from btfkit.co_re import kinds as k
+from btfkit.co_re.access import Spec
+from btfkit.show.diff import SIZE
+from btfkit.show.identity import CLASSES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.program import BpfObject
+
+    Reads = dict[tuple[str, str], set[str] | None]
+
+_WHOLE = (k.TYPE_ID_TARGET, k.TYPE_MATCHES)
+
+
+def scope(objects: Sequence[BpfObject], btfs: Sequence[Btf]) -> dict[tuple[str, str], frozenset[str] | None]:
+    """(kind, name) of each type that a CO-RE relocation of `objects` looks at in any of `btfs`: the paths that it reads, or None
+    for all of it.  A member that is not there is among them under the struct in which it was looked for."""
+    found: Reads = {}
+    for obj in objects:
+        for relocation in obj.relocations:
+            wanted = obj.spec(relocation)
+            if isinstance(wanted, Spec) and wanted.name and relocation.kind != k.TYPE_ID_LOCAL:
+                for btf in btfs:
+                    _note(found, wanted, relocation.kind, btf)
+    return {key: None if paths is None else frozenset(paths) for key, paths in found.items()}
+
+
+def _note(found: Reads, wanted: Spec, kind: int, btf: Btf) -> None:
+    group = k.KINDS[kind].group
+    for root in _roots(btf, wanted):
+        paths = found.setdefault(_key(btf, root), set())
+        target = btf.strip(root)
+        if target != root and btf.name(target):
+            paths = found.setdefault(_key(btf, target), set())
+        if kind in _WHOLE:
+            found[_key(btf, target if btf.name(target) else root)] = None
+        elif paths is not None and group == k.ENUMVAL:
+            paths.add(text(wanted.enumerator))
+        elif paths is not None and kind == k.TYPE_SIZE:
+            paths.add(SIZE)
+        elif group == k.FIELD:
+            _walk(found, wanted, btf, target, _key(btf, target if btf.name(target) else root))
+
+
+def _roots(btf: Btf, wanted: Spec) -> Iterator[int]:
+    """The types that the root of a relocation may stand for."""
+    for type_id in btf.find_ids(text(wanted.name)):
+        kind = btf.kind(type_id)
+        if (spec.ENUM if kind == spec.ENUM64 else kind) == wanted.root_kind and kind in CLASSES:
+            yield type_id
+
+
+def _key(btf: Btf, type_id: int) -> tuple[str, str]:
+    return CLASSES.get(btf.kind(type_id), ""), btf.name(type_id)
+
+
+def _walk(found: Reads, wanted: Spec, btf: Btf, type_id: int, owner: tuple[str, str]) -> None:
+    """Follow the names of an access through the types of `btf`."""
+    if wanted.index and (paths := found.setdefault(owner, set())) is not None:
+        paths.add(SIZE)
+    prefix = ""
+    for step in wanted.steps:
+        if step.__class__ is int:  # an element: `type_id` is that of the elements already
+            continue
+        path = prefix + text(step[0])
+        paths = found.setdefault(owner, set())
+        if paths is not None:
+            paths.add(path)
+        inner = _member(btf, type_id, step[0], 0)
+        if inner is None:
+            return
+        type_id = _element(btf, inner)
+        if btf.kind(type_id) in spec.COMPOSITES and btf.name(type_id):
+            owner, prefix = _key(btf, type_id), ""
+        else:
+            prefix = path + "."
+
+
+def _element(btf: Btf, type_id: int) -> int:
+    for _ in range(MAX_CHAIN):
+        type_id = btf.strip(type_id)
+        if btf.kind(type_id) != spec.ARRAY:
+            break
+        type_id = btf.word(type_id, 3)
+    return type_id
+
+
+def _member(btf: Btf, type_id: int, name: bytes, depth: int) -> int | None:
+    """The type of the member of that name, in nameless members too."""
+    if btf.kind(type_id) not in spec.COMPOSITES or depth > 64:
+        return None
+    layer, at = btf.locate(type_id)
+    words = layer.words
+    nameless = []
+    for m in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
+        found = btf.string(words[m])
+        if found == name:
+            return words[m + 1]
+        if not found:
+            nameless.append(words[m + 1])
+    for inner in nameless:
+        found_type = _member(btf, btf.strip(inner), name, depth + 1)
+        if found_type is not None:
+            return found_type
+    return None

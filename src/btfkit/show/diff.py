@@ -1,0 +1,587 @@
+"""What differs between two kernels, or two modules: types that came, went and changed, and what that does to their layout.
+
+Types are matched by kind and name, several of one name by what they have in common; ids do not matter.  What "the same"
+means stands in `identity`.  Whoever only reads some members gives a `Scope`.  Computes, never prints: `diff_text`,
+`diff_data` and `diff_page` render.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import text
+from btfkit.errors import FormatError
+from btfkit.show.identity import (
+    CLASSES,
+    ENUM,
+    FLOAT,
+    FUNC,
+    INT,
+    STRUCT,
+    TYPEDEF,
+    UNION,
+    VAR,
+    Identities,
+    Interner,
+)
+from btfkit.show.layout import CACHELINE, Layouts
+from btfkit.show.typenames import TypeNames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+
+    Key = tuple[str, bytes]
+    Scope = Mapping[tuple[str, str], "frozenset[str] | None"]
+
+KINDS = (STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, INT, FLOAT)  # in the order in which they are told
+MAX_MEMBERS = 20_000  # of one struct, those of nameless members included
+SIZE = "<size>"  # in a scope: the size of the type is read
+
+
+class Change:
+    """One change within a type.
+
+    `what` is "added", "removed", "renamed", "retyped", "grown" (or shrunk: the same type, another size), "moved",
+    "width" (of a bitfield), "value" (of an enumerator), "tags" (of a declaration).  `path` names the member ("lock.owner"),
+    enumerator or parameter; of one that was renamed `old["name"]` is what it was called, and that is a guess: same
+    type, same place.  `old` and `new` say where it lay and what it was: "offset", "size" (bytes), "bit_offset", "bits"
+    (bits), "type", "value", "name".
+    """
+
+    __slots__ = ("new", "old", "path", "what")
+
+    def __init__(self, what: str, path: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+        self.what = what
+        self.path = path
+        self.old = old
+        self.new = new
+
+    @property
+    def guess(self) -> bool:
+        """Whether this is inferred: the BTF does not say that a member was renamed."""
+        return self.what == "renamed"
+
+    def __repr__(self) -> str:
+        return f"<{self.path!r} {self.what}: {self.old} -> {self.new}>"
+
+
+class TypeChange:
+    """A type that is in both: its `kind` and `name`, its ids, and the `changes` within.
+
+    `old` and `new` describe the whole: "text" (its declaration) or, of a struct or union, "size", "holes", "sum_holes",
+    "cachelines", "alignment", "padding" (bytes).
+    """
+
+    __slots__ = ("changes", "kind", "name", "new", "new_id", "old", "old_id")
+
+    def __init__(self, kind: str, name: str, old_id: int, new_id: int) -> None:
+        self.kind = kind
+        self.name = name
+        self.old_id = old_id
+        self.new_id = new_id
+        self.changes: list[Change] = []
+        self.old: dict[str, Any] = {}
+        self.new: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name!r}: {len(self.changes)} changes>"
+
+
+class Entry:
+    """A type that only one side has: its `kind`, `name`, `type_id`, its `text` (a prototype, a typedef) and `size`
+    (bytes, None where it has none)."""
+
+    __slots__ = ("kind", "name", "size", "text", "type_id")
+
+    def __init__(self, kind: str, name: str, type_id: int, shown: str, size: int | None) -> None:
+        self.kind = kind
+        self.name = name
+        self.type_id = type_id
+        self.text = shown
+        self.size = size
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name!r}>"
+
+
+class Diff:
+    """What differs from `old` to `new`: `added`, `removed` and `changed`, each in the order of KINDS, then by name.
+
+    `counts[kind]` is (same, changed, added, removed).  True where anything differs.
+    """
+
+    __slots__ = ("added", "changed", "counts", "new", "old", "removed")
+
+    def __init__(self, old: Btf, new: Btf) -> None:
+        self.old = old
+        self.new = new
+        self.added: list[Entry] = []
+        self.removed: list[Entry] = []
+        self.changed: list[TypeChange] = []
+        self.counts: dict[str, tuple[int, int, int, int]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+    def __repr__(self) -> str:
+        return f"<diff: {len(self.changed)} changed, {len(self.added)} added, {len(self.removed)} removed>"
+
+
+def diff(
+    old: Btf, new: Btf, *, names: Iterable[str] = (), kinds: Sequence[str] = (), scope: Scope | None = None
+) -> Diff:
+    """Compare two BTFs: their own types, each by name.
+
+    `names` limits it to types of these names ("sk_buff", "struct sk_buff"), `kinds` to some of KINDS, `scope` to what is read: by
+    (kind, name), the paths of members or enumerators (and SIZE), or None for all of the type.  A type that one of two
+    split BTFs has and the other finds in its base is compared with that one.  Raises FormatError where a BTF is damaged.
+    """
+    return _Comparison(old, new, frozenset(_wanted(names)), frozenset(kinds), scope).done()
+
+
+def _wanted(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """(kind or "", name) of each name."""
+    for name in names:
+        tag, _, rest = name.partition(" ")
+        kind, bare = (tag, rest) if rest and tag in KINDS else ("", name)
+        yield kind, bare.encode("utf-8", "surrogateescape")
+
+
+class _Side:
+    """One of the two: its BTF and what is worked out of it."""
+
+    __slots__ = ("btf", "identities", "layouts", "names", "types")
+
+    def __init__(self, btf: Btf, intern: Interner) -> None:
+        self.btf = btf
+        self.identities = Identities(btf, intern)
+        self.layouts = Layouts(btf, CACHELINE)
+        self.names = TypeNames(btf)
+        self.types = self._types()
+
+    def _types(self) -> dict[Key, list[int]]:
+        """The own types that have a name, by kind and name."""
+        btf, name = self.btf, self.identities.name
+        words, start = btf.words, btf.start_id
+        found: dict[Key, list[int]] = {}
+        for index, at in enumerate(btf.positions):
+            kind = CLASSES.get(words[at + 1] >> 24 & spec.MAX_KIND)
+            if kind is not None and words[at]:
+                found.setdefault((kind, name(words[at])), []).append(start + index)
+        return found
+
+    def below(self, key: Key) -> list[int]:
+        """The types of that kind and name in the base."""
+        base = self.btf.base
+        if base is None:
+            return []
+        return [i for i in base.find_ids(text(key[1])) if CLASSES.get(base.kind(i)) == key[0]]
+
+    def entry(self, key: Key, type_id: int) -> Entry:
+        return Entry(key[0], text(key[1]), type_id, self.text(type_id), self.size(type_id))
+
+    def size(self, type_id: int) -> int | None:
+        return None if self.btf.kind(type_id) in (spec.FUNC, spec.VAR) else self.btf.sizeof(type_id)
+
+    def text(self, type_id: int) -> str:
+        """What a type is, as its declaration has it; "" for a struct, union, enum or number."""
+        kind = self.btf.kind(type_id)
+        if kind in (spec.TYPEDEF, spec.VAR, spec.FUNC):
+            target = self.btf.word(type_id, 2)
+            name = "" if kind == spec.TYPEDEF else self._shown(type_id)
+            return self.names.declare(target, name) if name else self.names[target]
+        if kind == spec.INT:
+            view: Any = self.btf[type_id]
+            signed = " signed" if view.encoding & spec.INT_SIGNED else ""
+            rest = {0: "", 2: " char", 4: " bool"}.get(view.encoding & 6, "")
+            return f"{view.bits} bits{signed}{rest}"
+        return ""
+
+    def _shown(self, type_id: int) -> str:
+        from btfkit.errors import printable
+
+        return printable(self.btf.name(type_id))
+
+
+class _Comparison:
+    def __init__(
+        self, old: Btf, new: Btf, names: frozenset[tuple[str, bytes]], kinds: frozenset[str], scope: Scope | None
+    ) -> None:
+        intern = Interner()
+        self.old = _Side(old, intern)
+        self.new = _Side(new, intern)
+        self.names = names
+        self.kinds = kinds
+        self.scope = scope
+        self.found = Diff(old, new)
+        self.same = dict.fromkeys(KINDS, 0)
+
+    def done(self) -> Diff:
+        """All of it."""
+        rank = {kind: number for number, kind in enumerate(KINDS)}
+        keys = [key for key in self.old.types.keys() | self.new.types.keys() if self._is_wanted(key)]
+        keys.sort(key=lambda key: (rank[key[0]], key[1]))
+        for key in keys:
+            self._compare(key)
+        self._count()
+        return self.found
+
+    def _is_wanted(self, key: Key) -> bool:
+        if self.kinds and key[0] not in self.kinds:
+            return False
+        if self.scope is not None and (key[0], text(key[1])) not in self.scope:
+            return False
+        return not self.names or ("", key[1]) in self.names or key in self.names
+
+    def _compare(self, key: Key) -> None:
+        """The types of one kind and name."""
+        ours, theirs = self.old.types.get(key, []), self.new.types.get(key, [])
+        ours = ours or self.old.below(key)
+        theirs = theirs or self.new.below(key)
+        if not ours or not theirs:
+            self.found.removed += [self.old.entry(key, i) for i in ours]
+            self.found.added += [self.new.entry(key, i) for i in theirs]
+            return
+        left, right = self._without_equals(key, ours, theirs)
+        single = len(left) <= 1 and len(right) <= 1
+        pairs = list(zip(left, right, strict=False)) if single else self._best_pairs(left, right)
+        for a, b in pairs:
+            left.remove(a)
+            right.remove(b)
+            change = self._change(key, a, b)
+            if change is None:
+                self.same[key[0]] += 1
+            else:
+                self.found.changed.append(change)
+        if self.scope is None or not pairs:  # who reads by name has found what there is
+            self.found.removed += [self.old.entry(key, i) for i in left]
+            self.found.added += [self.new.entry(key, i) for i in right]
+
+    def _without_equals(self, key: Key, ours: list[int], theirs: list[int]) -> tuple[list[int], list[int]]:
+        """What is left where equal ones are taken out in pairs."""
+        mine, other = self.old.identities.definition, self.new.identities.definition
+        if len(ours) == len(theirs) == 1:
+            if mine(ours[0]) == other(theirs[0]):
+                self.same[key[0]] += 1
+                return [], []
+            return list(ours), list(theirs)
+        right = list(theirs)
+        left = []
+        for a in ours:
+            b = next((b for b in right if mine(a) == other(b)), None)
+            if b is None:
+                left.append(a)
+            else:
+                right.remove(b)
+                self.same[key[0]] += 1
+        return left, right
+
+    def _best_pairs(self, left: list[int], right: list[int]) -> list[tuple[int, int]]:
+        """Pairs of types of one name, those with the most in common first."""
+        scored = [(-self._likeness(a, b), a, b) for a in left for b in right]
+        pairs: list[tuple[int, int]] = []
+        used: set[tuple[str, int]] = set()
+        for _, a, b in sorted(scored):
+            if ("a", a) not in used and ("b", b) not in used:
+                used |= {("a", a), ("b", b)}
+                pairs.append((a, b))
+        return pairs
+
+    def _likeness(self, a: int, b: int) -> int:
+        """How many members, enumerators or parameters two types share."""
+        return len(self._features(self.old, a) & self._features(self.new, b))
+
+    def _features(self, side: _Side, type_id: int) -> set[object]:
+        view: Any = side.btf[type_id]
+        if view.kind in spec.COMPOSITES:
+            refer = side.identities.reference
+            return {(m.name, refer(m.type_id)) for m in view.members} | {m.name for m in view.members}
+        if view.kind in spec.ENUMS:
+            return set(view.values)
+        return {side.identities.definition(type_id)}
+
+    def _count(self) -> None:
+        for kind in KINDS:
+            counts = (
+                self.same[kind],
+                sum(change.kind == kind for change in self.found.changed),
+                sum(entry.kind == kind for entry in self.found.added),
+                sum(entry.kind == kind for entry in self.found.removed),
+            )
+            if any(counts):
+                self.found.counts[kind] = counts
+
+    # ---- one type ----------------------------------------------------------------------------------------------
+
+    def _change(self, key: Key, a: int, b: int) -> TypeChange | None:
+        """What has changed between two types, None where nothing that is looked at has."""
+        found = TypeChange(key[0], text(key[1]), a, b)
+        if key[0] in (STRUCT, UNION):
+            self._composite(found, a, b)
+        elif key[0] == ENUM:
+            self._enum(found, a, b)
+        elif key[0] == TYPEDEF:
+            self._typedef(found, a, b)
+        else:
+            found.old["text"], found.new["text"] = self.old.text(a), self.new.text(b)
+            if key[0] == FUNC:
+                self._function(found, a, b)
+            elif key[0] in (INT, FLOAT):
+                found.old["size"], found.new["size"] = self.old.btf.word(a, 2), self.new.btf.word(b, 2)
+        self._tags(found, a, b)
+        reads = self.scope[key[0], found.name] if self.scope is not None else None
+        if reads is None:
+            return found
+        found.changes = [change for change in found.changes if _is_read(change, reads)]
+        grown = SIZE in reads and found.old.get("size") != found.new.get("size")
+        return found if found.changes or grown or key[0] not in (STRUCT, UNION, ENUM) else None
+
+    def _composite(self, found: TypeChange, a: int, b: int) -> None:
+        found.old |= _facts(self.old.layouts, a)
+        found.new |= _facts(self.new.layouts, b)
+        found.changes += _MemberDiff(self.old, a, self.new, b).changes()
+
+    def _enum(self, found: TypeChange, a: int, b: int) -> None:
+        one: Any = self.old.btf[a]
+        other: Any = self.new.btf[b]
+        found.old |= {"size": one.size, "signed": one.signed}
+        found.new |= {"size": other.size, "signed": other.signed}
+        found.changes += _enum_changes(dict(one.values), dict(other.values))
+
+    def _typedef(self, found: TypeChange, a: int, b: int) -> None:
+        one, other = self.old.btf.word(a, 2), self.new.btf.word(b, 2)
+        kinds = self.old.btf.kind(one), self.new.btf.kind(other)
+        nameless = not self.old.btf.name(one) and not self.new.btf.name(other)
+        found.old["text"], found.new["text"] = self.old.text(a), self.new.text(b)
+        if nameless and kinds[0] == kinds[1] and kinds[0] in spec.COMPOSITES:
+            self._composite(found, one, other)
+        elif nameless and kinds[0] in spec.ENUMS and kinds[1] in spec.ENUMS:
+            self._enum(found, one, other)
+        else:
+            found.old["size"], found.new["size"] = self.old.btf.sizeof(a), self.new.btf.sizeof(b)
+
+    def _function(self, found: TypeChange, a: int, b: int) -> None:
+        """Return type and parameters, parameters by place, those before and behind a change taken together."""
+        one: Any = self.old.btf[self.old.btf.word(a, 2)]
+        other: Any = self.new.btf[self.new.btf.word(b, 2)]
+        mine, theirs = self.old.identities.reference, self.new.identities.reference
+        if mine(one.type_id) != theirs(other.type_id):
+            old, new = {"type": self.old.names[one.type_id]}, {"type": self.new.names[other.type_id]}
+            found.changes.append(Change("retyped", "returns", old, new))
+        left = [(name, type_id, mine(type_id)) for name, type_id in one.params]
+        right = [(name, type_id, theirs(type_id)) for name, type_id in other.params]
+        head = 0
+        while head < min(len(left), len(right)) and left[head][2] == right[head][2]:
+            head += 1
+        tail = 0
+        while tail < min(len(left), len(right)) - head and left[-1 - tail][2] == right[-1 - tail][2]:
+            tail += 1
+        a_mid, b_mid = left[head : len(left) - tail], right[head : len(right) - tail]
+        for number in range(max(len(a_mid), len(b_mid))):
+            gone = a_mid[number] if number < len(a_mid) else None
+            come = b_mid[number] if number < len(b_mid) else None
+            path = f"parameter {head + number + 1}"
+            what = "retyped" if gone and come else "removed" if gone else "added"
+            found.changes.append(Change(what, path, _parameter(self.old, gone), _parameter(self.new, come)))
+
+    def _tags(self, found: TypeChange, a: int, b: int) -> None:
+        old, new = self.old.identities.tags.get(a, ()), self.new.identities.tags.get(b, ())
+        if old != new:
+            told = [{"tags": [text(tag) for tag, _ in tags]} for tags in (old, new)]
+            found.changes.append(Change("tags", "", *told))
+
+
+def _parameter(side: _Side, parameter: tuple[str, int, int] | None) -> dict[str, Any] | None:
+    """What is told of a parameter (name, type id, key)."""
+    if parameter is None:
+        return None
+    return {"type": side.names[parameter[1]] if parameter[1] else "...", "name": parameter[0]}
+
+
+def _is_read(change: Change, reads: frozenset[str]) -> bool:
+    """Whether a change is one of a member that is read, or of one that it lies in or that lies in it."""
+    names = {change.path}
+    if change.what == "renamed" and change.old is not None:
+        names.add(change.old["name"])
+    return any(
+        read == name or read.startswith(name + ".") or name.startswith(read + ".") for read in reads for name in names
+    )
+
+
+def _facts(layouts: Layouts, type_id: int) -> dict[str, Any]:
+    found = layouts[type_id]
+    facts: dict[str, Any] = {"size": found.size, "cachelines": found.cachelines, "alignment": found.natural_alignment}
+    if not found.is_union:
+        facts |= {"holes": found.holes, "sum_holes": found.sum_holes, "padding": found.padding}
+    return facts
+
+
+def _enum_changes(old: dict[str, int], new: dict[str, int]) -> list[Change]:
+    """By name; one that went and one that came with the same value are taken for a renamed one (a guess)."""
+    came = {value: name for name, value in reversed(new.items()) if name not in old}
+    changes = []
+    renamed: set[str] = set()
+    for name, value in old.items():
+        if name in new:
+            if new[name] != value:
+                changes.append(Change("value", name, {"value": value}, {"value": new[name]}))
+        elif value in came and came[value] not in renamed:
+            renamed.add(came[value])
+            changes.append(Change("renamed", came[value], {"name": name, "value": value}, {"value": value}))
+        else:
+            changes.append(Change("removed", name, {"value": value}, None))
+    changes += [
+        Change("added", name, None, {"value": value})
+        for name, value in new.items()
+        if name not in old and name not in renamed
+    ]
+    return sorted(changes, key=lambda change: (change.new or change.old or {})["value"])
+
+
+class _Leaf:
+    """A member, those of nameless structs and unions counted as members of what contains them."""
+
+    __slots__ = ("bit_offset", "bits", "key", "offset", "path", "size", "type_id")
+
+    def __init__(self, path: str, type_id: int, key: int, offset: int, size: int, bit_offset: int, bits: int) -> None:
+        self.path = path
+        self.type_id = type_id
+        self.key = key
+        self.offset = offset
+        self.size = size
+        self.bit_offset = bit_offset
+        self.bits = bits
+
+
+class _MemberDiff:
+    """The members of one struct or union against those of another."""
+
+    def __init__(self, old: _Side, old_id: int, new: _Side, new_id: int) -> None:
+        self.old = old
+        self.new = new
+        self.left = _without_groups(_unique(self._leaves(old, old_id)))
+        self.right = _without_groups(_unique(self._leaves(new, new_id)))
+
+    def _leaves(self, side: _Side, type_id: int) -> list[_Leaf]:
+        found: list[_Leaf] = []
+        stack = [(side.layouts[type_id], "", 0, 0)]
+        while stack:
+            around, path, base, depth = stack.pop()
+            for field in around.members:
+                name = path + field.name
+                inner = field.type_id
+                if side.btf.kind(inner) in spec.COMPOSITES and not side.btf.name(inner):
+                    deeper = f"{name}." if field.name else path
+                    stack.append((side.layouts[inner], deeper, base + field.offset, depth + 1))
+                    continue
+                found.append(
+                    _Leaf(
+                        name,
+                        inner,
+                        side.identities.reference(inner),
+                        base + field.offset,
+                        field.size,
+                        8 * base + field.bit_offset,
+                        field.bits,
+                    )
+                )
+            if len(found) + len(stack) > MAX_MEMBERS or depth > 256:
+                raise FormatError(f"more than {MAX_MEMBERS:,} members", source=side.btf.source, type_id=type_id)
+        found.sort(key=lambda leaf: leaf.bit_offset)
+        return found
+
+    def changes(self) -> list[Change]:
+        """All changes, in the order of where members lie."""
+        changes: list[tuple[int, Change]] = []
+        renamed = self._renamed()
+        for path, a in self.left.items():
+            b = self.right.get(path) or renamed.get(path)
+            if b is None:
+                changes.append((a.bit_offset, Change("removed", path, self._at(self.old, a), None)))
+            else:
+                changes += ((b.bit_offset, change) for change in self._pair(a, b))
+        came = set(self.right) - set(self.left) - {leaf.path for leaf in renamed.values()}
+        for path, b in self.right.items():
+            if path in came:
+                changes.append((b.bit_offset, Change("added", path, None, self._at(self.new, b))))
+        changes.sort(key=lambda change: change[0])
+        return [change for _, change in changes]
+
+    def _pair(self, a: _Leaf, b: _Leaf) -> Iterator[Change]:
+        old, new = self._at(self.old, a), self._at(self.new, b)
+        if a.path != b.path:
+            yield Change("renamed", b.path, old | {"name": a.path}, new)
+        if a.key != b.key:
+            yield Change("retyped", b.path, old, new)
+        elif a.size != b.size:
+            yield Change("grown", b.path, old, new)
+        if a.bits != b.bits:
+            yield Change("width", b.path, old, new)
+        if a.bit_offset != b.bit_offset:
+            yield Change("moved", b.path, old, new)
+
+    def _renamed(self) -> dict[str, _Leaf]:
+        """The members that seem to have another name now: same type and width, same place or the same neighbour before."""
+        gone = [leaf for path, leaf in self.left.items() if path not in self.right]
+        come = [leaf for path, leaf in self.right.items() if path not in self.left]
+        if not gone or not come:
+            return {}
+        before_old, before_new = _neighbours(self.left), _neighbours(self.right)
+        found: dict[str, _Leaf] = {}
+        taken: set[str] = set()
+        for same_place in (True, False):
+            for a in gone:
+                if a.path in found:
+                    continue
+                for b in come:
+                    if b.path in taken or a.key != b.key or a.bits != b.bits or a.size != b.size:
+                        continue
+                    if a.bit_offset == b.bit_offset if same_place else before_old[a.path] == before_new[b.path]:
+                        found[a.path] = b
+                        taken.add(b.path)
+                        break
+        return found
+
+    def _at(self, side: _Side, leaf: _Leaf) -> dict[str, Any]:
+        facts = {"type": side.names[leaf.type_id], "offset": leaf.offset, "size": leaf.size}
+        if leaf.bits:
+            facts |= {"bit_offset": leaf.bit_offset, "bits": leaf.bits}
+        return facts
+
+
+def _unique(leaves: list[_Leaf]) -> dict[str, _Leaf]:
+    """By path; a second member of one name (C has none) is told apart by a number."""
+    found: dict[str, _Leaf] = {}
+    for leaf in leaves:
+        path = leaf.path
+        number = 2
+        while path in found:
+            path = f"{leaf.path}#{number}"
+            number += 1
+        leaf.path = path
+        found[path] = leaf
+    return found
+
+
+def _without_groups(leaves: dict[str, _Leaf]) -> dict[str, _Leaf]:
+    """Without the second name of a member: of `headers.csum` and `csum` at one place (the kernel's struct_group) the latter."""
+    found = {}
+    for path, leaf in leaves.items():
+        around, _, name = path.rpartition(".")
+        other = leaves.get(f"{around.rpartition('.')[0]}.{name}".lstrip(".")) if around else None
+        if other is None or (other.key, other.bit_offset, other.bits) != (leaf.key, leaf.bit_offset, leaf.bits):
+            found[path] = leaf
+    return found
+
+
+def _neighbours(leaves: dict[str, _Leaf]) -> dict[str, str]:
+    """The path of the member before each."""
+    before = ""
+    found = {}
+    for path in leaves:
+        found[path] = before
+        before = path
+    return found

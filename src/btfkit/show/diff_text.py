@@ -1,0 +1,258 @@
+"""A diff for people: what there is in numbers, then each changed type with its members, then what came and went."""
+
+from __future__ import annotations
+
+from btfkit.errors import printable
+from btfkit.show.diff import KINDS, Change, Diff, Entry, TypeChange
+from btfkit.show.identity import FUNC, INT, STRUCT, TYPEDEF, UNION, VAR
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+WIDTH = 110  # columns
+NAMES = 4  # of members that moved together, this many are named
+COLUMN = 28  # where the description of a member begins
+PLURALS = {"enum": "enums", "typedef": "typedefs", "int": "integers", "float": "floats"}
+
+
+def diff_lines(found: Diff, *, summary: bool = False) -> Iterator[str]:
+    """The lines, without newlines; with `summary` only the numbers."""
+    yield from _head(found)
+    if summary:
+        return
+    for kind in KINDS:
+        changed = [change for change in found.changed if change.kind == kind]
+        if changed:
+            yield ""
+            yield f"changed {plural(kind)} ({len(changed):,})"
+            for change in changed:
+                yield ""
+                yield from type_lines(change)
+    for what, entries in (("added", found.added), ("removed", found.removed)):
+        for kind in KINDS:
+            some = [entry for entry in entries if entry.kind == kind]
+            if some:
+                yield ""
+                yield f"{what} {plural(kind)} ({len(some):,})"
+                yield from _names(some, "+ " if what == "added" else "- ")
+
+
+def plural(kind: str) -> str:
+    """ "structs", "functions"."""
+    return PLURALS.get(kind, kind + "s")
+
+
+def _head(found: Diff) -> Iterator[str]:
+    yield f"--- {printable(found.old.source or 'old')}"
+    yield f"+++ {printable(found.new.source or 'new')}"
+    yield ""
+    if not found:
+        total = sum(counts[0] for counts in found.counts.values())
+        yield f"no difference in what was looked at: {_many(total, 'type')} with a name"
+        return
+    yield f"{'':12}{'same':>10}{'changed':>10}{'added':>10}{'removed':>10}"
+    for kind, counts in found.counts.items():
+        yield f"{plural(kind):12}" + "".join(f"{count:10,}" for count in counts)
+    effect = effects(found)
+    if effect:
+        yield ""
+        yield "layout: " + ", ".join(effect)
+
+
+def effects(found: Diff) -> list[str]:
+    """In a few words, what it does to layouts: how many structs changed size, how many have moved, retyped or lost members."""
+    composites = [
+        change for change in found.changed if change.kind in (STRUCT, UNION, TYPEDEF) and "size" in change.old
+    ]
+    sizes = sum(change.old["size"] != change.new["size"] for change in composites)
+    told = [f"{_many(sizes, 'type')} changed size"] if sizes else []
+    for what, words in (
+        ("moved", "with moved members"),
+        ("retyped", "with retyped members"),
+        ("removed", "lost members"),
+        ("renamed", "with members that seem renamed"),
+    ):
+        count = sum(any(one.what == what for one in change.changes) for change in composites)
+        if count:
+            told.append(f"{count:,} {words}")
+    return told
+
+
+def type_lines(change: TypeChange) -> Iterator[str]:
+    """A changed type: its title ("struct file: 184 -> 192 bytes"), then a line a change."""
+    yield _title(change)
+    if change.kind in (FUNC, VAR) or (change.kind == TYPEDEF and "holes" not in change.old and not change.changes):
+        yield f"  - {change.old['text']}"
+        yield f"  + {change.new['text']}"
+        if change.kind == FUNC and change.old["text"] == change.new["text"]:
+            yield from _members(change)
+        yield from (f"  ~ {_tags(one)}" for one in change.changes if one.what == "tags")
+        return
+    if change.kind == INT:
+        yield f"  {change.old['text']} -> {change.new['text']}"
+    yield from _members(change)
+
+
+def _title(change: TypeChange) -> str:
+    name = f"{change.kind} {printable(change.name)}"
+    old, new = change.old, change.new
+    facts = []
+    if "size" in old and old["size"] is not None and (old["size"] != new["size"] or "holes" in old):
+        facts.append(f"{_arrow(old['size'], new['size'])} bytes")
+    if old.get("cachelines") != new.get("cachelines"):
+        facts.append(f"{_arrow(old['cachelines'], new['cachelines'])} cache lines")
+    if "holes" in old and "holes" in new and (old["holes"], old["sum_holes"]) != (new["holes"], new["sum_holes"]):
+        facts.append(f"holes {_holes(old)} -> {_holes(new)}")
+    if old.get("padding") != new.get("padding"):
+        facts.append(f"padding {old.get('padding')} -> {new.get('padding')}")
+    if old.get("alignment") != new.get("alignment"):
+        facts.append(f"alignment {old.get('alignment')} -> {new.get('alignment')}")
+    if old.get("signed") != new.get("signed"):
+        facts.append("now signed" if new.get("signed") else "now unsigned")
+    return name + (f": {', '.join(facts)}" if facts else "")
+
+
+def _holes(facts: dict[str, Any]) -> str:
+    return f"{facts['holes']} ({_many(facts['sum_holes'], 'byte')})" if facts["holes"] else "none"
+
+
+def _arrow(old: object, new: object) -> str:
+    return f"{old}" if old == new else f"{old} -> {new}"
+
+
+def _members(change: TypeChange) -> Iterator[str]:
+    """A line a member; those that only moved, and by the same distance, together."""
+    grouped: dict[str, list[Change]] = {}
+    for one in change.changes:
+        grouped.setdefault(one.path, []).append(one)
+    run: list[tuple[str, Change]] = []
+    for path, changes in grouped.items():
+        shift = _shift(changes)
+        if run and shift != _shift([run[0][1]]):
+            yield _together(run)
+            run = []
+        if shift:
+            run.append((path, changes[0]))
+        else:
+            yield _one(path, changes)
+    if run:
+        yield _together(run)
+
+
+def _shift(changes: list[Change]) -> tuple[str, int] | None:
+    """("moved" or "value", how far), where that is all that has changed."""
+    if len(changes) != 1 or changes[0].what not in ("moved", "value"):
+        return None
+    old, new = changes[0].old or {}, changes[0].new or {}
+    if changes[0].what == "value":
+        return "value", new["value"] - old["value"]
+    return "moved", _bit(new) - _bit(old)
+
+
+def _bit(facts: dict[str, Any]) -> int:
+    return int(facts["bit_offset"] if "bits" in facts else 8 * facts["offset"])
+
+
+def _together(run: list[tuple[str, Change]]) -> str:
+    """Members that moved, or enumerators that count on, by the same distance."""
+    what, far = _shift([run[0][1]]) or ("moved", 0)
+    if len(run) == 1:
+        return _one(run[0][0], [run[0][1]])
+    if what == "value":
+        distance = f"{far:+d}"
+    else:
+        distance = (
+            f"{far // 8:+d} byte{'s' * (abs(far) != 8)}" if far % 8 == 0 else f"{far:+d} bit{'s' * (abs(far) != 1)}"
+        )
+    names = [printable(path) for path, _ in run]
+    if len(names) > NAMES:
+        names = [*names[: NAMES - 1], "...", names[-1]]
+    label = f"{len(run)} {'values' if what == 'value' else 'members'} {distance}"
+    return f"  > {label:{COLUMN}} {', '.join(names)}"
+
+
+def _one(path: str, changes: list[Change]) -> str:
+    first = changes[0]
+    name = printable(path)
+    if first.what == "tags":
+        return f"  ~ {_tags(first)}"
+    if first.what == "added":
+        return f"  + {name:{COLUMN}} {_told(first.new or {}, 'at')}"
+    if first.what == "removed":
+        return f"  - {name:{COLUMN}} {_told(first.old or {}, 'was at')}"
+    return f"  ~ {name:{COLUMN}} {', '.join(map(_said, changes))}"
+
+
+def _told(facts: dict[str, Any], at: str) -> str:
+    if "value" in facts:
+        return f"= {facts['value']}"
+    if "offset" not in facts:
+        return str(facts["type"])
+    bits = (
+        f", {_many(facts['bits'], 'bit')} at bit {facts['bit_offset'] - 8 * facts['offset']}" if "bits" in facts else ""
+    )
+    return f"{facts['type']}, {at} {facts['offset']}{bits or ', ' + _many(facts['size'], 'byte')}"
+
+
+def _said(change: Change) -> str:
+    """One change of a member that is still there."""
+    old, new = change.old or {}, change.new or {}
+    if change.what == "renamed":
+        where = "same value" if "value" in old else _likeness(old, new)
+        return f"renamed from {printable(old['name'])}? (a guess: {where})"
+    if change.what == "retyped":
+        if old["type"] == new["type"]:
+            return f"{new['type']}: what it consists of has changed"
+        sizes = f", {_arrow(old['size'], new['size'])} bytes" if old.get("size") != new.get("size") else ""
+        return f"{old['type']} -> {new['type']}{sizes}"
+    if change.what == "grown":
+        word = "grew" if new["size"] > old["size"] else "shrank"
+        return f"{new['type']} {word}: {_arrow(old['size'], new['size'])} bytes"
+    if change.what == "width":
+        return f"{old.get('bits', 8 * old['size'])} -> {new.get('bits', 8 * new['size'])} bits"
+    if change.what == "value":
+        return f"{old['value']} -> {new['value']}"
+    if "bits" in old or "bits" in new:
+        return f"moved, bit {_bit(old)} -> {_bit(new)}"
+    return f"moved, {old['offset']} -> {new['offset']}"
+
+
+def _likeness(old: dict[str, Any], new: dict[str, Any]) -> str:
+    return "same type, same place" if _bit(old) == _bit(new) else "same type, behind the same member"
+
+
+def _tags(change: Change) -> str:
+    old, new = (change.old or {})["tags"], (change.new or {})["tags"]
+    return f"tags: {printable(' '.join(old)) or 'none'} -> {printable(' '.join(new)) or 'none'}"
+
+
+def _names(entries: list[Entry], mark: str) -> Iterator[str]:
+    """Names in lines of some width; structs with their size."""
+    line = ""
+    for entry in entries:
+        word = printable(entry.name)
+        if entry.kind in (STRUCT, UNION) and entry.size is not None:
+            word += f" ({entry.size})"
+        if line and len(line) + len(word) + 4 > WIDTH:
+            yield f"  {mark}{line},"
+            line = ""
+        line += (", " if line else "") + word
+    if line:
+        yield f"  {mark}{line}"
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+_COLOURS = {"  + ": "\x1b[32m", "  - ": "\x1b[31m", "  ~ ": "\x1b[33m", "  > ": "\x1b[36m"}
+
+
+def coloured(line: str) -> str:
+    """A line for a terminal."""
+    colour = _COLOURS.get(line[:4])
+    if colour:
+        return f"{colour}{line}\x1b[0m"
+    return f"\x1b[1m{line}\x1b[0m" if line and line[0] != " " else line
