@@ -30,7 +30,7 @@ cpdef bint elements(const unsigned int[::1] a_words, const unsigned int[::1] a_p
                other_kind=cython.uint, x=cython.uint, y=cython.uint, plain=cython.bint, named=cython.bint,
                alike=cython.bint, good=cython.bint, element=cython.bint, row=cython.uint, tail=cython.size_t, elem=cython.size_t,
                total=cython.size_t, child=cython.uint, phase=cython.size_t, slot=cython.size_t, what=cython.uint,
-               here=cython.uint, raised=cython.bint, copied=cython.uint, mate=cython.uint)
+               here=cython.uint, raised=cython.bint, before=cython.uint, copied=cython.uint, mate=cython.uint)
 cpdef size_t walk(const unsigned int[::1] a_words, const unsigned int[::1] a_positions,
                   const unsigned char[::1] a_strings, const unsigned int[::1] a_low_words,
                   const unsigned int[::1] a_low_positions, const unsigned char[::1] a_low_strings,

@@ -189,8 +189,8 @@ def walk(
     Pairs that cannot be proven to correspond are appended to the list `hard` as (what to do, a, b, level).  The first
     `shared` bytes of the own strings are equal.  `whole` tells which definitions below have to be complete after: 0 none, 1
     those held by value, 2 all; `told` for which named types all elements that are told before have to be there after, by
-    the same numbers.  `levels`, `mates`, `copies` and `nested` have room for every id below `a`, and are all 0; what
-    is not 0 afterwards is on the list `seen`.  `own_levels` has a byte for each own type.
+    the same numbers.  `levels` (bits 0 and 1 for the mate, 2 and 3 for the copy), `mates`, `copies` and `nested`
+    have room for every id below `a`, and are all 0; what is not 0 afterwards is on the list `seen`.  `own_levels` has a byte for each own type.
     """
     first = len(a_low_positions) + 1
     b_first = len(b_low_positions) + 1
@@ -221,7 +221,7 @@ def walk(
             wa = a_words
         else:
             b = mates[a] if how == 0 else copies[a] if how == 1 else nested[a]
-            level = 2 if how == 2 else levels[a]
+            level = 2 if how == 2 else (levels[a] >> (how << 1)) & 3
             at = a_low_positions[a - 1]
             wa = a_low_words
         if b >= b_first:
@@ -319,6 +319,8 @@ def walk(
                 phase += 1
                 if phase == elem:
                     phase = 0
+            if kind == 3 and slot == 2:
+                child = 1  # the type of an index is nowhere held
             x = wa[at + 2 + slot]
             y = wb[to + 2 + slot]
             if what == 0:
@@ -341,12 +343,13 @@ def walk(
                         todo.append(4 * x + 3)
                     own_levels[x - first] = 2
             else:
-                raised = levels[x] < child
+                copied = y >= b_first
+                before = (levels[x] >> (copied << 1)) & 3
+                raised = before < child
                 if raised:
                     if levels[x] == 0:
                         seen.append(x)
-                    levels[x] = child
-                copied = y >= b_first
+                    levels[x] += (child - before) << (copied << 1)
                 mate = copies[x] if copied else mates[x]
                 if mate == 0:
                     if copied:
@@ -359,8 +362,6 @@ def walk(
                     hard.append((MEET, x, y, child))
                 if raised and mate:
                     todo.append(4 * x + copied)
-                if raised and (mates[x] if copied else copies[x]):
-                    todo.append(4 * x + 1 - copied)
         if not good:
             hard.append((JUDGE, a, b, level))
     return pairs

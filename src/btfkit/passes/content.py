@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.errors import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class Change:
         self.now = now
 
     def __str__(self) -> str:
+        return printable(self._told())
+
+    def _told(self) -> str:
         if self.what == "gone":
             return f"{self.path} is gone"
         if self.what == "unclear":

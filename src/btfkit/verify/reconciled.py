@@ -186,8 +186,12 @@ class _Walk:
 
     def level(self, a: int, b: int) -> int:
         """The level at which a pair has been looked at."""
-        proven = a < self.before.start_id and b in (self.board.mates[a], self.board.copies[a])
-        return max(self._levels.get((a, b), 0), self.board.levels[a] if proven else 0)
+        known = self._levels.get((a, b), 0)
+        if a >= self.before.start_id:
+            return known
+        if b == self.board.copies[a]:
+            return max(known, self.board.levels[a] >> 2)
+        return max(known, self.board.levels[a] & 3) if b == self.board.mates[a] else known
 
     def _alike_own(self, a: int) -> bool:
         """Whether one type may have become two: a copy of a derived one, never a named one."""
@@ -235,7 +239,7 @@ class _Walk:
         for slot in range(1, len(words)):
             old, new, what = words[slot], news[slot], places.get(slot)
             if what == "type":
-                self.meet(old, new, child)
+                self.meet(old, new, 1 if kind == spec.ARRAY and slot == 4 else child)  # an index is nowhere held
             elif what == "name":
                 if self.before.string(old) != self.after.string(new):
                     self.differ(a, b, f"{_title(self.before, a)}: a name in it has changed")
