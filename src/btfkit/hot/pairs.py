@@ -189,8 +189,9 @@ def walk(
     Pairs that cannot be proven to correspond are appended to the list `hard` as (what to do, a, b, level).  The first
     `shared` bytes of the own strings are equal.  `whole` tells which definitions below have to be complete after: 0 none, 1
     those held by value, 2 all; `told` for which named types all elements that are told before have to be there after, by
-    the same numbers.  `levels` (bits 0 and 1 for the mate, 2 and 3 for the copy), `mates`, `copies` and `nested`
-    have room for every id below `a`, and are all 0; what is not 0 afterwards is on the list `seen`.  `own_levels` has a byte for each own type.
+    the same numbers.  `levels` (bits 0 and 1 for the mate, 2 and 3 for the copy), `mates`, `copies` and `nested` have room
+    for every id below `a`, and are all 0; what is not 0 afterwards is on the list `seen`.  `own_levels` has a byte for each
+    own type.
     """
     first = len(a_low_positions) + 1
     b_first = len(b_low_positions) + 1
