@@ -27,6 +27,7 @@ COMMANDS = {
     "distill": "give modules a small base, so that their BTF outlives kernel updates",
     "reconcile": "put distilled modules on another kernel, so that it takes their BTF",
     "explain": "whether a kernel takes a module's BTF, and if not, why",
+    "bundle": "the BTF of many kernels in one small file",
     "verify": "check a BTF: structure, then the kernel's own rules",
     "bpftool": "take bpftool's spelling of what btfkit does",
 }

@@ -79,9 +79,9 @@ def shrink_options(args: Args) -> dict[str, Any]:
         "keep_funcs": names(args.keep_func),
         "closure": args.closure,
         "verify": not args.no_verify,
-        "pack": args.pack or "none",
+        "pack": getattr(args, "pack", None) or "none",
         "keep_going": args.keep_going,
-        "report": args.report,
+        "report": getattr(args, "report", None),
     }
 
 
@@ -140,8 +140,12 @@ class Watch:
 
     def failed(self, kernel: Kernel, error: Exception) -> None:
         """A kernel that could not be used."""
+        self.refused(kernel.name, error)
+
+    def refused(self, name: str, error: Exception) -> None:
+        """What was not taken, by the name of the kernel, which is told where the error does not."""
         text = " ".join(in_words(error).split("\n"))
-        self.say(text if kernel.store.root in text else f"{kernel.name}: {text}")
+        self.say(text if name in text else f"{name}: {text}")
 
     def observe(self, done: int, total: int) -> None:
         """How far it is."""

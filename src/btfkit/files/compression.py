@@ -13,7 +13,7 @@ from btfkit.errors import FormatError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from typing import Protocol
 
     from btfkit.files.elf import Data
@@ -98,6 +98,31 @@ def unpack_prefix(
     return out
 
 
+def first_stream(
+    data: Data, source: str = "packed data", *, limit: int = LIMIT, kind: str | None = None
+) -> tuple[bytearray, int]:
+    """The first packed stream of `data`, unpacked, and where it ends in `data` (bytes): others may follow.
+
+    For xz, zstd and gzip.  Raises as `unpack` does.
+    """
+    kind = kind or sniff(data) or ""
+    out = bytearray()
+    end = 0
+    stream = _one_stream(_maker(kind, source)(), memoryview(data), 0, kind, source)
+    while True:
+        try:
+            out += next(stream)
+        except StopIteration as stop:
+            end = stop.value
+            return out, end
+        except (FormatError, UnsupportedError):
+            raise
+        except Exception as broken:  # each decompressor has errors of its own
+            raise FormatError(f"broken {kind} data: {broken}", source=source) from broken
+        if len(out) > limit:
+            raise FormatError(f"the {kind} data unpacks to more than {limit} bytes", source=source)
+
+
 def pieces(
     data: Data,
     source: str = "packed data",
@@ -141,20 +166,24 @@ def _frames(
 ) -> Iterator[bytes]:
     at = 0
     for _ in range(MAX_FRAMES):
-        codec = make()
-        while not codec.eof:
-            fed = view[at : at + _SLICE] if codec.needs_input else view[:0]
-            at += len(fed)
-            piece = codec.decompress(fed, _PIECE)
-            if not piece and not fed and not codec.eof and codec.needs_input:
-                raise FormatError(f"the {kind} data ends in the middle: it is cut short", source=source, offset=at)
-            yield piece
-        at -= len(codec.unused_data or b"")
+        at = yield from _one_stream(make(), view, at, kind, source)
         if prefix or kind == "zlib" or _only_zeros(view, at):
             return
         if sniff(view, at) != kind:
             raise FormatError(f"something else follows the {kind} data", source=source, offset=at)
     raise FormatError(f"more than {MAX_FRAMES} {kind} streams in one file", source=source)
+
+
+def _one_stream(codec: Decompressor, view: memoryview, at: int, kind: str, source: str) -> Generator[bytes, None, int]:
+    """What one stream that begins at byte `at` unpacks to, in pieces; returns where it ends."""
+    while not codec.eof:
+        fed = view[at : at + _SLICE] if codec.needs_input else view[:0]
+        at += len(fed)
+        piece = codec.decompress(fed, _PIECE)
+        if not piece and not fed and not codec.eof and codec.needs_input:
+            raise FormatError(f"the {kind} data ends in the middle: it is cut short", source=source, offset=at)
+        yield piece
+    return at - len(codec.unused_data or b"")
 
 
 def _only_zeros(view: memoryview, at: int) -> bool:

@@ -86,14 +86,15 @@ class Made:
 class Archived:
     """The result of `minimize_archive`.
 
-    `tree` is what was found; `made` has what became of each kernel that could be cut, in the tree's order, `failed` (kernel,
-    error) of the others; `removed` are the paths of outputs that went because their kernel is gone or fails now; `notes` are
-    sentences about the manifest.  `manifest` is as written.
+    `tree` is what was found; `kernels` are those that could be cut, in the tree's order, and `made` what became of each; `failed`
+    has (kernel, error) of the others; `removed` are the paths of outputs that went because their kernel is gone or fails now;
+    `notes` are sentences about the manifest; `manifest` is as written.
     """
 
     def __init__(self, tree: Tree, manifest: Manifest) -> None:
         self.tree = tree
         self.manifest = manifest
+        self.kernels: list[Kernel] = []
         self.made: list[Made] = []
         self.failed: list[tuple[Kernel, Exception]] = []
         self.removed: list[str] = []
@@ -182,6 +183,7 @@ def _collect(result: Archived, kernels: Sequence[Kernel], ended: dict[int, Ended
         if one.error is not None:
             result.failed.append((kernel, one.error))
         else:
+            result.kernels.append(kernel)
             result.made.append(one.value)
 
 

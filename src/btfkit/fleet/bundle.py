@@ -1,0 +1,336 @@
+"""Bundles: the BTF of thousands of kernels in one small file, found by distro, release, architecture and `uname -r`.
+
+A bundle is a row of .xz streams (or of zstd frames, or of gzip members), one behind the other: `xz -dc` unpacks it as it is.
+The first unpacks to the index, lines of text; each of the others to a group of BTFs, one behind the other; where there is but
+one group, it follows the index in the first stream.  Equal BTFs are stored once, similar ones side by side, and a reader
+unpacks the index and one group.  docs/bundle-format.md is the format; `fleet/bundle_write.py` makes bundles.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import pairwise
+
+from btfkit.errors import FormatError, NotFoundError, UnsupportedError
+from btfkit.fleet.keys import Key, canonical_arch, version_order
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from btfkit.files.elf import Data
+
+FORMAT = "btfkit-bundle"
+END = "end"
+VERSION = 1
+MAX_GROUP = 256 << 20  # bytes; a reader refuses more
+MAX_INDEX = 256 << 20
+MAX_BUNDLE = 16 << 30
+COMPRESSORS = ("xz", "zstd", "gzip")
+
+
+class Entry:
+    """A kernel of a bundle: its `key`, the number of its vmlinux's `blob`, `modules` (name, number) sorted by name, and `source`,
+    the digits of the SHA-256 of the BTF that it was made from ("" where that is not known)."""
+
+    __slots__ = ("blob", "key", "modules", "source")
+
+    def __init__(self, key: Key, blob: int, modules: Sequence[tuple[str, int]] = (), source: str = "") -> None:
+        self.key = key
+        self.blob = blob
+        self.modules = tuple(modules)
+        self.source = source
+
+    def __repr__(self) -> str:
+        return f"<Entry {self.key}>"
+
+
+def origin_digest(objects: Iterable[tuple[str, str]], kernels: Iterable[tuple[Key, str]]) -> str:
+    """SHA-256 over the SHA-256 of each object, by name, and of the BTF that each kernel's was cut from, in the index's order."""
+    from hashlib import sha256
+
+    whole = sha256()
+    for name, digest in objects:
+        whole.update(f"object {encode(name)} {digest}\n".encode())
+    for key, digest in kernels:
+        whole.update(f"kernel {' '.join(map(encode, key.parts))} {digest or '-'}\n".encode())
+    return whole.hexdigest()
+
+
+def encode(text: str) -> str:
+    """A field of the index: UTF-8 bytes that are no printable ASCII, and "%", as %XX; nothing as "-", and "-" as %2D."""
+    if not text or text == "-":
+        return "%2D" if text else "-"
+    raw = text.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if 0x20 < byte < 0x7F and byte != 0x25 else f"%{byte:02X}" for byte in raw)
+
+
+def decode(field: str) -> str:
+    """The inverse of `encode`; raises ValueError."""
+    if field == "-":
+        return ""
+    if "%" not in field:
+        return field
+    head, *rest = field.split("%")
+    raw = bytearray(head.encode("ascii"))
+    for part in rest:
+        raw.append(int(part[:2], 16) if len(part) > 1 and part[0] in _HEX and part[1] in _HEX else 1 << 9)
+        raw += part[2:].encode("ascii")
+    return raw.decode("utf-8", "surrogateescape")
+
+
+_HEX = "0123456789ABCDEF"
+
+
+# ---- reading -----------------------------------------------------------------------------------------------------
+
+
+class Bundle:
+    """A bundle that was opened.
+
+    `entries` are its kernels, sorted by key; `tool`, `objects` (name, digits of its SHA-256), `options` and `origin` (a SHA-256
+    over all digests) say where it comes from; `sizes` are the bytes of each BTF, `groups` (packed, unpacked) those of the groups.
+
+    Nothing but the index is unpacked before a BTF is asked for, and nothing in it is trusted.
+    """
+
+    def __init__(self, data: Data, source: str) -> None:
+        self.source = source
+        self.tool = ""
+        self.objects: list[tuple[str, str]] = []
+        self.options: list[tuple[str, str]] = []
+        self.origin = ""
+        self.entries: list[Entry] = []
+        self.groups: list[tuple[int, int]] = []
+        self.sizes: list[int] = []
+        self._view = memoryview(data)
+        self._starts: list[int] = []  # of each group: the number of its first blob
+        self._ends: list[int] = []  # of each blob: where it ends in its group
+        self._last: tuple[int, bytearray] = (-1, bytearray())
+        self.compressor, text, self._begin = _first_stream(self._view, source)
+        end = text.find(f"\n{END}\n".encode()) + 1
+        self._inline = memoryview(text)[end + len(END) + 1 :]
+        _Index(self, bytes(text[:end])).read()
+
+    @classmethod
+    def open(cls, path: str) -> Bundle:
+        """The bundle in a file, or at a URL.  Raises FormatError where it is none or damaged, OSError."""
+        from btfkit.fleet.store import is_url, open_store, split_url
+
+        if is_url(path):
+            folder, name = split_url(path)
+            return cls(open_store(folder).read(name), path)
+        from btfkit.files.container import open_bytes
+
+        return cls(open_bytes(path), path)
+
+    def __repr__(self) -> str:
+        return f"<Bundle of {len(self.entries)} kernels>"
+
+    @property
+    def packed_size(self) -> int:
+        """Bytes of the whole."""
+        return len(self._view)
+
+    def blob(self, number: int) -> bytes:
+        """The BTF of that number; raises FormatError where its group is damaged."""
+        group = bisect_right(self._starts, number) - 1
+        if self._last[0] != group:
+            self._last = group, self._unpack(group)
+        end = self._ends[number]
+        return bytes(self._last[1][end - self.sizes[number] : end])
+
+    def _unpack(self, group: int) -> bytearray:
+        from btfkit.files.compression import first_stream
+
+        begin = self._begin + sum(packed for packed, _ in self.groups[:group])
+        packed, unpacked = self.groups[group]
+        if not packed:
+            return bytearray(self._inline)
+        what = f"{self.source} (group {group})"
+        data, end = first_stream(self._view[begin : begin + packed], what, limit=unpacked, kind=self.compressor)
+        if len(data) != unpacked or end != packed:
+            text = f"{end} bytes of it unpack to {len(data)}, by the index {packed} to {unpacked}"
+            raise FormatError(text, source=what)
+        return data
+
+    def get(self, key: str) -> Entry:
+        """The kernel that is called "distro/release/arch/uname", or that alone has this `uname -r`; raises NotFoundError, whose
+        text names the nearest."""
+        found = [entry for entry in self.entries if key in (str(entry.key), entry.key.uname)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(str(entry.key) for entry in found[:4])
+            raise NotFoundError(f"several kernels are called {key}: {names}", source=self.source)
+        *_, uname = key.split("/")
+        near = ", ".join(str(entry.key) for entry in self.nearest(Key("", "", "", uname)))
+        raise NotFoundError(f"no kernel {key}; the nearest: {near or 'none'}", source=self.source)
+
+    def nearest(self, key: Key, count: int = 4) -> list[Entry]:
+        """The kernels most like `key`: of its architecture and distro, whose version begins like its, and lies close."""
+        arch = canonical_arch(key.arch)
+        wanted = version_order(key.uname)
+        same = [entry for entry in self.entries if not arch or canonical_arch(entry.key.arch) in (arch, "")]
+        ordered = sorted(same, key=lambda entry: (version_order(entry.key.uname), entry.key.order))
+        at = bisect_right([version_order(entry.key.uname) for entry in ordered], wanted)
+
+        def distance(pair: tuple[int, Entry]) -> tuple[int, int, int, int]:
+            index, entry = pair
+            common = _common(version_order(entry.key.uname), wanted)
+            home = (entry.key.distro == key.distro) + (entry.key.parts[:2] == key.parts[:2])
+            return -min(common, 2), -home, -common, abs(index - at)
+
+        return [entry for _, entry in sorted(enumerate(ordered), key=distance)[:count]]
+
+
+def _common(one: Sequence[object], other: Sequence[object]) -> int:
+    """How many parts two versions have in common before they differ."""
+    return next(
+        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
+    )
+
+
+def _first_stream(view: memoryview, source: str) -> tuple[str, bytearray, int]:
+    """(compressor, unpacked index, where the next stream begins)."""
+    from btfkit.files.compression import first_stream, sniff
+
+    kind = sniff(view[:16])
+    if kind not in COMPRESSORS:
+        raise FormatError("this is no bundle: it begins with none of .xz, zstd and gzip", source=source)
+    text, end = first_stream(view, f"{source} (index)", limit=MAX_INDEX, kind=kind)
+    return kind, text, end
+
+
+class _Index:
+    """Reads the lines of an index into a `Bundle`, and checks each number before anything is made of it."""
+
+    def __init__(self, bundle: Bundle, text: bytes) -> None:
+        self.bundle = bundle
+        self.text = text
+        self.line = 0
+        self.room = 0  # bytes of the group that its blobs have not taken yet
+        self.offset = 0
+        self.modules: list[tuple[str, int]] = []
+
+    def read(self) -> None:
+        """Raises FormatError."""
+        try:
+            lines = self.text.decode("ascii").split("\n")
+        except UnicodeDecodeError:
+            raise self._wrong("it is no text") from None
+        if lines.pop() != "" or not lines or lines[0].split("\t")[0] != FORMAT:
+            raise FormatError("this is no bundle: its first stream is not the index of one", source=self.bundle.source)
+        if lines[0] != f"{FORMAT}\t{VERSION}":
+            raise UnsupportedError(f"a bundle of another version: {lines[0][:40]!r}", source=self.bundle.source)
+        self.text = b""
+        for self.line, line in enumerate(lines[1:], 2):
+            self._take(*line.split("\t"))
+        self.line = 0
+        self._finish()
+
+    def _wrong(self, what: str) -> FormatError:
+        place = f"line {self.line} of the index: " if self.line else "the index: "
+        return FormatError(place + what, source=self.bundle.source)
+
+    def _take(self, word: str, *fields: str) -> None:
+        reader = _LINES.get(word)
+        if reader is None:
+            return  # a later version's
+        if len(fields) < reader[0]:
+            raise self._wrong(f"{word!r} has {len(fields)} fields, not {reader[0]}")
+        try:
+            reader[1](self, *fields[: reader[0]])
+        except ValueError as error:
+            raise self._wrong(f"{word!r}: {error}") from None
+
+    def _tool(self, name: str) -> None:
+        self.bundle.tool = decode(name)
+
+    def _option(self, name: str, value: str) -> None:
+        self.bundle.options.append((decode(name), decode(value)))
+
+    def _object(self, name: str, digest: str) -> None:
+        self.bundle.objects.append((decode(name), digest))
+
+    def _origin(self, digest: str) -> None:
+        self.bundle.origin = digest
+
+    def _group(self, packed: str, unpacked: str) -> None:
+        if self.room:
+            raise self._wrong("a group begins where the BTFs of the last one do not fill it")
+        self.room = _number(unpacked, MAX_GROUP)
+        self.offset = 0
+        if packed == "0" and (self.bundle.groups or self.room != len(self.bundle._inline)):
+            raise self._wrong("a group that should follow the index is not there")
+        self.bundle.groups.append((_number(packed, MAX_BUNDLE), self.room))
+        self.bundle._starts.append(len(self.bundle.sizes))
+
+    def _blob(self, size: str) -> None:
+        count = _number(size, MAX_GROUP)
+        if count > self.room:
+            raise self._wrong("its BTFs are larger than the group")
+        if not count:
+            raise self._wrong("an empty BTF")
+        self.room -= count
+        self.offset += count
+        self.bundle.sizes.append(count)
+        self.bundle._ends.append(self.offset)
+
+    def _kernel(self, distro: str, release: str, arch: str, uname: str, blob: str, source: str) -> None:
+        self._end_modules()
+        key = Key(*map(decode, (distro, release, arch, uname)))
+        if not key.uname:
+            raise self._wrong("a kernel without a name")
+        self.bundle.entries.append(Entry(key, self._reference(blob), (), "" if source == "-" else source))
+
+    def _module(self, name: str, blob: str) -> None:
+        if not self.bundle.entries:
+            raise self._wrong("a module in front of all kernels")
+        plain = decode(name)
+        if not plain or "/" in plain or "\0" in plain or plain in (".", "..", "vmlinux"):
+            raise self._wrong(f"a module of the name {name}")
+        if self.modules and plain <= self.modules[-1][0]:
+            raise self._wrong("modules are not sorted, or one comes twice")
+        self.modules.append((plain, self._reference(blob)))
+
+    def _reference(self, text: str) -> int:
+        return _number(text, len(self.bundle.sizes) - 1)
+
+    def _end_modules(self) -> None:
+        if self.modules:
+            self.bundle.entries[-1].modules = tuple(self.modules)
+            self.modules = []
+
+    def _finish(self) -> None:
+        self._end_modules()
+        bundle = self.bundle
+        if self.room:
+            raise self._wrong("the BTFs do not fill the last group")
+        orders = [entry.key.order for entry in bundle.entries]
+        if any(one >= other for one, other in pairwise(orders)):
+            raise self._wrong("kernels are not sorted, or one comes twice")
+        if bundle._inline and (not bundle.groups or bundle.groups[0][0]):
+            raise self._wrong("something else follows it")
+        whole = bundle._begin + sum(packed for packed, _ in bundle.groups)
+        if whole != len(bundle._view):
+            more = "cut short" if whole > len(bundle._view) else "followed by something else"
+            raise FormatError(f"{len(bundle._view)} bytes, by its index {whole}: it is {more}", source=bundle.source)
+
+
+_LINES: dict[str, tuple[int, Callable[..., None]]] = {
+    "tool": (1, _Index._tool),
+    "option": (2, _Index._option),
+    "object": (2, _Index._object),
+    "origin": (1, _Index._origin),
+    "group": (2, _Index._group),
+    "blob": (1, _Index._blob),
+    "kernel": (6, _Index._kernel),
+    "module": (2, _Index._module),
+}
+
+
+def _number(text: str, most: int) -> int:
+    if not (0 < len(text) < 16 and text.isdigit()) or int(text) > most:
+        raise ValueError(f"{text[:20]!r} is no number up to {most}")
+    return int(text)

@@ -1,0 +1,231 @@
+"""Making a bundle (see `fleet/bundle.py`): equal BTFs once, similar ones side by side, the same bytes for the same content."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from btfkit.errors import AmbiguousError, BtfError, UnsupportedError, printable
+from btfkit.files.modules import module_name
+from btfkit.fleet.bundle import COMPRESSORS, END, FORMAT, MAX_GROUP, VERSION, Entry, encode, origin_digest
+from btfkit.fleet.keys import Key, canonical_arch, version_order
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from btfkit.files.elf import Data
+    from btfkit.fleet.archive import Archived
+    from btfkit.fleet.manifest import Manifest
+    from btfkit.fleet.tree import Kernel, Tree
+
+GROUP = 8 << 20  # bytes that a group unpacks to, unless one BTF alone is larger
+SHORT = 8  # hexadecimal digits of a short digest
+
+
+class Content:
+    """What goes into a bundle: kernels with their BTF, and where it comes from.
+
+    `tool` says what made it, `objects` (name, SHA-256) what for, `options` (name, value) how, where not as usual.
+    """
+
+    def __init__(
+        self, tool: str = "", objects: Iterable[tuple[str, str]] = (), options: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self.tool = tool
+        self.objects = list(objects)
+        self.options = list(options)
+        self.blobs: list[bytes] = []
+        self._entries: dict[Key, Entry | None] = {}  # None: two that differ
+        self._numbers: dict[bytes, int] = {}
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The kernels, sorted by key."""
+        return sorted(
+            (entry for entry in self._entries.values() if entry is not None), key=lambda entry: entry.key.order
+        )
+
+    def add(self, key: Key, vmlinux: bytes, modules: Iterable[tuple[str, bytes]] = (), source: str = "") -> None:
+        """A kernel, the BTF of its modules by name, and the SHA-256 (hexadecimal) of the BTF it was cut from, where known.
+
+        Raises AmbiguousError where the kernel is there already with another BTF; then neither counts.
+        """
+        numbers = [(name, self._number(blob)) for name, blob in sorted(modules)]
+        for (name, _), (other, _) in pairwise(numbers):
+            if name == other:
+                raise AmbiguousError(f"two modules called {printable(name)}", source=str(key))
+        new = Entry(key, self._number(vmlinux), numbers, source)
+        there = self._entries.setdefault(key, new)
+        if there is None or (there.blob, there.modules) != (new.blob, new.modules):
+            self._entries[key] = None
+            raise AmbiguousError("two kernels of this name, and their BTF differs: neither is taken", source=str(key))
+
+    def _number(self, blob: bytes) -> int:
+        from hashlib import sha256
+
+        number = self._numbers.setdefault(sha256(blob).digest(), len(self.blobs))
+        if number == len(self.blobs):
+            if len(blob) > MAX_GROUP:
+                raise UnsupportedError(f"a BTF of {len(blob)} bytes, at most {MAX_GROUP} go into a bundle")
+            self.blobs.append(blob)
+        return number
+
+
+def content_of_archive(result: Archived, on_error: Callable[[str, Exception], None]) -> Content:
+    """What `minimize_archive` made without an output."""
+    content = _content(result.manifest)
+    for kernel, made in zip(result.kernels, result.made, strict=True):
+        blobs = dict(made.blobs or {})
+        vmlinux = blobs.pop(next(iter(blobs)))
+        modules = [(module_name(path), blob) for path, blob in blobs.items()]
+        try:
+            content.add(kernel.key, vmlinux, modules, made.record["btf"])
+        except BtfError as error:
+            on_error(kernel.name, error)
+    return content
+
+
+def content_of_tree(tree: Tree, manifest: Manifest | None, on_error: Callable[[str, Exception], None]) -> Content:
+    """The BTF of a tree as it is, and what the manifest beside it tells of it; `on_error(kernel, error)` is told what is left
+    out.
+
+    A kernel whose file is not the one that the manifest names counts as of unknown origin.
+    """
+    content = _content(manifest)
+    for kernel in tree.kernels:
+        try:
+            _add_kernel(content, kernel, manifest)
+        except (BtfError, OSError) as error:
+            on_error(kernel.name, error)
+    return content
+
+
+def _content(manifest: Manifest | None) -> Content:
+    if manifest is None:
+        return Content()
+    head = manifest.head
+    objects = [(str(one.get("name", "")), str(one.get("sha256", ""))) for one in _list(head.get("objects"))]
+    options = head.get("options")
+    unusual = [
+        (str(name), ",".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in (options.items() if isinstance(options, dict) else ())
+        if value not in (None, [], "none") and (name, value) != ("verify", True)
+    ]
+    return Content(str(head.get("tool", "")), objects, unusual)
+
+
+def _list(value: object) -> list[dict[str, object]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _add_kernel(content: Content, kernel: Kernel, manifest: Manifest | None) -> None:
+    from hashlib import sha256
+
+    digests: dict[str, str] = {}
+
+    def read(path: str) -> Data:
+        data = kernel.read(path)
+        digests[path] = sha256(data).hexdigest()
+        return data
+
+    chain = kernel.load(read)
+    record = manifest.records.get(kernel.stem) if manifest is not None else None
+    known = record is not None and record["outputs"] == digests and record["inputs"]
+    modules = [(module_name(path), module.blob) for path, module in zip(chain.names, chain.modules, strict=True)]
+    content.add(kernel.key, chain.vmlinux.blob, modules, str(record.get("btf", "")) if record and known else "")
+
+
+def make_bundle(content: Content, *, compressor: str = "xz", full_digests: bool = False) -> bytes:
+    """The bundle of `content`: always the same bytes for the same content, in whatever order it was added.
+
+    `compressor` is one of COMPRESSORS.  With `full_digests` kernels and objects have their whole SHA-256 beside them, not only
+    the first 8 digits; one SHA-256 over all of them is there in any case.
+    """
+    entries = content.entries
+    order = _storage_order(entries)
+    place = {number: position for position, number in enumerate(order)}
+    groups = _grouped([content.blobs[number] for number in order])
+    inline = len(groups) == 1  # then it follows the index in its stream
+    packed = [] if inline else [_pack(b"".join(blobs), compressor) for blobs in groups]
+    lines = list(_head_lines(content, entries, full_digests))
+    for number, blobs in enumerate(groups):
+        lines.append(f"group\t{0 if inline else len(packed[number])}\t{sum(map(len, blobs))}")
+        lines += (f"blob\t{len(blob)}" for blob in blobs)
+    for entry in entries:
+        source = (entry.source if full_digests else entry.source[:SHORT]) or "-"
+        parts = "\t".join(map(encode, entry.key.parts))
+        lines.append(f"kernel\t{parts}\t{place[entry.blob]}\t{source}")
+        lines += (f"module\t{encode(name)}\t{place[number]}" for name, number in entry.modules)
+    index = "".join(line + "\n" for line in (*lines, END)).encode("ascii")
+    return b"".join((_pack(index + b"".join(groups[0]) if inline else index, compressor), *packed))
+
+
+def _storage_order(entries: Sequence[Entry]) -> list[int]:
+    """The numbers of the blobs, those of similar kernels side by side: by architecture, then by version."""
+    similar = sorted(entries, key=_likeness)
+    numbers = [number for entry in similar for number in (entry.blob, *(number for _, number in entry.modules))]
+    return list(dict.fromkeys(numbers))
+
+
+def _likeness(entry: Entry) -> tuple[object, ...]:
+    return canonical_arch(entry.key.arch), version_order(entry.key.uname), entry.key.order
+
+
+def _grouped(blobs: Iterable[bytes]) -> list[list[bytes]]:
+    groups: list[list[bytes]] = []
+    size = GROUP
+    for blob in blobs:
+        if size + len(blob) > GROUP:
+            groups.append([])
+            size = 0
+        groups[-1].append(blob)
+        size += len(blob)
+    return groups
+
+
+def _head_lines(content: Content, entries: Sequence[Entry], full_digests: bool) -> Iterator[str]:
+    yield f"{FORMAT}\t{VERSION}"
+    yield f"tool\t{encode(content.tool)}"
+    for name, value in sorted(content.options):
+        yield f"option\t{encode(name)}\t{encode(value)}"
+    objects = sorted(content.objects)
+    yield f"origin\t{origin_digest(objects, ((entry.key, entry.source) for entry in entries))}"
+    for name, digest in objects:
+        yield f"object\t{encode(name)}\t{digest if full_digests else digest[:SHORT]}"
+
+
+def _pack(data: bytes, compressor: str) -> bytes:
+    """One stream.
+
+    The window is no larger than the data, and so is what a reader needs; the check is the one that every reader of .xz knows.
+    With lc=2 and pb=0 BTF gets 2 % smaller than with what xz takes by itself.
+    """
+    if compressor == "xz":
+        import lzma
+
+        window = max(4096, len(data))
+        options = {"preset": 9 | lzma.PRESET_EXTREME, "lc": 2, "pb": 0, "dict_size": window}
+        return lzma.compress(data, check=lzma.CHECK_CRC32, filters=[{"id": lzma.FILTER_LZMA2, **options}])
+    if compressor == "zstd":
+        return _pack_zstd(data)
+    if compressor == "gzip":
+        from zlib import compressobj
+
+        codec = compressobj(9, wbits=31)
+        return codec.compress(data) + codec.flush()
+    raise ValueError(f"compressor {compressor!r}: it has to be one of {', '.join(COMPRESSORS)}")
+
+
+def _pack_zstd(data: bytes) -> bytes:
+    try:
+        try:
+            from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+        except ImportError:
+            from backports import zstd  # type: ignore[import-not-found,no-redef,unused-ignore]
+    except ImportError:
+        raise UnsupportedError("zstd needs Python 3.14 or `pip install backports.zstd`") from None
+    parameter = zstd.CompressionParameter
+    window = max(10, min(27, len(data).bit_length()))
+    options = {parameter.compression_level: 22, parameter.window_log: window, parameter.checksum_flag: 1}
+    packed: bytes = zstd.compress(data, options=options)
+    return packed
