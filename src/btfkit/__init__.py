@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from btfkit.passes.dedup import dedup as dedup
     from btfkit.passes.distill import Distilled as Distilled
     from btfkit.passes.distill import distill as distill
+    from btfkit.passes.merge import Merged as Merged
+    from btfkit.passes.merge import merge as merge
     from btfkit.passes.minimize import Minimized as Minimized
     from btfkit.passes.minimize import minimize as minimize
     from btfkit.passes.permute import permute as permute
@@ -86,6 +88,8 @@ _HOMES = {
     "dedup": "passes.dedup",
     "Distilled": "passes.distill",
     "distill": "passes.distill",
+    "Merged": "passes.merge",
+    "merge": "passes.merge",
     "Minimized": "passes.minimize",
     "minimize": "passes.minimize",
     "permute": "passes.permute",

@@ -446,7 +446,7 @@ def test_names_of_the_base_that_none_of_its_types_has():
     base = Btf.from_bytes(encode([1, 0x07000000, 0], b"\0used\0unused_name\0"))
     words = [word for at in (6, 13, 1) for word in (at, 0x07000000, 0)]
     splits = [Btf.from_bytes(encode(words, b""), base) for _ in range(2)]
-    for done in (dedup(splits[0]), dedup_all(splits)[0], dedup_chain(base, splits)[0]):
+    for done in (dedup(splits[0]), dedup_all(splits)[0], dedup_chain(base, splits)):
         assert [type_.name for type_ in done.btf][1:] == ["used", "unused_name", "name"]
 
 
@@ -463,7 +463,7 @@ def test_a_chain_in_one():
         later = s.struct("later", 8, [("p", 4, 0)])
         s.struct(name, 8, [("l", s.ptr(later), 0)])
         splits.append(s.build())
-    done, firsts = dedup_chain(base, splits)
+    done = dedup_chain(base, splits)
     assert done.btf.base is None
     assert [(t.kind_name, t.name) for t in done.btf][1:] == [
         ("INT", "int"),
@@ -473,11 +473,13 @@ def test_a_chain_in_one():
         ("STRUCT", "one"),
         ("STRUCT", "two"),
     ]
-    assert firsts == [5, 8]
+    assert done.firsts == [5, 8]
+    assert done.heads == [4, 6]
+    assert done.declared == [3]
     assert done.btf.find("two").member(0).type_id == 3
     assert done.btf[3].type.name == "later"
     middle = Builder(splits[0])
     middle.const(splits[0].find_id("one"))
-    both, _ = dedup_chain(splits[0], [middle.build()])
+    both = dedup_chain(splits[0], [middle.build()])
     assert both.btf.base is None
     assert both.btf[len(both.btf) - 1].type.name == "one"

@@ -23,6 +23,7 @@ COMMANDS = {
     "diff": "what differs between two kernels or modules, and its effect on layouts",
     "info": "header, counts by kind and sizes of a BTF",
     "extract": "the BTF out of any container",
+    "merge": "a vmlinux and its modules as one BTF that stands alone",
     "sort": "put types in the order of their names, as recent kernels have them",
     "distill": "give modules a small base, so that their BTF outlives kernel updates",
     "reconcile": "put distilled modules on another kernel, so that it takes their BTF",

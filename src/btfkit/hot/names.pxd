@@ -38,3 +38,11 @@ cpdef Py_ssize_t next_member(const unsigned int[::1] words, size_t at, Py_ssize_
 @cython.locals(index=cython.size_t, at=cython.size_t, offset=cython.uint)
 cpdef named_below(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] kinds,
                   unsigned int first_offset, object indexes, object offsets)
+
+@cython.locals(mask=cython.size_t, prime=cython.uint, low=cython.uint, index=cython.size_t, at=cython.size_t,
+               group=cython.uchar, start=cython.size_t, h=cython.uint, before_run=cython.uint,
+               kept=cython.uint, end=cython.size_t, run_start=cython.size_t, run=cython.size_t, c=cython.uchar,
+               length=cython.size_t, bucket=cython.size_t, first=cython.size_t, other=cython.size_t, k=cython.size_t)
+cpdef namesakes(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] groups,
+                const unsigned char[::1] strings, unsigned int seed, unsigned int[::1] buckets,
+                unsigned int[::1] lengths, list leaders, list followers)

@@ -178,3 +178,67 @@ def named_below(words, positions, kinds, first_offset, indexes, offsets):
         if 0 < offset < first_offset and kinds[(words[at + 1] >> 24) & 127]:
             indexes.append(index)
             offsets.append(offset)
+
+
+def namesakes(words, positions, groups, strings, seed, buckets, lengths, leaders, followers):
+    """Find the records that have one essential name and one group (`groups[kind]`; 0: not looked at).
+
+    For each but the first of a name its index goes to the list `followers`, and that of the first to `leaders`.  `buckets` (a
+    power of two, more than there are records, all 0) and `lengths` (one a record) are room to work in; all names are in
+    `strings`.  No result depends on `seed`, which is there so that nobody can know which names collide.
+    """
+    mask = len(buckets) - 1
+    prime = HASH_PRIME
+    low = LOW_32
+    for index in range(len(positions)):
+        at = positions[index]
+        group = groups[(words[at + 1] >> 24) & 127]
+        start = words[at]
+        if group == 0 or strings[start] == 0:
+            continue
+        at = start
+        h = seed
+        before_run = seed
+        kept = 0
+        end = 0
+        run_start = start
+        run = 0
+        c = strings[at]
+        while c:
+            if c == 95:
+                if run == 0:
+                    before_run = h
+                    run_start = at
+                run += 1
+            else:
+                if run == 3 and at - start > 3:
+                    kept = before_run
+                    end = run_start
+                run = 0
+            h = ((h ^ c) * prime) & low
+            at += 1
+            c = strings[at]
+        if end:
+            h = kept
+        else:
+            end = at
+        length = end - start
+        lengths[index] = length
+        h = ((h ^ group) * prime) & low
+        h ^= h >> 15
+        bucket = h & mask
+        while buckets[bucket]:
+            first = buckets[bucket] - 1
+            other = positions[first]
+            if lengths[first] == length and groups[(words[other + 1] >> 24) & 127] == group:
+                other = words[other]
+                k = 0
+                while k < length and strings[start + k] == strings[other + k]:
+                    k += 1
+                if k == length:
+                    leaders.append(first)
+                    followers.append(index)
+                    break
+            bucket = (bucket + 1) & mask
+        if buckets[bucket] == 0:
+            buckets[bucket] = index + 1

@@ -37,3 +37,14 @@ def next_member(
 def named_below(
     words: _Words, positions: _Words, kinds: _Bytes, first_offset: int, indexes: _Grows, offsets: _Grows
 ) -> None: ...
+def namesakes(
+    words: _Words,
+    positions: _Words,
+    groups: _Bytes,
+    strings: _Bytes,
+    seed: int,
+    buckets: _Words,
+    lengths: _Words,
+    leaders: list[int],
+    followers: list[int],
+) -> None: ...

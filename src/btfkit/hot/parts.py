@@ -345,3 +345,12 @@ def spell(pool, order, out, at):
         out[at] = 0
         at += 1
     return at
+
+
+def declarations(norm, place, first, found):
+    """Append to the list `found` the nodes from `first` on that only declare: FWD, and enums without a value."""
+    for node in range(first, len(place) - 1):
+        info = norm[place[node] + 1]
+        kind = (info >> 24) & 127
+        if kind == 7 or ((kind == 6 or kind == 19) and info & 0xFFFFFF == 0):
+            found.append(node)

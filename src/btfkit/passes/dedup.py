@@ -122,16 +122,45 @@ def dedup_all(inputs: Iterable[Btf]) -> tuple[Deduped, list[int]]:
     return Deduped(new.btf, Dense(new.ids), new.report), firsts
 
 
-def dedup_chain(base: Btf, splits: Iterable[Btf]) -> tuple[Deduped, list[int]]:
-    """`base` and `splits` on it in one BTF that stands alone, deduped; returns what `dedup_all` does.
+class Joined:
+    """What `dedup_chain` gives: the BTF that stands alone, `btf`, and dedup's `report`.
 
-    In the `id_map` the types of `base` have their ids, so those of `splits` that refer to them need no other.
+    `ids` has the new id of every type of the base (at its id) and behind them of every type of the splits: `firsts` tells where
+    those of each begin.  `heads` is the id of the first type that is there because of each split, in their order; `declared` are
+    the places in `ids` of those that only declare what is defined elsewhere.
+    """
+
+    __slots__ = ("btf", "declared", "firsts", "heads", "ids", "report")
+
+    def __init__(
+        self, btf: Btf, report: Report, ids: array[int], firsts: list[int], heads: list[int], declared: list[int]
+    ) -> None:
+        self.btf = btf
+        self.report = report
+        self.ids = ids
+        self.firsts = firsts
+        self.heads = heads
+        self.declared = declared
+
+
+def dedup_chain(base: Btf, splits: Iterable[Btf]) -> Joined:
+    """`base` and `splits` on it in one BTF that stands alone, deduped; each split is let go of as soon as it is taken in.
+
+    Raises what `dedup` does.  Of equivalent types the base's stays, else that of the earliest split.
     """
     graph = Graph(base)
     graph.let_base_go()
     firsts = [graph.add(split) for split in splits]
+    declared = list[int]()
+    _parts.declarations(graph.norm, graph.place, 1, declared)
     new = _Writing(graph, base if base.base is None else _alone(base))
-    return Deduped(new.btf, Dense(new.ids), new.report), firsts
+    heads, at, head = [], 1, 1
+    for first in firsts:
+        head += new.stays.count(1, at, first)
+        heads.append(head)
+        at = first
+    declared = [node for node in declared if not new.stays[node]]
+    return Joined(new.btf, new.report, new.ids, firsts, heads, declared)
 
 
 def _alone(btf: Btf) -> Btf:

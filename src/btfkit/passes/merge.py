@@ -1,0 +1,304 @@
+"""`merge`: a base and any number of its modules as one BTF that stands alone, for consumers that take a single file.
+
+It is `append` and `dedup` in one go.  Equivalent types of several modules become one; types that share a name and are not
+equivalent all stay, and that has a price: CO-RE looks into modules only for what vmlinux does not have, but in one BTF they
+all are candidates, and if they disagree the relocation is ambiguous.  `doubles` lists these names with their origins.
+
+`prefer` makes one of them the one that is meant.  The others cannot go, for other types refer to them; what can go is their
+name: they are called NAME__ORIGIN from then on, which no program asks for.  With the base preferred a relocation finds on the
+result what it finds on base and modules.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from os import urandom
+
+from btfkit.btf import header as _header
+from btfkit.btf import spec
+from btfkit.btf.btf import Btf, text
+from btfkit.errors import ChainError, NotFoundError
+from btfkit.hot import names as _names
+from btfkit.passes.append import append
+from btfkit.passes.dedup import dedup_chain
+from btfkit.passes.idmap import Dense, IdMap
+from btfkit.passes.partition import power
+from btfkit.passes.rebase import swapped, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from btfkit.passes.dedup import Joined, Report
+
+BASE = "vmlinux"  # what the base is called among the origins
+GROUPS = {  # kinds whose types CO-RE looks for by name; ENUM and ENUM64 are one
+    spec.STRUCT: "struct",
+    spec.UNION: "union",
+    spec.ENUM: "enum",
+    spec.ENUM64: "enum",
+    spec.TYPEDEF: "typedef",
+    spec.INT: "int",
+    spec.FLOAT: "float",
+}
+KEPT_NAMES = (spec.INT, spec.FLOAT)  # whose names are C's own: another would be no valid C
+_CODES = {group: code for code, group in enumerate(dict.fromkeys(GROUPS.values()), 1)}
+
+
+class Origin:
+    """A type of the result, and the inputs that have it: names, the base first, then modules in their order."""
+
+    __slots__ = ("inputs", "type_id")
+
+    def __init__(self, type_id: int, inputs: Sequence[str]) -> None:
+        self.type_id = type_id
+        self.inputs = tuple(inputs)
+
+
+class Double:
+    """A name that several types have: `group` ("struct", "enum", ...), `name` (without flavor), and the types with their origins,
+    ascending."""
+
+    __slots__ = ("group", "name", "types")
+
+    def __init__(self, group: str, name: str, types: Sequence[Origin]) -> None:
+        self.group = group
+        self.name = name
+        self.types = tuple(types)
+
+    @property
+    def title(self) -> str:
+        """As C writes it, where it does."""
+        return self.name if self.group in ("typedef", "int", "float") else f"{self.group} {self.name}"
+
+    @property
+    def is_of_base(self) -> bool:
+        """Whether they all are the base's, so that merging has nothing to do with it."""
+        return all(origin.inputs[0] == BASE for origin in self.types)
+
+
+class Renamed:
+    """A type that is not meant by its name any more: `name` was, `now` is, and the inputs that have it."""
+
+    __slots__ = ("group", "inputs", "name", "now", "type_id")
+
+    def __init__(self, origin: Origin, group: str, name: str, now: str) -> None:
+        self.type_id = origin.type_id
+        self.inputs = origin.inputs
+        self.group = group
+        self.name = name
+        self.now = now
+
+
+class Merged:
+    """What `merge` gives.
+
+    `btf` stands alone; `ids` are the maps of all ids of the base and of each module's chain, in this order; `names` are those
+    of the inputs, `before` the number of their own types, `heads` the id of the first type that is there because of each (None
+    where it added none is told by the next being the same).  `doubles` are the names of several types that are left, `renamed`
+    what `prefer` set aside; `report` is dedup's, None without.
+    """
+
+    __slots__ = ("before", "btf", "doubles", "heads", "ids", "names", "renamed", "report")
+
+    def __init__(
+        self, btf: Btf, ids: Sequence[IdMap], names: Sequence[str], before: Sequence[int], heads: Sequence[int]
+    ) -> None:
+        self.btf = btf
+        self.ids = tuple(ids)
+        self.names = tuple(names)
+        self.before = tuple(before)
+        self.heads = tuple(heads)
+        self.doubles: tuple[Double, ...] = ()
+        self.renamed: tuple[Renamed, ...] = ()
+        self.report: Report | None = None
+
+
+def merge(
+    base: Btf,
+    modules: Iterable[Btf],
+    *,
+    names: Sequence[str] = (),
+    dedup: bool = True,
+    prefer: str | Sequence[str] = (),
+    doubles: bool = True,
+) -> Merged:
+    """`base` and `modules`, split BTFs on it, as one BTF without a base, in the byte order of `base`.
+
+    `names` are those of the modules, for origins ("module 1", "module 2", ... by default).  With `dedup` equivalent types are
+    one, and the types of the base come first; without, all types stay and the base keeps its ids.  `prefer` are names of
+    inputs ("vmlinux" for the base): where several types have one name, those of the first of these that has it keep it.
+    `doubles` False leaves out looking for such names.  Raises ChainError for a module on another base, NotFoundError for a name
+    in `prefer` that no input has, UnsupportedError for a kind whose references are unknown.
+    """
+    wanted = (prefer,) if isinstance(prefer, str) else tuple(prefer)
+    starts: list[tuple[int, int]] = []
+    checked = _checked(base, modules, starts)
+    merged, declared = _joined(base, checked, starts) if dedup else _appended(base, list(checked))
+    modules_named = [names[i] if i < len(names) else f"module {i + 1}" for i in range(len(starts))]
+    merged.names = (BASE, *modules_named)
+    for name in wanted:
+        if name not in merged.names:
+            raise NotFoundError(f"nothing called {name!r} is merged, so nothing of it can be preferred")
+    if doubles or wanted:
+        merged.doubles = tuple(_doubles(merged, declared))
+    if wanted:
+        _set_aside(merged, wanted)
+    return merged
+
+
+def _checked(base: Btf, modules: Iterable[Btf], starts: list[tuple[int, int]]) -> Iterator[Btf]:
+    """The modules, one by one; `starts` gets (start id, own types) of each."""
+    for module in modules:
+        if module.base is not base:
+            raise ChainError("not split on the vmlinux that it is to be merged with", source=module.source)
+        starts.append((module.start_id, len(module.positions)))
+        yield module
+
+
+def _joined(base: Btf, modules: Iterator[Btf], starts: list[tuple[int, int]]) -> tuple[Merged, dict[int, list[int]]]:
+    """Merged with dedup; and by new id the places (in ids of all inputs) of what only declares it."""
+    done = dedup_chain(base, modules)
+    below = Dense(done.ids[: len(base)])
+    ids: list[IdMap] = [below]
+    for first, (start, count) in zip(done.firsts, starts, strict=True):
+        ids.append(Dense(done.ids[first : first + count], start, below))
+    merged = Merged(done.btf, ids, (), (len(base) - 1, *(count for _, count in starts)), (1, *done.heads))
+    merged.report = done.report
+    return merged, _declared(done, len(base), starts)
+
+
+def _declared(done: Joined, base: int, starts: list[tuple[int, int]]) -> dict[int, list[int]]:
+    """By new id: the inputs that declare it, once for each declaration."""
+    found: dict[int, list[int]] = {}
+    for node in done.declared:
+        number = 0 if node < base else bisect_right(done.firsts, node)
+        found.setdefault(done.ids[node], []).append(number)
+    return found
+
+
+def _appended(base: Btf, modules: Sequence[Btf]) -> tuple[Merged, dict[int, list[int]]]:
+    chain = base.chain
+    btf, ids = append(chain[0], *chain[1:], *modules)
+    heads, at = [1], len(base)
+    for module in modules:
+        heads.append(at)
+        at += len(module.positions)
+    before = [len(base) - 1, *(len(module.positions) for module in modules)]
+    return Merged(btf, [Dense(array("I", range(len(base)))), *ids[len(chain) - 1 :]], (), before, heads), {}
+
+
+# ---- names of several types ----------------------------------------------------------------------------------------
+
+
+def _doubles(merged: Merged, declared: dict[int, list[int]]) -> Iterator[Double]:
+    btf = merged.btf
+    sets: dict[int, list[int]] = {}
+    leaders, followers = list[int](), list[int]()
+    count = len(btf.positions)
+    groups = bytearray(128)
+    for kind, group in GROUPS.items():
+        groups[kind] = _CODES[group]
+    _names.namesakes(
+        btf.words,
+        btf.positions,
+        groups,
+        btf.strings,
+        int.from_bytes(urandom(4), "little"),
+        words(power(2 * count + 2)),
+        words(count),
+        leaders,
+        followers,
+    )
+    for leader, follower in zip(leaders, followers, strict=True):
+        sets.setdefault(leader + 1, [leader + 1]).append(follower + 1)
+    origins = _origins(merged, {type_id for ids in sets.values() for type_id in ids}, declared)
+    for leader, ids in sorted(sets.items()):
+        group = GROUPS[btf.kind(leader)]
+        yield Double(group, text(_essential(btf, leader)), [Origin(type_id, origins[type_id]) for type_id in ids])
+
+
+def _essential(btf: Btf, type_id: int) -> bytes:
+    from btfkit.co_re.access import essential
+
+    return essential(btf.string(btf.word(type_id, 0)))
+
+
+def _origins(merged: Merged, wanted: set[int], declared: dict[int, list[int]]) -> dict[int, list[str]]:
+    """The inputs that have each of the types `wanted`."""
+    found: dict[int, list[str]] = {type_id: [] for type_id in wanted}
+    for number, (ids, name) in enumerate(zip(merged.ids, merged.names, strict=True)):
+        if isinstance(ids, Dense):
+            here = wanted.intersection(ids.ids)
+            for type_id in [one for one in here if number in declared.get(one, ())]:
+                if ids.ids.count(type_id) == declared[type_id].count(number):
+                    here.discard(type_id)
+        else:
+            end = merged.heads[number + 1] if number + 1 < len(merged.heads) else len(merged.btf)
+            here = wanted.intersection(range(merged.heads[number], end))
+        for type_id in here:
+            found[type_id].append(name)
+    return found
+
+
+# ---- preferring ----------------------------------------------------------------------------------------------------
+
+
+def _set_aside(merged: Merged, prefer: Sequence[str]) -> None:
+    """Give those that are not preferred another name."""
+    rank = {name: number for number, name in reversed([*enumerate(prefer)])}
+    last = len(prefer)
+    taken: set[bytes] | None = None
+    renamed: list[Renamed] = []
+    left: list[Double] = []
+    for double in merged.doubles:
+        ranks = [min((rank.get(name, last) for name in origin.inputs), default=last) for origin in double.types]
+        best = min(ranks)
+        if best == last or merged.btf.kind(double.types[0].type_id) in KEPT_NAMES:
+            left.append(double)
+            continue
+        if taken is None:
+            taken = set(bytes(merged.btf.strings).split(b"\0"))
+        kept = []
+        for origin, its in zip(double.types, ranks, strict=True):
+            if its == best:
+                kept.append(origin)
+                continue
+            old = merged.btf.name(origin.type_id)
+            now = _other_name(_essential(merged.btf, origin.type_id), origin.inputs[0], taken)
+            renamed.append(Renamed(origin, double.group, old, text(now)))
+        if len(kept) > 1:
+            left.append(Double(double.group, double.name, kept))
+    merged.btf = _with_names(merged.btf, renamed)
+    merged.doubles, merged.renamed = tuple(left), tuple(renamed)
+
+
+def _other_name(name: bytes, origin: str, taken: set[bytes]) -> bytes:
+    """NAME__ORIGIN, or with a number behind it, such that it is an identifier without flavor that no other string is."""
+    from btfkit.co_re.access import essential
+
+    where = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in origin).strip("_") or "other"
+    stem = name.rstrip(b"_") + b"__" + where.encode()
+    while essential(stem) != stem:
+        stem = stem.replace(b"___", b"__")
+    found, number = stem, 2
+    while found in taken:
+        found = b"%s_%d" % (stem, number)
+        number += 1
+    taken.add(found)
+    return found
+
+
+def _with_names(btf: Btf, renamed: Sequence[Renamed]) -> Btf:
+    """`btf` with other names for some types."""
+    if not renamed:
+        return btf
+    out = array("I", bytes(btf.words))
+    strings = bytearray(btf.strings)
+    for one in renamed:
+        out[btf.positions[one.type_id - btf.start_id]] = btf.start_str_off + len(strings)
+        strings += one.now.encode("utf-8", "surrogateescape") + b"\0"
+    h = btf.header
+    data = _header.encode(h, h.order, swapped(out.tobytes(), h.order), btf.layout, bytes(strings))
+    return Btf.from_bytes(data, btf.base, source=btf.source, pointer_size=btf.given_pointer_size)
