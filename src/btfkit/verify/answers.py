@@ -4,6 +4,9 @@ Knows nothing of the minimizer: it takes the objects, the answers on the origina
 written; it relocates every object on these and compares.  Equal means: the same status and value, the same size of loads, and
 candidate by candidate the same offsets and values, so that whatever libbpf's order of relocations leaves of the candidates,
 it leaves the same.  Type ids cannot stay; they have to follow one consistent map, which the comparison collects.
+
+Where BTFs were merged into one, equal candidates may have become one: there the candidates are compared as sets, and two types
+of two modules that made a type id ambiguous may have become the one that is meant.
 """
 
 from __future__ import annotations
@@ -80,16 +83,39 @@ def prove(
     return answers
 
 
-def compare(
-    objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, after: Target
+def prove_merged(
+    objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, blob: bytes, like: Btf
 ) -> Answers:
-    """Relocate `objects` on `after` and compare with the outcomes `before` on `original`."""
+    """Like `prove` for a BTF that the original was merged into; its pointers are those of `like`."""
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.target import Target
+
+    after = Target(Btf.from_bytes(blob, source="the output", pointer_size=like.given_pointer_size))
+    answers = compare(objects, before, original, after, merged=True)
+    if answers.differences:
+        raise VerificationError(
+            f"{len(answers.differences)} of {answers.total} relocations would be answered otherwise, and nothing was written:\n  "
+            + "\n  ".join(str(difference) for difference in answers.differences[:10])
+        )
+    return answers
+
+
+def compare(
+    objects: Sequence[BpfObject],
+    before: Sequence[Sequence[Outcome]],
+    original: Target,
+    after: Target,
+    *,
+    merged: bool = False,
+) -> Answers:
+    """Relocate `objects` on `after` and compare with the outcomes `before` on `original` (`merged`: which `after` is in one
+    BTF)."""
     result = Answers()
     number = {id(btf): index for index, btf in enumerate((original.vmlinux, *original.modules))}
     for obj, olds, news in zip(objects, before, relocate(objects, after), strict=True):
         for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
             result.total += 1
-            if not _equal(relocation, old, new, result.ids, number):
+            if not (_folded if merged else _equal)(relocation, old, new, result.ids, number):
                 result.differences.append(Difference(obj, relocation, old, new))
     return result
 
@@ -109,6 +135,25 @@ def _equal(
         (o.value, o.bit_offset, o.load) == (n.value, n.bit_offset, n.load)
         for o, n in zip(old.matches, new.matches, strict=True)
     )
+
+
+def _folded(
+    relocation: Relocation, old: Outcome, new: Outcome, ids: dict[tuple[int, int], int], number: dict[int, int]
+) -> bool:
+    """Whether an answer is that of before, where equal candidates may have become one."""
+    if relocation.kind == TYPE_ID_TARGET:
+        found = {match.type_id for match in new.matches}
+        if {_described(o.btf, o.type_id) for o in old.matches} != {_described(n.btf, n.type_id) for n in new.matches}:
+            return False
+        if len(found) == 1:
+            return {old.status, new.status} <= {"value", "ambiguous"} and all(
+                ids.setdefault((_owner(o.btf, o.type_id, number), o.type_id), n) == n
+                for o in old.matches
+                for n in found
+            )
+        return old.status == new.status
+    seen = [{(match.value, match.bit_offset, match.load) for match in one.matches} for one in (old, new)]
+    return (old.status, old.value, old.load_size) == (new.status, new.value, new.load_size) and seen[0] == seen[1]
 
 
 def _owner(btf: Btf, type_id: int, number: dict[int, int]) -> int:
