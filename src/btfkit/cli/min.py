@@ -28,7 +28,7 @@ class Job:
     `outputs` are (path, BTF of the input, its name for people); `failures` are the messages of what was left out (--keep-going).
     """
 
-    __slots__ = ("args", "failures", "modules", "names", "objects", "outputs", "vmlinux", "without")
+    __slots__ = ("args", "failures", "merged", "modules", "names", "objects", "outputs", "vmlinux", "without")
 
     def __init__(self, args: Args) -> None:
         self.args = args
@@ -39,6 +39,7 @@ class Job:
         self.without: list[str] = []
         self.outputs: list[tuple[str, Btf]] = []
         self.vmlinux: Btf
+        self.merged: Btf | None = None  # --merge: what is left of all, in one
 
     def excuse(self, error: Exception) -> None:
         """Note an error and go on (--keep-going), or raise it."""
@@ -50,6 +51,8 @@ class Job:
 def run(args: Args) -> int:
     """Run the command."""
     if args.archive:
+        if args.merge:
+            raise UsageError("--merge goes with -m or -B, not with --archive")
         from btfkit.cli.archive import run_archive
 
         return run_archive(args)
@@ -72,8 +75,11 @@ def run(args: Args) -> int:
     refuse_cycles(result)
     _place_outputs(job, result, output)
     _refuse_inputs(job)
-    blobs = {path: result.layers[btf].btf.to_bytes() for path, btf in job.outputs}
-    verified = None if args.no_verify else _prove(job, result, blobs)
+    if args.merge:
+        blobs, verified = _merge(job, result)
+    else:
+        blobs = {path: result.layers[btf].btf.to_bytes() for path, btf in job.outputs}
+        verified = None if args.no_verify else _prove(job, result, blobs)
     _write(job, blobs)
     _report(job, result, blobs, verified)
     return FAILED if job.failures else DONE
@@ -97,8 +103,12 @@ def _operands(args: Args) -> tuple[str, str | None, list[str]]:
             raise UsageError("OUTPUT is missing (or -o DIR)")
         output = operands.pop(0)
         _refuse_program(output)
-    if args.modules and output is not None:
-        raise UsageError("-m gives several outputs: say -o DIR in place of OUTPUT")
+    if args.merge and not (args.modules or args.base):
+        raise UsageError("--merge: with what? -m MODULE, or -B VMLINUX with a module as INPUT")
+    if args.merge and (args.base_out or args.all_modules):
+        raise UsageError("--merge writes one file: --base-out and --all-modules do not go with it")
+    if args.modules and output is not None and not args.merge:
+        raise UsageError("-m gives several outputs: say -o DIR in place of OUTPUT, or --merge")
     if args.base_out and not args.base:
         raise UsageError("--base-out goes with -B")
     if args.base and args.modules:
@@ -173,6 +183,10 @@ def names(lists: list[str]) -> list[str]:
 def _place_outputs(job: Job, result: Minimized, output: str | None) -> None:
     """Decide which layer is written where."""
     args = job.args
+    if args.merge:
+        name = own_name(job.vmlinux.source or "vmlinux")
+        job.outputs.append((output if output is not None else os.path.join(args.output, name), job.vmlinux))
+        return
     if args.base:
         module = job.modules[0]
         place = output if output is not None else os.path.join(args.output, own_name(job.names[module]))
@@ -243,6 +257,31 @@ def _prove(job: Job, result: Minimized, blobs: dict[str, bytes]) -> Answers:
     return prove(job.objects, result.outcomes, result.target, layers)
 
 
+def _merge(job: Job, result: Minimized) -> tuple[dict[str, bytes], Answers | None]:
+    """What is left of vmlinux and modules in one BTF, and the proof that it answers as they do.
+
+    vmlinux's types are preferred, as CO-RE does.  Where a declaration that finds its definition only here would change an
+    answer, nothing is deduped.  Raises VerificationError.
+    """
+    from btfkit.passes.merge import BASE, merge
+    from btfkit.verify.answers import VerificationError, prove_merged
+
+    ((path, _),) = job.outputs
+    parts = [result.layers[module].btf for module in result.used]
+    names = [job.names[module] for module in result.used]
+    for dedup in (True, False):
+        job.merged = merge(result.btf, parts, names=names, dedup=dedup, prefer=BASE).btf
+        blob = job.merged.to_bytes()
+        try:
+            if job.args.no_verify:
+                return {path: blob}, None
+            return {path: blob}, prove_merged(job.objects, result.outcomes, result.target, blob, job.vmlinux)
+        except VerificationError:
+            if not dedup:
+                raise
+    raise AssertionError
+
+
 def _report(job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None) -> None:
     from btfkit.cli.summary import Counts, print_lines, relocation_lines
 
@@ -263,7 +302,7 @@ def _summary(
     job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None, counts: Counts
 ) -> Iterator[str]:
     for path, btf in job.outputs:
-        new = result.layers[btf].btf
+        new = job.merged or result.layers[btf].btf
         yield (
             f"{'standard output' if path == '-' else printable(path)}: "
             f"{_count(len(new.positions), 'type')}, {len(blobs[path]):,} bytes"
@@ -272,7 +311,8 @@ def _summary(
         )
     if job.modules and not job.args.base:
         without = f", {_count(len(job.without), 'file')} without BTF passed over" if job.without else ""
-        yield f"modules: {len(job.modules):,} searched, {len(result.used):,} written{without}"
+        what = "merged with it" if job.merged is not None else "written"
+        yield f"modules: {len(job.modules):,} searched, {len(result.used):,} {what}{without}"
     if job.objects:
         proof = "not verified (--no-verify)"
         if verified is not None:
@@ -298,7 +338,7 @@ def _print_json(job: Job, result: Minimized, blobs: dict[str, bytes], verified: 
 
     outputs: list[dict[str, Any]] = []
     for path, btf in job.outputs:
-        new = result.layers[btf].btf
+        new = job.merged or result.layers[btf].btf
         outputs.append(
             {
                 "path": path,
@@ -310,6 +350,11 @@ def _print_json(job: Job, result: Minimized, blobs: dict[str, bytes], verified: 
                 "relocations_answered_here": counts.by_btf.get(btf, 0),
             }
         )
+        if job.merged is not None:
+            outputs[0] |= {
+                "relocations_answered_here": counts.by_status["value"],
+                "modules_merged": [job.names[module] for module in result.used],
+            }
     wanted = ("missing", "ambiguous", "error") if job.args.report != "all" else ()
     report = {
         "schema": 1,
@@ -355,6 +400,7 @@ COMMAND = Command(
         Option("-o", "--output", value="DIR", help="in place of OUTPUT: one file for each input, under its own name"),
         BASE,
         Option("--base-out", value="FILE", help="with -B: where the matching base goes"),
+        Option("--merge", help="with -m or -B: write what is left of vmlinux and modules as one BTF that stands alone"),
         Option("--all-modules", help="write a file for every module, not only for those that are read"),
         Option("--keep-type", value="NAME[,NAME]", many=True, help="keep these types too ('struct file', 'pid_t')"),
         Option("--keep-func", value="NAME[,NAME]", many=True, help="keep these functions with their prototypes"),
@@ -378,6 +424,7 @@ object or an executable that embeds some.
   btfkit min vmlinux min.btf prog.bpf.o                        as `bpftool gen min_core_btf`
   btfkit min -m /sys/kernel/btf -o out /sys/kernel/btf/vmlinux prog.bpf.o
                                                                vmlinux and modules, cut together
+  btfkit min -m modules --merge vmlinux min.btf prog.bpf.o     ... and written as one file
   btfkit min -B vmlinux nf_conntrack.ko out.btf prog.bpf.o     one module's part alone
   btfkit min --archive btfhub-archive -o out prog.bpf.o        every kernel of a tree""",
 )
