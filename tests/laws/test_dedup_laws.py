@@ -9,6 +9,7 @@ from btfkit.btf.build import Builder
 from btfkit.passes import partition
 from btfkit.passes.append import append
 from btfkit.passes.dedup import dedup, dedup_all
+from btfkit.verify.deduped import kept, leftovers
 from btfkit.verify.structure import structure
 from reference.dedup import classes
 from reference.plain import Level
@@ -129,6 +130,13 @@ def _is_thing(btf, type_id):
         layer, at = btf.locate(here)
         todo += [layer.words[word] for word, what in references(layer.words, at, layer.table) if what == "type"]
     return False
+
+
+@given(anything)
+def test_the_judge_agrees(btf):
+    done = dedup(btf)
+    assert kept(btf, done.btf, done.id_map.ids) is None
+    assert not leftovers(done.btf)
 
 
 @given(st.one_of(btfs(), chains()))

@@ -29,6 +29,7 @@ COMMANDS = {
     "reconcile": "put distilled modules on another kernel, so that it takes their BTF",
     "explain": "whether a kernel takes a module's BTF, and if not, why",
     "bundle": "the BTF of many kernels in one small file",
+    "dedup": "of equivalent types keep one",
     "verify": "check a BTF: structure, then the kernel's own rules",
     "bpftool": "take bpftool's spelling of what btfkit does",
 }

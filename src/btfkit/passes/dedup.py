@@ -18,7 +18,7 @@ from btfkit.errors import FormatError
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
 from btfkit.passes.forward import TAGS, resolve
-from btfkit.passes.idmap import Dense, IdMap
+from btfkit.passes.idmap import Dense
 from btfkit.passes.partition import Graph
 from btfkit.passes.rebase import blob, words
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.ext import Ext
     from btfkit.passes.forward import Name
+    from btfkit.passes.known import Known
 
 
 class Declared:
@@ -72,17 +73,18 @@ class Deduped:
 
     __slots__ = ("btf", "ext", "id_map", "report")
 
-    def __init__(self, btf: Btf, id_map: IdMap, report: Report, ext: Ext | None = None) -> None:
+    def __init__(self, btf: Btf, id_map: Dense, report: Report, ext: Ext | None = None) -> None:
         self.btf = btf
         self.id_map = id_map
         self.report = report
         self.ext = ext
 
 
-def dedup(btf: Btf, *, ext: Ext | None = None) -> Deduped:
+def dedup(btf: Btf, *, ext: Ext | None = None, known: Known | None = None) -> Deduped:
     """Merge the equivalent own types of `btf` with each other, and with those of its base.
 
-    `ext` is the `.BTF.ext` that goes with it.  Raises UnsupportedError for a kind whose references are unknown, FormatError
+    `ext` is the `.BTF.ext` that goes with it; `known`, a `Known` made of its base, saves the work on that where many are split
+    on it.  Raises UnsupportedError for a kind whose references are unknown, FormatError
     where `ext` refers to what is not there.
     """
     strings, ids = _references(ext)
@@ -102,7 +104,7 @@ def dedup(btf: Btf, *, ext: Ext | None = None) -> Deduped:
     return done
 
 
-def dedup_all(inputs: Iterable[Btf]) -> tuple[Deduped, list[int]]:
+def dedup_all(inputs: Iterable[Btf], *, known: Known | None = None) -> tuple[Deduped, list[int]]:
     """`dedup` of several BTFs at once, one behind the other, all alone or all split on one base; each is let go of as soon as it
     is taken in.
 

@@ -1,0 +1,97 @@
+"""Whether the types of one BTF became, by a map of ids, the same types in another: the loop of `verify/deduped.py`."""
+
+
+def prove(
+    words,
+    positions,
+    table,
+    start,
+    ids,
+    shift,
+    low,
+    high,
+    base_words,
+    base_positions,
+    new_words,
+    new_positions,
+    new_high,
+    known,
+    doubtful,
+):
+    """Compare each record of a layer with the one that `ids[id + shift]` names; ids below `start` are the base's and stay.
+
+    `low` are the strings of the base; offsets behind them are in `high` (old) or `new_high` (new).  `known`, one word for each
+    byte of `low` and `high`, all 0, remembers which names were found equal.  Records have to be equal word for word, but that
+    names may lie elsewhere, and that ids have to be what the map says.  A declaration (FWD, or an enum without enumerators) may
+    have become a definition of its name and tag.  Where both are the base's but not the same one, the two ids are appended to
+    the list `doubtful`.  Returns the index of the first record that is wrong, or how many there are.
+    """
+    low_size = len(low)
+    new_end = start + len(new_positions)
+    for index in range(len(positions)):
+        at = positions[index]
+        new = ids[start + index + shift]
+        if new == 0 or new >= new_end:
+            return index
+        below = new < start
+        there = base_positions[new - 1] if below else new_positions[new - start]
+        info = words[at + 1]
+        other = base_words[there + 1] if below else new_words[there + 1]
+        kind = (info >> 24) & 127
+        row = kind << 3
+        tail = table[row]
+        elem = table[row + 1]
+        total = 3 + tail
+        if elem:
+            total += (info & 0xFFFFFF) * elem
+        became = False
+        if info != other or (kind == 6 and (info & 0xFFFFFF) == 0):
+            kind_now = (other >> 24) & 127
+            if kind == 7:
+                became = kind_now == (5 if info >> 31 else 4)
+            elif (kind == 6 or kind == 19) and (info & 0xFFFFFF) == 0:
+                became = kind_now == 6 or kind_now == 19
+            if not became and info != other:
+                return index
+        if became:
+            total = 1
+        phase = 0
+        for slot in range(total):
+            old = words[at + slot]
+            now = base_words[there + slot] if below else new_words[there + slot]
+            is_name = slot == 0
+            is_type = False
+            if slot == 2:
+                is_type = table[row + 2]
+            elif slot > 2:
+                if slot < 3 + tail:
+                    is_type = (table[row + 3] >> (slot - 3)) & 1
+                else:
+                    is_name = (table[row + 5] >> phase) & 1
+                    is_type = (table[row + 4] >> phase) & 1
+                    phase += 1
+                    if phase == elem:
+                        phase = 0
+            if is_type:
+                mapped = ids[old + shift] if old >= start else old
+                if mapped != now:
+                    if mapped >= start or now >= start or mapped == 0 or now == 0:
+                        return index
+                    doubtful.append(mapped)
+                    doubtful.append(now)
+            elif is_name:
+                if known[old] == now + 1:
+                    continue
+                k = 0
+                while True:
+                    a = high[old + k - low_size] if old >= low_size else low[old + k]
+                    b = new_high[now + k - low_size] if now >= low_size else low[now + k]
+                    if a != b:
+                        return index
+                    if a == 0:
+                        break
+                    k += 1
+                known[old] = now + 1
+            elif old != now:
+                return index
+    return len(positions)

@@ -1,0 +1,148 @@
+"""Types of one name and kind that are not equivalent, and the first thing that tells them apart."""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import references, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfkit.btf.btf import Btf
+
+STEPS = 20_000  # pairs of types that are looked at to find a difference
+_NAMED = frozenset((*spec.COMPOSITES, *spec.ENUMS, spec.TYPEDEF, spec.FUNC, spec.INT, spec.FLOAT))
+_THINGS = frozenset((spec.VAR, spec.DATASEC))
+
+
+class Near:
+    """Types `ids` (ascending) of one `name` and kind (`title`: "struct file"); the first two differ in `what`, at `path`."""
+
+    __slots__ = ("ids", "path", "title", "what")
+
+    def __init__(self, title: str, ids: list[int], path: str, what: str) -> None:
+        self.title = title
+        self.ids = ids
+        self.path = path
+        self.what = what
+
+    def __str__(self) -> str:
+        where = f" at {self.path}" if self.path else ""
+        return f"{self.title} stays {len(self.ids)} times: {self.what}{where}"
+
+
+def nearly(btf: Btf, most: int = 20) -> tuple[list[Near], int]:
+    """The names that several own types (or an own one and the base's) share, those with the most types first, and how many
+    there are in all; no more than `most` of them are explained."""
+    groups: dict[tuple[bytes, int], list[int]] = {}
+    for layer in btf.chain:
+        if layer is not btf:
+            continue
+        for index, at in enumerate(layer.positions):
+            kind = layer.words[at + 1] >> 24 & spec.MAX_KIND
+            if layer.words[at] and kind in _NAMED:
+                groups.setdefault((layer.string(layer.words[at]), kind), []).append(layer.start_id + index)
+    if btf.base is not None:
+        for (name, kind), ids in groups.items():
+            ids[:0] = btf.base.find_ids(text(name), kind)
+    shared = [(key, ids) for key, ids in groups.items() if len(ids) > 1]
+    shared.sort(key=lambda item: (-len(item[1]), item[1][0]))
+    found = []
+    for (name, kind), ids in shared[:most]:
+        path, what = difference(btf, ids[0], ids[1])
+        found.append(Near(f"{_WORDS.get(kind, spec.kind_name(kind).lower())} {text(name)}", ids, path, what))
+    return found, len(shared)
+
+
+def difference(btf: Btf, a: int, b: int) -> tuple[str, str]:
+    """(path, what): the nearest difference between two types, and how to get to it from them."""
+    todo, seen = [(a, b, "")], {(a, b)}
+    for x, y, path in todo:  # grows
+        if x == y:
+            continue
+        if (what := _told_apart(btf, x, y)) is not None:
+            return path, what
+        for (step, p), (_, q) in zip(_steps(btf, x), _steps(btf, y), strict=True):
+            if (p, q) not in seen and len(seen) < STEPS:
+                seen.add((p, q))
+                todo.append((p, q, path + step))
+    return "", "a difference that lies too deep to be found here"
+
+
+_WORDS = {
+    spec.STRUCT: "struct",
+    spec.UNION: "union",
+    spec.ENUM: "enum",
+    spec.ENUM64: "enum",
+    spec.FUNC: "function",
+    spec.FUNC_PROTO: "prototype",
+}
+
+
+def _title(btf: Btf, type_id: int) -> str:
+    if not type_id:
+        return "void"
+    name, kind = btf.name(type_id), btf.kind(type_id)
+    if kind == spec.FWD:
+        return f"a mere declaration of {'union' if btf.word(type_id, 1) >> 31 else 'struct'} {name}"
+    word = _WORDS.get(kind, spec.kind_name(kind))
+    return f"{word} {name}" if name else word
+
+
+def _told_apart(btf: Btf, x: int, y: int) -> str | None:
+    """What two types say differently themselves; None where that is nothing."""
+    if not x or not y or btf.kind(x) != btf.kind(y) or btf.name(x) != btf.name(y):
+        return f"{_title(btf, x)} here, {_title(btf, y)} there"
+    if btf.kind(x) in _THINGS:
+        return f"two different {spec.kind_name(btf.kind(x))}s {btf.name(x)}"
+    one, other = btf[x], btf[y]
+    third = spec.KINDS[one.kind].third
+    if third == "size" and one.words[2] != other.words[2]:
+        return f"{_title(btf, x)} has {one.words[2]} bytes or {other.words[2]}"
+    if one.vlen != other.vlen:
+        return f"{_title(btf, x)} has {one.vlen} {spec.KINDS[one.kind].vlen or 'elements'} or {other.vlen}"
+    if one.words[1] != other.words[1]:
+        return f"{_title(btf, x)} is not the same in kind_flag"
+    return _words_apart(btf, x, y)
+
+
+def _words_apart(btf: Btf, x: int, y: int) -> str | None:
+    (one, at), (other, there) = btf.locate(x), btf.locate(y)
+    places = {place - at: what for place, what in references(one.words, at, one.table)}
+    row = spec.KINDS[btf.kind(x)]
+    for slot in range(2, len(btf[x].words)):
+        p, q, what = one.words[at + slot], other.words[there + slot], places.get(slot)
+        if what == "type" or (what == "name" and one.string(p) == other.string(q)) or (what is None and p == q):
+            continue
+        if slot < 3 + row.tail_words or not row.elem_words:
+            return f"{_title(btf, x)} says {p:#x} or {q:#x} in word {slot}"
+        number = (slot - 3 - row.tail_words) // row.elem_words
+        if what == "name":
+            names = " or ".join(text(n) or "no name" for n in (one.string(p), other.string(q)))
+            return f"{_title(btf, x)} has {names} as number {number + 1}"
+        first = 3 + row.tail_words + number * row.elem_words
+        name = text(one.string(one.words[at + first])) if row.elem_names else str(number + 1)
+        if row.number in spec.COMPOSITES:
+            return f"{_title(btf, x)} has {name or 'an anonymous member'} at bit {p & 0xFFFFFF} or {q & 0xFFFFFF}"
+        return f"{_title(btf, x)} has {name} = {p} or {q}"
+    return None
+
+
+def _steps(btf: Btf, type_id: int) -> Iterator[tuple[str, int]]:
+    """What a type refers to, and how C would write the way there."""
+    layer, at = btf.locate(type_id)
+    kind = btf.kind(type_id)
+    row = spec.KINDS[kind]
+    for place, what in references(layer.words, at, layer.table):
+        if what != "type":
+            continue
+        if kind in spec.COMPOSITES:
+            yield f".{text(layer.string(layer.words[place - 1])) or '(anonymous)'}", layer.words[place]
+        elif kind == spec.FUNC_PROTO and place > at + 2:
+            yield f"(parameter {(place - at - 3) // row.elem_words + 1})", layer.words[place]
+        else:
+            yield _STEP.get(kind, ""), layer.words[place]
+
+
+_STEP = {spec.PTR: "->", spec.ARRAY: "[]", spec.FUNC_PROTO: "(returned)"}
