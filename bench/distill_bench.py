@@ -1,104 +1,138 @@
-"""Distil and reconcile all modules of a kernel in memory, beside libbpf's calls in one C process (btf-oracle).
+"""distill and reconcile beside libbpf's calls in one C process (btf-oracle), on all modules of a kernel, and on files.
 
-    PYTHONPATH=<compiled btfkit> python bench/distill_bench.py [KERNEL [ONTO...]]
-
-Prints one line a step: seconds of btfkit (parsing of input and output included), seconds of libbpf (parsing, the call and
-serialising; reading of files in brackets), the quotient, and what came out.  Best of three runs each.
+Whole processes are compared, by their CPU time: both read the same raw files, parse the base once, and drop each result.
+A folder of real `.ko.xz` of the same kernel (unpacked from its package) may be named by $BTFKIT_KO_TREE.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
-import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
+from inputs import Missing
+from measure import side_by_side
+from rows import Row
+
+if TYPE_CHECKING:
+    from run import Bench
+
+ONTO = "6.12.94+deb13-amd64"
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tests"))
-
-import corpus  # noqa: E402
-from btfkit.btf.btf import Btf  # noqa: E402
-from btfkit.passes.distill import distill  # noqa: E402
-from btfkit.passes.reconcile import NameIndex, ReconcileError, reconcile  # noqa: E402
-from peer_tools import bench  # noqa: E402
-
-RUNS = 3
 
 
-def best(work):
-    """(seconds of the fastest run, what it returned)."""
-    times = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        result = work()
-        times.append(time.perf_counter() - start)
-    return min(times), result
+def oracle(bench: Bench) -> tuple[list[str], str]:
+    """(how btf-oracle is called within the chroot, why it cannot be)."""
+    place = os.path.join(os.environ.get("PEERS") or os.path.expanduser("~/.cache/btfkit-peers"), "bin", "btf-oracle")
+    if bench.peer is None or not bench.peer.root or not os.path.exists(place):
+        return [], "no btf-oracle in the peers' chroot"
+    return ["/lab/bin/btf-oracle"], ""
 
 
-def peer(tool, command, *keys):
-    """(seconds of the fastest run without reading files, with it, the totals that it prints)."""
-    totals = [json.loads(tool.run(command, 600).stdout.splitlines()[-1]) for _ in range(RUNS)]
-    fastest = min(totals, key=lambda total: total["wall_ms"])
-    return sum(fastest[key] for key in keys) / 1e3, fastest["wall_ms"] / 1e3, fastest
+def inside(*words: str) -> list[str]:
+    return [sys.executable, os.path.join(HERE, "inside.py"), words[0], "1", *words[1:]]
 
 
-def line(what, ours, theirs, wall, told):
-    print(
-        f"{what}: btfkit {ours:.3f} s, libbpf {theirs:.3f} s ({wall:.3f} s with files), {ours / theirs:.2f} x; {told}"
-    )
+class Pair:
+    """The CPU time of ours and of libbpf for the same work, and what libbpf said."""
+
+    def __init__(self, bench: Bench, name: str, ours: list[str], theirs: list[str]) -> None:
+        call, self.note = oracle(bench)
+        commands = {"ours": (bench.spawner, ours)}
+        self.events: list[dict[str, Any]] = []
+        if call:
+            root = bench.peer.root if bench.peer is not None else ""
+            words = [*call, *(word.removeprefix(root) for word in theirs)]
+            commands["peer"] = bench.peers_spawner, words
+            said = subprocess.run(["chroot", root, *words], capture_output=True, text=True, check=True).stdout
+            self.events = [json.loads(line) for line in said.splitlines()]
+        costs = side_by_side(commands, max(3, bench.runs // 10))
+        bench.samples[name] = {side: cost.as_dict() for side, cost in costs.items()}
+        self.ours = costs["ours"].median("cpu")
+        self.peer = costs["peer"].median("cpu") if call else None
+
+    def row(self, work: str, ratio: float) -> Row:
+        return Row(work, "s", self.ours, self.peer, ratio=ratio, note=self.note)
 
 
-def main(kernel="6.12.107+deb13-amd64", *onto):
-    raw, modules = corpus.kernel_btf(kernel), corpus.modules(kernel)
-
-    ours, _ = best(lambda: all_distilled(raw, modules))
-    base = Btf.from_bytes(raw)
-    done = {name: distill(Btf.from_bytes(data, base)) for name, data in modules.items()}
-    blobs = {name: (d.base.to_bytes(), d.btf.to_bytes()) for name, d in done.items()}
-    count = len(done)
-    types = sum(len(d.base) - 1 for d in done.values()) / count
-    size = sum(len(base) for base, _ in blobs.values()) / count
-    del done
-    with bench("btf-oracle") as tool:
-        base = tool.put("base.btf", corpus.kernel_path(kernel))
-        folder = tool.put_all("modules", {f"{name}.btf": data for name, data in modules.items()})
-        keys = ("base_parse_ms", "split_parse_ms", "distill_ms", "raw_ms")
-        theirs, wall, total = peer(tool, ["distill-batch", base, folder], *keys)
-        mean = total["out_base_types"] / count, total["out_base_bytes"] / count
-        told = f"base of {types:.1f} types, {size:.0f} bytes; libbpf {mean[0]:.1f}, {mean[1]:.0f}"
-        line(f"distill {count} of {kernel}", ours, theirs, wall, told)
-        pieces = {f"{n}.{p}": b for n, two in blobs.items() for p, b in zip(("base", "split"), two, strict=True)}
-        folder = tool.put_all("small", pieces)
-        for target in onto or ("6.12.94+deb13-amd64",):
-            new = corpus.kernel_btf(target)
-            command = ["relocate-batch", folder, tool.put(f"{target}.btf", corpus.kernel_path(target))]
-            keys = ("base_parse_ms", "distilled_parse_ms", "split_parse_ms", "relocate_ms", "raw_ms")
-            theirs, wall, total = peer(tool, command, *keys)
-            for rules in ("strict", "upstream"):
-                ours, fit = best(lambda: all_reconciled(blobs, new, rules))  # noqa: B023
-                told = f"{fit} fit, {count - fit} do not; libbpf {total['modules']}, {total['failed']}"
-                line(f"reconcile to {target}, {rules}", ours, theirs, wall, told)
+def in_memory(bench: Bench) -> Iterator[Row]:
+    """distill and reconcile of all modules, one process, no files written."""
+    kernel, onto, folder = bench.corpus.kernel(), bench.corpus.kernel(ONTO), bench.corpus.modules()
+    small = os.path.join(bench.folder, "distilled")
+    os.makedirs(small, exist_ok=True)
+    told = bench.inside("distill", "1", kernel, folder, "distilled", small)
+    count = told["modules"]
+    pair = Pair(bench, "distill", inside("distill", kernel, folder), ["distill-batch", kernel, folder])
+    yield pair.row(f"distill {count:,} modules, CPU", 0.5)
+    total = pair.events[-1] if pair.events else {}
+    for what, unit, key in (("types", "", "out_base_types"), ("bytes", "B", "out_base_bytes")):
+        theirs = total[key] / count if total else None
+        yield Row(f"  mean distilled base, {what}", unit, told[what], theirs, ratio=1.0, note=pair.note)
+    both = [pair]
+    for rules in ("strict", "upstream"):
+        ours = inside("reconcile", onto, small, rules)
+        pair = Pair(bench, f"reconcile-{rules}", ours, ["relocate-batch", small, onto])
+        yield pair.row(f"reconcile them to {ONTO.partition('+')[0]}, {rules}", 0.2)
+        both.append(pair)
+    failed = set(bench.inside("reconcile", "1", onto, small, "upstream")["failed"])
+    theirs_failed = {event["name"] for event in pair.events if event["ev"] == "relocate-failed"}
+    same = "the same" if {name.removesuffix(".btf") for name in failed} == _plain(theirs_failed) else "NOT the same"
+    note = pair.note or f"{same} as libbpf's"
+    yield Row("  that do not fit, upstream", "", len(failed), len(theirs_failed) if pair.events else None, note=note)
+    peers = [pair.peer for pair in both[:2]]
+    peer = sum(filter(None, peers)) if all(peers) else None
+    yield Row("distill and reconcile, strict", "s", both[0].ours + both[1].ours, peer, ratio=0.4, note=pair.note)
 
 
-def all_distilled(raw, modules):
-    """Distil one module after the other, and let go of the result, as libbpf's loop does."""
-    base = Btf.from_bytes(raw)
-    for data in modules.values():
-        distill(Btf.from_bytes(data, base))
+def _plain(names: set[str]) -> set[str]:
+    return {name.removesuffix(".btf") for name in names}
 
 
-def all_reconciled(blobs, new, rules):
-    """How many fit."""
-    index = NameIndex(Btf.from_bytes(new))
-    fit = 0
-    for base, split in blobs.values():
-        try:
-            reconcile(Btf.from_bytes(split, Btf.from_bytes(base)), index, rules)
-            fit += 1
-        except ReconcileError:
-            pass
-    return fit
+def proof(bench: Bench) -> Iterator[Row]:
+    """What the proof of a result costs, beside the work: the "peer" is the work itself."""
+    kernel, onto, folder = bench.corpus.kernel(), bench.corpus.kernel(ONTO), bench.corpus.modules()
+    told = bench.inside("proofs", "3", kernel, folder, onto)
+    bench.samples["rebase-proof"] = told
+    for work in ("distill", "reconcile"):
+        ours, own = min(told[f"{work} proof"]), min(told[work])
+        yield Row(f"the proof of {work}, all modules", "s", ours, own, ratio=1.0, note=f"beside: {work} itself")
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def files(bench: Bench) -> Iterator[Row]:
+    """The commands on files, proof included, by as many processes as there are processors."""
+    kernel, onto = bench.corpus.kernel(), bench.corpus.kernel(ONTO)
+    trees = [("raw files", bench.corpus.modules(), [])]
+    if os.environ.get("BTFKIT_KO_TREE"):
+        trees.append((".ko.xz", os.environ["BTFKIT_KO_TREE"], ["--strip-signature"]))
+    for what, folder, more in trees:
+        small = os.path.join(bench.folder, f"small-{what.strip('.')}".replace(" ", "-"))
+        distill = bench.ours("distill", "-q", folder, "-B", kernel, "-o", small, *more)
+        reconcile = bench.ours("reconcile", "-q", small, "-B", onto, "-o", small + "-there", *more)
+        for name, words, right in (("distill", distill, (0,)), ("reconcile", reconcile, (0, 3))):
+            cost = _run(bench, f"{name}-{what}", words, right)
+            yield Row(f"{name} a kernel's modules, {what}", "s", cost[0], note="wall; reading, proof, writing")
+            yield Row("  its CPU time", "s", cost[1], note="of all its processes")
+
+
+def _run(bench: Bench, name: str, words: list[str], right: tuple[int, ...]) -> tuple[float, float]:
+    """(wall, CPU) of one run; reconcile ends with 3 where a few modules do not fit."""
+    import time
+
+    begin, before = time.perf_counter(), os.times()
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    wall, after = time.perf_counter() - begin, os.times()
+    if done.returncode not in right:
+        raise Missing(f"{name}: {done.stderr.strip()[-200:]}")
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    bench.samples[name] = {"wall_s": [wall], "cpu_s": [cpu]}
+    return wall, cpu
+
+
+ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "distill": in_memory,
+    "rebase-proof": proof,
+    "rebase-files": files,
+}

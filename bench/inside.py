@@ -3,6 +3,9 @@
 inside.py load RUNS VMLINUX             load and scan
 inside.py kernels RUNS OBJECT VMLINUX.. one program over many kernels
 inside.py phases RUNS VMLINUX OBJECT..  where the time of `min` goes
+inside.py distill 1 VMLINUX FOLDER [POLICY [OUT]]   all raw module BTF in a folder; OUT gets NAME.base, NAME.split
+inside.py reconcile 1 VMLINUX FOLDER RULES          what that wrote, onto another kernel
+inside.py proofs RUNS VMLINUX FOLDER ONTO [POLICY]  what the proofs cost, beside the work
 """
 
 from __future__ import annotations
@@ -120,9 +123,97 @@ def phases(runs: int, path: str, *objects: str) -> dict[str, object]:
     return {name: median(values) for name, values in taken.items()}
 
 
+def distill(runs: int, kernel: str, folder: str, policy: str = "distilled", out: str = "") -> dict[str, object]:
+    """Distil every module, and let go of the result, as libbpf's loop does; `runs` is not heeded, the process is what is
+    measured."""
+    from btfkit.btf.btf import Btf
+    from btfkit.passes.distill import distill
+
+    with open(kernel, "rb") as file:
+        base = Btf.from_bytes(file.read())
+    types = size = 0
+    names = sorted(os.listdir(folder))
+    for name in names:
+        with open(os.path.join(folder, name), "rb") as file:
+            done = distill(Btf.from_bytes(file.read(), base), policy)
+        types += len(done.base) - 1
+        size += len(done.base.blob)
+        if out:
+            for part, btf in (("base", done.base), ("split", done.btf)):
+                with open(os.path.join(out, f"{name}.{part}"), "wb") as file:
+                    file.write(btf.blob)
+    return {"modules": len(names), "types": types / len(names), "bytes": size / len(names)}
+
+
+def reconcile(runs: int, kernel: str, folder: str, rules: str) -> dict[str, object]:
+    """Reconcile every distilled module; the names of those that do not fit."""
+    from btfkit.btf.btf import Btf
+    from btfkit.passes.reconcile import NameIndex, ReconcileError, reconcile
+
+    with open(kernel, "rb") as file:
+        index = NameIndex(Btf.from_bytes(file.read()))
+    names = sorted(name.removesuffix(".base") for name in os.listdir(folder) if name.endswith(".base"))
+    failed = []
+    for name in names:
+        blobs = []
+        for part in ("base", "split"):
+            with open(os.path.join(folder, f"{name}.{part}"), "rb") as file:
+                blobs.append(file.read())
+        try:
+            reconcile(Btf.from_bytes(blobs[1], Btf.from_bytes(blobs[0])), index, rules)
+        except ReconcileError:
+            failed.append(name)
+    return {"modules": len(names), "failed": failed}
+
+
+def proofs(runs: int, kernel: str, folder: str, onto: str, policy: str = "distilled") -> dict[str, list[float]]:
+    """Seconds (CPU) of distilling and reconciling every module, and of proving each result, a round an entry."""
+    from btfkit.btf.btf import Btf
+    from btfkit.passes.distill import distill
+    from btfkit.passes.reconcile import NameIndex, ReconcileError, reconcile
+    from btfkit.verify.reconciled import compare
+
+    base, new = (Btf.from_bytes(open(path, "rb").read()) for path in (kernel, onto))  # noqa: SIM115
+    index = NameIndex(new)
+    blobs = [open(os.path.join(folder, name), "rb").read() for name in sorted(os.listdir(folder))]  # noqa: SIM115
+    definitions = "none" if policy == "distilled" else policy
+    taken: dict[str, list[float]] = {"distill": [], "reconcile": [], "distill proof": [], "reconcile proof": []}
+    for _ in range(runs):
+        spent = dict.fromkeys(taken, 0.0)
+
+        def timed(name, work, *args, spent=spent, **more):
+            begin = time.process_time()
+            try:
+                return work(*args, **more)
+            finally:
+                spent[name] += time.process_time() - begin
+
+        for blob in blobs:
+            split = Btf.from_bytes(blob, base)
+            small = timed("distill", distill, split, policy)
+            assert timed("distill proof", compare, split, small.btf, contents="none", definitions=definitions)
+            try:
+                there = timed("reconcile", reconcile, small.btf, index)
+            except ReconcileError:
+                continue
+            assert timed("reconcile proof", compare, small.btf, there.btf)
+        for name, seconds in spent.items():
+            taken[name].append(seconds)
+    return taken
+
+
+COMMANDS = {
+    "load": load,
+    "kernels": kernels,
+    "phases": phases,
+    "distill": distill,
+    "reconcile": reconcile,
+    "proofs": proofs,
+}
+
 if __name__ == "__main__":
     command, runs, *rest = sys.argv[1:]
     try:
-        print(json.dumps({"load": load, "kernels": kernels, "phases": phases}[command](int(runs), *rest)))
+        print(json.dumps(COMMANDS[command](int(runs), *rest)))
     except BrokenPipeError:
         os._exit(0)
