@@ -23,12 +23,15 @@ def run(args: Args) -> int:
     paths, form = _operands(args.operands, args.json or args.pretty)
     if args.unsorted and (form != "c" or args.id or args.type or args.type_of):
         raise UsageError("--unsorted is for C text of all types")
+    if args.exact and (form != "c" or args.compat):
+        raise UsageError("--exact is for C text, and not with --compat")
     btfs = _load(paths, args.base)
     btf, maps = merged(btfs)
     ids = _wanted(btf, args, form)
     if args.type_of:
         ids = list(dict.fromkeys((ids or []) + _touched(btf, btfs, maps, args.type_of, form, quiet=args.quiet)))
-    write(text(btf, form, ids, pretty=args.pretty, unsorted=args.unsorted, compat=args.compat), args.output)
+    chunks = text(btf, form, ids, pretty=args.pretty, unsorted=args.unsorted, exact=args.exact, compat=args.compat)
+    write(chunks, args.output)
     return DONE
 
 
@@ -79,13 +82,14 @@ def text(
     *,
     pretty: bool = False,
     unsorted: bool = False,
+    exact: bool = False,
     compat: bool = False,
 ) -> Iterable[bytes]:
     """What `btfkit dump` prints, in chunks."""
     if form == "c":
         from btfkit.show.c import c_text
 
-        return c_text(btf, ids, unsorted=unsorted, compat=compat)
+        return c_text(btf, ids, unsorted=unsorted, exact=exact, compat=compat)
     if form == "json":
         from btfkit.show.json import json_text
 
@@ -182,6 +186,7 @@ COMMAND = Command(
             many=True,
         ),
         Option("--unsorted", help="C text in the order of type ids, not by kind and name"),
+        Option("--exact", help="C text that gives every layout in any compiler, also where bpftool's does not"),
         Option("--compat", help="the very bytes that bpftool writes, its defects included (docs/differences.md)"),
     ),
     details="""\

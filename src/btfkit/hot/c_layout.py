@@ -9,12 +9,13 @@ LONGEST = 4096  # modifiers, typedefs and arrays in a row
 WORD = 0xFFFFFFFF  # by name, as literals of that size are Python objects in compiled code
 
 
-def natural(words, positions, pointer_size, aligns, sizes, stack):
+def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
     """Set for each type id its alignment and its size, both in bytes and 0 where it has none.
 
     `positions[id - 1]` is the record of type `id`; `aligns` (bytes, all UNKNOWN before) and `sizes` (u32, all 0 before) have
     an entry for void too, and `stack` has four words for each.  PACKED is added to the alignment of a struct whose members or
-    size do not fit it (its natural alignment is 1 then).  A type that contains itself has no alignment.
+    size do not fit it (its natural alignment is 1 then); with `exact` also to that of such a union, and of one with a bitfield
+    that lies across the boundaries of its type.  A type that contains itself has no alignment.
     """
     unknown = UNKNOWN
     packed_mark = PACKED
@@ -53,7 +54,12 @@ def natural(words, positions, pointer_size, aligns, sizes, stack):
                             if result == unknown:
                                 result = 0
                             continue
-                        if not (info >> 31 and offset >> 24) and offset % (8 * align):
+                        if info >> 31 and offset >> 24:
+                            size = 8 * sizes[words[at + 4 + 3 * index]]
+                            across = exact and size and (offset & 0xFFFFFF) % size + (offset >> 24) > size
+                        else:
+                            across = offset % (8 * align) != 0
+                        if across:
                             packed = True
                             if result == unknown:
                                 result = 1
@@ -67,7 +73,7 @@ def natural(words, positions, pointer_size, aligns, sizes, stack):
                     if result == unknown:
                         result = widest
                     sizes[type_id] = size
-                    aligns[type_id] = result + packed_mark if packed and kind == 4 else result
+                    aligns[type_id] = result + packed_mark if packed and (kind == 4 or exact) else result
             else:
                 here = type_id
                 total = 1

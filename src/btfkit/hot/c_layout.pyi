@@ -10,6 +10,7 @@ def natural(
     words: _Words,
     positions: _Words,
     pointer_size: int,
+    exact: bool,
     aligns: bytearray | memoryview,
     sizes: array[int] | memoryview,
     stack: array[int] | memoryview,

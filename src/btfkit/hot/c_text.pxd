@@ -40,6 +40,7 @@ cdef class Writer:
     cdef const unsigned char[::1] spaced
     cdef const unsigned char[::1] attributed
     cdef bint literal
+    cdef bint inline
     cdef long long steps
     cdef long long most
     cdef unsigned int[::1] numbers
@@ -86,7 +87,7 @@ cdef class Writer:
     @cython.locals(c=cython.uchar)
     cdef bint spells(self, size_t offset, bytes text) except -1
 
-    @cython.locals(type_id=cython.size_t, kind=cython.uint)
+    @cython.locals(type_id=cython.size_t, kind=cython.uint, at=cython.size_t)
     cdef void emit(self, unsigned int step) except *
 
     @cython.locals(at=cython.size_t, info=cython.uint, kind=cython.uint)
@@ -108,8 +109,13 @@ cdef class Writer:
     @cython.locals(here=cython.Py_ssize_t, larger="long long[::1]", slot=cython.Py_ssize_t)
     cdef Py_ssize_t push(self, unsigned int kind) except -1
 
-    @cython.locals(here=cython.Py_ssize_t)
     cdef void open_composite(self, size_t type_id, unsigned int level) except *
+
+    @cython.locals(words="const unsigned int[::1]", at=cython.size_t, kind=cython.uint)
+    cdef bint open_unnamed(self, size_t type_id, unsigned int level) except -1
+
+    @cython.locals(here=cython.Py_ssize_t)
+    cdef void open_members(self, size_t type_id, unsigned int level) except *
 
     @cython.locals(words="const unsigned int[::1]", here=cython.Py_ssize_t, larger="unsigned int[::1]",
                    at=cython.size_t, kind=cython.uint)

@@ -99,13 +99,28 @@ class Writer:
     """The text that is being written, and what was declared so far.
 
     `positions[id - 1]` is the record of type `id`; `aligns` and `sizes` are those of `c_layout.natural`.  `shown` has 256
-    bytes: how each byte of an identifier is written; `spaced` the same for names of INTs.  Unless `literal` an identifier that
-    begins with a digit gets a `_`, and the texts of tags are kept from breaking out of their place.  `out[:at]` is the
-    text.  `steps` and `most` are how many types it looks at, and how many bytes it holds, before it gives up with OverflowError.
+    bytes: how each byte of an identifier is written; `spaced` the same for names of INTs, `attributed` for attributes.  Unless
+    `literal` an identifier that begins with a digit gets a `_`, and the texts of tags are kept from breaking out of their place.
+    With `inline` a member without a name is spelled out where its type has one: such a member is no standard C.  `out[:at]` is
+    the text.  `steps` and `most` are how many types it looks at, and how many bytes it writes, before it gives up with
+    OverflowError.
     """
 
     def __init__(
-        self, words, positions, strings, aligns, sizes, pointer_size, shown, spaced, attributed, literal, steps, most
+        self,
+        words,
+        positions,
+        strings,
+        aligns,
+        sizes,
+        pointer_size,
+        shown,
+        spaced,
+        attributed,
+        literal,
+        inline,
+        steps,
+        most,
     ):
         self.words = words
         self.positions = positions
@@ -117,6 +132,7 @@ class Writer:
         self.spaced = spaced
         self.attributed = attributed
         self.literal = literal
+        self.inline = inline
         self.steps = steps
         self.most = most
         # which one of its name each type is, 0 where nobody asked yet
@@ -309,6 +325,9 @@ class Writer:
             self.open_composite(type_id, 0)
             self.run()
         else:
+            at = self.positions[type_id - 1]
+            if not self.literal and self.words[at] == 0 and self.words[at + 1] & 0xFFFFFF == 0:
+                return  # an enum without name and values says nothing
             self.put_enum(type_id, 0)
         self.put(b";\n\n")
 
@@ -426,6 +445,26 @@ class Writer:
     def open_composite(self, type_id, level):
         """Write the head of a composite; `run` goes on with its members."""
         self.put_reference(type_id)
+        self.open_members(type_id, level)
+
+    def open_unnamed(self, type_id, level):
+        """Write the head of the composite that a member without a name holds, if it is one that has a name; else nothing."""
+        words = self.words
+        while type_id:
+            at = self.positions[type_id - 1]
+            kind = (words[at + 1] >> 24) & 127
+            if 8 <= kind <= 11 or kind == 18:
+                type_id = words[at + 2]
+                continue
+            if (kind == 4 or kind == 5) and words[at]:
+                self.put(b"struct" if kind == 4 else b"union")
+                self.open_members(type_id, level)
+                return True
+            return False
+        return False
+
+    def open_members(self, type_id, level):
+        """Begin the members of a composite."""
         self.put(b" {")
         here = self.push(MEMBERS)
         self.frames[here + 1] = type_id
@@ -674,7 +713,8 @@ class Writer:
             frames[here + 3] = offset + size
             frames[here + 4] = bits != 0
             self.put_line(level + 1)
-            self.open_chain(member, words[at + 3 + 3 * index], 0, level + 1)
+            if not (self.inline and words[at + 3 + 3 * index] == 0 and self.open_unnamed(member, level + 1)):
+                self.open_chain(member, words[at + 3 + 3 * index], 0, level + 1)
             return
         size = words[at + 2]
         size *= 8

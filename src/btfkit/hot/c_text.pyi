@@ -23,6 +23,7 @@ class Writer:
         spaced: _Bytes,
         attributed: _Bytes,
         literal: bool,
+        inline: bool,
         steps: int,
         most: int,
     ) -> None: ...

@@ -89,25 +89,28 @@ def _only(allowed: bytes) -> bytes:
 
 
 def c_text(
-    btf: Btf, ids: Iterable[int] | None = None, *, unsorted: bool = False, compat: bool = False
+    btf: Btf, ids: Iterable[int] | None = None, *, unsorted: bool = False, exact: bool = False, compat: bool = False
 ) -> Iterator[bytes]:
     """The types of the whole chain of `btf` as a C header, in chunks; or those of `ids` with what they need, in that order.
 
     All types come sorted by kind and name, or with `unsorted` in the order of ids, and the prototypes of kfuncs after them.
+    `exact` gives every layout in any C compiler, where bpftool's text does not: packed unions are marked as such, and unnamed
+    members of a named struct or union, which need -fms-extensions, are spelled out.
     `compat` gives bpftool's very bytes, its defects included.  Raises, before any text: NotFoundError for an id that is not
     there, FormatError where a type contains itself or the types are tangled beyond measure, UnsupportedError for a kind that
     this build does not know.
     """
-    return _Header(btf, compat).text(ids, unsorted)
+    return _Header(btf, exact, compat).text(ids, unsorted)
 
 
 class _Header:
     """One header in the making."""
 
-    __slots__ = ("btf", "budget", "compat", "count", "flat")
+    __slots__ = ("btf", "budget", "compat", "count", "exact", "flat")
 
-    def __init__(self, btf: Btf, compat: bool) -> None:
+    def __init__(self, btf: Btf, exact: bool, compat: bool) -> None:
         self.btf = btf
+        self.exact = exact
         self.compat = compat
         self.flat = Flat(btf)
         self.count = len(btf)
@@ -220,12 +223,12 @@ class _Header:
         aligns = bytearray((c_layout.UNKNOWN,)) * count
         sizes = memoryview(bytearray(4 * count)).cast("I")
         stack = memoryview(bytearray(16 * count)).cast("I")
-        c_layout.natural(flat.words, flat.positions, pointer_size, aligns, sizes, stack)
+        c_layout.natural(flat.words, flat.positions, pointer_size, self.exact, aligns, sizes, stack)
         size = 4 * len(flat.words) + len(flat.strings)
         tables = (LITERAL,) * 3 if self.compat else (_only(_IDENTIFIER), _only(_IDENTIFIER + b" "), _only(_ATTRIBUTE))
         return _c_text.Writer(
             flat.words, flat.positions, flat.strings, aligns, sizes, pointer_size, *tables, self.compat,
-            self.budget, TEXT * size + TEXT_AT_LEAST,
+            self.exact, self.budget, TEXT * size + TEXT_AT_LEAST,
         )  # fmt: skip
 
     # ---- what cannot be ---------------------------------------------------------------------------------------------
