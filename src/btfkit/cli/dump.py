@@ -9,7 +9,7 @@ from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
@@ -66,13 +66,22 @@ def _load(paths: Sequence[str], base_path: str | None) -> list[Btf]:
     return [load(path, base) for path in paths]
 
 
-def merged(btfs: Sequence[Btf]) -> tuple[Btf, list[IdMap]]:
-    """One BTF of all of them, and for each from the second on where its types are in that."""
+def merged(btfs: Sequence[Btf]) -> tuple[Btf, list[Callable[[int], int]]]:
+    """One BTF of all of them, what they share once; and, if they are several, for each its ids to those of the whole."""
     if len(btfs) == 1:
         return btfs[0], []
     from btfkit.passes.append import append
+    from btfkit.passes.dedup import dedup
+    from btfkit.passes.idmap import Spans
 
-    return append(*btfs)
+    whole, maps = append(*btfs)
+    result = dedup(whole)
+    first = Spans([(0, len(btfs[0]), 0)])
+    return result.btf, [_then(place, result.id_map) for place in (first, *maps)]
+
+
+def _then(place: IdMap, whole: IdMap) -> Callable[[int], int]:
+    return lambda old: whole[place[old]]
 
 
 def text(
@@ -130,7 +139,7 @@ def _refuse_name(btf: Btf, name: str) -> None:
 
 
 def _touched(
-    btf: Btf, btfs: Sequence[Btf], maps: Sequence[IdMap], paths: Sequence[str], form: str, *, quiet: bool
+    btf: Btf, btfs: Sequence[Btf], maps: Sequence[Callable[[int], int]], paths: Sequence[str], form: str, *, quiet: bool
 ) -> list[int]:
     """The ids of the types that the relocations of the objects at `paths` are answered from, ascending."""
     from btfkit.co_re.program import load_objects
@@ -141,11 +150,11 @@ def _touched(
     bases = [below for below in btfs if below.base is None] or [btfs[0].chain[-2]]
     modules = [module for module in btfs if module.base is not None]
     outcomes = [outcome for answers in relocate(objects, Target(bases[0], modules)) for outcome in answers]
-    places = dict(zip(btfs[1:], maps, strict=True))
+    places = dict(zip(btfs, maps, strict=True)) if maps else {}
     found = set()
     for match in (match for outcome in outcomes for match in outcome.matches):
         for type_id in (match.type_id, *match.witness.types):
-            found.add(places[match.btf][type_id] if match.btf in places else type_id)
+            found.add(places[match.btf](type_id) if match.btf in places else type_id)
     missing = sum(outcome.status != "value" for outcome in outcomes)
     if missing and not quiet:
         print(f"btfkit: {missing} of {len(outcomes)} relocations have no answer here, and no types", file=sys.stderr)
