@@ -16,14 +16,17 @@ from btfkit import load
 from btfkit.btf.btf import Btf
 from btfkit.co_re import insns as i
 from btfkit.co_re import kinds as k
-from btfkit.co_re.code import load_code, read_code
-from btfkit.co_re.patch import patch_program
+from btfkit.co_re.code import Function, Linked, load_code, read_code
+from btfkit.co_re.patch import POISON, patch_program
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.files.container import read_objects
 from btfkit.verify.known import version_range
+from btfkit.verify.reach import Flow, Walk
 from btfkit.verify.verdict import BREAKS, Checks
+from btfkit.verify.verifier import verifier_of
 from peer_tools import bench, oracle_relocate, require_peer
+from random_programs import RandomProgram
 
 GUARDS = os.path.join(HERE, "guards", "guards.el.bpf.o")
 VMLINUX = "/sys/kernel/btf/vmlinux"
@@ -165,3 +168,62 @@ def test_real_programs_as_the_kernel_sees_them(kernel):
             assert not reads, place
         tally[bool(reads), said[place]["poison"], said[place]["error"] == 0] += 1
     assert tally[False, 0, True] > 150
+
+
+# ---- random programs -----------------------------------------------------------------------------------------------
+
+
+def kernel_log(code):
+    """What the verifier says to a program, "" where it takes it."""
+    import ctypes
+    from struct import pack
+
+    from btfkit.verify.load_kernel import SYSCALLS
+
+    number = SYSCALLS.get(os.uname().machine)
+    if number is None or os.geteuid() != 0:
+        pytest.skip("only root can load programs")
+    libc = ctypes.CDLL(None, use_errno=True)
+    insns, license, log = (
+        ctypes.create_string_buffer(data, size) for data, size in ((code, len(code)), (b"GPL", 4), (b"", 1 << 16))
+    )
+    places = (ctypes.addressof(insns), ctypes.addressof(license), 1, len(log), ctypes.addressof(log))
+    attr = pack("=IIQQIIQ", 17, len(code) // 8, *places) + bytes(100)  # a raw tracepoint's
+    handle = libc.syscall(ctypes.c_long(number), 5, ctypes.c_char_p(attr), len(attr))
+    if handle >= 0:
+        os.close(handle)
+        return ""
+    text = log.value.decode(errors="replace")
+    if not text:
+        pytest.skip(f"this kernel does not let us load programs: errno {ctypes.get_errno()}")
+    return text
+
+
+def reached_here(program, verifier):
+    """Whether btfkit says that the missing read is reached."""
+    linked = Linked(Function("prog", "raw_tp", 0, program.insns[: program.start]))
+    linked.add(linked.program)
+    if len(program.insns) > program.start:
+        linked.add(Function("sub", ".text", 0, program.insns[program.start :]))
+    linked.targets = program.targets
+    walk = Walk(Flow(linked), linked.insns, {program.mark: True}, verifier, lambda *_: None, lambda _: None)
+    return bool(walk.run())
+
+
+def test_random_programs_against_the_verifier():
+    """What is not reached by btfkit is not reached by the kernel; the other way round it is rarely so."""
+    if not os.path.exists(VMLINUX):
+        pytest.skip("this kernel has no BTF that tells what its verifier follows")
+    verifier = verifier_of(load(VMLINUX))
+    tally = Counter()
+    for seed in range(int(os.environ.get("BTFKIT_RANDOM_PROGRAMS", "600"))):
+        program = RandomProgram(seed)
+        log = kernel_log(program.poisoned)
+        if log and str(POISON) not in log:
+            continue  # refused for another reason
+        mine = reached_here(program, verifier)
+        assert mine or not log, f"seed {seed}: reached by the verifier only"
+        tally[mine, bool(log)] += 1
+    assert tally[True, True] > 100
+    assert tally[False, False] > 50
+    assert tally[True, False] <= 0.05 * sum(tally.values())

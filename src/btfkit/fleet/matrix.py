@@ -185,7 +185,7 @@ class Matrix:
 
     def status(self, program: int, column: int) -> str | None:
         """The status of a cell, None where the kernel could not be read."""
-        number = self.cells[program][column]
+        number = None if self.columns[column].error else self.cells[program][column]
         return None if number is None else self.verdicts[number].status
 
     @property

@@ -331,23 +331,49 @@
     return el(`span.badge.${["good", "warn", "bad"][status]}`, null, STATUS[status]);
   }
 
-  function explain(program, column) {
-    const verdict = rows[program.at][column[0].at];
+  const REASONS = 8; // different verdicts of one range that are told
+
+  function explain(program, kernelsOf) {
+    const byVerdict = new Map();
+    for (const kernel of kernelsOf) {
+      const verdict = rows[program.at][kernel.at];
+      if (!byVerdict.has(verdict)) byVerdict.set(verdict, []);
+      byVerdict.get(verdict).push(kernel);
+    }
+    const status = Math.max(...[...byVerdict.keys()].map(statusOf));
+    const told = [...byVerdict].slice(0, REASONS).map(([verdict, some]) => [
+      byVerdict.size > 1 ? el("h3", null, spread(some)) : null, ...reasons(verdict)]);
+    if (byVerdict.size > REASONS) told.push([el("p.note", null, `and ${count(byVerdict.size - REASONS, "other combination")} of reasons: click their cells`)]);
     const detail = byId("detail");
-    if (verdict < 0) return detail.replaceChildren(el("p", null, "This kernel could not be read."));
-    const [status, findings] = data.verdicts[verdict];
+    detail.replaceChildren(
+      el("h2", null, `${shown(program.object)}: ${shown(program.name)} `, ...(status < 0 ? [] : [badge(status)])),
+      el("p.note", null, `${full(kernelsOf)} · ${shown(program.section)}${program.optional ? " · optional" : ""}${program.required ? "" : " · does not count"}`),
+      ...told.flat().filter((node) => node !== null));
+    detail.scrollTop = 0;
+  }
+
+  // Some kernels, as ranges of those that follow each other.
+  function spread(some) {
+    const runs = [];
+    for (const kernel of some) {
+      const run = runs.at(-1), last = run && run.at(-1);
+      if (last && last.at === kernel.at - 1 && last.series === kernel.series) run.push(kernel);
+      else runs.push([kernel]);
+    }
+    return runs.slice(0, 4).map(range).join(", ") + (runs.length > 4 ? ` and ${count(runs.slice(4).flat().length, "more kernel")}` : "");
+  }
+
+  function reasons(verdict) {
+    if (verdict < 0) return [el("p", null, "Not read.")];
     const groups = new Map();
-    for (const number of findings) {
-      const [effect, text, subject, unless] = data.findings[number];
-      const key = JSON.stringify([effect, text, unless, data.findings[number][4] < 0 ? subject : ""]);
+    for (const number of data.verdicts[verdict][1]) {
+      const [effect, text, subject, unless, at] = data.findings[number];
+      const key = JSON.stringify([effect, text, unless, at < 0 ? subject : ""]);
       if (!groups.has(key)) groups.set(key, []);
       groups.get(key).push(data.findings[number]);
     }
-    detail.replaceChildren(
-      el("h2", null, `${shown(program.object)}: ${shown(program.name)} `, badge(status)),
-      el("p.note", null, `${full(column)} · ${shown(program.section)}${program.optional ? " · optional" : ""}${program.required ? "" : " · does not count"}`),
-      ...(groups.size ? [...groups.values()].map(finding) : [el("p", null, "Every read has an answer, and what it attaches to and calls is there.")]),
-    );
+    if (!groups.size) return [el("p", null, "Every read has an answer, and what it attaches to and calls is there.")];
+    return [...groups.values()].map(finding);
   }
 
   function finding(alike) {
