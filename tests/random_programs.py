@@ -23,7 +23,7 @@ CLOBBERED = [(SET, number, 0, 0, number) for number in range(1, 6)]
 
 
 class RandomProgram:
-    """`insns`, of which those from `start` on are the sub-program; `mark` is the slot of the missing read, `targets` the calls."""
+    """`insns`, of which those from `start` on are the sub-program; `mark` the slot of the missing read, `targets` the calls."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)

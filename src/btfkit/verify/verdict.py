@@ -9,7 +9,6 @@ A `Check` is made once for an object's program and asked for many kernels; kerne
 
 from __future__ import annotations
 
-from btfkit.co_re import insns as i
 from btfkit.co_re.kinds import KINDS
 from btfkit.co_re.patch import POISONED, patch_program
 from btfkit.errors import BtfError
@@ -328,6 +327,7 @@ class Checks:
         self.codes = list(codes)
         self.given = dict(given or {})
         self.checks = [[Check(code, program, self.given) for program in code.programs] for code in codes]
+        self._wanted = [name for code in codes for name in wanted_names(code)]
 
     @property
     def programs(self) -> list[Check]:
@@ -340,7 +340,7 @@ class Checks:
         from btfkit.co_re.relocate import relocate
         from btfkit.verify.verifier import verifier_of
 
-        target.prepare(name for code in self.codes for name in wanted_names(code))
+        target.prepare(self._wanted)
         outcomes = relocate([code.object for code in self.codes], target)
         verifier = verifier_of(target.vmlinux)
         tracepoints = _tells_tracepoints(target.vmlinux)
@@ -359,8 +359,3 @@ def _tells_tracepoints(vmlinux: Btf) -> bool:
 def kind_name(kind: int) -> str:
     """The name of a relocation's kind."""
     return KINDS[kind].name if kind < len(KINDS) else f"kind {kind}"
-
-
-def is_wide(code: int) -> bool:
-    """Whether an instruction takes two slots."""
-    return code == i.LDIMM64
