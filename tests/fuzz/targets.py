@@ -14,6 +14,7 @@ import sys
 import tempfile
 from random import Random
 
+import checking
 import mutate
 import rebasing
 import seeds
@@ -428,6 +429,7 @@ TARGETS = {  # (share, make)
     "kernel": (0.06, make_kernel),
     "file": (0.01, make_file),
     **rebasing.TARGETS,
+    **checking.TARGETS,
 }
 RUN = {
     "chain": run_chain,
@@ -439,6 +441,7 @@ RUN = {
     "cli": run_cli,
     "kernel": run_kernel,
     **rebasing.RUN,
+    **checking.RUN,
 }
 
 

@@ -64,8 +64,7 @@ def check(
         raise NotFoundError("no kernel there: neither BTF files, nor images, nor a tree of them")
     work = Work(paths, [os.fspath(path) for path in modules], dict(given or {}), single=len(tree.kernels) == 1)
     codes = [code for path in paths for code in load_code(path)]
-    matrix = Matrix(_programs(codes), _columns(tree.kernels), _object_names(codes))
-    matrix.warnings = [(code.name, text) for code in codes for text in _warnings(code)]
+    matrix = matrix_of(codes, _columns(tree.kernels))
     for ended in jobs.run(work, tree.kernels, executor=executor, workers=workers, observe=observe):
         if ended.error is not None:
             matrix.columns[ended.number].error = _in_words(ended.error)
@@ -76,6 +75,13 @@ def check(
         from btfkit.fleet.hints import add_hints
 
         add_hints(matrix, tree.kernels, work, executor=executor, workers=workers)
+    return matrix
+
+
+def matrix_of(codes: Sequence[Code], columns: Sequence[Column]) -> Matrix:
+    """A matrix that is still empty: the programs of `codes`, the kernels of `columns`."""
+    matrix = Matrix(_programs(codes), columns, _object_names(codes))
+    matrix.warnings = [(code.name, text) for code in codes for text in _warnings(code)]
     return matrix
 
 

@@ -77,13 +77,15 @@ class Frame:
 
 
 class Flow:
-    """What does not change from kernel to kernel: which registers are alive at each slot, and where paths meet."""
+    """What does not change from kernel to kernel: which registers are alive at each slot, where paths meet, and whether
+    all registers that are named exist (`sane`)."""
 
-    __slots__ = ("alive", "linked", "meets")
+    __slots__ = ("alive", "linked", "meets", "sane")
 
     def __init__(self, linked: Linked) -> None:
         self.linked = linked
         insns = linked.insns
+        self.sane = all(dst <= 10 and src <= 10 for _, dst, src, _, _ in insns)
         self.meets = bytearray(len(insns) + 1)
         for start, function in linked.parts:
             self.meets[start] = 1
@@ -151,6 +153,8 @@ class Walk:
 
     def run(self) -> set[int]:
         """The marked slots that can be reached.  Raises Doubt where the walk becomes too long, or leaves the program."""
+        if not self.flow.sane:
+            raise Doubt("it names registers that there are not")
         self._enter(0, [None, None, None, None, None, None])
         if not self.verifier.lazy:
             for start, function in self.linked.parts[1:]:
@@ -318,6 +322,8 @@ class Walk:
         registers = frame.registers
         mode = code & i.MODE_MASK
         size = i.BYTES[code & i.SIZE_MASK]
+        if of_class == i.LD and mode == i.IMM:
+            raise Doubt("control leads into the middle of an instruction")
         if of_class == i.LD:  # packet access by ABS and IND
             for number in range(6):
                 registers[number] = None
@@ -467,7 +473,8 @@ class _Seen:
         self.joined: list[tuple[tuple[Value, ...], dict[int, tuple[int, Value]]]] | None = None
 
     def add(self, frames: list[Frame]) -> bool:
-        """Note a state; whether it has to be followed.  Beyond `MAX_STATES` `frames` become what covers all that come later."""
+        """Note a state; whether it has to be followed.  Beyond `MAX_STATES` `frames` become what covers all that come
+        later."""
         if self.joined is None:
             key = tuple((tuple(f.registers), frozenset(f.stack.items())) for f in frames)
             if key in self.keys:
