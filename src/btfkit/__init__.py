@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from btfkit.passes.reconcile import Reconciled as Reconciled
     from btfkit.passes.reconcile import ReconcileError as ReconcileError
     from btfkit.passes.reconcile import reconcile as reconcile
+    from btfkit.passes.sanitize import Sanitized as Sanitized
+    from btfkit.passes.sanitize import sanitize as sanitize
     from btfkit.show.diff import Diff as Diff
     from btfkit.show.diff import diff as diff
     from btfkit.show.layout import Layout as Layout
@@ -101,6 +103,8 @@ _HOMES = {
     "diff": "show.diff",
     "Layout": "show.layout",
     "layout": "show.layout",
+    "Sanitized": "passes.sanitize",
+    "sanitize": "passes.sanitize",
     "verify": "verify.structure:structure",
 }
 

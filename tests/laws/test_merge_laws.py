@@ -11,8 +11,10 @@ from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.passes.append import append
 from btfkit.passes.dedup import dedup
+from btfkit.passes.features import NAMES
 from btfkit.passes.merge import BASE, merge
 from btfkit.passes.permute import follow, permute, sort
+from btfkit.passes.sanitize import sanitize
 from btfkit.verify.answers import compare
 from btfkit.verify.structure import structure
 from objects import Choose, reread, scene
@@ -152,3 +154,30 @@ def test_answers_on_a_merged_and_deduped_file(kernel):
     done = merge(kernel.vmlinux, kernel.modules, prefer=BASE)
     if only_the_preferred(kernel, done):
         assert answered(kernel, kernel.objects, done) == []
+
+
+@given(chains(max_types=12), st.sets(st.sampled_from(NAMES)))
+def test_sanitized(split, without):
+    """It can be read, twice is once, ids stay in their order, and what is meant to go is gone."""
+    result = sanitize(split, without)
+    new = result.btf
+    base = reread(new.base)
+    again = reread(new, base)
+    assert not [f for f in structure(again) if f.severity == "error" and "component" not in f.message]
+    twice = sanitize(again, without)
+    assert twice.btf.to_bytes() == new.to_bytes()
+    assert twice.btf.base.to_bytes() == new.base.to_bytes()
+    assert not twice.lost
+    ids = [result.ids[old] for old in range(len(split))]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(split)
+    gone = {"float": spec.FLOAT, "decl-tag": spec.DECL_TAG, "type-tag": spec.TYPE_TAG, "enum64": spec.ENUM64}
+    gone |= {"datasec": spec.DATASEC}
+    for feature, kind in gone.items():
+        assert feature not in without or not any(True for _ in new.types(kind))
+    if not without & {"names", "dots", "datasec", "section-names", "decl-tag", "float", "type-tag", "tag-order"}:
+        for old, now in enumerate(ids):
+            assert new.name(now) == split.name(old) if old else True
+    for old, now in enumerate(ids):
+        if old and split.kind(old) == new.kind(now) == spec.STRUCT:
+            assert [ids[m.type_id] for m in split[old].members] == [m.type_id for m in new[now].members]

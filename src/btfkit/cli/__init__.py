@@ -24,6 +24,7 @@ COMMANDS = {
     "info": "header, counts by kind and sizes of a BTF",
     "extract": "the BTF out of any container",
     "merge": "a vmlinux and its modules as one BTF that stands alone",
+    "sanitize": "BTF for kernels and tools that do not know all of it",
     "sort": "put types in the order of their names, as recent kernels have them",
     "distill": "give modules a small base, so that their BTF outlives kernel updates",
     "reconcile": "put distilled modules on another kernel, so that it takes their BTF",

@@ -101,7 +101,7 @@ def _one(state: State, job: Job) -> batch.Result:
 
     path, to, _ = job
     try:
-        container, module = _open(path)
+        container, module = open_file(path)
     except NotFoundError as error:
         return batch.Result(path, batch.WITHOUT, str(error))
     if not len(container.btf):
@@ -123,7 +123,7 @@ def _one(state: State, job: Job) -> batch.Result:
     return batch.Result(path, batch.DONE, facts=facts)
 
 
-def _open(path: str) -> tuple[Container, ModuleFile | None]:
+def open_file(path: str) -> tuple[Container, ModuleFile | None]:
     """What a file holds; and the file, where it can be written anew with other BTF."""
     from btfkit.errors import UnsupportedError
     from btfkit.files.container import open_container

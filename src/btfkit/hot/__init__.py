@@ -20,6 +20,7 @@ def compiled() -> bool:
         "compact",
         "graph",
         "names",
+        "odd",
         "pairs",
         "permute",
         "rebase",

@@ -1,0 +1,452 @@
+"""`sanitize`: BTF for readers that do not know all of it: what is younger than they are becomes something older.
+
+`passes/features.py` is the table of what there is.  A type becomes another in its place, so ids stay; strings stay, and other
+names are put behind them.  So `.BTF.ext` and a split still fit, but where a type or a string had to be added to a base: then
+its split is moved on, and belongs to the sanitized base.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import header as _header
+from btfkit.btf import spec
+from btfkit.btf.btf import Btf, kind_set
+from btfkit.hot import odd as _odd
+from btfkit.hot import rebase as _rebase
+from btfkit.passes.features import features
+from btfkit.passes.rebase import refuse_unknown_in, swapped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from btfkit.passes.idmap import IdMap
+
+SHOWN = 5  # names that a loss gives as examples
+MAX_VLEN = 0xFFFF
+MAX_NAME = 511  # bytes
+PLACEHOLDER = b"__enum64_placeholder"  # as libbpf calls it
+_BARE = (spec.PTR, spec.VOLATILE, spec.CONST, spec.RESTRICT, spec.ARRAY, spec.FUNC_PROTO)  # have no names
+_IDENTIFIERS = frozenset(
+    (spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64, spec.FWD, spec.TYPEDEF, spec.FUNC, spec.FUNC_PROTO, spec.VAR)
+)
+_KINDS = {  # features that every type of a kind is looked at for
+    "datasec": (spec.VAR, spec.DATASEC, spec.DECL_TAG),
+    "enum-size": (spec.ENUM,),
+    "func-linkage": (spec.FUNC,),
+    "float": (spec.FLOAT,),
+    "decl-tag": (spec.DECL_TAG,),
+    "type-tag": (spec.TYPE_TAG,),
+    "enum64": (spec.ENUM64,),
+    "section-names": (spec.DATASEC,),
+    "tag-order": (spec.TYPE_TAG,),
+    "extern": (spec.FUNC, spec.VAR),
+}
+_FLAGS = {"enum-sign": (spec.ENUM,), "tag-flag": (spec.DECL_TAG, spec.TYPE_TAG)}
+
+
+class Loss:
+    """What one `feature` came to: the `count` of types that are something else now, the names of some in `examples`."""
+
+    __slots__ = ("count", "examples", "feature")
+
+    def __init__(self, feature: str) -> None:
+        self.feature = feature
+        self.count = 0
+        self.examples: list[str] = []
+
+    def add(self, name: str) -> None:
+        self.count += 1
+        if name and len(self.examples) < SHOWN and name not in self.examples:
+            self.examples.append(name)
+
+
+class Sanitized:
+    """The result: `btf`, what its own types lost (`lost`, in the order of the table), `base` (that of its base, or None), and
+    whether ids or string offsets of splits on it change (`moves`)."""
+
+    __slots__ = ("base", "btf", "lost", "moves", "of")
+
+    def __init__(self, of: Btf, btf: Btf, lost: list[Loss], base: Sanitized | None) -> None:
+        self.of = of
+        self.btf = btf
+        self.lost = tuple(lost)
+        self.base = base
+        self.moves = len(btf) != len(of) or btf.start_str_off + len(btf.strings) != of.start_str_off + len(of.strings)
+
+    def board(self) -> array[int]:
+        """The new ids of all old ones, for loops."""
+        below = self.base.board() if self.base is not None else array("I", (0,))
+        return below + array("I", range(self.btf.start_id, self.btf.start_id + len(self.of.positions)))
+
+    def offsets(self) -> array[int]:
+        """The new string offsets of all old ones."""
+        below = self.base.offsets() if self.base is not None else array("I")
+        start = self.btf.start_str_off
+        return below + array("I", range(start, start + len(self.of.strings)))
+
+    @property
+    def ids(self) -> IdMap:
+        """The map of all old ids."""
+        from btfkit.passes.idmap import Dense
+
+        return Dense(self.board())
+
+
+def sanitize(btf: Btf, without: Iterable[str], *, base: Sanitized | None = None) -> Sanitized:
+    """`btf`, and the chain below it, without the features `without` (names in `features.NAMES`).
+
+    `base` is the result for its base, where several splits share it.  Raises UnsupportedError for an unknown name, and for a
+    kind that is unknown here.  Rules: libbpf 1.8-dev, bpf_object__sanitize_btf; docs/sanitize.md has what differs.
+    """
+    names = features(without)
+    if btf.base is not None and (base is None or base.of is not btf.base):
+        base = sanitize(btf.base, names)
+    return _Layer(btf, frozenset(names), base if btf.base is not None else None).run()
+
+
+class _Layer:
+    """One BTF of a chain in the making."""
+
+    def __init__(self, btf: Btf, without: frozenset[str], base: Sanitized | None) -> None:
+        refuse_unknown_in(btf)
+        self.btf = btf
+        self.without = without
+        self.base = base
+        self.new_base = base.btf if base is not None else None
+        self.start_str_off = (
+            self.new_base.start_str_off + len(self.new_base.strings) if self.new_base is not None else 0
+        )
+        self.words = self._moved()
+        self.added = bytearray()
+        self.known: dict[bytes, int] = {}
+        self.losses: dict[str, Loss] = {}
+        self.placeholder = 0
+        self.appended: list[int] = []
+        self.late_tags: set[int] = set()
+
+    def _moved(self) -> array[int]:
+        """The own words, on the new base."""
+        btf, base = self.btf, self.base
+        out = array("I", bytes(btf.words))
+        if base is not None and base.moves:
+            _rebase.renumber(out, btf.positions, btf.table, btf.start_id, base.board(), len(base.btf))
+            unknown: list[int] = []
+            offsets = base.offsets()
+            _rebase.respell(out, btf.positions, btf.table, btf.start_str_off, offsets, self.start_str_off, unknown)
+        return out
+
+    # ---- the whole -------------------------------------------------------------------------------------------------
+
+    def run(self) -> Sanitized:
+        btf = self.btf
+        found = self._found()
+        if "tag-order" in self.without:
+            self._find_late_tags(found)
+        changed: dict[int, list[int]] = {}
+        for index in found:
+            at = btf.positions[index]
+            old = list(self.words[at : at + len(btf[btf.start_id + index].words)])
+            new = self._record(btf.start_id + index, old)
+            if new != old:
+                changed[index] = new
+        header = btf.header
+        drop_layout = "layout" in self.without and header.length > spec.HEADER_LEN
+        if drop_layout:
+            self._lose("layout", "")
+        out = self._joined(changed) + array("I", self.appended)
+        if drop_layout:
+            header = _header.new(header.order)
+        layout = b"" if drop_layout else btf.layout
+        strings = bytes(btf.strings) + bytes(self.added)
+        data = _header.encode(header, header.order, swapped(out.tobytes(), header.order), layout, strings)
+        new_btf = Btf.from_bytes(data, self.new_base, source=btf.source, pointer_size=btf.given_pointer_size)
+        return Sanitized(btf, new_btf, [self.losses[name] for name in features(self.losses)], self.base)
+
+    def _found(self) -> list[int]:
+        kinds = {kind for name in self.without for kind in _KINDS.get(name, ())}
+        flags = {kind for name in self.without for kind in _FLAGS.get(name, ())}
+        vlens = array("I", (0xFFFFFF,)) * 128
+        if "wide-vlen" in self.without:
+            vlens = array("I", (MAX_VLEN,)) * 128
+        odd = self._odd_strings() if {"names", "dots"} & self.without else b""
+        found = list[int]()
+        btf = self.btf
+        _odd.picked(
+            btf.words,
+            btf.positions,
+            kind_set(frozenset(kinds)),
+            kind_set(frozenset(flags)),
+            kind_set(_BARE if "names" in self.without else ()),
+            vlens,
+            odd,
+            0,
+            btf.table,
+            found,
+        )
+        return found
+
+    def _odd_strings(self) -> bytes:
+        """1 for each offset of the chain's strings in one that is no identifier; empty where all are."""
+        pattern = self._pattern(rb"(?<![^\0])(?!%s\0)[^\0]+")
+        strings = bytes(self.btf.strings_below) + bytes(self.btf.strings)
+        odd = bytearray()
+        for match in pattern.finditer(strings):
+            odd = odd or bytearray(len(strings))
+            start, end = match.span()
+            odd[start:end] = b"\1" * (end - start)
+        return bytes(odd)
+
+    def _pattern(self, text: bytes):  # type: ignore[no-untyped-def]
+        import re
+
+        more = rb"" if "dots" in self.without else rb"."
+        letters = rb"A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff_" if "names" in self.without else rb"\x01-\x2d\x2f-\xff"
+        letters += more
+        digits = rb"0-9" if "names" in self.without else rb""
+        return re.compile(text % (rb"[%s][%s%s]{0,510}" % (letters, letters, digits)))
+
+    def _find_late_tags(self, found: list[int]) -> None:
+        """The own type tags that another modifier or a typedef leads to; and then those behind these."""
+        btf = self.btf
+        if not any(btf.kind(btf.start_id + index) == spec.TYPE_TAG for index in found):
+            return
+        others = spec.MODS_AND_TYPEDEFS - {spec.TYPE_TAG}
+        todo = [btf.words[at + 2] for at in btf.positions if btf.words[at + 1] >> 24 & spec.MAX_KIND in others]
+        while todo:
+            type_id = todo.pop()
+            if type_id >= btf.start_id and type_id not in self.late_tags and btf.kind(type_id) == spec.TYPE_TAG:
+                self.late_tags.add(type_id)
+                todo.append(btf.word(type_id, 2))
+
+    def _joined(self, changed: dict[int, list[int]]) -> array[int]:
+        """The words with the changed records in their places."""
+        if all(len(new) == len(self.btf[self.btf.start_id + index].words) for index, new in changed.items()):
+            for index, new in changed.items():
+                at = self.btf.positions[index]
+                self.words[at : at + len(new)] = array("I", new)
+            return self.words
+        out, done = array("I"), 0
+        for index in sorted(changed):
+            at = self.btf.positions[index]
+            out += self.words[done:at]
+            out.extend(changed[index])
+            done = at + len(self.btf[self.btf.start_id + index].words)
+        return out + self.words[done:]
+
+    # ---- names -----------------------------------------------------------------------------------------------------
+
+    def _lose(self, feature: str, name: str) -> None:
+        self.losses.setdefault(feature, Loss(feature)).add(name)
+
+    def _string(self, offset: int) -> bytes:
+        """The string at an offset of the result."""
+        if offset >= self.start_str_off + len(self.btf.strings):
+            start = offset - self.start_str_off - len(self.btf.strings)
+            return bytes(self.added[start : self.added.index(0, start)])
+        if offset >= self.start_str_off:
+            return self.btf.string(offset - self.start_str_off + self.btf.start_str_off)
+        assert self.new_base is not None
+        return self.new_base.string(offset)
+
+    def _offset(self, name: bytes) -> int:
+        """The offset of a name, which is put behind the strings where it is not there yet."""
+        found = self.known.get(name)
+        if found is None:
+            places = (at for at in self.btf.string_offsets(name) if at == 0 or not self.btf.string(at - 1))
+            first = min(places, default=None)
+            if first is not None and self.base is not None and self.base.moves:
+                first = (
+                    self.base.offsets()[first]
+                    if first < self.btf.start_str_off
+                    else (first - self.btf.start_str_off + self.start_str_off)
+                )
+            if first is None:
+                first = self.start_str_off + len(self.btf.strings) + len(self.added)
+                self.added += name + b"\0"
+            found = self.known[name] = first
+        return found
+
+    def _identifier(self, offset: int) -> int:
+        """A name that is an identifier, in place of that at `offset`."""
+        name = self._string(offset)
+        if not name or self._good(name):
+            return offset
+        feature = "dots" if "dots" in self.without and self._good(name.replace(b".", b"_")) else "names"
+        good = name.replace(b".", b"_") if "dots" in self.without else name
+        if feature == "names":
+            good = bytes(c if _letter(c, number) or c == 46 else 95 for number, c in enumerate(good))[:MAX_NAME]
+        self._lose(feature, name.decode("utf-8", "surrogateescape"))
+        return self._offset(good)
+
+    def _good(self, name: bytes) -> bool:
+        if "names" in self.without and not (
+            len(name) <= MAX_NAME and all(_letter(c, number) or c == 46 for number, c in enumerate(name))
+        ):
+            return False
+        return not ("dots" in self.without and b"." in name)
+
+    # ---- one record ------------------------------------------------------------------------------------------------
+
+    def _record(self, type_id: int, words: list[int]) -> list[int]:
+        kind = words[1] >> 24 & spec.MAX_KIND
+        if "wide-vlen" in self.without and kind != spec.FUNC and words[1] & spec.MAX_VLEN > MAX_VLEN:
+            words = self._cut(kind, words)
+        if {"names", "dots"} & self.without:
+            words = self._with_names(kind, words)
+        rewrite = getattr(self, "_" + spec.KIND_NAMES[kind].lower(), None)
+        return words if rewrite is None else rewrite(type_id, words)
+
+    def _name(self, words: list[int]) -> str:
+        return self._string(words[0]).decode("utf-8", "surrogateescape")
+
+    def _cut(self, kind: int, words: list[int]) -> list[int]:
+        self._lose("wide-vlen", self._name(words))
+        row = spec.KINDS[kind]
+        end = 3 + row.tail_words + row.elem_words * MAX_VLEN
+        return [words[0], words[1] & ~spec.MAX_VLEN | MAX_VLEN, *words[2:end]]
+
+    def _with_names(self, kind: int, words: list[int]) -> list[int]:
+        words = list(words)
+        if kind in _BARE and words[0]:
+            if "names" in self.without:
+                self._lose("names", self._name(words))
+                words[0] = 0
+        elif kind in _IDENTIFIERS:
+            words[0] = self._identifier(words[0])
+        row = spec.KINDS[kind]
+        if row.elem_names:
+            for at in range(3 + row.tail_words, len(words), row.elem_words):
+                words[at] = self._identifier(words[at])
+        return words
+
+    def _float(self, type_id: int, words: list[int]) -> list[int]:
+        if "float" not in self.without:
+            return words
+        self._lose("float", self._name(words))
+        return [0, spec.STRUCT << 24, words[2]]
+
+    def _type_tag(self, type_id: int, words: list[int]) -> list[int]:
+        late = type_id in self.late_tags
+        if "type-tag" in self.without or late:
+            self._lose("type-tag" if "type-tag" in self.without else "tag-order", self._name(words))
+            return [0, spec.CONST << 24, words[2]]
+        return self._without_flag(words)
+
+    def _without_flag(self, words: list[int]) -> list[int]:
+        if "tag-flag" not in self.without or not words[1] >> 31:
+            return words
+        self._lose("tag-flag", self._name(words))
+        return [words[0], words[1] & 0x7FFFFFFF, *words[2:]]
+
+    def _decl_tag(self, type_id: int, words: list[int]) -> list[int]:
+        of_variable = "datasec" in self.without and self.btf.kind(self.btf.word(type_id, 2)) == spec.VAR
+        if "decl-tag" in self.without or of_variable:
+            self._lose("decl-tag" if "decl-tag" in self.without else "datasec", self._name(words))
+            return [words[0], spec.INT << 24, 1, 8]
+        return self._without_flag(words)
+
+    def _func(self, type_id: int, words: list[int]) -> list[int]:
+        linkage = words[1] & spec.MAX_VLEN
+        if linkage and "func-linkage" in self.without:
+            self._lose("func-linkage", self._name(words))
+            return [words[0], spec.FUNC << 24, words[2]]
+        if linkage > 1 and "extern" in self.without:
+            self._lose("extern", self._name(words))
+            return [words[0], spec.FUNC << 24 | 1, words[2]]
+        return words
+
+    def _var(self, type_id: int, words: list[int]) -> list[int]:
+        if "datasec" in self.without:
+            self._lose("datasec", self._name(words))
+            return [words[0], spec.INT << 24, 1, 8]
+        if words[3] > 1 and "extern" in self.without:
+            self._lose("extern", self._name(words))
+            return [*words[:3], 1]
+        return words
+
+    def _datasec(self, type_id: int, words: list[int]) -> list[int]:
+        name = self._string(words[0])
+        if "datasec" in self.without:
+            self._lose("datasec", self._name(words))
+            title = bytes(c if _letter(c, number) else 95 for number, c in enumerate(name))[:MAX_NAME]
+            members = []
+            for at in range(3, len(words), 3):
+                target = self.btf.word(type_id, at)
+                member_name, member = self.btf.word(target, 0) if target else 0, words[at]
+                if self.base is not None and self.base.moves and member_name:
+                    member_name = self._offset(self.btf.string(member_name))
+                if self.btf.kind(target) != spec.VAR:
+                    member = self._byte()
+                if {"names", "dots"} & self.without:
+                    member_name = self._identifier(member_name)
+                members += [member_name, member, words[at + 1] * 8 & 0xFFFFFFFF]
+            vlen = words[1] & spec.MAX_VLEN
+            return [self._offset(title) if title else 0, spec.STRUCT << 24 | vlen, words[2], *members]
+        if "section-names" in self.without:
+            title = bytes(c if _letter(c, number) or c == 46 else 95 for number, c in enumerate(name))
+            if title != name:
+                self._lose("section-names", self._name(words))
+                return [self._offset(title), *words[1:]]
+        return words
+
+    def _enum(self, type_id: int, words: list[int]) -> list[int]:
+        if "enum-size" in self.without and words[2] != 4:
+            self._lose("enum-size", self._name(words))
+            return [words[0], spec.INT << 24, words[2], (words[1] >> 31) << 24 | 8 * words[2] & 0xFF]
+        if "enum-sign" in self.without and words[1] >> 31:
+            self._lose("enum-sign", self._name(words))
+            return [words[0], words[1] & 0x7FFFFFFF, *words[2:]]
+        return words
+
+    def _enum64(self, type_id: int, words: list[int]) -> list[int]:
+        if "enum64" not in self.without:
+            return words
+        self._lose("enum64", self._name(words))
+        signed = words[1] >> 31
+        vlen = words[1] & spec.MAX_VLEN
+        narrow = all(high == (low >> 31) * 0xFFFFFFFF if signed else high == 0 for low, high in _values(words))
+        if narrow and "enum-size" not in self.without:
+            flag = signed if "enum-sign" not in self.without else 0
+            body = [word for at in range(3, len(words), 3) for word in words[at : at + 2]]
+            return [words[0], flag << 31 | spec.ENUM << 24 | vlen, words[2], *body]
+        members = [word for at in range(3, len(words), 3) for word in (words[at], self._byte(), 0)]
+        return [words[0], spec.UNION << 24 | vlen, words[2], *members]
+
+    # ---- what stands for what is not there -------------------------------------------------------------------------
+
+    def _byte(self) -> int:
+        """The id, in the result, of an INT of one byte; one is added where the whole chain has none."""
+        if not self.placeholder:
+            self.placeholder = next(self._bytes(), 0)
+        if not self.placeholder:
+            self.appended = [self._offset(PLACEHOLDER), spec.INT << 24, 1, 8]
+            start = len(self.new_base) if self.new_base is not None else 1
+            self.placeholder = start + len(self.btf.positions)
+        return self.placeholder
+
+    def _bytes(self) -> Iterator[int]:
+        """The ids of INTs of one whole byte, own ones last."""
+        below = self.new_base.chain if self.new_base is not None else ()
+        for layer in (*below, self.btf):
+            start = layer.start_id if layer is not self.btf else len(self.new_base) if self.new_base is not None else 1
+            for index, at in enumerate(layer.positions):
+                if (
+                    layer.words[at + 1] == spec.INT << 24
+                    and layer.words[at + 2] == 1
+                    and layer.words[at + 3] & 0xFFFFFF == 8
+                ):
+                    yield start + index
+
+
+def _values(words: list[int]) -> Iterator[tuple[int, int]]:
+    """(low, high word) of each value of an ENUM64."""
+    return ((words[at + 1], words[at + 2]) for at in range(3, len(words), 3))
+
+
+def _letter(c: int, number: int) -> bool:
+    """Whether the byte `c` can be number `number` of an identifier, '.' aside: the kernel's table is that of Latin-1."""
+    if 48 <= c <= 57:
+        return number > 0
+    return 65 <= c <= 90 or 97 <= c <= 122 or c == 95 or (c >= 0xC0 and c not in (0xD7, 0xF7))
