@@ -11,7 +11,7 @@ import pytest
 
 from btfkit.btf.build import Builder
 from btfkit.cli import main
-from btfkit.verify.on_kernel import examine
+from btfkit.verify.on_kernel import examine, rules_of
 from small_modules import elf, kernel, ko, module
 
 
@@ -143,6 +143,65 @@ def test_empty_and_broken(ask, tmp_path) -> None:
         status, text, told = ask(put(tmp_path / f"{name}.ko", data))
         assert (status, told["verdict"]) == (1, verdict), name
         assert told_of in text, text
+
+
+def test_modifiers_of_nothing(ask, tmp_path) -> None:
+    base = kernel()
+    for make in (Builder.const, Builder.volatile, lambda b, t: b.typedef("t", t), lambda b, t: b.type_tag("user", t)):
+        b = Builder(base)
+        make(b, 1000)
+        status, text, told = ask(put(tmp_path / "m.ko", elf({".BTF": b.to_bytes()})))
+        assert (status, told["verdict"]) == (1, "refuses")
+        assert "a modifier of a type that is not there" in text
+
+
+def test_a_broken_base_on_a_kernel_that_knows_none(ask, tmp_path) -> None:
+    """It does not look at it: `.BTF` is all that counts there."""
+    base = kernel()
+    sections = {".BTF": module(base), ".BTF.base": b"garbage!" * 8}
+    path = put(tmp_path / "m.ko", elf(sections))
+    assert ask(path)[2]["verdict"] == "refuses"
+    old = kernel(knows=False)
+    on_old = put(tmp_path / "old.ko", elf({**sections, ".BTF": module(old)}))
+    status, text, told = ask(on_old, knows=False)
+    assert (status, told["verdict"]) == (0, "takes"), text
+
+
+def marked(*functions: str, layout: bool = False):
+    """A kernel with these functions of its own, and a btf_header with or without a layout."""
+    b = Builder(order="little")
+    number = b.int("unsigned int", 4)
+    members = [("layout_off", number, 0)] if layout else []
+    b.struct("btf_header", 32, members)
+    proto = b.func_proto(0)
+    for name in functions:
+        b.func(name, proto)
+    return b.build()
+
+
+def test_rules_are_those_of_the_kernel() -> None:
+    """An attribute as a tag, a layout section and a late type tag are taken since 6.15, 7.1 and 7.2."""
+    every = ["btf_array_check_meta", "btf_enum64_check_meta", "btf_relocate", "bpf_dynptr_copy"]
+    kernels = {
+        (6, 0): marked(*every[:2]),
+        (6, 12): marked(*every[:3]),
+        (6, 15): marked(*every),
+        (7, 1): marked(*every, layout=True),
+        (7, 2): marked(*every, "btf_check_modifier_chain_length", layout=True),
+        None: marked(),
+    }
+    cases = {
+        (6, 15): lambda b: b.decl_tag("bpf_fastcall", b.struct("own", 8), attribute=True),
+        (7, 2): lambda b: b.ptr(b.const(b.type_tag("user", 1))),
+        (6, 0): lambda b: b.enum64("e", [("A", 1 << 40)]),
+        (6, 12): lambda b: b.datasec(".data x", 8, [(1, 0, 4)]),
+    }
+    for since, make in cases.items():
+        for release, base in kernels.items():
+            assert rules_of(base) == release
+            b = Builder(base)
+            make(b)
+            assert examine(b.to_bytes(), base).takes == (release is None or release >= since), (since, release)
 
 
 def test_every_cut_gives_an_answer(tmp_path, capsys) -> None:

@@ -260,8 +260,8 @@ CASES = {
 BEFORE = {
     "decl_tag with kind_flag": ((6, 15), "EINVAL"),
     "type_tag with kind_flag": ((6, 15), "EINVAL"),
-    "type_tag behind const": ((7, 3), "EINVAL"),
-    "type_tag behind typedef": ((7, 3), "EINVAL"),
+    "type_tag behind const": ((7, 2), "EINVAL"),
+    "type_tag behind typedef": ((7, 2), "EINVAL"),
 }
 
 
@@ -451,7 +451,7 @@ def test_sections_without_size_do_not_hold_up_the_stages():
         (lambda b: b.enum("e", [("A", -1)]), "6.0"),
         (lambda b: b.datasec("a b", 4), "6.12"),
         (lambda b: b.type_tag("t", 1, attribute=True), "6.15"),
-        (lambda b: b.const(b.type_tag("t", 1)), "7.3"),
+        (lambda b: b.const(b.type_tag("t", 1)), "7.2"),
     ],
 )
 def test_what_older_kernels_do_not_take(make, since):

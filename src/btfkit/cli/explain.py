@@ -31,6 +31,12 @@ DEFINITIONS = "a base may tell names and sizes only; this one has definitions to
 # What a kernel knows of modules' BTF.
 BASES, MODULES, NOTHING, UNKNOWN = "bases", "modules", "nothing", "unknown"
 
+# tests/vm/test_rules.py has it from real kernels
+LOADER = (
+    'The kernel says "failed to validate module BTF: -22" and does not load the module. One that lets that pass (configured',
+    "with MODULE_ALLOW_BTF_MISMATCH, as Debian's before 7) loads it without its BTF, and may not say why.",
+)
+
 _HEADLINES = {
     TAKES: "YES, this kernel takes the module's BTF",
     REFUSES: "NO, this kernel refuses the module's BTF",
@@ -184,14 +190,14 @@ def judge(module: Module, new: Btf) -> Answer:
         empty = "its .BTF section is empty: nothing filled it in (was vmlinux missing at the build?)"
         answer.reason = module.problem or empty
         return answer
-    if module.problem:
+    if module.problem and module.section == ".BTF.base" and answer.knows in (BASES, UNKNOWN):
         answer.verdict, answer.reason = REFUSES, module.problem
         return answer
     if module.split is not None:
         both = verdicts(module.split, new)
         answer.strict, answer.upstream = both.strict, both.upstream
     if module.section == ".BTF.base" and answer.knows in (BASES, UNKNOWN):
-        assert answer.upstream is not None
+        assert answer.upstream is not None  # else there was a problem
         if answer.upstream:
             answer.verdict, answer.reason = REFUSES, _first(answer.upstream)
             if answer.upstream[0].reason == "not-distilled" and not answer.strict:
@@ -400,8 +406,8 @@ def _misread(found: Examination, limit: int | None, *, examples: bool) -> Iterat
 
     if found.refused:
         first = found.refused[0]
-        yield f"Why: {first.message} (type {first.type_id})."
-        yield f'The kernel says only "failed to validate module BTF" ({first.errno}), and names no type.'
+        yield f"Why: {first.message}{'' if first.type_id is None else f' (type {first.type_id})'}."
+        yield from LOADER
     else:
         yield "The kernel checks neither where references lead nor what they lead to, and no name happened to offend it."
     if found.right:
@@ -525,6 +531,8 @@ def _remedy(answer: Answer, module: Module, base: str) -> Iterator[str]:
             yield "Build the module for this kernel: its code was compiled for types that are not so here; no BTF mends that."
         if module.old is None and any(finding.embedded for finding in answer.strict):
             yield "(--built-with VMLINUX, the kernel that it was built with, tells which members moved.)"
+    elif answer.examination is not None and answer.examination.refused and answer.examination.right:
+        yield "Encode its BTF for this kernel: pahole with fewer --btf_features, or as old as the kernel."
     elif module.problem or (answer.examination is not None and answer.examination.unreadable):
         yield "Build it again, or fetch it again: these bytes are damaged, or of another machine."
     else:

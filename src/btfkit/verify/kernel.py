@@ -32,7 +32,7 @@ SECTION_NAMES_SINCE = (6, 12)  # any printable character; before, those of an id
 TAG_FLAG_SINCE = (6, 15)  # kind_flag of DECL_TAG and TYPE_TAG
 LAYOUT_SINCE = (7, 1)  # a header of 32 bytes
 WIDE_VLEN_SINCE = (7, 2)  # 24 bits of vlen, 7 bits of kind; before, 16 and 5
-TAGS_ANYWHERE_SINCE = (7, 3)  # a type tag may stand behind other modifiers
+TAGS_ANYWHERE_SINCE = (7, 2)  # a type tag may stand behind other modifiers; 7.2.13 takes it, 6.18.44 does not
 NEWEST = (7, 3)
 KIND_SINCE = {
     spec.FLOAT: (5, 13),
@@ -261,7 +261,7 @@ class Kernel:
     # ---- chains ------------------------------------------------------------------------------------------------
 
     def chains(self) -> None:
-        """No more than 32 modifiers in a row; before 7.3, type tags ahead of the others."""
+        """No more than 32 modifiers in a row; before 7.2, type tags ahead of the others."""
         good_id = self.records.start_id - 1
         tag_late = False
         for type_id in self.records.own_ids:

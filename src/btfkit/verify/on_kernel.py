@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfkit.verify.kernel import Release
     from btfkit.verify.structure import Finding
 
 MAX_SIGNS = 1000
@@ -32,6 +33,18 @@ TOLD = {
     PROTOTYPE: "functions whose type is no prototype",
     SIZE: "members larger than what they are in",
 }
+
+# What a kernel's BTF has since which release: its rules for BTF are seen by the functions that hold them.
+_MARKS = (
+    ("btf_check_modifier_chain_length", "FUNC", "", (7, 2)),
+    ("btf_header", "STRUCT", "layout_off", (7, 1)),
+    ("bpf_dynptr_copy", "FUNC", "", (6, 15)),
+    ("btf_relocate", "FUNC", "", (6, 12)),
+    ("btf_enum64_check_meta", "FUNC", "", (6, 0)),
+    ("btf_decl_tag_check_meta", "FUNC", "", (5, 16)),
+    ("btf_float_check_meta", "FUNC", "", (5, 13)),
+    ("btf_array_check_meta", "FUNC", "", (5, 11)),
+)
 
 _DECLARED = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
 _TAGGED = spec.COMPOSITES | {spec.FUNC, spec.VAR, spec.TYPEDEF, spec.DATASEC}
@@ -114,10 +127,20 @@ class _Lenient(Btf):
         return super().string(offset) if offset < self.start_str_off + len(self.strings) else b"?"
 
 
+def rules_of(base: Btf) -> Release | None:
+    """By which release's rules for BTF the kernel with the BTF `base` goes, as far as `verify.kernel` tells releases apart;
+    None where its BTF does not tell (it was cut, say)."""
+    for name, kind, member, release in _MARKS:
+        found = base.find_id(name, kind)
+        if found is not None and (not member or any(m.name == member for m in base[found].members)):  # type: ignore[attr-defined]
+            return release
+    return None
+
+
 def examine(blob: bytes, base: Btf, source: str | None = None, *, pointer_size: int | None = None) -> Examination:
     """Look at the split BTF `blob` as a kernel with the BTF `base` would; any bytes at all give a result.
 
-    Rules: kernel 7.3, kernel/bpf/btf.c, btf_parse_module.
+    Rules: kernel/bpf/btf.c, btf_parse_module, of the release that `rules_of` tells; tests/vm asks real kernels.
     """
     found = Examination()
     try:
@@ -134,13 +157,13 @@ def examine(blob: bytes, base: Btf, source: str | None = None, *, pointer_size: 
         beyond = beyond or (sign if sign.what == NAME else None)
         if len(found.signs) < MAX_SIGNS:
             found.signs.append(sign)
-    found.refused = _refusals(btf, beyond)
+    found.refused = _refusals(btf, beyond, rules_of(base))
     return found
 
 
-def _refusals(btf: Btf, beyond: Sign | None) -> list[Finding]:
+def _refusals(btf: Btf, beyond: Sign | None, release: Release | None) -> list[Finding]:
     """What the kernel would refuse; `beyond` is a name that lies behind all strings."""
-    kernel = Kernel(btf, False, None)
+    kernel = Kernel(btf, False, release)
     for stage in (kernel.header, kernel.strings, kernel.meta, kernel.chains):
         if stage == kernel.meta and beyond is not None:
             kernel.refuse(beyond.user, f"a name at {beyond.target:#x}, behind the end of all strings", "meta")
@@ -156,7 +179,7 @@ def _refusals(btf: Btf, beyond: Sign | None) -> list[Finding]:
 
 def _modifier_beyond(btf: Btf) -> int:
     """The first own modifier of a type that is not there, or 0 (the kernel: btf_check_type_tags)."""
-    ids = (i for i in btf.own_ids if btf.kind(i) in spec.MODIFIERS and btf.word(i, 2) >= len(btf))
+    ids = (i for i in btf.own_ids if btf.kind(i) in spec.MODS_AND_TYPEDEFS and btf.word(i, 2) >= len(btf))
     return next(ids, 0)
 
 
