@@ -12,7 +12,7 @@ from btfkit.fleet.store import open_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
     from typing import Any
 
@@ -313,7 +313,7 @@ class Shrink:
         result, blobs = self._cut(kernel, chain, objects)
         outputs = {path: self._pack(path, blob) for path, blob in blobs.items()}
         reader.demand_unchanged()
-        made = Made(kernel.stem, self._record(kernel, chain, result, reader.digests, blobs, outputs))
+        made = Made(kernel.stem, self._record(kernel, chain, result, reader, blobs, outputs))
         made.left_out = left_out
         if self.options.report:
             made.report = list(_report_lines(objects, result.outcomes, self.options.report))
@@ -383,7 +383,7 @@ class Shrink:
         kernel: Kernel,
         chain: Chain,
         result: Minimized,
-        inputs: dict[str, str],
+        reader: _Reader,
         blobs: dict[str, bytes],
         outputs: dict[str, bytes],
     ) -> Record:
@@ -393,7 +393,8 @@ class Shrink:
         return {
             "key": list(kernel.key.parts),
             "btf": sha256(chain.vmlinux.blob).hexdigest(),
-            "inputs": inputs,
+            "inputs": reader.digests,
+            **({"etags": reader.etags} if reader.etags else {}),
             "outputs": {path: sha256(data).hexdigest() for path, data in outputs.items()},
             "facts": {
                 "types": sum(len(result.layers[btf].btf.positions) for btf in (chain.vmlinux, *result.used)),
@@ -417,16 +418,25 @@ def _is_current(kernel: Kernel, record: Record, store: Store) -> bool:
     """Whether a kernel's files are those that a record was made of, and the outputs are there, byte for byte."""
     from hashlib import sha256
 
-    if set(record["inputs"]) != {*kernel.paths, *kernel.modules}:
+    inputs = record["inputs"]
+    if set(inputs) != {*kernel.paths, *kernel.modules}:
         return False
     try:
-        return all(
-            sha256(where.read(path)).hexdigest() == digest
-            for where, files in ((store, record["outputs"]), (kernel.store, record["inputs"]))
-            for path, digest in files.items()
-        )
+        if any(sha256(store.read(path)).hexdigest() != digest for path, digest in record["outputs"].items()):
+            return False
+        if record.get("etags") and record["etags"] == _etags(kernel.store, inputs):
+            return True  # the other side has told that nothing changed
+        return all(sha256(kernel.store.read(path)).hexdigest() == digest for path, digest in inputs.items())
     except OSError:
         return False
+
+
+def _etags(store: Store, paths: Iterable[str]) -> dict[str, str]:
+    """The stamps of files that follow their content: of object stores, and of web servers that know such."""
+    from btfkit.fleet.store import ETAG
+
+    stamps = {path: store.stamp(path) for path in paths}
+    return stamps if all(stamp.startswith(ETAG) for stamp in stamps.values()) else {}
 
 
 def _write(store: Store, outputs: dict[str, bytes], before: Record | None) -> None:
@@ -465,6 +475,13 @@ class _Reader:
         data = self.kernel.store.read(path)
         self.digests[path] = sha256(data).hexdigest()
         return data
+
+    @property
+    def etags(self) -> dict[str, str]:
+        """The stamps, where all of them follow the content."""
+        from btfkit.fleet.store import ETAG
+
+        return self.stamps if all(stamp.startswith(ETAG) for stamp in self.stamps.values()) else {}
 
     def demand_unchanged(self) -> None:
         """Raise FormatError where a file is another one than when it was read."""

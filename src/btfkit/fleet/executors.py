@@ -6,6 +6,7 @@ Processes are made so that nothing is left behind: Ctrl-C is the parent's affair
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
 from btfkit.errors import UnsupportedError
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor, ProcessPoolExecutor
     from typing import Any
+
+PATIENCE = 20  # seconds to wait for a scheduler
 
 
 def processors() -> int:
@@ -60,11 +63,11 @@ def dask(address: str) -> tuple[Executor, Callable[[], None]]:
     UnsupportedError where Dask is not installed, OSError where no scheduler answers.
     """
     try:
-        from distributed import Client
+        distributed: Any = import_module("distributed")
     except ImportError:
         raise UnsupportedError("a Dask cluster needs `pip install btfkit[dask]`", source=address) from None
     try:
-        client = Client(address, timeout=20, set_as_default=False)
+        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise OSError(getattr(error, "errno", None) or 111, f"no Dask scheduler answers: {error}", address) from None
     return client.get_executor(pure=False, retries=3), client.close

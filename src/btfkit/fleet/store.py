@@ -7,6 +7,7 @@ another process, and opens what it needs there.
 from __future__ import annotations
 
 import os
+from errno import EIO, ENOENT
 from stat import S_ISREG
 
 from btfkit.errors import BtfError, FormatError, UnsupportedError
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
             ...
 
 
+ETAG = "etag:"  # begins a stamp that follows the content
 MAX_FILE = 4 << 30  # bytes of a file that is read over a network
 
 
@@ -179,11 +181,13 @@ def _name(entry: os.DirEntry[str]) -> str:
 class Remote:
     """A URL, through fsspec."""
 
-    __slots__ = ("_place", "_system", "root")
+    __slots__ = ("_place", "_process", "_system", "_web", "root")
 
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/")
+        self._web = self.root.startswith(("http://", "https://"))  # where names are quoted
         self._system: Any = None
+        self._process = 0
         self._place = ""
         self._open()
 
@@ -191,21 +195,22 @@ class Remote:
         return Remote, (self.root,)
 
     def _open(self) -> Any:
-        """The file system; one for each process (fsspec keeps them)."""
-        if self._system is None:
+        """The file system: one for each process, as its threads and connections do not outlive a fork."""
+        if self._process != os.getpid():
             try:
                 from fsspec.core import url_to_fs
             except ImportError:
                 raise UnsupportedError("a URL, which needs `pip install btfkit[cloud]`", source=self.root) from None
             try:
-                self._system, self._place = url_to_fs(self.root)
+                self._system, place = url_to_fs(self.root)
             except ImportError as error:
                 raise UnsupportedError(
                     f"a URL, which needs `pip install btfkit[cloud]`, or what else this says: {error}", source=self.root
                 ) from None
             except ValueError as error:
                 raise UnsupportedError(str(error), source=self.root) from None
-            self._place = self._place.rstrip("/")
+            self._place = place.rstrip("/")
+            self._process = os.getpid()
         return self._system
 
     def full(self, path: str) -> str:
@@ -218,6 +223,10 @@ class Remote:
         return path.rpartition("/")[2]
 
     def _inside(self, path: str) -> str:
+        if self._web:
+            from urllib.parse import quote
+
+            path = quote(path)
         return f"{self._place}/{path}" if path else self._place
 
     def walk(self, problem: Problem) -> Iterator[str]:
@@ -231,7 +240,11 @@ class Remote:
                     raise FileNotFoundError(2, os.strerror(2), self.root)
         for name, facts in found.items():
             path = name[len(self._place) :].lstrip("/") if name.startswith(self._place) else name
-            if not path or any(part.startswith(".") for part in path.split("/")):
+            if self._web:
+                from urllib.parse import unquote
+
+                path = "" if "?" in path or "#" in path else unquote(path)  # links that sort the listing
+            if not path or path.endswith("/") or any(part.startswith(".") for part in path.split("/")):
                 continue
             if ".." in path.split("/") or "://" in path:
                 problem(path, "a name that leads out of the tree")
@@ -277,9 +290,12 @@ class Remote:
             facts = self._open().info(self._inside(path))
         except OSError:
             return ""
-        marks = (facts.get(name) for name in ("ETag", "etag", "checksum", "LastModified", "mtime", "created"))
+        etag = facts.get("ETag") or facts.get("etag")
+        if etag:
+            return f"{ETAG}{facts.get('size')}:{etag}"
+        marks = (facts.get(name) for name in ("checksum", "LastModified", "mtime", "created"))
         known = [str(mark) for mark in marks if mark is not None]
-        return f"{facts.get('size')}:{':'.join(known)}" if known else ""
+        return f"{facts.get('size')}:{':'.join(known)}"
 
 
 def _in_one_step(system: Any) -> bool:
@@ -319,6 +335,7 @@ class _Blaming:
             return
         if isinstance(error, NotImplementedError):
             raise UnsupportedError("this kind of URL can be read, not written", source=self._path) from None
-        number = getattr(error, "errno", None) or 5
-        text = os.strerror(number) if isinstance(error, OSError) and error.errno else str(error) or type(error).__name__
+        number = getattr(error, "errno", None) or (ENOENT if isinstance(error, FileNotFoundError) else EIO)
+        told = isinstance(error, FileNotFoundError) or getattr(error, "errno", None)
+        text = os.strerror(number) if told else str(error) or type(error).__name__
         raise OSError(number, text, self._path) from error
