@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import distill_bench
+import fleet_bench
 from inputs import KERNEL, Bpftool, Corpus, Missing, bpftool
 from measure import Cost, Failed, Spawner, environment, side_by_side
 from rows import Row
@@ -209,6 +210,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "dump": dump,
     "verify": verify,
     **distill_bench.ROWS,
+    **fleet_bench.ROWS,
 }
 
 
