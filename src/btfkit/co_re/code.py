@@ -201,7 +201,7 @@ class Code:
             self._by_place.setdefault(function.section, []).append(function)
         self._linked: dict[str, Linked] = {}
         self.locals: dict[tuple[int, bytes, int], int | None] = {}  # co_re.patch's: values by the program's own types
-        self.owners = [self._owner(relocation.section, relocation.insn_off) for relocation in obj.relocations]
+        self.owners = [self.owner(relocation.section, relocation.insn_off) for relocation in obj.relocations]
 
     @property
     def name(self) -> str:
@@ -318,7 +318,8 @@ class Code:
 
     # ---- looking up --------------------------------------------------------------------------------------------
 
-    def _owner(self, section: str, insn_off: int) -> Function | None:
+    def owner(self, section: str, insn_off: int) -> Function | None:
+        """The function that holds an instruction, or None."""
         functions = self._by_place.get(section, [])
         index = bisect_right(functions, insn_off, key=_offset) - 1
         return functions[index] if index >= 0 and insn_off < functions[index].end else None
@@ -400,7 +401,7 @@ class Code:
             section = function.section
         else:
             return None
-        callee = self._owner(section, place)
+        callee = self.owner(section, place)
         if callee is None or place % i.SIZE:
             raise FormatError(
                 f"{function.name}+{slot} calls {section}+{place // i.SIZE}, where no function is",
@@ -489,5 +490,5 @@ def read_code(found: ObjectBytes) -> Code:
 
 
 def _function_name(code: Code, section: str, insn_off: int) -> str:
-    owner = code._owner(section, insn_off)
+    owner = code.owner(section, insn_off)
     return owner.name if owner is not None else ""

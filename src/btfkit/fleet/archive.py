@@ -1,8 +1,9 @@
-"""`minimize_archive`: a whole tree of kernels, and their modules, cut down to what programs read, into a tree of the same layout.
+"""`minimize_archive`: a whole tree of kernels, and their modules, cut down to what programs read, into a tree of the same
+layout.
 
-Each kernel is a job of its own: read, cut, proved and written by one worker.  What comes out does not depend on how many workers
-there are, nor on whether it was done in one run: the manifest beside the output tells what is done already, by content.
-"""
+Each kernel is a job of its own: read, cut, proved and written by one worker.  What comes out does not depend on how many
+workers there are, nor on whether it was done in one run: the manifest beside the output tells what is done already, by
+content."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class OutputError(OSError):
 
 
 class Options:
-    """How every kernel is cut; see `btfkit.minimize`.  `pack`: how outputs are packed; `keep_going`: a bad module is left out."""
+    """How every kernel is cut; see `btfkit.minimize`.  `pack`: how outputs are packed; `keep_going`: a bad module is left
+    out."""
 
     __slots__ = ("closure", "keep_funcs", "keep_going", "keep_types", "pack", "report", "verify")
 
@@ -86,10 +88,9 @@ class Made:
 class Archived:
     """The result of `minimize_archive`.
 
-    `tree` is what was found; `kernels` are those that could be cut, in the tree's order, and `made` what became of each; `failed`
-    has (kernel, error) of the others; `removed` are the paths of outputs that went because their kernel is gone or fails now;
-    `notes` are sentences about the manifest; `manifest` is as written.
-    """
+    `tree` is what was found; `kernels` are those that could be cut, in the tree's order, and `made` what became of each;
+    `failed` has (kernel, error) of the others; `removed` are the paths of outputs that went because their kernel is gone
+    or fails now; `notes` are sentences about the manifest; `manifest` is as written."""
 
     def __init__(self, tree: Tree, manifest: Manifest) -> None:
         self.tree = tree
@@ -122,13 +123,12 @@ def minimize_archive(
     """Cut every kernel of `tree` (a folder, a URL, or what `find_kernels` found) down to what `objects` (paths of files, or
     BpfObjects) read, and write it to the same place below `out` (a folder or URL; None: the result has the bytes).
 
-    `executor` is any executor of concurrent.futures, else `workers` processes are started (None: one a processor); `observe(done,
-    total)` is called as kernels are done, `on_error(kernel, error)` when one fails, which does not end the run.
-    `keep_types`, `keep_funcs` and `closure` are those of `minimize`; `pack` is one of PACKINGS; with `keep_going` a bad module is
-    left out in place of its kernel; `report` ("missing" or "all") lists relocations in each `Made`.
-    Every output answers every relocation as its input does: proved unless `verify` is false.  Raises OSError where the tree
-    cannot be listed or the output not be written, and what is wrong with an object.
-    """
+    `executor` is any executor of concurrent.futures, else `workers` processes are started (None: one a processor);
+    `observe(done, total)` is called as kernels are done, `on_error(kernel, error)` when one fails, which does not end the
+    run. `keep_types`, `keep_funcs` and `closure` are those of `minimize`; `pack` is one of PACKINGS; with `keep_going` a
+    bad module is left out in place of its kernel; `report` ("missing" or "all") lists relocations in each `Made`. Every
+    output answers every relocation as its input does: proved unless `verify` is false.  Raises OSError where the tree
+    cannot be listed or the output not be written, and what is wrong with an object."""
     from btfkit.fleet.jobs import run
     from btfkit.fleet.tree import find_kernels
 

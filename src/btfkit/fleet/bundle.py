@@ -30,8 +30,8 @@ COMPRESSORS = ("xz", "zstd", "gzip")
 
 
 class Entry:
-    """A kernel of a bundle: its `key`, the number of its vmlinux's `blob`, `modules` (name, number) sorted by name, and `source`,
-    the digits of the SHA-256 of the BTF that it was made from ("" where that is not known)."""
+    """A kernel of a bundle: its `key`, the number of its vmlinux's `blob`, `modules` (name, number) sorted by name, and
+    `source`, the digits of the SHA-256 of the BTF that it was made from ("" where that is not known)."""
 
     __slots__ = ("blob", "key", "modules", "source")
 
@@ -46,7 +46,8 @@ class Entry:
 
 
 def origin_digest(objects: Iterable[tuple[str, str]], kernels: Iterable[tuple[Key, str]]) -> str:
-    """SHA-256 over the SHA-256 of each object, by name, and of the BTF that each kernel's was cut from, in the index's order."""
+    """SHA-256 over the SHA-256 of each object, by name, and of the BTF that each kernel's was cut from, in the index's
+    order."""
     from hashlib import sha256
 
     whole = sha256()
@@ -88,8 +89,9 @@ _HEX = "0123456789ABCDEF"
 class Bundle:
     """A bundle that was opened.
 
-    `entries` are its kernels, sorted by key; `tool`, `objects` (name, digits of its SHA-256), `options` and `origin` (a SHA-256
-    over all digests) say where it comes from; `sizes` are the bytes of each BTF, `groups` (packed, unpacked) those of the groups.
+    `entries` are its kernels, sorted by key; `tool`, `objects` (name, digits of its SHA-256), `options` and `origin` (a
+    SHA-256 over all digests) say where it comes from; `sizes` are the bytes of each BTF, `groups` (packed, unpacked)
+    those of the groups.
 
     Nothing but the index is unpacked before a BTF is asked for, and nothing in it is trusted.
     """
@@ -155,8 +157,8 @@ class Bundle:
         return data
 
     def get(self, key: str) -> Entry:
-        """The kernel that is called "distro/release/arch/uname", or that alone has this `uname -r`; raises NotFoundError, whose
-        text names the nearest."""
+        """The kernel that is called "distro/release/arch/uname", or that alone has this `uname -r`; raises NotFoundError,
+        whose text names the nearest."""
         found = [entry for entry in self.entries if key in (str(entry.key), entry.key.uname)]
         if len(found) == 1:
             return found[0]

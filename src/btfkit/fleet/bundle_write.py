@@ -1,4 +1,5 @@
-"""Making a bundle (see `fleet/bundle.py`): equal BTFs once, similar ones side by side, the same bytes for the same content."""
+"""Making a bundle (see `fleet/bundle.py`): equal BTFs once, similar ones side by side, the same bytes for the same
+content."""
 
 from __future__ import annotations
 
@@ -138,9 +139,8 @@ def _add_kernel(content: Content, kernel: Kernel, manifest: Manifest | None) -> 
 def make_bundle(content: Content, *, compressor: str = "xz", full_digests: bool = False) -> bytes:
     """The bundle of `content`: always the same bytes for the same content, in whatever order it was added.
 
-    `compressor` is one of COMPRESSORS.  With `full_digests` kernels and objects have their whole SHA-256 beside them, not only
-    the first 8 digits; one SHA-256 over all of them is there in any case.
-    """
+    `compressor` is one of COMPRESSORS.  With `full_digests` kernels and objects have their whole SHA-256 beside them, not
+    only the first 8 digits; one SHA-256 over all of them is there in any case."""
     entries = content.entries
     order = _storage_order(entries)
     place = {number: position for position, number in enumerate(order)}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from btfkit.co_re.code import load_code
+from btfkit.co_re.code import EXTERN, KFUNC, load_code
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
 from btfkit.fleet.matrix import Column, Matrix, Place, Program
 from btfkit.verify.known import version_range
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
-    from btfkit.co_re.code import Code
+    from btfkit.co_re.code import Code, Function
+    from btfkit.co_re.program import Relocation
     from btfkit.fleet.tree import Kernel, Tree
     from btfkit.verify.verdict import Verdict
 
@@ -127,12 +128,19 @@ def _own_modules(folders: Sequence[str], uname: str) -> Iterable[str]:
 
 
 def _programs(codes: Sequence[Code]) -> list[Program]:
-    names = _object_names(codes)
-    return [
-        Program(name, program.name, program.attach, program.optional, _places(code))
-        for name, code in zip(names, codes, strict=True)
-        for program in code.programs
-    ]
+    programs = []
+    for name, code in zip(_object_names(codes), codes, strict=True):
+        places = {
+            number: _place(code, relocation, code.object.expression(relocation), kind_name(relocation.kind))
+            for number, relocation in enumerate(code.object.relocations)
+            if code.owners[number] is not None
+        }
+        for program in code.programs:
+            start = _place(code, _Spot(program.section, program.offset), program.attach, "attach")
+            programs.append(
+                Program(name, program.name, program.attach, program.optional, places, start, _uses(code, program))
+            )
+    return programs
 
 
 def _object_names(codes: Sequence[Code]) -> list[str]:
@@ -143,23 +151,37 @@ def _object_names(codes: Sequence[Code]) -> list[str]:
     return [code.name if count[code.name] == 1 else f"{code.name} ({code.object.source})" for code in codes]
 
 
-def _places(code: Code) -> dict[int, Place]:
-    places = {}
-    for number, relocation in enumerate(code.object.relocations):
-        owner = code.owners[number]
-        if owner is None:
-            continue
-        line = code.line(relocation.section, relocation.insn_off)
-        told = (line.file, line.line, line.column, line.source) if line is not None else ()
-        places[number] = Place(
-            owner.name,
-            relocation.section,
-            (relocation.insn_off - owner.offset) // 8,
-            code.object.expression(relocation),
-            kind_name(relocation.kind),
-            *told,
-        )
-    return places
+class _Spot:
+    """An instruction that no relocation belongs to."""
+
+    __slots__ = ("insn_off", "section")
+
+    def __init__(self, section: str, insn_off: int) -> None:
+        self.section = section
+        self.insn_off = insn_off
+
+
+def _uses(code: Code, program: Function) -> dict[str, Place]:
+    """Where a program uses the externs that it uses, each by name."""
+    uses: dict[str, Place] = {}
+    try:
+        linked = code.link(program)
+    except BtfError:
+        return uses
+    for slot, reference in linked.references.items():
+        if reference.kind in (KFUNC, EXTERN) and reference.name not in uses:
+            start, function = linked.part(slot)
+            spot = _Spot(function.section, function.offset + 8 * (slot - start))
+            uses[reference.name] = _place(code, spot, reference.name, reference.kind)
+    return uses
+
+
+def _place(code: Code, spot: Relocation | _Spot, access: str, kind: str) -> Place:
+    owner = code.owner(spot.section, spot.insn_off)
+    line = code.line(spot.section, spot.insn_off)
+    told = (line.file, line.line, line.column, line.source) if line is not None else ()
+    name, offset = (owner.name, owner.offset) if owner is not None else ("", 0)
+    return Place(name, spot.section, (spot.insn_off - offset) // 8, access, kind, *told)
 
 
 def _warnings(code: Code) -> Iterable[str]:

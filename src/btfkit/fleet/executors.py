@@ -1,7 +1,7 @@
 """Where jobs run: processes of this machine, a Dask cluster, or any executor of concurrent.futures.
 
-Processes are made so that nothing is left behind: Ctrl-C is the parent's affair, and a worker whose parent was killed ends too.
-"""
+Processes are made so that nothing is left behind: Ctrl-C is the parent's affair, and a worker whose parent was killed
+ends too."""
 
 from __future__ import annotations
 

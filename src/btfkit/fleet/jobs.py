@@ -1,10 +1,9 @@
 """Many jobs of one kind, spread over workers: few at a time, in any order, and none of them can end the others.
 
-A `Work` says what is done; it pickles, and each worker prepares it once.  `run` hands out jobs as workers become free, so that
-memory does not grow with their number, and yields what became of each as it is done.  An error of btfkit, of the system or of
-memory belongs to its job.  A worker that dies takes no other job with it: what it and its neighbours were at is done again, one
-at a time, and what kills a worker for the second time has failed.
-"""
+A `Work` says what is done; it pickles, and each worker prepares it once.  `run` hands out jobs as workers become free, so
+that memory does not grow with their number, and yields what became of each as it is done.  An error of btfkit, of the
+system or of memory belongs to its job.  A worker that dies takes no other job with it: what it and its neighbours were at
+is done again, one at a time, and what kills a worker for the second time has failed."""
 
 from __future__ import annotations
 

@@ -89,7 +89,8 @@ class Key:
 
 
 def version_order(text: str) -> tuple[tuple[int, Any], ...]:
-    """What version numbers are sorted by: runs of digits as numbers, "~" and "rc" before the end, everything else behind it."""
+    """What version numbers are sorted by: runs of digits as numbers, "~" and "rc" before the end, everything else behind
+    it."""
     found: list[tuple[int, Any]] = []
     for part in _PARTS.findall(text.lower()):
         if part[0].isdigit():

@@ -1,4 +1,5 @@
-"""What was made of what: the manifest that lies with the output of an archive, and lets the next run go on where this one ended.
+"""What was made of what: the manifest that lies with the output of an archive, and lets the next run go on where this one
+ended.
 
 `.btfkit-manifest.json` names for each kernel the SHA-256 of the files that were read and of those that were written, and for
 all of them the objects, the options and the version of btfkit, in one digest (`work`).  Only where all of that is as it was,
@@ -30,9 +31,9 @@ MAX_SIZE = 1 << 30  # bytes of a manifest; BTFHub's takes 3 MB
 
 
 class Manifest:
-    """`work` is the digest of objects, options and version; `head` what that is in words (for people, and for bundles); `records`
-    has for each kernel, by its stem, "key" (its four parts), "inputs" and "outputs" (SHA-256 by path), "btf" (of vmlinux) and
-    "facts"."""
+    """`work` is the digest of objects, options and version; `head` what that is in words (for people, and for bundles);
+    `records` has for each kernel, by its stem, "key" (its four parts), "inputs" and "outputs" (SHA-256 by path), "btf"
+    (of vmlinux) and "facts"."""
 
     __slots__ = ("head", "records", "work")
 

@@ -59,18 +59,35 @@ class Program:
     """A row: the `object` and `name` of a program, the `section` that says what it attaches to, whether it is `optional`
     (SEC("?..."): loaded only where user space asks for it) and `required` (that it breaks counts).
 
-    `places` are those of its object's relocations, by number.
-    """
+    `places` are those of its object's relocations, by number; `start` is where it begins, `uses` where it uses an extern,
+    by name."""
 
-    __slots__ = ("name", "object", "optional", "places", "required", "section")
+    __slots__ = ("name", "object", "optional", "places", "required", "section", "start", "uses")
 
-    def __init__(self, obj: str, name: str, section: str, optional: bool, places: Mapping[int, Place]) -> None:
+    def __init__(
+        self,
+        obj: str,
+        name: str,
+        section: str,
+        optional: bool,
+        places: Mapping[int, Place],
+        start: Place | None = None,
+        uses: Mapping[str, Place] | None = None,
+    ) -> None:
         self.object = obj
         self.name = name
         self.section = section
         self.optional = optional
         self.places = places
+        self.start = start
+        self.uses = uses or {}
         self.required = not optional
+
+    def place_of(self, finding: Finding) -> Place | None:
+        """Where in the source a finding has its cause; None where the object does not tell."""
+        if finding.relocation >= 0:
+            return self.places.get(finding.relocation)
+        return self.uses.get(finding.subject, self.start)
 
     def __str__(self) -> str:
         return f"{self.object}: {self.name}"
@@ -251,7 +268,7 @@ class Matrix:
 
     def access(self, cell: Cell, finding: Finding) -> str:
         """The access that a finding is about, in C; "" where it is about something else."""
-        place = self.programs[cell.program].places.get(finding.relocation)
+        place = self.programs[cell.program].place_of(finding)
         return place.access if place is not None else ""
 
     @property

@@ -85,7 +85,7 @@ def _rank(reason: Reason) -> tuple[int, int, int]:
 
 
 def _place_key(matrix: Matrix, program: int, finding: Finding) -> tuple[Any, ...]:
-    place = matrix.programs[program].places.get(finding.relocation)
+    place = matrix.programs[program].place_of(finding)
     return (finding.subject,) if place is None else (place.where, place.access, place.source)
 
 
@@ -100,7 +100,7 @@ def places_of(matrix: Matrix, reason: Reason) -> list[Place]:
     """The places of a reason, each once."""
     places: dict[tuple[Any, ...], Place] = {}
     for program, finding in reason.findings:
-        place = matrix.programs[program].places.get(finding.relocation)
+        place = matrix.programs[program].place_of(finding)
         if place is not None:
             places.setdefault((place.where, place.access), place)
     return list(places.values())
@@ -181,8 +181,6 @@ def _reason_lines(matrix: Matrix, reason: Reason) -> Iterator[str]:
     where = columns_text(matrix, reason.columns)
     yield printable(f"{obj}: {names_text(matrix, reason.programs)}{optional}: {verb} on {where}")
     yield "    " + printable(first.detail)
-    if first.relocation < 0 and first.subject and first.subject not in first.detail:
-        yield "    " + printable(first.subject)
     places = places_of(matrix, reason)
     for place in places[:PLACES]:
         yield from _place_lines(place)
@@ -206,7 +204,7 @@ def hint_sentences(matrix: Matrix, reason: Reason) -> list[str]:
     sentences: dict[str, None] = {}
     here = frozenset(reason.columns)
     for program, finding in reason.findings:
-        place = matrix.programs[program].places.get(finding.relocation)
+        place = matrix.programs[program].place_of(finding)
         hint = matrix.hints.get((matrix.programs[program].object, place.access)) if place is not None else None
         if hint is None:
             continue
@@ -389,12 +387,11 @@ def _verdict(matrix: Matrix, cell: Cell) -> dict[str, Any]:
 
 def _finding(matrix: Matrix, cell: Cell, finding: Finding) -> dict[str, Any]:
     found: dict[str, Any] = {"effect": finding.effect, "reason": finding.reason, "detail": finding.detail}
-    place = matrix.programs[cell.program].places.get(finding.relocation)
+    place = matrix.programs[cell.program].place_of(finding)
     if place is not None:
+        if finding.relocation >= 0:
+            found |= {"relocation": finding.relocation, "kind": place.kind, "access": place.access}
         found |= {
-            "relocation": finding.relocation,
-            "kind": place.kind,
-            "access": place.access,
             "function": place.function,
             "section": place.section,
             "insn": place.insn,
@@ -422,7 +419,7 @@ def read_baseline(data: Any) -> dict[tuple[str, str, str], str]:
             for name, number in zip(names, row, strict=True):
                 if number is not None:
                     found[str(program["object"]), str(program["program"]), name] = statuses[number]
-    except (KeyError, IndexError, TypeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"the report is not whole: {error!r}") from None
     if not set(statuses) <= set(STATUSES):
         raise ValueError("the report has verdicts of another kind")

@@ -47,7 +47,7 @@ def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, Any]
         program = matrix.programs[cell.program]
         numbers = []
         for finding in cell.findings:
-            place = program.places.get(finding.relocation)
+            place = program.place_of(finding)
             at, hint = -1, -1
             if place is not None:
                 at = places((place.where, place.function, place.source, place.access, place.kind))

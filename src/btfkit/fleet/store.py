@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         root: str
 
         def walk(self, problem: Problem) -> Iterator[str]:
-            """The paths of all regular files below the root, in no particular order; `problem(path, text)` is told the rest."""
+            """The paths of all regular files below the root, in no particular order; `problem(path, text)` is told the
+            rest."""
             ...
 
         def read(self, path: str) -> Data:
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
             ...
 
         def stamp(self, path: str) -> str:
-            """A text that changes when the file does, as far as that can be told without reading it; "" where it is not there."""
+            """A text that changes when the file does, as far as that can be told without reading it; "" where it is not
+            there."""
             ...
 
         def full(self, path: str) -> str:
@@ -104,8 +106,8 @@ class Folder:
         return os.path.basename(os.path.realpath(self.full(path)))
 
     def walk(self, problem: Problem) -> Iterator[str]:
-        """Links to folders are followed once all real folders are done, and never to a folder that was walked already, so that
-        a tree with loops ends and no kernel is listed twice.  Hidden files and folders are passed over."""
+        """Links to folders are followed once all real folders are done, and never to a folder that was walked already, so
+        that a tree with loops ends and no kernel is listed twice.  Hidden files and folders are passed over."""
         seen: set[tuple[int, int]] = set()
         folders, links = [""], list[str]()
         while folders or links:

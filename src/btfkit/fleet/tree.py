@@ -15,10 +15,9 @@ A kernel is a file or a folder:
                                            a kernel with its modules: *.ko, *.btf and, as in /sys/kernel/btf, files without
                                            suffix, packed or not, at any depth below UNAME/
 
-Beside or in place of it may lie BTFHub's markers: UNAME.hasbtf (the kernel carries BTF itself, none is needed) and UNAME.failed
-(none could be made).  Such a kernel is listed in `Tree.marks` and not in `Tree.kernels`.
-Finding opens no file: a kernel that cannot be read raises when it is loaded.
-"""
+Beside or in place of it may lie BTFHub's markers: UNAME.hasbtf (the kernel carries BTF itself, none is needed) and
+UNAME.failed (none could be made).  Such a kernel is listed in `Tree.marks` and not in `Tree.kernels`. Finding opens no
+file: a kernel that cannot be read raises when it is loaded."""
 
 from __future__ import annotations
 
@@ -70,10 +69,10 @@ class Chain:
 class Kernel:
     """One kernel of a tree.
 
-    `key` says what it is called, `store` and `paths` where it lies ("/" between folders; more than one path: several files for
-    one kernel, which have to agree), `modules` are the paths of its modules.  `stem` is where it stands in the tree, without the
-    suffix: "debian/12/x86_64/6.1.0-47-amd64"; in a folder of its own (`is_folder`) the folder.  Small, and pickles.
-    """
+    `key` says what it is called, `store` and `paths` where it lies ("/" between folders; more than one path: several
+    files for one kernel, which have to agree), `modules` are the paths of its modules.  `stem` is where it stands in the
+    tree, without the suffix: "debian/12/x86_64/6.1.0-47-amd64"; in a folder of its own (`is_folder`) the folder.  Small,
+    and pickles."""
 
     __slots__ = ("is_folder", "key", "modules", "paths", "stem", "store")
 
@@ -121,9 +120,8 @@ class Kernel:
         """Its BTF, with that of its modules.
 
         `read` gives the bytes of a file in place of the store.  Raises AmbiguousError where several files for the kernel
-        disagree, what `open_container` and `Btf.from_bytes` raise, and OSError; `on_error` is given a module's error in place of
-        raising it, and the module is left out.
-        """
+        disagree, what `open_container` and `Btf.from_bytes` raise, and OSError; `on_error` is given a module's error in
+        place of raising it, and the module is left out."""
         read = read or self.read
         chain = Chain(self._vmlinux(read))
         for path in self.modules:
@@ -202,9 +200,8 @@ class Tree:
 def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
     """The kernels in `paths`: files of any name, folders and URLs, each kernel once a path.
 
-    With `heed_markers` false a kernel that has a file counts whatever marker lies beside it.  Raises OSError where one of `paths`
-    itself cannot be read, UnsupportedError for a URL that nothing here can read.
-    """
+    With `heed_markers` false a kernel that has a file counts whatever marker lies beside it.  Raises OSError where one of
+    `paths` itself cannot be read, UnsupportedError for a URL that nothing here can read."""
     whole = Tree()
     for path in paths:
         one = _single(path) or _walked(open_store(path), heed_markers)

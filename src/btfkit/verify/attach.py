@@ -37,8 +37,8 @@ _SYSCALL_PREFIXES = ("__x64_sys_", "__arm64_sys_", "__s390x_sys_", "__riscv_sys_
 
 
 class Attachment:
-    """What a program attaches to: `kind` of its section ("fentry", ...), the `names` of which one has to be there, as types of
-    `type_kind`, in the module `module` or anywhere ("").  `effect` says what it means if none is."""
+    """What a program attaches to: `kind` of its section ("fentry", ...), the `names` of which one has to be there, as
+    types of `type_kind`, in the module `module` or anywhere ("").  `effect` says what it means if none is."""
 
     __slots__ = ("effect", "kind", "module", "names", "target", "type_kind")
 
@@ -121,10 +121,30 @@ def _raw(name: str) -> bytes:
 # ---- what is said ------------------------------------------------------------------------------------------------
 
 
-def attached(function: Function, target: Target, *, tells_tracepoints: bool) -> tuple[str, str, str] | None:
-    """(effect, reason, sentence) where what the program attaches to is not there, or cannot be seen; else None.
+class Scope:
+    """What a kernel's BTF tells of at all: `tracepoints` (a type for each, since 5.5), `functions` (not where it was cut
+    down)."""
 
-    `tells_tracepoints`: the BTF has a type for each tracepoint (since 5.5)."""
+    __slots__ = ("functions", "tracepoints")
+
+    def __init__(self, *, functions: bool = True, tracepoints: bool = True) -> None:
+        self.functions = functions
+        self.tracepoints = tracepoints
+
+
+def scope_of(vmlinux: Btf) -> Scope:
+    """What the BTF of a kernel tells of: sched_switch is in every kernel, and so is vfs_read."""
+    functions = vmlinux.find_id("vfs_read", spec.FUNC) is not None
+    functions = functions or any(vmlinux.kind(type_id) == spec.FUNC for type_id in range(1, len(vmlinux)))
+    return Scope(functions=functions, tracepoints=vmlinux.find_id("btf_trace_sched_switch", spec.TYPEDEF) is not None)
+
+
+NO_MODULES = "; a module may have it, none was given (-m)"
+CUT_DOWN = "cannot be seen: this BTF has no functions at all, it was cut down (btfkit min, bpftool gen min_core_btf)"
+
+
+def attached(function: Function, target: Target, scope: Scope) -> tuple[str, str, str] | None:
+    """(effect, reason, sentence) where what the program attaches to is not there, or cannot be seen; else None."""
     wanted = attachment(function)
     if wanted is None:
         if is_unseen(function):
@@ -136,12 +156,14 @@ def attached(function: Function, target: Target, *, tells_tracepoints: bool) -> 
             return None
     what = wanted.names[0] if len(wanted.names) == 1 else f"any of {', '.join(wanted.names)}"
     where = f"in module {wanted.module}" if wanted.module else "in the kernel's BTF"
-    more = "" if target.modules else "; a module may have it, none was given (-m)"
+    more = "" if target.modules else NO_MODULES
+    if not scope.functions:
+        return WARNING, "not-in-btf", f"whether {wanted.kind}/{wanted.target} exists {CUT_DOWN}"
     if wanted.effect == WARNING:
         return WARNING, "not-in-btf", f"no function {what} {where}, which lists not every function{more}"
     if wanted.type_kind == spec.TYPEDEF:
-        if not tells_tracepoints:
-            return WARNING, "not-in-btf", f"whether tracepoint {wanted.target} exists cannot be seen: BTF before 5.5"
+        if not scope.tracepoints:
+            return WARNING, "not-in-btf", f"whether tracepoint {wanted.target} exists cannot be seen in BTF before 5.5"
         return BREAKS, "no-attach-target", f"no tracepoint {wanted.target}: no type {what} {where}{more}"
     return BREAKS, "no-attach-target", f"no function {what} {where} to attach {wanted.kind} to{more}"
 
@@ -164,16 +186,16 @@ class ExternAnswer:
         self.detail = detail
 
 
-def extern_answers(code: Code, target: Target) -> dict[str, ExternAnswer]:
+def extern_answers(code: Code, target: Target, scope: Scope) -> dict[str, ExternAnswer]:
     """What each extern of `.ksyms` is on a kernel, by name."""
     return {
-        name: _extern_answer(code, extern, target)
+        name: _extern_answer(code, extern, target, scope)
         for name, extern in code.externs.items()
         if extern.section == ".ksyms"
     }
 
 
-def _extern_answer(code: Code, extern: Extern, target: Target) -> ExternAnswer:
+def _extern_answer(code: Code, extern: Extern, target: Target, scope: Scope) -> ExternAnswer:
     local = code.object.btf
     kind = local.kind(extern.type_id)
     wanted = local.word(extern.type_id, 2)
@@ -181,8 +203,10 @@ def _extern_answer(code: Code, extern: Extern, target: Target) -> ExternAnswer:
         return ExternAnswer(UNKNOWN, f"{extern.name} is an address that the kernel's symbol table tells, not BTF")
     what = "kernel function" if kind == spec.FUNC else "variable"
     found = lookup(target, kind, essential(_raw(extern.name)))
+    if not found and not scope.functions:
+        return ExternAnswer(UNKNOWN, f"whether {what} {extern.name} exists {CUT_DOWN}")
     if not found:
-        more = "" if target.modules else "; a module may have it, none was given (-m)"
+        more = "" if target.modules else NO_MODULES
         return ExternAnswer(MISSING, f"no {what} {extern.name} in the kernel's BTF{more}")
     btf, type_id = found[0]
     try:
@@ -233,7 +257,7 @@ def struct_ops(code: Code) -> Iterator[StructOps]:
             yield StructOps(essential(_raw(struct.name)), struct_id, programs, section.name.startswith("?"))
 
 
-def operations(code: Code, target: Target) -> dict[str, tuple[str, str, str]]:
+def operations(code: Code, target: Target, scope: Scope) -> dict[str, tuple[str, str, str]]:
     """{program: (effect, reason, sentence)} for those of struct_ops that a kernel does not have, or has otherwise."""
     said: dict[str, tuple[str, str, str]] = {}
     for ops in struct_ops(code):
@@ -241,9 +265,14 @@ def operations(code: Code, target: Target) -> dict[str, tuple[str, str, str]]:
         registered = lookup(target, spec.STRUCT, b"bpf_struct_ops_" + ops.name)
         kernel = [c for c in lookup(target, spec.STRUCT, ops.name) if registered and c[0] is registered[0][0]]
         if not kernel:
-            effect = NOTE if ops.optional else BREAKS
+            effect = NOTE if ops.optional else BREAKS if scope.functions else WARNING
+            words = (
+                f"the kernel has no struct_ops {name}"
+                if scope.functions
+                else f"whether struct_ops {name} exists {CUT_DOWN}"
+            )
             for program in ops.programs.values():
-                said[program] = effect, "no-struct-ops", f"the kernel has no struct_ops {name}"
+                said[program] = effect, "no-struct-ops", words
             continue
         btf, type_id = kernel[0]
         theirs: Any = btf[type_id]

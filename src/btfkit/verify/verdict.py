@@ -16,12 +16,14 @@ from btfkit.verify.attach import (
     BREAKS,
     INCOMPATIBLE,
     MISSING,
+    NO_MODULES,
     NOTE,
     UNKNOWN,
     WARNING,
     attached,
     extern_answers,
     operations,
+    scope_of,
     wanted_names,
 )
 from btfkit.verify.known import KCONFIG, Known
@@ -33,11 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from btfkit.btf.btf import Btf
     from btfkit.co_re.code import Code, Function
     from btfkit.co_re.patch import Patched
     from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.target import Target
+    from btfkit.verify.attach import Scope
     from btfkit.verify.values import Value
     from btfkit.verify.verifier import Verifier
 
@@ -113,9 +115,10 @@ class Verdict:
 
 
 class Kernel:
-    """What a kernel answers to one object: `outcomes` of its relocations, `externs` by name, and what it says of struct_ops."""
+    """What a kernel answers to one object: `outcomes` of its relocations, `externs` by name, and what it says of
+    struct_ops."""
 
-    __slots__ = ("externs", "operations", "outcomes", "target", "tells_tracepoints", "verifier", "version")
+    __slots__ = ("externs", "operations", "outcomes", "scope", "target", "verifier", "version")
 
     def __init__(
         self,
@@ -124,16 +127,15 @@ class Kernel:
         outcomes: list[Outcome],
         verifier: Verifier,
         version: Value,
-        *,
-        tracepoints: bool,
+        scope: Scope,
     ) -> None:
         self.target = target
         self.outcomes = outcomes
         self.verifier = verifier
         self.version = version
-        self.tells_tracepoints = tracepoints
-        self.externs = extern_answers(code, target)
-        self.operations = operations(code, target) if code.struct_ops else {}
+        self.scope = scope
+        self.externs = extern_answers(code, target, scope)
+        self.operations = operations(code, target, scope) if code.struct_ops else {}
 
 
 class Check:
@@ -171,7 +173,7 @@ class Check:
         if marks:
             findings += self._missing(kernel, patched, marks)
         said = kernel.operations.get(self.name)
-        said = said or attached(self.program, kernel.target, tells_tracepoints=kernel.tells_tracepoints)
+        said = said or attached(self.program, kernel.target, kernel.scope)
         if said is not None:
             findings.append(Finding(*said, subject=self.program.attach))
         return Verdict(sorted(findings, key=_order))
@@ -223,6 +225,8 @@ class Check:
                 yield Finding(NOTE, outcome.reason, what + ("" if is_reached else ", and is not reached"), number)
                 continue
             detail, reason = outcome.detail, outcome.reason
+            if reason == "no-type" and not kernel.target.modules:
+                detail += NO_MODULES
             if outcome.status == "value":
                 detail, reason = (
                     "the member has another size than the program's load, which cannot be adjusted",
@@ -237,7 +241,8 @@ class Check:
     def _walk(
         self, kernel: Kernel, patched: Patched, marks: dict[int, bool]
     ) -> tuple[frozenset[int], str, dict[int, str]]:
-        """(reached slots, why there is doubt, what would keep a reached one from it); remembered by all that it depends on."""
+        """(reached slots, why there is doubt, what would keep a reached one from it); remembered by all that it depends
+        on."""
         insns = patched.insns
         key = (
             tuple(sorted(marks.items())),
@@ -343,17 +348,12 @@ class Checks:
         target.prepare(self._wanted)
         outcomes = relocate([code.object for code in self.codes], target)
         verifier = verifier_of(target.vmlinux)
-        tracepoints = _tells_tracepoints(target.vmlinux)
+        scope = scope_of(target.vmlinux)
         result = []
         for code, checks, answers in zip(self.codes, self.checks, outcomes, strict=True):
-            kernel = Kernel(code, target, answers, verifier, version, tracepoints=tracepoints)
+            kernel = Kernel(code, target, answers, verifier, version, scope)
             result += [check.verdict(kernel) for check in checks]
         return result
-
-
-def _tells_tracepoints(vmlinux: Btf) -> bool:
-    """Whether this kernel has a type for each tracepoint: sched_switch is in every kernel."""
-    return vmlinux.find_id("btf_trace_sched_switch", "TYPEDEF") is not None
 
 
 def kind_name(kind: int) -> str:

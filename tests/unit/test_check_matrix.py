@@ -1,0 +1,191 @@
+"""The matrix: ranges, what counts, hints, and how it is written."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import btfkit
+import check_inputs
+from btfkit.btf.build import Builder
+from btfkit.fleet.hints import type_text
+from btfkit.fleet.keys import Key
+from btfkit.fleet.matrix import Column, Matrix, Program, columns_text
+from btfkit.fleet.report import as_dict, markdown_lines, read_baseline, summary_line, text_lines
+from btfkit.verify.verdict import Finding, Verdict
+from hostile import NAMES
+from matrices import made
+
+WORKS, BREAKS = Verdict([]), Verdict([Finding("breaks", "no-member", "gone", 0)])
+
+
+def column(distro, arch, uname, error=""):
+    return Column(Key(distro, "1", arch, uname), uname, uname, error)
+
+
+def matrix(*columns, programs=1):
+    rows = [Program("object", f"prog_{number}", "xdp", False, {}) for number in range(programs)]
+    return Matrix(rows, columns, ["object"])
+
+
+def test_ranges_go_by_version_within_a_series():
+    m = matrix(
+        column("debian", "x86_64", "5.10.0-1"),
+        column("debian", "x86_64", "5.9.0-1"),
+        column("debian", "arm64", "5.10.0-1"),
+        column("debian", "x86_64", "6.1.0-1", "damaged"),
+        column("debian", "x86_64", "5.10.0-10"),
+        column("debian", "x86_64", "5.10.0-9"),
+    )
+    for number, verdict in enumerate((WORKS, BREAKS, WORKS, None, BREAKS, WORKS)):
+        if verdict is not None:
+            m.put(number, [verdict])
+    m.settle()
+    found = [(r.group, r.columns, r.status, r.whole) for r in m.ranges(0)]
+    assert found == [
+        (("debian", "arm64"), [2], "works", True),
+        (("debian", "x86_64"), [1], "breaks", False),
+        (("debian", "x86_64"), [0, 5], "works", False),
+        (("debian", "x86_64"), [4], "breaks", False),
+    ]
+    assert m.usable == [0, 1, 2, 4, 5]
+    assert columns_text(m, [0, 5]) == "5.10.0-1 ... 5.10.0-9"
+    assert columns_text(m, [0, 1, 2, 4, 5]) == "all 5 kernels"
+    assert columns_text(m, [0, 4]) == "5.10.0-1, 5.10.0-10"
+
+
+def test_numbers_do_not_depend_on_the_order():
+    one, other = (matrix(*(column("a", "b", f"5.{n}") for n in range(3)), programs=2) for _ in range(2))
+    rows = {0: [WORKS, BREAKS], 1: [BREAKS, BREAKS], 2: [BREAKS, WORKS]}
+    for number in (0, 1, 2):
+        one.put(number, rows[number])
+    for number in (2, 0, 1):
+        other.put(number, rows[number])
+    one.settle()
+    other.settle()
+    assert one.cells == other.cells
+    assert as_dict(one, []) == as_dict(other, [])
+
+
+def test_what_counts():
+    m = matrix(column("a", "b", "5.1"), column("a", "b", "5.2"), programs=2)
+    m.put(0, [BREAKS, WORKS])
+    m.put(1, [BREAKS, BREAKS])
+    m.settle()
+    assert list(m.failures()) == [(0, 0), (0, 1), (1, 1)]
+    m.allowed = [("prog_0", "5.1")]
+    assert list(m.failures()) == [(0, 1), (1, 1)]
+    m.baseline = {("object", "prog_1", "5.2"): "breaks"}
+    assert list(m.failures()) == [(0, 1)]
+    assert m.require(["prog_1", "none*"]) == ["none*"]
+    assert list(m.failures()) == []
+    assert "count" in summary_line(m, 0)
+
+
+def test_a_report_is_a_baseline():
+    m = made(20, 6)
+    found = read_baseline(json.loads(json.dumps(as_dict(m, []))))
+    assert len(found) == 120
+    m.baseline = found
+    assert list(m.failures()) == []
+
+
+@pytest.mark.parametrize("damage", ["kernels", "programs", "matrix", "verdicts"])
+def test_a_damaged_report_is_refused(damage):
+    data = as_dict(made(4, 2), [])
+    data[damage] = data[damage][:-1]
+    with pytest.raises(ValueError, match="report"):
+        read_baseline(data)
+
+
+def test_hostile_names_stay_on_their_line():
+    m = made(12, len(NAMES), names=NAMES)
+    assert all(line.isprintable() for line in text_lines(m, every=True))
+    lines = list(markdown_lines(m, 0))
+    assert all(line.isprintable() for line in lines)
+    assert not any("<script" in line.replace("\\<", "").replace("`", "") and "`" not in line for line in lines)
+    rows = [line for line in lines if line.startswith("| ")]
+    assert rows
+    assert all(line.replace("\\|", "").count("|") == 5 for line in rows)
+
+
+# ---- the whole, from Python ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("check")
+    check_inputs.fill(folder)
+    return folder
+
+
+def test_from_python(hub):
+    seen = []
+    with ThreadPoolExecutor(2) as executor:
+        m = btfkit.check(
+            [hub / "guards.bpf.o"],
+            [hub / "hub"],
+            executor=executor,
+            observe=lambda done, total: seen.append((done, total)),
+        )
+    assert seen == [(n, 5) for n in range(1, 6)]
+    assert [c.name for c in m.columns][:2] == ["5.10.0-1-amd64", "6.1.0-1-amd64"]
+    again = btfkit.check([hub / "guards.bpf.o"], [hub / "hub"], workers=1)
+    assert as_dict(m, []) == as_dict(again, [])
+
+
+def test_hints(hub):
+    m = btfkit.check([hub / "guards.bpf.o"], [hub / "hub"], workers=1)
+    hint = m.hints["guards", f"((struct task_struct___missing *)0)->{check_inputs.MEMBER}"]
+    assert m.columns[hint.first].name == "6.1.0-1-amd64"
+    assert m.columns[hint.last].name == "6.1.0-2-amd64"
+    assert hint.arches == {"x86_64"}
+    assert [(m.columns[column].name, text) for column, text in hint.notes] == [
+        ("6.12.0-1-amd64", "struct task_struct has btfkit_new_name (int) in its place")
+    ]
+
+
+def test_hints_of_other_sorts(tmp_path):
+    """One struct further, spelled almost alike, another kind of type."""
+
+    def kernel(build):
+        b = Builder()
+        b.int("int", 4, encoding=1)
+        build(b)
+        return b.to_bytes()
+
+    def further(b):
+        inner = b.struct("inner", 4, [(check_inputs.MEMBER, 1, 0)])
+        b.struct("task_struct", 16, [("pid", 1, 0), ("deep", b.ptr(inner), 64)])
+
+    def alike(b):
+        b.struct("task_struct", 8, [("pid", 1, 0), ("btfkit_no_such_membre", 1, 32)])
+
+    def other_kind(b):
+        b.struct("task_struct", 4, [("pid", 1, 0)])
+        b.union("btfkit_no_such_struct", 4, [("member", 1, 0)])
+
+    check_inputs.fill(tmp_path)
+    member = ("guards", f"((struct task_struct___missing *)0)->{check_inputs.MEMBER}")
+    kind = ("guards", "((struct btfkit_no_such_struct *)0)->member")
+    for build, access, words in (
+        (further, member, f"{check_inputs.MEMBER} is one struct further: deep->{check_inputs.MEMBER} (struct inner)"),
+        (alike, member, "struct task_struct has btfkit_no_such_membre, which is spelled almost like it"),
+        (other_kind, kind, "there is a UNION btfkit_no_such_struct, but the program asks for a STRUCT"),
+    ):
+        (tmp_path / "5.1.btf").write_bytes(kernel(build))
+        m = btfkit.check([tmp_path / "guards.bpf.o"], [tmp_path / "5.1.btf"], workers=1)
+        assert [text for _, text in m.hints[access].notes] == [words]
+        assert m.hints[access].first == -1
+
+
+def test_types_in_words():
+    b = Builder()
+    b.int("int", 4)
+    file = b.ptr(b.const(b.struct("file", 4, [])))
+    array = b.array(b.ptr(0), 1, 4)
+    btf = b.build()
+    assert type_text(btf, file) == "struct file *"
+    assert type_text(btf, array) == "void *[4]"
