@@ -25,6 +25,8 @@ Input = bytes | str | os.PathLike[str]
 """What a tool reads: the bytes, or the path of a file that has them (linked or copied)."""
 
 TIMEOUT = 120.0
+OLD_BPFTOOLS = {"bpftool-bookworm": "bpftool:7.1", "bpftool-bullseye": "bpftool:5.10"}
+"""The bpftools of old releases of Debian, and which version each is."""
 _PLACES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
@@ -66,6 +68,9 @@ def _find(name: str) -> tuple[Tool | None, str]:
     chosen = os.environ.get("BTFKIT_" + name.upper().replace("-", "_"))
     if chosen:
         return (Tool(name, chosen), "") if os.access(chosen, os.X_OK) else (None, f"{chosen} cannot be run")
+    if name in OLD_BPFTOOLS:
+        path = os.path.join(peers_dir(), "bin", name)
+        return (Tool(name, path), "") if os.access(path, os.X_OK) else (None, f"no {path} (tools/peers.sh makes it)")
     root = os.path.join(peers_dir(), "root")
     problem = _chroot_problem(root)
     if not problem:
@@ -169,10 +174,19 @@ def bpftool_min(target: Input, objects: Iterable[Input], *, timeout: float = TIM
 
 
 def bpftool_dump_raw(
-    file: Input, base: Input | None = None, *, format: str = "raw", json: bool = False, pretty: bool = False
+    file: Input,
+    base: Input | None = None,
+    *,
+    format: str = "raw",
+    json: bool = False,
+    pretty: bool = False,
+    tool: str = "bpftool",
 ) -> str:
-    """The text of `bpftool btf dump file` (`format` "raw", "c", "c unsorted"); raises ToolError with what it says."""
-    with bench("bpftool") as b:
+    """The text of `bpftool btf dump file` (`format` "raw", "c", "c unsorted"); raises ToolError with what it says.
+
+    `tool` may be one of `OLD_BPFTOOLS`.
+    """
+    with bench(tool) as b:
         args = ["-p" if pretty else "-j"] if json else []
         args += ["btf", "dump", "file", b.put("in.btf", file)]
         if format != "raw":

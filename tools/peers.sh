@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # tools/peers.sh: the real bpftool and pahole, as judges, in a throw-away Debian chroot ($PEERS/root; PEERS is ~/.cache/btfkit-peers
 # if not set). Needs root and Debian's archive; idempotent. SUITE=trixie takes that release only. Where ../shared/peers has a
-# larger set (with clang and libbpf), that is set up instead.
+# larger set (with clang and libbpf), that is set up instead. Beside it, $PEERS/bin/bpftool-bookworm (6.1) and bpftool-bullseye
+# (5.10): the bpftools of Debian 12 and 11, which judge BTF that was made for old readers; without them their tests are skipped.
 set -eu
 cd "$(dirname "$0")/.."
 export PEERS=${PEERS:-$HOME/.cache/btfkit-peers}
@@ -15,22 +16,48 @@ if [ "$(id -u)" != 0 ]; then
 fi
 unmount() { for at in proc sys lab; do ! mounted "$root/$at" || umount -R "$root/$at"; done; }
 mounted() { awk -v at="$1" '$2 == at { found = 1 } END { exit !found }' /proc/mounts; }
+find_mirror() { echo "${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -n 1)}"; }
+need_mmdebstrap() {
+  command -v apt-get >/dev/null || { say "this needs Debian or a child of it (apt-get, mmdebstrap)"; return 1; }
+  command -v mmdebstrap >/dev/null && return
+  say "apt-get install mmdebstrap"
+  apt-get update -q >/dev/null </dev/null || true
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q mmdebstrap >/dev/null </dev/null
+}
+old_bpftool() { # SUITE: its bpftool with the libraries it needs, unpacked only (17 MB), and a script that starts it
+  local tree=$PEERS/old/$1 start=$PEERS/bin/bpftool-$1
+  if [ ! -x "$start" ] || ! "$start" version >/dev/null 2>&1; then
+    rm -rf --one-file-system "$tree" "$start"
+    mkdir -p "$PEERS/old" "$PEERS/bin"
+    timeout 120 mmdebstrap -q --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' --include=bpftool \
+      "$1" "$tree" "$(find_mirror)" </dev/null || return 1
+    loader=$(ls "$tree"/lib*/ld-linux*.so.* "$tree"/lib/*/ld-linux*.so.* 2>/dev/null | head -n 1)
+    libraries=$(ls -d "$tree"/lib/*-linux-* "$tree"/usr/lib/*-linux-* 2>/dev/null | paste -sd :)
+    printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" "$@"\n' "$loader" "$libraries" "$tree/usr/sbin/bpftool" >"$start"
+    chmod 755 "$start"
+  fi
+  "$start" version | head -n 1
+}
+old_bpftools() { # at once; one that is not to be had is said, and no failure
+  need_mmdebstrap || return 0
+  for suite in ${OLD_SUITES:-bookworm bullseye}; do
+    old_bpftool "$suite" || say "no bpftool of Debian $suite is to be had here: the tests that need it are skipped" &
+  done
+  wait
+}
 shared=../shared/peers/setup.sh
 if [ -f "$shared" ] && [ "${PEERS_OWN:-0}" = 0 ]; then
   if [ -f "$PEERS/small" ]; then # a chroot of ours lacks what that one wants
     unmount
     rm -rf --one-file-system "$root" "$PEERS/small"
   fi
-  exec bash "$shared"
+  bash "$shared"
+  old_bpftools
+  exit
 fi
 if [ ! -x "$root/usr/sbin/bpftool" ] || [ ! -x "$root/usr/bin/pahole" ]; then
-  command -v apt-get >/dev/null || { say "this needs Debian or a child of it (apt-get, mmdebstrap)"; exit 1; }
-  if ! command -v mmdebstrap >/dev/null; then
-    say "apt-get install mmdebstrap"
-    apt-get update -q >/dev/null </dev/null || true
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q mmdebstrap >/dev/null </dev/null
-  fi
-  mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -n 1)}
+  need_mmdebstrap
+  mirror=$(find_mirror)
   unmount
   mkdir -p "$PEERS"
   : >"$PEERS/small"
@@ -46,5 +73,6 @@ mkdir -p "$root/lab" # what lies in $PEERS is /lab inside
 mounted "$root/proc" || mount -t proc proc "$root/proc"
 mounted "$root/sys" || mount --bind /sys "$root/sys"
 mounted "$root/lab" || mount --bind "$PEERS" "$root/lab"
+old_bpftools
 chroot "$root" sh -c 'bpftool version | head -n 1; echo "pahole $(pahole --version)"'
 echo "peers ready: the chroot $root"

@@ -73,6 +73,10 @@ def test_prefer(capsys, doubles):
         "2 types are not found by their names any more (NAME__MODULE in place of NAME), for a-b has others of these names",
     ]
     assert load("whole").find("struct file").member(0).name == "a"
+    before = load("whole").blob
+    assert run(capsys, "merge", "k", "m/c.btf", "m/a-b.btf", "-o", "whole", "--prefer", "m/a-b.btf", "-q").status == 0
+    assert load("whole").blob == before
+    assert run(capsys, "merge", "k", "m", "-o", "whole", "--prefer", "k", "--report").err.startswith("file of a_b is")
     assert "nothing called 'no'" in refused(capsys, "merge", "k", "m", "-o", "other", "--prefer", "no")
 
 

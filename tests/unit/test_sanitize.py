@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import btfkit
@@ -9,7 +11,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.errors import UnsupportedError
-from btfkit.passes.features import BY_NAME, FEATURES, NAMES, Target, features
+from btfkit.passes.features import BY_NAME, FEATURES, NAMES, NEVER, Target, features
 from btfkit.passes.sanitize import sanitize
 from btfkit.verify.kernel import kernel_rules
 from btfkit.verify.structure import structure
@@ -252,3 +254,17 @@ def test_targets():
     assert features(["layout", "float", "float"]) == ["float", "layout"]
     assert set(BY_NAME) == set(NAMES)
     assert all(feature.what and feature.becomes for feature in FEATURES)
+
+
+def test_the_documented_table_is_that_of_the_program():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "sanitize.md").read_text(encoding="utf-8")
+    rows = {row[1].strip(" `"): row for line in page.splitlines() if len(row := line.split("|")) == 9}
+    for feature in FEATURES:
+        row = rows[feature.name]
+        for column, version in ((3, feature.kernel), (4, feature.libbpf), (5, feature.pahole)):
+            said = row[column].split(",")[0].strip()
+            if version == NEVER or feature.name == "extern":
+                assert said in ("none takes them", "")
+            else:
+                assert said == ".".join(map(str, version or ()))
+        assert row[7].strip() == feature.lost

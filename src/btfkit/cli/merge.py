@@ -99,7 +99,7 @@ def run(args: Args) -> int:
         inputs,
         names=inputs.names,
         dedup=not args.no_dedup,
-        prefer=[name.replace("-", "_") for name in args.prefer],
+        prefer=[_input_name(name, args.operands[0]) for name in args.prefer],
     )
     blob = merged.btf.to_bytes()
     write_atomic(args.output, blob)
@@ -114,6 +114,14 @@ def run(args: Args) -> int:
         for line in _summary(args, inputs, merged, blob):
             print(line, file=sys.stderr)
     return FAILED if inputs.failures else DONE
+
+
+def _input_name(text: str, vmlinux: str) -> str:
+    """The input that is meant by a name, or by the path that it was given by."""
+    from btfkit.files.modules import module_name
+    from btfkit.passes.merge import BASE
+
+    return BASE if text in (BASE, vmlinux) else module_name(text, underscores=True)
 
 
 def _refuse_inputs(args: Args) -> None:
