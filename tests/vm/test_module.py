@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from judge import Verdict, verdicts
-from machine import Kernel, require_kernel
+from machine import Kernel, require_kernel, run_inside, workroom
 from workshop import by_kbuild, encoded
 
 from btfkit.btf import spec
@@ -100,6 +100,7 @@ def test_module(role, tmp_path) -> None:
     kernels_do_what_explain_says(case)
     kernels_show_what_reconcile_writes(case)
     types_are_those_of_the_source(case)
+    libbpf_reads_what_the_kernel_shows(case)
     the_meaning_is_that_of_the_build(case)
     kfuncs_can_be_called(case)
     other_ids_are_right_once_it_is_reconciled(case)
@@ -181,6 +182,29 @@ def types_are_those_of_the_source(case: Case) -> None:
 def _without_flavours(text: str) -> str:
     """bpftool's `file___2`: the module was encoded on another vmlinux, so it has some of the kernel's types once more."""
     return re.sub(r"___\d+\b", "", text)
+
+
+def libbpf_reads_what_the_kernel_shows(case: Case) -> None:
+    """Through ELF parsing: libbpf finds `.BTF.base`, reconciles by itself, and comes to the very same types."""
+    vmlinux = case.kernel.btf.to_bytes()
+    for form in {"distilled", "kbuild", "reconciled-distilled"} & set(case.files):
+        found = case.verdicts[form].btf
+        status, text = bpftool({"vmlinux": vmlinux, "m.ko": case.files[form].read_bytes()})
+        if found is not None:
+            assert status == 0, (form, text)
+            assert (status, text) == bpftool({"vmlinux": vmlinux, "m.ko": found}), form
+            assert "STRUCT 'btfkit_device'" in text
+    status, text = bpftool({"vmlinux": vmlinux, "m.ko": case.files["by-value"].read_bytes()})
+    assert status != 0, text
+
+
+def bpftool(files: dict[str, bytes]) -> tuple[int, str]:
+    """What bpftool says of the file m.ko on the file vmlinux, as raw text."""
+    with workroom() as room:
+        for name, data in files.items():
+            (room / name).write_bytes(data)
+        done = run_inside(["bpftool", "-B", "vmlinux", "btf", "dump", "file", "m.ko"], room)
+        return done.returncode, done.stdout.decode(errors="replace")
 
 
 def the_meaning_is_that_of_the_build(case: Case) -> None:

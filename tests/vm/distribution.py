@@ -1,0 +1,35 @@
+"""Modules of the distribution, made so that any kernel of their series loads them, with no hardware and to no effect."""
+
+from __future__ import annotations
+
+import lzma
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from machine import Kernel
+
+from btfkit.files.rewrite import open_module
+
+THIS_MODULE = ".rela.gnu.linkonce.this_module"  # where struct module is told its init and exit functions
+RELA_SIZE = 24
+
+
+def modules(kernel: Kernel) -> Iterator[Path]:
+    """The files of its modules that need no other module's symbols, in the order of their paths."""
+    for path in sorted(kernel.modules.glob("kernel/**/*.ko.xz")):
+        if not re.search(rb"\0depends=[^\0]", lzma.decompress(path.read_bytes())):
+            yield path
+
+
+def harmless(file: bytes) -> bytes:
+    """The module without its signature, and without functions to be called when it is loaded and taken out."""
+    module = open_module(file)
+    elf = module.elf
+    assert elf is not None
+    data = bytearray(elf.view[: len(elf.view) - module.signature])
+    section = elf.section(THIS_MODULE)
+    if section is not None:
+        for at in range(section.offset, section.offset + section.size, RELA_SIZE):
+            data[at + 8 : at + 12] = bytes(4)  # r_info: R_X86_64_NONE
+    return bytes(data)
