@@ -9,6 +9,7 @@ from btfkit.btf.build import Builder
 from btfkit.passes import partition
 from btfkit.passes.append import append
 from btfkit.passes.dedup import dedup, dedup_all
+from btfkit.passes.known import Known
 from btfkit.verify.deduped import kept, leftovers
 from btfkit.verify.structure import structure
 from reference.dedup import classes
@@ -130,6 +131,17 @@ def _is_thing(btf, type_id):
         layer, at = btf.locate(here)
         todo += [layer.words[word] for word, what in references(layer.words, at, layer.table) if what == "type"]
     return False
+
+
+@given(st.one_of(splits, chains(), btfs().flatmap(lambda base: btfs(base=base))))
+def test_a_known_base_saves_work_and_changes_nothing(btf):
+    expected = dedup(btf)
+    known = Known(btf.base)
+    for _ in range(2):
+        done = dedup(btf, known=known)
+        assert done.btf.to_bytes() == expected.btf.to_bytes()
+        assert dict(done.id_map.items()) == dict(expected.id_map.items())
+        assert (done.report.before, done.report.after) == (expected.report.before, expected.report.after)
 
 
 @given(anything)

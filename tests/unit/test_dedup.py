@@ -14,6 +14,7 @@ from btfkit.btf.ext import Ext
 from btfkit.errors import FormatError, UnsupportedError
 from btfkit.passes import partition
 from btfkit.passes.dedup import dedup, dedup_all, dedup_chain
+from btfkit.passes.known import Known
 from reference.plain import encode
 
 
@@ -310,6 +311,31 @@ def test_a_chain(order):
     done = dedup(third.build())
     assert done.btf.base is split
     assert told(done.btf) == [("TYPEDEF", "last", 14)]
+
+
+def test_a_known_base(order, monkeypatch):
+    """Its classes are made once; where it cannot be used, the result is the same."""
+    base, split = base_and_split(order)
+    known = Known(base)
+    assert known.exact
+    expected = dedup(split)
+    ext = Ext.from_bytes(ext_blob(order, split.start_str_off, 1, 1, 13, split.start_str_off))
+    for collide in (False, True):
+        if collide:
+            monkeypatch.setattr(partition, "_mask", 0)
+            known = Known(base)
+            assert not known.exact
+        done = dedup(split, known=known, ext=ext)
+        assert done.btf.to_bytes() == expected.btf.to_bytes()
+        assert done.ext.to_bytes() == dedup(split, ext=ext).ext.to_bytes()
+    other = Known(base_and_split(order)[0])
+    assert dedup(split, known=other).btf.to_bytes() == expected.btf.to_bytes()
+
+
+def test_a_known_base_and_declarations(order):
+    for base_fwd, fwd in ((False, True), (True, True), (True, False)):
+        base, split = base_and_split(order, base_fwd, fwd)
+        assert dedup(split, known=Known(base)).btf.to_bytes() == dedup(split).btf.to_bytes()
 
 
 # ---- names, bytes, refusals --------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ cpdef size_t write(const unsigned int[::1] norm, const unsigned int[::1] place, 
                    unsigned int[::1] renamed, size_t end, unsigned int[::1] out, list order)
 
 @cython.locals(number=cython.Py_ssize_t, here=cython.size_t, c=cython.uchar)
-cpdef size_t spell(const unsigned char[::1] pool, list order, unsigned char[::1] out, size_t at)
+cpdef size_t spell(const unsigned char[::1] pool, size_t start, list order, unsigned char[::1] out, size_t at)
 
 @cython.locals(node=cython.size_t, info=cython.uint, kind=cython.uint)
 cpdef declarations(const unsigned int[::1] norm, const unsigned int[::1] place, size_t first, list found)

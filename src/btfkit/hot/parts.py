@@ -332,10 +332,11 @@ def write(norm, place, table, starts, refs, stays, first, ids, pool, first_offse
     return end
 
 
-def spell(pool, order, out, at):
-    """Write the strings at the offsets `order` of the pool to `out` from byte `at` on, each with its NUL; returns the end."""
+def spell(pool, start, order, out, at):
+    """Write the strings at the offsets `order` of a pool that begins at `start` to `out`, from byte `at` on, each with its NUL;
+    returns the end."""
     for number in range(len(order)):
-        here = order[number]
+        here = order[number] - start
         c = pool[here]
         while c:
             out[at] = c

@@ -267,8 +267,10 @@ def declared(norm, place, first, flags):
 def tagged(norm, place, flags, nodes, bits):
     """Append to the list `nodes` every node that is a declaration whose name has its bit in `flags`, or a definition of one,
     and to `bits` that bit, with 8 added for a definition."""
-    for node in range(1, len(place) - 1):
+    for node in range(len(place) - 1):
         at = place[node]
+        if at == place[node + 1]:
+            continue
         name = norm[at]
         if name == 0 or flags[name] == 0:
             continue
@@ -321,6 +323,8 @@ def members(coarse, label, wanted, seen, nodes):
 def kinds(norm, place, stays, first, before, after):
     """Count the nodes from `first` on by kind into `before`, and those that stay into `after`."""
     for node in range(first, len(place) - 1):
+        if place[node] == place[node + 1]:
+            continue
         kind = (norm[place[node] + 1] >> 24) & 127
         before[kind] += 1
         if stays[node]:

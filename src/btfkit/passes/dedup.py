@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.ext import Ext
     from btfkit.passes.forward import Name
-    from btfkit.passes.known import Known
+    from btfkit.passes.known import Known, Remainder
 
 
 class Declared:
@@ -94,12 +94,10 @@ def dedup(btf: Btf, *, ext: Ext | None = None, known: Known | None = None) -> De
     ):
         if numbers and max(numbers) >= limit:
             raise FormatError(f"refers to {what} {max(numbers)}, the limit is {limit}", section=".BTF.ext")
-    graph = Graph(btf.base)
-    graph.add(btf, strings)
-    new = _Writing(graph, btf)
+    new = (known and _on_known(known, btf, strings)) or _on_all(btf, strings)
     done = Deduped(new.btf, Dense(new.ids), new.report)
     if ext is not None:
-        names = graph.extra
+        names = new.graph.extra
         done.ext = ext.translated(done.id_map.translate(), lambda old: new.offset(names[old]) if old else 0)
     return done
 
@@ -193,8 +191,31 @@ def _note(seen: set[int], number: int) -> int:
     return number
 
 
+def _on_all(btf: Btf, strings: Iterable[int]) -> _Writing:
+    """All own types and all of the base in one graph."""
+    graph = Graph(btf.base)
+    graph.add(btf, strings)
+    return _Writing(graph, btf)
+
+
+def _on_known(known: Known, btf: Btf, strings: Iterable[int]) -> _Writing | None:
+    """The own types alone, where what is known of the base says all that is to be said; else None."""
+    if not known.exact or btf.base is not known.btf:
+        return None
+    from btfkit.passes.known import Remainder
+
+    graph = Remainder(known, btf, strings)
+    if graph.declares(known):
+        return None
+    graph.find(known)
+    return _WritingRemainder(graph, btf, known)
+
+
 class _Writing:
     """The result of a graph whose types are all in: classes, new `ids` by node, `btf`, `report`."""
+
+    ids: array[int]
+    stays: bytearray
 
     def __init__(self, graph: Graph, like: Btf) -> None:
         self.graph = graph
@@ -204,8 +225,14 @@ class _Writing:
         self.ids, self.stays = words(count), bytearray(count)
         _, total = _refine.number(graph.label, graph.heads(), to, graph.first, graph.place, self.ids, self.stays)
         graph.forget_classes()
+        self._write(graph, like, self.ids, total, memoryview(graph.pool)[graph.first_offset : graph.pool_end])
+        self.report = self._report(names)
+
+    def _write(self, graph: Graph, like: Btf, ids: array[int], total: int, pool: memoryview) -> None:
+        """The BTF of what stays; `ids` are by node, `pool` has the names from `first_offset` on."""
         self._first = graph.first_offset
-        self._renamed = words(max(1, graph.pool_end - self._first))
+        self._pool = pool
+        self._renamed = words(max(1, len(pool)))
         self._order: list[int] = []
         out = words(total)
         self._end = _parts.write(
@@ -216,8 +243,8 @@ class _Writing:
             graph.refs,
             self.stays,
             graph.first,
-            self.ids,
-            memoryview(graph.pool)[self._first :],
+            ids,
+            pool,
             self._first,
             self._renamed,
             self._first,
@@ -228,7 +255,6 @@ class _Writing:
             self.offset(offset)
         data = blob(like.byte_order, out.tobytes(), self._strings(), like.layout)
         self.btf = Btf.from_bytes(data, like.base, source=like.source, pointer_size=like.given_pointer_size)
-        self.report = self._report(names)
 
     def offset(self, at: int) -> int:
         """The new offset of a name in the pool, which is appended where no type has it."""
@@ -237,12 +263,15 @@ class _Writing:
         if not self._renamed[at - self._first]:
             self._renamed[at - self._first] = self._end
             self._order.append(at)
-            self._end += len(self.graph.text(at)) + 1
+            end = at - self._first
+            while self._pool[end]:
+                end += 1
+            self._end += end - (at - self._first) + 1
         return self._renamed[at - self._first]
 
     def _strings(self) -> bytes:
         out = bytearray(self._end - self._first + 1)  # in front the empty string, which a split has from its base
-        _parts.spell(self.graph.pool, self._order, out, 1)
+        _parts.spell(self._pool, self._first, self._order, out, 1)
         return bytes(out if self._first == 1 else memoryview(out)[1:])
 
     def _report(self, names: list[Name]) -> Report:
@@ -261,6 +290,20 @@ class _Writing:
             tuple(sorted({self.ids[one.chosen] for one in chosen})),
             (len(name.own), len({self.ids[node] for node in name.defined}), len(name.own) - len(chosen)),
         )
+
+
+class _WritingRemainder(_Writing):
+    """The same of a graph that has only what the base lacks."""
+
+    def __init__(self, graph: Remainder, like: Btf, known: Known) -> None:
+        self.graph = graph
+        self.ids, local, self.stays, total = graph.number(known)
+        self._write(graph, like, local, total, memoryview(graph.pool)[: graph.pool_end])
+        before, after, none = words(128), words(128), words(128)
+        own = len(like.positions)
+        _refine.kinds(graph.own_norm, graph.own_place, bytearray(own + 1), 0, before, none)
+        _refine.kinds(graph.norm, graph.place, self.stays, 1, none, after)
+        self.report = Report(_by_name(before), _by_name(after), [], len(self.btf.blob))
 
 
 def _by_name(counts: array[int]) -> dict[str, int]:

@@ -1,16 +1,249 @@
-"""A base whose types are known: classes made once, for any number of BTFs that are split on it."""
+"""A base whose types are known: its classes made once, so that each of many BTFs split on it costs only its own size.
+
+What a split has in common with its base is found by *prints*: hashes of types and of what can be reached from them, in a number
+of steps that tells all classes of the base apart.  A type that is equivalent to one of the base has its print, so nothing is
+missed; and every match is then verified against the others, word for word, so nothing is taken for equivalent that is not.
+The rest is a graph of its own, in which types of the base are names without content.
+
+Where that is not exact (prints of the base that coincide, or that take too many steps) or not all (an own declaration that has a
+definition), `dedup` does what it does without.
+"""
 
 from __future__ import annotations
 
+from array import array
+
+from btfkit.btf.btf import Btf
+from btfkit.hot import known as _known
+from btfkit.hot import parts as _parts
+from btfkit.hot import refine as _refine
+from btfkit.passes import partition
+from btfkit.passes.forward import DEFINED
+from btfkit.passes.partition import Graph, power
+from btfkit.passes.rebase import refuse_unknown_in, words
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from btfkit.btf.btf import Btf
+    from collections.abc import Iterable
+
+MOST_STEPS = 48  # that prints may take
 
 
 class Known:
-    """`btf` and what `dedup` has to know of it."""
+    """The types of `btf`, ready to be compared with those of any number of BTFs that are split on it."""
 
-    __slots__ = ("btf",)
+    __slots__ = ("_board", "_buckets", "_defined", "_identity", "_prints", "_rep", "btf", "exact", "graph")
 
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
+        graph = self.graph = Graph(btf)
+        graph.settle()
+        graph.refine()
+        heads, label = graph.heads(), graph.label
+        self._rep = array("I", map(heads.__getitem__, label))
+        self._board = words(len(graph))
+        self._identity = array("I", range(len(graph))).tobytes()
+        self._defined: set[tuple[int, int]] | None = None
+        self._prints: list[array[int]] = []
+        self._buckets = words(power(2 * len(graph)))
+        self.exact = partition._mask != 0 and self._print()
+        graph.forget_classes()
+
+    def _print(self) -> bool:
+        """Prints of more and more steps, until they tell all classes apart; returns whether they ever do."""
+        graph = self.graph
+        prints = _longs(len(graph))
+        _known.skeletons(graph.norm, graph.place, 0, prints, graph.prime)
+        self._prints.append(prints)
+        while not _known.index_prints(self._prints[-1], self._rep, self._buckets):
+            if len(self._prints) > min(MOST_STEPS, graph.rounds + 1):
+                return False
+            following = _longs(len(graph))
+            _known.step(
+                graph.starts,
+                graph.refs,
+                len(graph),
+                self._prints[0],
+                self._prints[-1],
+                self._prints[-1],
+                following,
+                graph.prime,
+            )
+            self._prints.append(following)
+            self._buckets = words(len(self._buckets))
+        return True
+
+    def ids(self) -> array[int]:
+        """The base's ids, each its own."""
+        ids = array("I")
+        ids.frombytes(self._identity)
+        return ids
+
+    def defines(self, name: int, bit: int) -> bool:
+        """Whether the base defines a struct, union or enum of that name (its place in the pool)."""
+        if self._defined is None:
+            nodes, bits = list[int](), list[int]()
+            flags = b"\7" * self.graph.pool_end
+            _refine.tagged(self.graph.norm, self.graph.place, flags, nodes, bits)
+            self._defined = {
+                (self.graph.norm[self.graph.place[node]], bit & ~DEFINED)
+                for node, bit in zip(nodes, bits, strict=True)
+                if bit & DEFINED
+            }
+        return (name, bit) in self._defined
+
+
+class Remainder(Graph):
+    """What a split has beyond its base: a graph of the own types without a match there, settled.
+
+    `match` has for each own type the id of the one in the base that it is equivalent to, or 0; `local` its node where there is
+    none; `below` the ids of the base's types that are nodes too, behind the others.
+    """
+
+    def __init__(self, known: Known, btf: Btf, extra: Iterable[int] = ()) -> None:
+        refuse_unknown_in(btf)
+        below = known.graph
+        below.name_below(btf)
+        self.prime, self.base, self.first, self.rounds = below.prime, btf.base, 1, 0
+        self.first_offset = below.first_offset
+        self._back_starts = self._back = array("I")
+        moved = self._names_of(below, btf, extra)
+        count = len(btf.positions)
+        self.own_norm, self.own_place, self.own_starts = words(len(btf.words)), words(count + 1), words(count + 1)
+        self.own_refs = words(_parts.count_refs(btf.words, btf.positions, btf.table))
+        self.own_hashes = words(count)
+        _parts.take_apart(
+            btf.words,
+            btf.positions,
+            btf.table,
+            btf.start_str_off,
+            below.below,
+            moved,
+            btf.start_id,
+            0,
+            self.own_norm,
+            0,
+            self.own_place,
+            self.own_starts,
+            self.own_refs,
+            0,
+            self.own_hashes,
+            0,
+            self.prime,
+        )
+        self.start = btf.start_id
+
+    def _names_of(self, below: Graph, btf: Btf, extra: Iterable[int]) -> array[int]:
+        """Settle the own names: in the base's pool, or in one that continues it."""
+        start = btf.start_str_off
+        moved = words(len(btf.strings))
+        marked = _parts.mark_names(btf.words, btf.positions, btf.table, start, moved)
+        for offset in extra:
+            if offset >= start and offset and not moved[offset - start]:
+                moved[offset - start] = 1
+                marked += 1
+        head = below.pool[below.first_offset : below.pool_end]
+        self.pool, self.pool_end = bytearray(head), len(head)
+        self._buckets = words(power(2 * marked))
+        self._fill(btf.strings, moved, btf.source, below)
+        self.extra = {at: moved[at - start] - 1 if at >= start else at for at in extra if at}
+        return moved
+
+    def declares(self, known: Known) -> bool:
+        """Whether an own declaration has a definition, or could be one with another that says it otherwise."""
+        flags = bytearray(self.first_offset + self.pool_end)
+        if not _refine.declared(self.own_norm, self.own_place, 0, flags):
+            return False
+        nodes, bits = list[int](), list[int]()
+        _refine.tagged(self.own_norm, self.own_place, flags, nodes, bits)
+        keys = [(self.own_norm[self.own_place[node]], bit) for node, bit in zip(nodes, bits, strict=True)]
+        declared = [key for key in keys if not key[1] & DEFINED]
+        own = {(name, bit & ~DEFINED) for name, bit in keys if bit & DEFINED}
+        enums = [name for name, bit in declared if bit == 4]
+        return len(set(enums)) < len(enums) or any(key in own or known.defines(*key) for key in declared)
+
+    def find(self, known: Known) -> None:
+        """Find the matches, and make the graph of the rest."""
+        below, count = known.graph, len(self.own_hashes)
+        skeleton, before, after = _longs(count), _longs(count), _longs(count)
+        _known.skeletons(self.own_norm, self.own_place, self.start, skeleton, self.prime)
+        before[:] = skeleton
+        for prints in known._prints[:-1]:
+            _known.step(self.own_starts, self.own_refs, self.start, skeleton, prints, before, after, self.prime)
+            before, after = after, before
+        self.match = words(count)
+        _known.look_up(before, known._prints[-1], known._buckets, self.match)
+        _known.verify(
+            self.own_norm,
+            self.own_place,
+            self.own_starts,
+            self.own_refs,
+            self.start,
+            self.match,
+            below.norm,
+            below.place,
+            below.starts,
+            below.refs,
+            known._rep,
+        )
+        self._gather(known)
+
+    def _gather(self, known: Known) -> None:
+        left = self.match.count(0)
+        self.local, self.below_ids = words(len(self.match)), list[int]()
+        self.norm, self.refs = words(len(self.own_norm)), words(len(self.own_refs))
+        self.place, self.hashes = words(left + 2), words(left + 1)
+        self.starts = words(left + 3 + len(self.own_refs))
+        used, edges = _known.gather(
+            self.own_norm,
+            self.own_place,
+            self.own_starts,
+            self.own_refs,
+            self.own_hashes,
+            self.start,
+            self.match,
+            self.local,
+            known._board,
+            self.norm,
+            self.place,
+            self.starts,
+            self.refs,
+            self.hashes,
+            self.below_ids,
+        )
+        del self.norm[used:], self.refs[edges:], self.starts[left + 2 + len(self.below_ids) :]
+        nodes = left + 1 + len(self.below_ids)
+        self.label, self.size = words(nodes), words(nodes + 1)
+        self.classes = _refine.seed(
+            self.norm,
+            self.place,
+            self.hashes,
+            self.label,
+            self.size,
+            words(power(2 * left)),
+            words(left + 1),
+            partition._mask,
+        )
+        self.classes = _known.classify(
+            self.below_ids, known._rep, known._board, self.label, self.size, left + 1, self.classes
+        )
+        self.place.extend([used] * len(self.below_ids))
+        self.refine()
+
+    def number(self, known: Known) -> tuple[array[int], array[int], bytearray, int]:
+        """(`ids` for all old ids, new id by node, which nodes stay, words of their records)."""
+        nodes = len(self)
+        left = nodes - len(self.below_ids)
+        local, stays = words(nodes), bytearray(nodes)
+        _, total = _refine.number(self.label[:left], self.heads(), array("I", range(left)), 1, self.place, local, stays)
+        for node in range(1, left):
+            local[node] += self.start - 1
+        local[left:] = array("I", self.below_ids)
+        ids = known.ids()
+        ids.frombytes(bytes(4 * len(self.match)))
+        _known.spread(self.match, self.local, local, self.start, ids)
+        return ids, local, stays, total
+
+
+def _longs(count: int) -> array[int]:
+    return array("Q", bytes(8 * count))

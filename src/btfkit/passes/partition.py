@@ -46,7 +46,7 @@ class Graph:
         self.pool_end = self.first_offset = 1
         self._buckets = words(16)
         self._names = 0
-        self._below = array("I")
+        self.below = array("I")  # 1 + the place in the pool of each name offset of the base that is used
         self.extra: dict[int, int] = {}
         self._back_starts = self._back = array("I")
         if base is not None:
@@ -70,7 +70,7 @@ class Graph:
         self._name_all(strings, moved, marked, base.source)
         for layer in base.chain:
             self._take(layer, 0, array("I"), moved, 1, 0)
-        self._below = moved
+        self.below = moved
         self.first = len(self)
 
     def let_base_go(self) -> None:
@@ -92,15 +92,15 @@ class Graph:
                 moved[offset - start] = 1
                 marked += 1
         self._name_all(btf.strings, moved, marked, btf.source)
-        self._name_below(btf)
+        self.name_below(btf)
         self.extra = {at: moved[at - start] - 1 if at >= start else at for at in extra if at}
-        self._take(btf, start, self._below, moved, btf.start_id, first - btf.start_id)
+        self._take(btf, start, self.below, moved, btf.start_id, first - btf.start_id)
         return first
 
-    def _name_below(self, btf: Btf) -> None:
+    def name_below(self, btf: Btf) -> None:
         """Settle the names of a split that begin where no string of the base does: ends of longer ones."""
         found = list[int]()
-        _parts.not_settled(btf.words, btf.positions, btf.table, btf.start_str_off, self._below, found)
+        _parts.not_settled(btf.words, btf.positions, btf.table, btf.start_str_off, self.below, found)
         if not found:
             return
         texts = [btf.string(offset) + b"\0" for offset in found]
@@ -111,20 +111,31 @@ class Graph:
         self._name_all(b"".join(texts), moved, len(texts), btf.source)
         at = 0
         for offset, text in zip(found, texts, strict=True):
-            self._below[offset] = moved[at]
+            self.below[offset] = moved[at]
             at += len(text)
 
     def _name_all(self, strings: memoryview | bytes, moved: array[int], count: int, source: str | None) -> None:
         """Give each of the `count` marked words of `moved` the place of its string in the pool, plus 1."""
         self._names += count
         self._make_room(self._names)
+        self._fill(strings, moved, source)
+
+    def _fill(
+        self, strings: memoryview | bytes, moved: array[int], source: str | None, below: Graph | None = None
+    ) -> None:
+        """The loop of `_name_all`, as the pool grows; a name that the pool of `below` has is told by its place there.
+
+        With `below`, the pool continues that one's behind `first_offset`.
+        """
         at, limit = 0, self.pool_end + OVERLAP * len(strings) + (1 << 16)
+        shift = 0 if below is None else self.first_offset
+        there, buckets = (_NOTHING, _NO_BUCKETS) if below is None else (below.pool, below._buckets)
         while True:
             room = self.pool_end + max(4096, min(len(strings) - at + 1, limit))
             if len(self.pool) < room:
                 self.pool.extend(bytes(room - len(self.pool)))
             at, self.pool_end = _parts.settle_names(
-                strings, at, moved, _NOTHING, _NO_BUCKETS, self.pool, 0, self.pool_end, self._buckets, self.prime, _mask
+                strings, at, moved, there, buckets, self.pool, shift, self.pool_end, self._buckets, self.prime, _mask
             )
             if at >= len(moved):
                 return
