@@ -166,6 +166,55 @@ def reconcile(runs: int, kernel: str, folder: str, rules: str) -> dict[str, obje
     return {"modules": len(names), "failed": failed}
 
 
+def dedup(runs: int, *paths: str) -> dict[str, object]:
+    """Read BTFs, put them together and dedup them; `seconds` (CPU) of all but the reading."""
+    from btfkit.btf.btf import Btf
+    from btfkit.passes.dedup import dedup_all
+
+    def read(path: str) -> Btf:
+        with open(path, "rb") as file:
+            return Btf.from_bytes(file.read())
+
+    reading = 0.0
+
+    def inputs():
+        nonlocal reading
+        for path in paths:
+            begin = time.process_time()
+            btf = read(path)
+            reading += time.process_time() - begin
+            yield btf
+
+    begin = time.process_time()
+    done, _ = dedup_all(inputs())
+    done.btf.to_bytes()
+    return {
+        "seconds": [time.process_time() - begin - reading],
+        "types": len(done.btf.positions),
+        "bytes": len(done.btf.blob),
+    }
+
+
+def dedup_split(runs: int, kernel: str, folder: str, most: str) -> dict[str, object]:
+    """Dedup the first modules of a folder against their base."""
+    from btfkit.btf.btf import Btf
+    from btfkit.passes.dedup import dedup
+    from btfkit.passes.known import Known
+
+    with open(kernel, "rb") as file:
+        base = Btf.from_bytes(file.read())
+    known = Known(base)
+    names = sorted(os.listdir(folder))[: int(most)]
+    before = after = 0
+    for name in names:
+        with open(os.path.join(folder, name), "rb") as file:
+            done = dedup(Btf.from_bytes(file.read(), base), known=known)
+        done.btf.to_bytes()
+        before += done.report.types[0]
+        after += done.report.types[1]
+    return {"modules": len(names), "before": before, "types": after}
+
+
 def proofs(runs: int, kernel: str, folder: str, onto: str, policy: str = "distilled") -> dict[str, list[float]]:
     """Seconds (CPU) of distilling and reconciling every module, and of proving each result, a round an entry."""
     from btfkit.btf.btf import Btf
@@ -209,6 +258,8 @@ COMMANDS = {
     "distill": distill,
     "reconcile": reconcile,
     "proofs": proofs,
+    "dedup": dedup,
+    "dedup_split": dedup_split,
 }
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import dedup_bench
 import distill_bench
 import fleet_bench
 from inputs import KERNEL, Bpftool, Corpus, Missing, bpftool
@@ -211,6 +212,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "verify": verify,
     **distill_bench.ROWS,
     **fleet_bench.ROWS,
+    **dedup_bench.ROWS,
 }
 
 

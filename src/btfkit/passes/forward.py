@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 STRUCT_TAG, UNION_TAG, ENUM_TAG, DEFINED = 1, 2, 4, 8
 TAGS = {STRUCT_TAG: "struct", UNION_TAG: "union", ENUM_TAG: "enum"}
 ROUNDS = 24  # of guessing by context; each tries every name that is still open once
-CLIMB = 256  # classes that are looked at on the way from one declaration to what has it
-NODES = 4096  # and nodes
+CLIMB = 128  # classes that are looked at on the way from one declaration to what has it
+NODES = 1024  # and nodes
 WITNESSES = 64  # pairs that are kept as evidence for one guess
 STEPS = 256  # pairs that are compared for one
 BUDGET = 1 << 22  # pairs that are compared in one round of guessing

@@ -19,7 +19,7 @@ from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
 from btfkit.passes import partition
 from btfkit.passes.forward import DEFINED
-from btfkit.passes.partition import Graph, power
+from btfkit.passes.partition import Graph, power, zeros
 from btfkit.passes.rebase import refuse_unknown_in, words
 
 TYPE_CHECKING = False
@@ -106,7 +106,8 @@ class Remainder(Graph):
         below.name_below(btf)
         self.prime, self.base, self.first, self.rounds = below.prime, btf.base, 1, 0
         self.first_offset = below.first_offset
-        self._back_starts = self._back = array("I")
+        self._back_starts = self._back = memoryview(b"").cast("I")
+        self._room = None
         moved = self._names_of(below, btf, extra)
         count = len(btf.positions)
         self.own_norm, self.own_place, self.own_starts = words(len(btf.words)), words(count + 1), words(count + 1)
@@ -144,7 +145,7 @@ class Remainder(Graph):
                 marked += 1
         head = below.pool[below.first_offset : below.pool_end]
         self.pool, self.pool_end = bytearray(head), len(head)
-        self._buckets = words(power(2 * marked))
+        self._buckets = zeros(power(2 * marked))
         self._fill(btf.strings, moved, btf.source, below)
         self.extra = {at: moved[at - start] - 1 if at >= start else at for at in extra if at}
         return moved
@@ -213,7 +214,7 @@ class Remainder(Graph):
         )
         del self.norm[used:], self.refs[edges:], self.starts[left + 2 + len(self.below_ids) :]
         nodes = left + 1 + len(self.below_ids)
-        self.label, self.size = words(nodes), words(nodes + 1)
+        self.label, self.size = words(nodes), zeros(nodes + 1)
         self.classes = _refine.seed(
             self.norm,
             self.place,

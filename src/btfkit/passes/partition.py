@@ -39,16 +39,17 @@ class Graph:
         self.first = 1
         self.norm, self.refs = array("I"), array("I")
         self.place, self.starts, self.hashes = words(2), words(2), words(1)
-        self.label = words(1)
+        self.label, self.size = words(1), zeros(2)
         self.classes = 1
         self.rounds = 0
         self.pool = bytearray(1)
         self.pool_end = self.first_offset = 1
-        self._buckets = words(16)
+        self._buckets = zeros(16)
         self._names = 0
         self.below = array("I")  # 1 + the place in the pool of each name offset of the base that is used
         self.extra: dict[int, int] = {}
-        self._back_starts = self._back = array("I")
+        self._back_starts = self._back = memoryview(b"").cast("I")
+        self._room: list[memoryview[int]] | None = None
         if base is not None:
             self._add_base(base)
 
@@ -116,9 +117,9 @@ class Graph:
 
     def _name_all(self, strings: memoryview | bytes, moved: array[int], count: int, source: str | None) -> None:
         """Give each of the `count` marked words of `moved` the place of its string in the pool, plus 1."""
-        self._names += count
-        self._make_room(self._names)
+        self._make_room(self._names + count)
         self._fill(strings, moved, source)
+        self._names = self.pool.count(0, 0, self.pool_end)
 
     def _fill(
         self, strings: memoryview | bytes, moved: array[int], source: str | None, below: Graph | None = None
@@ -148,7 +149,7 @@ class Graph:
 
     def _make_room(self, names: int) -> None:
         if 2 * names > len(self._buckets):
-            self._buckets = words(power(4 * names))
+            self._buckets = zeros(power(4 * names))
             _parts.index(self.pool, 0, self.pool_end, self._buckets, self.prime, _mask)
 
     def _take(self, piece: Btf, start: int, below: array[int], moved: array[int], first_id: int, shift: int) -> None:
@@ -185,25 +186,26 @@ class Graph:
     def settle(self) -> None:
         """The first classes: nodes that say the same, references aside."""
         count = len(self)
-        self.label, self.size = words(count), words(count)
+        self.label, self.size = words(count), zeros(count + 1)
         self.classes = _refine.seed(
-            self.norm, self.place, self.hashes, self.label, self.size, words(power(2 * count)), words(count), _mask
+            self.norm, self.place, self.hashes, self.label, self.size, zeros(power(2 * count)), zeros(count), _mask
         )
         self.hashes = array("I")
 
     def refine(self, owners: array[int] | None = None) -> None:
         """Split the classes until nothing splits any more, beginning with the nodes `owners` (ascending; all by default)."""
         count = len(self)
-        dirty = words(count)
+        room = self._room or [zeros(count) for _ in range(7)]
+        self._room = room
+        dirty, group, heads, counts, fresh, touched, best = room
         if owners is None:
             number = _refine.all_dirty(self.starts, self.label, self.size, dirty)
         else:
-            self.size = words(count)
+            self.size = zeros(count + 1)
             number = _refine.recount(self.label, self.size, owners, dirty)
         if not number:
             return
         self._reverse()
-        group, heads, counts, fresh, touched, best = (words(count) for _ in range(6))
         self.classes, rounds = _refine.refine(
             self.starts,
             self.refs,
@@ -221,25 +223,29 @@ class Graph:
             touched,
             best,
             bytearray(count),
-            words(power(2 * count)),
+            zeros(power(2 * count)),
             self.prime,
             _mask,
         )
         self.rounds += rounds
 
     def _reverse(self) -> None:
-        self._back_starts, self._back = words(len(self) + 2), words(len(self.refs))
+        if not len(self._back):
+            self._back = zeros(len(self.refs))
+        self._back_starts = zeros(len(self) + 2)
         _refine.reverse(self.starts, self.refs, self._back_starts, self._back)
 
-    def heads(self) -> array[int]:
+    def heads(self) -> memoryview[int]:
         """The lowest node of each class."""
-        heads = words(self.classes)
+        heads = zeros(self.classes)
         _refine.lowest(self.label, heads)
         return heads
 
     def forget_classes(self) -> None:
         """Let go of what only `refine` and `users` need."""
-        self._back_starts = self._back = self.label = self.size = array("I")
+        self._back_starts = self._back = self.size = memoryview(b"").cast("I")
+        self.label = array("I")
+        self._room = None
 
     # ---- one node --------------------------------------------------------------------------------------------------
 
@@ -259,9 +265,9 @@ class Graph:
         """What a node refers to, in order."""
         return self.refs[self.starts[node] : self.starts[node + 1]]
 
-    def users(self, node: int) -> array[int]:
+    def users(self, node: int) -> memoryview[int]:
         """Who refers to a node that refers to something itself."""
-        if not self._back_starts:
+        if not len(self._back_starts):
             self._reverse()
         return self._back[self._back_starts[node] : self._back_starts[node + 1]]
 
@@ -269,6 +275,11 @@ class Graph:
 def power(count: int) -> int:
     """A power of two that is not below `count`."""
     return max(16, 1 << (count - 1).bit_length()) if count > 1 else 16
+
+
+def zeros(count: int) -> memoryview[int]:
+    """`count` words of 0, whose pages cost nothing until they are written to."""
+    return memoryview(bytearray(4 * count)).cast("I")
 
 
 def grow(column: array[int], count: int) -> None:
