@@ -21,6 +21,7 @@ from typing import Any
 
 import dedup_bench
 import distill_bench
+import dump_bench
 import fleet_bench
 from inputs import KERNEL, Bpftool, Corpus, Missing, bpftool
 from measure import Cost, Failed, Spawner, environment, side_by_side
@@ -177,14 +178,6 @@ def modules(bench: Bench) -> Iterator[Row]:
     yield Row("  its peak memory", "MiB", cost.median("peak"))
 
 
-def dump(bench: Bench) -> Iterator[Row]:
-    """The raw text of a vmlinux."""
-    path = bench.corpus.kernel()
-    theirs = ["btf", "dump", "file", path]
-    costs = bench.compare("dump", max(3, bench.runs // 4), bench.ours("dump", path), theirs)
-    yield from trio(bench, "raw dump of a vmlinux", costs, 1.0, None)
-
-
 def verify(bench: Bench) -> Iterator[Row]:
     """What the proof costs."""
     for name, objects in (("1 program", [bench.corpus.object()]), ("all programs", bench.corpus.objects())):
@@ -208,11 +201,11 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "import": import_,
     "load": load,
     "modules": modules,
-    "dump": dump,
     "verify": verify,
     **distill_bench.ROWS,
     **fleet_bench.ROWS,
     **dedup_bench.ROWS,
+    **dump_bench.ROWS,
 }
 
 
