@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import sys
@@ -115,6 +116,25 @@ def judges(btf: Btf) -> None:
     for _ in raw_text(btf):
         pass
     list(lines(summary("x", btf.blob, btf)))
+    if len(btf) < LARGE:
+        texts(btf)
+
+
+LARGE = 20_000  # types: what is slow enough to be left out
+
+
+def texts(btf: Btf) -> None:
+    """JSON is JSON, C is plain ASCII, and whatever is in the names both stay within their lines."""
+    from btfkit.show.c import c_text
+    from btfkit.show.json import json_text
+
+    said = json.loads(b"".join(json_text(btf)))["types"]
+    assert [found["id"] for found in said] == list(btf.own_ids), "JSON has other types"
+    assert b"".join(json_text(btf, pretty=True, compat=True)).count(b'"id": ') >= len(said)
+    for options in ({}, {"unsorted": True}, {"exact": True}, {"compat": True}):
+        with contextlib.suppress(BtfError):
+            text = b"".join(c_text(btf, **options))
+            assert options.get("compat") or text.translate(None, b"\n\t").decode("ascii").isprintable(), "odd C text"
 
 
 # ---- targets -------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ COMMANDS = {
     "min": "cut vmlinux and module BTF down to what CO-RE programs read",
     "check": "on which kernels programs will break, where and why",
     "relocs": "what each CO-RE relocation of an object yields on a kernel",
-    "dump": "print the types of a BTF",
+    "dump": "print the types of a BTF: as text, JSON or a C header",
     "layout": "offsets, holes and cache lines of structs and unions",
     "diff": "what differs between two kernels or modules, and its effect on layouts",
     "info": "header, counts by kind and sizes of a BTF",
