@@ -86,7 +86,7 @@ class Dump:
 
     def size(self, i):
         factor = 1
-        while True:
+        for _ in range(5000):
             kind = self.kind(i)
             if kind == PTR:
                 return factor * self.pointer_size
@@ -95,8 +95,9 @@ class Dump:
             elif kind in SIZED:
                 return factor * self.third(i)
             elif kind not in (*MODS, TYPEDEF, VAR, DECL_TAG):
-                return 0
+                break
             i = self.target(i)
+        return 0
 
     def align(self, i):
         kind = self.kind(i)
