@@ -1,0 +1,39 @@
+"""The recipes of docs/recipes, run as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import btfkit
+
+RECIPES = Path(__file__).resolve().parents[1] / "docs" / "recipes"
+
+
+def put(path: Path, data: bytes) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return str(path)
+
+
+def run(recipe: str, folder: Path, **variables: str) -> str:
+    """Run the recipe's blocks in `folder`; what they print, stderr included."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (RECIPES / recipe).read_text(), re.M | re.S)
+    assert blocks
+    shim = folder / "bin" / "btfkit"
+    put(shim, f'#!/bin/sh\nexec "{sys.executable}" -m btfkit "$@"\n'.encode())
+    shim.chmod(0o755)
+    python = folder / "bin" / "python3"
+    if not python.exists():
+        python.symlink_to(sys.executable)
+    path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+    source = str(Path(btfkit.__file__).parents[1])
+    env = {**os.environ, "PATH": path, "PYTHONPATH": source, **variables}
+    script = "\n".join(blocks)
+    done = subprocess.run(["sh", "-euc", script], cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+    print(done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    return f"{done.stdout}{done.stderr}{done.returncode}"
