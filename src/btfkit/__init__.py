@@ -58,8 +58,14 @@ if TYPE_CHECKING:
     from btfkit.passes.sanitize import sanitize as sanitize
     from btfkit.show.diff import Diff as Diff
     from btfkit.show.diff import diff as diff
+    from btfkit.show.find import Found as Found
+    from btfkit.show.find import find as find
+    from btfkit.show.find import users as users
     from btfkit.show.layout import Layout as Layout
+    from btfkit.show.layout import Layouts as Layouts
     from btfkit.show.layout import layout as layout
+    from btfkit.show.offset import Place as Place
+    from btfkit.show.offset import offset as offset
     from btfkit.verify.structure import structure
 
     verify = structure
@@ -101,10 +107,16 @@ _HOMES = {
     "reconcile": "passes.reconcile",
     "Diff": "show.diff",
     "diff": "show.diff",
+    "Found": "show.find",
+    "find": "show.find",
+    "users": "show.find",
     "Layout": "show.layout",
+    "Layouts": "show.layout",
     "layout": "show.layout",
     "Sanitized": "passes.sanitize",
     "sanitize": "passes.sanitize",
+    "Place": "show.offset",
+    "offset": "show.offset",
     "verify": "verify.structure:structure",
 }
 

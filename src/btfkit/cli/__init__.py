@@ -21,6 +21,8 @@ COMMANDS = {
     "dump": "print the types of a BTF: as text, JSON or a C header",
     "layout": "offsets, holes and cache lines of structs and unions",
     "diff": "what differs between two kernels or modules, and its effect on layouts",
+    "find": "types, members, enumerators and functions by name",
+    "offset": "where a member lies: struct.member.path",
     "info": "header, counts by kind and sizes of a BTF",
     "extract": "the BTF out of any container",
     "merge": "a vmlinux and its modules as one BTF that stands alone",

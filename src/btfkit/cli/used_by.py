@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Reads = dict[tuple[str, str], set[str] | None]
 
+MAX_NAMELESS = 300  # nameless structs within one that are looked into
 _WHOLE = (k.TYPE_ID_TARGET, k.TYPE_MATCHES)
 
 
@@ -75,7 +76,7 @@ def _walk(found: Reads, wanted: Spec, btf: Btf, type_id: int, owner: tuple[str, 
         paths = found.setdefault(owner, set())
         if paths is not None:
             paths.add(path)
-        inner = _member(btf, type_id, step[0], 0)
+        inner = _member(btf, type_id, step[0], set())
         if inner is None:
             return
         type_id = _element(btf, inner)
@@ -94,10 +95,11 @@ def _element(btf: Btf, type_id: int) -> int:
     return type_id
 
 
-def _member(btf: Btf, type_id: int, name: bytes, depth: int) -> int | None:
+def _member(btf: Btf, type_id: int, name: bytes, seen: set[int]) -> int | None:
     """The type of the member of that name, in nameless members too."""
-    if btf.kind(type_id) not in spec.COMPOSITES or depth > 64:
+    if btf.kind(type_id) not in spec.COMPOSITES or type_id in seen or len(seen) > MAX_NAMELESS:
         return None
+    seen.add(type_id)
     layer, at = btf.locate(type_id)
     words = layer.words
     nameless = []
@@ -108,7 +110,7 @@ def _member(btf: Btf, type_id: int, name: bytes, depth: int) -> int | None:
         if not found:
             nameless.append(words[m + 1])
     for inner in nameless:
-        found_type = _member(btf, btf.strip(inner), name, depth + 1)
+        found_type = _member(btf, btf.strip(inner), name, seen)
         if found_type is not None:
             return found_type
     return None

@@ -25,6 +25,7 @@ def compiled() -> bool:
         "permute",
         "rebase",
         "scan",
+        "search",
         "text",
     )
     return all(not basename(import_module(f"btfkit.hot.{n}").__file__ or ".py").endswith(".py") for n in names)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 LONGEST = 400  # characters; what is longer is cut, and ends in CUT
 CUT = "\N{HORIZONTAL ELLIPSIS}"
 DEEPEST = 16  # prototypes within prototypes
+MOST = 200  # parameters in one text, those of parameters included
 _TAGS = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.ENUM: "enum ", spec.ENUM64: "enum "}
 _QUALIFIERS = {spec.CONST: "const", spec.VOLATILE: "volatile", spec.RESTRICT: "restrict"}
 
@@ -20,11 +21,12 @@ _QUALIFIERS = {spec.CONST: "const", spec.VOLATILE: "volatile", spec.RESTRICT: "r
 class TypeNames:
     """The names of the types of one BTF, safe to show (no control characters), each made once."""
 
-    __slots__ = ("_known", "btf")
+    __slots__ = ("_known", "_left", "btf")
 
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
         self._known: dict[int, str] = {}
+        self._left = 0  # how many parameters more one text may look into
 
     def __getitem__(self, type_id: int) -> str:
         """The type without a name to declare: "struct list_head *"."""
@@ -35,6 +37,8 @@ class TypeNames:
 
     def declare(self, type_id: int, name: str, depth: int = 0) -> str:
         """The declaration of `name` (which is shown as it is) with that type: "int (*handler)(int)"."""
+        if not depth:
+            self._left = MOST
         btf = self.btf
         declarator = name
         qualifiers = ""  # of what comes next
@@ -75,26 +79,14 @@ class TypeNames:
         layer, at = self.btf.locate(type_id)
         words = layer.words
         shown: list[str] = []
-        room = LONGEST
         for p in range(at + 3, at + 3 + 2 * (words[at + 1] & spec.MAX_VLEN), 2):
             name = printable(text(self.btf.string(words[p])))
-            if words[p + 1] == 0 and not name:
-                shown.append("...")
-            elif depth >= DEEPEST or room < 0:
+            self._left -= 1
+            if depth >= DEEPEST or self._left < 0:
                 shown.append(CUT)
                 break
-            else:
-                shown.append(
-                    self.declare(words[p + 1], name, depth + 1) if name else self._parameter(words[p + 1], depth)
-                )
-            room -= len(shown[-1])
+            shown.append(self.declare(words[p + 1], name, depth + 1) if words[p + 1] or name else "...")
         return ", ".join(shown) or "void"
-
-    def _parameter(self, type_id: int, depth: int) -> str:
-        found = self._known.get(type_id)
-        if found is None:
-            found = self._known[type_id] = self.declare(type_id, "", depth + 1)
-        return found
 
 
 def _enclosed(declarator: str) -> str:

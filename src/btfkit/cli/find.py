@@ -1,0 +1,117 @@
+"""`btfkit find`: types, members, enumerators and functions by name, and who refers to a type."""
+
+from __future__ import annotations
+
+import sys
+
+from btfkit.cli import DIFFERS, DONE
+from btfkit.cli.options import BASE, JSON, Command, Option, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfkit.btf.btf import Btf
+    from btfkit.cli.options import Args
+    from btfkit.show.find import Found
+
+# those of show/find.py, which is not imported before it is needed
+KINDS = (
+    "struct", "union", "enum", "typedef", "function", "variable", "int", "float", "forward", "member", "enumerator",
+)  # fmt: skip
+
+
+def run(args: Args) -> int:
+    """Print what fits, a line each; exit with 1 where nothing does."""
+    from btfkit.passes.attach import load
+    from btfkit.show.find import find
+
+    if len(args.operands) > 2:
+        raise UsageError(f"one pattern at a time, not also {args.operands[2]!r}")
+    path, pattern = args.operands
+    btf = load(path, args.base)
+    own = btf.base is not None and not args.all
+    things = _users(btf, pattern, args.kind, own) if args.users else find(btf, pattern, args.kind, own=own)
+    count = _print_json(things, path, pattern) if args.json else _print(things)
+    if not count and not args.quiet:
+        sys.stdout.flush()
+        where = " (the base was not searched: --all)" if own else ""
+        print(
+            f"btfkit find: nothing in {path} {'refers to' if args.users else 'fits'} {pattern!r}{where}",
+            file=sys.stderr,
+        )
+    return DONE if count else DIFFERS
+
+
+def _users(btf: Btf, pattern: str, kinds: list[str], own: bool) -> Iterator[Found]:
+    """Who refers to what fits; the types may be those of the base."""
+    from btfkit.show.find import find, users
+
+    for type_id in dict.fromkeys(found.type_id for found in find(btf, pattern, kinds or KINDS[:9])):
+        yield from users(btf, type_id, own=own)
+
+
+def _print(things: Iterator[Found]) -> int:
+    count = 0
+    out = sys.stdout.buffer
+    for found in things:
+        out.write(line(found).encode() + b"\n")
+        count += 1
+    out.flush()
+    return count
+
+
+def line(found: Found) -> str:
+    """One thing on one line: its id, kind, name, and what it is."""
+    from btfkit.errors import printable
+
+    name = printable(found.name)
+    if found.kind == "member":
+        where = f"bit {found.bit_offset}, {found.bits} bits" if found.bits else f"at {found.offset}"
+        what = f"{found.owner}.{name}: {found.text}, {where}"
+    elif found.kind == "enumerator":
+        what = f"{found.owner}: {name} = {found.value}"
+    elif found.kind in ("function", "variable"):
+        what = found.text
+    elif found.kind == "typedef":
+        what = f"{name}: {found.text}"
+    elif found.kind == "forward":
+        what = f"{found.text} {name}"
+    else:
+        what = name + (f": {found.size} bytes" if found.size is not None else "")
+    return f"[{found.type_id}] {found.kind} {what}"
+
+
+def _print_json(things: Iterator[Found], path: str, pattern: str) -> int:
+    """One object, a thing a line."""
+    from json import dumps
+
+    count = 0
+    out = sys.stdout
+    head: dict[str, object] = {"schema": 1, "path": path, "pattern": pattern, "found": []}
+    out.write(dumps(head)[:-2])
+    for count, found in enumerate(things, 1):
+        out.write(("\n" if count == 1 else ",\n") + dumps(found.as_dict()))
+    out.write("\n]}\n")
+    out.flush()
+    return count
+
+
+COMMAND = Command(
+    "find",
+    "types, members, enumerators and functions by name",
+    run,
+    operands="FILE PATTERN",
+    options=(
+        BASE,
+        Option("--kind", value="KIND", many=True, choices=KINDS, help=f"one of {', '.join(KINDS)}; may be repeated"),
+        Option("--users", help="who refers to the types that fit: members, functions, typedefs, variables"),
+        Option("-a", "--all", help="search the base too (-B)"),
+        JSON,
+    ),
+    details="""PATTERN is a name, a glob ('tcp_*'), or a regular expression between slashes ('/^sk_.*buf/').
+Exit status 1 if nothing fits.
+
+    btfkit find /sys/kernel/btf/vmlinux '*_sock' --kind struct
+    btfkit find /sys/kernel/btf/vmlinux --users 'struct sk_buff'""",
+)

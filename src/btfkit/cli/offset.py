@@ -1,0 +1,62 @@
+"""`btfkit offset`: where members lie."""
+
+from __future__ import annotations
+
+from btfkit.cli import DONE
+from btfkit.cli.options import BASE, JSON, Command, Option, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.cli.options import Args
+    from btfkit.show.offset import Place
+
+
+def run(args: Args) -> int:
+    """Print a line a path, all of them or none."""
+    from btfkit.passes.attach import load
+    from btfkit.show.offset import offset
+
+    path, *wanted = args.operands
+    if args.json and args.plain:
+        raise UsageError("--json and --plain at once")
+    btf = load(path, args.base)
+    places = [offset(btf, word, type_id=args.id) for word in wanted]
+    if args.json:
+        from json import dumps
+
+        print(dumps({"schema": 1, "path": path, "places": [place.as_dict() for place in places]}, indent=2))
+    elif args.plain:
+        print("\n".join(str(place.offset) for place in places))
+    else:
+        rows = [_row(place) for place in places]
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        for row in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + "  " + row[3])
+    return DONE
+
+
+def _row(place: Place) -> tuple[str, str, str, str]:
+    from btfkit.errors import printable
+
+    if place.bits:
+        size = f"{place.bits} bits from bit {place.bit_offset - 8 * place.offset}"
+    else:
+        size = "no size" if place.size is None else f"{place.size} byte{'s' * (place.size != 1)}"
+    return printable(place.path), str(place.offset), size, place.text
+
+
+COMMAND = Command(
+    "offset",
+    "where a member lies: struct.member.path",
+    run,
+    operands="FILE PATH...",
+    options=(
+        BASE,
+        JSON,
+        Option("--plain", help="only the numbers (bytes), a line each"),
+        Option("--id", value="N", help="the id of the struct, where several have that name", convert=int),
+    ),
+    details="""PATH is STRUCT.MEMBER.MEMBER[3]; members of nameless structs are named as in C. A pointer is not followed.
+
+    btfkit offset /sys/kernel/btf/vmlinux task_struct.pid task_struct.comm[0] sock.__sk_common.skc_family""",
+)

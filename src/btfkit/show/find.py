@@ -1,0 +1,291 @@
+"""Finding by name: types, members, enumerators, functions; and who refers to a type.
+
+A pattern is a name, a glob ("tcp_*"), or a regular expression between slashes ("/^sk_.*buf/", which finds anywhere in a name).
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import text
+from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
+from btfkit.hot import search as _search
+from btfkit.show.identity import CLASSES
+from btfkit.show.typenames import TypeNames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+
+MEMBER, ENUMERATOR, FORWARD = "member", "enumerator", "forward"
+KINDS = (*dict.fromkeys(CLASSES.values()), FORWARD, MEMBER, ENUMERATOR)
+MAX_NAMELESS = 2000  # nameless structs within one; there is no end where one contains itself
+_GLOB = "*?["
+_NUMBERS: dict[str, tuple[int, ...]] = {
+    kind: tuple(number for number, name in CLASSES.items() if name == kind) for kind in dict.fromkeys(CLASSES.values())
+} | {FORWARD: (spec.FWD,)}
+
+
+class Found:
+    """One thing with a name: its `kind` (of KINDS), `name`, and `type_id`, for a member or enumerator that of what holds it.
+
+    `owner` is what holds it ("struct task_struct"), "" for a type; `text` what it is in C's words; `offset` and `size` are in
+    bytes, `bit_offset` and `bits` (0: no bitfield) in bits, from the start of the owner; `value` is an enumerator's.  None
+    where it has none.
+    """
+
+    __slots__ = ("bit_offset", "bits", "kind", "name", "offset", "owner", "size", "text", "type_id", "value")
+
+    def __init__(self, kind: str, name: str, type_id: int, shown: str, *, owner: str = "") -> None:
+        self.kind = kind
+        self.name = name
+        self.type_id = type_id
+        self.text = shown
+        self.owner = owner
+        self.offset: int | None = None
+        self.size: int | None = None
+        self.bit_offset: int | None = None
+        self.bits = 0
+        self.value: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: what is known of it."""
+        told: dict[str, Any] = {"kind": self.kind, "name": self.name, "id": self.type_id}
+        told |= {key: value for key in ("owner", "text") if (value := getattr(self, key))}
+        told |= {key: value for key in ("offset", "size", "value") if (value := getattr(self, key)) is not None}
+        return told | ({"bits": self.bits, "bit_offset": self.bit_offset} if self.bits else {})
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.owner + '.' if self.owner else ''}{self.name}>"
+
+
+def find(btf: Btf, pattern: str, kinds: Sequence[str] = (), *, own: bool = False) -> Iterator[Found]:
+    """What is called by a name, a glob or a /regular expression/, in order of type ids; with `own` without the base's.
+
+    `kinds` are some of KINDS, all of them by default; "struct x" in `pattern` is a struct.  A member of a nameless struct comes
+    with the struct around it as its owner, where there is one.  Raises UnsupportedError for a pattern that is none.
+    """
+    tag, _, rest = pattern.partition(" ")
+    if rest and tag in ("struct", "union", "enum") and not kinds:
+        pattern, kinds = rest, (tag,)
+    if is_exact(pattern) and kinds and MEMBER not in kinds and ENUMERATOR not in kinds:
+        return _by_name(btf, pattern, kinds, own)
+    return _by_pattern(btf, pattern, kinds or KINDS, own)
+
+
+def is_exact(pattern: str) -> bool:
+    """Whether a pattern is a name, no glob and no regular expression."""
+    return not _is_expression(pattern) and not any(c in pattern for c in _GLOB)
+
+
+def _is_expression(pattern: str) -> bool:
+    return len(pattern) > 2 and pattern[0] == pattern[-1] == "/"
+
+
+def _by_name(btf: Btf, name: str, kinds: Sequence[str], own: bool) -> Iterator[Found]:
+    """Types of one name, by the order of names where there is one."""
+    numbers = {number for kind in kinds for number in _NUMBERS[kind]}
+    tell = _Teller(btf)
+    for type_id in btf.find_ids(name):
+        if btf.kind(type_id) in numbers and (type_id >= btf.start_id or not own):
+            yield tell.type(type_id)
+
+
+def _by_pattern(btf: Btf, pattern: str, kinds: Sequence[str], own: bool) -> Iterator[Found]:
+    wanted = bytearray(128)
+    for kind in kinds:
+        for number in _NUMBERS.get(kind, ()):
+            wanted[number] |= 1
+    for number in spec.COMPOSITES if MEMBER in kinds else ():
+        wanted[number] |= 2
+    for number in spec.ENUMS if ENUMERATOR in kinds else ():
+        wanted[number] |= 2
+    layers = (btf,) if own else btf.chain
+    names = _names(btf, layers, pattern, wanted)
+    tell = _Teller(btf)
+    for layer in layers:
+        found: list[int] = []
+        _search.named(layer.words, layer.positions, layer.table, wanted, names, found)
+        for index, number in zip(found[::2], found[1::2], strict=True):
+            type_id = layer.start_id + index
+            yield tell.type(type_id) if number < 0 else tell.element(type_id, number)
+
+
+def _names(btf: Btf, layers: Sequence[Btf], pattern: str, wanted: bytearray) -> bytearray:
+    """A byte a string offset of the chain: 1 where the name there fits the pattern."""
+    names = bytearray(btf.start_str_off + len(btf.strings))
+    if is_exact(pattern):
+        raw = pattern.encode("utf-8", "surrogateescape")
+        for offset in btf.string_offsets(raw) if raw and b"\0" not in raw else ():
+            names[offset] = 1
+        return names
+    used = bytearray(len(names))
+    for layer in layers:
+        _search.used_names(layer.words, layer.positions, layer.table, wanted, used)
+    fits = _matcher(pattern)
+    at = used.find(1)
+    while at >= 0:
+        if fits(text(btf.string(at))):
+            names[at] = 1
+        at = used.find(1, at + 1)
+    return names
+
+
+def _matcher(pattern: str) -> Callable[[str], Any]:
+    import re
+
+    if not _is_expression(pattern):
+        from fnmatch import translate
+
+        return re.compile(translate(pattern)).match
+    try:
+        return re.compile(pattern[1:-1]).search
+    except (re.error, RecursionError, OverflowError) as error:
+        raise UnsupportedError(f"{printable(pattern)} is no regular expression: {error}") from None
+
+
+class _Teller:
+    """Makes `Found` of ids."""
+
+    def __init__(self, btf: Btf) -> None:
+        self.btf = btf
+        self.names = TypeNames(btf)
+        self._owners: dict[int, tuple[int, int]] | None = None
+
+    def type(self, type_id: int) -> Found:
+        btf = self.btf
+        kind = btf.kind(type_id)
+        name = btf.name(type_id)
+        shown = ""
+        if kind in (spec.TYPEDEF, spec.VAR, spec.FUNC):
+            shown = self.names.declare(btf.word(type_id, 2), "" if kind == spec.TYPEDEF else printable(name))
+        elif kind == spec.FWD:
+            shown = "union" if btf.word(type_id, 1) >> 31 else "struct"
+        found = Found(CLASSES.get(kind, FORWARD), name, type_id, shown)
+        if kind not in (spec.FUNC, spec.FWD):
+            found.size = self._size(type_id)
+        return found
+
+    def _size(self, type_id: int) -> int | None:
+        try:
+            return self.btf.sizeof(type_id)
+        except BtfError:
+            return None
+
+    def element(self, type_id: int, number: int) -> Found:
+        """Member or enumerator number `number` of a type."""
+        view: Any = self.btf[type_id]
+        if view.kind in spec.ENUMS:
+            name, value = next(pair for index, pair in enumerate(view.values) if index == number)
+            found = Found(ENUMERATOR, name, type_id, "", owner=self._label(type_id, "enum"))
+            found.value = value
+            return found
+        member = view.member(number)
+        owner, offset = self._around(type_id)
+        found = Found(MEMBER, member.name, owner, self.names[member.type_id], owner=self._label(owner))
+        bit = 8 * offset + member.bit_offset
+        found.offset, found.size = bit // 8, self._size(member.type_id)
+        found.bits, found.bit_offset = member.bitfield_size, bit
+        return found
+
+    def _label(self, type_id: int, keyword: str = "") -> str:
+        name = printable(self.btf.name(type_id)) or "{…}"
+        return f"{keyword or ('union' if self.btf.kind(type_id) == spec.UNION else 'struct')} {name}"
+
+    def _around(self, type_id: int) -> tuple[int, int]:
+        """The struct with a name that a nameless one is a member of, without a name, and the offset (bytes) in it."""
+        offset = 0
+        for _ in range(64):
+            if self.btf.word(type_id, 0):
+                break
+            if self._owners is None:
+                self._owners = self._nameless()
+            outer, at = self._owners.get(type_id, (0, 0))
+            if not outer:
+                break
+            type_id, offset = outer, offset + at
+        return type_id, offset
+
+    def _nameless(self) -> dict[int, tuple[int, int]]:
+        """Where each nameless struct or union is a nameless member first: (id, offset in bytes)."""
+        found: dict[int, tuple[int, int]] = {}
+        for layer in self.btf.chain:
+            words = layer.words
+            for index, at in enumerate(layer.positions):
+                info = words[at + 1]
+                if info >> 24 & spec.MAX_KIND not in spec.COMPOSITES:
+                    continue
+                for m in range(at + 3, at + 3 + 3 * (info & spec.MAX_VLEN), 3):
+                    if not words[m]:
+                        where = words[m + 2] & 0xFFFFFF if info >> 31 else words[m + 2]
+                        found.setdefault(words[m + 1], (layer.start_id + index, where >> 3))
+        return found
+
+
+# ---- users -------------------------------------------------------------------------------------------------------
+
+
+def users(btf: Btf, name: str | int, *, own: bool = False) -> Iterator[Found]:
+    """Who refers to a type, given by id or by name: members that are, hold or point to it, functions that take or return it,
+    typedefs and variables of it, by order of ids; with `own` those of the base are left out.
+
+    References through pointers, arrays, qualifiers, prototypes and nameless structs count, those through typedefs count
+    as references to the typedef.  Raises NotFoundError for a name that is not there.
+    """
+    ids = [name] if isinstance(name, int) else [i for i in btf.find_ids(name) if btf.kind(i) != spec.FUNC]
+    if not ids:
+        raise NotFoundError(f"no type called {printable(str(name))!r}", source=btf.source)
+    for type_id in ids:
+        if not 0 < type_id < len(btf):
+            raise NotFoundError(f"no type {type_id}, ids are 1 to {len(btf) - 1}", source=btf.source)
+    return _users(btf, ids, own)
+
+
+def _users(btf: Btf, ids: Iterable[int], own: bool) -> Iterator[Found]:
+    marks = bytearray(len(btf))
+    for type_id in ids:
+        marks[type_id] = 1
+    marks[0] = 0
+    chain = btf.chain
+    hits = [bytearray(len(layer.positions)) for layer in chain]
+    fresh = 1
+    while fresh:  # as often as references without a name lead backwards
+        fresh = 0
+        for layer, found in zip(chain, hits, strict=True):
+            fresh += _search.mark_users(layer.words, layer.positions, layer.table, layer.start_id, marks, found)
+    tell = _Teller(btf)
+    for layer, found in zip(chain, hits, strict=True):
+        if own and layer is not btf:
+            continue
+        at = found.find(1)
+        while at >= 0:
+            yield from _uses(tell, layer.start_id + at, marks)
+            at = found.find(1, at + 1)
+
+
+def _uses(tell: _Teller, type_id: int, marks: bytearray) -> Iterator[Found]:
+    """The type itself, or each of its members that does it."""
+    btf = tell.btf
+    if btf.kind(type_id) not in spec.COMPOSITES:
+        yield tell.type(type_id)
+        return
+    stack = [(type_id, 0, "")]
+    for _ in range(MAX_NAMELESS):
+        if not stack:
+            return
+        around, base, path = stack.pop()
+        view: Any = btf[around]
+        for member in view.members:
+            if not marks[member.type_id]:
+                continue
+            inner = member.type_id
+            bit = base + member.bit_offset
+            name = path + member.name
+            if btf.kind(inner) in spec.COMPOSITES and not btf.name(inner) and len(path) < 1000:
+                stack.append((inner, bit, f"{name}." if member.name else path))
+                continue
+            found = Found(MEMBER, name, type_id, tell.names[inner], owner=tell._label(type_id))
+            found.offset, found.bit_offset, found.size = bit // 8, bit, tell._size(inner)
+            yield found

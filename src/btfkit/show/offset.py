@@ -1,0 +1,199 @@
+"""Where a member lies: `task_struct.thread.sp` as bytes from the start of the struct."""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import text
+from btfkit.errors import AmbiguousError, NotFoundError, UnsupportedError, printable
+from btfkit.show.typenames import TypeNames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+
+MAX_NAMELESS = 300  # nameless structs within one that are looked into
+
+
+class Place:
+    """Where a member lies: `offset` bytes from the start of the root, `size` bytes (None: it has none), or, of a bitfield,
+    `bits` bits (0: none) from bit `bit_offset` on; its type as `text` and `type_id`, and the root's `root_id`."""
+
+    __slots__ = ("bit_offset", "bits", "path", "root_id", "size", "text", "type_id")
+
+    def __init__(self, path: str, root_id: int, type_id: int, bit_offset: int, bits: int) -> None:
+        self.path = path
+        self.root_id = root_id
+        self.type_id = type_id
+        self.bit_offset = bit_offset
+        self.bits = bits
+        self.size: int | None = None
+        self.text = ""
+
+    @property
+    def offset(self) -> int:
+        """Bytes from the start of the root."""
+        return self.bit_offset // 8
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        told: dict[str, Any] = {
+            "path": self.path,
+            "offset": self.offset,
+            "size": self.size,
+            "type": self.text,
+            "type_id": self.type_id,
+            "root_id": self.root_id,
+        }
+        return told | ({"bit_offset": self.bit_offset, "bits": self.bits} if self.bits else {})
+
+    def __repr__(self) -> str:
+        return f"<{self.path} at {self.offset}>"
+
+
+def offset(btf: Btf, path: str, *, type_id: int | None = None) -> Place:
+    """Where `path` leads: "task_struct.mm", "struct sock.__sk_common.skc_family", "task_struct.comm[3]", "task_struct" itself.
+
+    Members of nameless structs and unions are named as in C.  `type_id` says which of several structs of that name.  Raises
+    NotFoundError for a name that is not there, UnsupportedError where the path goes on behind a pointer, AmbiguousError
+    where structs of that name disagree.
+    """
+    root, steps = _parsed(path)
+    if type_id is not None:
+        return _Walk(btf, path, type_id).done(steps)
+    ids = [i for i in btf.find_ids(root) if btf.kind(i) in spec.COMPOSITES]
+    ids = ids or [i for i in btf.find_ids(root) if btf.kind(i) == spec.TYPEDEF]
+    if not ids:
+        others = sorted({spec.kind_name(btf.kind(i)) for i in btf.find_ids(root)})
+        hint = f", only {', '.join(others)}" if others else ""
+        raise NotFoundError(f"no struct, union or typedef called {printable(root)!r}{hint}", source=btf.source)
+    places: list[Place] = []
+    failure: NotFoundError | None = None
+    for i in ids:
+        try:
+            places.append(_Walk(btf, path, i).done(steps))
+        except NotFoundError as error:
+            failure = failure or error
+    if not places:
+        assert failure is not None
+        raise failure
+    if len({(place.bit_offset, place.bits, place.size) for place in places}) > 1:
+        told = ", ".join(f"type {place.root_id}: {place.offset}" for place in places[:8])
+        raise AmbiguousError(
+            f"{len(places)} types called {printable(root)!r} disagree: {told} (say which id)", source=btf.source
+        )
+    return places[0]
+
+
+def _parsed(path: str) -> tuple[str, list[str | int]]:
+    """The root, and then names and indexes."""
+    root, *names = path.strip().split(".")
+    steps: list[str | int] = []
+    first = True
+    for part in (root, *names):
+        name, _, rest = part.partition("[")
+        if not name and (first or not rest):
+            raise UnsupportedError(f"{printable(path)!r}: a name is missing; a path is STRUCT.MEMBER.MEMBER[3]")
+        if first:
+            root, first = name, False
+        elif name:
+            steps.append(name)
+        for index in filter(None, ("[" + rest).split("[")) if rest else ():
+            number = index.removesuffix("]")
+            if not index.endswith("]") or not number.isdecimal() or len(number) > 9:
+                raise UnsupportedError(f"{printable(path)!r}: [{printable(index)} is no index")
+            steps.append(int(number))
+    return root, steps
+
+
+class _Walk:
+    """A walk from one root."""
+
+    def __init__(self, btf: Btf, path: str, root_id: int) -> None:
+        if not 0 < root_id < len(btf):
+            raise NotFoundError(f"no type {root_id}, ids are 1 to {len(btf) - 1}", source=btf.source)
+        self.btf = btf
+        self.names = TypeNames(btf)
+        self.place = Place(path, root_id, root_id, 0, 0)
+
+    def done(self, steps: list[str | int]) -> Place:
+        """At the end of the path."""
+        walked = printable(self.btf.name(self.place.root_id))
+        for step in steps:
+            target = self.btf.strip(self.place.type_id)
+            kind = self.btf.kind(target)
+            if kind == spec.PTR:
+                raise self._behind_pointer(walked, target, step)
+            if isinstance(step, int):
+                self._element(walked, target, kind, step)
+                walked += f"[{step}]"
+            else:
+                self._member(walked, target, kind, step)
+                walked += f".{printable(step)}"
+        self.place.size = self.btf.sizeof(self.place.type_id)
+        self.place.text = self.names[self.place.type_id]
+        return self.place
+
+    def _behind_pointer(self, walked: str, type_id: int, step: str | int) -> UnsupportedError:
+        target = self.btf.strip(self.btf.word(type_id, 2))
+        name = self.btf.name(target)
+        what = self.names[self.place.type_id]
+        hint = ""
+        if name and isinstance(step, str) and self.btf.kind(target) in spec.COMPOSITES:
+            hint = f"; ask for {printable(name)}.{printable(step)} there"
+        return UnsupportedError(
+            f"{walked} is a pointer ({what}): what it points to lies elsewhere{hint}", source=self.btf.source
+        )
+
+    def _element(self, walked: str, type_id: int, kind: int, index: int) -> None:
+        if kind != spec.ARRAY:
+            raise NotFoundError(f"{walked} is no array but {self.names[self.place.type_id]}", source=self.btf.source)
+        length = self.btf.word(type_id, 5)
+        if length and index >= length:
+            raise NotFoundError(f"{walked} has {length} elements, the last is [{length - 1}]", source=self.btf.source)
+        element = self.btf.word(type_id, 3)
+        self.place.bit_offset += 8 * index * (self.btf.sizeof(element) or 0)
+        self.place.type_id, self.place.bits = element, 0
+
+    def _member(self, walked: str, type_id: int, kind: int, name: str) -> None:
+        if kind not in spec.COMPOSITES:
+            what = self.names[self.place.type_id]
+            raise NotFoundError(f"{walked} has no members: it is {what}", source=self.btf.source)
+        found = self._search(type_id, name.encode("utf-8", "surrogateescape"), set())
+        if found is None:
+            raise NotFoundError(
+                f"{walked} has no member {printable(name)!r}{self._hint(type_id, name)}", source=self.btf.source
+            )
+        self.place.type_id, bit, self.place.bits = found
+        self.place.bit_offset += bit
+
+    def _search(self, type_id: int, name: bytes, seen: set[int]) -> tuple[int, int, int] | None:
+        """(type id, offset in bits, width of a bitfield) of a member, those of nameless members included."""
+        seen.add(type_id)
+        layer, at = self.btf.locate(type_id)
+        words, flag = layer.words, layer.words[at + 1] >> 31
+        nameless = []
+        for m in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
+            where = words[m + 2]
+            bit, bits = (where & 0xFFFFFF, where >> 24) if flag else (where, 0)
+            own = self.btf.string(words[m])
+            if own == name:
+                return words[m + 1], bit, bits
+            if not own and len(seen) < MAX_NAMELESS:
+                nameless.append((self.btf.strip(words[m + 1]), bit))
+        for inner, bit in nameless:
+            if inner not in seen and self.btf.kind(inner) in spec.COMPOSITES:
+                found = self._search(inner, name, seen)
+                if found is not None:
+                    return found[0], bit + found[1], found[2]
+        return None
+
+    def _hint(self, type_id: int, name: str) -> str:
+        from difflib import get_close_matches
+
+        layer, at = self.btf.locate(type_id)
+        count = min(layer.words[at + 1] & spec.MAX_VLEN, 2000)
+        names = [text(self.btf.string(layer.words[m])) for m in range(at + 3, at + 3 + 3 * count, 3)]
+        close = get_close_matches(name, [n for n in names if n], 3)
+        return f"; close: {', '.join(map(printable, close))}" if close else ""
