@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
 
-    _Facts = tuple[int, int, int, int, int]
+    _Facts = tuple[int, int, int, int, int, int]
 
 CACHELINE = 64  # bytes
 _SIZED = (spec.INT, spec.FLOAT, spec.ENUM, spec.ENUM64, spec.STRUCT, spec.UNION)
@@ -32,7 +32,7 @@ class Field:
     `offset` and `size` are in bytes; those of a bitfield are its storage unit's, which holds `bits` bits (0: no bitfield) from
     bit `first_bit` on.  `bit_offset` counts bits from the start of the composite.  `hole` (bytes) and `bit_hole` (bits) are
     what is unused between it and the next member, `alignment` (bytes) is what it must have been aligned to by an
-    attribute (0: none).
+    attribute (0: none), `kind` the kind of its type.
     """
 
     __slots__ = (
@@ -42,20 +42,21 @@ class Field:
         "bits",
         "first_bit",
         "hole",
+        "kind",
         "name",
         "offset",
         "size",
         "type_id",
     )
 
-    def __init__(self, name: str, type_id: int, bit_offset: int, bits: int) -> None:
+    def __init__(self, name: str, type_id: int, kind: int, size: int, bit_offset: int) -> None:
         self.name = name
         self.type_id = type_id
+        self.kind = kind
+        self.size = size
         self.bit_offset = bit_offset
-        self.bits = bits
         self.offset = bit_offset >> 3
-        self.first_bit = 0
-        self.size = self.alignment = self.hole = self.bit_hole = 0
+        self.bits = self.first_bit = self.alignment = self.hole = self.bit_hole = 0
 
     def __repr__(self) -> str:
         bits = f", {self.bits} bits from bit {self.first_bit}" if self.bits else ""
@@ -68,7 +69,8 @@ class Layout:
     `pre_hole` and `pre_bit_hole` come before the first member, `padding` (bytes) and `bit_padding` (bits) behind the last;
     `holes` and `bit_holes` count the gaps.  `alignment` (bytes) is one that was asked for by an attribute (0: none),
     `natural_alignment` that of the widest member.  `packed`: no compiler lays it out like this without being told to.
-    A union has no holes.
+    `sum_members` and `sum_holes` are bytes, `sum_bits` (of bitfields) and `sum_bit_holes` bits.  A union has neither holes nor
+    sums.
     """
 
     __slots__ = (
@@ -87,6 +89,10 @@ class Layout:
         "pre_bit_hole",
         "pre_hole",
         "size",
+        "sum_bit_holes",
+        "sum_bits",
+        "sum_holes",
+        "sum_members",
         "type_id",
     )
 
@@ -100,6 +106,7 @@ class Layout:
         self.members: list[Field] = []
         self.alignment = self.natural_alignment = 0
         self.pre_hole = self.pre_bit_hole = self.holes = self.bit_holes = self.padding = self.bit_padding = 0
+        self.sum_members = self.sum_bits = self.sum_holes = self.sum_bit_holes = 0
         self.packed = False
 
     @property
@@ -116,26 +123,6 @@ class Layout:
     def last_cacheline(self) -> int:
         """How many bytes it takes of the last cache line, 0 where it fills that."""
         return self.size % self.cacheline
-
-    @property
-    def sum_members(self) -> int:
-        """Bytes of the members that are no bitfields."""
-        return sum(field.size for field in self.members if not field.bits)
-
-    @property
-    def sum_bits(self) -> int:
-        """Bits of the bitfields."""
-        return sum(field.bits for field in self.members)
-
-    @property
-    def sum_holes(self) -> int:
-        """Bytes of the holes."""
-        return sum((field.hole for field in self.members if field.hole > 0), max(self.pre_hole, 0))
-
-    @property
-    def sum_bit_holes(self) -> int:
-        """Bits of the holes between bitfields."""
-        return sum((field.bit_hole for field in self.members), self.pre_bit_hole)
 
     @property
     def unaccounted(self) -> int:
@@ -166,7 +153,7 @@ class Layouts:
     Raises FormatError where a type is damaged: a cycle of typedefs, nesting without end.
     """
 
-    __slots__ = ("_facts", "_known", "btf", "cacheline", "pointer_size")
+    __slots__ = ("_facts", "_known", "_names", "btf", "cacheline", "pointer_size")
 
     def __init__(self, btf: Btf, cacheline: int = CACHELINE) -> None:
         self.btf = btf
@@ -174,6 +161,7 @@ class Layouts:
         self.pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE
         self._known: dict[int, Layout] = {}
         self._facts: dict[int, _Facts] = {}
+        self._names: dict[int, str] = {}
 
     def __getitem__(self, type_id: int) -> Layout:
         """The layout of a struct or union; raises NotFoundError where the id is none of these."""
@@ -231,7 +219,8 @@ class Layouts:
         return self.facts(type_id)[4]
 
     def facts(self, type_id: int, depth: int = 0) -> _Facts:
-        """What members need to know of a type: kind, id and kind behind typedefs and qualifiers, size, natural alignment."""
+        """What members need to know of a type: kind, id and kind behind typedefs and qualifiers, size, natural alignment, and
+        of an INT that is a bitfield in itself its bit offset << 8 | bits, else 0."""
         found = self._facts.get(type_id)
         if found is None:
             btf = self.btf
@@ -239,7 +228,8 @@ class Layouts:
             kind = btf.kind(target)
             size = self._size_of(target, kind)
             align = self._alignment_of(target, kind, size, depth)
-            found = btf.kind(type_id), target, kind, size, align
+            legacy = self._legacy_bitfield(target, size) if kind == spec.INT else 0
+            found = btf.kind(type_id), target, kind, size, align, legacy
             self._facts[type_id] = found
         return found
 
@@ -281,41 +271,48 @@ class Layouts:
         found = Layout(btf, type_id, btf.name(type_id), words[at + 2], kind == spec.UNION, self.cacheline)
         flag = words[at + 1] >> 31
         end = 0  # where the last member with a size ends, in bytes
+        facts, names, members = self._facts, self._names, found.members
         for m in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
-            where = words[m + 2]
-            offset, bits = (where & 0xFFFFFF, where >> 24) if flag else (where, 0)
-            field = Field(text(btf.string(words[m])), words[m + 1], offset, bits)
-            end = self._place(field, end)
-            found.members.append(field)
-        found.natural_alignment = self.facts(type_id)[4]
+            type_id, where = words[m + 1], words[m + 2]
+            name = names.get(words[m])
+            if name is None:
+                name = names[words[m]] = text(btf.string(words[m]))
+            kind, _, target_kind, size, natural, legacy = facts.get(type_id) or self.facts(type_id)
+            field = Field(name, type_id, kind, size, where)
+            if flag or legacy:
+                self._as_bitfield(field, where if flag else 0, target_kind, legacy)
+            offset = field.offset
+            if offset > end:
+                field.alignment = self._forced(offset, natural, end)
+            if size:
+                end = offset + ((field.first_bit + field.bits + 7) >> 3 if field.bits else size)
+            members.append(field)
+        found.natural_alignment = self.facts(found.type_id)[4]
         found.alignment = self._forced(found.size, found.natural_alignment, end)
         if not found.is_union:
             _find_holes(found)
             found.packed = self._is_packed(found)
         return found
 
-    def _place(self, field: Field, end: int) -> int:
-        """Fill in size, storage unit and forced alignment of `field`; returns where it ends (`end`: the one before)."""
-        _, target, kind, size, natural = self._facts.get(field.type_id) or self.facts(field.type_id)
-        field.size = size
-        if kind == spec.INT and not field.bits:
-            self._legacy_bitfield(field, target)
-        if field.bits and size and kind in _BIT_TYPES:
-            field.offset = field.bit_offset // (8 * size) * size
+    def _as_bitfield(self, field: Field, where: int, kind: int, legacy: int) -> None:
+        """Where and how wide a member is whose struct has bitfields (`where`), or whose INT is one (`legacy`)."""
+        if where:
+            field.bit_offset, field.bits = where & 0xFFFFFF, where >> 24
+            field.offset = field.bit_offset >> 3
+        if legacy and not field.bits:
+            field.bits = legacy & 0xFF
+            field.bit_offset += legacy >> 8
+        if field.bits and field.size and kind in _BIT_TYPES:
+            field.offset = field.bit_offset // (8 * field.size) * field.size
             field.first_bit = field.bit_offset - 8 * field.offset
-        if field.offset > end:
-            field.alignment = self._forced(field.offset, natural, end)
-        if not size:
-            return end
-        return field.offset + ((field.first_bit + field.bits + 7) >> 3 if field.bits else size)
 
-    def _legacy_bitfield(self, field: Field, type_id: int) -> None:
+    def _legacy_bitfield(self, type_id: int, size: int) -> int:
         """A bitfield as it was written before kind_flag: an INT of fewer bits than its bytes hold."""
         word = self.btf.word(type_id, 3)
         bits = word & 0xFF
-        if 0 < bits < 8 * field.size and not (word >> 24 & spec.INT_BOOL and bits == 1):
-            field.bits = bits
-            field.bit_offset += word >> 16 & 0xFF
+        if not 0 < bits < 8 * size or (word >> 24 & spec.INT_BOOL and bits == 1):
+            return 0
+        return (word >> 16 & 0xFF) << 8 | bits
 
     def _forced(self, offset: int, natural: int, end: int) -> int:
         """The alignment that must have been asked for, if something that could lie at `end` lies at `offset`; 0 for none.
@@ -361,6 +358,7 @@ class Layouts:
 def _find_holes(found: Layout) -> None:
     """Rule: pahole 1.32, class__find_holes.  Positions in bits."""
     seen = 0  # where the last member ended
+    members = total_bits = holes = bit_holes = 0
     in_bits = False
     unit_end, unit_bits = 8 * found.size, 0  # the storage unit of the bitfields at hand
     last: Field | None = None
@@ -374,6 +372,7 @@ def _find_holes(found: Layout) -> None:
             bit_hole = limit - seen
             seen = limit
         if bits:
+            total_bits += bits
             unit = 8 * field.offset
             if seen < unit <= start:
                 hole = field.offset - (seen >> 3)
@@ -386,6 +385,7 @@ def _find_holes(found: Layout) -> None:
                 if end > unit_end:
                     unit_end += unit_bits
         else:
+            members += field.size
             hole = (start >> 3) - (seen >> 3)
             in_bits = False
             unit_bits = 0
@@ -395,14 +395,19 @@ def _find_holes(found: Layout) -> None:
             found.pre_hole, found.pre_bit_hole = hole, bit_hole
         else:
             last.hole, last.bit_hole = hole, bit_hole
-        found.holes += hole != 0
-        found.bit_holes += bit_hole != 0
+        if hole:
+            found.holes += 1
+            holes += max(hole, 0)
+        if bit_hole:
+            found.bit_holes += 1
+            bit_holes += bit_hole
         last = field
     if in_bits:
         limit = min(8 * found.size, unit_end)
         found.bit_padding = limit - seen
         seen = limit
     found.padding = found.size - (seen >> 3)
+    found.sum_members, found.sum_bits, found.sum_holes, found.sum_bit_holes = members, total_bits, holes, bit_holes
 
 
 def _similar(btf: Btf, name: str) -> str:

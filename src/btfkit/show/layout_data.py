@@ -82,7 +82,7 @@ class LayoutData:
             member["alignment"] = field.alignment
         if not outer.is_union:
             member |= {"hole": max(field.hole, 0), "bit_hole": field.bit_hole}
-        kind, target, target_kind, _, _ = self.layouts.facts(field.type_id)
+        kind, target, target_kind, *_ = self.layouts.facts(field.type_id)
         if target_kind in spec.COMPOSITES and (
             self.expand or (kind in spec.COMPOSITES and not self.layouts[target].name)
         ):

@@ -31,7 +31,19 @@ class LayoutText:
     Raises FormatError where a type is damaged, or where the picture would have more than MAX_EXPANDED members.
     """
 
-    __slots__ = ("_budget", "_flexible", "_lists", "_names", "_notes", "_parts", "_shown", "btf", "expand", "layouts")
+    __slots__ = (
+        "_budget",
+        "_columns",
+        "_flexible",
+        "_lists",
+        "_names",
+        "_notes",
+        "_parts",
+        "_shown",
+        "btf",
+        "expand",
+        "layouts",
+    )
 
     def __init__(self, layouts: Layouts, *, expand: bool = False) -> None:
         self.layouts = layouts
@@ -42,6 +54,7 @@ class LayoutText:
         self._notes: dict[int, _Note | None] = {}
         self._flexible: dict[int, bool] = {}
         self._parts: dict[int, _Parts | None] = {}
+        self._columns: dict[int, tuple[str, str, tuple[int, ...]] | None] = {}  # by type id and width
         self._shown: dict[int, str] = {}
         self._budget = MAX_EXPANDED
 
@@ -96,13 +109,15 @@ class LayoutText:
         count = len(found.members)
         for number, field in enumerate(found.members, 1):
             if last_size and last is not None:
-                self._between(last, last_size, field, inner, say)
+                step = field.offset - last.offset
+                if step < last_size or (last.bit_hole and field.bits):
+                    self._between(last, last_size, field, inner, say)
             if say.pending:
                 say.blank()
             inner.first, inner.last = last is None, number == count
             out.append(inner.tabs)
             out.append(self._member(found, field, inner))
-            if self.layouts.kind(field.type_id) == spec.STRUCT:
+            if field.kind == spec.STRUCT:
                 self._inside(field.type_id, kinds, say)
             if field.bit_hole:
                 say.after(f"XXX {_count(field.bit_hole, 'bit')} hole, try to pack")
@@ -167,7 +182,7 @@ class LayoutText:
             raise FormatError(f"structs nested more than {MAX_CHAIN} deep", section="types", type_id=found.type_id)
         holds = False
         for field in found.members:
-            _, target, kind, _, _ = self.layouts.facts(field.type_id)
+            _, target, kind, *_ = self.layouts.facts(field.type_id)
             if kind == spec.STRUCT:
                 inner = self.layouts[target]
                 if self._is_flexible(inner) or self._holds_flexible(inner, depth + 1):
@@ -223,12 +238,21 @@ class LayoutText:
                 base = offset
         boundary = self._boundary(offset, pen) if offset >= (pen.line[0] + 1) * self.layouts.cacheline else ""
         name = field.name if field.name.isprintable() else printable(field.name)
-        parts = None if self.expand else self._parts.get(field.type_id) or self._simple(field.type_id)
+        parts = None
+        if not self.expand:
+            key = field.type_id << 8 | (pen.spacing & 0xFF)
+            parts = self._columns.get(key)
+            if parts is None and key not in self._columns:
+                simple = self._simple(field.type_id)
+                parts = self._columns[key] = None if simple is None else simple.columns(pen)
         nameless = packed = False
         if parts is not None:
-            declared = parts.join(name, pen)
+            left, right, dimensions = parts
+            declared = left + name + right
+            if dimensions:
+                declared += _brackets(dimensions, pen)
         else:
-            kind, _, target_kind, _, _ = self.layouts.facts(field.type_id)
+            kind, _, target_kind, *_ = self.layouts.facts(field.type_id)
             packed = target_kind == spec.STRUCT and self._is_packed(outer, field)
             if kind in _BRACED:
                 nameless = not self._name(field.type_id)
@@ -482,11 +506,15 @@ class _Parts:
         """An array of it."""
         return _Parts(lead + self.lead, self.core, self.before, self.right, (*dimensions, *self.dimensions))
 
+    def columns(self, pen: _Pen) -> tuple[str, str, tuple[int, ...]]:
+        """What stands left and right of the name, in the columns of `pen`, and the dimensions of an array."""
+        core = self.core.ljust(abs(pen.spacing - len(self.lead)))
+        return f"{self.lead}{core} {self.before}", self.right, self.dimensions
+
     def join(self, name: str, pen: _Pen) -> str:
         """The declaration of `name` in the columns of `pen`."""
-        core = self.core.ljust(abs(pen.spacing - len(self.lead)))
-        done = f"{self.lead}{core} {self.before}{name}{self.right}"
-        return done + _brackets(self.dimensions, pen) if self.dimensions else done
+        left, right, dimensions = self.columns(pen)
+        return left + name + right + (_brackets(dimensions, pen) if dimensions else "")
 
 
 def _brackets(dimensions: list[int] | tuple[int, ...], pen: _Pen) -> str:
