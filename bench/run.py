@@ -23,6 +23,7 @@ import dedup_bench
 import distill_bench
 import dump_bench
 import fleet_bench
+import layout_bench
 from inputs import KERNEL, Bpftool, Corpus, Missing, bpftool
 from measure import Cost, Failed, Spawner, environment, side_by_side
 from rows import Row
@@ -206,6 +207,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     **fleet_bench.ROWS,
     **dedup_bench.ROWS,
     **dump_bench.ROWS,
+    **layout_bench.ROWS,
 }
 
 

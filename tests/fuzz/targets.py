@@ -19,6 +19,7 @@ import checking
 import mutate
 import rebasing
 import seeds
+import showing
 from case import Case
 
 from btfkit.btf.btf import Btf
@@ -450,6 +451,7 @@ TARGETS = {  # (share, make)
     "file": (0.01, make_file),
     **rebasing.TARGETS,
     **checking.TARGETS,
+    **showing.TARGETS,
 }
 RUN = {
     "chain": run_chain,
@@ -462,6 +464,7 @@ RUN = {
     "kernel": run_kernel,
     **rebasing.RUN,
     **checking.RUN,
+    **showing.RUN,
 }
 
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from btfkit.btf import spec
 from btfkit.btf.build import Builder
 from btfkit.errors import FormatError
 from btfkit.show.diff import SIZE, diff
@@ -337,6 +338,20 @@ def test_hostile_names(order, name) -> None:
     assert all(line.isprintable() for line in diff_lines(found))
     assert b"<script>window" not in diff_page(found)
     assert json.loads(json.dumps(diff_object(found)))["changed"][0]["name"] == name
+
+
+def test_a_kind_that_only_the_layout_section_knows() -> None:
+    """Its third word is anything, not a type."""
+
+    def side(number):
+        b = Builder(layout=True)
+        b.int("int", 4)
+        b.record(spec.UNKN, "odd", 4_000_000)
+        b.struct("s", 8, [("o", 2, 0), ("n", 1, 32 * number)])
+        return b.build()
+
+    assert not diff(side(0), side(0))
+    assert told(diff(side(0), side(1))) == [("moved", "n")]
 
 
 def test_what_has_no_end(order) -> None:

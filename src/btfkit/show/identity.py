@@ -156,7 +156,7 @@ class Identities:
             return (kind, name(words[at]), refer(words[at + 2], depth + 1))
         if kind == spec.FUNC:
             return (kind, refer(words[at + 2], depth + 1))
-        if kind == spec.DATASEC or kind >= len(spec.KINDS):
+        if kind >= len(spec.KINDS) or spec.KINDS[kind].third != "type":
             return (kind, name(words[at]))
         return (kind, refer(words[at + 2], depth + 1))
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     _Facts = tuple[int, int, int, int, int, int]
 
 CACHELINE = 64  # bytes
+MANY = 50_000  # names, among which no close one is looked for
 _SIZED = (spec.INT, spec.FLOAT, spec.ENUM, spec.ENUM64, spec.STRUCT, spec.UNION)
 _BIT_TYPES = (spec.INT, spec.ENUM, spec.ENUM64)  # what a bitfield can be made of
 
@@ -67,10 +68,10 @@ class Layout:
     """A struct or union: `size` (bytes), `members` in order, and what lies between them.
 
     `pre_hole` and `pre_bit_hole` come before the first member, `padding` (bytes) and `bit_padding` (bits) behind the last;
-    `holes` and `bit_holes` count the gaps.  `alignment` (bytes) is one that was asked for by an attribute (0: none),
-    `natural_alignment` that of the widest member.  `packed`: no compiler lays it out like this without being told to.
-    `sum_members` and `sum_holes` are bytes, `sum_bits` (of bitfields) and `sum_bit_holes` bits.  A union has neither holes nor
-    sums.
+    `holes` and `bit_holes` count the gaps, `forced` the members with an alignment of their own.  `alignment` (bytes) is
+    one that was asked for by an attribute (0: none), `natural_alignment` that of the widest member.  `packed`: no compiler
+    lays it out like this without being told to.  `sum_members` and `sum_holes` are bytes, `sum_bits` (of bitfields) and
+    `sum_bit_holes` bits.  A union has neither holes nor sums.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class Layout:
         "bit_padding",
         "btf",
         "cacheline",
+        "forced",
         "holes",
         "is_union",
         "members",
@@ -107,6 +109,7 @@ class Layout:
         self.alignment = self.natural_alignment = 0
         self.pre_hole = self.pre_bit_hole = self.holes = self.bit_holes = self.padding = self.bit_padding = 0
         self.sum_members = self.sum_bits = self.sum_holes = self.sum_bit_holes = 0
+        self.forced = 0
         self.packed = False
 
     @property
@@ -187,7 +190,7 @@ class Layouts:
                     ids.append(target)
         if not ids:
             others = sorted({spec.kind_name(btf.kind(type_id)) for type_id in btf.find_ids(name)})
-            hint = f", only {', '.join(others)}" if others else _similar(btf, name)
+            hint = f", only {', '.join(others)}" if others else _similar(self, name)
             raise NotFoundError(f"no struct or union called {printable(name)!r}{hint}", source=btf.source)
         return ids
 
@@ -284,6 +287,7 @@ class Layouts:
             offset = field.offset
             if offset > end:
                 field.alignment = self._forced(offset, natural, end)
+                found.forced += field.alignment != 0
             if size:
                 end = offset + ((field.first_bit + field.bits + 7) >> 3 if field.bits else size)
             members.append(field)
@@ -410,8 +414,15 @@ def _find_holes(found: Layout) -> None:
     found.sum_members, found.sum_bits, found.sum_holes, found.sum_bit_holes = members, total_bits, holes, bit_holes
 
 
-def _similar(btf: Btf, name: str) -> str:
-    """What may have been meant: a name that differs in case, or only in its kind."""
+def _similar(layouts: Layouts, name: str) -> str:
+    """What may have been meant: the same name of another kind, or one that is close."""
+    btf = layouts.btf
     bare = name.partition(" ")[2] if name.startswith(("struct ", "union ")) else name
     found = next(btf.find_ids(bare), None) if bare != name else None
-    return f"; there is a {spec.kind_name(btf.kind(found))} of that name" if found is not None else ""
+    if found is not None:
+        return f"; there is a {spec.kind_name(btf.kind(found))} of that name"
+    from difflib import get_close_matches
+
+    names = sorted({btf.name(type_id) for type_id in layouts.all()})
+    close = get_close_matches(bare, names, 3, 0.8) if len(names) < MANY else []
+    return f"; close: {', '.join(map(printable, close))}" if close else ""

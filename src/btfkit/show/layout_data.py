@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 MAX_DEPTH = 64
-MAX_MEMBERS = 50_000  # of one type, those of its members included
+MAX_MEMBERS = 20_000  # of one type, those of its members included
 
 
 class LayoutData:

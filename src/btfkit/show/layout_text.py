@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TYPE_SPACING = 26
 NAME_SPACING, UNION_SPACING, EXPANDED_SPACING = 23, 21, 55
-MAX_EXPANDED = 50_000  # members in one picture
+MAX_EXPANDED = 20_000  # members in one picture
 MAX_DEPTH = 64  # structs within structs, types within the text of a type
 MAX_TEXT = 1 << 20  # characters of one declaration
 _QUALIFIERS = {spec.CONST: "const ", spec.VOLATILE: "volatile "}
@@ -107,6 +107,7 @@ class LayoutText:
         last: Field | None = None
         last_size = 0
         count = len(found.members)
+        plain = self._plain(inner)
         for number, field in enumerate(found.members, 1):
             if last_size and last is not None:
                 step = field.offset - last.offset
@@ -114,9 +115,11 @@ class LayoutText:
                     self._between(last, last_size, field, inner, say)
             if say.pending:
                 say.blank()
-            inner.first, inner.last = last is None, number == count
-            out.append(inner.tabs)
-            out.append(self._member(found, field, inner))
+            row = plain(field)
+            if row is None:
+                inner.first, inner.last = last is None, number == count
+                row = inner.tabs + self._member(found, field, inner)
+            out.append(row)
             if field.kind == spec.STRUCT:
                 self._inside(field.type_id, kinds, say)
             if field.bit_hole:
@@ -137,6 +140,25 @@ class LayoutText:
         if found.alignment and not packed:
             out.append(f" __attribute__((__aligned__({found.alignment})))")
         return "".join(out)
+
+    def _plain(self, pen: _Pen) -> Callable[[Field], str | None]:
+        """A function that writes what most members are, a line in the cache line at hand; None for any other."""
+        columns, width, tabs, line = self._columns, pen.spacing + pen.wide, pen.tabs, pen.line
+        base, spacing, cacheline = pen.base, pen.spacing & 0xFF, self.layouts.cacheline
+
+        def plain(field: Field) -> str | None:
+            parts = columns.get(field.type_id << 8 | spacing)
+            if parts is None or field.bits or field.alignment or parts[2]:
+                return None
+            name = field.name
+            offset = field.offset if base is None else field.offset + base
+            if offset >= (line[0] + 1) * cacheline or not name.isprintable():
+                return None
+            declared = f"{tabs}{parts[0]}{name}{parts[1]};"
+            room = width - len(declared) + len(tabs)
+            return f"{declared}{' ' * room if room > 0 else ' '}/* {offset:5} {field.size:5} */"
+
+        return plain
 
     def _between(self, last: Field, last_size: int, field: Field, pen: _Pen, say: _Notes) -> None:
         """What C has to say between two members for the second to lie where it lies."""
@@ -207,11 +229,14 @@ class LayoutText:
             say.append(f"sum bitfield members: {bits} bits{more}")
         if found.padding > 0:
             say.append(f"padding: {found.padding}")
-        say += kinds.lines_of_holes()
+        if kinds.any:
+            say += kinds.lines_of_holes()
         if found.bit_padding > 0:
             say.append(f"bit_padding: {found.bit_padding} bits")
-        say += _forced(found)
-        say += kinds.lines_of_flexible()
+        if found.forced:
+            say += _forced(found)
+        if kinds.any:
+            say += kinds.lines_of_flexible()
         if last := ((pen.base or 0) + found.size) % found.cacheline:
             say.append(f"last cacheline: {last} bytes")
         out.append("\n")
@@ -626,14 +651,15 @@ class _Note:
 class _MemberKinds:
     """What the structs within a struct have of holes and padding."""
 
-    def __init__(self) -> None:
-        self.paddings = self.sum_paddings = self.bit_paddings = self.sum_bit_paddings = 0
-        self.with_holes = self.sum_holes = self.with_bit_holes = self.sum_bit_holes = 0
-        self.flexible = self.embedded_flexible = 0
+    any = False
+    paddings = sum_paddings = bit_paddings = sum_bit_paddings = 0
+    with_holes = sum_holes = with_bit_holes = sum_bit_holes = 0
+    flexible = embedded_flexible = 0
 
     def add(self, note: _Note) -> None:
         """Count one member."""
         found = note.found
+        self.any = True
         self.flexible += note.is_flexible
         self.embedded_flexible += note.holds_flexible
         self.paddings += found.padding != 0

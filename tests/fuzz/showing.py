@@ -1,0 +1,95 @@
+"""The target of the fuzzer for what is shown: layouts, diffs, searches and offsets of broken BTF.
+
+The law, besides a result or a `BtfError`: every line can be printed, a picture's numbers are JSON's, a BTF does not differ from
+itself, and what is found is called what was asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from random import Random
+
+import mutate
+import seeds
+from case import Case
+
+from btfkit.btf.btf import Btf
+from btfkit.errors import BtfError
+
+MOST = 60  # types that are looked at
+
+
+def make_show(r: Random) -> Case:
+    """A broken BTF, and the whole one that it was made from."""
+    chains = [parts for _, parts in seeds.chains() if isinstance(parts[0], bytes)]
+    whole = r.choice(chains)[0]
+    return Case("show", [whole, mutate.btf(r, whole)], seed=r.randrange(1 << 30))
+
+
+def run_show(case: Case) -> None:
+    """Show it in every way."""
+    whole = Btf.from_bytes(case.parts[0], source="whole")
+    broken = Btf.from_bytes(case.parts[1], source="broken")
+    r = Random(case.options["seed"])
+    for work in (layouts, searches, offsets):
+        with contextlib.suppress(BtfError):
+            work(broken, r)
+    diffs(whole, broken)
+
+
+def layouts(btf: Btf, r: Random) -> None:
+    from btfkit.show.layout import Layouts
+    from btfkit.show.layout_data import LayoutData
+    from btfkit.show.layout_text import LayoutText
+
+    known = Layouts(btf)
+    for type_id in list(known.all())[:MOST]:
+        for expand in (False, True):
+            with contextlib.suppress(BtfError):
+                text = LayoutText(known, expand=expand).picture(type_id)
+                assert all(line.replace("\t", " ").isprintable() for line in text.splitlines()), "a line does not print"
+            with contextlib.suppress(BtfError):
+                data = LayoutData(known, expand=expand).of(type_id)
+                assert json.loads(json.dumps(data)) == data
+                assert data["size"] == known[type_id].size
+
+
+def diffs(whole: Btf, broken: Btf) -> None:
+    from btfkit.show.diff import diff
+    from btfkit.show.diff_data import diff_object
+    from btfkit.show.diff_text import diff_lines
+
+    assert not diff(broken, broken), "it differs from itself"
+    found = diff(whole, broken)
+    assert all(line.isprintable() for line in diff_lines(found)), "a line does not print"
+    json.dumps(diff_object(found))
+
+
+def searches(btf: Btf, r: Random) -> None:
+    from btfkit.cli.find import line
+    from btfkit.show.find import find, users
+
+    everything = list(find(btf, "*"))
+    assert all(line(one).isprintable() for one in everything), "a line does not print"
+    for one in r.sample(everything, min(5, len(everything))):
+        if one.name and not any(c in one.name for c in " *?[/"):
+            assert any(again.type_id == one.type_id for again in find(btf, one.name)), "not found by its name"
+    for type_id in r.sample(range(1, len(btf)), min(5, len(btf) - 1)):
+        for one in users(btf, type_id):
+            line(one)
+
+
+def offsets(btf: Btf, r: Random) -> None:
+    from btfkit.show.find import find
+    from btfkit.show.offset import offset
+
+    members = list(find(btf, "*", ["member"]))
+    for one in r.sample(members, min(10, len(members))):
+        with contextlib.suppress(BtfError):
+            place = offset(btf, f"{btf.name(one.type_id)}.{one.name}", type_id=one.type_id)
+            json.dumps(place.as_dict())
+
+
+TARGETS = {"show": (6, make_show)}
+RUN = {"show": run_show}
