@@ -182,6 +182,8 @@ def test_names_are_found_as_one_writes_them(b) -> None:
     for name in ("nobody", "number", "struct alias"):
         with pytest.raises(NotFoundError, match=name):
             layouts.find(name)
+    with pytest.raises(NotFoundError, match="close: both"):
+        layouts.find("bothh")
     with pytest.raises(NotFoundError):
         layouts[1]
 
