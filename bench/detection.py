@@ -1,100 +1,100 @@
-"""What each policy of `distill` costs, and which changes of a kernel it detects: the tables of docs/distill.md.
+"""What each policy of `distill` costs, and which changes of a kernel it detects: the table of docs/distill.md.
 
-python bench/detection.py VMLINUX FOLDER_OF_RAW_MODULE_BTF [STEP]      every STEPth module (1: all)
+    python bench/detection.py VMLINUX FOLDER_OF_RAW_MODULE_BTF [STEP]     every STEPth module (1: all, some minutes)
+
+Each change is made to a copy of the kernel, in `struct device` or `enum irqreturn`; counted are the modules that are refused.
 """
 
-import glob
+from __future__ import annotations
+
+import os
 import sys
 from array import array
 from collections import Counter
+from collections.abc import Callable
 
 from btfkit.btf.btf import Btf
 from btfkit.files.load import load
-from btfkit.passes.distill import distill
+from btfkit.passes.distill import POLICIES, distill
 from btfkit.passes.rebase import NameIndex, blob
 from btfkit.passes.reconcile import ReconcileError, reconcile
 
-old = load(sys.argv[1])
-
-
-def edit(f):
-    words = array("I", bytes(old.words))
-    f(words)
-    return NameIndex(Btf.from_bytes(blob("little", words.tobytes(), bytes(old.strings)), source="edited"))
-
-
-dev = old.find_id("device", "STRUCT")
-at = old.locate(dev)[1]
-names = [m.name for m in old[dev].members]
-i = names.index("driver_data")
-j = names.index("platform_data")
-ulong = old.find_id("long unsigned int", "INT")
-en = old.find_id("irqreturn", "ENUM")
-eat = old.locate(en)[1]
-
-
-def moved(w):
-    a, b = at + 3 + 3 * i + 2, at + 3 + 3 * j + 2
-    w[a], w[b] = w[b], w[a]
-
-
-def retyped(w):
-    w[at + 3 + 3 * i + 1] = ulong
-
-
-def enum(w):
-    w[eat + 3 + 2 * 1 + 1] += 4
-
-
-def grown(w):
-    w[at + 2] += 8
-
-
-def removed(w):
-    w[at] = old.string_offsets(b"kobj")[0]
-
-
-changes = {
-    "member moved": moved,
-    "member retyped": retyped,
-    "struct grown": grown,
-    "struct removed": removed,
-    "enum value": enum,
+RULES = {  # rules, and which changed definitions they refuse
+    "strict": ("strict", "embedded"),
+    'strict, contents="all"': ("strict", "all"),
+    "upstream": ("upstream", "embedded"),
 }
-idx = {k: edit(f) for k, f in changes.items()}
-step = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-mods = sorted(glob.glob(sys.argv[2] + "/*.btf"))[::step]
-n = 0
-uses = 0
-euses = 0
-held = 0
 
-det = Counter()
-types = Counter()
-size = Counter()
-base = Counter()
-for p in mods:
-    s = Btf.from_bytes(open(p, "rb").read(), old, source=p)  # noqa: SIM115
-    n += 1
-    for pol in ("distilled", "by-value", "full"):
-        d = distill(s, pol)
-        types[pol] += len(d.base) - 1
-        size[pol] += len(d.base.to_bytes())
-        if pol == "distilled":
-            u = d.base.find_id("device", "STRUCT") is not None
-            e = d.base.find_id("irqreturn", "ENUM") is not None
-            uses += u
-            euses += e
-        for k, x in idx.items():
-            for rules, contents in (("upstream", "embedded"), ("strict", "embedded"), ("strict", "all")):
-                try:
-                    reconcile(d.btf, x, rules, contents=contents)
-                except ReconcileError:
-                    det[pol, k, rules, contents] += 1
-                    if pol == "distilled" and k == "struct grown" and rules == "strict" and contents == "embedded":
-                        held += 1
-print("modules", n, "use device", uses, "held", held, "enum", euses)
-for pol in ("distilled", "by-value", "full"):
-    print(pol, types[pol] / n, size[pol] / n)
-for k, v in sorted(det.items()):
-    print(k, v)
+
+def changes(old: Btf) -> dict[str, NameIndex]:
+    """The kernel with each change."""
+    device, irqreturn = old.locate(old.find("struct device").id)[1], old.locate(old.find("enum irqreturn").id)[1]
+    names = [member.name for member in old.find("struct device").members]  # type: ignore[attr-defined]
+    first, second = (device + 3 + 3 * names.index(name) for name in ("driver_data", "platform_data"))
+
+    def removed(words: array[int]) -> None:
+        words[device] = old.string_offsets(b"kobj")[0]
+
+    def grown(words: array[int]) -> None:
+        words[device + 2] += 8
+
+    def moved(words: array[int]) -> None:
+        words[first + 2], words[second + 2] = words[second + 2], words[first + 2]
+
+    def retyped(words: array[int]) -> None:
+        words[first + 1] = old.find("long unsigned int").id
+
+    def valued(words: array[int]) -> None:
+        words[irqreturn + 3 + 2 * 1 + 1] += 4
+
+    def edited(edit: Callable[[array[int]], None]) -> NameIndex:
+        words = array("I", bytes(old.words))
+        edit(words)
+        return NameIndex(
+            Btf.from_bytes(blob(old.byte_order, words.tobytes(), bytes(old.strings)), source=edit.__name__)
+        )
+
+    return {
+        "struct removed": edited(removed),
+        "struct grown by 8 bytes": edited(grown),
+        "member moved, size the same": edited(moved),
+        "member has another type": edited(retyped),
+        "value of an enumerator changed": edited(valued),
+    }
+
+
+def main(kernel: str, folder: str, step: int = 1) -> None:
+    old = load(kernel)
+    kernels = changes(old)
+    names = sorted(os.listdir(folder))[::step]
+    types, size, refused = Counter[str](), Counter[str](), Counter[tuple[str, str, str]]()
+    uses: Counter[str] = Counter()
+    for name in names:
+        with open(os.path.join(folder, name), "rb") as file:
+            split = Btf.from_bytes(file.read(), old, source=name)
+        for policy in POLICIES:
+            small = distill(split, policy)
+            types[policy] += len(small.base) - 1
+            size[policy] += len(small.base.blob)
+            if policy == "distilled":
+                uses.update(
+                    what for what in ("struct device", "enum irqreturn") if small.base.find_id(what) is not None
+                )
+            for change, index in kernels.items():
+                for how, (rules, contents) in RULES.items():
+                    try:
+                        reconcile(small.btf, index, rules, contents=contents)
+                    except ReconcileError:
+                        refused[policy, change, how] += 1
+    print(f"{len(names):,} modules; " + ", ".join(f"{count:,} refer to {what}" for what, count in uses.items()))
+    for how in RULES:
+        policies = POLICIES if how != "upstream" else POLICIES[:1]
+        print(f"\n{how}\n\n| | {' | '.join(f'`{policy}`' for policy in policies)} |\n|---|{'---|' * len(policies)}")
+        for what, count in (("types in the base, on average", types), ("bytes of it", size)):
+            print(f"| {what} | " + " | ".join(f"{count[policy] / len(names):,.1f}" for policy in policies) + " |")
+        for change in kernels:
+            print(f"| {change} | " + " | ".join(f"{refused[policy, change, how]:,}" for policy in policies) + " |")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_DIFFERENCES = 100
 MAX_FIELDS = 10_000  # anonymous types within one type
+MAX_DEPTH = 100  # of them in each other
 DEFINITIONS = ("none", "by-value", "full")
 CONTENTS = ("none", "embedded", "all")
 
@@ -279,7 +280,7 @@ class _Walk:
                 self.differ(a, b, f"{_title(before, a)}: {min(missing)[0]} is gone or has another value")
             return
         try:
-            then, now = _fields(before, a), _fields(after, b)
+            then, now = _Fields(before, a).found, _Fields(after, b).found
         except _TooMany:
             self.differ(a, b, f"{_title(before, a)}: anonymous members without number")
             return
@@ -339,26 +340,36 @@ class _TooMany(Exception):
     """More than MAX_FIELDS: anonymous members in each other, again and again."""
 
 
-def _fields(btf: Btf, type_id: int) -> dict[tuple[str, int], tuple[tuple[int, int], int]]:
+class _Fields:
     """Each named member's (offset, bitfield size) in bits and its type id, by name and the number of that name; anonymous
-    members' members included."""
-    found: dict[tuple[str, int], tuple[tuple[int, int], int]] = {}
-    count: dict[str, int] = {}
-    todo = [(type_id, 0, 0)]
-    for _ in range(MAX_FIELDS):
-        if not todo:
-            return found
-        outer, start, depth = todo.pop()
-        inners = []
+    members' members included.  Raises _TooMany."""
+
+    __slots__ = ("_btf", "_count", "_empty", "_left", "found")
+
+    def __init__(self, btf: Btf, type_id: int) -> None:
+        self.found: dict[tuple[str, int], tuple[tuple[int, int], int]] = {}
+        self._btf = btf
+        self._count: dict[str, int] = {}
+        self._empty: set[int] = set()  # anonymous types without a named member
+        self._left = MAX_FIELDS
+        self._gather(type_id, 0, 0)
+
+    def _gather(self, outer: int, start: int, depth: int) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise _TooMany
+        btf, before = self._btf, len(self.found)
         for member in btf[outer].members:  # type: ignore[attr-defined]
-            inner = btf.strip(member.type_id)
+            place = start + member.bit_offset
             if member.name:
-                number = count[member.name] = count.get(member.name, -1) + 1
-                found[member.name, number] = ((start + member.bit_offset, member.bitfield_size), member.type_id)
-            elif btf.kind(inner) in spec.COMPOSITES and depth < 50:
-                inners.append((inner, start + member.bit_offset, depth + 1))
-        todo += reversed(inners)
-    raise _TooMany
+                number = self._count[member.name] = self._count.get(member.name, -1) + 1
+                self.found[member.name, number] = ((place, member.bitfield_size), member.type_id)
+                continue
+            inner = btf.strip(member.type_id)
+            if btf.kind(inner) in spec.COMPOSITES and depth < MAX_DEPTH and inner not in self._empty:
+                self._gather(inner, place, depth + 1)
+        if len(self.found) == before:
+            self._empty.add(outer)
 
 
 def _shape(btf: Btf, type_id: int) -> tuple[object, ...]:
