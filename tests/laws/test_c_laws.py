@@ -47,6 +47,8 @@ def write(draw, b: Builder, row, ids, words) -> None:
     row = spec.KINDS[kind]
     small = st.sampled_from((0, 1, 2, 4, 8, 12, 16))
     vlen = draw(st.integers(0, 3)) if row.elem_words else 0
+    flag = draw(st.booleans())
+    offsets = (0, 8, 16, 32, 64, *((3 << 24, 5 << 24 | 3, 8 << 24 | 8) if flag else (100, 3)))
     third = draw(ids if row.third == "type" else small)
     rest = [draw(ids if slot in row.tail_ids else words) for slot in range(row.tail_words)]
     for _ in range(vlen):
@@ -54,10 +56,10 @@ def write(draw, b: Builder, row, ids, words) -> None:
             if slot in row.elem_names:
                 rest.append(b.name(draw(st.sampled_from(NAMES))))
             elif kind in spec.COMPOSITES and slot == 2:
-                rest.append(draw(st.sampled_from((0, 8, 16, 32, 64, 3 << 24, 5 << 24 | 3, 8 << 24 | 8))))
+                rest.append(draw(st.sampled_from(offsets)))
             else:
                 rest.append(draw(ids if slot in row.elem_ids else words))
-    b.record(kind, draw(st.sampled_from(NAMES)), third, rest, vlen=vlen, flag=draw(st.booleans()))
+    b.record(kind, draw(st.sampled_from(NAMES)), third, rest, vlen=vlen, flag=flag)
 
 
 def sound(btf: Btf, ids=None, **options) -> str:

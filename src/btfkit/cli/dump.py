@@ -21,8 +21,6 @@ FORMATS = ("raw", "c", "json")
 def run(args: Args) -> int:
     """Print the types; of those that are asked for each once: those of --id, then of --type, then of --type-of."""
     paths, form = _operands(args.operands, args.json or args.pretty)
-    if args.unsorted and (form != "c" or args.id or args.type or args.type_of):
-        raise UsageError("--unsorted is for C text of all types")
     if args.exact and (form != "c" or args.compat):
         raise UsageError("--exact is for C text, and not with --compat")
     btfs = _load(paths, args.base)
@@ -194,7 +192,7 @@ COMMAND = Command(
             help="only the types that the relocations of a BPF object are answered from; may be repeated",
             many=True,
         ),
-        Option("--unsorted", help="C text in the order of type ids, not by kind and name"),
+        Option("--unsorted", help="C text of all types in the order of their ids, not by kind and name"),
         Option("--exact", help="C text that gives every layout in any compiler, also where bpftool's does not"),
         Option("--compat", help="the very bytes that bpftool writes, its defects included (docs/differences.md)"),
     ),
