@@ -10,7 +10,7 @@
 #   beside   the same with another configuration, of which the headers package has the BTF
 # Needs root and Debian's archive; idempotent (VM_AGAIN=1 looks for newer kernels, and so does a run after one that lacked some). Nothing is mounted, nothing is
 # installed outside of $VM, but for mmdebstrap; to be rid of it: rm -rf $VM.
-set -eu
+set -eu -o pipefail
 cd "$(dirname "$0")/.."
 VM=${VM:-$HOME/.cache/btfkit-vm}
 FLAVOUR=${FLAVOUR:-cloud-amd64} # the smallest of Debian's kernels that has all that the tests want
@@ -41,7 +41,7 @@ chroot_with_tools() { # once
   rm -rf --one-file-system "$root"
   mmdebstrap -q --variant=apt --aptopt='Acquire::Check-Valid-Until "false"' \
     --include=qemu-system-x86,busybox-static,cpio,gcc-14,libc6-dev,make,bpftool,pahole,kmod,libelf1t64,libssl3t64,xz-utils \
-    trixie "$root" "$mirror" </dev/null
+    trixie "$root" "$mirror" </dev/null || return 1
   # every kernel is built with a gcc of its own; one is enough to build a module for each
   mkdir -p "$root/vm/bin"
   for name in gcc-12 gcc-16 x86_64-linux-gnu-gcc-16; do ln -sf /usr/bin/gcc-14 "$root/vm/bin/$name"; done
@@ -65,7 +65,7 @@ update() { # SUITE
 }
 releases() { # SUITE VERSION: of its kernels of that version, oldest first
   suite_apt "$1" apt-cache pkgnames linux-image- | sed -n "s/^linux-image-\($2[.0-9+a-z-]*-$FLAVOUR\)$/\1/p" |
-    grep -Ev -- "-(rt|dbg|unsigned)|-[a-z]+-$FLAVOUR$" | sort -V
+    grep -Ev -- "-(rt|dbg|unsigned)|-[a-z]+-$FLAVOUR$" | sort -V || true # there may be none
 }
 with_its_own() { # SUITE PACKAGE: and those of the same kernel that it depends on
   local more
@@ -138,7 +138,10 @@ if [ -n "$fetching" ]; then
     dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink --exclude='./usr/share/*' -C "$root"
   done
   rm -rf "$VM/debs"
-  mv "$VM/kernels.part" "$VM/kernels"
+  touch "$VM/kernels"
+  awk 'NR == FNR { got[$1] = 1 } NR == FNR || !($1 in got)' "$VM/kernels.part" "$VM/kernels" >"$VM/kernels.new" # none is lost
+  mv "$VM/kernels.new" "$VM/kernels"
+  rm "$VM/kernels.part"
 fi
 chroot "$root" sh -c 'qemu-system-x86_64 --version | head -n 1; gcc-14 --version | head -n 1; echo "pahole $(pahole --version)"'
 cat "$VM/kernels"

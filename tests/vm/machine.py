@@ -35,7 +35,7 @@ import pytest
 from btfkit.btf.btf import Btf
 from btfkit.files.load import load
 
-TIMEOUT = 120.0  # seconds for one boot; a busy machine is many times slower than an idle one
+TIMEOUT = 300.0  # seconds for one boot; a busy machine is many times slower than an idle one
 MEMORY = 768  # megabytes
 PATH = "/vm/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
