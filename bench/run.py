@@ -24,6 +24,7 @@ import distill_bench
 import dump_bench
 import fleet_bench
 import layout_bench
+import merge_bench
 from inputs import KERNEL, Bpftool, Corpus, Missing, bpftool
 from measure import Cost, Failed, Spawner, environment, side_by_side
 from rows import Row
@@ -208,6 +209,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     **dedup_bench.ROWS,
     **dump_bench.ROWS,
     **layout_bench.ROWS,
+    **merge_bench.ROWS,
 }
 
 

@@ -177,6 +177,53 @@ def run_chain(case: Case) -> None:
         demand_fit(btf)
 
 
+PASSES = ("append", "sort", "merge", "sanitize", "apart")
+
+
+def make_passes(r: Random) -> Case:
+    """A chain as `make_chain` makes it, for the passes that write all types anew."""
+    case = make_chain(r)
+    return Case("passes", case.parts, what=r.choice(PASSES), number=r.randrange(1 << 16))
+
+
+def run_passes(case: Case) -> None:
+    from btfkit.passes.append import append
+    from btfkit.passes.features import NAMES
+    from btfkit.passes.merge import merge
+    from btfkit.passes.permute import permute, sort
+    from btfkit.passes.sanitize import sanitize
+
+    btf, number = load(case.parts), case.options["number"]
+    if case.options["what"] == "append":
+        both, maps = append(btf, btf.chain[0], btf)
+        assert len(both) == len(btf) + len(btf.chain[0].own_ids) + len(btf.own_ids)
+        for one, ids in zip((btf.chain[0], btf), maps, strict=True):
+            for old in list(one.own_ids)[:50]:
+                assert both.name(ids[old]) == one.name(old), "a name is another"
+                assert both.kind(ids[old]) == one.kind(old), "a kind is another"
+    elif case.options["what"] == "sort":
+        done = sort(btf)
+        assert sort(done.btf).btf.to_bytes() == done.btf.to_bytes(), "sorted twice is something else"
+        back, _ = permute(done.btf, [done.ids[old] for old in btf.own_ids])
+        assert back.to_bytes() == btf.to_bytes(), "not what it was"
+    elif case.options["what"] == "apart" and btf.base is not None:
+        done = sort(btf.base, [btf])
+        ids = done.split_ids[0]
+        assert sorted(ids[old] for old in range(len(btf))) == list(range(len(btf)))
+    elif case.options["what"] == "merge":
+        base, modules = (btf.base, [btf]) if btf.base is not None else (btf, [])
+        for dedup in (True, False):
+            merged = merge(base, modules, dedup=dedup, prefer="vmlinux")
+            assert merged.btf.base is None
+            assert all(merged.ids[-1][old] for old in btf.own_ids), "a type is gone"
+    else:
+        without = [name for place, name in enumerate(NAMES) if number >> place & 1]
+        clean = sanitize(btf, without).btf
+        again = sanitize(clean, without)
+        assert again.btf.to_bytes() == clean.to_bytes(), "sanitized twice is something else"
+        assert not again.lost
+
+
 def make_ext(r: Random) -> Case:
     _, data = r.choice(seeds.programs())
     file = mutate.ElfFile(data)
@@ -441,6 +488,7 @@ def make_file(r: Random) -> Case:
 
 TARGETS = {  # (share, make)
     "chain": (42, make_chain),
+    "passes": (14, make_passes),
     "ext": (4, make_ext),
     "container": (12, make_container),
     "elf": (5, make_elf),
@@ -455,6 +503,7 @@ TARGETS = {  # (share, make)
 }
 RUN = {
     "chain": run_chain,
+    "passes": run_passes,
     "ext": run_ext,
     "container": run_container,
     "elf": run_elf,

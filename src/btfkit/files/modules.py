@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_ARCHIVE = 8 << 30  # bytes that a tar of modules may unpack to; it is never in memory at once
 _PACKED = ("", ".gz", ".xz", ".zst", ".bz2", ".lzma", ".lz4", ".lzo")
-_SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in _PACKED)
+_SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in reversed(_PACKED))  # the long ones first
 _BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
 
 
@@ -32,10 +32,9 @@ def module_name(path: Path, *, underscores: bool = False) -> str:
     With `underscores` as the kernel calls it, "-" being "_".
     """
     name = os.path.basename(os.fspath(path))
-    for suffix in sorted(_SUFFIXES, key=len, reverse=True):
-        if name.endswith(suffix) and name != suffix:
-            name = name[: -len(suffix)]
-            break
+    if name.endswith(_SUFFIXES):
+        suffix = next((one for one in _SUFFIXES if name.endswith(one) and name != one), "")
+        name = name[: len(name) - len(suffix)]
     return name.replace("-", "_") if underscores else name
 
 

@@ -134,7 +134,7 @@ class _Appending:
         """Copy everything, and read the result."""
         first = self.first
         total = len(first.words) + sum(len(part.places[-1].layer.words) for part in self.parts)
-        out = array("I", bytes(4 * total))
+        out = array("I", (0,)) * total
         view = memoryview(out)
         view[: len(first.words)] = first.words
         pool = _Pool(first)
@@ -198,7 +198,7 @@ def _buckets(strings: int) -> array[int]:
     size = 64
     while size < 2 * strings:
         size *= 2
-    return array("I", bytes(8 * size))
+    return array("I", (0,)) * (2 * size)
 
 
 def _copy(part: _Part, pool: _Pool, out: memoryview, at: int) -> int:

@@ -76,7 +76,7 @@ class NameIndex:
 
 def words(count: int) -> array[int]:
     """`count` words of 32 bits, all 0."""
-    return array("I", bytes(4 * count))
+    return array("I", (0,)) * count
 
 
 def blob(order: ByteOrder, types: bytes, strings: bytes, layout: bytes = b"") -> bytes:
