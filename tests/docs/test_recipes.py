@@ -77,3 +77,24 @@ def test_on_a_real_kernel(tmp_path) -> None:
     assert main(["distill", str(DATA / "modules"), "-B", vmlinux, "-o", str(modules), "-q"]) == 0
     inputs = {"MODULE": str(modules / "act_ct.btf.xz"), "BUILT_WITH": vmlinux, "VMLINUX": vmlinux}
     assert "5 fit, 0 do not" in run("check-update.md", tmp_path, **inputs, MODULES=str(modules))
+
+
+def test_ship_btf(tmp_path) -> None:
+    import lzma
+
+    from bpf import cases
+
+    blob = cases.target_bytes("a.x86_64")[0]
+    put(tmp_path / "hub/debian/12/x86_64/6.1.0-9-amd64.btf.xz", lzma.compress(blob))
+    put(tmp_path / "hub/debian/12/x86_64/6.1.0-10-amd64.btf", cases.target_bytes("b.x86_64")[0])
+    put(tmp_path / "prog.bpf.o", cases.object_bytes("fields.el"))
+    put(tmp_path / "os-release", b'ID=debian\nVERSION_ID="12"\n')
+    machine = {"ID": "debian", "UNAME": "6.1.0-9-amd64", "ARCH": "x86_64"}
+    text = run("ship-btf.md", tmp_path, HUB="hub", OBJECTS="prog.bpf.o", **machine)
+    assert text.endswith("0")
+    assert "btf/debian/12/x86_64/6.1.0-9-amd64.btf" in text
+    small = (tmp_path / "kernel.btf").read_bytes()
+    assert small == (tmp_path / "btf/debian/12/x86_64/6.1.0-9-amd64.btf").read_bytes()
+    first = (tmp_path / "layer.tar").read_bytes()
+    run("ship-btf.md", tmp_path, HUB="hub", OBJECTS="prog.bpf.o", **machine)
+    assert (tmp_path / "layer.tar").read_bytes() == first
