@@ -216,3 +216,31 @@ def test_a_folder_is_written_atomically_and_cleaned_up(tmp_path):
     store.remove("a/b/c")
     assert os.listdir(tmp_path) == []
     assert store.stamp("a/b/c") == ""
+
+
+def test_only_modules_that_are_wanted_stay(tmp_path):
+    put(tmp_path, "6.2/vmlinux", BTF)
+    for name, blob in MODULES.items():
+        put(tmp_path, f"6.2/{name}", blob)
+    (kernel,) = find_kernels([str(tmp_path)]).kernels
+    chain = kernel.load(wanted=lambda module: module.blob == MODULES["mod_two"])
+    assert (chain.names, chain.dropped) == (["6.2/mod_two"], 1)
+
+
+@pytest.mark.parametrize("name", ["fields.el", "types.el", "module.el", "ambiguous.el", "enums.el"])
+def test_a_module_without_a_root_can_be_left_out(tmp_path, name):
+    """What `Roots` says no to changes no answer, and nothing of it is kept."""
+    import btfkit
+    from btfkit.co_re.relocate import roots
+
+    (tmp_path / "x.bpf.o").write_bytes(cases.object_bytes(name))
+    objects = btfkit.load_objects(str(tmp_path / "x.bpf.o"))
+    vmlinux = btfkit.Btf.from_bytes(BTF)
+    modules = [btfkit.Btf.from_bytes(blob, vmlinux) for blob in MODULES.values()]
+    can = [module for module in modules if roots(objects).are_in(module)]
+    whole, part = btfkit.minimize(vmlinux, objects, modules), btfkit.minimize(vmlinux, objects, can)
+    assert set(whole.used) <= set(can)
+    assert [m.blob for m in whole.used] == [m.blob for m in part.used]
+    assert whole.btf.to_bytes() == part.btf.to_bytes()
+    for module in part.used:
+        assert whole.module(module).to_bytes() == part.module(module).to_bytes()

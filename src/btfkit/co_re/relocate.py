@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject, Relocation
-    from btfkit.co_re.target import Target
+    from btfkit.co_re.target import Roots, Target
 
 VALUE, MISSING, AMBIGUOUS, ERROR = "value", "missing", "ambiguous", "error"
 
@@ -73,6 +73,13 @@ class Outcome:
 
     def __repr__(self) -> str:
         return f"<{self.status}{'' if self.value is None else f' {self.value}'}{self.reason and f' ({self.reason})'}>"
+
+
+def roots(objects: Iterable[BpfObject]) -> Roots:
+    """What the relocations of `objects` look for by name."""
+    from btfkit.co_re.target import Roots
+
+    return Roots(root for obj in objects for root in _roots(obj))
 
 
 def relocate(objects: Sequence[BpfObject], target: Target) -> list[list[Outcome]]:

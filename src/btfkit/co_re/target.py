@@ -83,6 +83,23 @@ class Target:
         return [c for c in first if c[0].kind(c[1]) in kinds], [c for c in behind if c[0].kind(c[1]) in kinds]
 
 
+class Roots:
+    """The (kind, essential name) roots of some relocations, to ask of one vmlinux's modules whether they have a candidate."""
+
+    __slots__ = ("_search",)
+
+    def __init__(self, roots: Iterable[tuple[int, bytes]]) -> None:
+        found = set(roots)
+        kinds = {kind for kind, _ in found}
+        if spec.ENUM in kinds:
+            kinds.add(spec.ENUM64)
+        self._search = _Search({name for _, name in found if name}, kind_set(frozenset(kinds)))
+
+    def are_in(self, btf: Btf) -> bool:
+        """Whether one of the own types of `btf` could be a candidate: if not, it can be left out of a `Target`."""
+        return bool(self._search.own(btf))
+
+
 class _Search:
     """One pass over a BTF for many essential names at once."""
 

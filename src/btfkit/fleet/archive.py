@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
+    from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject
     from btfkit.co_re.relocate import Outcome
     from btfkit.files.elf import Data
@@ -309,7 +310,7 @@ class Shrink:
             return Made(kernel.stem, before, same=True)
         reader = _Reader(kernel)
         left_out: list[str] = []
-        chain = kernel.load(reader.read, self._excuse(left_out))
+        chain = kernel.load(reader.read, self._excuse(left_out), self._readable(kernel, objects))
         result, blobs = self._cut(kernel, chain, objects)
         outputs = {path: self._pack(path, blob) for path, blob in blobs.items()}
         reader.demand_unchanged()
@@ -322,6 +323,14 @@ class Shrink:
         else:
             _write(store, outputs, before)
         return made
+
+    def _readable(self, kernel: Kernel, objects: Sequence[BpfObject]) -> Callable[[Btf], bool] | None:
+        """Which modules can be read at all; thousands cannot, and need no room.  None: any."""
+        if not kernel.modules or self.options.keep_types or self.options.keep_funcs:
+            return None
+        from btfkit.co_re.relocate import roots
+
+        return roots(objects).are_in
 
     def _excuse(self, left_out: list[str]) -> Callable[[Exception], None] | None:
         return (lambda error: left_out.append(str(error))) if self.options.keep_going else None
@@ -400,7 +409,7 @@ class Shrink:
                 "types": sum(len(result.layers[btf].btf.positions) for btf in (chain.vmlinux, *result.used)),
                 "bytes": sum(map(len, blobs.values())),
                 "input_bytes": len(chain.vmlinux.blob),
-                "modules": len(chain.modules),
+                "modules": len(chain.modules) + chain.dropped,
                 "relocations": len(statuses),
                 "answered": statuses.count("value"),
                 "missing": statuses.count("missing"),

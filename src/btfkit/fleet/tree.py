@@ -54,16 +54,17 @@ _BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
 
 
 class Chain:
-    """The BTF of a kernel: `vmlinux`, its `modules` with the `names` of their files (below the tree's root), and `without`,
-    the files of modules that hold no BTF."""
+    """The BTF of a kernel: `vmlinux`, its `modules` with the `names` of their files (below the tree's root), `without`, the files
+    of modules that hold no BTF, and `dropped`, how many were read and not wanted."""
 
-    __slots__ = ("modules", "names", "vmlinux", "without")
+    __slots__ = ("dropped", "modules", "names", "vmlinux", "without")
 
     def __init__(self, vmlinux: Btf) -> None:
         self.vmlinux = vmlinux
         self.modules: list[Btf] = []
         self.names: list[str] = []
         self.without: list[str] = []
+        self.dropped = 0
 
 
 class Kernel:
@@ -115,18 +116,22 @@ class Kernel:
         return self.store.read(path)
 
     def load(
-        self, read: Callable[[str], Data] | None = None, on_error: Callable[[Exception], None] | None = None
+        self,
+        read: Callable[[str], Data] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        wanted: Callable[[Btf], bool] | None = None,
     ) -> Chain:
         """Its BTF, with that of its modules.
 
-        `read` gives the bytes of a file in place of the store.  Raises AmbiguousError where several files for the kernel
-        disagree, what `open_container` and `Btf.from_bytes` raise, and OSError; `on_error` is given a module's error in
-        place of raising it, and the module is left out."""
+        `read` gives the bytes of a file in place of the store; only `wanted` modules stay in memory.  Raises AmbiguousError where
+        several files for the kernel disagree, what `open_container` and `Btf.from_bytes` raise, and OSError; `on_error` is given
+        a module's error in place of raising it, and the module is left out.
+        """
         read = read or self.read
         chain = Chain(self._vmlinux(read))
         for path in self.modules:
             try:
-                self._add_module(chain, path, read(path))
+                self._add_module(chain, path, read(path), wanted)
             except (BtfError, OSError) as error:
                 if on_error is None:
                     raise
@@ -150,7 +155,7 @@ class Kernel:
             raise ChainError("this is a module with a distilled base, where a vmlinux should be", source=self.source)
         return btf
 
-    def _add_module(self, chain: Chain, path: str, data: Data) -> None:
+    def _add_module(self, chain: Chain, path: str, data: Data, wanted: Callable[[Btf], bool] | None) -> None:
         from btfkit.files.container import open_container
         from btfkit.files.load import from_container
 
@@ -161,7 +166,11 @@ class Kernel:
         except NotFoundError:
             chain.without.append(path)
             return
-        chain.modules.append(from_container(container, chain.vmlinux))
+        module = from_container(container, chain.vmlinux)
+        if wanted is not None and not wanted(module):
+            chain.dropped += 1
+            return
+        chain.modules.append(module)
         chain.names.append(path)
 
 
