@@ -1,6 +1,6 @@
 """libbpf's btf__relocate as the judge of the rules "upstream": the matrix, and every corpus module onto other kernels.
 
-A sample by default, all 4,229 modules with BTFKIT_SLOW=1.
+A sample by default, all modules of three kernels (10,689) with BTFKIT_SLOW=1.
 """
 
 from __future__ import annotations
@@ -39,11 +39,22 @@ def test_the_matrix(distilled, how, new, upstream, strict):
 
 
 @pytest.mark.skipif(not corpus.has_corpus(), reason="no corpus")
-@pytest.mark.parametrize("onto", ["6.12.94+deb13-amd64", "6.1.0-47-amd64", "7.2.13+deb14-amd64", KERNEL])
-def test_modules(onto):
-    base = Btf.from_bytes(corpus.kernel_btf(KERNEL))
+@pytest.mark.parametrize(
+    ("kernel", "onto"),
+    [
+        (KERNEL, "6.12.94+deb13-amd64"),
+        (KERNEL, "6.1.0-47-amd64"),
+        (KERNEL, "7.2.13+deb14-amd64"),
+        (KERNEL, KERNEL),
+        ("7.2.13+deb14-amd64", KERNEL),
+        ("7.2.13+deb14-amd64", "7.2.13+deb14-amd64"),
+        ("6.12.107+deb13-s390x", "6.12.107+deb13-s390x"),
+    ],
+)
+def test_modules(kernel, onto):
+    base = Btf.from_bytes(corpus.kernel_btf(kernel))
     index = NameIndex(Btf.from_bytes(corpus.kernel_btf(onto)))
-    modules = chosen(KERNEL) | {name: data for name, data in corpus.modules(KERNEL).items() if name in TOUCHY}
+    modules = chosen(kernel) | {name: data for name, data in corpus.modules(kernel).items() if name in TOUCHY}
     small = {name: distill(Btf.from_bytes(data, base)).btf for name, data in modules.items()}
     with bench("btf-oracle") as b:
         files = {}
@@ -64,8 +75,11 @@ def test_modules(onto):
             continue
         assert name not in failed
         assert ours == theirs[name], name
-        strict = reconcile(btf, index)
+        try:
+            strict = reconcile(btf, index)
+        except ReconcileError:
+            assert kernel != KERNEL  # by-value use in variables and prototypes, which upstream does not see
+            continue
         if not strict.report.carried:
             assert strict.btf.to_bytes() == ours, name
-        if len(btf.positions) < 2000:
-            assert compare(btf, strict.btf)
+        assert compare(btf, strict.btf)

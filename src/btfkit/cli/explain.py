@@ -320,6 +320,8 @@ def _table(rows: Sequence[dict[str, Any]], tree: str) -> Iterator[str]:
     yield f"{taking:,} of {len(rows):,} kernels take it as it is" + (
         f", {sum(1 for row in rows if row['after_reconcile']):,} after `btfkit reconcile`" if told else ""
     )
+    if told:
+        yield "(Judged is BTF, which does not tell the machine: kernels of another architecture may be among those that fit.)"
 
 
 # ---- in words ------------------------------------------------------------------------------------------------------
@@ -406,7 +408,8 @@ def _misread(found: Examination, limit: int | None, *, examples: bool) -> Iterat
 
     if found.refused:
         first = found.refused[0]
-        yield f"Why: {first.message}{'' if first.type_id is None else f' (type {first.type_id})'}."
+        read = "read on this kernel, " if not found.right else ""
+        yield f"Why: {read}{first.message}{'' if first.type_id is None else f' (type {first.type_id})'}."
         yield from LOADER
     else:
         yield "The kernel checks neither where references lead nor what they lead to, and no name happened to offend it."
@@ -433,10 +436,21 @@ def _sign(found: Examination, sign: Sign) -> str:
     if sign.what == "name":
         return f"{sign.place} at {sign.target:#x}"
     if sign.what == "name-inside":
-        return f"{sign.place} is named {_string(btf, sign.target)!r}"
+        return f"{sign.place}: {_string(btf, sign.target)!r} is the end of {_whole_string(btf, sign.target)!r}"
     if sign.what == "size":
         return f"{sign.place} ends at byte {sign.end:,}, what it is in at {btf.word(sign.user, 2):,}"
     return f"{sign.place} refers to {_described(btf, sign.target)}"
+
+
+def _whole_string(btf: Btf, offset: int) -> str:
+    """The string of the base in which `offset` lies."""
+    layer = btf
+    while offset < layer.start_str_off and layer.base is not None:
+        layer = layer.base
+    start = offset - layer.start_str_off
+    while start and layer.strings[start - 1]:
+        start -= 1
+    return _string(btf, layer.start_str_off + start)
 
 
 def _string(btf: Btf, offset: int) -> str:
