@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import check_bench
 import dedup_bench
 import distill_bench
 import dump_bench
@@ -204,6 +205,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "load": load,
     "modules": modules,
     "verify": verify,
+    **check_bench.ROWS,
     **distill_bench.ROWS,
     **fleet_bench.ROWS,
     **dedup_bench.ROWS,
