@@ -457,7 +457,9 @@
   byId("legend").append(...STATUS.map((text, status) => el("span", null, el(`i.s${status}`, null), text)));
   const problems = [...data.unusable.map(([name, error]) => `${name}: ${error}`), ...data.warnings.map(([object, text]) => `${object}: ${text}`)];
   if (problems.length) {
-    byId("problems").append(el("details", null, el("summary.note", null, `${count(data.unusable.length, "kernel")} could not be read, ${count(data.warnings.length, "remark")} on objects`),
+    const parts = [data.unusable.length ? `${count(data.unusable.length, "kernel")} could not be read` : "",
+      data.warnings.length ? count(data.warnings.length, "remark") + " on objects" : ""];
+    byId("problems").append(el("details", null, el("summary.note", null, parts.filter(Boolean).join(", ")),
       el("ul", null, ...problems.slice(0, 500).map((text) => el("li", null, shown(text))))));
   }
   addEventListener("resize", () => { layOut(); draw(); });
