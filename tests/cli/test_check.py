@@ -190,6 +190,14 @@ def test_kernels_that_cannot_be_read(run, tmp_path):
     assert said.status == 3
 
 
+def test_markers_are_said(run, tmp_path):
+    (tmp_path / "hub/debian/13/x86_64/6.14.0-1-amd64.failed").write_bytes(b"")
+    said = run("guards.bpf.o", "--kernels", "hub", "--require", "ok_plain")
+    assert said.status == 0
+    assert "1 kernel has only a marker" in said.err
+    assert "marker" not in run("guards.bpf.o", "--kernels", "hub", "-q").err
+
+
 def test_one_kernel_with_modules(run, tmp_path):
     kernel = "hub/debian/11/x86_64/5.10.0-1-amd64.btf"
     (tmp_path / "mods").mkdir()

@@ -34,7 +34,7 @@ def run(args: Args) -> int:
         raise UsageError(f"--require: no program {unknown[0]!r} in these objects")
     failures = list(matrix.failures())
     _write(args, matrix, failures)
-    broken = _complain(matrix, tree)
+    broken = _complain(matrix, tree, quiet=args.quiet)
     return FAILED if broken else DIFFERS if failures else DONE
 
 
@@ -98,7 +98,7 @@ def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:
         print(summary_line(matrix, len(failures)), file=sys.stderr)
 
 
-def _complain(matrix: Matrix, tree: Tree) -> bool:
+def _complain(matrix: Matrix, tree: Tree, *, quiet: bool) -> bool:
     """Say what could not be read; whether there was something."""
     from btfkit.errors import printable
 
@@ -106,6 +106,12 @@ def _complain(matrix: Matrix, tree: Tree) -> bool:
         if column.error:
             where = printable(column.source)
             print(f"btfkit: {column.error if where in column.error else f'{where}: {column.error}'}", file=sys.stderr)
+    if tree.marks and not quiet:
+        count = len(tree.marks)
+        print(
+            f"btfkit: {count} kernel{'s have' if count > 1 else ' has'} only a marker (.hasbtf, .failed)",
+            file=sys.stderr,
+        )
     for path, problem in tree.problems:
         print(f"btfkit: {printable(path)}: {problem}", file=sys.stderr)
     return bool(tree.problems) or any(column.error for column in matrix.columns)

@@ -246,7 +246,7 @@ class Check:
         insns = patched.insns
         key = (
             tuple(sorted(marks.items())),
-            tuple(insns[slot] for slot in self.linked.relocations),
+            tuple(tuple(insns[slot : slot + 2]) for slot in self.linked.relocations),  # a wide load has two slots
             tuple((name, answer.status) for name, answer in kernel.externs.items()),
             kernel.verifier.key,
             kernel.version if "LINUX_KERNEL_VERSION" in self.code.externs else None,
