@@ -10,6 +10,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, text
 from btfkit.errors import FormatError, printable
 from btfkit.show.layout import Field, Layout, Layouts
+from btfkit.show.layout_marks import MemberKinds, Note, Notes, Parts, Pen, brackets, counted, forced_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ class LayoutText:
         self.expand = expand
         self._names: dict[int, str] = {}
         self._lists: dict[int, str] = {}
-        self._notes: dict[int, _Note | None] = {}
+        self._notes: dict[int, Note | None] = {}
         self._flexible: dict[int, bool] = {}
-        self._parts: dict[int, _Parts | None] = {}
+        self._parts: dict[int, Parts | None] = {}
         self._columns: dict[int, tuple[str, str, tuple[int, ...]] | None] = {}  # by type id and width
         self._shown: dict[int, str] = {}
         self._budget = MAX_EXPANDED
@@ -73,17 +74,17 @@ class LayoutText:
             if found.is_union and (name or not alias)
             else NAME_SPACING
         )
-        pen = _Pen(0, spacing, wide, 0, [0])
+        pen = Pen(0, spacing, wide, 0, [0])
         lead, tail = ("typedef ", printable(alias)) if not name and alias else ("", "")
         body = self._union(found, pen, tail) if found.is_union else self._outermost(found, pen, tail)
         return f"{lead}{body};\n"
 
-    def _outermost(self, found: Layout, pen: _Pen, suffix: str) -> str:
+    def _outermost(self, found: Layout, pen: Pen, suffix: str) -> str:
         return self._struct(found, pen, found.packed, suffix, stats=True)
 
     # ---- composites --------------------------------------------------------------------------------------------
 
-    def _union(self, found: Layout, pen: _Pen, suffix: str) -> str:
+    def _union(self, found: Layout, pen: Pen, suffix: str) -> str:
         out = [f"union {printable(found.name)} {{\n" if found.name else "union {\n"]
         inner = pen.within(union_member=True)
         line = pen.line[0]
@@ -95,15 +96,15 @@ class LayoutText:
         out.append(f"{pen.tabs}}}{' ' + suffix if suffix else ''}")
         return "".join(out)
 
-    def _struct(self, found: Layout, pen: _Pen, packed: bool, suffix: str, *, stats: bool = False) -> str:
+    def _struct(self, found: Layout, pen: Pen, packed: bool, suffix: str, *, stats: bool = False) -> str:
         inner = pen.within()
         out = [f"struct {printable(found.name)} {{\n" if found.name else "struct {\n"]
-        say = _Notes(out, inner.tabs)
+        say = Notes(out, inner.tabs)
         if found.pre_bit_hole > 0:
-            say.before(f"XXX {_count(found.pre_bit_hole, 'bit')} hole, try to pack")
+            say.before(f"XXX {counted(found.pre_bit_hole, 'bit')} hole, try to pack")
         if found.pre_hole > 0:
-            say.before(f"XXX {_count(found.pre_hole, 'byte')} hole, try to pack")
-        kinds = _MemberKinds()
+            say.before(f"XXX {counted(found.pre_hole, 'byte')} hole, try to pack")
+        kinds = MemberKinds()
         last: Field | None = None
         last_size = 0
         count = len(found.members)
@@ -123,9 +124,9 @@ class LayoutText:
             if field.kind == spec.STRUCT:
                 self._inside(field.type_id, kinds, say)
             if field.bit_hole:
-                say.after(f"XXX {_count(field.bit_hole, 'bit')} hole, try to pack")
+                say.after(f"XXX {counted(field.bit_hole, 'bit')} hole, try to pack")
             if field.hole > 0:
-                say.after(f"XXX {_count(field.hole, 'byte')} hole, try to pack")
+                say.after(f"XXX {counted(field.hole, 'byte')} hole, try to pack")
             out.append("\n")
             if last is None or not last_size or last.offset != field.offset or (field.bits and not last.bits):
                 last_size = field.size
@@ -141,7 +142,7 @@ class LayoutText:
             out.append(f" __attribute__((__aligned__({found.alignment})))")
         return "".join(out)
 
-    def _plain(self, pen: _Pen) -> Callable[[Field], str | None]:
+    def _plain(self, pen: Pen) -> Callable[[Field], str | None]:
         """A function that writes what most members are, a line in the cache line at hand; None for any other."""
         columns, width, tabs, line = self._columns, pen.spacing + pen.wide, pen.tabs, pen.line
         base, spacing, cacheline = pen.base, pen.spacing & 0xFF, self.layouts.cacheline
@@ -160,7 +161,7 @@ class LayoutText:
 
         return plain
 
-    def _between(self, last: Field, last_size: int, field: Field, pen: _Pen, say: _Notes) -> None:
+    def _between(self, last: Field, last_size: int, field: Field, pen: Pen, say: Notes) -> None:
         """What C has to say between two members for the second to lie where it lies."""
         if last.bit_hole and field.bits:
             width = last.bit_hole
@@ -174,7 +175,7 @@ class LayoutText:
         elif 0 < step < last_size:
             say.before("Bitfield combined with next fields")
 
-    def _inside(self, type_id: int, kinds: _MemberKinds, say: _Notes) -> None:
+    def _inside(self, type_id: int, kinds: MemberKinds, say: Notes) -> None:
         """What is to be said of the holes within a member that is a struct."""
         if type_id not in self._notes:
             self._notes[type_id] = self._note(type_id)
@@ -183,9 +184,9 @@ class LayoutText:
             kinds.add(note)
             say.after(note.text)
 
-    def _note(self, type_id: int) -> _Note | None:
+    def _note(self, type_id: int) -> Note | None:
         found = self.layouts[type_id]
-        note = _Note(found, self._is_flexible(found), self._holds_flexible(found, 0))
+        note = Note(found, self._is_flexible(found), self._holds_flexible(found, 0))
         return note if note.text else None
 
     def _is_flexible(self, found: Layout) -> bool:
@@ -213,7 +214,7 @@ class LayoutText:
         self._flexible[found.type_id] = holds
         return holds
 
-    def _statistics(self, found: Layout, kinds: _MemberKinds, pen: _Pen, out: list[str]) -> None:
+    def _statistics(self, found: Layout, kinds: MemberKinds, pen: Pen, out: list[str]) -> None:
         """The lines at the end."""
         say = [f"size: {found.size}, cachelines: {found.cachelines}, members: {len(found.members)}"]
         holes, bit_holes = found.sum_holes, found.sum_bit_holes
@@ -234,7 +235,7 @@ class LayoutText:
         if found.bit_padding > 0:
             say.append(f"bit_padding: {found.bit_padding} bits")
         if found.forced:
-            say += _forced(found)
+            say += forced_line(found)
         if kinds.any:
             say += kinds.lines_of_flexible()
         if last := ((pen.base or 0) + found.size) % found.cacheline:
@@ -249,7 +250,7 @@ class LayoutText:
 
     # ---- members -----------------------------------------------------------------------------------------------
 
-    def _member(self, outer: Layout, field: Field, pen: _Pen) -> str:
+    def _member(self, outer: Layout, field: Field, pen: Pen) -> str:
         self._budget -= 1
         if self._budget < 0:
             raise FormatError(
@@ -275,7 +276,7 @@ class LayoutText:
             left, right, dimensions = parts
             declared = left + name + right
             if dimensions:
-                declared += _brackets(dimensions, pen)
+                declared += brackets(dimensions, pen)
         else:
             kind, _, target_kind, *_ = self.layouts.facts(field.type_id)
             packed = target_kind == spec.STRUCT and self._is_packed(outer, field)
@@ -303,14 +304,14 @@ class LayoutText:
     def _is_packed(self, outer: Layout, field: Field) -> bool:
         return self.layouts[self.layouts.strip(field.type_id)].packed or self.layouts.packs(outer, field)
 
-    def _boundary(self, offset: int, pen: _Pen) -> str:
+    def _boundary(self, offset: int, pen: Pen) -> str:
         """The line that says that a cache line begins here, or began within the member before."""
         number, into = divmod(offset, self.layouts.cacheline)
         pen.line[0] = number
-        ago = f" was {_count(into, 'byte')} ago" if into else ""
+        ago = f" was {counted(into, 'byte')} ago" if into else ""
         return f"/* --- cacheline {number} boundary ({offset - into} bytes){ago} --- */\n{pen.tabs}"
 
-    def _declaration(self, type_id: int, name: str, pen: _Pen, *, packed: bool = False) -> str:
+    def _declaration(self, type_id: int, name: str, pen: Pen, *, packed: bool = False) -> str:
         """A member's declaration without bit size, attributes and semicolon."""
         if not self.expand:
             parts = self._simple(type_id)
@@ -325,7 +326,7 @@ class LayoutText:
             lead = f"/* typedef {' -> '.join(through)} */ "
         return lead + self._nested(type_id, name, pen, packed)
 
-    def _nested(self, type_id: int, name: str, pen: _Pen, packed: bool) -> str:
+    def _nested(self, type_id: int, name: str, pen: Pen, packed: bool) -> str:
         """A declaration that has, or may have, braces in it."""
         btf = self.btf
         lead = ""
@@ -350,7 +351,7 @@ class LayoutText:
             raise FormatError(f"types nested more than {MAX_CHAIN} deep", section="types", type_id=type_id)
         return lead + parts.join(name, pen)
 
-    def _braces(self, type_id: int, name: str, pen: _Pen, packed: bool, *, stats: bool = False) -> str:
+    def _braces(self, type_id: int, name: str, pen: Pen, packed: bool, *, stats: bool = False) -> str:
         kind = self.btf.kind(type_id)
         if kind in spec.ENUMS:
             return self._enum(type_id, name, pen)
@@ -361,10 +362,10 @@ class LayoutText:
             return self._union(found, pen.narrower(8), name)
         return self._struct(found, pen.narrower(8), packed or found.packed, name, stats=stats)
 
-    def _array(self, type_id: int, name: str, pen: _Pen, packed: bool) -> str:
+    def _array(self, type_id: int, name: str, pen: Pen, packed: bool) -> str:
         """An array of something that has braces; dimensions from left to right."""
         dimensions, element = self._dimensions(type_id)
-        return self._declaration(element, name, pen, packed=packed) + _brackets(dimensions, pen)
+        return self._declaration(element, name, pen, packed=packed) + brackets(dimensions, pen)
 
     def _dimensions(self, type_id: int) -> tuple[list[int], int]:
         """The lengths of an array of arrays from the outermost in, and the element's type."""
@@ -379,7 +380,7 @@ class LayoutText:
             type_id = btf.word(type_id, 2)
         return found, type_id
 
-    def _enum(self, type_id: int, name: str, pen: _Pen) -> str:
+    def _enum(self, type_id: int, name: str, pen: Pen) -> str:
         view = self.btf[type_id]
         shown = self._name(type_id)
         lead = f"enum {shown}" if shown else "enum"
@@ -407,13 +408,13 @@ class LayoutText:
             type_id = self.btf.word(type_id, 2)
         raise FormatError("type tags in a circle", section="types", type_id=type_id)
 
-    def _simple(self, type_id: int) -> _Parts | None:
+    def _simple(self, type_id: int) -> Parts | None:
         """How a declaration without braces is put together, None where it has some."""
         if type_id not in self._parts:
             self._parts[type_id] = self._make_parts(type_id)
         return self._parts[type_id]
 
-    def _make_parts(self, type_id: int) -> _Parts | None:
+    def _make_parts(self, type_id: int) -> Parts | None:
         btf = self.btf
         lead = ""
         for _ in range(MAX_CHAIN):
@@ -431,17 +432,17 @@ class LayoutText:
             return None if parts is None else parts.made(lead, dimensions)
         if kind in _TAGS:
             name = self._name(type_id)
-            return _Parts(lead + _TAGS[kind], name, "", "") if name else None
+            return Parts(lead + _TAGS[kind], name, "", "") if name else None
         if kind == spec.FUNC_PROTO:
-            return _Parts(lead, self._type(btf.word(type_id, 2)), "(", f"){self._parameters(type_id, 0)}")
+            return Parts(lead, self._type(btf.word(type_id, 2)), "(", f"){self._parameters(type_id, 0)}")
         if kind == spec.PTR:
             target = self._untagged(btf.word(type_id, 2))
             target_kind = btf.kind(target)
             if target_kind == spec.FUNC_PROTO:
-                return _Parts(lead, self._type(btf.word(target, 2)), "(*", f"){self._parameters(target, 0)}")
+                return Parts(lead, self._type(btf.word(target, 2)), "(*", f"){self._parameters(target, 0)}")
             if target_kind in _BRACED and not self._name(target):
                 return None
-        return _Parts(lead, self._type(type_id), "", "")
+        return Parts(lead, self._type(type_id), "", "")
 
     def _type(self, type_id: int, depth: int = 0) -> str:
         """A type as pahole writes it outside of braces: "struct file *", "const char  *"."""
@@ -513,203 +514,6 @@ class LayoutText:
             else:
                 shown.append(f"{self._type(param, depth)}{' ' + name if name else ''}")
         return f"({', '.join(shown)}{variadic})" if shown else "(void)"
-
-
-class _Parts:
-    """A declaration in parts: "const struct ", "file", "(*" and ")(int)"; `dimensions` are those of an array."""
-
-    __slots__ = ("before", "core", "dimensions", "lead", "right")
-
-    def __init__(self, lead: str, core: str, before: str, right: str, dimensions: tuple[int, ...] = ()) -> None:
-        self.lead = lead
-        self.core = core
-        self.before = before
-        self.right = right
-        self.dimensions = dimensions
-
-    def made(self, lead: str, dimensions: list[int]) -> _Parts:
-        """An array of it."""
-        return _Parts(lead + self.lead, self.core, self.before, self.right, (*dimensions, *self.dimensions))
-
-    def columns(self, pen: _Pen) -> tuple[str, str, tuple[int, ...]]:
-        """What stands left and right of the name, in the columns of `pen`, and the dimensions of an array."""
-        core = self.core.ljust(abs(pen.spacing - len(self.lead)))
-        return f"{self.lead}{core} {self.before}", self.right, self.dimensions
-
-    def join(self, name: str, pen: _Pen) -> str:
-        """The declaration of `name` in the columns of `pen`."""
-        left, right, dimensions = self.columns(pen)
-        return left + name + right + (_brackets(dimensions, pen) if dimensions else "")
-
-
-def _brackets(dimensions: list[int] | tuple[int, ...], pen: _Pen) -> str:
-    """The lengths of an array; a flexible one, last of several members, has none."""
-    flexible = pen.last and not pen.first and not pen.union_member
-    return "".join("[]" if not length and flexible else f"[{length}]" for length in dimensions)
-
-
-class _Pen:
-    """Where the picture is: indentation, columns, the offset of what is around, the cache line reached (shared: a list of one).
-
-    `base` None: offsets count from the start of the innermost type (behind a pointer).
-    """
-
-    __slots__ = ("base", "first", "last", "line", "spacing", "tabs", "union_member", "wide")
-
-    def __init__(self, depth: int, spacing: int, wide: int, base: int | None, line: list[int]) -> None:
-        self.tabs = "\t" * depth
-        self.spacing = spacing
-        self.wide = wide
-        self.base = base
-        self.line = line
-        self.union_member = self.first = self.last = False
-
-    def _copy(self) -> _Pen:
-        other = _Pen.__new__(_Pen)
-        other.tabs, other.spacing, other.wide, other.base, other.line = (
-            self.tabs, self.spacing, self.wide, self.base, self.line,
-        )  # fmt: skip
-        other.union_member, other.first, other.last = self.union_member, self.first, self.last
-        return other
-
-    def within(self, *, union_member: bool = False) -> _Pen:
-        """One level deeper."""
-        other = self._copy()
-        other.tabs += "\t"
-        other.union_member |= union_member
-        return other
-
-    def at(self, base: int | None) -> _Pen:
-        """With what follows counted from `base`."""
-        if base == self.base:
-            return self
-        other = self._copy()
-        other.base = base
-        return other
-
-    def narrower(self, columns: int) -> _Pen:
-        """With a narrower column for types."""
-        other = self._copy()
-        other.spacing -= columns
-        return other
-
-    def relative(self) -> _Pen:
-        """Behind a pointer."""
-        return self.at(None)
-
-
-class _Notes:
-    """Comments between members: an empty line before the first of them, and one behind the last."""
-
-    __slots__ = ("out", "pending", "tabs")
-
-    def __init__(self, out: list[str], tabs: str) -> None:
-        self.out = out
-        self.tabs = tabs
-        self.pending = False
-
-    def before(self, note: str) -> None:
-        """A comment before a member."""
-        self.out.append(f"{'' if self.pending else chr(10)}{self.tabs}/* {note} */\n")
-        self.pending = True
-
-    def after(self, note: str) -> None:
-        """A comment behind a member, whose line has not ended yet."""
-        self.out.append(f"{'' if self.pending else chr(10)}\n{self.tabs}/* {note} */")
-        self.pending = True
-
-    def blank(self) -> None:
-        """An empty line, if there was a comment."""
-        if self.pending:
-            self.out.append("\n")
-            self.pending = False
-
-
-class _Note:
-    """What there is to say of the holes in a struct that is a member, and its `text`, "" for nothing."""
-
-    __slots__ = ("found", "holds_flexible", "is_flexible", "text")
-
-    def __init__(self, found: Layout, is_flexible: bool, holds_flexible: bool) -> None:
-        self.found = found
-        self.is_flexible = is_flexible
-        self.holds_flexible = holds_flexible
-        parts = ["a flexible array"] if is_flexible else []
-        if holds_flexible:
-            parts.append("embedded flexible array(s)")
-        if found.padding:
-            parts.append(f"{_count(found.padding, 'byte')} of padding")
-        if found.bit_padding:
-            parts.append(f"{_count(found.bit_padding, 'bit')} of padding")
-        if found.holes:
-            parts.append(_count(found.holes, "hole"))
-        if found.bit_holes:
-            parts.append(_count(found.bit_holes, "bit hole"))
-        self.text = "XXX last struct has " + ", ".join(parts) if parts else ""
-
-
-class _MemberKinds:
-    """What the structs within a struct have of holes and padding."""
-
-    any = False
-    paddings = sum_paddings = bit_paddings = sum_bit_paddings = 0
-    with_holes = sum_holes = with_bit_holes = sum_bit_holes = 0
-    flexible = embedded_flexible = 0
-
-    def add(self, note: _Note) -> None:
-        """Count one member."""
-        found = note.found
-        self.any = True
-        self.flexible += note.is_flexible
-        self.embedded_flexible += note.holds_flexible
-        self.paddings += found.padding != 0
-        self.sum_paddings += found.padding
-        self.bit_paddings += found.bit_padding != 0
-        self.sum_bit_paddings += found.bit_padding
-        self.with_holes += found.holes != 0
-        self.sum_holes += found.holes
-        self.with_bit_holes += found.bit_holes != 0
-        self.sum_bit_holes += found.bit_holes
-
-    def lines_of_holes(self) -> list[str]:
-        """Lines of statistics."""
-        parts = []
-        if self.with_holes:
-            parts.append(f"holes: {self.with_holes}, total: {self.sum_holes}")
-        if self.with_bit_holes:
-            parts.append(f"bit holes: {self.with_bit_holes}, total: {self.sum_bit_holes}")
-        if self.bit_paddings:
-            parts.append(f"bit paddings: {self.bit_paddings}, total: {_count(self.sum_bit_paddings, 'bit')}")
-        lines = ["member types with " + ", ".join(parts)] if parts else []
-        if self.paddings:
-            lines.append(f"paddings: {self.paddings}, sum paddings: {self.sum_paddings}")
-        return lines
-
-    def lines_of_flexible(self) -> list[str]:
-        """One more."""
-        parts = [f"end: {self.flexible}"] if self.flexible else []
-        if self.embedded_flexible:
-            parts.append(f"middle: {self.embedded_flexible}")
-        return ["flexible array members: " + ", ".join(parts)] if parts else []
-
-
-def _forced(found: Layout) -> list[str]:
-    """The line about alignment that was asked for."""
-    count = holes = total = 0
-    before = found.pre_hole
-    for field in found.members:
-        if field.alignment:
-            count += 1
-            holes += before != 0
-            total += before
-        before = field.hole
-    if not count:
-        return []
-    return [f"forced alignments: {count}" + (f", forced holes: {holes}, sum forced holes: {total}" if holes else "")]
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 _COLOURS = (
