@@ -504,3 +504,25 @@ def test_interrupted(capsys, here, word):
     said = completed(capsys, here)
     unchanged = int(said.err.split(" unchanged")[0].rpartition(" ")[2])
     assert 5 <= unchanged <= done
+
+
+def test_from_python_with_any_executor(capsys, here):
+    from concurrent.futures import ThreadPoolExecutor
+
+    run(capsys, "min", "--archive", "tree", "-o", "out", "fields.bpf.o")
+    seen, wrong = [], []
+    put("debian/12/x86_64/5.1.btf", b"junk")
+    with ThreadPoolExecutor(2) as executor:
+        result = btfkit.minimize_archive(
+            "tree",
+            None,
+            btfkit.load_objects("fields.bpf.o"),
+            executor=executor,
+            observe=lambda done, total: seen.append((done, total)),
+            on_error=lambda kernel, error: wrong.append((kernel.key.uname, type(error).__name__)),
+        )
+    assert seen == [(number, 5) for number in range(1, 6)]
+    assert wrong == [("5.1", "FormatError")]
+    assert [kernel.key.uname for kernel, _ in result.failed] == ["5.1"]
+    blobs = {path: blob for made in result.made for path, blob in made.blobs.items()}
+    assert blobs == outputs()
