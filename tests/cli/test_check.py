@@ -212,6 +212,9 @@ def test_one_kernel_with_modules(run, tmp_path):
     assert set(statuses(data, "ok_type_exists").values()) == {"works"}
     data = json.loads(run("guards.bpf.o", "--kernels", kernel, "--json").out)
     assert set(statuses(data, "ok_type_exists").values()) == {"works, guarded"}
+    said = run("guards.bpf.o", "--kernels", "hub", "-m", "mods")
+    assert said.status == 3
+    assert "nothing there is called like one of them" in said.err
     os.rename(tmp_path / "mods", tmp_path / "5.10.0-1-amd64")  # for several kernels: a folder for each
     _, data = report(run, "-m", ".")
     assert statuses(data, "ok_type_exists")["5.10.0-1-amd64"] == "works"

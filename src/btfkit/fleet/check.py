@@ -63,7 +63,14 @@ def check(
     tree = kernels if isinstance(kernels, Tree) else find_kernels(os.fspath(path) for path in kernels)
     if not tree.kernels:
         raise NotFoundError("no kernel there: neither BTF files, nor images, nor a tree of them")
-    work = Work(paths, [os.fspath(path) for path in modules], dict(given or {}), single=len(tree.kernels) == 1)
+    folders = [os.fspath(path) for path in modules]
+    unames = [kernel.key.uname for kernel in tree.kernels]
+    if folders and len(unames) > 1 and not any(_own_modules(folders, unames)):
+        raise NotFoundError(
+            f"modules for {len(unames)} kernels: nothing there is called like one of them ({printable(unames[0])}, ...)",
+            source=folders[0],
+        )
+    work = Work(paths, folders, dict(given or {}), single=len(unames) == 1)
     codes = [code for path in paths for code in load_code(path)]
     matrix = matrix_of(codes, _columns(tree.kernels))
     for ended in jobs.run(work, tree.kernels, executor=executor, workers=workers, observe=observe):
@@ -113,18 +120,15 @@ class Work:
         chain = kernel.load()
         if not self.modules:
             return chain.vmlinux, chain.modules
-        paths = self.modules if self.single else list(_own_modules(self.modules, kernel.key.uname))
+        paths = self.modules if self.single else _own_modules(self.modules, [kernel.key.uname])
         return chain.vmlinux, [*chain.modules, *load_modules(paths, chain.vmlinux).btfs]
 
 
-def _own_modules(folders: Sequence[str], uname: str) -> Iterable[str]:
-    """What is called like a kernel in folders of modules: a folder, or a tar."""
-    for folder in folders:
-        for suffix in ("", ".tar", ".tar.xz", ".tar.zst", ".tar.gz"):
-            path = os.path.join(folder, uname + suffix)
-            if os.path.exists(path):
-                yield path
-                break
+def _own_modules(folders: Sequence[str], unames: Sequence[str]) -> list[str]:
+    """What is called like one of the kernels in folders of modules: a folder, or a tar."""
+    suffixes = ("", ".tar", ".tar.xz", ".tar.zst", ".tar.gz")
+    places = (os.path.join(folder, uname + suffix) for folder in folders for uname in unames for suffix in suffixes)
+    return [path for path in places if os.path.exists(path)]
 
 
 def _programs(codes: Sequence[Code]) -> list[Program]:
