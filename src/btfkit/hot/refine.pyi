@@ -4,22 +4,6 @@ from typing import TypeAlias
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
-def seed(
-    norm: _Words,
-    place: _Words,
-    hashes: _Words,
-    label: _Words,
-    size: _Words,
-    buckets: _Words,
-    heads: _Words,
-    mask: int,
-) -> int: ...
-def reverse(
-    starts: _Words,
-    refs: _Words,
-    back_starts: _Words,
-    back: _Words,
-) -> None: ...
 def all_dirty(
     starts: _Words,
     label: _Words,
@@ -51,27 +35,6 @@ def recount(
     owners: _Words,
     dirty: _Words,
 ) -> int: ...
-def refine(
-    starts: _Words,
-    refs: _Words,
-    back_starts: _Words,
-    back: _Words,
-    label: _Words,
-    size: _Words,
-    classes: int,
-    dirty: _Words,
-    dirty_count: int,
-    group: _Words,
-    heads: _Words,
-    counts: _Words,
-    fresh: _Words,
-    touched: _Words,
-    best: _Words,
-    mark: bytearray,
-    buckets: _Words,
-    prime: int,
-    mask: int,
-) -> tuple[int, int]: ...
 def lowest(
     label: _Words,
     heads: _Words,

@@ -19,7 +19,7 @@ from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
 from btfkit.passes.forward import TAGS, resolve
 from btfkit.passes.idmap import Dense
-from btfkit.passes.partition import Graph
+from btfkit.passes.partition import Graph, zeros
 from btfkit.passes.rebase import blob, words
 
 TYPE_CHECKING = False
@@ -116,6 +116,7 @@ def dedup_all(inputs: Iterable[Btf], *, known: Known | None = None) -> tuple[Ded
         if graph is None:
             graph, like = Graph(btf.base), _empty(btf)
         firsts.append(graph.add(btf))
+        del btf  # it is not needed any more, and may be large
     if graph is None or like is None:
         raise ValueError("nothing to dedup")
     new = _Writing(graph, like)
@@ -224,9 +225,13 @@ class _Writing:
         count = len(graph)
         self.ids, self.stays = words(count), bytearray(count)
         _, total = _refine.number(graph.label, graph.heads(), to, graph.first, graph.place, self.ids, self.stays)
+        del to
         graph.forget_classes()
+        before, after = words(128), words(128)
+        _refine.kinds(graph.norm, graph.place, self.stays, graph.first, before, after)
+        declarations = [self._declared(name) for name in names if name.defined]
         self._write(graph, like, self.ids, total, memoryview(graph.pool)[graph.first_offset : graph.pool_end])
-        self.report = self._report(names)
+        self.report = Report(_by_name(before), _by_name(after), declarations, len(self.btf.blob))
 
     def _write(self, graph: Graph, like: Btf, ids: array[int], total: int, pool: memoryview) -> None:
         """The BTF of what stays; `ids` are by node, `pool` has the names from `first_offset` on."""
@@ -234,7 +239,7 @@ class _Writing:
         self._pool = pool
         self._renamed = words(max(1, len(pool)))
         self._order: list[int] = []
-        out = words(total)
+        out = zeros(total)
         self._end = _parts.write(
             graph.norm,
             graph.place,
@@ -253,7 +258,11 @@ class _Writing:
         )
         for offset in graph.extra.values():
             self.offset(offset)
-        data = blob(like.byte_order, out.tobytes(), self._strings(), like.layout)
+        graph.forget_types()
+        strings, types = self._strings(), bytes(out)
+        del out
+        data = blob(like.byte_order, types, strings, like.layout)
+        del types, strings
         self.btf = Btf.from_bytes(data, like.base, source=like.source, pointer_size=like.given_pointer_size)
 
     def offset(self, at: int) -> int:
@@ -274,13 +283,6 @@ class _Writing:
         _parts.spell(self._pool, self._first, self._order, out, 1)
         return bytes(out if self._first == 1 else memoryview(out)[1:])
 
-    def _report(self, names: list[Name]) -> Report:
-        before, after = words(128), words(128)
-        graph = self.graph
-        _refine.kinds(graph.norm, graph.place, self.stays, graph.first, before, after)
-        declarations = [self._declared(name) for name in names if name.defined]
-        return Report(_by_name(before), _by_name(after), declarations, len(self.btf.blob))
-
     def _declared(self, name: Name) -> Declared:
         chosen = [one for one in name.own if one.chosen]
         return Declared(
@@ -298,11 +300,11 @@ class _WritingRemainder(_Writing):
     def __init__(self, graph: Remainder, like: Btf, known: Known) -> None:
         self.graph = graph
         self.ids, local, self.stays, total = graph.number(known)
-        self._write(graph, like, local, total, memoryview(graph.pool)[: graph.pool_end])
         before, after, none = words(128), words(128), words(128)
         own = len(like.positions)
         _refine.kinds(graph.own_norm, graph.own_place, bytearray(own + 1), 0, before, none)
         _refine.kinds(graph.norm, graph.place, self.stays, 1, none, after)
+        self._write(graph, like, local, total, memoryview(graph.pool)[: graph.pool_end])
         self.report = Report(_by_name(before), _by_name(after), [], len(self.btf.blob))
 
 

@@ -41,6 +41,8 @@ CLIMB = 128  # classes that are looked at on the way from one declaration to wha
 NODES = 1024  # and nodes
 WITNESSES = 64  # pairs that are kept as evidence for one guess
 STEPS = 256  # pairs that are compared for one
+TRIES = 256  # of other definitions for what was guessed
+WORK = 1 << 18  # and nodes in all of them
 BUDGET = 1 << 22  # pairs that are compared in one round of guessing
 
 _ROOTS = spec.COMPOSITES | {spec.TYPEDEF}
@@ -114,6 +116,7 @@ class _Resolution:
                 one.choose(one.name.defined[0], "only")
         self.settle_sound()
         self.guess(opened)
+        self.improve([one for one in opened if one.how in ("context", "namesake")])
         return self.to, self.names
 
     def one_declaration_each(self) -> None:
@@ -206,6 +209,50 @@ class _Resolution:
                 return
             self.settle_sound()
             self.take_back(guesses)
+
+    def improve(self, guessed: list[Declaration]) -> None:
+        """Try other definitions for what was guessed, and keep what leaves fewer types; only where a try costs little."""
+        graph = self.graph
+        groups = [[one] for one in guessed]
+        for name in self.names:
+            if len(same := [one for one in guessed if one.name is name]) > 1:
+                groups.append(same)
+        tries = min(TRIES, WORK // len(graph)) if groups else 0
+        if not tries:
+            return
+        best, better = graph.classes, True
+        while better and tries > 0:
+            better = False
+            for group in groups:
+                for node in self.others(group):
+                    before = [one.chosen for one in group]
+                    for one in group:
+                        one.chosen = node
+                    self.settle()
+                    tries -= 1
+                    if graph.classes < best and self.sound():
+                        best, better = graph.classes, True
+                        break
+                    for one, chosen in zip(group, before, strict=True):
+                        one.chosen = chosen
+                    if tries <= 0:
+                        break
+                if tries <= 0:
+                    break
+        self.settle()
+
+    def others(self, group: list[Declaration]) -> list[int]:
+        """The definitions, one of each class, that not all of a group stand for."""
+        label = self.graph.label
+        lowest: dict[int, int] = {}
+        for node in group[0].name.defined:
+            lowest.setdefault(label[node], node)
+        return [node for node in lowest.values() if any(label[one.chosen] != label[node] for one in group)]
+
+    def sound(self) -> bool:
+        """Whether all that was chosen as the only definition is."""
+        label = self.graph.label
+        return all(self.one_class(name, label) for name in self.names if any(one.how == "only" for one in name.own))
 
     def take_back(self, guesses: list[Declaration]) -> None:
         """Undo the guesses that made nothing equivalent."""

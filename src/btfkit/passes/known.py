@@ -14,6 +14,7 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf.btf import Btf
+from btfkit.hot import classes as _classes
 from btfkit.hot import known as _known
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
@@ -215,7 +216,7 @@ class Remainder(Graph):
         del self.norm[used:], self.refs[edges:], self.starts[left + 2 + len(self.below_ids) :]
         nodes = left + 1 + len(self.below_ids)
         self.label, self.size = words(nodes), zeros(nodes + 1)
-        self.classes = _refine.seed(
+        self.classes = _classes.seed(
             self.norm,
             self.place,
             self.hashes,

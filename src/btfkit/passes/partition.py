@@ -12,6 +12,7 @@ from array import array
 
 from btfkit.btf.btf import Btf
 from btfkit.errors import FormatError
+from btfkit.hot import classes as _classes
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
 from btfkit.passes.rebase import refuse_unknown_in, words
@@ -187,7 +188,7 @@ class Graph:
         """The first classes: nodes that say the same, references aside."""
         count = len(self)
         self.label, self.size = words(count), zeros(count + 1)
-        self.classes = _refine.seed(
+        self.classes = _classes.seed(
             self.norm, self.place, self.hashes, self.label, self.size, zeros(power(2 * count)), zeros(count), _mask
         )
         self.hashes = array("I")
@@ -206,7 +207,7 @@ class Graph:
         if not number:
             return
         self._reverse()
-        self.classes, rounds = _refine.refine(
+        self.classes, rounds = _classes.refine(
             self.starts,
             self.refs,
             self._back_starts,
@@ -233,7 +234,7 @@ class Graph:
         if not len(self._back):
             self._back = zeros(len(self.refs))
         self._back_starts = zeros(len(self) + 2)
-        _refine.reverse(self.starts, self.refs, self._back_starts, self._back)
+        _classes.reverse(self.starts, self.refs, self._back_starts, self._back)
 
     def heads(self) -> memoryview[int]:
         """The lowest node of each class."""
@@ -246,6 +247,10 @@ class Graph:
         self._back_starts = self._back = self.size = memoryview(b"").cast("I")
         self.label = array("I")
         self._room = None
+
+    def forget_types(self) -> None:
+        """Let go of what was taken apart, all but the names."""
+        self.norm, self.refs, self.place, self.starts = array("I"), array("I"), words(2), words(2)
 
     # ---- one node --------------------------------------------------------------------------------------------------
 
