@@ -21,7 +21,7 @@ from btfkit.co_re.patch import POISON, patch_program
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.files.container import read_objects
-from btfkit.verify.known import version_range
+from btfkit.verify.constants import version_range
 from btfkit.verify.reach import Flow, Walk
 from btfkit.verify.verdict import BREAKS, Checks
 from btfkit.verify.verifier import verifier_of

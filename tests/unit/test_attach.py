@@ -9,7 +9,7 @@ from btfkit.btf.build import Builder
 from btfkit.co_re.code import Extern, Function
 from btfkit.co_re.target import Target
 from btfkit.verify.attach import Scope, attached, extern_answers, operations, scope_of, struct_ops
-from btfkit.verify.known import version_range
+from btfkit.verify.constants import version_range
 from btfkit.verify.values import RANGE
 from btfkit.verify.verifier import NEWEST, verifier_of
 

@@ -16,7 +16,7 @@ import os
 from btfkit.co_re.code import EXTERN, KFUNC, load_code
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
 from btfkit.fleet.matrix import Column, Matrix, Place, Program
-from btfkit.verify.known import version_range
+from btfkit.verify.constants import version_range
 from btfkit.verify.verdict import Checks, kind_name
 
 TYPE_CHECKING = False

@@ -26,7 +26,7 @@ from btfkit.verify.attach import (
     scope_of,
     wanted_names,
 )
-from btfkit.verify.known import KCONFIG, Known
+from btfkit.verify.constants import KCONFIG, Known
 from btfkit.verify.reach import Doubt, Flow, Walk
 from btfkit.verify.values import NOT_NULL
 
