@@ -337,19 +337,19 @@ class _Resolution:
 
     def roots(self, one: Declaration, most: int) -> list[int]:
         """What has a declaration, nearest first: one node of each class, and no more than `most`."""
-        graph = self.graph
-        label = graph.label
+        graph, label = self.graph, self.graph.label
+        norm, place = graph.norm, graph.place
         todo = self.referrers(one.node)
         seen, found = set(todo), dict[int, int]()
         for node in todo:  # grows
             if len(found) >= most or len(todo) > NODES:
                 break
-            if graph.kind(node) in _THROUGH:
+            if norm[place[node] + 1] >> 24 & 0x7F in _THROUGH:
                 found.setdefault(label[node], node)
-                for user in graph.users(node):
-                    if user not in seen:
-                        seen.add(user)
-                        todo.append(user)
+                users = [user for user in graph.users(node) if user not in seen]
+                if users:
+                    todo += dict.fromkeys(users)
+                    seen.update(users)
         return list(found.values())
 
 

@@ -119,8 +119,9 @@ class Graph:
     def _name_all(self, strings: memoryview | bytes, moved: array[int], count: int, source: str | None) -> None:
         """Give each of the `count` marked words of `moved` the place of its string in the pool, plus 1."""
         self._make_room(self._names + count)
+        before = self.pool_end
         self._fill(strings, moved, source)
-        self._names = self.pool.count(0, 0, self.pool_end)
+        self._names += self.pool.count(0, before, self.pool_end)
 
     def _fill(
         self, strings: memoryview | bytes, moved: array[int], source: str | None, below: Graph | None = None
