@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up all that they need; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench peers vm fuzz dist venv clean
+.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench peers browser vm fuzz dist venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
@@ -47,6 +47,9 @@ bench: ## the numbers, beside those of the peers (ARGS=...)
 
 peers: ## the real bpftool, pahole and libbpf, in a throw-away chroot (root)
 	tools/peers.sh
+
+browser: ## a headless browser for the tests of pages (root)
+	tools/browser.sh
 
 vm: ## real kernels in QEMU, to load modules into: fetches them (root), then runs the tests that boot them
 	tools/vm.sh
