@@ -339,7 +339,7 @@ COMMAND = Command(
         Option(
             "--compressor", value="KIND", choices=COMPRESSORS, help="create: xz (smallest, the default), zstd or gzip"
         ),
-        Option("--full-digests", help="create: the whole SHA-256 of each kernel and object, not 8 digits of it"),
+        Option("--full-digests", help="create: the whole SHA-256 of each kernel and object, not 6 digits of it"),
         Option(
             "-o", "--output", value="OUT", help="get, lookup: the file to write ('-': standard output), or a folder"
         ),

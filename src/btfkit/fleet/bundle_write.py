@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from btfkit.fleet.tree import Kernel, Tree
 
 GROUP = 8 << 20  # bytes that a group unpacks to, unless one BTF alone is larger
-SHORT = 8  # hexadecimal digits of a short digest
+SHORT = 6  # hexadecimal digits of a short digest
 
 
 class Content:
@@ -140,7 +140,7 @@ def make_bundle(content: Content, *, compressor: str = "xz", full_digests: bool 
     """The bundle of `content`: always the same bytes for the same content, in whatever order it was added.
 
     `compressor` is one of COMPRESSORS.  With `full_digests` kernels and objects have their whole SHA-256 beside them, not
-    only the first 8 digits; one SHA-256 over all of them is there in any case."""
+    only the first 6 digits; one SHA-256 over all of them is there in any case."""
     entries = content.entries
     order = _storage_order(entries)
     place = {number: position for position, number in enumerate(order)}
