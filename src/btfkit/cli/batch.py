@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress as RichProgress
 
+    from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
+    from btfkit.files.container import Container
+    from btfkit.files.rewrite import ModuleFile
 
     Prepare = Callable[[Any], Any]
     Task = Callable[[Any, Any], "Result"]
@@ -378,3 +381,29 @@ class Progress:
     def __exit__(self, *exc: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def open_file(path: str) -> tuple[Container, ModuleFile | None]:
+    """What a file holds; and the file, where it can be written anew with other BTF."""
+    from btfkit.errors import UnsupportedError
+    from btfkit.files.container import open_container
+    from btfkit.files.rewrite import open_module
+
+    if path == "-":
+        return open_container(path), None
+    try:
+        module = open_module(path)
+        return module.container, module
+    except UnsupportedError:  # a kernel, an archive: its BTF comes out of it
+        return open_container(path), None
+
+
+def load_on(container: Container, base: Btf | None) -> Btf:
+    """The BTF on its base: the one that the file brings along, or `base` (-B)."""
+    from btfkit.files.load import from_container, load
+    from btfkit.passes.attach import distilled_base
+
+    own = distilled_base(container)
+    if own is not None:
+        return from_container(container, own)
+    return from_container(container, base) if base is not None else load(container)

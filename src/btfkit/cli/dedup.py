@@ -117,12 +117,12 @@ def _one(state: State, job: Job) -> batch.Result:
     path, to, beside = job
     common = state.common
     try:
-        container, module = _open(path)
+        container, module = batch.open_file(path)
     except NotFoundError as error:
         return batch.Result(path, batch.WITHOUT, str(error))
     if not len(container.btf):
         return batch.Result(path, batch.WITHOUT, f"{path}: an empty .BTF section")
-    btf = _load(container, state)
+    btf = batch.load_on(container, state.base)
     has_ext = container.ext is not None and len(container.ext) > 0
     ext = Ext.from_bytes(container.ext, source=container.source) if has_ext and container.ext is not None else None
     done = dedup(btf, ext=ext, known=state.known(btf.base))
@@ -138,34 +138,6 @@ def _one(state: State, job: Job) -> batch.Result:
     facts["signature_stripped"] = bool(module is not None and module.signature)
     facts["unpacked"] = module is None and container.layers != ("raw",)
     return batch.Result(path, batch.DONE, facts=facts)
-
-
-def _open(path: str) -> tuple[Container, ModuleFile | None]:
-    """What a file holds; and the file, where it can be written anew with other BTF."""
-    from btfkit.errors import UnsupportedError
-    from btfkit.files.container import open_container
-    from btfkit.files.rewrite import open_module
-
-    if path == "-":
-        return open_container(path), None
-    try:
-        module = open_module(path)
-        return module.container, module
-    except UnsupportedError:  # a kernel, an archive: its BTF comes out of it
-        return open_container(path), None
-
-
-def _load(container: Container, state: State) -> Btf:
-    """The BTF on its base: the one that the file brings along, or -B."""
-    from btfkit.files.load import from_container, load
-    from btfkit.passes.attach import distilled_base
-
-    own = distilled_base(container)
-    if own is not None:
-        return from_container(container, own)
-    if state.base is not None:
-        return from_container(container, state.base)
-    return load(container)
 
 
 def _prove(btf: Btf, done: Deduped, below: Below | None, first: int | None = None) -> None:
@@ -252,10 +224,10 @@ def _joined(args: Args, common: Common) -> int:
 
     def inputs() -> Iterator[Btf]:
         for path in args.operands:
-            container, _ = _open(path)
+            container, _ = batch.open_file(path)
             if container.ext is not None and len(container.ext):
                 more.append(path)
-            btf = _load(container, state)
+            btf = batch.load_on(container, state.base)
             if btf.base is not state.base:
                 raise UnsupportedError("brings a base of its own, so it cannot be joined with others", source=path)
             sizes.append(len(btf.blob))
@@ -265,7 +237,7 @@ def _joined(args: Args, common: Common) -> int:
     if common.verify:
         for path, first in zip(args.operands, firsts, strict=True):
             if path != "-":
-                _prove(_load(_open(path)[0], state), done, state.below(state.base), first)
+                _prove(batch.load_on(batch.open_file(path)[0], state.base), done, state.below(state.base), first)
     batch.write({args.output: _packed(done.btf.to_bytes(), packings_for(args.output, ()), args.output)})
     facts = _facts(done.report, args.output, None) | {"inputs": args.operands, "bytes_before": sum(sizes)}
     if common.report:

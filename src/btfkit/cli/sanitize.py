@@ -93,7 +93,7 @@ def _without(args: Args) -> list[str]:
 
 
 def _one(state: State, job: Job) -> batch.Result:
-    from btfkit.cli.sort import open_file
+    from btfkit.cli.batch import open_file
     from btfkit.errors import NotFoundError
     from btfkit.passes.sanitize import sanitize
 

@@ -101,12 +101,12 @@ def _one(state: State, job: Job) -> batch.Result:
 
     path, to, _ = job
     try:
-        container, module = open_file(path)
+        container, module = batch.open_file(path)
     except NotFoundError as error:
         return batch.Result(path, batch.WITHOUT, str(error))
     if not len(container.btf):
         return batch.Result(path, batch.WITHOUT, f"{path}: an empty .BTF section")
-    btf = _load(container, state)
+    btf = batch.load_on(container, state.base)
     new, ids = _sorted(btf, state)
     already = all(ids[old] == old for old in btf.own_ids)
     contents = _contents(container, module, btf, new, ids, state.common, to)
@@ -121,32 +121,6 @@ def _one(state: State, job: Job) -> batch.Result:
         "unpacked": module is None and container.layers != ("raw",),
     }
     return batch.Result(path, batch.DONE, facts=facts)
-
-
-def open_file(path: str) -> tuple[Container, ModuleFile | None]:
-    """What a file holds; and the file, where it can be written anew with other BTF."""
-    from btfkit.errors import UnsupportedError
-    from btfkit.files.container import open_container
-    from btfkit.files.rewrite import open_module
-
-    if path == "-":
-        return open_container(path), None
-    try:
-        module = open_module(path)
-        return module.container, module
-    except UnsupportedError:  # a kernel, an archive: its BTF comes out of it
-        return open_container(path), None
-
-
-def _load(container: Container, state: State) -> Btf:
-    """The BTF on its base: the one that the file brings along, or -B."""
-    from btfkit.files.load import from_container, load
-    from btfkit.passes.attach import distilled_base
-
-    own = distilled_base(container)
-    if own is not None:
-        return from_container(container, own)
-    return from_container(container, state.base) if state.base is not None else load(container)
 
 
 def _sorted(btf: Btf, state: State) -> tuple[Btf, Dense]:
