@@ -407,3 +407,17 @@ def load_on(container: Container, base: Btf | None) -> Btf:
     if own is not None:
         return from_container(container, own)
     return from_container(container, base) if base is not None else load(container)
+
+
+def report(
+    plan: Plan, tally: Tally, args: Args, as_json: Callable[[Any], None], lines: Callable[[], Iterator[str]]
+) -> None:
+    """Say what became of the files: as JSON, on standard error where a result goes to standard output, or in `lines`."""
+    if not plan.many:
+        for result in tally.of(WITHOUT):
+            print(f"btfkit: {result.text}", file=sys.stderr)
+    if args.json:
+        as_json(sys.stderr if any(to == "-" for _, to, _ in plan.jobs) else sys.stdout)
+    elif not args.quiet:
+        for line in lines():
+            print(line, file=sys.stderr)

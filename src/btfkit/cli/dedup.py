@@ -86,15 +86,9 @@ def run(args: Args) -> int:
     tally = batch.collect(
         plan.jobs, plan.doubles, _one, State, common, title="deduplicating", quiet=args.quiet, workers=args.jobs
     )
-    if not plan.many:
-        for result in tally.of(batch.WITHOUT):
-            print(f"btfkit: {result.text}", file=sys.stderr)
-    to_stdout = any(to == "-" for _, to, _ in plan.jobs)
-    if args.json:
-        _print_json(tally, common, to=sys.stderr if to_stdout else sys.stdout)
-    elif not args.quiet:
-        for line in _lines(tally, common, plan.many):
-            print(line, file=sys.stderr)
+    batch.report(
+        plan, tally, args, lambda to: _print_json(tally, common, to=to), lambda: _lines(tally, common, plan.many)
+    )
     alone = not plan.many and tally.count(batch.WITHOUT)
     return FAILED if tally.count(batch.FAILED) or alone else DONE
 
