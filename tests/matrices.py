@@ -6,7 +6,7 @@ import random
 
 from btfkit.fleet.keys import Key
 from btfkit.fleet.matrix import Column, Hint, Matrix, Place, Program
-from btfkit.verify.verdict import Finding, Verdict
+from btfkit.programs.verdict import Finding, Verdict
 
 SERIES = (
     ("amzn", "2", "x86_64"),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import random
 
-from btfkit.co_re import insns as i
-from btfkit.co_re.patch import POISONED
+from btfkit.programs import insns as i
+from btfkit.programs.patch import POISONED
 
 NUMBERS = (0, 1, 2, 3, 7, -1, 8, 255, 256, 0x7FFFFFFF, -0x80000000, 100)
 OPS = (i.ADD, i.SUB, i.MUL, i.OR, i.AND, i.LSH, i.RSH, i.XOR, i.ARSH, i.MOV, i.NEG, i.DIV, i.MOD)

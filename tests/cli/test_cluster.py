@@ -148,7 +148,7 @@ def test_a_dask_cluster_one_worker_of_which_dies(capsys, cluster, here):
 
 @pytest.mark.slow
 def test_no_scheduler(capsys, monkeypatch):
-    monkeypatch.setattr("btfkit.fleet.executors.PATIENCE", 1)
+    monkeypatch.setattr("btfkit.work.executors.PATIENCE", 1)
     pytest.importorskip("distributed", reason="no Dask here (pip install btfkit[dask])")
     plant(1)
     said = run(

@@ -70,14 +70,14 @@ def _code(data: bytes) -> list[tuple[int, int]]:
 
 
 def run_check(case: Case) -> None:
-    from btfkit.co_re.code import read_code
     from btfkit.co_re.target import Target
     from btfkit.files.container import read_objects
     from btfkit.fleet import report
     from btfkit.fleet.check import matrix_of
     from btfkit.fleet.keys import Key
     from btfkit.fleet.matrix import Column
-    from btfkit.verify.verdict import STATUSES, Checks
+    from btfkit.programs.code import read_code
+    from btfkit.programs.verdict import STATUSES, Checks
 
     kernel, data = case.parts
     target = Target(Btf.from_bytes(kernel, source="kernel"))

@@ -254,9 +254,9 @@ def make_container(r: Random) -> Case:
 
 
 def run_container(case: Case) -> None:
-    from btfkit.files.archive import is_tar, members
     from btfkit.files.container import open_container, read_objects
     from btfkit.files.load import from_container
+    from btfkit.files.tar import is_tar, members
 
     data = case.parts[0]
     if is_tar(data[:512]):

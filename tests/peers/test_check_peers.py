@@ -14,17 +14,17 @@ from cases import HERE, manifest, target_bytes
 import corpus
 from btfkit import load
 from btfkit.btf.btf import Btf
-from btfkit.co_re import insns as i
 from btfkit.co_re import kinds as k
-from btfkit.co_re.code import Function, Linked, load_code, read_code
-from btfkit.co_re.patch import POISON, patch_program
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.files.container import read_objects
-from btfkit.verify.constants import version_range
-from btfkit.verify.reach import Flow, Walk
-from btfkit.verify.verdict import BREAKS, Checks
-from btfkit.verify.verifier import verifier_of
+from btfkit.programs import insns as i
+from btfkit.programs.code import Function, Linked, load_code, read_code
+from btfkit.programs.constants import version_range
+from btfkit.programs.patch import POISON, patch_program
+from btfkit.programs.reach import Flow, Walk
+from btfkit.programs.verdict import BREAKS, Checks
+from btfkit.programs.verifier import verifier_of
 from peer_tools import bench, oracle_relocate, require_peer
 from random_programs import RandomProgram
 

@@ -14,7 +14,7 @@ from btfkit.fleet.hints import type_text
 from btfkit.fleet.keys import Key
 from btfkit.fleet.matrix import Column, Matrix, Program, columns_text
 from btfkit.fleet.report import as_dict, markdown_lines, read_baseline, summary_line, text_lines
-from btfkit.verify.verdict import Finding, Verdict
+from btfkit.programs.verdict import Finding, Verdict
 from hostile import NAMES
 from matrices import made
 

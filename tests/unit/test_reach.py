@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btfkit.co_re import insns as i
-from btfkit.co_re.code import Function, Linked, Reference
-from btfkit.verify.reach import Doubt, Flow, Walk
-from btfkit.verify.values import MAYBE_STACK, RANGE, STACK, arithmetic, bounds, decided, join
-from btfkit.verify.verifier import NEWEST, Verifier
+from btfkit.programs import insns as i
+from btfkit.programs.code import Function, Linked, Reference
+from btfkit.programs.reach import Doubt, Flow, Walk
+from btfkit.programs.registers import MAYBE_STACK, RANGE, STACK, arithmetic, bounds, decided, join
+from btfkit.programs.verifier import NEWEST, Verifier
 
 OLDEST = Verifier(decides=False)
 PLAIN = Verifier()

@@ -93,7 +93,7 @@ def _create(args: Args, operands: list[str]) -> int:
 
 def _from_archive(args: Args, objects: list[str], lines: list[str]) -> Content:
     """Straight from a tree of kernels: cut them, and keep the bytes."""
-    from btfkit.cli.archive import Watch, Workers, demand_kernels, shrink_options
+    from btfkit.cli.min_archive import Watch, Workers, demand_kernels, shrink_options
     from btfkit.fleet.archive import minimize_archive
     from btfkit.fleet.bundle_write import content_of_archive
     from btfkit.fleet.tree import find_kernels
@@ -125,7 +125,7 @@ def _from_archive(args: Args, objects: list[str], lines: list[str]) -> Content:
 
 def _from_tree(args: Args, rest: list[str], out: str, lines: list[str]) -> Content:
     """From BTF that is minimized already, as it is."""
-    from btfkit.cli.archive import Watch, demand_kernels
+    from btfkit.cli.min_archive import Watch, demand_kernels
     from btfkit.errors import FormatError
     from btfkit.fleet.bundle_write import content_of_tree
     from btfkit.fleet.manifest import read_manifest

@@ -53,7 +53,7 @@ def run(args: Args) -> int:
     if args.archive:
         if args.merge:
             raise UsageError("--merge goes with -m or -B, not with --archive")
-        from btfkit.cli.archive import run_archive
+        from btfkit.cli.min_archive import run_archive
 
         return run_archive(args)
     from btfkit.passes.minimize import minimize, refuse_cycles

@@ -164,8 +164,8 @@ def _peel(
     data: Data, source: str, layers: tuple[str, ...], limit: int | None
 ) -> Container | tuple[Data, tuple[str, ...]]:
     """`data` without its outermost layer, and the layers with it; or what was found by searching an image."""
-    from btfkit.files.archive import is_tar
     from btfkit.files.compression import LIMIT, sniff
+    from btfkit.files.tar import is_tar
 
     limit = LIMIT if limit is None else limit
     packing = sniff(data)
@@ -178,8 +178,8 @@ def _peel_packed(
     data: Data, source: str, layers: tuple[str, ...], limit: int, packing: str | None
 ) -> tuple[Data, tuple[str, ...]]:
     """One packing and the tar in it, if one is: the tar streams through, so that only its one file is kept."""
-    from btfkit.files.archive import BLOCK, is_tar, single_btf
     from btfkit.files.compression import pieces
+    from btfkit.files.tar import BLOCK, is_tar, single_btf
 
     stream: Iterator[bytes | memoryview] = iter((memoryview(data),))
     if packing is not None:

@@ -79,8 +79,8 @@ def _has_suffix(name: str) -> bool:
 
 def _tar_members(data: Data, source: str) -> Iterator[tuple[str, Data]] | None:
     """The members of a tar, packed or not; None where `data` is none."""
-    from btfkit.files.archive import BLOCK, is_tar, members
     from btfkit.files.compression import pieces, sniff
+    from btfkit.files.tar import BLOCK, is_tar, members
 
     def stream() -> Iterator[bytes | memoryview]:
         return pieces(data, source, limit=MAX_ARCHIVE) if sniff(data) else iter((memoryview(data),))

@@ -1,1 +1,1 @@
-"""Many kernels: trees of them, jobs over them, and the bundle that holds what comes out."""
+"""Many kernels: trees of them, the checks and archives made over them, and the bundle that holds what comes out."""

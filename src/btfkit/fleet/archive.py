@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject
     from btfkit.co_re.relocate import Outcome
     from btfkit.files.elf import Data
-    from btfkit.fleet.jobs import Ended, Observe
     from btfkit.fleet.manifest import Record
     from btfkit.fleet.store import Store
     from btfkit.fleet.tree import Chain, Kernel, Tree
     from btfkit.passes.minimize import Minimized
+    from btfkit.work.jobs import Ended, Observe
 
 PACKINGS = ("none", "xz", "zst", "gz", "tar.xz")
 _KINDS = {"xz": "xz", "tar.xz": "xz", "zst": "zstd", "gz": "gzip"}
@@ -130,8 +130,8 @@ def minimize_archive(
     bad module is left out in place of its kernel; `report` ("missing" or "all") lists relocations in each `Made`. Every
     output answers every relocation as its input does: proved unless `verify` is false.  Raises OSError where the tree
     cannot be listed or the output not be written, and what is wrong with an object."""
-    from btfkit.fleet.jobs import run
     from btfkit.fleet.tree import find_kernels
+    from btfkit.work.jobs import run
 
     options = Options(
         keep_types=keep_types,
@@ -380,8 +380,8 @@ class Shrink:
         kind = _KINDS.get(self.options.pack)
         if kind is None:
             return blob
-        from btfkit.files.archive import single_member
         from btfkit.files.compression import pack
+        from btfkit.files.tar import single_member
 
         if self.options.pack == "tar.xz":
             blob = single_member(path.rpartition("/")[2].removesuffix(".tar.xz"), blob)

@@ -5,7 +5,7 @@
         for part in matrix.ranges(number):
             print(program, part.status, len(part.columns))
 
-Each kernel is a job of its own (`fleet/jobs.py`); what comes back is a list of verdicts.  Where a read is missing on some
+Each kernel is a job of its own (`work/jobs.py`); what comes back is a list of verdicts.  Where a read is missing on some
 kernels and not on others, a second round looks at the kernels on both sides of the change, for what is there instead
 (`fleet/hints.py`)."""
 
@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import os
 
-from btfkit.co_re.code import EXTERN, KFUNC, load_code
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
 from btfkit.fleet.matrix import Column, Matrix, Place, Program
-from btfkit.verify.constants import version_range
-from btfkit.verify.verdict import Checks, kind_name
+from btfkit.programs.code import EXTERN, KFUNC, load_code
+from btfkit.programs.constants import version_range
+from btfkit.programs.verdict import Checks, kind_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
-    from btfkit.co_re.code import Code, Function
     from btfkit.co_re.program import Relocation
     from btfkit.fleet.tree import Kernel, Tree
-    from btfkit.verify.verdict import Verdict
+    from btfkit.programs.code import Code, Function
+    from btfkit.programs.verdict import Verdict
 
     Path = str | os.PathLike[str]
     Observe = Callable[[int, int], None]
@@ -56,8 +56,8 @@ def check(
 
     A kernel that cannot be read is a column with an error.  Raises OSError and BtfError for objects that cannot be read,
     and where no kernel is found."""
-    from btfkit.fleet import jobs
     from btfkit.fleet.tree import Tree, find_kernels
+    from btfkit.work import jobs
 
     paths = [os.fspath(path) for path in objects]
     tree = kernels if isinstance(kernels, Tree) else find_kernels(os.fspath(path) for path in kernels)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from btfkit.fleet.check import Work
     from btfkit.fleet.matrix import Matrix
     from btfkit.fleet.tree import Kernel
-    from btfkit.verify.verdict import Checks
+    from btfkit.programs.verdict import Checks
 
     Question = tuple[int, int]  # the number of an object, of a relocation
 
@@ -51,7 +51,7 @@ def add_hints(
     workers: int | None = None,
 ) -> None:
     """Put hints into the matrix for each access that is missing somewhere."""
-    from btfkit.fleet import jobs
+    from btfkit.work import jobs
 
     wanted = _questions(matrix)
     pairs: dict[tuple[int, int], list[tuple[str, str, Question]]] = {}

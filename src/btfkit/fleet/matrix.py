@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from btfkit.fleet.keys import Key
-    from btfkit.verify.verdict import Finding, Verdict
+    from btfkit.programs.verdict import Finding, Verdict
 
 WORKS, GUARDED, BREAKS = "works", "works, guarded", "breaks"
 STATUSES = (WORKS, GUARDED, BREAKS)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.fleet.matrix import Cell, Matrix, Place, Range
-    from btfkit.verify.verdict import Finding
+    from btfkit.programs.verdict import Finding
 
 SCHEMA = 1
 PLACES = 4  # places of one finding that are shown

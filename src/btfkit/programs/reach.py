@@ -2,7 +2,7 @@
 
 The kernel's verifier walks every path of a program with what it knows about registers and stack slots, and does not
 follow a branch that it can decide.  This module walks the same way and knows less: known numbers, ranges, pointers into
-the stack and into read-only data (`verify/values.py`).  So what is not reached here is not reached there; what is reached
+the stack and into read-only data (`programs/registers.py`).  So what is not reached here is not reached there; what is reached
 here may, rarely, not be reached there.
 
 States are kept for each place where paths meet.  A state that came by before is not followed again; where there are more
@@ -12,8 +12,8 @@ arguments of which nothing is known."""
 
 from __future__ import annotations
 
-from btfkit.co_re import insns as i
-from btfkit.verify.values import (
+from btfkit.programs import insns as i
+from btfkit.programs.registers import (
     CODE,
     MAYBE,
     MAYBE_STACK,
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from btfkit.co_re.code import Linked
-    from btfkit.co_re.insns import Insn
-    from btfkit.verify.values import Value
-    from btfkit.verify.verifier import Verifier
+    from btfkit.programs.code import Linked
+    from btfkit.programs.insns import Insn
+    from btfkit.programs.registers import Value
+    from btfkit.programs.verifier import Verifier
 
     Read = Callable[[str, int, int], Value]
     External = Callable[[str], Value]

@@ -6,12 +6,12 @@ import pytest
 
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
-from btfkit.co_re.code import Extern, Function
 from btfkit.co_re.target import Target
-from btfkit.verify.attach import Scope, attached, extern_answers, operations, scope_of, struct_ops
-from btfkit.verify.constants import version_range
-from btfkit.verify.values import RANGE
-from btfkit.verify.verifier import NEWEST, verifier_of
+from btfkit.programs.attachments import Scope, attached, extern_answers, operations, scope_of, struct_ops
+from btfkit.programs.code import Extern, Function
+from btfkit.programs.constants import version_range
+from btfkit.programs.registers import RANGE
+from btfkit.programs.verifier import NEWEST, verifier_of
 
 
 def kernel(order="little"):

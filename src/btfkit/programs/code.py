@@ -15,7 +15,6 @@ from struct import iter_unpack
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, text
 from btfkit.btf.ext import Ext
-from btfkit.co_re import insns as i
 from btfkit.co_re.program import BpfObject, read_elf_object
 from btfkit.errors import FormatError
 from btfkit.files.elf import (
@@ -31,6 +30,7 @@ from btfkit.files.elf import (
     STT_OBJECT,
     STT_SECTION,
 )
+from btfkit.programs import insns as i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
-    from btfkit.co_re.insns import Insn
     from btfkit.files.container import ObjectBytes
     from btfkit.files.elf import Elf, Section, Symbol
+    from btfkit.programs.insns import Insn
 
 TEXT = ".text"
 MAX_INSNS = 1 << 20  # of one linked program; the kernel takes no more
@@ -200,7 +200,9 @@ class Code:
         for function in self.functions:
             self._by_place.setdefault(function.section, []).append(function)
         self._linked: dict[str, Linked] = {}
-        self.locals: dict[tuple[int, bytes, int], int | None] = {}  # co_re.patch's: values by the program's own types
+        self.locals: dict[
+            tuple[int, bytes, int], int | None
+        ] = {}  # programs.patch's: values by the program's own types
         self.owners = [self.owner(relocation.section, relocation.insn_off) for relocation in obj.relocations]
 
     @property

@@ -105,7 +105,7 @@ class Workers:
 
     def __enter__(self) -> Workers:
         if self._address:
-            from btfkit.fleet.executors import dask
+            from btfkit.work.executors import dask
 
             self.executor, self._close = dask(self._address)
         return self

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
-    from btfkit.co_re.code import Code, Extern, Function
     from btfkit.co_re.target import Target
+    from btfkit.programs.code import Code, Extern, Function
 
 FOUND, MISSING, INCOMPATIBLE, UNKNOWN = "found", "missing", "incompatible", "unknown"
 BREAKS, WARNING, NOTE = "breaks", "warning", "note"

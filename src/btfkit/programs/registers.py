@@ -17,7 +17,7 @@ adjust_scalar_min_max_vals, is_branch_taken, reg_set_min_max."""
 
 from __future__ import annotations
 
-from btfkit.co_re import insns as i
+from btfkit.programs import insns as i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

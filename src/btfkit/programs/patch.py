@@ -6,19 +6,19 @@ program if it can be reached.  What libbpf cannot write at all makes it refuse t
 
 from __future__ import annotations
 
-from btfkit.co_re import insns as i
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError
 from btfkit.co_re.kinds import KINDS
 from btfkit.co_re.values import enumerator_value
 from btfkit.errors import BtfError
+from btfkit.programs import insns as i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from btfkit.co_re.code import Code, Linked
-    from btfkit.co_re.insns import Insn
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.relocate import Outcome
+    from btfkit.programs.code import Code, Linked
+    from btfkit.programs.insns import Insn
 
 POISON = 195896080  # the number of the helper that is called instead, libbpf's 0xbad2310
 POISONED: Insn = (i.JMP | i.CALL, 0, 0, 0, POISON)

@@ -1,4 +1,4 @@
-"""`btfkit.fleet.jobs`: every job ends, whatever the workers do."""
+"""`btfkit.work.jobs`: every job ends, whatever the workers do."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 
 from btfkit.errors import FormatError, UnsupportedError
-from btfkit.fleet import jobs
-from btfkit.fleet.jobs import WorkerDied, run
+from btfkit.work import jobs
+from btfkit.work.jobs import WorkerDied, run
 
 
 class Square:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 
-from btfkit.verify.values import span
+from btfkit.programs.registers import span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from btfkit.co_re.code import Code, Variable
-    from btfkit.verify.values import Value
+    from btfkit.programs.code import Code, Variable
+    from btfkit.programs.registers import Value
 
 KCONFIG = ".kconfig"
 VERSION = "LINUX_KERNEL_VERSION"

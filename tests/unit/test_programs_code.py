@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btfkit.btf.btf import Btf
-from btfkit.co_re import insns as i
-from btfkit.co_re.code import load_code
-from btfkit.co_re.patch import POISON, patch_program
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
+from btfkit.programs import insns as i
+from btfkit.programs.code import load_code
+from btfkit.programs.patch import POISON, patch_program
 
 GUARDS = os.path.join(HERE, "guards", "guards.el.bpf.o")
 

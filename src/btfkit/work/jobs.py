@@ -63,7 +63,7 @@ def run(
     By `executor` if one is given (any of concurrent.futures; it is not shut down), else by `workers` processes (None: one a
     processor; 1: in this process).  `observe(done, total)` is called after each.  What `work.prepare` raises ends all.
     """
-    from btfkit.fleet.executors import processors
+    from btfkit.work.executors import processors
 
     workers = min(workers or processors(), len(jobs))
     sent = list(enumerate(jobs))
@@ -160,7 +160,7 @@ def _pool(token: str, payload: bytes, waiting: deque[Sent], workers: int, suspec
     """Jobs from `waiting` by one pool, until all are done or it breaks; then `suspects` are those that were in it."""
     from concurrent.futures import BrokenExecutor
 
-    from btfkit.fleet.executors import processes
+    from btfkit.work.executors import processes
 
     pool = processes(workers, _begin, (token, payload))
     flying: dict[Future[Ended], Sent] = {}

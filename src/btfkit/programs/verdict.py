@@ -1,7 +1,7 @@
 """Will a program load on a kernel: works, works guarded, or breaks; and why.
 
 A program *works* where every CO-RE read has an answer and all that it attaches to and calls is there.  It is *guarded*
-where reads have no answer, and none of them can be reached there (`verify/reach.py`).  Everything else *breaks*.  Whether
+where reads have no answer, and none of them can be reached there (`programs/reach.py`).  Everything else *breaks*.  Whether
 the verifier finds something else to complain of is beyond what BTF tells.
 
 A `Check` is made once for an object's program and asked for many kernels; kernels whose answers are equal share a walk.
@@ -10,9 +10,8 @@ A `Check` is made once for an object's program and asked for many kernels; kerne
 from __future__ import annotations
 
 from btfkit.co_re.kinds import KINDS
-from btfkit.co_re.patch import POISONED, patch_program
 from btfkit.errors import BtfError
-from btfkit.verify.attach import (
+from btfkit.programs.attachments import (
     BREAKS,
     INCOMPATIBLE,
     MISSING,
@@ -26,22 +25,23 @@ from btfkit.verify.attach import (
     scope_of,
     wanted_names,
 )
-from btfkit.verify.constants import KCONFIG, Known
-from btfkit.verify.reach import Doubt, Flow, Walk
-from btfkit.verify.values import NOT_NULL
+from btfkit.programs.constants import KCONFIG, Known
+from btfkit.programs.patch import POISONED, patch_program
+from btfkit.programs.reach import Doubt, Flow, Walk
+from btfkit.programs.registers import NOT_NULL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from btfkit.co_re.code import Code, Function
-    from btfkit.co_re.patch import Patched
     from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.target import Target
-    from btfkit.verify.attach import Scope
-    from btfkit.verify.values import Value
-    from btfkit.verify.verifier import Verifier
+    from btfkit.programs.attachments import Scope
+    from btfkit.programs.code import Code, Function
+    from btfkit.programs.patch import Patched
+    from btfkit.programs.registers import Value
+    from btfkit.programs.verifier import Verifier
 
 WORKS, GUARDED = "works", "works, guarded"
 STATUSES = (WORKS, GUARDED, BREAKS)
@@ -309,7 +309,7 @@ class Check:
         def external(name: str) -> Value:
             extern = self.code.externs.get(name)
             if extern is not None and extern.section == KCONFIG:
-                from btfkit.verify.values import PLACE
+                from btfkit.programs.registers import PLACE
 
                 return (PLACE, f"{KCONFIG}:{name}", 0)
             answer = kernel.externs.get(name)
@@ -343,7 +343,7 @@ class Checks:
         """What becomes of each program on a kernel; `version` is what LINUX_KERNEL_VERSION may be there
         (`known.version_range`)."""
         from btfkit.co_re.relocate import relocate
-        from btfkit.verify.verifier import verifier_of
+        from btfkit.programs.verifier import verifier_of
 
         target.prepare(self._wanted)
         outcomes = relocate([code.object for code in self.codes], target)

@@ -1,4 +1,4 @@
-"""`btfkit.files.archive`: what counts in a tar and what is passed over."""
+"""`btfkit.files.tar`: what counts in a tar and what is passed over."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from test_files_inputs import tar_of
 
 from btfkit.errors import AmbiguousError, BtfError, FormatError, NotFoundError, UnsupportedError
-from btfkit.files.archive import is_tar, members, single_btf
+from btfkit.files.tar import is_tar, members, single_btf
 
 FORMS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
 
