@@ -40,7 +40,7 @@ def _cut(objects, path: str, out: str) -> None:
     """What `btfkit min` does for one kernel: read, cut, write, and the proof."""
     import btfkit
     from btfkit.files.write import write_atomic
-    from btfkit.verify.answers import compare
+    from btfkit.judges.answers import compare
 
     vmlinux = btfkit.load(path)
     result = btfkit.minimize(vmlinux, objects)
@@ -83,7 +83,7 @@ def phases(runs: int, path: str, *objects: str) -> dict[str, object]:
     from btfkit.co_re.relocate import relocate
     from btfkit.co_re.target import Target
     from btfkit.hot import scan
-    from btfkit.verify.answers import compare
+    from btfkit.judges.answers import compare
 
     gc.set_threshold(100_000, 20, 20)  # as the command has it
     taken: dict[str, list[float]] = {}
@@ -218,9 +218,9 @@ def dedup_split(runs: int, kernel: str, folder: str, most: str) -> dict[str, obj
 def proofs(runs: int, kernel: str, folder: str, onto: str, policy: str = "distilled") -> dict[str, list[float]]:
     """Seconds (CPU) of distilling and reconciling every module, and of proving each result, a round an entry."""
     from btfkit.btf.btf import Btf
+    from btfkit.judges.reconciled import compare
     from btfkit.passes.distill import distill
     from btfkit.passes.reconcile import NameIndex, ReconcileError, reconcile
-    from btfkit.verify.reconciled import compare
 
     base, new = (Btf.from_bytes(open(path, "rb").read()) for path in (kernel, onto))  # noqa: SIM115
     index = NameIndex(new)

@@ -249,7 +249,7 @@ def builders(draw, order=None, base=None, max_types=20):
 
 
 def btfs(order=None, base=None, max_types=20):
-    """A `Btf` of up to `max_types` own types: valid C, sound for `verify.structure`, accepted by `verify.kernel`."""
+    """A `Btf` of up to `max_types` own types: valid C, sound for `judges.structure`, accepted by `judges.kernel`."""
     return builders(order, base, max_types).map(lambda builder: builder.build())
 
 

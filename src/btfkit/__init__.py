@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from btfkit.fleet.archive import minimize_archive as minimize_archive
     from btfkit.fleet.check import check as check
     from btfkit.fleet.tree import find_kernels as find_kernels
+    from btfkit.judges.structure import structure
     from btfkit.passes.append import append as append
     from btfkit.passes.attach import load as load
     from btfkit.passes.dedup import Deduped as Deduped
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
     from btfkit.show.layout import layout as layout
     from btfkit.show.offset import Place as Place
     from btfkit.show.offset import offset as offset
-    from btfkit.verify.structure import structure
 
     verify = structure
 
@@ -117,7 +117,7 @@ _HOMES = {
     "sanitize": "passes.sanitize",
     "Place": "show.offset",
     "offset": "show.offset",
-    "verify": "verify.structure:structure",
+    "verify": "judges.structure:structure",
 }
 
 __all__ = [*_HOMES]

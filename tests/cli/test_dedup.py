@@ -14,7 +14,7 @@ from btfkit.btf.build import Builder
 from btfkit.cli import batch, main
 from btfkit.co_re.program import load_objects
 from btfkit.files.elf import Elf
-from btfkit.verify.deduped import leftovers
+from btfkit.judges.deduped import leftovers
 from small_modules import elf, kernel, ko, module
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")

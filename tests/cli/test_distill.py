@@ -15,7 +15,7 @@ from btfkit.cli import batch, main
 from btfkit.files.compression import sniff, unpack
 from btfkit.files.elf import Elf
 from btfkit.files.rewrite import open_module
-from btfkit.verify.reconciled import compare
+from btfkit.judges.reconciled import compare
 from small_modules import elf, kernel, ko, module
 
 ORDERS = ("little", "big")

@@ -11,7 +11,7 @@ import pytest
 
 from btfkit.btf.build import Builder
 from btfkit.cli import main
-from btfkit.verify.on_kernel import examine, rules_of
+from btfkit.judges.on_kernel import examine, rules_of
 from small_modules import elf, kernel, ko, module
 
 

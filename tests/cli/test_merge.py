@@ -14,7 +14,7 @@ from btfkit.co_re.program import load_objects
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.files.load import load
-from btfkit.verify.answers import compare
+from btfkit.judges.answers import compare
 from small_modules import kernel, ko, module
 
 

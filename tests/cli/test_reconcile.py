@@ -20,7 +20,7 @@ from btfkit.files.compression import sniff
 from btfkit.files.elf import Elf
 from btfkit.files.load import load as plain_load
 from btfkit.files.rewrite import open_module
-from btfkit.verify.reconciled import compare
+from btfkit.judges.reconciled import compare
 from corpus import kernel_path, kernels, require_corpus
 from small_modules import elf, kernel, ko, module
 

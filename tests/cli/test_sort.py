@@ -16,8 +16,8 @@ from btfkit.btf.ext import Ext
 from btfkit.cli import main
 from btfkit.co_re.target import Target
 from btfkit.files.elf import Elf
+from btfkit.judges.answers import compare
 from btfkit.passes.permute import sort
-from btfkit.verify.answers import compare
 from small_modules import kernel, ko, module
 
 ORDERS = ("little", "big")

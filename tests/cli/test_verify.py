@@ -12,7 +12,7 @@ from btfkit.btf.build import Builder
 from btfkit.btf.header import NATIVE
 from btfkit.cli import main
 from btfkit.errors import UnsupportedError
-from btfkit.verify import load_kernel
+from btfkit.judges import load_kernel
 
 OTHER = {"little": "big", "big": "little"}
 

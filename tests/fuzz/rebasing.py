@@ -72,8 +72,8 @@ def make_distill(r: Random) -> Case:
 
 
 def run_distill(case: Case) -> None:
+    from btfkit.judges.reconciled import compare
     from btfkit.passes.distill import distill
-    from btfkit.verify.reconciled import compare
 
     *parts, other = case.parts
     split, policy = _chain(parts), case.options["policy"]
@@ -87,8 +87,8 @@ def run_distill(case: Case) -> None:
 
 def _onto(small: Btf, kernels: list[Btf]) -> None:
     """Reconcile to each kernel by both rules."""
+    from btfkit.judges.reconciled import compare
     from btfkit.passes.reconcile import ReconcileError, reconcile, verdicts
-    from btfkit.verify.reconciled import compare
 
     for new in kernels:
         before = small.to_bytes()

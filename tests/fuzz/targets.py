@@ -107,10 +107,10 @@ def views(btf: Btf, limit: int = 2000) -> None:
 
 def judges(btf: Btf) -> None:
     """Structure and the kernel's rules, and what commands print."""
+    from btfkit.judges.kernel import kernel_rules
+    from btfkit.judges.structure import structure
     from btfkit.show.info import lines, summary
     from btfkit.show.raw import raw_text
-    from btfkit.verify.kernel import kernel_rules
-    from btfkit.verify.structure import structure
 
     for finding in [*structure(btf), *kernel_rules(btf, program=btf.base is None)]:
         str(finding)
@@ -348,8 +348,8 @@ def make_minimize(r: Random) -> Case:
 
 def run_minimize(case: Case) -> None:
     from btfkit.co_re.target import Target
+    from btfkit.judges.answers import compare
     from btfkit.passes.minimize import minimize
-    from btfkit.verify.answers import compare
 
     *chain, program = case.parts
     vmlinux = load(chain[:1])

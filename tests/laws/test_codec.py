@@ -13,8 +13,8 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.btf.ext import Ext
 from btfkit.errors import BtfError
-from btfkit.verify.kernel import kernel_rules
-from btfkit.verify.structure import structure
+from btfkit.judges.kernel import kernel_rules
+from btfkit.judges.structure import structure
 from strategies import btfs, chains, mutations
 
 OTHER = {"little": "big", "big": "little"}

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from btfkit.btf import spec
 from btfkit.btf.btf import references
 from btfkit.btf.build import Builder
+from btfkit.judges.deduped import kept, leftovers
+from btfkit.judges.structure import structure
 from btfkit.passes import partition
 from btfkit.passes.append import append
 from btfkit.passes.dedup import dedup, dedup_all
 from btfkit.passes.known import Known
-from btfkit.verify.deduped import kept, leftovers
-from btfkit.verify.structure import structure
 from reference.dedup import classes
 from reference.plain import Level
 from strategies import btfs, chains, orders

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from btfkit.btf import spec
 from btfkit.btf.btf import references
 from btfkit.btf.build import Builder
+from btfkit.judges.reconciled import compare
+from btfkit.judges.structure import structure
 from btfkit.passes.distill import POLICIES, distill
 from btfkit.passes.reconcile import ReconcileError, reconcile, verdicts
-from btfkit.verify.reconciled import compare
-from btfkit.verify.structure import structure
 from strategies import NAMES, btfs, orders
 
 policies = st.sampled_from(POLICIES)

@@ -9,14 +9,14 @@ from btfkit.btf import spec
 from btfkit.btf.btf import references
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
+from btfkit.judges.answers import compare
+from btfkit.judges.structure import structure
 from btfkit.passes.append import append
 from btfkit.passes.dedup import dedup
 from btfkit.passes.features import NAMES
 from btfkit.passes.merge import BASE, merge
 from btfkit.passes.permute import follow, permute, sort
 from btfkit.passes.sanitize import sanitize
-from btfkit.verify.answers import compare
-from btfkit.verify.structure import structure
 from objects import Choose, reread, scene
 from strategies import btfs, chains, orders
 

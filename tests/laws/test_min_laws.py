@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btfkit.co_re.target import Target
+from btfkit.judges.answers import compare
+from btfkit.judges.structure import structure
 from btfkit.passes.compact import compact
 from btfkit.passes.minimize import minimize
 from btfkit.passes.select import POLICIES, Selection
-from btfkit.verify.answers import compare
-from btfkit.verify.structure import structure
 from objects import Choose, reread, scene
 from strategies import btfs, chains
 

@@ -14,13 +14,13 @@ from btfkit.co_re.access import essential
 from btfkit.errors import BtfError, UnsupportedError
 from btfkit.hot import graph, names, scan
 from btfkit.hot import rebase as hot_rebase
+from btfkit.judges import reconciled
 from btfkit.passes.append import append
 from btfkit.passes.compact import compact
 from btfkit.passes.distill import distill
 from btfkit.passes.permute import by_name, follow, permute, sort
 from btfkit.passes.rebase import NameIndex, rebase
 from btfkit.passes.select import POLICIES, WHOLE, Selection, by_references_of, close
-from btfkit.verify import reconciled
 from reference import append as slow_append
 from reference import compact as slow_compact
 from reference import distill as slow_distill

@@ -12,8 +12,8 @@ import pytest
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.co_re.program import load_objects
+from btfkit.judges.deduped import kept, leftovers
 from btfkit.passes.dedup import dedup, dedup_all
-from btfkit.verify.deduped import kept, leftovers
 from peer_tools import oracle
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")

@@ -13,9 +13,9 @@ from test_distill_peers import chosen
 
 import corpus
 from btfkit.btf.btf import Btf
+from btfkit.judges.reconciled import compare
 from btfkit.passes.distill import distill
 from btfkit.passes.reconcile import NameIndex, ReconcileError, reconcile
-from btfkit.verify.reconciled import compare
 from peer_tools import ToolError, bench, oracle
 from reconcile_cases import CASES, case
 

@@ -9,8 +9,8 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.ext import Ext
 from btfkit.files.elf import Elf
 from btfkit.files.load import load
-from btfkit.verify.kernel import kernel_rules
-from btfkit.verify.structure import structure
+from btfkit.judges.kernel import kernel_rules
+from btfkit.judges.structure import structure
 
 OTHER = {"little": "big", "big": "little"}
 MODULES = 200  # of each kernel

@@ -11,8 +11,8 @@ from btfkit.btf.build import Builder
 from btfkit.co_re import kinds as k
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
+from btfkit.judges.answers import compare
 from btfkit.passes.minimize import minimize
-from btfkit.verify.answers import compare
 from objects import Program
 
 SECONDS = 5  # for a handful of relocations, on a slow machine; each has about 1

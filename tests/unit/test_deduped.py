@@ -7,8 +7,8 @@ from array import array
 import pytest
 
 from btfkit.btf.build import Builder
+from btfkit.judges.deduped import Below, equivalent, kept, leftovers
 from btfkit.passes.dedup import dedup
-from btfkit.verify.deduped import Below, equivalent, kept, leftovers
 
 
 @pytest.fixture(params=("little", "big"))

@@ -6,9 +6,9 @@ import pytest
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
 from btfkit.errors import ChainError, UnsupportedError
+from btfkit.judges.reconciled import compare
 from btfkit.passes.distill import distill
 from btfkit.passes.reconcile import reconcile
-from btfkit.verify.reconciled import compare
 
 
 @pytest.fixture(params=["little", "big"])

@@ -10,8 +10,8 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.co_re.access import essential
 from btfkit.errors import ChainError, NotFoundError
+from btfkit.judges.structure import structure
 from btfkit.passes.merge import merge
-from btfkit.verify.structure import structure
 from objects import reread
 
 

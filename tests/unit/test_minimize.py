@@ -1,6 +1,6 @@
 """`minimize` on kernels made by hand: each case of FORMAT.md 4.6 that makes bpftool's output answer otherwise, or fail.
 
-"The answers stay" always means: of every relocation alone, by `verify/answers.py`, on the bytes that would be written.
+"The answers stay" always means: of every relocation alone, by `judges/answers.py`, on the bytes that would be written.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from btfkit.btf.build import Builder
 from btfkit.co_re import kinds as k
 from btfkit.co_re.target import Target
 from btfkit.errors import ChainError, NotFoundError, UnsupportedError
+from btfkit.judges.answers import compare
+from btfkit.judges.structure import structure
 from btfkit.passes.minimize import minimize
-from btfkit.verify.answers import compare
-from btfkit.verify.structure import structure
 from objects import Program, reread
 
 

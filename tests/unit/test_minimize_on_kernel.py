@@ -12,9 +12,9 @@ from btfkit.btf.header import NATIVE
 from btfkit.co_re.program import load_objects
 from btfkit.errors import UnsupportedError
 from btfkit.files.load import load
+from btfkit.judges.kernel import kernel_rules
+from btfkit.judges.load_kernel import load_into_kernel
 from btfkit.passes.minimize import minimize
-from btfkit.verify.kernel import kernel_rules
-from btfkit.verify.load_kernel import load_into_kernel
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 PROGRAMS = [[path] for path in sorted(DATA.glob("*.bpf.o"))] + [sorted(DATA.glob("*.bpf.o"))]

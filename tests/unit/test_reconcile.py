@@ -8,9 +8,9 @@ import pytest
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
 from btfkit.errors import ChainError
+from btfkit.judges.reconciled import compare
 from btfkit.passes.distill import distill
 from btfkit.passes.reconcile import NameIndex, ReconcileError, reconcile, verdicts
-from btfkit.verify.reconciled import compare
 from reconcile_cases import CASES, case
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
+from btfkit.judges.reconciled import compare
 from btfkit.passes.distill import POLICIES, distill
 from btfkit.passes.reconcile import ReconcileError, reconcile
-from btfkit.verify.reconciled import compare
 
 # change: {use: (answer for "distilled", "by-value", "full")}; "upstream" is the same for all that upstream can read ("distilled")
 FITS, REFUSED = ("fits",) * 3, ("refused",) * 3

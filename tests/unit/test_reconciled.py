@@ -1,4 +1,4 @@
-"""The proof of `verify/reconciled.py` has teeth: whatever word of a result is another, it says so."""
+"""The proof of `judges/reconciled.py` has teeth: whatever word of a result is another, it says so."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.errors import BtfError
+from btfkit.judges import reconciled
+from btfkit.judges.reconciled import compare
 from btfkit.passes.distill import distill
 from btfkit.passes.rebase import blob
 from btfkit.passes.reconcile import reconcile
-from btfkit.verify import reconciled
-from btfkit.verify.reconciled import compare
 
 POLICIES = {"distilled": "none", "by-value": "by-value", "full": "full"}
 

@@ -11,10 +11,10 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.errors import UnsupportedError
+from btfkit.judges.kernel import kernel_rules
+from btfkit.judges.structure import structure
 from btfkit.passes.features import BY_NAME, FEATURES, NAMES, NEVER, Target, features
 from btfkit.passes.sanitize import sanitize
-from btfkit.verify.kernel import kernel_rules
-from btfkit.verify.structure import structure
 from objects import reread
 from reference.plain import encode
 

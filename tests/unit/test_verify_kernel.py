@@ -15,9 +15,9 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.btf.header import NATIVE
 from btfkit.errors import UnsupportedError
-from btfkit.verify import load_kernel
-from btfkit.verify.kernel import NEWEST, kernel_rules
-from btfkit.verify.load_kernel import KernelVerdict, load_into_kernel
+from btfkit.judges import load_kernel
+from btfkit.judges.kernel import NEWEST, kernel_rules
+from btfkit.judges.load_kernel import KernelVerdict, load_into_kernel
 from strategies import btfs
 
 OLDEST_TOLD = (6, 12)  # the rules of kernels before are not all told apart

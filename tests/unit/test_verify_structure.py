@@ -1,4 +1,4 @@
-"""What loading lets pass and `verify.structure` tells."""
+"""What loading lets pass and `judges.structure` tells."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
-from btfkit.verify.structure import Finding, Records, structure
+from btfkit.judges.structure import Finding, Records, structure
 
 
 @pytest.fixture(params=("little", "big"))

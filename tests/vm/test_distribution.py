@@ -12,8 +12,8 @@ from judge import verdicts
 from machine import require_kernel
 
 from btfkit.cli import DONE, FAILED, explain, main
+from btfkit.judges.reconciled import compare
 from btfkit.passes.reconcile import reconcile
-from btfkit.verify.reconciled import compare
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.cli import explain, main
 from btfkit.cli.explain import REFUSES, TAKES
+from btfkit.judges.reconciled import compare
 from btfkit.passes.reconcile import reconcile
-from btfkit.verify.reconciled import compare
 
 pytestmark = pytest.mark.slow
 

@@ -1,5 +1,5 @@
 """What kernels take of a module's BTF and what they refuse, tried: the facts behind docs/distill.md, `btfkit explain` and
-`verify.kernel`. A case is the module of tests/vm/module with another `.BTF` (and `.BTF.base`); each kernel is asked all."""
+`judges.kernel`. A case is the module of tests/vm/module with another `.BTF` (and `.BTF.base`); each kernel is asked all."""
 
 from __future__ import annotations
 

@@ -289,7 +289,7 @@ def _verify(args: Args, operands: list[str]) -> int:
 def _findings(bundle: Bundle) -> Iterator[str]:
     """What is wrong: every group is unpacked, every BTF read and judged once."""
     from btfkit.btf.btf import Btf
-    from btfkit.verify.structure import structure
+    from btfkit.judges.structure import structure
 
     seen: set[tuple[int, int]] = set()  # (number, number of its base)
 

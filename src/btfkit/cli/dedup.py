@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Args
     from btfkit.files.container import Container
     from btfkit.files.rewrite import ModuleFile
+    from btfkit.judges.deduped import Below
     from btfkit.passes.dedup import Deduped, Report
     from btfkit.passes.known import Known
-    from btfkit.verify.deduped import Below
 
     Job = tuple[str, str, str]
 
@@ -69,7 +69,7 @@ class State:
         if base is None or base is not self.base:
             return None
         if self._below is None:
-            from btfkit.verify.deduped import Below
+            from btfkit.judges.deduped import Below
 
             self._below = Below(base)
         return self._below
@@ -137,7 +137,7 @@ def _one(state: State, job: Job) -> batch.Result:
 def _prove(btf: Btf, done: Deduped, below: Below | None, first: int | None = None) -> None:
     """Raise VerificationError where a type means something else now, found out by other code."""
     from btfkit.cli.reconcile import VerificationError
-    from btfkit.verify.deduped import kept
+    from btfkit.judges.deduped import kept
 
     wrong = kept(btf, done.btf, done.id_map.ids, first, below)
     if wrong is not None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Args
     from btfkit.co_re.program import BpfObject
     from btfkit.files.rewrite import Ids, ModuleFile
+    from btfkit.judges.answers import Difference
     from btfkit.passes.distill import Distilled
-    from btfkit.verify.answers import Difference
 
     Job = tuple[str, str, str]
 
@@ -126,7 +126,7 @@ def _split(module: ModuleFile, base: Btf) -> Btf:
     """The module's BTF on the kernel's; raises ChainError, with the signs, where that is not the one it was built with."""
     from btfkit.errors import ChainError, FormatError
     from btfkit.files.load import from_container
-    from btfkit.verify.on_kernel import examine
+    from btfkit.judges.on_kernel import examine
 
     try:
         return from_container(module.container, base)
@@ -143,7 +143,7 @@ def _split(module: ModuleFile, base: Btf) -> Btf:
 def _prove(split: Btf, result: Distilled, state: State) -> None:
     """Raise VerificationError where the result does not mean what the input did, or does not answer as it did."""
     from btfkit.cli.reconcile import VerificationError
-    from btfkit.verify.reconciled import compare
+    from btfkit.judges.reconciled import compare
 
     wrong: list[object] = []
     if not state.common.only_used:
@@ -163,7 +163,7 @@ def _answered_otherwise(split: Btf, result: Distilled, objects: list[BpfObject])
     """The relocations of `objects` that are answered otherwise than on the kernel's base."""
     from btfkit.co_re.relocate import relocate
     from btfkit.co_re.target import Target
-    from btfkit.verify.answers import compare
+    from btfkit.judges.answers import compare
 
     original = Target(split.chain[0], split.chain[1:])
     return compare(objects, relocate(objects, original), original, Target(result.base, [result.btf])).differences

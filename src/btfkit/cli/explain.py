@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
     from btfkit.files.rewrite import ModuleFile
+    from btfkit.judges.on_kernel import Examination, Sign
     from btfkit.passes.content import Change
     from btfkit.passes.reconcile import Finding
-    from btfkit.verify.on_kernel import Examination, Sign
 
 SCHEMA = 1
 SHOWN = 6  # findings and signs of a kind, where --all is not given
@@ -212,7 +212,7 @@ def judge(module: Module, new: Btf) -> Answer:
 
 def _examine(answer: Answer, module: Module, new: Btf) -> None:
     """Judge `.BTF` as a kernel does that takes it to be on its own vmlinux."""
-    from btfkit.verify.on_kernel import examine
+    from btfkit.judges.on_kernel import examine
 
     pointer_size = module.file.container.pointer_size if module.file is not None else None
     found = answer.examination = examine(module.blob, new, module.path, pointer_size=pointer_size)
@@ -404,7 +404,7 @@ def _key(finding: Finding) -> tuple[int, str]:
 
 def _misread(found: Examination, limit: int | None, *, examples: bool) -> Iterator[str]:
     """Why `.BTF` on its own is wrong here."""
-    from btfkit.verify.on_kernel import TOLD
+    from btfkit.judges.on_kernel import TOLD
 
     if found.refused:
         first = found.refused[0]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Args
     from btfkit.cli.summary import Counts
     from btfkit.co_re.program import BpfObject
+    from btfkit.judges.answers import Answers
     from btfkit.passes.minimize import Minimized
-    from btfkit.verify.answers import Answers
 
 
 class Job:
@@ -247,7 +247,7 @@ def _prove(job: Job, result: Minimized, blobs: dict[str, bytes]) -> Answers:
 
     A layer that is not written (the base, with -B alone) is taken as it would be.  Raises VerificationError.
     """
-    from btfkit.verify.answers import prove
+    from btfkit.judges.answers import prove
 
     written = {btf: blobs[path] for path, btf in job.outputs}
     layers = {
@@ -263,8 +263,8 @@ def _merge(job: Job, result: Minimized) -> tuple[dict[str, bytes], Answers | Non
     vmlinux's types are preferred, as CO-RE does.  Where a declaration that finds its definition only here would change an
     answer, nothing is deduped.  Raises VerificationError.
     """
+    from btfkit.judges.answers import VerificationError, prove_merged
     from btfkit.passes.merge import BASE, merge
-    from btfkit.verify.answers import VerificationError, prove_merged
 
     ((path, _),) = job.outputs
     parts = [result.layers[module].btf for module in result.used]

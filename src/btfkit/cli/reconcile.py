@@ -149,7 +149,7 @@ def _by_rules(split: Btf, index: NameIndex, rules: str) -> Sequence[Finding]:
 
 def _prove(split: Btf, result: Reconciled) -> None:
     """Raise VerificationError where the result does not mean what the input did, found out by other code."""
-    from btfkit.verify.reconciled import compare
+    from btfkit.judges.reconciled import compare
 
     comparison = compare(split, result.btf)
     if comparison:

@@ -165,7 +165,7 @@ def _refused(btf: Btf, common: Common) -> list[str]:
     target = Target(common.target) if common.target else None
     if target is None or target.kernel is None or len(btf.positions) > JUDGED or btf.base is not None:
         return []
-    from btfkit.verify.kernel import UNSIZED_SECTION, kernel_rules
+    from btfkit.judges.kernel import UNSIZED_SECTION, kernel_rules
 
     found = kernel_rules(btf, release=target.kernel)
     return [str(finding) for finding in found if finding.severity == "error" and finding.rule != UNSIZED_SECTION]

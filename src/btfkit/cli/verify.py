@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
-    from btfkit.verify.load_kernel import KernelVerdict
-    from btfkit.verify.structure import Finding
+    from btfkit.judges.load_kernel import KernelVerdict
+    from btfkit.judges.structure import Finding
 
 SCHEMA = 1
 SHOWN = 20  # findings, where --all is not given
@@ -25,7 +25,7 @@ SEVERITIES = ("error", "warning", "note")
 def run(args: Args) -> int:
     """Print the findings and a summary; exit 1 where one of them counts."""
     from btfkit.files.load import load
-    from btfkit.verify.structure import structure
+    from btfkit.judges.structure import structure
 
     btf = load(args.operands[0], args.base)
     findings = structure(btf) + _kernel(btf, counts=args.kernel)
@@ -42,7 +42,7 @@ def run(args: Args) -> int:
 
 def _kernel(btf: Btf, *, counts: bool) -> list[Finding]:
     """The kernel's rules as findings; as notes unless they count."""
-    from btfkit.verify.kernel import kernel_rules
+    from btfkit.judges.kernel import kernel_rules
 
     asked = "by BPF_BTF_LOAD" if btf.base is None else "when the module is loaded"
     findings = kernel_rules(btf, program=btf.base is None)
@@ -58,8 +58,8 @@ def _kernel(btf: Btf, *, counts: bool) -> list[Finding]:
 
 def _sections_as_one(findings: list[Finding]) -> list[Finding]:
     """The sections of an object that have no size yet, which is as compilers make them, told in one note."""
-    from btfkit.verify.kernel import UNSIZED_SECTION
-    from btfkit.verify.structure import Finding
+    from btfkit.judges.kernel import UNSIZED_SECTION
+    from btfkit.judges.structure import Finding
 
     sections = [finding for finding in findings if finding.rule == UNSIZED_SECTION]
     if not sections:
@@ -72,7 +72,7 @@ def _sections_as_one(findings: list[Finding]) -> list[Finding]:
 def _load(btf: Btf) -> KernelVerdict:
     from btfkit.btf.header import NATIVE
     from btfkit.errors import UnsupportedError
-    from btfkit.verify.load_kernel import load_into_kernel
+    from btfkit.judges.load_kernel import load_into_kernel
 
     if btf.base is not None:
         message = "a kernel takes split BTF with its module only: --load is for BTF without a base"

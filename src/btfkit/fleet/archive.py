@@ -337,8 +337,8 @@ class Shrink:
 
     def _cut(self, kernel: Kernel, chain: Chain, objects: Sequence[BpfObject]) -> tuple[Minimized, dict[str, bytes]]:
         """The cut BTF of vmlinux and of the modules that are read, by path, proved."""
+        from btfkit.judges.answers import prove
         from btfkit.passes.minimize import minimize, refuse_cycles
-        from btfkit.verify.answers import prove
 
         options = self.options
         result = minimize(

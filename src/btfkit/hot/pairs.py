@@ -1,4 +1,4 @@
-"""Two split BTFs of the same module, walked side by side: what `verify/reconciled.py` proves is found here, and nothing else
+"""Two split BTFs of the same module, walked side by side: what `judges/reconciled.py` proves is found here, and nothing else
 uses it.
 
 `a_` is the BTF before, `b_` the one after; of each come its own records, and what is below it as one BTF (`_low_`).  A

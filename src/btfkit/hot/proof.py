@@ -1,4 +1,4 @@
-"""Whether the types of one BTF became, by a map of ids, the same types in another: the loop of `verify/deduped.py`."""
+"""Whether the types of one BTF became, by a map of ids, the same types in another: the loop of `judges/deduped.py`."""
 
 
 def prove(

@@ -3,7 +3,7 @@
 It walks as the kernel does, depth first with a stack of 32 and in one of three modes, which say what has to be resolved before
 the type at hand: anything, pointers and modifiers, or what is contained by value.  Which chains are too deep or a loop
 depends on where the walk begins, so nothing less than the same walk gives the same answers.  `STEPS` has one step a kind,
-`FITS` and `FITS_FLAGGED` say where a member of a kind can lie.  Source: as `verify.kernel`.
+`FITS` and `FITS_FLAGGED` say where a member of a kind can lie.  Source: as `judges.kernel`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfkit.verify.kernel import Kernel
+    from btfkit.judges.kernel import Kernel
 
 MAX_DEPTH = 32  # types on the stack
 POINTER = 8  # bytes; every kernel that has a use for BTF of programs is 64-bit, or as good as (BPF pointers are)

@@ -5,7 +5,7 @@ The kernel judges in stages and stops at the first refusal: header, strings, *me
 entered, so the first finding is the kernel's answer and the rest is what would come up after mending that one.  (Sections
 without a size do not hold up the stages: compilers leave it to libbpf.)
 
-`META` is the table of the meta stage, one row a kind; the resolve stage is in `verify.kernel_resolve`.
+`META` is the table of the meta stage, one row a kind; the resolve stage is in `judges.kernel_resolve`.
 Source: the rules of kernel/bpf/btf.c, told anew (Linux 6.18 to 7.3); agreement with a running kernel is tested with
 BPF_BTF_LOAD itself.  Not judged: the special fields of map values (bpf_spin_lock, kptr tags and the like).
 """
@@ -15,8 +15,8 @@ from __future__ import annotations
 import re
 
 from btfkit.btf import spec
-from btfkit.verify.kernel_resolve import MODIFIERS, U32, Refused, Resolve
-from btfkit.verify.structure import Finding, Records
+from btfkit.judges.kernel_resolve import MODIFIERS, U32, Refused, Resolve
+from btfkit.judges.structure import Finding, Records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Asking the kernel of this machine: BPF_BTF_LOAD through the bpf(2) system call.
 
-What it answers is the truth for this kernel and needs CAP_BPF (or CAP_SYS_ADMIN); `verify.kernel` tells what any kernel
+What it answers is the truth for this kernel and needs CAP_BPF (or CAP_SYS_ADMIN); `judges.kernel` tells what any kernel
 would say.  The BTF that was loaded is let go at once.
 """
 

@@ -166,7 +166,7 @@ def structure(btf: Btf) -> list[Finding]:
     """Everything about the own types of `btf` that a consumer may trip over, by type id, whole-BTF findings first.
 
     A split BTF is judged with its base, whose own faults are not told again.  Rules: the C language as compilers put it into
-    BTF (Documentation/bpf/btf.rst), and what the kernel refuses (`verify.kernel`) where another consumer minds too.
+    BTF (Documentation/bpf/btf.rst), and what the kernel refuses (`judges.kernel`) where another consumer minds too.
     """
     return _Judge(btf).judge()
 

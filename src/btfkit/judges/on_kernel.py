@@ -11,14 +11,14 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, references, text
 from btfkit.errors import BtfError, FormatError
-from btfkit.verify.kernel import Kernel
+from btfkit.judges.kernel import Kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfkit.verify.kernel import Release
-    from btfkit.verify.structure import Finding
+    from btfkit.judges.kernel import Release
+    from btfkit.judges.structure import Finding
 
 MAX_SIGNS = 1000
 
@@ -128,7 +128,7 @@ class _Lenient(Btf):
 
 
 def rules_of(base: Btf) -> Release | None:
-    """By which release's rules for BTF the kernel with the BTF `base` goes, as far as `verify.kernel` tells releases apart;
+    """By which release's rules for BTF the kernel with the BTF `base` goes, as far as `judges.kernel` tells releases apart;
     None where its BTF does not tell (it was cut, say)."""
     for name, kind, member, release in _MARKS:
         found = base.find_id(name, kind)
