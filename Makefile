@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up all that they need; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench peers browser vm fuzz dist venv clean
+.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench compare peers browser vm fuzz dist venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
@@ -40,6 +40,10 @@ lint-types: lint-venv
 
 lint-layers: lint-venv
 	PYTHONPATH=src .venv/bin/lint-imports --no-logo
+
+compare: ## outputs of every command, those of the build OLD=.../btfkit beside this one's, over $$BTFKIT_CORPUS (ARGS=--quick)
+	@tools/venv.sh .venv test
+	.venv/bin/python tools/compare_builds.py $(OLD) .venv/bin/btfkit $(ARGS)
 
 bench: ## the numbers, beside those of the peers (ARGS=...)
 	@tools/venv.sh .venv test
