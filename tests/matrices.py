@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 from btfkit.fleet.keys import Key
-from btfkit.fleet.matrix import Column, Hint, Matrix, Place, Program
-from btfkit.programs.verdict import Finding, Verdict
+from btfkit.fleet.matrix import Column, Hint, Matrix, Program, ReadSite
+from btfkit.programs.verdict import ProgramFinding, Verdict
 
 SERIES = (
     ("amzn", "2", "x86_64"),
@@ -52,7 +52,7 @@ def _column(number: int, kernels: int, chance: random.Random, names: tuple[str, 
 def _program(number: int, names: tuple[str, ...]) -> Program:
     hostile = names[number % len(names)] if names else ""
     places = {
-        relocation: Place(
+        relocation: ReadSite(
             f"fn_{number}{hostile}",
             "tp_btf/x",
             relocation,
@@ -74,12 +74,17 @@ def _verdict(row: int, version: tuple[int, int], chance: random.Random, program:
     if old and row % 3 == 0:
         missing = range(1 + chance.randrange(2))
         return Verdict(
-            [Finding("breaks", "no-member", f"struct task_struct has no member 'member_{n}'", n) for n in missing]
+            [
+                ProgramFinding("breaks", "no-member", f"struct task_struct has no member 'member_{n}'", n)
+                for n in missing
+            ]
         )
     if old and row % 3 == 1:
-        return Verdict([Finding("works, guarded", "no-member", "struct task_struct has no member 'member_0'", 0)])
+        return Verdict(
+            [ProgramFinding("works, guarded", "no-member", "struct task_struct has no member 'member_0'", 0)]
+        )
     if row % 3 == 2 and chance.random() < 0.02:
         return Verdict(
-            [Finding("breaks", "no-attach-target", f"no tracepoint {program.section}", subject=program.section)]
+            [ProgramFinding("breaks", "no-attach-target", f"no tracepoint {program.section}", subject=program.section)]
         )
     return Verdict([])

@@ -14,11 +14,11 @@ from btfkit.fleet.hints import type_text
 from btfkit.fleet.keys import Key
 from btfkit.fleet.matrix import Column, Matrix, Program, columns_text
 from btfkit.fleet.report import as_dict, markdown_lines, read_baseline, summary_line, text_lines
-from btfkit.programs.verdict import Finding, Verdict
+from btfkit.programs.verdict import ProgramFinding, Verdict
 from hostile import NAMES
 from matrices import made
 
-WORKS, BREAKS = Verdict([]), Verdict([Finding("breaks", "no-member", "gone", 0)])
+WORKS, BREAKS = Verdict([]), Verdict([ProgramFinding("breaks", "no-member", "gone", 0)])
 
 
 def column(distro, arch, uname, error=""):

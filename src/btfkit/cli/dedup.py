@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from btfkit.files.container import Container
     from btfkit.files.rewrite import ModuleFile
     from btfkit.judges.deduped import Below
-    from btfkit.passes.dedup import Deduped, Report
+    from btfkit.passes.dedup import Deduped, DedupReport
     from btfkit.passes.known import Known
 
     Job = tuple[str, str, str]
@@ -262,7 +262,7 @@ def _joined(args: Args, common: Common) -> int:
 # ---- telling -------------------------------------------------------------------------------------------------------
 
 
-def _facts(report: Report, to: str, btf: Btf | None) -> dict[str, Any]:
+def _facts(report: DedupReport, to: str, btf: Btf | None) -> dict[str, Any]:
     before, after = report.types
     return {
         "output": to,

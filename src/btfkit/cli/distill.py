@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Args
     from btfkit.co_re.program import BpfObject
     from btfkit.files.rewrite import Ids, ModuleFile
-    from btfkit.judges.answers import Difference
+    from btfkit.judges.answers import AnswerDifference
     from btfkit.passes.distill import Distilled
 
     Job = tuple[str, str, str]
@@ -159,7 +159,7 @@ def _prove(split: Btf, result: Distilled, state: State) -> None:
         )
 
 
-def _answered_otherwise(split: Btf, result: Distilled, objects: list[BpfObject]) -> list[Difference]:
+def _answered_otherwise(split: Btf, result: Distilled, objects: list[BpfObject]) -> list[AnswerDifference]:
     """The relocations of `objects` that are answered otherwise than on the kernel's base."""
     from btfkit.co_re.relocate import relocate
     from btfkit.co_re.target import Target

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from btfkit.files.rewrite import ModuleFile
     from btfkit.judges.on_kernel import Examination, Sign
     from btfkit.passes.content import Change
-    from btfkit.passes.reconcile import Finding
+    from btfkit.passes.reconcile import Misfit
 
 SCHEMA = 1
 SHOWN = 6  # findings and signs of a kind, where --all is not given
@@ -77,8 +77,8 @@ class Answer:
         self.verdict = TAKES
         self.knows = UNKNOWN
         self.reason = ""
-        self.upstream: Sequence[Finding] | None = None  # None: the rules were not asked
-        self.strict: Sequence[Finding] | None = None
+        self.upstream: Sequence[Misfit] | None = None  # None: the rules were not asked
+        self.strict: Sequence[Misfit] | None = None
         self.examination: Examination | None = None
 
     @property
@@ -233,7 +233,7 @@ def knows(new: Btf) -> str:
     return BASES if "btf_base_data" in names else MODULES if "btf_data" in names else NOTHING if names else UNKNOWN
 
 
-def _first(findings: Sequence[Finding]) -> str:
+def _first(findings: Sequence[Misfit]) -> str:
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     return f"{findings[0]}{more}"
 
@@ -376,7 +376,7 @@ def _why(answer: Answer, module: Module, new: Btf, limit: int | None) -> Iterato
 
 
 def _by_both_rules(
-    upstream: Sequence[Finding], strict: Sequence[Finding], module: Module, new: Btf, limit: int | None
+    upstream: Sequence[Misfit], strict: Sequence[Misfit], module: Module, new: Btf, limit: int | None
 ) -> Iterator[str]:
     """What the kernel's rules refuse, and where the strict ones differ."""
     if upstream:
@@ -398,7 +398,7 @@ def _by_both_rules(
     yield from _findings(missed, module, new, limit)
 
 
-def _key(finding: Finding) -> tuple[int, str]:
+def _key(finding: Misfit) -> tuple[int, str]:
     return finding.type_id, finding.reason
 
 
@@ -485,7 +485,7 @@ def _readings(found: Examination) -> Iterator[str]:
                 break
 
 
-def _findings(findings: Sequence[Finding], module: Module, new: Btf, limit: int | None) -> Iterator[str]:
+def _findings(findings: Sequence[Misfit], module: Module, new: Btf, limit: int | None) -> Iterator[str]:
     for finding in findings[:limit]:
         yield f"  {finding}"
         if finding.type_id and not finding.embedded and finding.path:
@@ -499,7 +499,7 @@ def _findings(findings: Sequence[Finding], module: Module, new: Btf, limit: int 
         yield f"  ... and {len(findings) - limit} more (--all)"
 
 
-def _changes(finding: Finding, module: Module, new: Btf) -> Sequence[Change]:
+def _changes(finding: Misfit, module: Module, new: Btf) -> Sequence[Change]:
     """What changed within a type, by the kernel that the module was built with, where that was given."""
     from btfkit.btf import spec
     from btfkit.passes.content import changes

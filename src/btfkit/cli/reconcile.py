@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Args
     from btfkit.files.rewrite import Ids, ModuleFile
     from btfkit.passes.rebase import NameIndex
-    from btfkit.passes.reconcile import Finding, Reconciled
+    from btfkit.passes.reconcile import Misfit, Reconciled
 
     Job = tuple[str, str, str]
 
@@ -136,7 +136,7 @@ def _distilled(module: ModuleFile, common: Common, beside: str) -> tuple[str, Bt
     return found[0], Btf.from_bytes(bytes(found[1]), source=source, pointer_size=module.container.pointer_size)
 
 
-def _by_rules(split: Btf, index: NameIndex, rules: str) -> Sequence[Finding]:
+def _by_rules(split: Btf, index: NameIndex, rules: str) -> Sequence[Misfit]:
     """What the other rules find wrong: nothing where they take the module."""
     from btfkit.passes.reconcile import ReconcileError, reconcile
 
@@ -193,7 +193,7 @@ def _by_name(btf: Btf, kind: str, name: str) -> int:
 # ---- what it came to -----------------------------------------------------------------------------------------------
 
 
-def as_object(finding: Finding) -> dict[str, Any]:
+def as_object(finding: Misfit) -> dict[str, Any]:
     """A finding for JSON."""
     from btfkit.btf.spec import kind_name
 
@@ -221,7 +221,7 @@ def as_object(finding: Finding) -> dict[str, Any]:
     return found
 
 
-def _refusal(findings: Sequence[Finding], others: Sequence[Finding], rules: str) -> dict[str, Any]:
+def _refusal(findings: Sequence[Misfit], others: Sequence[Misfit], rules: str) -> dict[str, Any]:
     return {
         "findings": [as_object(finding) for finding in findings],
         "rules": rules,
@@ -233,7 +233,7 @@ def _facts(
     module: ModuleFile,
     result: Reconciled,
     ids: Ids | None,
-    others: Sequence[Finding],
+    others: Sequence[Misfit],
     contents: dict[str, bytes],
     rules: str,
 ) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Mismatch:
         return str(self._text() if callable(self._text) else self._text)
 
 
-class Place:
+class TargetField:
     """Where a field spec ends on a target: `bit_offset` from the start of the root, and what lies there.
 
     `composite` and `member` are the last named step (ids and index), or composite is -1 where the last step was an
@@ -85,7 +85,7 @@ def size_of(btf: Btf, type_id: int, witness: Witness) -> int | None:
 # ---- fields ----------------------------------------------------------------------------------------------------
 
 
-def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Place | Mismatch:
+def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> TargetField | Mismatch:
     """Walk a field spec from the candidate `root_id`.  Rule: bpf_core_spec_match."""
     current = _root(btf, root_id, witness)
     size = size_of(btf, current, witness)
@@ -122,7 +122,7 @@ def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Place | Mis
             current = btf.strip(member_type)
         if len(path) > MAX_ACCESS:
             raise SpecError(f"more than {MAX_ACCESS} steps on the target", type_id=root_id)
-    return Place(bits, composite, member, current, tuple(path))
+    return TargetField(bits, composite, member, current, tuple(path))
 
 
 def _root(btf: Btf, root_id: int, witness: Witness) -> int:

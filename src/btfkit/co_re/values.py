@@ -14,13 +14,13 @@ from btfkit.co_re.match import size_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
-    from btfkit.co_re.match import Place
+    from btfkit.co_re.match import TargetField
     from btfkit.co_re.witness import Witness
 
 NO_LOAD = (0, 0, 0)
 
 
-def field_value(kind: int, place: Place, btf: Btf, witness: Witness) -> tuple[int, tuple[int, int, int]]:
+def field_value(kind: int, place: TargetField, btf: Btf, witness: Witness) -> tuple[int, tuple[int, int, int]]:
     """(value, load) of a field relocation of that kind; `load` is (kind, encoding, size in bytes) of what a load at this
     offset reads, for BYTE_OFFSET of an ordinary member, else (0, 0, 0).
 
@@ -42,7 +42,7 @@ def field_value(kind: int, place: Place, btf: Btf, witness: Witness) -> tuple[in
     return _shift_or_sign(kind, place, btf, 8 * size, size, place.bit_offset // 8), NO_LOAD
 
 
-def _element(kind: int, place: Place, btf: Btf, witness: Witness) -> tuple[int, tuple[int, int, int]]:
+def _element(kind: int, place: TargetField, btf: Btf, witness: Witness) -> tuple[int, tuple[int, int, int]]:
     if kind == BYTE_OFFSET:
         return place.bit_offset // 8, _load(btf, place.type_id, witness)
     if kind == BYTE_SIZE:
@@ -50,7 +50,7 @@ def _element(kind: int, place: Place, btf: Btf, witness: Witness) -> tuple[int, 
     raise SpecError("signs and shifts are those of a member, not of an array element")
 
 
-def _bitfield(kind: int, place: Place, bits: int, btf: Btf, witness: Witness) -> int:
+def _bitfield(kind: int, place: TargetField, bits: int, btf: Btf, witness: Witness) -> int:
     """Values of a bitfield of `bits` bits: offset and size are those of the smallest aligned load that covers it."""
     start, size = covering_load(place.bit_offset, bits, _size(btf, place.type_id, witness))
     if kind == BYTE_OFFSET:
@@ -60,7 +60,7 @@ def _bitfield(kind: int, place: Place, bits: int, btf: Btf, witness: Witness) ->
     return _shift_or_sign(kind, place, btf, bits, size, start)
 
 
-def _shift_or_sign(kind: int, place: Place, btf: Btf, bits: int, size: int, start: int) -> int:
+def _shift_or_sign(kind: int, place: TargetField, btf: Btf, bits: int, size: int, start: int) -> int:
     if kind == RSHIFT:
         return (64 - bits) & U32
     if kind == LSHIFT:

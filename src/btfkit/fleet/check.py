@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
-from btfkit.fleet.matrix import Column, Matrix, Place, Program
+from btfkit.fleet.matrix import Column, Matrix, Program, ReadSite
 from btfkit.programs.code import EXTERN, KFUNC, load_code
 from btfkit.programs.constants import version_range
 from btfkit.programs.verdict import Checks, kind_name
@@ -165,9 +165,9 @@ class _Spot:
         self.insn_off = insn_off
 
 
-def _uses(code: Code, program: Function) -> dict[str, Place]:
+def _uses(code: Code, program: Function) -> dict[str, ReadSite]:
     """Where a program uses the externs that it uses, each by name."""
-    uses: dict[str, Place] = {}
+    uses: dict[str, ReadSite] = {}
     try:
         linked = code.link(program)
     except BtfError:
@@ -180,12 +180,12 @@ def _uses(code: Code, program: Function) -> dict[str, Place]:
     return uses
 
 
-def _place(code: Code, spot: Relocation | _Spot, access: str, kind: str) -> Place:
+def _place(code: Code, spot: Relocation | _Spot, access: str, kind: str) -> ReadSite:
     owner = code.owner(spot.section, spot.insn_off)
     line = code.line(spot.section, spot.insn_off)
     told = (line.file, line.line, line.column, line.source) if line is not None else ()
     name, offset = (owner.name, owner.offset) if owner is not None else ("", 0)
-    return Place(name, spot.section, (spot.insn_off - offset) // 8, access, kind, *told)
+    return ReadSite(name, spot.section, (spot.insn_off - offset) // 8, access, kind, *told)
 
 
 def _warnings(code: Code) -> Iterable[str]:

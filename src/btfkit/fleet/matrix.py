@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from btfkit.fleet.keys import Key
-    from btfkit.programs.verdict import Finding, Verdict
+    from btfkit.programs.verdict import ProgramFinding, Verdict
 
 WORKS, GUARDED, BREAKS = "works", "works, guarded", "breaks"
 STATUSES = (WORKS, GUARDED, BREAKS)
 
 
-class Place:
+class ReadSite:
     """Where in a program something is read: `function` and `insn` (number within it), `file`, `line`, `column` and
     `source` text ("" and 0 where the object does not tell), the `access` in C, the relocation's `kind`."""
 
@@ -70,9 +70,9 @@ class Program:
         name: str,
         section: str,
         optional: bool,
-        places: Mapping[int, Place],
-        start: Place | None = None,
-        uses: Mapping[str, Place] | None = None,
+        places: Mapping[int, ReadSite],
+        start: ReadSite | None = None,
+        uses: Mapping[str, ReadSite] | None = None,
     ) -> None:
         self.object = obj
         self.name = name
@@ -83,7 +83,7 @@ class Program:
         self.uses = uses or {}
         self.required = not optional
 
-    def place_of(self, finding: Finding) -> Place | None:
+    def place_of(self, finding: ProgramFinding) -> ReadSite | None:
         """Where in the source a finding has its cause; None where the object does not tell."""
         if finding.relocation >= 0:
             return self.places.get(finding.relocation)
@@ -130,7 +130,7 @@ class Cell:
     def __init__(self, program: int, verdict: Verdict) -> None:
         self.program = program
         self.status = verdict.status
-        self.findings: tuple[Finding, ...] = verdict.findings
+        self.findings: tuple[ProgramFinding, ...] = verdict.findings
 
 
 class Range:
@@ -266,7 +266,7 @@ class Matrix:
             for key, numbers in absent.items()
         }
 
-    def access(self, cell: Cell, finding: Finding) -> str:
+    def access(self, cell: Cell, finding: ProgramFinding) -> str:
         """The access that a finding is about, in C; "" where it is about something else."""
         place = self.programs[cell.program].place_of(finding)
         return place.access if place is not None else ""

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from btfkit.fleet.matrix import Cell, Matrix, Place, Range
-    from btfkit.programs.verdict import Finding
+    from btfkit.fleet.matrix import Cell, Matrix, Range, ReadSite
+    from btfkit.programs.verdict import ProgramFinding
 
 SCHEMA = 1
 PLACES = 4  # places of one finding that are shown
@@ -28,13 +28,13 @@ class Reason:
 
     __slots__ = ("columns", "findings", "programs")
 
-    def __init__(self, program: int, findings: list[tuple[int, Finding]], columns: list[int]) -> None:
+    def __init__(self, program: int, findings: list[tuple[int, ProgramFinding]], columns: list[int]) -> None:
         self.programs = [program]
         self.findings = findings
         self.columns = columns
 
     @property
-    def first(self) -> Finding:
+    def first(self) -> ProgramFinding:
         """The finding that speaks for all."""
         return self.findings[0][1]
 
@@ -65,7 +65,7 @@ def _reasons_of(matrix: Matrix, number: int, effects: tuple[str, ...]) -> list[R
         verdict = matrix.cells[number][column]
         if verdict is not None:
             columns.setdefault(verdict, []).append(column)
-    groups: dict[tuple[str, ...], tuple[dict[tuple[Any, ...], Finding], dict[int, None]]] = {}
+    groups: dict[tuple[str, ...], tuple[dict[tuple[Any, ...], ProgramFinding], dict[int, None]]] = {}
     for verdict, where in columns.items():
         for finding in matrix.verdicts[verdict].findings:
             if finding.effect in effects:
@@ -84,7 +84,7 @@ def _rank(reason: Reason) -> tuple[int, int, int]:
     return EFFECTS.index(first.effect), reason.programs[0], first.relocation if first.relocation >= 0 else 1 << 30
 
 
-def _place_key(matrix: Matrix, program: int, finding: Finding) -> tuple[Any, ...]:
+def _place_key(matrix: Matrix, program: int, finding: ProgramFinding) -> tuple[Any, ...]:
     place = matrix.programs[program].place_of(finding)
     return (finding.subject,) if place is None else (place.where, place.access, place.source)
 
@@ -96,9 +96,9 @@ def names_text(matrix: Matrix, programs: list[int], most: int = 4) -> str:
     return ", ".join(names[:most]) + rest
 
 
-def places_of(matrix: Matrix, reason: Reason) -> list[Place]:
+def places_of(matrix: Matrix, reason: Reason) -> list[ReadSite]:
     """The places of a reason, each once."""
-    places: dict[tuple[Any, ...], Place] = {}
+    places: dict[tuple[Any, ...], ReadSite] = {}
     for program, finding in reason.findings:
         place = matrix.programs[program].place_of(finding)
         if place is not None:
@@ -192,7 +192,7 @@ def _reason_lines(matrix: Matrix, reason: Reason) -> Iterator[str]:
         yield "    hint: " + printable(sentence)
 
 
-def _place_lines(place: Place) -> Iterator[str]:
+def _place_lines(place: ReadSite) -> Iterator[str]:
     inside = f" in {place.function}" if place.function else ""
     yield printable(f"      {place.where}{inside}: {place.access}")
     if place.source:
@@ -385,7 +385,7 @@ def _verdict(matrix: Matrix, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _finding(matrix: Matrix, cell: Cell, finding: Finding) -> dict[str, Any]:
+def _finding(matrix: Matrix, cell: Cell, finding: ProgramFinding) -> dict[str, Any]:
     found: dict[str, Any] = {"effect": finding.effect, "reason": finding.reason, "detail": finding.detail}
     place = matrix.programs[cell.program].place_of(finding)
     if place is not None:

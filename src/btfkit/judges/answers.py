@@ -30,7 +30,7 @@ class VerificationError(BtfError):
     """The output would answer a relocation otherwise than the input."""
 
 
-class Difference:
+class AnswerDifference:
     """A relocation that is answered otherwise: `before` and `after` are its outcomes."""
 
     __slots__ = ("after", "before", "obj", "relocation")
@@ -53,7 +53,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.total = 0
-        self.differences: list[Difference] = []
+        self.differences: list[AnswerDifference] = []
         self.ids: dict[tuple[int, int], int] = {}
 
 
@@ -116,7 +116,7 @@ def compare(
         for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
             result.total += 1
             if not (_folded if merged else _equal)(relocation, old, new, result.ids, number):
-                result.differences.append(Difference(obj, relocation, old, new))
+                result.differences.append(AnswerDifference(obj, relocation, old, new))
     return result
 
 

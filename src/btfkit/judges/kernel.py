@@ -62,7 +62,7 @@ def kernel_rules(btf: Btf, *, program: bool = True, release: Release | None = No
     `release` is the kernel's, (6, 18); by default the newest that is known here, with a "note" where older ones refuse.
     The byte order is taken to be that of the machine.  Rules: see the module's text.
     """
-    stages = Kernel(btf, program, release)
+    stages = KernelRules(btf, program, release)
     for stage in (stages.header, stages.strings, stages.meta, stages.resolve if program else None, stages.chains):
         if stage is not None:
             stage()
@@ -90,7 +90,7 @@ class Meta:
         optional: bool = False,
         flag: Release | None = None,
         vlen: int | None = 0,
-        elements: Callable[[Kernel, int, int], str | None] | None = None,
+        elements: Callable[[KernelRules, int, int], str | None] | None = None,
     ) -> None:
         self.third = third
         self.name = name
@@ -100,7 +100,7 @@ class Meta:
         self.elements = elements
 
 
-class Kernel:
+class KernelRules:
     """The state of one load."""
 
     def __init__(self, btf: Btf, program: bool, release: Release | None) -> None:
@@ -193,7 +193,7 @@ class Kernel:
             if first >= 0:
                 self.older_refuse(first, spec.kind_name(kind), since, f"kind-{spec.kind_name(kind).lower()}")
 
-    def elements(self, type_id: int, at: int, look: Callable[[Kernel, int, int], str | None]) -> None:
+    def elements(self, type_id: int, at: int, look: Callable[[KernelRules, int, int], str | None]) -> None:
         errno = "EINVAL"
         try:
             found = look(self, type_id, at)
@@ -286,7 +286,7 @@ class Kernel:
             good_id = type_id
 
 
-def _int(kernel: Kernel, type_id: int, at: int) -> str | None:
+def _int(kernel: KernelRules, type_id: int, at: int) -> str | None:
     size, word = kernel.words[at + 2 : at + 4]
     bits = (word & 0xFF) + (word >> 16 & 0xFF)
     if word >> 28:
@@ -298,7 +298,7 @@ def _int(kernel: Kernel, type_id: int, at: int) -> str | None:
     return None
 
 
-def _array(kernel: Kernel, type_id: int, at: int) -> str | None:
+def _array(kernel: KernelRules, type_id: int, at: int) -> str | None:
     element, index = kernel.words[at + 3 : at + 5]
     for target, what in ((element, "element"), (index, "index")):
         if target == 0 or target > spec.MAX_TYPE_ID:
@@ -306,7 +306,7 @@ def _array(kernel: Kernel, type_id: int, at: int) -> str | None:
     return None
 
 
-def _members(kernel: Kernel, type_id: int, at: int) -> str | None:
+def _members(kernel: KernelRules, type_id: int, at: int) -> str | None:
     words, good_names = kernel.words, kernel.good_names
     size_bits, mask, is_union = (
         8 * words[at + 2],
@@ -331,7 +331,7 @@ def _members(kernel: Kernel, type_id: int, at: int) -> str | None:
     return None
 
 
-def _enumerators(kernel: Kernel, type_id: int, at: int) -> str | None:
+def _enumerators(kernel: KernelRules, type_id: int, at: int) -> str | None:
     for number, element in enumerate(kernel.records.elements(type_id)):
         name = kernel.words[element]
         if not name or not kernel.identifier(name):
@@ -339,12 +339,12 @@ def _enumerators(kernel: Kernel, type_id: int, at: int) -> str | None:
     return None
 
 
-def _linkage(kernel: Kernel, type_id: int, at: int) -> str | None:
+def _linkage(kernel: KernelRules, type_id: int, at: int) -> str | None:
     linkage = kernel.words[at + 3]
     return f"linkage {linkage}, static and global (0, 1) can be" if linkage > 1 else None
 
 
-def _variables(kernel: Kernel, type_id: int, at: int) -> str | None:
+def _variables(kernel: KernelRules, type_id: int, at: int) -> str | None:
     size, end = kernel.words[at + 2], 0
     if size == 0:
         return NO_BYTES
@@ -360,7 +360,7 @@ def _variables(kernel: Kernel, type_id: int, at: int) -> str | None:
     return None
 
 
-def _component(kernel: Kernel, type_id: int, at: int) -> str | None:
+def _component(kernel: KernelRules, type_id: int, at: int) -> str | None:
     component = kernel.words[at + 3]
     return f"component {component - (1 << 32)}" if 0x80000000 <= component < U32 else None
 

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfkit.judges.kernel import Kernel
+    from btfkit.judges.kernel import KernelRules
 
 MAX_DEPTH = 32  # types on the stack
 POINTER = 8  # bytes; every kernel that has a use for BTF of programs is 64-bit, or as good as (BPF pointers are)
@@ -58,7 +58,7 @@ ANY, POINTERS, VALUES = range(3)  # modes: what has to be resolved before the ty
 class Resolve:
     """The resolve stage: what types refer to, depth first, without recursion."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: KernelRules) -> None:
         self.kernel = kernel
         self.words, self.at, self.kinds = kernel.words, kernel.at, kernel.kinds
         count = len(self.at)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, references, text
 from btfkit.errors import BtfError, FormatError
-from btfkit.judges.kernel import Kernel
+from btfkit.judges.kernel import KernelRules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def examine(blob: bytes, base: Btf, source: str | None = None, *, pointer_size: 
 
 def _refusals(btf: Btf, beyond: Sign | None, release: Release | None) -> list[Finding]:
     """What the kernel would refuse; `beyond` is a name that lies behind all strings."""
-    kernel = Kernel(btf, False, release)
+    kernel = KernelRules(btf, False, release)
     for stage in (kernel.header, kernel.strings, kernel.meta, kernel.chains):
         if stage == kernel.meta and beyond is not None:
             kernel.refuse(beyond.user, f"a name at {beyond.target:#x}, behind the end of all strings", "meta")

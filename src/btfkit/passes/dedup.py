@@ -49,7 +49,7 @@ class Declared:
         self.declarations, self.definitions, self.left = counts
 
 
-class Report:
+class DedupReport:
     """What dedup did: own types `before` and `after`, by name of their kind; `declarations` that have definitions; bytes
     of the output."""
 
@@ -73,7 +73,7 @@ class Deduped:
 
     __slots__ = ("btf", "ext", "id_map", "report")
 
-    def __init__(self, btf: Btf, id_map: Dense, report: Report, ext: Ext | None = None) -> None:
+    def __init__(self, btf: Btf, id_map: Dense, report: DedupReport, ext: Ext | None = None) -> None:
         self.btf = btf
         self.id_map = id_map
         self.report = report
@@ -134,7 +134,7 @@ class Joined:
     __slots__ = ("btf", "declared", "firsts", "heads", "ids", "report")
 
     def __init__(
-        self, btf: Btf, report: Report, ids: array[int], firsts: list[int], heads: list[int], declared: list[int]
+        self, btf: Btf, report: DedupReport, ids: array[int], firsts: list[int], heads: list[int], declared: list[int]
     ) -> None:
         self.btf = btf
         self.report = report
@@ -231,7 +231,7 @@ class _Writing:
         _refine.kinds(graph.norm, graph.place, self.stays, graph.first, before, after)
         declarations = [self._declared(name) for name in names if name.defined]
         self._write(graph, like, self.ids, total, memoryview(graph.pool)[graph.first_offset : graph.pool_end])
-        self.report = Report(_by_name(before), _by_name(after), declarations, len(self.btf.blob))
+        self.report = DedupReport(_by_name(before), _by_name(after), declarations, len(self.btf.blob))
 
     def _write(self, graph: Graph, like: Btf, ids: array[int], total: int, pool: memoryview) -> None:
         """The BTF of what stays; `ids` are by node, `pool` has the names from `first_offset` on."""
@@ -305,7 +305,7 @@ class _WritingRemainder(_Writing):
         _refine.kinds(graph.own_norm, graph.own_place, bytearray(own + 1), 0, before, none)
         _refine.kinds(graph.norm, graph.place, self.stays, 1, none, after)
         self._write(graph, like, local, total, memoryview(graph.pool)[: graph.pool_end])
-        self.report = Report(_by_name(before), _by_name(after), [], len(self.btf.blob))
+        self.report = DedupReport(_by_name(before), _by_name(after), [], len(self.btf.blob))
 
 
 def _by_name(counts: array[int]) -> dict[str, int]:

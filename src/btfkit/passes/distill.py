@@ -41,7 +41,7 @@ _spare: list[
 ] = []  # a board that is all 0 again, for the next call: clearing it all would cost more than the rest
 
 
-class Report:
+class DistillReport:
     """What became of a split BTF, in types and bytes.
 
     `policy` and the input `split` are as given; `btf` is the result; `moved` are the ids (of the input) of the base's
@@ -113,7 +113,7 @@ class Distilled:
     __slots__ = ("_ids", "_leaves", "_moved", "btf", "report")
 
     def __init__(
-        self, btf: Btf, leaves: dict[int, int], moved: Sequence[int], report: Report, ids: IdMap | None = None
+        self, btf: Btf, leaves: dict[int, int], moved: Sequence[int], report: DistillReport, ids: IdMap | None = None
     ) -> None:
         self.btf = btf
         self.report = report
@@ -218,7 +218,7 @@ def _thin(split: Btf, base: Btf) -> Distilled:
         split.byte_order, types.tobytes() + others.tobytes(), table.spell(between[0], table.count), split.layout
     )
     btf = Btf.from_bytes(data, new_base, source=split.source, pointer_size=split.given_pointer_size)
-    return _Thin(btf, found, moved, Report(POLICIES[0], split, btf, moved))
+    return _Thin(btf, found, moved, DistillReport(POLICIES[0], split, btf, moved))
 
 
 class _Thin(Distilled):
@@ -226,7 +226,7 @@ class _Thin(Distilled):
 
     __slots__ = ("_found",)
 
-    def __init__(self, btf: Btf, found: list[int], moved: list[int], report: Report) -> None:
+    def __init__(self, btf: Btf, found: list[int], moved: list[int], report: DistillReport) -> None:
         super().__init__(btf, {}, moved, report)
         self._found = found
 
@@ -328,7 +328,7 @@ def _thicken(thin: Distilled, policy: str, used_by: Sequence[BpfObject]) -> Dist
     ids = {old: last.ids[old] for old in leaves}
     mapped = array("I", (0, *ids.values()))
     btf = rebase(thin.btf, Flat(thin.base), mapped, Flat(thick)).btf
-    return Distilled(btf, ids, thin.report.moved, Report(policy, split, btf, thin.report.moved))
+    return Distilled(btf, ids, thin.report.moved, DistillReport(policy, split, btf, thin.report.moved))
 
 
 def _by_value(thin: Btf, leaves: dict[int, int]) -> list[int]:
@@ -364,4 +364,4 @@ def _used_only(split: Btf, policy: str, objects: Sequence[BpfObject]) -> Distill
     btf = last.btf
     if base is not last.btf.base:
         btf = Btf.from_bytes(last.btf.blob, base, source=split.source, pointer_size=split.given_pointer_size)
-    return Distilled(btf, {}, (), Report(policy, split, btf, ()), last.ids)
+    return Distilled(btf, {}, (), DistillReport(policy, split, btf, ()), last.ids)

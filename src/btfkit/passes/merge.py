@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from btfkit.passes.dedup import Joined, Report
+    from btfkit.passes.dedup import DedupReport, Joined
 
 BASE = "vmlinux"  # what the base is called among the origins
 GROUPS = {  # kinds whose types CO-RE looks for by name; ENUM and ENUM64 are one
@@ -112,7 +112,7 @@ class Merged:
         self.heads = tuple(heads)
         self.doubles: tuple[Double, ...] = ()
         self.renamed: tuple[Renamed, ...] = ()
-        self.report: Report | None = None
+        self.report: DedupReport | None = None
 
 
 def merge(

@@ -66,7 +66,7 @@ _WORDS = {
 }
 
 
-class Finding:
+class Misfit:
     """One type of the distilled base that cannot be reconciled, or has changed.
 
     `reason` is one of the constants of this module; `type_id` the type's id in the distilled base (0: it is about the
@@ -155,8 +155,8 @@ class Finding:
         return _finding, (state, path)
 
 
-def _finding(state: dict[str, object], path: str) -> Finding:
-    self = Finding(str(state["reason"]))
+def _finding(state: dict[str, object], path: str) -> Misfit:
+    self = Misfit(str(state["reason"]))
     for name, value in state.items():
         setattr(self, name, value)
     self._path = path
@@ -176,7 +176,7 @@ _WHOLE = {
 class ReconcileError(ChainError):
     """The split does not fit the new base; `findings` say type by type why, `rules` by which rules."""
 
-    def __init__(self, findings: Sequence[Finding], rules: str, *, source: str | None = None) -> None:
+    def __init__(self, findings: Sequence[Misfit], rules: str, *, source: str | None = None) -> None:
         super().__init__("", source=source)
         self.findings = tuple(findings)
         self.rules = rules
@@ -197,11 +197,11 @@ class ReconcileError(ChainError):
         return _error, (self.findings, self.rules, self.source)
 
 
-def _error(findings: Sequence[Finding], rules: str, source: str | None) -> ReconcileError:
+def _error(findings: Sequence[Misfit], rules: str, source: str | None) -> ReconcileError:
     return ReconcileError(findings, rules, source=source)
 
 
-class Report:
+class ReconcileReport:
     """How a split fitted its new base.
 
     `rules` as given; `carried` names the types that the split now has of its own, since the new base's differ; `notes`
@@ -211,7 +211,7 @@ class Report:
     __slots__ = ("_index", "_split", "carried", "notes", "rules", "types")
 
     def __init__(
-        self, rules: str, types: int, carried: Sequence[str], notes: Sequence[Finding], split: Btf, index: NameIndex
+        self, rules: str, types: int, carried: Sequence[str], notes: Sequence[Misfit], split: Btf, index: NameIndex
     ) -> None:
         self.rules = rules
         self.types = types
@@ -231,7 +231,7 @@ class Reconciled:
 
     __slots__ = ("_ids", "_mapped", "_split", "btf", "report")
 
-    def __init__(self, btf: Btf, split: Btf, mapped: Sequence[int], report: Report) -> None:
+    def __init__(self, btf: Btf, split: Btf, mapped: Sequence[int], report: ReconcileReport) -> None:
         self.btf = btf
         self.report = report
         self._split = split
@@ -255,7 +255,7 @@ class Verdicts:
 
     __slots__ = ("strict", "upstream")
 
-    def __init__(self, strict: Sequence[Finding], upstream: Sequence[Finding]) -> None:
+    def __init__(self, strict: Sequence[Misfit], upstream: Sequence[Misfit]) -> None:
         self.strict = tuple(strict)
         self.upstream = tuple(upstream)
 
@@ -270,7 +270,7 @@ class Verdicts:
         return ", ".join(told)
 
 
-def _verdict(findings: Sequence[Finding]) -> str:
+def _verdict(findings: Sequence[Misfit]) -> str:
     return f"refused ({findings[0]})" if findings else "fits"
 
 
@@ -293,9 +293,9 @@ def reconcile(
         raise ReconcileError(plan.findings, rules, source=split.source)
     rebased = rebase(split, plan.old, plan.mapped, index.flat, plan.carried)
     if rebased.unknown and rules == "upstream":
-        raise ReconcileError([Finding(STRING)], rules, source=split.source)
+        raise ReconcileError([Misfit(STRING)], rules, source=split.source)
     names = [split.name(type_id) for type_id in plan.carried]
-    report = Report(rules, len(split.positions), names, plan.notes, split, index)
+    report = ReconcileReport(rules, len(split.positions), names, plan.notes, split, index)
     return Reconciled(rebased.btf, split, plan.mapped, report)
 
 
@@ -305,7 +305,7 @@ def verdicts(split: Btf, new_base: Btf | NameIndex) -> Verdicts:
     return Verdicts(_findings(split, index, "strict"), _findings(split, index, "upstream"))
 
 
-def _findings(split: Btf, index: NameIndex, rules: str) -> Sequence[Finding]:
+def _findings(split: Btf, index: NameIndex, rules: str) -> Sequence[Misfit]:
     try:
         reconcile(split, index, rules)
     except ReconcileError as error:
@@ -321,11 +321,11 @@ class _Plan:
         self.index = index
         self.upstream = upstream
         self.budget = Budget()
-        self.findings: list[Finding] = []
-        self.notes: list[Finding] = []
+        self.findings: list[Misfit] = []
+        self.notes: list[Misfit] = []
         self.carried: dict[int, int] = {}
         if reason := _misfit(split, index.btf, upstream):
-            self.findings.append(Finding(reason))
+            self.findings.append(Misfit(reason))
             return
         base = split.base
         assert base is not None
@@ -355,7 +355,7 @@ class _Plan:
         base = self.base
         kind, name = base.kind(type_id), base.string(base.word(type_id, 0))
         if not name or kind not in (_UPSTREAM_KINDS if self.upstream else _LEAVES):
-            self.findings.append(Finding(NOT_DISTILLED))
+            self.findings.append(Misfit(NOT_DISTILLED))
             return False
         candidates = self.index.find(name)
         if self.upstream:
@@ -368,7 +368,7 @@ class _Plan:
 
     def _tell(self, reason: str, type_id: int, candidates: Sequence[int]) -> None:
         self.findings.append(
-            Finding(reason, self.split, type_id, embedded=self.held(type_id), new=self.index.btf, candidates=candidates)
+            Misfit(reason, self.split, type_id, embedded=self.held(type_id), new=self.index.btf, candidates=candidates)
         )
 
     def _choose(self, type_id: int, candidates: list[int]) -> str:
@@ -425,7 +425,7 @@ class _Plan:
         if found:
             into = self.findings if held or all_contents else self.notes
             into.append(
-                Finding(
+                Misfit(
                     CONTENT, self.split, type_id, embedded=held, new=self.index.btf, candidates=(new_id,), changed=found
                 )
             )

@@ -49,7 +49,7 @@ MAX_CACHED = 256  # walks that are remembered for one program
 MAX_CONDITIONS = 8  # variables that are tried one by one
 
 
-class Finding:
+class ProgramFinding:
     """One thing that is said of a program on a kernel.
 
     `effect`: BREAKS, GUARDED (a missing read that is not reached), WARNING or NOTE.  `relocation` is the number of the
@@ -74,7 +74,7 @@ class Finding:
         return self.effect, self.reason, self.detail, self.relocation, self.subject, self.unless
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Finding) and self.key == other.key
+        return isinstance(other, ProgramFinding) and self.key == other.key
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -83,7 +83,7 @@ class Finding:
         return f"<{self.effect}: {self.detail}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Finding, self.key_as_arguments
+        return ProgramFinding, self.key_as_arguments
 
     @property
     def key_as_arguments(self) -> tuple[str, str, str, int, str, str]:
@@ -96,7 +96,7 @@ class Verdict:
 
     __slots__ = ("findings", "status")
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    def __init__(self, findings: Sequence[ProgramFinding]) -> None:
         self.findings = tuple(findings)
         effects = {finding.effect for finding in findings}
         self.status = BREAKS if BREAKS in effects else GUARDED if GUARDED in effects else WORKS
@@ -114,7 +114,7 @@ class Verdict:
         return Verdict, (self.findings,)
 
 
-class Kernel:
+class KernelAnswers:
     """What a kernel answers to one object: `outcomes` of its relocations, `externs` by name, and what it says of
     struct_ops."""
 
@@ -158,13 +158,15 @@ class Check:
         """The program's name."""
         return self.program.name
 
-    def verdict(self, kernel: Kernel) -> Verdict:
+    def verdict(self, kernel: KernelAnswers) -> Verdict:
         """What becomes of the program on a kernel."""
         if self.problem:
-            return Verdict([Finding(BREAKS, "bad-object", self.problem)])
+            return Verdict([ProgramFinding(BREAKS, "bad-object", self.problem)])
         patched = patch_program(self.code, self.linked, kernel.outcomes)
         findings = [
-            Finding(BREAKS, kernel.outcomes[number].reason or "refused", f"libbpf refuses the object: {words}", number)
+            ProgramFinding(
+                BREAKS, kernel.outcomes[number].reason or "refused", f"libbpf refuses the object: {words}", number
+            )
             for number, words in patched.refusals.items()
         ]
         marks: dict[int, bool] = dict.fromkeys(patched.poisoned, True)
@@ -175,7 +177,7 @@ class Check:
         said = kernel.operations.get(self.name)
         said = said or attached(self.program, kernel.target, kernel.scope)
         if said is not None:
-            findings.append(Finding(*said, subject=self.program.attach))
+            findings.append(ProgramFinding(*said, subject=self.program.attach))
         return Verdict(sorted(findings, key=_order))
 
     def _zeros(self, outcomes: list[Outcome], patched: Patched) -> Iterator[tuple[int, bool]]:
@@ -185,7 +187,7 @@ class Check:
             if outcome.status == "missing" and outcome.value == 0 and number not in patched.refusals:
                 yield slot, False
 
-    def _externs(self, kernel: Kernel, marks: dict[int, bool], patched: Patched) -> Iterator[Finding]:
+    def _externs(self, kernel: KernelAnswers, marks: dict[int, bool], patched: Patched) -> Iterator[ProgramFinding]:
         """What the program calls or reads of the kernel by name; calls of weak functions that are not there are poisoned."""
         said: set[str] = set()
         for slot, reference in self.linked.references.items():
@@ -201,12 +203,12 @@ class Check:
                 continue
             said.add(reference.name)
             if answer.status == UNKNOWN:
-                yield Finding(NOTE, "not-in-btf", answer.detail, subject=reference.name)
+                yield ProgramFinding(NOTE, "not-in-btf", answer.detail, subject=reference.name)
             elif not weak:
                 reason = "no-extern" if answer.status == MISSING else "incompatible"
-                yield Finding(BREAKS, reason, answer.detail, subject=reference.name)
+                yield ProgramFinding(BREAKS, reason, answer.detail, subject=reference.name)
 
-    def _missing(self, kernel: Kernel, patched: Patched, marks: dict[int, bool]) -> Iterator[Finding]:
+    def _missing(self, kernel: KernelAnswers, patched: Patched, marks: dict[int, bool]) -> Iterator[ProgramFinding]:
         """Each missing answer, reached or not."""
         reached, doubt, unless = self._walk(kernel, patched, marks)
         for slot in sorted(marks):
@@ -215,14 +217,16 @@ class Check:
             if number < 0:
                 name = self.linked.references[slot].name
                 said = kernel.externs[name].detail
-                yield Finding(
+                yield ProgramFinding(
                     BREAKS if is_reached else GUARDED, "no-extern", said, subject=name, unless=unless.get(slot, "")
                 )
                 continue
             outcome = kernel.outcomes[number]
             if not marks[slot]:
                 what = f"{outcome.detail}: it yields 0"
-                yield Finding(NOTE, outcome.reason, what + ("" if is_reached else ", and is not reached"), number)
+                yield ProgramFinding(
+                    NOTE, outcome.reason, what + ("" if is_reached else ", and is not reached"), number
+                )
                 continue
             detail, reason = outcome.detail, outcome.reason
             if reason == "no-type" and not kernel.target.modules:
@@ -234,12 +238,12 @@ class Check:
                 )
             if is_reached and doubt:
                 detail = f"{detail} (taken as reached: {doubt})"
-            yield Finding(BREAKS if is_reached else GUARDED, reason, detail, number, unless=unless.get(slot, ""))
+            yield ProgramFinding(BREAKS if is_reached else GUARDED, reason, detail, number, unless=unless.get(slot, ""))
 
     # ---- what is reached -------------------------------------------------------------------------------------------
 
     def _walk(
-        self, kernel: Kernel, patched: Patched, marks: dict[int, bool]
+        self, kernel: KernelAnswers, patched: Patched, marks: dict[int, bool]
     ) -> tuple[frozenset[int], str, dict[int, str]]:
         """(reached slots, why there is doubt, what would keep a reached one from it); remembered by all that it depends
         on."""
@@ -259,7 +263,7 @@ class Check:
         return known
 
     def _walk_anew(
-        self, kernel: Kernel, insns: list[Any], marks: dict[int, bool]
+        self, kernel: KernelAnswers, insns: list[Any], marks: dict[int, bool]
     ) -> tuple[frozenset[int], str, dict[int, str]]:
         self._flow = self._flow or Flow(self.linked)
         data = Known(self.code, self.given, kernel.version)
@@ -273,13 +277,13 @@ class Check:
             unless = self._conditions(kernel, insns, marks, data, open_variables, reached)
         return frozenset(reached), "", unless
 
-    def _reached(self, kernel: Kernel, insns: list[Any], marks: dict[int, bool], data: Known) -> set[int]:
+    def _reached(self, kernel: KernelAnswers, insns: list[Any], marks: dict[int, bool], data: Known) -> set[int]:
         assert self._flow is not None
         return Walk(self._flow, insns, marks, kernel.verifier, data.read, self._external(kernel)).run()
 
     def _conditions(
         self,
-        kernel: Kernel,
+        kernel: KernelAnswers,
         insns: list[Any],
         marks: dict[int, bool],
         data: Known,
@@ -305,7 +309,7 @@ class Check:
                     unless.setdefault(slot, words)
         return unless
 
-    def _external(self, kernel: Kernel) -> Callable[[str], Value]:
+    def _external(self, kernel: KernelAnswers) -> Callable[[str], Value]:
         def external(name: str) -> Value:
             extern = self.code.externs.get(name)
             if extern is not None and extern.section == KCONFIG:
@@ -320,7 +324,7 @@ class Check:
         return external
 
 
-def _order(finding: Finding) -> tuple[int, int, str]:
+def _order(finding: ProgramFinding) -> tuple[int, int, str]:
     ranks = (BREAKS, GUARDED, WARNING, NOTE)
     return ranks.index(finding.effect), finding.relocation if finding.relocation >= 0 else 1 << 30, finding.subject
 
@@ -351,7 +355,7 @@ class Checks:
         scope = scope_of(target.vmlinux)
         result = []
         for code, checks, answers in zip(self.codes, self.checks, outcomes, strict=True):
-            kernel = Kernel(code, target, answers, verifier, version, scope)
+            kernel = KernelAnswers(code, target, answers, verifier, version, scope)
             result += [check.verdict(kernel) for check in checks]
         return result
 
