@@ -9,11 +9,11 @@ import re
 import pytest
 
 from btfkit.btf.build import Builder
+from btfkit.btf.spelling import Spelling
 from btfkit.errors import FormatError, NotFoundError
 from btfkit.show.layout import Layouts, layout
 from btfkit.show.layout_data import LayoutData
 from btfkit.show.layout_text import LayoutText, coloured
-from btfkit.show.typenames import TypeNames
 from hostile import NAMES
 
 
@@ -236,7 +236,7 @@ def test_circles(b, kind) -> None:
     else:
         getattr(b, kind)(here)
     refuses(b, b.struct("s", 8, [("s", here, 0), ("p", b.ptr(here), 0)]))
-    TypeNames(b.build())[here]
+    Spelling(b.build())[here]
 
 
 def test_what_grows_without_end(b) -> None:
@@ -248,7 +248,7 @@ def test_what_grows_without_end(b) -> None:
     for _ in range(60):
         proto = b.func_proto(0, [("", b.ptr(proto)), ("", b.ptr(proto))])
     refuses(b, b.struct("s", 8, [("f", b.ptr(proto), 0)]))
-    assert len(TypeNames(b.build())[proto]) <= 400
+    assert len(Spelling(b.build())[proto]) <= 400
 
 
 def test_deep_nesting(b) -> None:
@@ -275,35 +275,3 @@ def test_colours(b) -> None:
     text = picture(b, s)
     assert "\x1b[1;31m/* XXX 7 bytes hole" in coloured(text)
     assert re.sub("\x1b\\[[0-9;]*m", "", coloured(text)) == text
-
-
-# ---- types on one line -----------------------------------------------------------------------------------------
-
-
-def test_type_names(b) -> None:
-    s = b.struct("s", 4, [])
-    callback = b.func_proto(1, [("", b.ptr(s)), ("count", 3), ("", 0)])
-    cases = {
-        b.ptr(b.const(2)): "const char *",
-        b.const(b.ptr(2)): "char *const",
-        b.ptr(b.ptr(s)): "struct s **",
-        b.array(b.array(1, 1, 3), 1, 2): "int [2][3]",
-        b.ptr(b.array(1, 1, 3)): "int (*)[3]",
-        b.array(b.ptr(1), 1, 3): "int *[3]",
-        b.array(2, 1, 0): "char []",
-        b.ptr(callback): "int (*)(struct s *, long count, ...)",
-        callback: "int (struct s *, long count, ...)",
-        b.ptr(b.func_proto(0)): "void (*)(void)",
-        b.ptr(b.func_proto(b.ptr(callback))): "int (*(*)(void))(struct s *, long count, ...)",
-        b.ptr(b.volatile(b.const(1))): "volatile const int *",
-        b.struct("", 4, []): "struct {…}",
-        b.ptr(b.fwd("w", union=True)): "union w *",
-        b.typedef("t", 1): "t",
-        b.enum("e", [("A", 1)]): "enum e",
-        b.ptr(b.type_tag("user", 2)): "char *",
-        0: "void",
-        4: "void *",
-    }
-    names = TypeNames(b.build())
-    assert {type_id: names[type_id] for type_id in cases} == cases
-    assert names.declare(b.next_id - 1, "x") == "char *x"

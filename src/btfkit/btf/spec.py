@@ -32,7 +32,8 @@ class Kind:
 
     `third` says what the third word is: "size" (bytes), "type" (an id) or "" (always 0).  `tail_ids`, `elem_ids` and
     `elem_names` give the positions, in words, of type ids and name offsets within the tail and within one element.
-    `flag` says what kind_flag means ("" where it has to be 0), `vlen` what the vlen bits count.
+    `flag` says what kind_flag means ("" where it has to be 0), `vlen` what the vlen bits count.  `word` is what people call
+    the kind; for those that C has a keyword for, the keyword.
     """
 
     __slots__ = (
@@ -46,6 +47,7 @@ class Kind:
         "tail_words",
         "third",
         "vlen",
+        "word",
     )
 
     def __init__(
@@ -60,9 +62,11 @@ class Kind:
         elem_names: tuple[int, ...] = (),
         flag: str = "",
         vlen: str = "",
+        word: str = "",
     ) -> None:
         self.number = number
         self.name = name
+        self.word = word or name.lower()
         self.third = third
         self.tail_words = tail_words
         self.elem_words = elem_words
@@ -74,26 +78,26 @@ class Kind:
 
 
 KINDS = (
-    Kind(UNKN, "UNKN", ""),
+    Kind(UNKN, "UNKN", "", word="void"),
     Kind(INT, "INT", "size", tail_words=1),
-    Kind(PTR, "PTR", "type"),
+    Kind(PTR, "PTR", "type", word="pointer"),
     Kind(ARRAY, "ARRAY", "", tail_words=3, tail_ids=(0, 1)),
     Kind(STRUCT, "STRUCT", "size", elem_words=3, elem_ids=(1,), elem_names=(0,), flag="bitfields", vlen="members"),
     Kind(UNION, "UNION", "size", elem_words=3, elem_ids=(1,), elem_names=(0,), flag="bitfields", vlen="members"),
     Kind(ENUM, "ENUM", "size", elem_words=2, elem_names=(0,), flag="signed", vlen="enumerators"),
-    Kind(FWD, "FWD", "", flag="union"),
+    Kind(FWD, "FWD", "", flag="union", word="declaration"),
     Kind(TYPEDEF, "TYPEDEF", "type"),
     Kind(VOLATILE, "VOLATILE", "type"),
     Kind(CONST, "CONST", "type"),
     Kind(RESTRICT, "RESTRICT", "type"),
-    Kind(FUNC, "FUNC", "type", vlen="linkage"),
-    Kind(FUNC_PROTO, "FUNC_PROTO", "type", elem_words=2, elem_ids=(1,), elem_names=(0,), vlen="params"),
-    Kind(VAR, "VAR", "type", tail_words=1),
-    Kind(DATASEC, "DATASEC", "size", elem_words=3, elem_ids=(0,), vlen="variables"),
+    Kind(FUNC, "FUNC", "type", vlen="linkage", word="function"),
+    Kind(FUNC_PROTO, "FUNC_PROTO", "type", 0, 2, elem_ids=(1,), elem_names=(0,), vlen="params", word="prototype"),
+    Kind(VAR, "VAR", "type", tail_words=1, word="variable"),
+    Kind(DATASEC, "DATASEC", "size", elem_words=3, elem_ids=(0,), vlen="variables", word="section"),
     Kind(FLOAT, "FLOAT", "size"),
-    Kind(DECL_TAG, "DECL_TAG", "type", tail_words=1, flag="attribute"),
-    Kind(TYPE_TAG, "TYPE_TAG", "type", flag="attribute"),
-    Kind(ENUM64, "ENUM64", "size", elem_words=3, elem_names=(0,), flag="signed", vlen="enumerators"),
+    Kind(DECL_TAG, "DECL_TAG", "type", tail_words=1, flag="attribute", word="declaration tag"),
+    Kind(TYPE_TAG, "TYPE_TAG", "type", flag="attribute", word="type tag"),
+    Kind(ENUM64, "ENUM64", "size", elem_words=3, elem_names=(0,), flag="signed", vlen="enumerators", word="enum"),
 )
 
 KIND_NAMES = tuple(kind.name for kind in KINDS)
@@ -158,3 +162,8 @@ def layout_section() -> bytes:
 def kind_name(number: int) -> str:
     """The name of a kind in capitals, as bpftool prints it; "UNKNOWN" for one that has no row."""
     return KIND_NAMES[number] if number < len(KIND_NAMES) else "UNKNOWN"
+
+
+def word(number: int) -> str:
+    """What people call a kind: "struct", "pointer"; "kind 25" for one that has no row."""
+    return KINDS[number].word if number < len(KINDS) else f"kind {number}"

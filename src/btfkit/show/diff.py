@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.btf.spelling import Spelling
 from btfkit.errors import FormatError
 from btfkit.show.identity import (
     CLASSES,
@@ -24,7 +25,6 @@ from btfkit.show.identity import (
     Interner,
 )
 from btfkit.show.layout import CACHELINE, Layouts
-from btfkit.show.typenames import TypeNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class _Side:
         self.btf = btf
         self.identities = Identities(btf, intern)
         self.layouts = Layouts(btf, CACHELINE)
-        self.names = TypeNames(btf)
+        self.names = Spelling(btf)
         self.types = self._types()
 
     def _types(self) -> dict[Key, list[int]]:

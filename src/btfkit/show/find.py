@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.btf.spelling import Spelling
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
 from btfkit.hot import search as _search
 from btfkit.show.identity import CLASSES
-from btfkit.show.typenames import TypeNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class _Teller:
 
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
-        self.names = TypeNames(btf)
+        self.names = Spelling(btf)
         self._owners: dict[int, tuple[int, int]] | None = None
 
     def type(self, type_id: int) -> Found:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.btf.spelling import Spelling
 from btfkit.errors import FormatError
-from btfkit.show.typenames import TypeNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class LayoutData:
 
     def __init__(self, layouts: Layouts, *, expand: bool = False) -> None:
         self.layouts = layouts
-        self.names = TypeNames(layouts.btf)
+        self.names = Spelling(layouts.btf)
         self.expand = expand
         self._budget = 0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.btf.spelling import Spelling
 from btfkit.errors import AmbiguousError, NotFoundError, UnsupportedError, printable
-from btfkit.show.typenames import TypeNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class _Walk:
         if not 0 < root_id < len(btf):
             raise NotFoundError(f"no type {root_id}, ids are 1 to {len(btf) - 1}", source=btf.source)
         self.btf = btf
-        self.names = TypeNames(btf)
+        self.names = Spelling(btf)
         self.place = Place(path, root_id, root_id, 0, 0)
 
     def done(self, steps: list[str | int]) -> Place:

@@ -1,4 +1,8 @@
-"""Types in C's own words, on one line: "struct file *", "int (*)(struct sock *, int)", "char [16]"."""
+"""Types in words: the C spelling on one line, and the short label that messages use.
+
+`spelled` is C: "struct file *", "int (*)(struct sock *, int)", "char [16]".  `label` is for messages about one
+type of one BTF: "struct file", "typedef pid_t", and "pointer type 312" where there is no name.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,50 @@ if TYPE_CHECKING:
 
 LONGEST = 400  # characters; what is longer is cut, and ends in CUT
 CUT = "\N{HORIZONTAL ELLIPSIS}"
+NAMELESS = "{" + CUT + "}"  # follows the keyword of a type without a name
 DEEPEST = 16  # prototypes within prototypes
 MOST = 200  # parameters in one text, those of parameters included
-_TAGS = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.ENUM: "enum ", spec.ENUM64: "enum "}
-_QUALIFIERS = {spec.CONST: "const", spec.VOLATILE: "volatile", spec.RESTRICT: "restrict"}
+_QUALIFIERS = frozenset((spec.CONST, spec.VOLATILE, spec.RESTRICT))
 
 
-class TypeNames:
-    """The names of the types of one BTF, safe to show (no control characters), each made once."""
+def spelled(btf: Btf, type_id: int) -> str:
+    """One type in C, safe to show: "struct file *"; of a function or variable its declaration; `label`'s words for what C
+    cannot write (sections, declaration tags)."""
+    kind = btf.kind(type_id)
+    if kind in (spec.DATASEC, spec.DECL_TAG) or kind >= len(spec.KINDS):
+        return label(btf, type_id)
+    spelling = Spelling(btf)
+    return spelling.declared(type_id) if kind in (spec.FUNC, spec.VAR) else spelling[type_id]
+
+
+def label(btf: Btf, type_id: int) -> str:
+    """One type as a message names it, safe to show: "struct file", "typedef pid_t", "pointer type 312", "void"."""
+    if type_id == 0:
+        return "void"
+    return label_of(btf.kind(type_id), btf.name(type_id), type_id, forward_union=btf.word(type_id, 1) >> 31 != 0)
+
+
+def label_of(kind: int, name: str, type_id: int, *, forward_union: bool = False) -> str:
+    """`label` for those who read records by themselves; `forward_union` is the kind_flag of a FWD."""
+    word = spec.word(kind)
+    if kind == spec.FWD:
+        word = f"declaration of {'union' if forward_union else 'struct'}"
+    if not name:
+        anonymous = "anonymous " if kind in spec.COMPOSITES or kind in spec.ENUMS else ""
+        return f"{anonymous}{word} type {type_id}"
+    return printable(name) if kind in (spec.INT, spec.FLOAT) else f"{word} {printable(name)}"
+
+
+def keyword(btf: Btf, type_id: int) -> str:
+    """C's keyword for a type: "struct", "union" (also of a declaration), "enum", or ""."""
+    kind = btf.kind(type_id)
+    if kind == spec.FWD:
+        return "union" if btf.word(type_id, 1) >> 31 else "struct"
+    return spec.word(kind) if kind in spec.COMPOSITES or kind in spec.ENUMS else ""
+
+
+class Spelling:
+    """The C spelling of the types of one BTF, safe to show (no control characters), each made once."""
 
     __slots__ = ("_known", "_left", "btf")
 
@@ -45,7 +85,7 @@ class TypeNames:
         for _ in range(MAX_CHAIN):
             kind = btf.kind(type_id)
             if kind in _QUALIFIERS:
-                qualifiers = f"{qualifiers}{_QUALIFIERS[kind]} "
+                qualifiers = f"{qualifiers}{spec.word(kind)} "
                 type_id = btf.word(type_id, 2)
             elif kind == spec.TYPE_TAG:
                 type_id = btf.word(type_id, 2)
@@ -64,16 +104,24 @@ class TypeNames:
                 return _cut(f"{qualifiers}{self._base(type_id, kind)}{_space(declarator)}{declarator}")
         return _cut(f"{CUT}{_space(declarator)}{declarator}")
 
+    def declared(self, type_id: int) -> str:
+        """What a function or variable is declared as ("int tcp_close(struct sock *sk)"), what a typedef stands for ("int");
+        "" for other types."""
+        kind = self.btf.kind(type_id)
+        if kind not in (spec.TYPEDEF, spec.VAR, spec.FUNC):
+            return ""
+        target = self.btf.word(type_id, 2)
+        name = "" if kind == spec.TYPEDEF else printable(self.btf.name(type_id))
+        return self.declare(target, name) if name else self[target]
+
     def _base(self, type_id: int, kind: int) -> str:
         if kind == 0:
             return "void"
-        tag = _TAGS.get(kind, "")
-        if kind == spec.FWD:
-            tag = "union " if self.btf.word(type_id, 1) >> 31 else "struct "
+        tag = keyword(self.btf, type_id)
         name = printable(self.btf.name(type_id))
-        if name or not tag:
-            return tag + name if name else spec.kind_name(kind).lower()
-        return tag + "{" + CUT + "}"
+        if not tag:
+            return name or spec.kind_name(kind).lower()
+        return f"{tag} {name or NAMELESS}"
 
     def _parameters(self, type_id: int, depth: int) -> str:
         layer, at = self.btf.locate(type_id)
