@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf as Btf
     from btfkit.btf.build import Builder as Builder
     from btfkit.btf.ext import Ext as Ext
+    from btfkit.btf_file import BtfFile as BtfFile
+    from btfkit.btf_file import load as load
+    from btfkit.btf_file import load_modules as load_modules
+    from btfkit.btf_file import open as open
     from btfkit.co_re.program import BpfObject as BpfObject
     from btfkit.co_re.program import load_objects as load_objects
     from btfkit.co_re.relocate import Outcome as Outcome
@@ -35,13 +39,11 @@ if TYPE_CHECKING:
     from btfkit.errors import FormatError as FormatError
     from btfkit.errors import NotFoundError as NotFoundError
     from btfkit.errors import UnsupportedError as UnsupportedError
-    from btfkit.files.load import load_modules as load_modules
     from btfkit.fleet.archive import minimize_archive as minimize_archive
     from btfkit.fleet.check import check as check
     from btfkit.fleet.tree import find_kernels as find_kernels
     from btfkit.judges.structure import structure
     from btfkit.passes.append import append as append
-    from btfkit.passes.attach import load as load
     from btfkit.passes.dedup import Deduped as Deduped
     from btfkit.passes.dedup import dedup as dedup
     from btfkit.passes.distill import Distilled as Distilled
@@ -75,6 +77,10 @@ _HOMES = {
     "Btf": "btf.btf",
     "Builder": "btf.build",
     "Ext": "btf.ext",
+    "BtfFile": "btf_file",
+    "load": "btf_file",
+    "load_modules": "btf_file",
+    "open": "btf_file",
     "BpfObject": "co_re.program",
     "load_objects": "co_re.program",
     "Outcome": "co_re.relocate",
@@ -86,12 +92,10 @@ _HOMES = {
     "FormatError": "errors",
     "NotFoundError": "errors",
     "UnsupportedError": "errors",
-    "load_modules": "files.load",
     "check": "fleet.check",
     "append": "passes.append",
     "find_kernels": "fleet.tree",
     "minimize_archive": "fleet.archive",
-    "load": "passes.attach",
     "Deduped": "passes.dedup",
     "dedup": "passes.dedup",
     "Distilled": "passes.distill",

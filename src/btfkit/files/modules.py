@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 from stat import S_ISREG
 
+from btfkit.errors import BtfError
 from btfkit.files.container import open_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from btfkit.files.elf import Data
 
@@ -54,23 +55,41 @@ def module_files(path: Path, *, underscores: bool = False) -> Iterator[tuple[str
     yield from sorted(one for one in found if one[0] != "vmlinux")
 
 
-def module_blobs(path: Path, *, underscores: bool = False) -> Iterator[tuple[str, Data, str]]:
-    """(name, bytes of the file as it is, source for messages) of each module in a folder, a file or a tar, packed or not.
+def module_blobs(
+    path: Path, *, underscores: bool = False, on_error: Callable[[Exception], None] | None = None
+) -> Iterator[tuple[str, Data, str]]:
+    """(name, bytes of the file as it is, source for messages) of each module in a directory, a file or a tar, packed or not.
 
     A tar's members come in the tar's order, everything else as `module_files` has it.  Raises OSError where a file
-    cannot be read, FormatError where a tar or its packing is broken.
+    cannot be read, FormatError where a tar or its packing is broken; with `on_error` that is given the error in place of
+    raising it, and the file, or what is left of the tar, is skipped.
     """
     root = os.fspath(path)
-    for name, file in module_files(root, underscores=underscores):
-        data = open_bytes(file)
-        inside = None if os.path.isdir(root) else _tar_members(data, file)
-        if inside is None:
-            yield name, data, file
-            continue
-        for member, content in inside:
-            one = module_name(member, underscores=underscores)
-            if one != "vmlinux" and (_has_suffix(member) or content[:2] in _BTF_MAGICS):
-                yield one, content, f"{file}({member})"
+    try:
+        for name, file in module_files(root, underscores=underscores):
+            try:
+                yield from _blobs_of(root, name, file, underscores)
+            except (BtfError, OSError) as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+    except OSError as error:
+        if on_error is None:
+            raise
+        on_error(error)
+
+
+def _blobs_of(root: str, name: str, file: str, underscores: bool) -> Iterator[tuple[str, Data, str]]:
+    """The one module in `file`, or those in it where it is a tar."""
+    data = open_bytes(file)
+    inside = None if os.path.isdir(root) else _tar_members(data, file)
+    if inside is None:
+        yield name, data, file
+        return
+    for member, content in inside:
+        one = module_name(member, underscores=underscores)
+        if one != "vmlinux" and (_has_suffix(member) or content[:2] in _BTF_MAGICS):
+            yield one, content, f"{file}({member})"
 
 
 def _has_suffix(name: str) -> bool:

@@ -96,11 +96,7 @@ class ModuleFile:
 
     def packed(self, data: bytes, packings: tuple[str, ...] | None = None) -> bytes:
         """`data` packed as the file was, or in `packings`."""
-        from btfkit.files.compression import pack as pack_as
-
-        for kind in reversed(self.packings if packings is None else packings):
-            data = pack_as(data, kind, self.source)
-        return data
+        return packed(data, self.packings if packings is None else packings, self.source)
 
 
 def open_module(path_or_data: Path | Data, source: str | None = None) -> ModuleFile:
@@ -143,6 +139,15 @@ def packings_for(output: str, packings: tuple[str, ...]) -> tuple[str, ...]:
         if output.endswith(suffix):
             return packings if kind in packings else (kind,)
     return () if output.endswith(_PLAIN_SUFFIXES) else packings
+
+
+def packed(data: bytes, packings: Sequence[str], source: str) -> bytes:
+    """`data` in `packings`, outermost first; raises UnsupportedError where this installation cannot pack that way."""
+    for kind in reversed(packings):
+        from btfkit.files.compression import pack as pack_as
+
+        data = pack_as(data, kind, source)
+    return data
 
 
 # ---- what follows when types get other ids -------------------------------------------------------------------------

@@ -1,0 +1,470 @@
+"""The one door: a file that holds BTF, opened, read on its base, and written again with other BTF in it.
+
+    file = btfkit.open("nf_nat.ko.xz")
+    split = file.btf("/sys/kernel/btf/vmlinux")    # a distilled base that the module brings is reconciled here, and only here
+    new = btfkit.sort(split)
+    file.write("out/nf_nat.ko.xz", new.btf, new.ids)
+
+Which base a BTF goes by: a module that brings a distilled base (`.BTF.base`, or btfkit's `.BTF.base_minimal`) is split on that
+where no base is given, and reconciled to the base that is given, by the strict rules; any other split BTF is split on the base
+that is given; a module of /sys/kernel/btf takes the running vmlinux by itself.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf.btf import Btf
+from btfkit.btf.header import byte_order
+from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError
+from btfkit.files.container import Container, open_container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Protocol
+
+    from btfkit.btf.ext import Ext
+    from btfkit.files.elf import Data, Elf
+    from btfkit.passes.idmap import IdMap
+    from btfkit.passes.rebase import NameIndex
+
+    class BinaryFile(Protocol):
+        """An open binary file."""
+
+        def read(self) -> bytes: ...
+
+    Path = str | os.PathLike[str]
+    Source = Path | Data | BinaryFile | Container
+
+SYSFS = "/sys/kernel/btf/"
+BASE_SECTION = ".BTF.base"
+MINIMAL_BASE_SECTION = ".BTF.base_minimal"
+
+
+def open(
+    path: Source,
+    source: str | None = None,
+    *,
+    distilled_base: Btf | Source | None = None,
+    base_section: str | None = None,
+    limit: int | None = None,
+) -> BtfFile:
+    """Open a file that holds BTF: a path ("-": standard input), bytes, an open binary file, or a Container.
+
+    `source` names bytes in messages.  `distilled_base` is the distilled base of raw BTF, kept in a file of its own;
+    `base_section` the section that holds a module's, where that is not `.BTF.base` or `.BTF.base_minimal`; `limit` how many
+    bytes a packing may unpack to.  Raises what `open_container` does: FormatError, NotFoundError, AmbiguousError,
+    UnsupportedError, and OSError where the file cannot be read.
+    """
+    if not isinstance(path, Container):
+        path = _container(path, source, limit)
+    base = distilled_base if distilled_base is None or isinstance(distilled_base, Btf) else load(distilled_base)
+    return BtfFile(path, base, base_section)
+
+
+def load(path: Source, base: Btf | SharedBase | Source | None = None) -> Btf:
+    """The BTF in a file: raw, in an ELF, in a boot image, packed; short for `open(path).btf(base)`.
+
+    `path` is a path ("-": standard input), bytes, an open binary file or a Container; `base` the BTF of the vmlinux, or a
+    file that holds it.  Raises what `open` and `BtfFile.btf` do.
+    """
+    return open(path).btf(base)
+
+
+def _container(path: Path | Data | BinaryFile, source: str | None, limit: int | None) -> Container:
+    if hasattr(path, "read") and not hasattr(path, "__fspath__") and not hasattr(path, "find"):
+        name = getattr(path, "name", None)
+        content = path.read()
+        if not isinstance(content, bytes):
+            raise TypeError("a file of text: open it as binary, open(path, 'rb')")
+        return open_container(content, source or (name if isinstance(name, str) else None), limit=limit)
+    return open_container(path, source, limit=limit)  # type: ignore[arg-type]
+
+
+class SharedBase:
+    """A base for many modules: `btf`, and its index by name, made once when a module is first reconciled to it."""
+
+    __slots__ = ("_index", "btf")
+
+    def __init__(self, btf: Btf) -> None:
+        self.btf = btf
+        self._index: NameIndex | None = None
+
+    @property
+    def index(self) -> NameIndex:
+        """The named types of the base, by name."""
+        if self._index is None:
+            from btfkit.passes.rebase import NameIndex
+
+            self._index = NameIndex(self.btf)
+        return self._index
+
+
+class BtfFile:
+    """A file that holds BTF.
+
+    `container` is what was found in it, `source` the name for messages; `base` the distilled base that it brings along, and
+    `base_section` the section which holds that (None where there is none).
+    """
+
+    __slots__ = ("_base", "_distilled", "base_section", "container", "source")
+
+    def __init__(
+        self, container: Container, distilled_base: Btf | None = None, base_section: str | None = None
+    ) -> None:
+        self.container = container
+        self.source = container.source
+        self._distilled = distilled_base
+        self._base: Btf | None = None
+        self.base_section = None if distilled_base is not None else _base_section(container.elf, base_section)
+
+    def __repr__(self) -> str:
+        return f"<BtfFile {self.source}: {'/'.join(self.container.layers)}, {len(self.container.btf)} bytes of BTF>"
+
+    # ---- what it holds ---------------------------------------------------------------------------------------------
+
+    @property
+    def elf(self) -> Elf | None:
+        """The ELF file that the BTF is a section of, or None."""
+        return self.container.elf
+
+    @property
+    def packings(self) -> tuple[str, ...]:
+        """What the file is packed in, outermost first: ("xz",)."""
+        from btfkit.files.compression import MAGICS
+
+        return tuple(layer for layer in self.container.layers if layer in MAGICS)
+
+    @property
+    def signature(self) -> int:
+        """Bytes of the module's signature, 0 where it is not signed; raises FormatError where that is broken."""
+        from btfkit.files.signature import signature_length
+
+        try:
+            return signature_length(self.elf.view) if self.elf is not None else 0
+        except BtfError as error:
+            raise error.at(self.source) from None
+
+    @property
+    def vermagic(self) -> str | None:
+        """What kernel a module says that it is for ("6.12.57 SMP preempt mod_unload modversions"), None where it says nothing."""
+        return self.modinfo("vermagic")
+
+    def modinfo(self, key: str) -> str | None:
+        """The first value of `key` in a module's `.modinfo`, None where there is none."""
+        if self.elf is None or (section := self.elf.section(".modinfo")) is None:
+            return None
+        start = key.encode() + b"="
+        for line in bytes(self.elf.data(section)).split(b"\0"):
+            if line.startswith(start):
+                return line[len(start) :].decode("utf-8", "replace")
+        return None
+
+    @property
+    def ext(self) -> Ext | None:
+        """Its `.BTF.ext`, None where there is none; raises FormatError where that is broken."""
+        data = self.container.ext
+        if data is None or not len(data):
+            return None
+        from btfkit.btf.ext import Ext
+
+        return Ext.from_bytes(data, source=self.source)
+
+    @property
+    def base(self) -> Btf | None:
+        """The distilled base that it brings along, None where there is none; raises FormatError where that is broken."""
+        if self._distilled is not None:
+            return self._distilled
+        if self._base is None and self.base_section is not None and self.elf is not None:
+            data = self.container.base if self.base_section == BASE_SECTION else self.elf.data(self.base_section)
+            assert data is not None  # `Container` has looked for .BTF.base
+            source = f"{self.source} ({self.base_section})"
+            self._base = Btf.from_bytes(_bytes(data), source=source, pointer_size=self.container.pointer_size)
+        return self._base
+
+    def btf(self, base: Btf | SharedBase | Source | None = None) -> Btf:
+        """Its BTF, on `base` where one is given: the BTF of the vmlinux, or a file that holds it.
+
+        A distilled base that the file brings along is what the BTF is split on where no base is given; where one is, the BTF is
+        reconciled to that, by the strict rules.  A module of /sys/kernel/btf takes the running vmlinux by itself.  Raises
+        NotFoundError where `.BTF` is empty, FormatError, ChainError where the base is not the one that the BTF was built on
+        (ReconcileError where a distilled one does not fit), and what `open` does for the base.
+        Rules: libbpf 1.8-dev, btf__parse_split.
+        """
+        own = self.base
+        if own is not None:
+            split = self._split_on(own)
+            if base is None:
+                return split
+            from btfkit.passes.reconcile import reconcile
+
+            return reconcile(split, base.index if isinstance(base, SharedBase) else _as_btf(base)).btf
+        if base is None and _is_running_module(self.source):
+            base = SYSFS + "vmlinux"
+        return self._split_on(None if base is None else _as_btf(base))
+
+    def _split_on(self, base: Btf | None) -> Btf:
+        """The BTF as its bytes are, split on `base`; raises ChainError where the evidence says that it was built on another."""
+        container = self.container
+        if not len(container.btf):
+            raise NotFoundError("an empty .BTF section", source=self.source)
+        _check_order(container, base)
+        btf = Btf.from_bytes(_bytes(container.btf), base, source=self.source, pointer_size=container.pointer_size)
+        if base is None:
+            return btf
+        from btfkit.btf.evidence import demand_fit
+
+        return demand_fit(btf)
+
+    # ---- the same file with other BTF ------------------------------------------------------------------------------
+
+    @property
+    def rewritable(self) -> bool:
+        """Whether the file can be written anew with other BTF: a module, a BPF object or raw BTF can, packed or not; a kernel, an
+        image or an archive cannot, only its BTF comes out."""
+        return self._why_not_rewritable() is None
+
+    def demand_rewritable(self) -> None:
+        """Raise UnsupportedError, with the reason, where the file cannot be written anew with other BTF."""
+        why = self._why_not_rewritable()
+        if why is not None:
+            raise UnsupportedError(why, source=self.source)
+
+    def _why_not_rewritable(self) -> str | None:
+        from btfkit.files.elf import ET_REL
+
+        layers = self.container.layers
+        if len(layers) != len(self.packings) + 1 or layers[-1] not in ("raw", "elf"):
+            return f"not a module but {'/'.join(layers)}: its BTF can be taken out, but the file cannot be written anew"
+        if self.elf is not None and self.elf.type != ET_REL:
+            return "a linked ELF file (a vmlinux?), not a module, which is relocatable"
+        return None
+
+    def replace(
+        self,
+        btf: Btf,
+        ids: IdMap | None = None,
+        *,
+        base: Btf | None = None,
+        base_section: str | None = None,
+        ext: Ext | None = None,
+        strip_signature: bool = False,
+        packings: Sequence[str] | None = None,
+        look_up: bool = False,
+        lost: list[str] | None = None,
+    ) -> bytes:
+        """The same file with `btf` in it, packed the same way, everything else byte for byte as it was.
+
+        `ids` tells which type became which (None: all kept their ids); by it `.BTF.ext` and `.BTF_ids` follow, unless `ext` is
+        what the former is to be.  The file brings `base` as its distilled base, in `base_section` (as before, or
+        `.BTF.base`); without `base` the one that it has stays where `btf` is split on it, and goes where not.  `packings` are in
+        place of the file's own.  With `look_up` a type of `.BTF_ids` that `ids` does not have is looked up by name; `lost`
+        is given the names of those that are gone.  Raises UnsupportedError where the file cannot be written anew, for a signed
+        module without `strip_signature`, and where this installation cannot pack that way; FormatError where `.BTF.ext`
+        names a type that is not there.
+        """
+        from btfkit.files.rewrite import IDS, packed, translated_ids
+
+        self.demand_rewritable()
+        packings = self.packings if packings is None else packings
+        if self.elf is None:
+            return packed(btf.to_bytes(), packings, self.source)
+        if self.signature and not strip_signature:
+            raise UnsupportedError(SIGNED, source=self.source)
+        sections: dict[str, bytes | None] = {".BTF": btf.to_bytes()}
+        if ext is None and ids is not None and self.ext is not None:
+            ext = self.ext.translated(self._following(ids))
+        if ext is not None:
+            sections[".BTF.ext"] = ext.to_bytes()
+        if ids is not None:
+            found = translated_ids(self.elf, _ids_of(ids, btf if look_up else None))
+            if found is not None:
+                sections[IDS] = found.content
+                if lost is not None:
+                    lost += found.lost
+        sections |= self._base_sections(btf, base, base_section)
+        from btfkit.files.elf_write import replace_sections
+
+        return packed(replace_sections(self.elf, sections), packings, self.source)
+
+    def _base_sections(self, btf: Btf, base: Btf | None, section: str | None) -> dict[str, bytes | None]:
+        """What becomes of the section of the distilled base."""
+        if base is not None:
+            return {section or self.base_section or BASE_SECTION: base.to_bytes()}
+        own = self.base if self.base_section is not None else None
+        if self.base_section is None or (
+            own is not None and btf.base is not None and (btf.base is own or btf.base.blob == own.blob)
+        ):
+            return {}
+        return {self.base_section: None}
+
+    def _following(self, ids: IdMap) -> Callable[[int], int]:
+        translate = ids.translate()
+
+        def follow(old: int) -> int:
+            new = translate(old)
+            if old and not new:
+                raise FormatError(f"refers to type {old}, which is not there", source=self.source, section=".BTF.ext")
+            return new
+
+        return follow
+
+    def contents(
+        self,
+        path: str,
+        btf: Btf,
+        ids: IdMap | None = None,
+        *,
+        base: Btf | None = None,
+        base_path: str | None = None,
+        base_section: str | None = None,
+        ext: Ext | None = None,
+        strip_signature: bool = False,
+        look_up: bool = False,
+        lost: list[str] | None = None,
+    ) -> dict[str, bytes]:
+        """The files to write for `path`, by path: as `replace` makes it, packed as the suffix of `path` says.
+
+        Where the file cannot be written anew (a kernel, an image), and for raw BTF, it is the BTF alone; then `base` becomes a
+        file of its own, `base_path` or `path` with ".base" added, and comes first.
+        """
+        from btfkit.files.rewrite import packed, packings_for
+
+        rewritable = self.rewritable
+        packings = packings_for(path, self.packings if rewritable else ())
+        if self.elf is not None and rewritable:
+            return {
+                path: self.replace(
+                    btf,
+                    ids,
+                    base=base,
+                    base_section=base_section,
+                    ext=ext,
+                    strip_signature=strip_signature,
+                    packings=packings,
+                    look_up=look_up,
+                    lost=lost,
+                )
+            }
+        files = {path: packed(btf.to_bytes(), packings, self.source)}
+        return files if base is None else {base_path or path + ".base": base.to_bytes(), **files}
+
+    def write(
+        self, path: str, btf: Btf, ids: IdMap | None = None, *, base: Btf | None = None, strip_signature: bool = False
+    ) -> None:
+        """Write the file with `btf` in it to `path` ("-": standard output), whole or not at all, as `contents` makes it.
+
+        Raises what `replace` does, and OSError.
+        """
+        from btfkit.files.write import write_all
+
+        write_all(self.contents(path, btf, ids, base=base, strip_signature=strip_signature))
+
+
+SIGNED = (
+    "a signed module: its signature does not hold for other contents, and a kernel that demands one would refuse the module; "
+    "the signature has to be stripped (then sign the result again with the kernel's scripts/sign-file)"
+)
+
+
+def _base_section(elf: Elf | None, wanted: str | None) -> str | None:
+    if elf is None:
+        return None
+    names = (wanted,) if wanted else (BASE_SECTION, MINIMAL_BASE_SECTION)
+    return next((name for name in names if elf.section(name) is not None), None)
+
+
+def _ids_of(ids: IdMap, btf: Btf | None) -> Callable[[int, str, str], int]:
+    """What number of `.BTF_ids` becomes which; types that `ids` does not have are looked up by name in `btf`, where given."""
+    translate = ids.translate()
+
+    def new_id(old: int, kind: str, name: str) -> int:
+        found = translate(old)
+        if found or btf is None or kind not in ("func", "struct", "union", "typedef"):
+            return found
+        return btf.find_id(name, kind) or 0
+
+    return new_id
+
+
+def _as_btf(base: Btf | SharedBase | Source) -> Btf:
+    return base if isinstance(base, Btf) else base.btf if isinstance(base, SharedBase) else load(base)
+
+
+def _check_order(container: Container, base: Btf | None) -> None:
+    order = byte_order(bytes(container.btf[:2]))
+    if base is not None and order is not None and order != base.byte_order:
+        raise ChainError(
+            f"{order}-endian, but its base {base.source or ''} is {base.byte_order}-endian: it is of another machine",
+            source=container.source,
+        )
+
+
+def _bytes(blob: Data) -> bytes:
+    return blob if isinstance(blob, bytes) else bytes(blob)
+
+
+def _is_running_module(source: str) -> bool:
+    name = source[len(SYSFS) :] if source.startswith(SYSFS) else ""
+    return bool(name) and "/" not in name and name != "vmlinux"
+
+
+# ---- many modules ----------------------------------------------------------------------------------------------------
+
+
+class Modules:
+    """The modules that were found: `btfs` and `names`, one each, and `without`, the files that hold no BTF."""
+
+    __slots__ = ("btfs", "names", "without")
+
+    def __init__(self) -> None:
+        self.btfs: list[Btf] = []
+        self.names: list[str] = []
+        self.without: list[str] = []
+
+
+def load_modules(
+    paths: Sequence[str], base: Btf | SharedBase, on_error: Callable[[Exception], None] | None = None
+) -> Modules:
+    """The modules in files, directories and tars, each on `base`, in the given order and by name within each.
+
+    Files without BTF are listed in `without`.  An error is raised, or given to `on_error`; then that file is skipped.
+    """
+    found = Modules()
+    for name, source, module in modules_on(paths, base, on_error):
+        if module is None:
+            found.without.append(source)
+        else:
+            found.btfs.append(module)
+            found.names.append(name)
+    return found
+
+
+def modules_on(
+    paths: Sequence[str],
+    base: Btf | SharedBase,
+    on_error: Callable[[Exception], None] | None = None,
+    *,
+    underscores: bool = False,
+) -> Iterator[tuple[str, str, Btf | None]]:
+    """(name, source, BTF on `base` or None where it has none) of each module in `paths`, one at a time.
+
+    With `underscores` names are as the kernel has them.  Errors are as in `load_modules`.
+    """
+    if not paths:
+        return
+    from btfkit.files.modules import module_blobs
+
+    shared = base if isinstance(base, SharedBase) else SharedBase(base)
+    for path in paths:
+        for name, data, source in module_blobs(path, underscores=underscores, on_error=on_error):
+            try:
+                module = open(data, source).btf(shared)
+            except NotFoundError:
+                yield name, source, None
+            except BtfError as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+            else:
+                yield name, source, module
