@@ -14,14 +14,14 @@ FLAGS = [] if os.name == "nt" else ["-O2", "-g0"]
 
 
 def hot_extensions():
-    """One optional extension for each file of `hot/` that has a `.pxd`: a failed compilation leaves the plain file."""
+    """One optional extension for each file of `hot/` with a `.pyi`: where compiling fails, the plain files are left."""
     if os.environ.get("BTFKIT_PURE", "") not in ("", "0"):
         return []
     try:
         from Cython.Build import cythonize
     except ImportError:
         return []
-    sources = sorted(pxd[:-3] + "py" for pxd in glob("src/btfkit/hot/*.pxd"))
+    sources = sorted(pyi[:-1] for pyi in glob("src/btfkit/hot/*.pyi"))
     extensions = cythonize(
         [Extension("btfkit.hot." + os.path.basename(py)[:-3], [py], extra_compile_args=FLAGS) for py in sources],
         build_dir=BUILD,
@@ -43,15 +43,14 @@ def shared_source():
 
 
 class AllOrNothing(build_ext):
-    """A loop compiled without the shared module could not be imported: where that one fails, so do all."""
+    """Compiled loops call each other, and all need the shared module: where one of them fails, all stay plain."""
 
     def build_extensions(self):
         super().build_extensions()
-        built = {extension.name: self.get_ext_fullpath(extension.name) for extension in self.extensions}
-        if SHARED in built and not os.path.exists(built[SHARED]):
-            for path in built.values():
-                if os.path.exists(path):
-                    os.remove(path)
+        built = [self.get_ext_fullpath(extension.name) for extension in self.extensions]
+        if not all(map(os.path.exists, built)):
+            for path in filter(os.path.exists, built):
+                os.remove(path)
 
     def get_outputs(self):
         return [path for path in super().get_outputs() if os.path.exists(path)]

@@ -335,7 +335,7 @@ def test_distill(btf):
 @many(chains())
 def test_uses(btf):
     marks = bytearray(btf.start_id)
-    hot_rebase.uses(*words_of(btf), btf.table, btf.start_id, marks)
+    hot_rebase.uses(*words_of(btf), btf.columns.ids, btf.columns.id_starts, btf.start_id, marks)
     bits = {"referred": hot_rebase.REFERRED, "embedded": hot_rebase.EMBEDDED, "passed": hot_rebase.PASSED}
     expected = slow_distill.uses(plain(btf))
     assert list(marks[1:]) == [sum(bits[way] for way in expected[i]) for i in range(1, btf.start_id)]
@@ -363,7 +363,7 @@ def test_match_and_rebase(data):
     index, flat = NameIndex(new), Flat(split.base)
     uses = slow_distill.uses(level)
     marks = bytearray(split.start_id)
-    hot_rebase.uses(*words_of(split), split.table, split.start_id, marks)
+    hot_rebase.uses(*words_of(split), split.columns.ids, split.columns.id_starts, split.start_id, marks)
     held = {i for i, ways in uses.items() if ways & {"embedded", "passed"}}
     wanted = {i for i, ways in uses.items() if ways and i}
     embedded = {i for i, ways in uses.items() if "embedded" in ways}

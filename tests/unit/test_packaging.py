@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 import btfkit
+from btfkit.btf import spec
+from btfkit.hot import kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "btfkit"
 INSTALLED = Path(btfkit.__file__).parent
-HOT = sorted(path.stem for path in (SOURCE / "hot").glob("*.py") if path.stem != "__init__")
+HOT = sorted(path.stem for path in (SOURCE / "hot").glob("*.py") if path.stem not in ("__init__", "kinds"))
 
 # What a bare `import btfkit` has no use for, and what each of them costs is in milliseconds.
 EXPENSIVE = {
@@ -131,10 +133,21 @@ def test_nothing_inside_imports_the_package_root(name: str) -> None:
         assert not from_root, f"{name}:{line} imports {full} from the package root"
 
 
-def test_hot_stands_alone() -> None:
+def test_hot_imports_nothing_but_hot() -> None:
     for path in sorted((SOURCE / "hot").glob("*.py")):
-        wrong = [f"{path.name}:{line} imports {name}" for line, name in imports(path) if name.startswith("btfkit")]
+        named = [(line, name) for line, name in imports(path) if name.split(".")[0] == "btfkit"]
+        wrong = [f"{path.name}:{line} imports {name}" for line, name in named if not name.startswith("btfkit.hot.")]
         assert not wrong
+
+
+def test_kinds_have_one_set_of_numbers() -> None:
+    """`hot/kinds.py`, which Python reads, and `hot/kinds.pxd`, which Cython does."""
+    names = {name: number for name, number in vars(kinds).items() if name.isupper()}
+    pxd = (SOURCE / "hot" / "kinds.pxd").read_text()
+    assert {name: int(number) for name, number in re.findall(r"^    (\w+) = (\d+)$", pxd, re.MULTILINE)} == names
+    assert [names[name] for name in spec.KIND_NAMES] == list(range(len(spec.KINDS)))
+    columns = (kinds.TAIL, kinds.ELEM, kinds.THIRD_IS_TYPE, kinds.TAIL_IDS, kinds.ELEM_IDS, kinds.ELEM_NAMES)
+    assert columns == (spec.COL_TAIL, spec.COL_ELEM, spec.COL_THIRD_IS_TYPE, *range(3, 6))
 
 
 def _functions(path: Path) -> dict[str, list[str]]:

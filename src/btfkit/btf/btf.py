@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from btfkit.btf.columns import Columns
     from btfkit.btf.header import ByteOrder, Header
     from btfkit.btf.types import Type
 
@@ -300,6 +301,16 @@ class Btf:
         if "strings_below" not in base._caches:
             base._caches["strings_below"] = b"".join(bytes(layer.strings) for layer in base.chain)
         found: bytes = base._caches["strings_below"]
+        return found
+
+    @property
+    def columns(self) -> Columns:
+        """Where type ids and name offsets stand in `words`; made when it is first asked for, and kept."""
+        if "columns" not in self._caches:
+            from btfkit.btf.columns import Columns
+
+            self._caches["columns"] = Columns(self.words, self.positions, self.table)
+        found: Columns = self._caches["columns"]
         return found
 
     @property

@@ -21,6 +21,7 @@ MAX_NAME_OFF = 0xFFFFFF
 
 UNKN, INT, PTR, ARRAY, STRUCT, UNION, ENUM, FWD, TYPEDEF, VOLATILE, CONST, RESTRICT = range(12)
 FUNC, FUNC_PROTO, VAR, DATASEC, FLOAT, DECL_TAG, TYPE_TAG, ENUM64 = range(12, 20)
+# The loops of `hot/` have the same numbers in `hot/kinds.py`.
 
 INT_SIGNED, INT_CHAR, INT_BOOL = 1, 2, 4
 

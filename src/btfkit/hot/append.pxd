@@ -4,11 +4,6 @@ cdef unsigned int HASH_SEED
 cdef unsigned int WORD
 cdef size_t LONGEST
 
-@cython.locals(index=cython.size_t, at=cython.size_t, info=cython.uint, row=cython.uint, value=cython.uint,
-               elem=cython.size_t, mask=cython.uint, end=cython.size_t, slot=cython.size_t)
-cpdef mark(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-           unsigned int first_offset, unsigned char[::1] used)
-
 @cython.locals(mask=cython.size_t, place=cython.size_t, here=cython.size_t, k=cython.size_t)
 cpdef size_t find(const unsigned char[::1] pool, const unsigned int[::1] buckets, const unsigned char[::1] strings,
                   size_t start, size_t end, unsigned int h) except? 4294967295
@@ -28,9 +23,3 @@ cpdef grow(const unsigned int[::1] old, unsigned int[::1] buckets)
                place=cython.size_t, k=cython.size_t)
 cpdef add(unsigned char[::1] pool, unsigned int[::1] buckets, unsigned int[::1] state, unsigned int prime,
           const unsigned char[::1] strings, unsigned char[::1] used, unsigned int[::1] moved)
-
-@cython.locals(record=cython.size_t, at=cython.size_t, info=cython.uint, row=cython.uint, value=cython.uint,
-               mask=cython.uint, name_mask=cython.uint, slot=cython.size_t, elem=cython.size_t, end=cython.size_t)
-cpdef size_t copy(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-                  unsigned int shared_id, const unsigned int[::1] between, unsigned int first_id, unsigned int new_id,
-                  unsigned int first_offset, const unsigned int[::1] moved, unsigned int[::1] out, size_t to) except? 0

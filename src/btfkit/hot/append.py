@@ -1,4 +1,4 @@
-"""Putting the records of one BTF behind those of another, with new ids, and their strings into one section, each once.
+"""Putting the strings of several BTFs into one section, each once.
 
 The *pool* is that section in the making (for a split its bases' strings stand in front), `buckets` an open-addressed index
 of its strings: pairs of (1 + offset, hash), as many as a power of two.  `state` is [end of the pool, strings in the index],
@@ -8,29 +8,6 @@ of its strings: pairs of (1 + offset, hash), as many as a power of two.  `state`
 HASH_SEED = 2166136261
 WORD = 0xFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
 LONGEST = 512  # bytes of the end of a longer string that is looked for in the pool; the kernel's names are shorter
-
-
-def mark(words, positions, table, first_offset, used):
-    """Set `used[offset - first_offset]` for each name offset from `first_offset` on of the records at `positions`."""
-    for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        value = words[at]
-        if value >= first_offset:
-            used[value - first_offset] = 1
-        elem = table[row + 1]
-        mask = table[row + 5]
-        if elem and mask:
-            at += 3 + table[row]
-            end = at + (info & 0xFFFFFF) * elem
-            while at < end:
-                for slot in range(elem):
-                    if (mask >> slot) & 1:
-                        value = words[at + slot]
-                        if value >= first_offset:
-                            used[value - first_offset] = 1
-                at += elem
 
 
 def find(pool, buckets, strings, start, end, h):
@@ -143,51 +120,3 @@ def add(pool, buckets, state, prime, strings, used, moved):
             used[end] = 0
             moved[end] = 0
         start = end + 1
-
-
-def copy(words, positions, table, shared_id, between, first_id, new_id, first_offset, moved, out, to):
-    """Copy the records at `positions` to `out` from word `to` on, with new ids and name offsets; returns where they end.
-
-    An id below `shared_id` stays, one below `first_id` is what `between[id - shared_id]` says, any other becomes as far from
-    `new_id` as it was from `first_id`.  A name offset below `first_offset` stays, any other is what
-    `moved[offset - first_offset]` says.
-    """
-    for record in range(len(positions)):
-        at = positions[record]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        value = words[at]
-        out[to] = moved[value - first_offset] if value >= first_offset else value
-        out[to + 1] = info
-        value = words[at + 2]
-        if table[row + 2] and value >= shared_id:
-            value = value - first_id + new_id if value >= first_id else between[value - shared_id]
-        out[to + 2] = value
-        to += 3
-        at += 3
-        mask = table[row + 3]
-        for slot in range(table[row]):
-            value = words[at]
-            if (mask >> slot) & 1 and value >= shared_id:
-                value = value - first_id + new_id if value >= first_id else between[value - shared_id]
-            out[to] = value
-            to += 1
-            at += 1
-        elem = table[row + 1]
-        if elem == 0:
-            continue
-        mask = table[row + 4]
-        name_mask = table[row + 5]
-        end = at + (info & 0xFFFFFF) * elem
-        while at < end:
-            for slot in range(elem):
-                value = words[at + slot]
-                if (mask >> slot) & 1:
-                    if value >= shared_id:
-                        value = value - first_id + new_id if value >= first_id else between[value - shared_id]
-                elif (name_mask >> slot) & 1 and value >= first_offset:
-                    value = moved[value - first_offset]
-                out[to + slot] = value
-            to += elem
-            at += elem
-    return to

@@ -4,7 +4,6 @@ from typing import TypeAlias
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
-def mark(words: _Words, positions: _Words, table: _Bytes, first_offset: int, used: bytearray) -> None: ...
 def find(pool: _Bytes, buckets: _Words, strings: _Bytes, start: int, end: int, h: int) -> int: ...
 def digest(strings: _Bytes, start: int, end: int, prime: int) -> int: ...
 def index(pool: _Bytes, buckets: array[int], state: array[int], prime: int) -> None: ...
@@ -18,16 +17,3 @@ def add(
     used: bytearray,
     moved: array[int],
 ) -> None: ...
-def copy(
-    words: _Words,
-    positions: _Words,
-    table: _Bytes,
-    shared_id: int,
-    between: _Words,
-    first_id: int,
-    new_id: int,
-    first_offset: int,
-    moved: _Words,
-    out: array[int] | memoryview,
-    to: int,
-) -> int: ...

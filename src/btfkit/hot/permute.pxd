@@ -16,9 +16,3 @@ cpdef bint follows(const unsigned int[::1] words, const unsigned int[::1] positi
 cpdef order(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] low,
             const unsigned char[::1] high, unsigned int first_offset, const unsigned long long[::1] key,
             unsigned int[::1] indexes, unsigned int[::1] work)
-
-@cython.locals(to=cython.size_t, place=cython.size_t, at=cython.size_t, info=cython.uint, row=cython.uint,
-               value=cython.uint, mask=cython.uint, slot=cython.size_t, elem=cython.size_t, end=cython.size_t)
-cpdef write(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-            const unsigned int[::1] indexes, unsigned int first_id, const unsigned int[::1] new_ids,
-            unsigned int[::1] out)

@@ -1,4 +1,4 @@
-"""Types in another order: the order of their names, and their records written in it.
+"""The order of names.
 
 Names are compared as C strings, bytes without sign; those below `first_offset` are in `low`, the strings of the bases, others
 in `high`.
@@ -82,38 +82,3 @@ def order(words, positions, low, high, first_offset, key, indexes, work):
         for to in range(count):
             indexes[to] = work[to]
         width *= 2
-
-
-def write(words, positions, table, indexes, first_id, new_ids, out):
-    """Copy the records in the order that `indexes` tells to `out`; an own id becomes `new_ids[id - first_id]`.
-
-    Ids below `first_id` and name offsets stay.
-    """
-    to = 0
-    for place in range(len(indexes)):
-        at = positions[indexes[place]]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        out[to] = words[at]
-        out[to + 1] = info
-        value = words[at + 2]
-        out[to + 2] = new_ids[value - first_id] if table[row + 2] and value >= first_id else value
-        to += 3
-        at += 3
-        mask = table[row + 3]
-        for slot in range(table[row]):
-            value = words[at]
-            out[to] = new_ids[value - first_id] if (mask >> slot) & 1 and value >= first_id else value
-            to += 1
-            at += 1
-        elem = table[row + 1]
-        if elem == 0:
-            continue
-        mask = table[row + 4]
-        end = at + (info & 0xFFFFFF) * elem
-        while at < end:
-            for slot in range(elem):
-                value = words[at + slot]
-                out[to + slot] = new_ids[value - first_id] if (mask >> slot) & 1 and value >= first_id else value
-            to += elem
-            at += elem

@@ -18,12 +18,3 @@ def order(
     indexes: array[int],
     work: array[int],
 ) -> None: ...
-def write(
-    words: _Words,
-    positions: _Words,
-    table: _Bytes,
-    indexes: _Words,
-    first_id: int,
-    new_ids: _Words,
-    out: array[int],
-) -> None: ...

@@ -1,19 +1,11 @@
 cimport cython
+from btfkit.hot cimport kinds
+from btfkit.hot.columns cimport id_place
 
 cdef unsigned int HASH_SEED
 cdef unsigned int HASH_PRIME
 cdef unsigned int OFFSET_PRIME
 cdef unsigned int WORD
-
-@cython.locals(leaf=cython.bint, leaves=cython.size_t, extent=cython.size_t, done=cython.size_t, index=cython.size_t,
-               count=cython.size_t, above=cython.bint, at=cython.size_t, info=cython.uint, kind=cython.uint,
-               elem=cython.size_t, row=cython.uint, tail=cython.size_t, mask=cython.uint, total=cython.size_t,
-               phase=cython.size_t, slot=cython.size_t, wanted=cython.bint, target=cython.uint,
-               type_id=cython.size_t)
-cpdef tuple collect(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-                    unsigned int first_id, const unsigned int[::1] below_words,
-                    const unsigned int[::1] below_positions, const unsigned char[::1] below_strings,
-                    unsigned int[::1] board, list found)
 
 @cython.locals(leaf=cython.uint, to=cython.size_t, end=cython.size_t, type_id=cython.size_t, at=cython.size_t,
                info=cython.uint, kind=cython.uint, row=cython.uint, size=cython.size_t, k=cython.size_t)
@@ -25,38 +17,9 @@ cpdef size_t part(const unsigned int[::1] words, const unsigned int[::1] positio
 @cython.locals(type_id=cython.size_t)
 cpdef clear(unsigned int[::1] board, list found)
 
-@cython.locals(index=cython.size_t, at=cython.size_t, info=cython.uint, row=cython.uint, value=cython.uint,
-               tail=cython.size_t, mask=cython.uint, slot=cython.size_t, elem=cython.size_t, end=cython.size_t)
-cpdef renumber(unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-               unsigned int first_id, const unsigned int[::1] board, unsigned int new_first)
-
-@cython.locals(word=cython.uint, prime=cython.uint, spread=cython.uint, known_mask=cython.size_t,
-               bucket_mask=cython.size_t, index=cython.size_t, at=cython.size_t, info=cython.uint, row=cython.uint,
-               elem=cython.size_t, mask=cython.uint, total=cython.size_t, first=cython.size_t, phase=cython.size_t,
-               item=cython.size_t, slot=cython.size_t, wanted=cython.bint, old=cython.uint, place=cython.size_t,
-               above=cython.bint, here=cython.size_t, h=cython.uint, length=cython.size_t, c=cython.uint,
-               new=cython.uint, bucket=cython.size_t, entry=cython.uint, other=cython.size_t, k=cython.size_t)
-cpdef bint intern(unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-                  const unsigned char[::1] low, const unsigned char[::1] high, unsigned int first_offset,
-                  unsigned int[::1] known, unsigned int[::1] buckets, unsigned int[::1] sources,
-                  unsigned int[::1] news, unsigned int[::1] state)
-
 @cython.locals(entry=cython.size_t, here=cython.size_t, above=cython.bint, c=cython.uchar)
 cpdef size_t spell(const unsigned char[::1] low, const unsigned char[::1] high, unsigned int first_offset,
                    const unsigned int[::1] sources, size_t first, size_t count, unsigned char[::1] out, size_t at)
-
-@cython.locals(index=cython.size_t, at=cython.size_t, info=cython.uint, row=cython.uint, elem=cython.size_t,
-               mask=cython.uint, total=cython.size_t, first=cython.size_t, phase=cython.size_t, item=cython.size_t,
-               slot=cython.size_t, wanted=cython.bint, value=cython.uint)
-cpdef respell(unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-              unsigned int first_offset, const unsigned int[::1] offsets, unsigned int new_first, list unknown)
-
-@cython.locals(count=cython.size_t, index=cython.size_t, at=cython.size_t, info=cython.uint, kind=cython.uint,
-               row=cython.uint, tail=cython.size_t, elem=cython.size_t, mask=cython.uint, how=cython.uchar,
-               total=cython.size_t, phase=cython.size_t, slot=cython.size_t, wanted=cython.bint, target=cython.uint,
-               steps=cython.size_t, here=cython.size_t)
-cpdef uses(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-           unsigned int first_id, unsigned char[::1] marks)
 
 @cython.locals(word=cython.uint, prime=cython.uint, mask=cython.size_t, count=cython.size_t, left=cython.size_t,
                at=cython.size_t, kind=cython.uint, here=cython.size_t, h=cython.uint)
@@ -85,3 +48,28 @@ cpdef match(const unsigned int[::1] d_words, const unsigned int[::1] d_positions
 @cython.locals(index=cython.size_t)
 cpdef spellings(const unsigned int[::1] d_words, const unsigned int[::1] d_positions, const unsigned int[::1] mapped,
                 const unsigned int[::1] words, const unsigned int[::1] positions, unsigned int[::1] offsets)
+
+@cython.locals(leaves=cython.size_t, extent=cython.size_t, done=cython.size_t, index=cython.size_t,
+               at=cython.size_t, info=cython.uint, kind=cython.uint, place=cython.size_t, target=cython.uint,
+               type_id=cython.size_t)
+cpdef tuple collect(const unsigned int[::1] words, const unsigned int[::1] ids, const unsigned char[::1] table,
+                    unsigned int first_id, const unsigned int[::1] below_words,
+                    const unsigned int[::1] below_positions, const unsigned char[::1] below_strings,
+                    unsigned int[::1] board, list found)
+
+cpdef bint is_leaf(unsigned int kind) noexcept
+
+@cython.locals(count=cython.size_t, index=cython.size_t, kind=cython.uint, how=cython.uchar, place=cython.size_t,
+               target=cython.uint, steps=cython.size_t, here=cython.size_t)
+cpdef uses(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] ids,
+           const unsigned int[::1] id_starts, unsigned int first_id, unsigned char[::1] marks)
+
+@cython.locals(word=cython.uint, prime=cython.uint, spread=cython.uint, known_mask=cython.size_t,
+               bucket_mask=cython.size_t, index=cython.size_t, slot=cython.size_t, old=cython.uint,
+               place=cython.size_t, above=cython.bint, here=cython.size_t, h=cython.uint, length=cython.size_t,
+               c=cython.uint, new=cython.uint, bucket=cython.size_t, entry=cython.uint, other=cython.size_t,
+               k=cython.size_t)
+cpdef bint intern(unsigned int[::1] words, const unsigned int[::1] places, const unsigned char[::1] low,
+                  const unsigned char[::1] high, unsigned int first_offset, unsigned int[::1] known,
+                  unsigned int[::1] buckets, unsigned int[::1] sources, unsigned int[::1] news,
+                  unsigned int[::1] state)

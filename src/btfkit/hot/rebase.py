@@ -5,6 +5,9 @@ begin at 1 and whose string offsets begin at 0.  A *leaf* is a type that a name 
 FLOAT, FWD, ENUM, ENUM64, STRUCT or UNION.  A `board` holds one word for each id of a base.
 """
 
+from btfkit.hot import kinds
+from btfkit.hot.columns import id_place
+
 REFERRED = 1  # in marks: some own type refers to it
 EMBEDDED = 2  # a struct or union has it by value, through modifiers, typedefs and arrays
 PASSED = 4  # a variable, a parameter or a returned value is one
@@ -15,68 +18,46 @@ OFFSET_PRIME = 2654435769
 WORD = 0xFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
 
 
-def collect(words, positions, table, first_id, below_words, below_positions, below_strings, board, found):
-    """Find the types below `first_id` that the records at `positions` stand on: what they refer to, and what that
-    refers to until a leaf.
+def collect(words, ids, table, first_id, below_words, below_positions, below_strings, board, found):
+    """Find the types below `first_id` that are referred to at the places `ids`, and what these refer to until a leaf.
 
     Their `board` words, 0 before, become 1 for a leaf and 2 for any other, and their ids are appended to the list
     `found`. Returns (number of leaves, words of all others).
     """
     leaves = 0
     extent = 0
+    for index in range(len(ids)):
+        target = words[ids[index]]
+        if target and target < first_id and board[target] == 0:
+            board[target] = 2
+            found.append(target)
     done = 0
-    index = 0
-    count = len(positions)
-    above = True
-    while True:
-        if above:
-            if index == count:
-                above = False
-                continue
-            at = positions[index]
-            info = words[at + 1]
+    while done < len(found):
+        type_id = found[done]
+        done += 1
+        at = below_positions[type_id - 1]
+        info = below_words[at + 1]
+        kind = (info >> 24) & 127
+        if is_leaf(kind) and below_strings[below_words[at]]:
+            leaves += 1
+            board[type_id] = 1
+            continue
+        extent += 3 + table[(kind << 3) + kinds.TAIL] + (info & 0xFFFFFF) * table[(kind << 3) + kinds.ELEM]
+        index = 0
+        place = id_place(below_words, table, at, index)
+        while place:
+            target = below_words[place]
+            if target and board[target] == 0:
+                board[target] = 2
+                found.append(target)
             index += 1
-        else:
-            if done == len(found):
-                break
-            type_id = found[done]
-            at = below_positions[type_id - 1]
-            info = below_words[at + 1]
-            done += 1
-            kind = (info >> 24) & 127
-            elem = table[(kind << 3) + 1]
-            leaf = kind == 1 or kind == 16 or 4 <= kind <= 7 or kind == 19
-            if leaf and below_strings[below_words[at]]:
-                leaves += 1
-                board[type_id] = 1
-                continue
-            extent += 3 + table[kind << 3]
-            if elem:
-                extent += (info & 0xFFFFFF) * elem
-        row = ((info >> 24) & 127) << 3
-        tail = table[row]
-        elem = table[row + 1]
-        mask = table[row + 3]
-        total = tail + 1
-        if elem and table[row + 4]:
-            total += (info & 0xFFFFFF) * elem
-        phase = 0
-        for slot in range(total):
-            if slot == 0:
-                wanted = table[row + 2]
-            elif slot <= tail:
-                wanted = (mask >> (slot - 1)) & 1
-            else:
-                wanted = (table[row + 4] >> phase) & 1
-                phase += 1
-                if phase == elem:
-                    phase = 0
-            if wanted:
-                target = words[at + 2 + slot] if above else below_words[at + 2 + slot]
-                if target and target < first_id and board[target] == 0:
-                    board[target] = 2
-                    found.append(target)
+            place = id_place(below_words, table, at, index)
     return leaves, extent
+
+
+def is_leaf(kind):
+    """Whether a type of that kind can be a leaf."""
+    return kind == kinds.INT or kind == kinds.FLOAT or kinds.STRUCT <= kind <= kinds.FWD or kind == kinds.ENUM64
 
 
 def part(words, positions, table, found, board, bare, bare_start, others, moved, start, first_moved):
@@ -131,40 +112,9 @@ def clear(board, found):
         board[type_id] = 0
 
 
-def renumber(words, positions, table, first_id, board, new_first):
-    """Replace every type id of the records at `positions`, in place: one below `first_id` by its word on `board`, any
-    other by that as far from `new_first` as it was from `first_id`."""
-    for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        if table[row + 2]:
-            value = words[at + 2]
-            if value:
-                words[at + 2] = board[value] if value < first_id else value - first_id + new_first
-        tail = table[row]
-        mask = table[row + 3]
-        if mask:
-            for slot in range(tail):
-                value = words[at + 3 + slot]
-                if value and (mask >> slot) & 1:
-                    words[at + 3 + slot] = board[value] if value < first_id else value - first_id + new_first
-        elem = table[row + 1]
-        mask = table[row + 4]
-        if elem and mask:
-            at += 3 + tail
-            end = at + (info & 0xFFFFFF) * elem
-            while at < end:
-                for slot in range(elem):
-                    value = words[at + slot]
-                    if value and (mask >> slot) & 1:
-                        words[at + slot] = board[value] if value < first_id else value - first_id + new_first
-                at += elem
-
-
-def intern(words, positions, table, low, high, first_offset, known, buckets, sources, news, state):
-    """Replace every name offset of the records at `positions`, in place, by the offset of an equal string in a new
-    section that has each string once, in the order of first use.
+def intern(words, places, low, high, first_offset, known, buckets, sources, news, state):
+    """Replace the name offset at each of `places`, in place, by the offset of an equal string in a new section that has
+    each string once, in the order of first use.
 
     Offsets below `first_offset` are in the strings `low`, others in `high`.  `known` (pairs of old and new offset) and
     `buckets` (1 + number of a string) are open-addressed tables of sizes that are powers of two; `sources` and `news`
@@ -176,79 +126,59 @@ def intern(words, positions, table, low, high, first_offset, known, buckets, sou
     spread = OFFSET_PRIME
     known_mask = len(known) // 2 - 1
     bucket_mask = len(buckets) - 1
-    for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        elem = table[row + 1]
-        mask = table[row + 5]
-        total = 1
-        if elem and mask:
-            total += (info & 0xFFFFFF) * elem
-        first = at + 2 + table[row]
-        phase = 0
-        for item in range(total):
-            if item == 0:
-                slot = at
-            else:
-                wanted = (mask >> phase) & 1
-                phase += 1
-                if phase == elem:
-                    phase = 0
-                if not wanted:
-                    continue
-                slot = first + item
-            old = words[slot]
-            if old == 0:
-                continue
-            h = (old * spread) & word
-            place = (h >> 7) & known_mask
-            while known[2 * place] and known[2 * place] != old:
-                place = (place + 1) & known_mask
-            if known[2 * place]:
-                words[slot] = known[2 * place + 1]
-                continue
-            above = old >= first_offset
-            here = old - first_offset if above else old
-            h = HASH_SEED
-            length = 0
-            c = high[here] if above else low[here]
-            while c:
-                h = ((h ^ c) * prime) & word
-                length += 1
-                c = high[here + length] if above else low[here + length]
-            new = 0
-            if length:
-                h ^= h >> 15
-                bucket = h & bucket_mask
-                while buckets[bucket]:
-                    entry = buckets[bucket] - 1
-                    other = sources[entry]
-                    k = 0
-                    if other >= first_offset:
-                        other -= first_offset
-                        while k <= length and high[other + k] == (high[here + k] if above else low[here + k]):
-                            k += 1
-                    else:
-                        while k <= length and low[other + k] == (high[here + k] if above else low[here + k]):
-                            k += 1
-                    if k > length:
-                        new = news[entry]
-                        break
-                    bucket = (bucket + 1) & bucket_mask
-                if new == 0:
-                    if state[1] + length + 1 > state[2]:
-                        return False
-                    entry = state[0]
-                    new = state[1]
-                    sources[entry] = old
-                    news[entry] = new
-                    state[0] = entry + 1
-                    state[1] = new + length + 1
-                    buckets[bucket] = entry + 1
-            known[2 * place] = old
-            known[2 * place + 1] = new
-            words[slot] = new
+    for index in range(len(places)):
+        slot = places[index]
+        old = words[slot]
+        if old == 0:
+            continue
+        h = (old * spread) & word
+        place = (h >> 7) & known_mask
+        while known[2 * place] and known[2 * place] != old:
+            place = (place + 1) & known_mask
+        if known[2 * place]:
+            words[slot] = known[2 * place + 1]
+            continue
+        above = old >= first_offset
+        here = old - first_offset if above else old
+        h = HASH_SEED
+        length = 0
+        c = high[here] if above else low[here]
+        while c:
+            h = ((h ^ c) * prime) & word
+            length += 1
+            c = high[here + length] if above else low[here + length]
+        new = 0
+        if length:
+            h ^= h >> 15
+            bucket = h & bucket_mask
+            while buckets[bucket]:
+                entry = buckets[bucket] - 1
+                other = sources[entry]
+                k = 0
+                if other >= first_offset:
+                    other -= first_offset
+                    while k <= length and high[other + k] == (high[here + k] if above else low[here + k]):
+                        k += 1
+                else:
+                    while k <= length and low[other + k] == (high[here + k] if above else low[here + k]):
+                        k += 1
+                if k > length:
+                    new = news[entry]
+                    break
+                bucket = (bucket + 1) & bucket_mask
+            if new == 0:
+                if state[1] + length + 1 > state[2]:
+                    return False
+                entry = state[0]
+                new = state[1]
+                sources[entry] = old
+                news[entry] = new
+                state[0] = entry + 1
+                state[1] = new + length + 1
+                buckets[bucket] = entry + 1
+        known[2 * place] = old
+        known[2 * place + 1] = new
+        words[slot] = new
     return True
 
 
@@ -270,46 +200,7 @@ def spell(low, high, first_offset, sources, first, count, out, at):
     return at
 
 
-def respell(words, positions, table, first_offset, offsets, new_first, unknown):
-    """Replace every name offset of the records at `positions`, in place: one below `first_offset` by its word in `offsets`,
-    any other by that as far from `new_first` as it was from `first_offset`.
-
-    Where the word in `offsets` is 0, the name stays, and the word position of the name is appended to the list `unknown`.
-    """
-    for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        elem = table[row + 1]
-        mask = table[row + 5]
-        total = 1
-        if elem and mask:
-            total += (info & 0xFFFFFF) * elem
-        first = at + 2 + table[row]
-        phase = 0
-        for item in range(total):
-            if item == 0:
-                slot = at
-            else:
-                wanted = (mask >> phase) & 1
-                phase += 1
-                if phase == elem:
-                    phase = 0
-                if not wanted:
-                    continue
-                slot = first + item
-            value = words[slot]
-            if value == 0:
-                continue
-            if value >= first_offset:
-                words[slot] = value - first_offset + new_first
-            elif offsets[value]:
-                words[slot] = offsets[value]
-            else:
-                unknown.append(slot)
-
-
-def uses(words, positions, table, first_id, marks):
+def uses(words, positions, ids, id_starts, first_id, marks):
     """Mark how the records at `positions` use each type below `first_id`: `marks[id]` gets the bits REFERRED,
     EMBEDDED, PASSED.
 
@@ -317,43 +208,22 @@ def uses(words, positions, table, first_id, marks):
     """
     count = len(positions)
     for index in range(count):
-        at = positions[index]
-        info = words[at + 1]
-        kind = (info >> 24) & 127
-        row = kind << 3
-        tail = table[row]
-        elem = table[row + 1]
-        mask = table[row + 3]
+        kind = (words[positions[index] + 1] >> 24) & 127
         how = 1
-        if kind == 4 or kind == 5:
+        if kind == kinds.STRUCT or kind == kinds.UNION:
             how = 3
-        elif kind == 13 or kind == 14:
+        elif kind == kinds.FUNC_PROTO or kind == kinds.VAR:
             how = 5
-        total = tail + 1
-        if elem and table[row + 4]:
-            total += (info & 0xFFFFFF) * elem
-        phase = 0
-        for slot in range(total):
-            if slot == 0:
-                wanted = table[row + 2]
-            elif slot <= tail:
-                wanted = (mask >> (slot - 1)) & 1
-            else:
-                wanted = (table[row + 4] >> phase) & 1
-                phase += 1
-                if phase == elem:
-                    phase = 0
-            if not wanted:
-                continue
-            target = words[at + 2 + slot]
+        for place in range(id_starts[index], id_starts[index + 1]):
+            target = words[ids[place]]
             steps = count
             while target >= first_id and how > 1 and steps:
                 steps -= 1
                 here = positions[target - first_id]
                 kind = (words[here + 1] >> 24) & 127
-                if kind == 3:
+                if kind == kinds.ARRAY:
                     target = words[here + 3]
-                elif 8 <= kind <= 11 or kind == 18:
+                elif kinds.TYPEDEF <= kind <= kinds.RESTRICT or kind == kinds.TYPE_TAG:
                     target = words[here + 2]
                 else:
                     break
@@ -375,7 +245,7 @@ def index_names(words, positions, strings, buckets, chain, hashes):
     while left:
         at = positions[left - 1]
         kind = (words[at + 1] >> 24) & 127
-        if kind == 1 or kind == 16 or 4 <= kind <= 7 or kind == 19:
+        if is_leaf(kind):
             here = words[at]
             if strings[here]:
                 h = HASH_SEED

@@ -10,7 +10,7 @@ PASSED: int
 
 def collect(
     words: _Words,
-    positions: _Words,
+    ids: _Words,
     table: _Bytes,
     first_id: int,
     below_words: _Words,
@@ -33,11 +33,9 @@ def part(
     first_moved: int,
 ) -> int: ...
 def clear(board: _Words, found: list[int]) -> None: ...
-def renumber(words: _Words, positions: _Words, table: _Bytes, first_id: int, board: _Words, new_first: int) -> None: ...
 def intern(
     words: _Words,
-    positions: _Words,
-    table: _Bytes,
+    places: _Words,
     low: _Bytes,
     high: _Bytes,
     first_offset: int,
@@ -57,16 +55,8 @@ def spell(
     out: bytearray,
     at: int,
 ) -> int: ...
-def respell(
-    words: _Words,
-    positions: _Words,
-    table: _Bytes,
-    first_offset: int,
-    offsets: _Words,
-    new_first: int,
-    unknown: list[int],
-) -> None: ...
-def uses(words: _Words, positions: _Words, table: _Bytes, first_id: int, marks: bytearray) -> None: ...
+def is_leaf(kind: int) -> bool: ...
+def uses(words: _Words, positions: _Words, ids: _Words, id_starts: _Words, first_id: int, marks: bytearray) -> None: ...
 def index_names(
     words: _Words, positions: _Words, strings: _Bytes, buckets: _Words, chain: _Words, hashes: _Words
 ) -> int: ...

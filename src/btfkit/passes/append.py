@@ -17,6 +17,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.errors import ChainError, FormatError
 from btfkit.hot import append as _append
+from btfkit.hot import columns as _columns
 from btfkit.passes.idmap import IdMap, Spans
 from btfkit.passes.rebase import refuse_unknown_in
 
@@ -211,22 +212,15 @@ def _copy(part: _Part, pool: _Pool, out: memoryview, at: int) -> int:
     else:
         strings = b"".join(bytes(one.layer.strings) for one in part.places)
     pool.room(len(strings))
-    _append.mark(layer.words, layer.positions, layer.table, first_offset, pool.used)
+    columns = layer.columns
+    _columns.mark(layer.words, columns.names, first_offset, MOST, pool.used)
     pool.add(strings)
-    between = array("I", _ids(part.places[:-1]))
-    return _append.copy(
-        layer.words,
-        layer.positions,
-        layer.table,
-        shared_id,
-        between,
-        layer.start_id,
-        place.new_id,
-        first_offset,
-        pool.moved,
-        out,
-        at,
-    )
+    end = at + len(layer.words)
+    own = out[at:end]
+    own[:] = layer.words
+    _columns.replace(own, columns.names, first_offset, pool.moved, MOST, MOST)
+    _columns.replace(own, columns.ids, shared_id, array("I", _ids(part.places[:-1])), layer.start_id, place.new_id)
+    return end
 
 
 def _ids(places: Sequence[_Place]) -> Iterator[int]:

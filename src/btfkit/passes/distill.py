@@ -20,8 +20,10 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
+from btfkit.btf.columns import Columns
 from btfkit.btf.flat import Flat
 from btfkit.errors import ChainError, FormatError
+from btfkit.hot import columns as _columns
 from btfkit.hot import rebase as _rebase
 from btfkit.passes.idmap import IdMap
 from btfkit.passes.rebase import blob, flattened, rebase, refuse_unknown, words
@@ -173,14 +175,14 @@ def distill(
 
 def _thin(split: Btf, base: Btf) -> Distilled:
     """The policy "distilled": bare leaves make the base, everything else of it moves."""
-    below, own = Flat(base), len(split.positions)
+    below, own = Flat(base), split.columns
     board = _spare.pop() if _spare else words(0)
     if len(board) < len(base):
         board = words(len(base))
     found: list[int] = []
     moved: list[int] = []
     leaves, extent = _rebase.collect(
-        split.words, split.positions, split.table, len(base), below.words, below.positions, below.strings, board, found
+        split.words, own.ids, split.table, len(base), below.words, below.positions, below.strings, board, found
     )
     found.sort()
     bare, bare_at = words(4 * leaves), words(leaves)
@@ -196,19 +198,20 @@ def _thin(split: Btf, base: Btf) -> Distilled:
         others,
         moved,
         others_at,
-        leaves + 1 + own,
+        leaves + 1 + len(split.positions),
     )
     del bare[size:]
     types = array("I", bytes(split.words))
-    _rebase.renumber(types, split.positions, split.table, len(base), board, leaves + 1)
-    _rebase.renumber(others, others_at, split.table, len(base), board, leaves + 1)
+    copied = Columns(others, others_at, split.table)
+    _columns.replace(types, own.ids, 0, board, len(base), leaves + 1)
+    _columns.replace(others, copied.ids, 0, board, len(base), leaves + 1)
     _rebase.clear(board, found)
     _spare[:] = [board]
     table = _Table(split, below, len(bare) + len(types) + len(others))
     table.intern(bare, bare_at)
     between = table.count, table.end
-    table.intern(types, split.positions)
-    table.intern(others, others_at)
+    table.intern(types, own.names)
+    table.intern(others, copied.names)
     new_base = Btf.from_bytes(
         blob(base.byte_order, bare.tobytes(), table.spell(0, between[0], b"\0"), base.chain[0].layout),
         source=base.source,
@@ -251,12 +254,11 @@ class _Table:
     are refused: offsets into the middle of one another would make small input into huge output.
     """
 
-    __slots__ = ("_buckets", "_first", "_high", "_known", "_low", "_news", "_sources", "_state", "_table")
+    __slots__ = ("_buckets", "_first", "_high", "_known", "_low", "_news", "_sources", "_state")
 
     def __init__(self, split: Btf, below: Flat, size: int) -> None:
         self._low, self._high = below.strings, split.strings
         self._first = len(below.strings)
-        self._table = split.table
         slots = 16
         while slots < size:
             slots *= 2
@@ -273,12 +275,11 @@ class _Table:
     def end(self) -> int:
         return self._state[1]
 
-    def intern(self, types: array[int], positions: memoryview[int] | array[int]) -> None:
-        """Give the names in `types` their new offsets."""
+    def intern(self, types: array[int], places: memoryview[int] | array[int]) -> None:
+        """Give the names at some places of `types` their new offsets."""
         if not _rebase.intern(
             types,
-            positions,
-            self._table,
+            places,
             self._low,
             self._high,
             self._first,
@@ -334,7 +335,7 @@ def _thicken(thin: Distilled, policy: str, used_by: Sequence[BpfObject]) -> Dist
 def _by_value(thin: Btf, leaves: dict[int, int]) -> list[int]:
     """Those leaves that the split has by value."""
     marks = bytearray(thin.start_id)
-    _rebase.uses(thin.words, thin.positions, thin.table, thin.start_id, marks)
+    _rebase.uses(thin.words, thin.positions, thin.columns.ids, thin.columns.id_starts, thin.start_id, marks)
     return [old for old, new in leaves.items() if marks[new] & (_rebase.EMBEDDED | _rebase.PASSED)]
 
 

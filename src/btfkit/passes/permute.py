@@ -10,8 +10,8 @@ from array import array
 
 from btfkit.btf import header as _header
 from btfkit.btf.btf import Btf
+from btfkit.hot import columns as _columns
 from btfkit.hot import permute as _permute
-from btfkit.hot import rebase as _rebase
 from btfkit.passes.idmap import Dense, IdMap
 from btfkit.passes.rebase import refuse_unknown_in, swapped, words
 
@@ -58,8 +58,9 @@ def permute(btf: Btf, order: Sequence[int] | IdMap) -> tuple[Btf, Dense]:
     """
     refuse_unknown_in(btf)
     indexes, new_ids = _both_ways(btf, order)
-    out = words(len(btf.words))
-    _permute.write(btf.words, btf.positions, btf.table, indexes, btf.start_id, new_ids, out)
+    renumbered, out = array("I", bytes(btf.words)), words(len(btf.words))
+    _columns.replace(renumbered, btf.columns.ids, btf.start_id, new_ids, len(btf), 0)
+    _columns.gather(renumbered, btf.positions, indexes, out, 0)
     if btf.base is None:
         return _like(btf, out, None), Dense(array("I", (0,)) + new_ids)
     return _like(btf, out, btf.base), Dense(new_ids, btf.start_id)
@@ -75,7 +76,7 @@ def follow(split: Btf, old: Btf, new: Btf, ids: IdMap) -> Btf:
         raise ValueError("a split can follow its own base only, permuted")
     board = ids.board(split.start_id) if isinstance(ids, Dense) else array("I", map(ids.translate(), range(len(old))))
     out = array("I", bytes(split.words))
-    _rebase.renumber(out, split.positions, split.table, split.start_id, board, split.start_id)
+    _columns.replace(out, split.columns.ids, 0, board, split.start_id, split.start_id)
     return _like(split, out, new)
 
 

@@ -12,6 +12,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.flat import Flat
 from btfkit.errors import UnsupportedError
+from btfkit.hot import columns as _columns
 from btfkit.hot import rebase as _rebase
 
 TYPE_CHECKING = False
@@ -154,30 +155,27 @@ def rebase(split: Btf, old: Flat, mapped: array[int], new: Flat, carried: Mappin
         out.append(name)
         out.extend(old.words[at + 1 : at + 4])
     _rebase.spellings(old.words, old.positions, mapped, new.words, new.positions, offsets)
+    columns = split.columns
     unknown: list[int] = []
-    _rebase.renumber(out, split.positions, split.table, split.start_id, mapped, first_id)
-    _rebase.respell(out, split.positions, split.table, split.start_str_off, offsets, first_offset, unknown)
+    _columns.missing(split.words, columns.names, split.start_str_off, offsets, unknown)
     strings = bytes(split.strings)
-    if unknown:
-        strings += _spell_out(split, new.btf, out, unknown, first_offset + len(strings))
+    strings += _spell_out(split, new.btf, unknown, offsets, first_offset + len(strings))
+    _columns.replace(out, columns.ids, 0, mapped, split.start_id, first_id)
+    _columns.replace(out, columns.names, 0, offsets, split.start_str_off, first_offset)
     h = split.header
     data = _header.encode(h, h.order, swapped(out.tobytes(), h.order), split.layout, strings)
     btf = Btf.from_bytes(data, new.btf, source=split.source, pointer_size=split.given_pointer_size)
     return Rebased(btf, len(unknown))
 
 
-def _spell_out(split: Btf, new: Btf, out: array[int], places: list[int], end: int) -> bytes:
-    """Give the names at the word positions `places`, offsets in the old base, offsets in `new` or in what is to be
-    appended at `end`; returns that."""
-    known: dict[int, int] = {}
-    added = b""
-    for place in places:
-        old = out[place]
-        if old not in known:
-            name = split.string(old)
-            known[old] = min(new.string_offsets(name), default=-1) if name else 0
-            if known[old] < 0:
-                known[old] = end + len(added)
-                added += name + b"\0"
-        out[place] = known[old]
-    return added
+def _spell_out(split: Btf, new: Btf, unknown: list[int], offsets: array[int], end: int) -> bytes:
+    """Give the names at the old offsets `unknown` offsets in `new`, or in what is to be appended at `end`; returns that."""
+    added = bytearray()
+    for old in unknown:
+        name = split.string(old)
+        offset = min(new.string_offsets(name), default=-1) if name else 0
+        if offset < 0:
+            offset = end + len(added)
+            added += name + b"\0"
+        offsets[old] = offset
+    return bytes(added)

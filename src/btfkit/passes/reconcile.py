@@ -334,7 +334,8 @@ class _Plan:
         self.base = base
         self.old = Flat(base)
         self.marks = bytearray(len(base))
-        _rebase.uses(split.words, split.positions, split.table, split.start_id, self.marks)
+        columns = split.columns
+        _rebase.uses(split.words, split.positions, columns.ids, columns.id_starts, split.start_id, self.marks)
         hard: list[int] = []
         full: list[int] = []
         self.mapped = index.match(self.old, self.marks, upstream, hard, full)

@@ -12,8 +12,8 @@ from array import array
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, kind_set
+from btfkit.hot import columns as _columns
 from btfkit.hot import odd as _odd
-from btfkit.hot import rebase as _rebase
 from btfkit.passes.features import features
 from btfkit.passes.rebase import refuse_unknown_in, swapped
 
@@ -131,10 +131,9 @@ class _Layer:
         btf, base = self.btf, self.base
         out = array("I", bytes(btf.words))
         if base is not None and base.moves:
-            _rebase.renumber(out, btf.positions, btf.table, btf.start_id, base.board(), len(base.btf))
-            unknown: list[int] = []
-            offsets = base.offsets()
-            _rebase.respell(out, btf.positions, btf.table, btf.start_str_off, offsets, self.start_str_off, unknown)
+            columns = btf.columns
+            _columns.replace(out, columns.ids, 0, base.board(), btf.start_id, len(base.btf))
+            _columns.replace(out, columns.names, 0, base.offsets(), btf.start_str_off, self.start_str_off)
         return out
 
     # ---- the whole -------------------------------------------------------------------------------------------------

@@ -1,0 +1,133 @@
+"""Where the type ids and the names of records stand, as columns, and what passes do with them.
+
+A *place* is the position of a word.  `ids` has the places of all type ids of a section, record by record, `names` those of all
+name offsets; `id_starts[i]` and `name_starts[i]` say where those of record i begin (there is one more at the end, and the first
+name of a record is its own).  `btf/columns.py` makes them.
+"""
+
+from btfkit.hot import kinds
+
+
+def find(words, positions, table, ids, id_starts, names, name_starts):
+    """Fill the four columns; `ids` and `names` have room for as many places as there are words.
+
+    Returns (number of type ids, number of names).
+    """
+    to_id = 0
+    to_name = 0
+    for index in range(len(positions)):
+        at = positions[index]
+        info = words[at + 1]
+        row = ((info >> 24) & 127) << 3
+        id_starts[index] = to_id
+        name_starts[index] = to_name
+        names[to_name] = at
+        to_name += 1
+        if table[row + kinds.THIRD_IS_TYPE]:
+            ids[to_id] = at + 2
+            to_id += 1
+        at += 3
+        tail = table[row + kinds.TAIL]
+        mask = table[row + kinds.TAIL_IDS]
+        if mask:
+            for slot in range(tail):
+                if (mask >> slot) & 1:
+                    ids[to_id] = at + slot
+                    to_id += 1
+        elem = table[row + kinds.ELEM]
+        mask = table[row + kinds.ELEM_IDS]
+        name_mask = table[row + kinds.ELEM_NAMES]
+        if mask or name_mask:
+            at += tail
+            end = at + (info & 0xFFFFFF) * elem
+            while at < end:
+                for slot in range(elem):
+                    if (mask >> slot) & 1:
+                        ids[to_id] = at + slot
+                        to_id += 1
+                    elif (name_mask >> slot) & 1:
+                        names[to_name] = at + slot
+                        to_name += 1
+                at += elem
+    id_starts[len(positions)] = to_id
+    name_starts[len(positions)] = to_name
+    return to_id, to_name
+
+
+def id_place(words, table, at, number):
+    """The place of type id number `number` of the record at `at`, or 0 where it has no more: for walks that see few records."""
+    info = words[at + 1]
+    row = ((info >> 24) & 127) << 3
+    if table[row + kinds.THIRD_IS_TYPE]:
+        if number == 0:
+            return at + 2
+        number -= 1
+    tail = table[row + kinds.TAIL]
+    mask = table[row + kinds.TAIL_IDS]
+    slot = 0
+    while mask:
+        if mask & 1:
+            if number == 0:
+                return at + 3 + slot
+            number -= 1
+        mask >>= 1
+        slot += 1
+    mask = table[row + kinds.ELEM_IDS]  # of an element no more than one word is a type id
+    if mask == 0 or number >= info & 0xFFFFFF:
+        return 0
+    slot = 0
+    while (mask >> slot) & 1 == 0:
+        slot += 1
+    return at + 3 + tail + number * table[row + kinds.ELEM] + slot
+
+
+def replace(words, places, low, board, high, new_high):
+    """Replace the value at each of `places`: one below `low` stays, one below `high` becomes `board[value - low]`, any other
+    becomes as far from `new_high` as it was from `high`."""
+    for index in range(len(places)):
+        value = words[places[index]]
+        if value >= high:
+            words[places[index]] = value - high + new_high
+        elif value >= low:
+            words[places[index]] = board[value - low]
+
+
+def look_up(words, places, known, ask):
+    """Replace the value at each of `places`, unless it is 0, by what the dict `known` says, or else by `ask(value)`."""
+    for index in range(len(places)):
+        value = words[places[index]]
+        if value:
+            new = known.get(value)
+            words[places[index]] = ask(value) if new is None else new
+
+
+def mark(words, places, low, high, marks):
+    """Set `marks[value - low]` to 1 for the value at each of `places` that is not below `low`, but below `high`."""
+    for index in range(len(places)):
+        value = words[places[index]]
+        if low <= value < high:
+            marks[value - low] = 1
+
+
+def missing(words, places, high, board, found):
+    """Append to the list `found` each value below `high`, but 0, at `places` whose word on `board` is 0; that becomes 1."""
+    for index in range(len(places)):
+        value = words[places[index]]
+        if value and value < high and board[value] == 0:
+            board[value] = 1
+            found.append(value)
+
+
+def gather(words, positions, indexes, out, at):
+    """Copy the records with the numbers `indexes` to `out`, from word `at` on; returns where they end.
+
+    A record ends where the next one begins, or the words end.
+    """
+    last = len(positions) - 1
+    for place in range(len(indexes)):
+        index = indexes[place]
+        end = positions[index + 1] if index < last else len(words)
+        for k in range(positions[index], end):
+            out[at] = words[k]
+            at += 1
+    return at
