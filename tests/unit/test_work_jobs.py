@@ -10,8 +10,9 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 
 from btfkit.errors import FormatError, UnsupportedError
-from btfkit.work import jobs
-from btfkit.work.jobs import WorkerDied, run
+from btfkit.work import executors, processes
+from btfkit.work.job import WorkerDied
+from btfkit.work.jobs import run
 
 
 class Square:
@@ -56,6 +57,7 @@ def ends(work, todo, **options):
 def test_everything_is_done_once(workers):
     assert ends(Square(), list(range(40)), workers=workers) == [number**2 for number in range(40)]
     assert ends(Square(), [], workers=workers) == []
+    assert ends(Square(), list(range(41)), workers=workers, size=4) == [number**2 for number in range(41)]
 
 
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
@@ -81,10 +83,24 @@ def test_a_worker_that_dies_takes_no_other_job_with_it():
     todo = [*range(10), "die", *range(20), "die", 7]
     expected = [WorkerDied.__name__ if job == "die" else job**2 for job in todo]
     assert ends(Square(), todo, workers=2) == expected
+    assert ends(Square(), todo, workers=2, size=4) == expected
 
 
 def test_a_worker_that_dies_once_is_forgiven(tmp_path):
     assert ends(Square(str(tmp_path)), [1, 2, "die once", 4], workers=2) == [1, 4, "at last", 16]
+
+
+def test_what_a_worker_had_done_before_it_died_is_not_done_again(tmp_path):
+    work = Square(str(tmp_path))
+    done = [one.number for one in run(work, [1, 2, 3, "die once", 4, 5, *range(40)], workers=2, size=6)]
+    assert sorted(done) == list(range(46))
+    assert done[-1] == 3  # alone, after all others
+
+
+def test_no_worker_that_lives_long_enough_to_begin(monkeypatch):
+    monkeypatch.setattr(processes, "_serve", lambda *args: os._exit(1))
+    with pytest.raises(WorkerDied, match="long enough to begin"):
+        ends(Square(), list(range(10)), workers=2)
 
 
 def test_an_executor_that_breaks():
@@ -121,7 +137,7 @@ def test_few_jobs_are_ahead():
 
     with Counting(2) as executor:
         ends(Square(), list(range(500)), executor=executor)
-    assert most <= 4 * jobs.AHEAD
+    assert most <= 4 * executors.AHEAD
 
 
 def test_the_observer_is_told():
@@ -141,7 +157,7 @@ def test_closing_early_leaves_no_process():
 
 def test_a_worker_of_another_version():
     with pytest.raises(UnsupportedError, match="install the same"):
-        jobs._perform("token", b"", "0.0.1", 0, 1)
+        executors._perform("token", b"", "0.0.1", 0, 1)
 
 
 class Wrong:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from rich.progress import Progress as RichProgress
-
     from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
     from btfkit.files.container import Container
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 SIZE = 4  # files that a process takes at a time
 ALONE = 8  # files below which starting processes does not pay
-LINES = 32  # files from which on a progress bar is shown
 
 DONE, WITHOUT, SAME, FAILED = "done", "without", "same", "failed"
 
@@ -50,96 +47,30 @@ class Result:
         self.facts = facts or {}
 
 
-# ---- running -------------------------------------------------------------------------------------------------------
+class _Work:
+    """`task(prepare(common), job)` for each job, as `btfkit.work` has it."""
+
+    def __init__(self, task: Task, prepare: Prepare, common: Any) -> None:
+        self._task = task
+        self._prepare = prepare
+        self._common = common
+
+    def prepare(self) -> Any:
+        return self._prepare(self._common)
+
+    def run(self, state: Any, job: Any) -> Result:
+        return self._task(state, job)
 
 
-def results(
-    jobs: Sequence[Any],
-    task: Task,
-    prepare: Prepare,
-    common: Any,
-    *,
-    workers: int | None = None,
-    size: int = SIZE,
-    alone: int = ALONE,
-) -> Iterator[list[Result]]:
-    """`task(prepare(common), job)` for each job (a tuple that begins with its path), in lists, as they are done.
+def _failed(path: str, error: Exception) -> Result:
+    """The result of a file with which something was wrong."""
+    from btfkit.errors import BtfError
 
-    `prepare` runs once in each process, and here first, so that what is wrong for all is told once.  An error of btfkit or of
-    the system in `task` is a FAILED result.  `workers` processes (None: as many as processors) for `alone` jobs or more.
-    """
-    workers = workers or processors()
-    batches = [jobs[at : at + size] for at in range(0, len(jobs), size)]
-    _Prepared.make(prepare, common)
-    try:
-        if workers == 1 or len(jobs) < alone:
-            for batch in batches:
-                yield _batch(task, batch)
-        else:
-            yield from _by_processes(batches, task, prepare, common, workers)
-    finally:
-        _Prepared.state = _Prepared.common = None
-
-
-class _Prepared:
-    """What this process has prepared; a forked process finds what its parent had."""
-
-    state: Any = None
-    common: Any = None
-
-    @classmethod
-    def make(cls, prepare: Prepare, common: Any) -> None:
-        if cls.state is None or cls.common != common:
-            cls.state, cls.common = prepare(common), common
-
-
-def _by_processes(
-    batches: list[Sequence[Any]], task: Task, prepare: Prepare, common: Any, workers: int
-) -> Iterator[list[Result]]:
-    from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
-
-    pool = ProcessPoolExecutor(min(workers, len(batches)), initializer=_begin, initargs=(prepare, common))
-    try:
-        futures = {pool.submit(_batch, task, batch): batch for batch in batches}
-        for future in as_completed(futures):
-            batch = futures.pop(future)
-            try:
-                yield future.result()
-            except BrokenExecutor:
-                yield [Result(job[0], FAILED, f"{_shown(job[0])}: a process died (out of memory?)") for job in batch]
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _begin(prepare: Prepare, common: Any) -> None:
-    """Ctrl-C reaches every process of a terminal: the parent cancels what has not begun, a worker ends its batch."""
-    from signal import SIG_IGN, SIGINT, signal
-
-    signal(SIGINT, SIG_IGN)
-    _Prepared.make(prepare, common)
-
-
-def _batch(task: Task, jobs: Sequence[Any]) -> list[Result]:
-    return [_guarded(task, job) for job in jobs]
-
-
-def _guarded(task: Task, job: Any) -> Result:
-    """One job; whatever is wrong with its file is a result."""
-    from btfkit.errors import BtfError, printable
-
-    try:
-        return task(_Prepared.state, job)
-    except BtfError as error:
-        return Result(job[0], FAILED, str(error.at(job[0])))
-    except OSError as error:
-        return Result(job[0], FAILED, f"{printable(str(error.filename or job[0]))}: {error.strerror or error}")
-    except MemoryError:
-        return Result(job[0], FAILED, f"{_shown(job[0])}: out of memory")
-
-
-def processors() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if isinstance(error, BtfError):
+        return Result(path, FAILED, str(error.at(path)))
+    if isinstance(error, OSError):
+        return Result(path, FAILED, f"{_shown(str(error.filename or path))}: {error.strerror or error}")
+    return Result(path, FAILED, f"{_shown(path)}: out of memory")
 
 
 def _shown(text: str) -> str:
@@ -197,14 +128,19 @@ def collect(
     alone: int = ALONE,
     silent: bool = False,
 ) -> Tally:
-    """Run all jobs, tell errors and progress on stderr, and return what became of them; `doubles` count as results."""
+    """Do `task(prepare(common), job)` for each job (a tuple that begins with its path), report errors and progress on stderr,
+    and return what became of them; `doubles` count as results."""
+    from btfkit.work.jobs import run
+    from btfkit.work.progress import Progress
+
     tally = Tally(silent=silent)
+    if len(jobs) < alone:
+        workers = 1
     with Progress(len(jobs), title, wanted=not quiet) as progress:
         for double in doubles:
             tally.add(double)
-        for done in results(jobs, task, prepare, common, workers=workers, size=size, alone=alone):
-            for result in done:
-                tally.add(result)
+        for ended in run(_Work(task, prepare, common), jobs, workers=workers, size=size):
+            tally.add(ended.value if ended.error is None else _failed(jobs[ended.number][0], ended.error))
             progress.at(tally.total)
     return tally
 
@@ -308,79 +244,6 @@ MODULES_OUT = Option(
 IN_PLACE = Option("--in-place", help="change the files themselves")
 STRIP = Option("--strip-signature", help="take off the signature of a signed module, which no longer holds")
 NO_VERIFY = Option("--no-verify", help="do not prove the result before it is written")
-
-
-# ---- how far it is -------------------------------------------------------------------------------------------------
-
-
-class Progress:
-    """How far it is, how fast, and how long it takes: rich's bar on a terminal, a line a second where there is no rich, and
-    nothing elsewhere, nor for fewer than `least` of them."""
-
-    def __init__(self, total: int, title: str, *, wanted: bool, unit: str = "files", least: int = LINES) -> None:
-        self._total = total
-        self._title = title
-        self._unit = unit
-        self._wanted = wanted and total > least and sys.stderr.isatty()
-        self._bar: RichProgress | None = None
-        self._say: Callable[[int], None] | None = None
-
-    def at(self, done: int) -> None:
-        """Say that `done` files are.  Nothing starts before the first call: a process is not to be forked beside threads."""
-        if self._wanted:
-            if self._say is None:
-                self._say = self._start(done)
-            self._say(done)
-
-    def _start(self, done: int) -> Callable[[int], None]:
-        try:
-            from rich import progress
-            from rich.console import Console
-        except ImportError:
-            return self._line(done)
-        bar = self._bar = progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(),
-            progress.TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + self._unit),
-            progress.TextColumn("{task.fields[rate]}"),
-            progress.TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        task = bar.add_task(self._title, total=self._total, rate="")
-        bar.start()
-        rate = self._rate(done)
-        return lambda done: bar.update(task, completed=done, rate=f"{rate(done):.1f}/s")
-
-    def _rate(self, first: int) -> Callable[[int], float]:
-        """How many a second since `first` were done."""
-        from time import monotonic
-
-        began = monotonic()
-        return lambda done: (done - first) / max(monotonic() - began, 1e-3)
-
-    def _line(self, first: int) -> Callable[[int], None]:
-        from time import monotonic
-
-        last = monotonic()
-        rate = self._rate(first)
-
-        def say(done: int) -> None:
-            nonlocal last
-            if monotonic() - last >= 1:
-                last = monotonic()
-                speed = rate(done)
-                left = f", {(self._total - done) / speed:,.0f} s left" if speed > 0 else ""
-                print(f"{self._title}: {done:,} of {self._total:,} {self._unit}, {speed:.1f}/s{left}", file=sys.stderr)
-
-        return say
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
 
 def open_file(path: str) -> tuple[Container, ModuleFile | None]:

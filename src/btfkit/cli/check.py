@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED
-from btfkit.cli.batch import JOBS, Progress
-from btfkit.cli.options import JSON, Command, Option, UsageError
+from btfkit.cli.options import JOBS, JSON, Command, Option, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ def run(args: Args) -> int:
 def _checked(args: Args, tree: Tree) -> Matrix:
     from btfkit.errors import UnsupportedError
     from btfkit.fleet.check import check, parse_given
+    from btfkit.work.progress import Progress
 
     try:
         given = parse_given(args.set)

@@ -119,7 +119,7 @@ class Watch:
     """Tells what goes wrong as it does, a line each (`lines`), and how far it is."""
 
     def __init__(self, tree: Tree, *, quiet: bool) -> None:
-        from btfkit.cli.batch import Progress
+        from btfkit.work.progress import Progress
 
         self.lines: list[str] = []
         self._bar = Progress(len(tree.kernels), "kernels", wanted=not quiet, unit="kernels", least=8)

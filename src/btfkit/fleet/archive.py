@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from btfkit.fleet.store import Store
     from btfkit.fleet.tree import Chain, Kernel, Tree
     from btfkit.passes.minimize import Minimized
-    from btfkit.work.jobs import Ended, Observe
+    from btfkit.work.job import Ended
+    from btfkit.work.jobs import Observe
 
 PACKINGS = ("none", "xz", "zst", "gz", "tar.xz")
 _KINDS = {"xz": "xz", "tar.xz": "xz", "zst": "zstd", "gz": "gzip"}

@@ -94,7 +94,7 @@ def matrix_of(codes: Sequence[Code], columns: Sequence[Column]) -> Matrix:
 
 
 class Work:
-    """What is done with a kernel (`jobs.Work`): relocate all objects on it and walk their programs."""
+    """What is done with a kernel (`work.job.Work`): relocate all objects on it and walk their programs."""
 
     def __init__(self, objects: list[str], modules: list[str], given: dict[str, int], *, single: bool) -> None:
         self.objects = objects

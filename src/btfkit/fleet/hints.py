@@ -145,7 +145,7 @@ def _merged(notes: list[tuple[int, str]]) -> list[tuple[int, str]]:
 
 
 class Look:
-    """What is done with a pair of kernels (`jobs.Work`): say what stands on one in place of what the other has."""
+    """What is done with a pair of kernels (`work.job.Work`): say what stands on one in place of what the other has."""
 
     def __init__(self, work: Work) -> None:
         self.work = work

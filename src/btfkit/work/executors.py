@@ -1,59 +1,25 @@
-"""Where jobs run: processes of this machine, a Dask cluster, or any executor of concurrent.futures.
-
-Processes are made so that nothing is left behind: Ctrl-C is the parent's affair, and a worker whose parent was killed
-ends too."""
+"""Jobs by an executor of concurrent.futures that is somebody else's: of a Dask cluster, of threads, of any kind."""
 
 from __future__ import annotations
 
-import os
+from collections import deque
 from importlib import import_module
 
 from btfkit.errors import UnsupportedError
+from btfkit.work.job import Ended, WorkerDied, attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Executor, ProcessPoolExecutor
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor, Future
     from typing import Any
 
+    from btfkit.work.job import Work
+
+    Sent = tuple[int, Any]  # the number of a job, and the job
+
 PATIENCE = 20  # seconds to wait for a scheduler
-
-
-def processors() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def processes(workers: int, begin: Callable[..., None], arguments: tuple[Any, ...]) -> ProcessPoolExecutor:
-    """`workers` processes that call `begin(*arguments)` first; forked where that can be done, as it saves them the start."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    way = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    context = multiprocessing.get_context(way)
-    return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(begin, arguments))
-
-
-def _begin(begin: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    """Ctrl-C reaches every process of a terminal: the parent cancels what has not begun, a worker ends what it is at."""
-    from signal import SIG_DFL, SIG_IGN, SIGINT, SIGTERM, signal
-    from threading import Thread
-
-    signal(SIGINT, SIG_IGN)
-    signal(SIGTERM, SIG_DFL)
-    Thread(target=_end_with_parent, daemon=True).start()
-    begin(*arguments)
-
-
-def _end_with_parent() -> None:
-    """Wait until the parent is gone, and go too: it may have been killed, and nobody would ever send work or an end."""
-    from multiprocessing import parent_process
-    from multiprocessing.connection import wait
-
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+AHEAD = 2  # jobs with the executor for each worker: it never idles, and little is in memory
 
 
 def dask(address: str) -> tuple[Executor, Callable[[], None]]:
@@ -71,3 +37,100 @@ def dask(address: str) -> tuple[Executor, Callable[[], None]]:
     except (OSError, ValueError, TimeoutError) as error:
         raise OSError(getattr(error, "errno", None) or 111, f"no Dask scheduler answers: {error}", address) from None
     return client.get_executor(pure=False, retries=3), client.close
+
+
+# ---- in the worker -----------------------------------------------------------------------------------------------
+
+_prepared: dict[str, tuple[Any, Any]] = {}  # work and state by token, in a worker
+MAX_PREPARED = 4  # of the works that a worker of a cluster keeps
+
+
+def _prepare(token: str, payload: bytes) -> tuple[Any, Any]:
+    found = _prepared.get(token)
+    if found is None:
+        from pickle import loads
+
+        while len(_prepared) >= MAX_PREPARED:
+            _prepared.pop(next(iter(_prepared)))
+        work = loads(payload)
+        found = _prepared[token] = work, work.prepare()
+    return found
+
+
+def _perform(token: str, payload: bytes, version: str, number: int, job: Any) -> Ended:
+    """A job, in a worker; `payload` is the pickled work, empty where the worker has it."""
+    from btfkit._version import __version__
+
+    if version != __version__:
+        raise UnsupportedError(f"this worker has btfkit {__version__}, the jobs come from {version}: install the same")
+    work, state = _prepare(token, payload)
+    return attempt(work, state, number, job)
+
+
+# ---- in the parent -----------------------------------------------------------------------------------------------
+
+
+def _pickled(work: Work) -> tuple[str, bytes]:
+    """(token, payload) of a work."""
+    from hashlib import sha256
+    from pickle import dumps
+
+    payload = dumps(work, 5)
+    return sha256(payload).hexdigest(), payload
+
+
+def _number(sent: Sent) -> int:
+    return sent[0]
+
+
+def by_executor(work: Work, jobs: Sequence[Any], executor: Executor) -> Iterator[Ended]:
+    """Do all `jobs`; the work travels with each.  Where the executor breaks, what is left has failed."""
+    from concurrent.futures import BrokenExecutor
+
+    waiting = deque(enumerate(jobs))
+    flying: dict[Future[Ended], Sent] = {}
+    try:
+        yield from _flow(executor, _pickled(work), waiting, _width(executor) * AHEAD, flying)
+    except BrokenExecutor as broken:
+        for number, _ in [*sorted(flying.values(), key=_number), *waiting]:
+            yield Ended(number, error=WorkerDied(f"the executor broke: {broken or type(broken).__name__}"))
+    finally:
+        for future in flying:
+            future.cancel()
+
+
+def _width(executor: Any) -> int:
+    """About how many workers an executor has."""
+    width = getattr(executor, "_max_workers", None)
+    client = getattr(executor, "_client", None)  # of Dask
+    if width is None and client is not None:
+        width = sum(client.nthreads().values())
+    return max(4, width or 4)
+
+
+def _flow(
+    executor: Executor, work: tuple[str, bytes], waiting: deque[Sent], most: int, flying: dict[Future[Ended], Sent]
+) -> Iterator[Ended]:
+    """Keep at most `most` of the jobs that are `waiting` with the executor; `flying` are those that are there."""
+    from concurrent.futures import FIRST_COMPLETED, wait
+
+    from btfkit._version import __version__
+
+    while waiting or flying:
+        while waiting and len(flying) < most:
+            future = executor.submit(_perform, *work, __version__, *waiting[0])
+            flying[future] = waiting.popleft()
+        for future in wait(list(flying), return_when=FIRST_COMPLETED).done:
+            ended = _result(future, flying[future])
+            del flying[future]
+            yield ended
+
+
+def _result(future: Future[Ended], sent: Sent) -> Ended:
+    """A future's result; what a cluster says of a job that its workers died of is a result too."""
+    try:
+        return future.result()
+    except Exception as error:
+        if type(error).__name__ != "KilledWorker":  # distributed.scheduler's
+            raise
+        return Ended(sent[0], error=WorkerDied("every process that worked on it died: out of memory?"))

@@ -1,0 +1,174 @@
+"""Jobs in processes of this machine: forked where that can be done, each with a pipe of its own.
+
+A worker inherits the jobs, is sent numbers of some at a time, and reports each as soon as it is done.  So nothing but results
+goes through a pipe, and when a worker dies it is known which job it was at: that one is done again in the end, in a process
+that runs alone, for memory may have been short; its neighbours are not concerned.  Ctrl-C is the parent's affair, and a worker
+whose parent is gone ends after the job that it is at.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+
+from btfkit.work.job import Ended, WorkerDied, attempt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import BaseContext
+    from multiprocessing.process import BaseProcess
+    from typing import Any
+
+    from btfkit.work.job import Work
+
+
+def by_processes(work: Work, jobs: Sequence[Any], workers: int, size: int) -> Iterator[Ended]:
+    """Do all `jobs` by `workers` processes, `size` at a time; yields an `Ended` for each, as they are done."""
+    pool = _Pool(work, jobs)
+    batches = deque(list(range(at, min(at + size, len(jobs)))) for at in range(0, len(jobs), size))
+    suspects: list[int] = []
+    try:
+        yield from pool.flow(batches, min(workers, len(batches)), suspects)
+        pool.close()
+        for suspect in sorted(suspects):
+            again: list[int] = []
+            yield from pool.flow(deque([[suspect]]), 1, again)
+            for number in again:
+                yield Ended(number, error=WorkerDied("the process that worked on it died, twice: out of memory?"))
+    finally:
+        pool.close()
+
+
+class _Pool:
+    """The workers there are, and how another is started."""
+
+    def __init__(self, work: Work, jobs: Sequence[Any]) -> None:
+        import multiprocessing
+
+        forked = "fork" in multiprocessing.get_all_start_methods()
+        self._context: BaseContext = multiprocessing.get_context("fork" if forked else None)
+        self._forked = forked
+        # prepared here first: once for all that are forked, and what is wrong for all is raised once
+        self._task = (work, [work.prepare()] if forked else [], jobs)
+        self._workers: dict[Connection, _Worker] = {}
+
+    def flow(self, batches: deque[list[int]], most: int, suspects: list[int]) -> Iterator[Ended]:
+        """Do all `batches` with up to `most` workers; `suspects` are the jobs that a worker died of."""
+        from multiprocessing.connection import wait
+
+        stillborn = 0
+        few = max(1, len(batches[0]) // 2)  # a worker that has fewer jobs than that gets more, so that it never idles
+        while batches or any(worker.numbers for worker in self._workers.values()):
+            while len(self._workers) < most and len(self._workers) < len(batches):
+                self._start()
+            for worker in self._workers.values():
+                if batches and len(worker.numbers) < few:
+                    worker.send(batches.popleft())
+            for connection in wait(list(self._workers)):
+                worker = self._workers[connection]  # type: ignore[index]
+                try:
+                    ended = worker.receive()
+                except _Dead:
+                    stillborn = 0 if worker.ready else stillborn + 1
+                    if stillborn > most:
+                        raise WorkerDied("no worker process lives long enough to begin") from None
+                    self._bury(worker, batches, suspects)
+                    continue
+                if ended is not None:
+                    yield ended
+
+    def _start(self) -> None:
+        here, there = self._context.Pipe()
+        inherited = [here, *self._workers] if self._forked else []
+        process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
+            target=_serve, args=(there, inherited, *self._task), daemon=True
+        )
+        process.start()
+        there.close()
+        self._workers[here] = _Worker(process, here)
+
+    def _bury(self, dead: _Worker, batches: deque[list[int]], suspects: list[int]) -> None:
+        """Take a worker that died out; the job that it was at is suspect, those that it had not begun wait again."""
+        del self._workers[dead.connection]
+        dead.connection.close()
+        dead.process.join()
+        numbers = list(dead.numbers)
+        if numbers and dead.ready:
+            suspects.append(numbers.pop(0))
+        if numbers:
+            batches.appendleft(numbers)
+
+    def close(self) -> None:
+        """Let all workers end; each does so after the job that it is at."""
+        for worker in self._workers.values():
+            worker.connection.close()
+        for worker in self._workers.values():
+            worker.process.join()
+        self._workers.clear()
+
+
+class _Dead(Exception):
+    """The worker at the other end of a pipe is gone."""
+
+
+class _Worker:
+    """A process as its parent sees it: `numbers` are the jobs that it was sent and has not reported."""
+
+    __slots__ = ("connection", "numbers", "process", "ready")
+
+    def __init__(self, process: BaseProcess, connection: Connection) -> None:
+        self.process = process
+        self.connection = connection
+        self.ready = False
+        self.numbers: list[int] = []
+
+    def send(self, batch: list[int]) -> None:
+        """Give it more jobs; never waits, for the few bytes of their numbers always fit in a pipe."""
+        self.numbers += batch
+        with suppress(OSError):  # it is dead, which the next `receive` finds
+            self.connection.send(batch)
+
+    def receive(self) -> Ended | None:
+        """What it reports: a job that ended, or None where it is ready to begin; raises the bug that ended it."""
+        try:
+            report = self.connection.recv()
+        except (EOFError, OSError):
+            raise _Dead from None
+        if isinstance(report, Exception):
+            raise report
+        self.ready = True
+        if report is None:
+            return None
+        ended: Ended = report
+        self.numbers.remove(ended.number)
+        return ended
+
+
+# ---- in the worker -----------------------------------------------------------------------------------------------
+
+
+def _serve(
+    connection: Connection, inherited: list[Connection], work: Work, prepared: list[Any], jobs: Sequence[Any]
+) -> None:
+    from signal import SIG_DFL, SIG_IGN, SIGINT, SIGTERM, signal
+
+    signal(SIGINT, SIG_IGN)
+    signal(SIGTERM, SIG_DFL)
+    for other in inherited:  # else nobody would notice that the parent has closed them
+        other.close()
+    with suppress(EOFError, ConnectionError):  # the parent has closed the pipe: that is the end
+        try:
+            state = prepared[0] if prepared else work.prepare()
+            connection.send(None)
+            while True:
+                for number in connection.recv():
+                    connection.send(attempt(work, state, number, jobs[number]))
+        except (EOFError, ConnectionError):
+            return
+        except Exception as error:
+            from traceback import format_exc
+
+            error.add_note(f"In the worker:\n{format_exc()}")
+            connection.send(error)
