@@ -101,7 +101,7 @@ def local_value(obj, relocation):
         if kind <= 5:
             return _local_field(btf, root, kind, numbers) & 0xFFFFFFFF
         if kind == k.ENUMVAL_VALUE:
-            _, value = list(btf[btf.strip(root)].values)[numbers[0]]
+            value = btf[btf.strip(root)].enumerators[numbers[0]].value
             narrow = btf.kind(btf.strip(root)) == spec.ENUM and value >> 31 & 1
             return (value | (-1 << 32) if narrow else value) & 0xFFFFFFFFFFFFFFFF
         if kind == k.TYPE_SIZE:
@@ -122,7 +122,7 @@ def _local_field(btf, root, kind, numbers):
             current = last = btf[btf.strip(current.type_id)]
             bit, bits = bit + 8 * number * btf.sizeof(current.id), 0
         else:
-            member = current.member(number)
+            member = current.members[number]
             bit += member.bit_offset
             current = btf[btf.strip(member.type_id)]
             if member.name:
@@ -364,7 +364,7 @@ def _access(c, btf, root):
     while len(numbers) < 6:
         if current.kind in spec.COMPOSITES and current.vlen and not c.chance(5):
             numbers.append(c.number(0, current.vlen - 1))
-            current = btf[btf.strip(current.member(numbers[-1]).type_id)]
+            current = btf[btf.strip(current.members[numbers[-1]].type_id)]
         elif current.kind == spec.ARRAY and not c.chance(3):
             numbers.append(c.number(0, max(current.length - 1, 1)))
             current = btf[btf.strip(current.type_id)]

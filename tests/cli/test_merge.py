@@ -72,7 +72,7 @@ def test_prefer(capsys, doubles):
         f"whole: 12 types of vmlinux and 2 modules, {len(load('whole').blob):,} bytes",
         "2 types are not found by their names any more (NAME__MODULE in place of NAME), for a-b has others of these names",
     ]
-    assert load("whole").find("struct file").member(0).name == "a"
+    assert load("whole").find("struct file").members[0].name == "a"
     before = load("whole").blob
     assert run(capsys, "merge", "k", "m/c.btf", "m/a-b.btf", "-o", "whole", "--prefer", "m/a-b.btf", "-q").status == 0
     assert load("whole").blob == before

@@ -224,7 +224,7 @@ def test_keep_type(capsys, here, kernel):
     assert names("out") >= {"outer", "inner", "behind", "number_t", "int"}
     assert "run" not in names("out")
     assert [member.name for member in load("out").find("outer").members] == ["inner", "behind"]
-    assert not list(load("out").find("inner").members)
+    assert not load("out").find("inner").members
     assert run(capsys, "min", "-o", "dir", "k", "--keep-type", "inner", "--keep-type", "behind").status == 0
     assert names("dir/k") == {"inner", "behind", "int"}
 
@@ -232,7 +232,7 @@ def test_keep_type(capsys, here, kernel):
 def test_keep_func(capsys, here, kernel):
     assert run(capsys, "min", "k", "out", "--keep-func", "run").status == 0
     found = load("out").find("run", "FUNC").type
-    assert [name for name, _ in found.params] == ["o"]
+    assert [each.name for each in found.parameters] == ["o"]
     assert "outer" not in names("out")
 
 

@@ -123,7 +123,7 @@ def test_char(tmp_path, capsys, distilled) -> None:
     assert "keeps its own char" in err
     assert "would refuse it: char" in err
     split = plain_load(str(tmp_path / "out.ko"), target)
-    assert list(split.find("struct my_dev").members)[2].type.type.encoding == 1
+    assert split.struct("my_dev").members[2].type.type.encoding == 1
     assert main(["reconcile", path, "-B", target, "-o", str(tmp_path / "o2"), "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["modules"]
     assert told["carried"] == ["char"]

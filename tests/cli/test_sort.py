@@ -94,7 +94,7 @@ def test_a_kernel_with_its_modules(tmp_path, capsys, order) -> None:
         btf = btfkit.load(str(path), new)
         assert names(btf) == sorted(names(btf))
         assert [btf.name(m.type_id) for m in btf.find("my_dev").members] == ["mutex", "", ""]
-        assert btf[btf.find("my_dev").member(1).type_id].type.name == "file"
+        assert btf[btf.find("my_dev").members[1].type_id].type.name == "file"
     check_ids(out / "a/m.ko", btfkit.load(str(out / "a/m.ko"), new), order)
     assert main(["sort", vmlinux, "-m", str(tmp_path / "mods"), "--in-place", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)

@@ -31,11 +31,17 @@ def told(btf):
             if not a.startswith("_") and a not in ("btf", "layer", "at", "type", "words", "member")
         ]
         row = []
+        value = None
         for field in fields:
-            value = getattr(t, field)
+            with suppress(BtfError):  # the size of a type in a cycle
+                value = getattr(t, field)
             if field == "members":
                 value = [(m.name, m.type_id, m.bit_offset, m.bitfield_size) for m in value]
-            row.append((field, list(value) if hasattr(value, "__next__") else value))
+            elif field in ("enumerators", "entries"):
+                value = [(e.name, *(getattr(e, word, None) for word in ("value", "type_id", "offset", "size"))) for e in value]
+            elif field == "parameters":
+                value = [(p.name, p.type_id) for p in value]
+            row.append((field, value))
         out.append(row)
     return out
 

@@ -59,8 +59,8 @@ def test_some_elements(order):
     btf = b.build()
     result = kept(btf, _2=(2, 1), _3=(0, 2), _4=(1,))[btf].btf
     assert [(m.name, m.bit_offset, m.bitfield_size) for m in result.find("s").members] == [("b", 3, 5), ("c", 32, 0)]
-    assert list(result.find("e").values) == [("A", -1), ("C", 3)]
-    assert list(result.find("w").values) == [("E", 1 << 50)]
+    assert list(result.find("e").values.items()) == [("A", -1), ("C", 3)]
+    assert list(result.find("w").values.items()) == [("E", 1 << 50)]
     assert [result.find(name).kind_flag for name in ("s", "e", "w")] == [True, True, True]
     assert b"a\0" not in bytes(result.strings)
 

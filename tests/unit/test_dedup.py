@@ -502,7 +502,7 @@ def test_a_chain_in_one():
     assert done.firsts == [5, 8]
     assert done.heads == [4, 6]
     assert done.declared == [3]
-    assert done.btf.find("two").member(0).type_id == 3
+    assert done.btf.find("two").members[0].type_id == 3
     assert done.btf[3].type.name == "later"
     middle = Builder(splits[0])
     middle.const(splits[0].find_id("one"))

@@ -63,7 +63,7 @@ def test_the_example_of_the_reference(order):
         "PTR",
         "FUNC_PROTO",
     ]
-    member = done.btf.find("mine").member(4)
+    member = done.btf.find("mine").members[4]
     assert member.name == "named"
     assert done.btf.words[done.btf.positions[0] + 3 + 3 * 4] < done.btf.start_str_off  # the base's string is used
     assert compare(split, done.btf, contents="none")

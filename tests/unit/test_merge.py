@@ -55,7 +55,7 @@ def test_what_is_one_and_what_stays_apart(order):
     assert [t.name for t in done.btf.types("STRUCT")].count("state") == 3
     assert [t.name for t in done.btf.types("STRUCT")].count("tool") == 1
     assert list(done.btf.types("FWD")) == []
-    assert done.btf[done.btf.find("holder").member(0).type_id].type.name == "late"
+    assert done.btf[done.btf.find("holder").members[0].type_id].type.name == "late"
     state = [done.ids[number][len(base)] for number in (1, 2, 3)]
     assert state[0] != state[1] == state[2]
     assert [m.name for m in done.btf[state[1]].members] == ["b"]
@@ -106,11 +106,11 @@ def test_prefer(order):
     ]
     assert [m.name for m in done.btf.find("state__two_2").members] == ["b"]
     assert structure(reread(done.btf)) == []
-    pointer = done.btf[by_name(done, "shared")[1].member(0).type_id]
+    pointer = done.btf[by_name(done, "shared")[1].members[0].type_id]
     assert pointer.type.name == "state__two_2"
     both = merge(base, modules, names=names, prefer=("three", "vmlinux"))
     assert [m.name for m in both.btf.find("struct state").members] == ["c"]
-    assert both.btf.find("state__vmlinux").member(0).name == "kernel"
+    assert both.btf.find("state__vmlinux").members[0].name == "kernel"
     assert [r.now for r in both.renamed] == [
         "state__vmlinux",
         "state__one",

@@ -66,7 +66,7 @@ def shown(btf):
         if type_.kind in spec.COMPOSITES:
             rows.append((type_.kind_name, type_.name, [(m.name, m.type_id, m.bit_offset) for m in type_.members]))
         elif type_.kind in spec.ENUMS:
-            rows.append((type_.kind_name, type_.name, list(type_.values)))
+            rows.append((type_.kind_name, type_.name, [(e.name, e.value) for e in type_.enumerators]))
         else:
             rows.append((type_.kind_name, type_.name, type_.words[2]))
     return rows

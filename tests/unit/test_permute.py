@@ -73,7 +73,7 @@ def test_splits_go_with_their_base(order):
     assert new.base is result.btf
     assert named(new) == [("PTR", ""), ("TYPEDEF", "a"), ("STRUCT", "mine")]
     assert [(m.name, new[m.type_id].kind_name) for m in new.find("mine").members] == [("t", "PTR"), ("me", "PTR")]
-    assert new.find("mine").member(0).type_id == 1
+    assert new.find("mine").members[0].type_id == 1
     assert new.find("a").type.name == "pid_t"
     assert result.splits[1].to_bytes() == new.to_bytes()
     ids = result.split_ids[0]

@@ -43,15 +43,15 @@ def _object(t) -> dict:
         found |= {"size": t.size, "vlen": t.vlen, "members": [_member(btf, t, m) for m in t.members]}
     elif t.kind in spec.ENUMS:
         step = 2 if t.kind == spec.ENUM else 3
-        values = [{"name": _name(btf, t.words[3 + step * i]), "val": v} for i, (_, v) in enumerate(t.values)]
+        values = [{"name": _name(btf, t.words[3 + step * i]), "val": e.value} for i, e in enumerate(t.enumerators)]
         found |= encoding | {"size": t.size, "vlen": t.vlen, "values": values}
     elif t.kind == spec.FWD:
         found["fwd_kind"] = t.flavor
     elif t.kind == spec.FUNC_PROTO:
-        params = [{"name": _name(btf, t.words[3 + 2 * i]), "type_id": p} for i, (_, p) in enumerate(t.params)]
+        params = [{"name": _name(btf, t.words[3 + 2 * i]), "type_id": p.type_id} for i, p in enumerate(t.parameters)]
         found |= {"ret_type_id": t.type_id, "vlen": t.vlen, "params": params}
     elif t.kind == spec.DATASEC:
-        entries = [{"type_id": v, "offset": o, "size": s} for v, o, s in t.variables]
+        entries = [{"type_id": e.type_id, "offset": e.offset, "size": e.size} for e in t.entries]
         found |= {"size": t.size, "vlen": t.vlen, "vars": entries}
     elif t.kind == spec.FLOAT:
         found["size"] = t.size

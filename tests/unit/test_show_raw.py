@@ -57,19 +57,19 @@ def _rest(t) -> str:
     if t.kind in spec.ENUMS:
         step, end = (2, "") if t.kind == spec.ENUM else (3, "LL" if t.signed else "ULL")
         head = f" encoding={'SIGNED' if t.signed else 'UNSIGNED'} size={t.size} vlen={t.vlen}"
-        values = (f"\n\t'{_name(btf, words[3 + step * i])}' val={v}{end}" for i, (_, v) in enumerate(t.values))
+        values = (f"\n\t'{_name(btf, words[3 + step * i])}' val={e.value}{end}" for i, e in enumerate(t.enumerators))
         return head + "".join(values)
     if t.kind == spec.FWD:
         return f" fwd_kind={t.flavor}"
     if t.kind == spec.FUNC:
         return f" type_id={t.type_id} linkage={t.linkage}"
     if t.kind == spec.FUNC_PROTO:
-        params = (f"\n\t'{_name(btf, words[3 + 2 * i])}' type_id={p}" for i, (_, p) in enumerate(t.params))
+        params = (f"\n\t'{_name(btf, words[3 + 2 * i])}' type_id={p.type_id}" for i, p in enumerate(t.parameters))
         return f" ret_type_id={t.type_id} vlen={t.vlen}" + "".join(params)
     if t.kind == spec.VAR:
         return f" type_id={t.type_id}, linkage={t.linkage}"
     if t.kind == spec.DATASEC:
-        entries = (f"\n\ttype_id={v} offset={o} size={s} ({_label(btf, v)})" for v, o, s in t.variables)
+        entries = (f"\n\ttype_id={e.type_id} offset={e.offset} size={e.size} ({_label(btf, e.type_id)})" for e in t.entries)
         return f" size={t.size} vlen={t.vlen}" + "".join(entries)
     if t.kind == spec.FLOAT:
         return f" size={t.size}"

@@ -175,7 +175,7 @@ def types_are_those_of_the_source(case: Case) -> None:
             assert members[name].type.id < btf.start_id, f"{form}: {name} is not the kernel's"
         assert {btf.find(kfunc, "FUNC").kind for kfunc in KFUNCS} == {spec.FUNC}
         sections = [btf[i] for i in btf.own_ids if btf.kind(i) == spec.DATASEC]
-        assert [(section.name, len(list(section.variables))) for section in sections] == [(".data..percpu", 2)], form
+        assert [(section.name, len(section.entries)) for section in sections] == [(".data..percpu", 2)], form
     assert seen >= 4
 
 

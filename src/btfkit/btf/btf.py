@@ -11,6 +11,7 @@ from array import array
 
 from btfkit.btf import header as _header
 from btfkit.btf import spec
+from btfkit.btf.finders import Finders, missing, only
 from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, printable
 from btfkit.hot import names as _names
 from btfkit.hot import scan as _scan
@@ -41,14 +42,15 @@ LONG_SPELLINGS = frozenset(
 )  # libbpf 1.7, determine_ptr_size
 DEFAULT_POINTER_SIZE = 8  # bytes, where nothing tells it; libbpf takes that of the machine it runs on
 MAX_CHAIN = 256  # steps along modifiers, typedefs and arrays before it is called a cycle
-_C_TAGS = {"struct": (spec.STRUCT,), "union": (spec.UNION,), "enum": (spec.ENUM, spec.ENUM64)}
 
 
-class Btf:
+class Btf(Finders):
     """One BTF, alone or split on a `base`.
 
     `len(btf)` is the number of type ids, void (0) and the base's included: valid ids are below it.  `btf[type_id]` is a
     view of that type and `iter(btf)` yields them all in order; `own_ids` are those that this BTF adds to its base.
+    `btf["struct file"]` is the one type of that name, `btf.struct("file")` the same as a `Struct`; `"struct file" in btf`
+    says whether it is there.
 
     For loops: `words` (u32, the own type section in this machine's byte order), `positions` (u32, the word position of
     each own record), `strings` (bytes, the own string section), `start_id` and `start_str_off` (where the own ids and
@@ -202,13 +204,31 @@ class Btf:
 
         return (view(self, type_id) for type_id in range(len(self)))
 
-    def __getitem__(self, type_id: int) -> Type:
-        """A view of one type; id 0 is void.  Raises NotFoundError for an id that is not there."""
+    def __getitem__(self, type_id: int | str) -> Type:
+        """A view of one type, by its id (0 is void) or its name ("struct file").
+
+        Raises NotFoundError for what is not there, AmbiguousError for a name that several types have.
+        """
         from btfkit.btf.types import view
 
+        if isinstance(type_id, str):
+            return only(self, type_id, "type")
         if not 0 <= type_id < len(self):
-            raise NotFoundError(f"no type {type_id}, ids are 0 to {len(self) - 1}", source=self.source)
+            raise self.no_type(type_id)
         return view(self, type_id)
+
+    def __contains__(self, wanted: object) -> bool:
+        """Whether there is a type of that id or name, or the view is of a type of this chain."""
+        if isinstance(wanted, str):
+            return self.find_id(wanted) is not None
+        type_id = getattr(wanted, "id", wanted)
+        if not isinstance(type_id, int) or not 0 <= type_id < len(self):
+            return False
+        return type_id is wanted or self[type_id] == wanted
+
+    def no_type(self, type_id: int) -> NotFoundError:
+        """The error for an id that is not there."""
+        return NotFoundError(f"no type {type_id}, ids are 0 to {len(self) - 1}", source=self.source)
 
     def __repr__(self) -> str:
         split = f" split on {len(self.base)} types" if self.base is not None else ""
@@ -341,26 +361,34 @@ class Btf:
     def locate(self, type_id: int) -> tuple[Btf, int]:
         """The BTF of the chain that holds type `type_id` (not 0), and the word position of its record there."""
         layer = self
-        while type_id < layer.start_id:
-            assert layer.base is not None, "type 0 has no record"
-            layer = layer.base
-        return layer, layer.positions[type_id - layer.start_id]
+        try:
+            while type_id < layer.start_id:
+                layer = layer.base  # type: ignore[assignment]
+            return layer, layer.positions[type_id - layer.start_id]
+        except (AttributeError, IndexError):
+            raise self.no_type(type_id) from None
 
     def kind(self, type_id: int) -> int:
         """The kind number of a type; 0 for void."""
         if type_id == 0:
             return 0
         layer = self  # `locate`, without a call: this is asked a million times
-        while type_id < layer.start_id:
-            layer = layer.base  # type: ignore[assignment]
-        return layer.words[layer.positions[type_id - layer.start_id] + 1] >> 24 & 0x7F
+        try:
+            while type_id < layer.start_id:
+                layer = layer.base  # type: ignore[assignment]
+            return layer.words[layer.positions[type_id - layer.start_id] + 1] >> 24 & 0x7F
+        except (AttributeError, IndexError):
+            raise self.no_type(type_id) from None
 
     def word(self, type_id: int, position: int) -> int:
         """One word of a type's record: 0 is the name offset, 1 the info, 2 the size or type."""
         layer = self
-        while type_id < layer.start_id:
-            layer = layer.base  # type: ignore[assignment]
-        return layer.words[layer.positions[type_id - layer.start_id] + position]
+        try:
+            while type_id < layer.start_id:
+                layer = layer.base  # type: ignore[assignment]
+            return layer.words[layer.positions[type_id - layer.start_id] + position]
+        except (AttributeError, IndexError):
+            raise self.no_type(type_id) from None
 
     def string(self, offset: int) -> bytes:
         """The string at `offset`, without its NUL, from this BTF or the base that holds it."""
@@ -425,9 +453,7 @@ class Btf:
         """
         type_id = self.find_id(name, kind)
         if type_id is None:
-            raise NotFoundError(
-                f"no type called {printable(name)!r}" + (f" of kind {kind}" if kind else ""), source=self.source
-            )
+            raise missing(self, name, "type", (_kind_number(kind),) if kind else ())
         return self[type_id]
 
     def find_id(self, name: str, kind: int | str | None = None) -> int | None:
@@ -436,14 +462,10 @@ class Btf:
 
     def find_ids(self, name: str, kind: int | str | None = None) -> Iterator[int]:
         """All ids of the types called `name`, ascending."""
-        if isinstance(kind, str):
-            if kind.upper() not in spec.KIND_NAMES:
-                raise NotFoundError(f"no kind {kind!r}; kinds are {', '.join(spec.KIND_NAMES[1:])}")
-            kind = spec.KIND_NAMES.index(kind.upper())
         tag, _, rest = name.partition(" ")
-        kinds: tuple[int, ...] = (kind,) if kind else ()
-        if not kinds and rest and tag in _C_TAGS:
-            kinds, name = _C_TAGS[tag], rest
+        kinds: tuple[int, ...] = (_kind_number(kind),) if kind else ()
+        if not kinds and rest and tag in spec.C_TAGS:
+            kinds, name = spec.C_TAGS[tag], rest
         raw = name.encode("utf-8", "surrogateescape")
         if raw and b"\0" not in raw:
             for layer in self.chain:
@@ -495,10 +517,9 @@ class Btf:
 
     def types(self, kind: int | str | None = None, *, own: bool = False) -> Iterator[Type]:
         """Views of all types, void excluded, or of those of one kind; with `own` without the base's."""
-        if isinstance(kind, str):
-            kind = spec.KIND_NAMES.index(kind.upper())
+        number = None if kind is None else _kind_number(kind)
         for type_id in self.own_ids if own else range(1, len(self)):
-            if kind is None or self.kind(type_id) == kind:
+            if number is None or self.kind(type_id) == number:
                 yield self[type_id]
 
 
@@ -544,6 +565,15 @@ def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> arr
             bucket = (bucket + 1) & (size - 1)
         buckets[bucket] = value
     return buckets
+
+
+def _kind_number(kind: int | str) -> int:
+    """The number of a kind, which may be told by its name in any case."""
+    if isinstance(kind, int):
+        return kind
+    if kind.upper() not in spec.KIND_NAMES:
+        raise NotFoundError(f"no kind {kind!r}; kinds are {', '.join(spec.KIND_NAMES[1:])}")
+    return spec.KIND_NAMES.index(kind.upper())
 
 
 def text(name: bytes) -> str:

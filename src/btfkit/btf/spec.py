@@ -107,6 +107,7 @@ MODIFIERS = frozenset((VOLATILE, CONST, RESTRICT, TYPE_TAG))  # libbpf's btf_is_
 MODS_AND_TYPEDEFS = MODIFIERS | {TYPEDEF}
 COMPOSITES = frozenset((STRUCT, UNION))
 ENUMS = frozenset((ENUM, ENUM64))
+C_TAGS = {"struct": (STRUCT,), "union": (UNION,), "enum": (ENUM, ENUM64)}
 
 # The same table as the loops in hot/ read it: ROW bytes a kind, 128 kinds.
 ROW = 8

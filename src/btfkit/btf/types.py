@@ -1,20 +1,29 @@
 """Light views of types, made on demand: a view holds its BTF, its id and where its record lies, and reads the words
-when asked.  For people, tests and small loops; a loop over all types belongs into `hot/`.
+when asked.  For people, tests and small loops; a loop over all types belongs in `hot/`.
 
-Offsets whose name ends in `_bits` or `bit_offset` count bits, sizes count bytes.  Field meanings: the kernel's
-Documentation/bpf/btf.rst.
+The same words everywhere: `name`, `type`, `type_id`, `offset` and `size` in bytes, `bit_offset` and `bits` in bits.  Members,
+parameters, enumerators and section entries are sequences of such views, and `str(view)` is C.  Field meanings: the
+kernel's Documentation/bpf/btf.rst.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.errors import NotFoundError, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar, overload
 
     from btfkit.btf.btf import Btf
+
+    Item = TypeVar("Item", bound="Element")
+
+MAX_ANONYMOUS = 300  # structs and unions within one that are looked into
 
 
 class Type:
@@ -63,21 +72,28 @@ class Type:
         tail, elem = self.layer.table[row + spec.COL_TAIL], self.layer.table[row + spec.COL_ELEM]
         return self.layer.words[self.at : self.at + 3 + tail + (elem and elem * self.vlen)]
 
+    @property
+    def size(self) -> int | None:
+        """Size in bytes; None for what has none: void, declarations, functions (`Btf.sizeof`)."""
+        return self.btf.sizeof(self.id)
+
     def _third(self) -> int:
         return self.layer.words[self.at + 2]
 
     def _tail(self, slot: int) -> int:
         return self.layer.words[self.at + 3 + slot]
 
-    def _elements(self, width: int) -> range:
-        start = self.at + 3
-        return range(start, start + width * self.vlen, width)
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Type) and self.id == other.id and self.layer is other.layer
 
     def __hash__(self) -> int:
         return hash((id(self.layer), self.id))
+
+    def __str__(self) -> str:
+        """The type in C: "struct file *"; a function or variable as it is declared."""
+        from btfkit.btf.spelling import spelled
+
+        return spelled(self.btf, self.id)
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.id and self.name else ""
@@ -97,6 +113,93 @@ class Void(Type):
     name = property(lambda self: "")
     kind_flag = property(lambda self: False)
     vlen = property(lambda self: 0)
+
+
+class Element:
+    """One member, parameter, enumerator or section entry: element number `index` of the type `parent`."""
+
+    __slots__ = ("at", "index", "parent")
+
+    def __init__(self, parent: Type, index: int, at: int) -> None:
+        self.parent = parent
+        self.index = index
+        self.at = at
+
+    def _word(self, slot: int) -> int:
+        return self.parent.layer.words[self.at + slot]
+
+    @property
+    def name(self) -> str:
+        """The name, "" for an anonymous one."""
+        return text(self.parent.btf.string(self._word(0)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Element) and self.at == other.at and self.parent == other.parent
+
+    def __hash__(self) -> int:
+        return hash((self.parent, self.at))
+
+
+class Typed(Element):
+    """An element with a type."""
+
+    __slots__ = ()
+
+    @property
+    def type_id(self) -> int:
+        """The id of its type."""
+        return self._word(1)
+
+    @property
+    def type(self) -> Type:
+        """Its type."""
+        return self.parent.btf[self.type_id]
+
+    @property
+    def size(self) -> int:
+        """The size of its type in bytes; 0 where that has none."""
+        return self.parent.btf.sizeof(self.type_id) or 0
+
+    def __str__(self) -> str:
+        from btfkit.btf.spelling import Spelling
+
+        return Spelling(self.parent.btf).declare(self.type_id, printable(self.name))
+
+
+class Elements(Sequence["Item"]):
+    """The elements of one type in order: a sequence of views that are made when asked for."""
+
+    __slots__ = ("_owner", "_places", "_view")
+
+    def __init__(self, owner: Type, view: Callable[[Type, int, int], Item], width: int) -> None:
+        start = owner.at + 3
+        self._owner = owner
+        self._view = view
+        self._places = range(start, start + width * owner.vlen, width)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: int) -> Item: ...
+
+        @overload
+        def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
+        numbers = range(len(self._places))[index]
+        if isinstance(numbers, int):
+            return self._view(self._owner, numbers, self._places[numbers])
+        return tuple(self._view(self._owner, number, self._places[number]) for number in numbers)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[Item]:
+        owner, view = self._owner, self._view
+        return (view(owner, number, at) for number, at in enumerate(self._places))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} elements of {self._owner!r}>"
 
 
 class Sized(Type):
@@ -163,6 +266,11 @@ class Ptr(Reference):
 
     __slots__ = ()
 
+    @property
+    def size(self) -> int:
+        """The size of a pointer in bytes: 8 where the BTF does not tell."""
+        return self.btf.sizeof(self.id) or 0
+
 
 class Array(Type):
     """ARRAY."""
@@ -189,60 +297,105 @@ class Array(Type):
         """The number of elements; 0 for a flexible or zero-length array."""
         return self._tail(2)
 
-
-class Member:
-    """One member of a struct or union."""
-
-    __slots__ = ("at", "index", "parent")
-
-    def __init__(self, parent: Composite, index: int, at: int) -> None:
-        self.parent = parent
-        self.index = index
-        self.at = at
-
     @property
-    def name(self) -> str:
-        """The name, "" for an anonymous member."""
-        return text(self.parent.btf.string(self.parent.layer.words[self.at]))
+    def size(self) -> int:
+        """The size of all elements in bytes."""
+        return self.btf.sizeof(self.id) or 0
 
-    @property
-    def type_id(self) -> int:
-        """The id of the member's type."""
-        return self.parent.layer.words[self.at + 1]
 
-    @property
-    def type(self) -> Type:
-        """The member's type."""
-        return self.parent.btf[self.type_id]
+class Member(Typed):
+    """One member of a struct or union.
+
+    `parent` is what holds it: an anonymous struct or union within the one that was asked where `Composite.member` found it
+    there, which begins `base_bits` bits from the start; offsets are from the start of the one that was asked.
+    """
+
+    __slots__ = ("base_bits",)
+
+    def __init__(self, parent: Type, index: int, at: int, base_bits: int = 0) -> None:
+        super().__init__(parent, index, at)
+        self.base_bits = base_bits
 
     @property
     def bit_offset(self) -> int:
-        """Where it begins, in bits from the start of the composite."""
-        word = self.parent.layer.words[self.at + 2]
-        return word & 0xFFFFFF if self.parent.kind_flag else word
+        """Where it begins, in bits."""
+        word = self._word(2)
+        return self.base_bits + (word & 0xFFFFFF if self.parent.kind_flag else word)
+
+    @property
+    def offset(self) -> int:
+        """Where it begins, in bytes; of a bitfield the byte that its first bit is in."""
+        return self.bit_offset // 8
 
     @property
     def bitfield_size(self) -> int:
         """Its width in bits where kind_flag says so, 0 for an ordinary member."""
-        return self.parent.layer.words[self.at + 2] >> 24 if self.parent.kind_flag else 0
+        return self._word(2) >> 24 if self.parent.kind_flag else 0
+
+    @property
+    def bits(self) -> int:
+        """Its width in bits: a bitfield's own (also where the INT tells it, as old BTF has it), else 8 * size."""
+        if self.bitfield_size:
+            return self.bitfield_size
+        btf = self.parent.btf
+        target = btf[btf.strip(self.type_id)]
+        return target.bits if isinstance(target, Int) else 8 * self.size
+
+    def __str__(self) -> str:
+        return super().__str__() + (f":{self.bitfield_size}" if self.bitfield_size else "")
 
     def __repr__(self) -> str:
         return f"<member {self.index}: {self.name!r} at bit {self.bit_offset}>"
 
 
 class Composite(Sized):
-    """STRUCT or UNION."""
+    """STRUCT or UNION.  `struct["comm"]` is `struct.member("comm")`, and iterating yields the members."""
 
     __slots__ = ()
 
     @property
-    def members(self) -> Iterator[Member]:
+    def members(self) -> Elements[Member]:
         """The members in order."""
-        return (Member(self, index, at) for index, at in enumerate(self._elements(3)))
+        return Elements(self, Member, 3)
 
-    def member(self, index: int) -> Member:
-        """Member number `index` (from 0)."""
-        return Member(self, index, self._elements(3)[index])
+    def member(self, name: str) -> Member:
+        """The member called `name`, in anonymous structs and unions too, as in C.  Raises NotFoundError."""
+        found = self._find(name)
+        if found is None:
+            from btfkit.btf.suggest import did_you_mean
+
+            names = [member.name for member in self.members]
+            raise NotFoundError(
+                f"{self} has no member {printable(name)!r}{did_you_mean(name, names)}",
+                source=self.btf.source,
+                type_id=self.id,
+            )
+        return found
+
+    __getitem__ = member
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._find(name) is not None
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self.members)
+
+    def _find(self, name: str) -> Member | None:
+        raw = name.encode("utf-8", "surrogateescape")
+        anonymous: list[tuple[Composite, int]] = [(self, 0)]
+        seen = {self.id}
+        for around, base_bits in anonymous:
+            for member in around.members if raw else ():
+                own = self.btf.string(member._word(0))
+                if own == raw:
+                    return Member(around, member.index, member.at, base_bits)
+                inner_id = self.btf.strip(member.type_id) if not own else 0
+                if inner_id not in seen and len(seen) < MAX_ANONYMOUS:
+                    seen.add(inner_id)
+                    inner = self.btf[inner_id]
+                    if isinstance(inner, Composite):
+                        anonymous.append((inner, base_bits + member.bit_offset))
+        return None
 
 
 class Struct(Composite):
@@ -268,9 +421,30 @@ class AnyEnum(Sized):
         return self.kind_flag
 
     @property
-    def values(self) -> Iterator[tuple[str, int]]:
-        """(name, value) of each enumerator; values follow `signed`."""
-        raise NotImplementedError
+    def enumerators(self) -> Elements[Enumerator]:
+        """The enumerators in order."""
+        return Elements(self, Enumerator, 3 if self.kind == spec.ENUM64 else 2)
+
+    @property
+    def values(self) -> dict[str, int]:
+        """The value of each enumerator by its name."""
+        return {each.name: each.value for each in self.enumerators}
+
+
+class Enumerator(Element):
+    """One name of an enum and its value, which follows the enum's `signed`."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> int:
+        """The value."""
+        if self.parent.kind == spec.ENUM64:
+            return _signed(self._word(1) | self._word(2) << 32, 64, self.parent.kind_flag)
+        return _signed(self._word(1), 32, self.parent.kind_flag)
+
+    def __repr__(self) -> str:
+        return f"<enumerator {self.name!r} = {self.value}>"
 
 
 def _signed(value: int, bits: int, signed: bool) -> int:
@@ -282,24 +456,11 @@ class Enum(AnyEnum):
 
     __slots__ = ()
 
-    @property
-    def values(self) -> Iterator[tuple[str, int]]:
-        words, signed = self.layer.words, self.kind_flag
-        return ((text(self.btf.string(words[at])), _signed(words[at + 1], 32, signed)) for at in self._elements(2))
-
 
 class Enum64(AnyEnum):
     """ENUM64: values of 64 bits."""
 
     __slots__ = ()
-
-    @property
-    def values(self) -> Iterator[tuple[str, int]]:
-        words, signed = self.layer.words, self.kind_flag
-        return (
-            (text(self.btf.string(words[at])), _signed(words[at + 1] | words[at + 2] << 32, 64, signed))
-            for at in self._elements(3)
-        )
 
 
 class Fwd(Type):
@@ -337,15 +498,13 @@ class Restrict(Reference):
     __slots__ = ()
 
 
-class Func(Reference):
-    """FUNC; `type` is its FUNC_PROTO."""
+class Parameter(Typed):
+    """One parameter of a prototype; the last is without name and type (0) where further ones may follow."""
 
     __slots__ = ()
 
-    @property
-    def linkage(self) -> str:
-        """ "static", "global", "extern", or "(unknown)"."""
-        return spec.LINKAGES[self.vlen] if self.vlen < len(spec.LINKAGES) else "(unknown)"
+    def __repr__(self) -> str:
+        return f"<parameter {self.index}: {self.name!r}>"
 
 
 class FuncProto(Reference):
@@ -354,10 +513,34 @@ class FuncProto(Reference):
     __slots__ = ()
 
     @property
-    def params(self) -> Iterator[tuple[str, int]]:
-        """(name, type id) of each parameter; the last is ("", 0) where further ones may follow."""
-        words = self.layer.words
-        return ((text(self.btf.string(words[at])), words[at + 1]) for at in self._elements(2))
+    def parameters(self) -> Elements[Parameter]:
+        """The parameters in order; the last is ("", void) where further ones may follow."""
+        return Elements(self, Parameter, 2)
+
+
+class Func(Reference):
+    """FUNC; `type` is its FUNC_PROTO."""
+
+    __slots__ = ()
+
+    @property
+    def type(self) -> FuncProto:
+        """The prototype."""
+        return FuncProto(self.btf, self.type_id, *self.btf.locate(self.type_id))
+
+    @property
+    def parameters(self) -> Elements[Parameter]:
+        """The parameters in order; the last is ("", void) where further ones may follow."""
+        return self.type.parameters
+
+    @property
+    def linkage(self) -> str:
+        """ "static", "global", "extern", or "(unknown)"."""
+        return _linkage(self.vlen)
+
+
+def _linkage(number: int) -> str:
+    return spec.LINKAGES[number] if number < len(spec.LINKAGES) else "(unknown)"
 
 
 class Var(Reference):
@@ -368,8 +551,39 @@ class Var(Reference):
     @property
     def linkage(self) -> str:
         """ "static", "global", "extern", or "(unknown)"."""
-        linkage = self._tail(0)
-        return spec.LINKAGES[linkage] if linkage < len(spec.LINKAGES) else "(unknown)"
+        return _linkage(self._tail(0))
+
+
+class SectionEntry(Typed):
+    """Where a variable (or function) lies in a section; its `name` is that of the variable, its `type` the VAR or FUNC."""
+
+    __slots__ = ()
+
+    @property
+    def type_id(self) -> int:
+        """The id of the VAR or FUNC."""
+        return self._word(0)
+
+    @property
+    def name(self) -> str:
+        """The name of the variable."""
+        return self.type.name
+
+    @property
+    def offset(self) -> int:
+        """Bytes from the start of the section."""
+        return self._word(1)
+
+    @property
+    def size(self) -> int:
+        """Size in bytes, as the section has it."""
+        return self._word(2)
+
+    def __str__(self) -> str:
+        return str(self.type)
+
+    def __repr__(self) -> str:
+        return f"<entry {self.index}: {self.name!r} at {self.offset}, {self.size} bytes>"
 
 
 class Datasec(Sized):
@@ -378,10 +592,9 @@ class Datasec(Sized):
     __slots__ = ()
 
     @property
-    def variables(self) -> Iterator[tuple[int, int, int]]:
-        """(type id of the VAR or FUNC, offset in bytes, size in bytes) of each entry."""
-        words = self.layer.words
-        return ((words[at], words[at + 1], words[at + 2]) for at in self._elements(3))
+    def entries(self) -> Elements[SectionEntry]:
+        """What lies in it, in order."""
+        return Elements(self, SectionEntry, 3)
 
 
 class DeclTag(Reference):
@@ -402,7 +615,7 @@ class TypeTag(Reference):
 
 
 class Unknown(Type):
-    """A kind that has no row in the table; a layout section told its size."""
+    """A kind that has no row in the table; a layout section gave its size."""
 
     __slots__ = ()
 

@@ -275,7 +275,7 @@ class _Walk:
         """Every enumerator and every member that the old base tells is there still."""
         before, after = self.before, self.after
         if before.kind(a) in spec.ENUMS:
-            missing = set(before[a].values) - set(after[b].values)  # type: ignore[attr-defined]
+            missing = _values(before, a) - _values(after, b)
             if missing:
                 self.differ(a, b, f"{_title(before, a)}: {min(missing)[0]} is gone or has another value")
             return
@@ -390,3 +390,7 @@ def _shape(btf: Btf, type_id: int) -> tuple[object, ...]:
     tag = _tag(btf, type_id) or ("enum" if kind in spec.ENUMS else spec.kind_name(kind))
     sized = kind in (spec.INT, spec.FLOAT, *spec.ENUMS) or (kind in spec.COMPOSITES and "PTR" not in shape)
     return (*shape, tag, name, btf.word(type_id, 2) if sized and name else 0)
+
+
+def _values(btf: Btf, type_id: int) -> set[tuple[str, int]]:
+    return {(each.name, each.value) for each in btf[type_id].enumerators}  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from btfkit.errors import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from btfkit.btf.btf import Btf
 
@@ -163,8 +164,10 @@ class _Comparison:
     def _enums(self, a: int, b: int, path: str) -> None:
         if not self.old.word(a, 1) & spec.MAX_VLEN:
             return
-        values = dict(self.new[b].values)  # type: ignore[attr-defined]
-        for name, value in self.old[a].values:  # type: ignore[attr-defined]
+        old: Any = self.old[a]
+        new: Any = self.new[b]
+        values = new.values
+        for name, value in old.values.items():
             place = f"{path}.{name}" if path else name
             if name not in values:
                 self.tell(place, "gone", value, "")
@@ -172,13 +175,14 @@ class _Comparison:
                 self.tell(place, "value", value, values[name])
 
     def _prototypes(self, a: int, b: int, path: str, depth: int) -> None:
-        one, other = self.old[a], self.new[b]
+        one: Any = self.old[a]
+        other: Any = self.new[b]
         if one.vlen != other.vlen:
             self.tell(path, "retyped", f"{one.vlen} parameters", f"{other.vlen} parameters")
             return
         self.types(self.old.word(a, 2), self.new.word(b, 2), path, False, depth + 1)
-        for (_, old_id), (_, new_id) in zip(one.params, other.params, strict=True):  # type: ignore[attr-defined]
-            self.types(old_id, new_id, path, False, depth + 1)
+        for old, new in zip(one.parameters, other.parameters, strict=True):
+            self.types(old.type_id, new.type_id, path, False, depth + 1)
 
 
 def _numbered(btf: Btf, type_id: int, budget: Budget) -> dict[tuple[str, int], tuple[int, int, int]]:

@@ -243,7 +243,8 @@ def struct_ops(code: Code) -> Iterator[StructOps]:
         if btf.kind(type_id) != spec.DATASEC or not btf.name(type_id).lstrip("?").startswith(".struct_ops"):
             continue
         section: Any = btf[type_id]
-        for variable_id, offset, _ in section.variables:
+        for entry in section.entries:
+            variable_id, offset = entry.type_id, entry.offset
             struct_id = btf.strip(btf.word(variable_id, 2)) if btf.kind(variable_id) == spec.VAR else 0
             if not struct_id or btf.kind(struct_id) != spec.STRUCT:
                 continue
@@ -279,7 +280,7 @@ def operations(code: Code, target: Target, scope: Scope) -> dict[str, tuple[str,
         members = {member.name: member for member in theirs.members}
         mine: Any = code.object.btf[ops.type_id]
         for number, program in ops.programs.items():
-            member = mine.member(number)
+            member = mine.members[number]
             other = members.get(member.name)
             if other is None:
                 said[program] = (

@@ -286,7 +286,8 @@ class Code:
     def _read_datasec(self, type_id: int) -> None:
         btf = self.object.btf
         section: Any = btf[type_id]
-        for variable_id, offset, size in section.variables:
+        for entry in section.entries:
+            variable_id, offset, size = entry.type_id, entry.offset, entry.size
             if btf.kind(variable_id) not in (spec.VAR, spec.FUNC):
                 continue
             name = btf.name(variable_id)

@@ -72,4 +72,4 @@ def _members(btf: Btf, name: str) -> set[str]:
 def _enumerators(btf: Btf, name: str) -> set[str]:
     type_id = btf.find_id(name, spec.ENUM)
     enum: Any = btf[type_id] if type_id is not None else None
-    return {value for value, _ in enum.values} if enum is not None else set()
+    return set(enum.values) if enum is not None else set()

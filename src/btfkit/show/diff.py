@@ -300,7 +300,7 @@ class _Comparison:
             refer = side.identities.reference
             return {(m.name, refer(m.type_id)) for m in view.members} | {m.name for m in view.members}
         if view.kind in spec.ENUMS:
-            return set(view.values)
+            return {(each.name, each.value) for each in view.enumerators}
         return {side.identities.definition(type_id)}
 
     def _count(self) -> None:
@@ -349,7 +349,7 @@ class _Comparison:
         other: Any = self.new.btf[b]
         found.old |= {"size": one.size, "signed": one.signed}
         found.new |= {"size": other.size, "signed": other.signed}
-        found.changes += _enum_changes(dict(one.values), dict(other.values))
+        found.changes += _enum_changes(one.values, other.values)
 
     def _typedef(self, found: TypeChange, a: int, b: int) -> None:
         one, other = self.old.btf.word(a, 2), self.new.btf.word(b, 2)
@@ -371,8 +371,8 @@ class _Comparison:
         if mine(one.type_id) != theirs(other.type_id):
             old, new = {"type": self.old.names[one.type_id]}, {"type": self.new.names[other.type_id]}
             found.changes.append(Change("retyped", "returns", old, new))
-        left = [(name, type_id, mine(type_id)) for name, type_id in one.params]
-        right = [(name, type_id, theirs(type_id)) for name, type_id in other.params]
+        left = [(each.name, each.type_id, mine(each.type_id)) for each in one.parameters]
+        right = [(each.name, each.type_id, theirs(each.type_id)) for each in other.parameters]
         head = 0
         while head < min(len(left), len(right)) and left[head][2] == right[head][2]:
             head += 1

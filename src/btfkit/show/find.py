@@ -178,11 +178,11 @@ class _Teller:
         """Member or enumerator number `number` of a type."""
         view: Any = self.btf[type_id]
         if view.kind in spec.ENUMS:
-            name, value = next(pair for index, pair in enumerate(view.values) if index == number)
-            found = Found(ENUMERATOR, name, type_id, "", owner=self._label(type_id, "enum"))
-            found.value = value
+            enumerator = view.enumerators[number]
+            found = Found(ENUMERATOR, enumerator.name, type_id, "", owner=self._label(type_id, "enum"))
+            found.value = enumerator.value
             return found
-        member = view.member(number)
+        member = view.members[number]
         owner, offset = self._around(type_id)
         found = Found(MEMBER, member.name, owner, self.names[member.type_id], owner=self._label(owner))
         bit = 8 * offset + member.bit_offset

@@ -15,6 +15,7 @@ from btfkit.show.layout_marks import MemberKinds, Note, Notes, Parts, Pen, brack
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 TYPE_SPACING = 26
 NAME_SPACING, UNION_SPACING, EXPANDED_SPACING = 23, 21, 55
@@ -381,10 +382,10 @@ class LayoutText:
         return found, type_id
 
     def _enum(self, type_id: int, name: str, pen: Pen) -> str:
-        view = self.btf[type_id]
+        view: Any = self.btf[type_id]
         shown = self._name(type_id)
         lead = f"enum {shown}" if shown else "enum"
-        values = [(printable(label), value) for label, value in view.values]  # type: ignore[attr-defined]
+        values = [(printable(each.name), each.value) for each in view.enumerators]
         if not values:
             return lead
         width = max(len(label) for label, _ in values)
