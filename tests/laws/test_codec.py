@@ -38,7 +38,10 @@ def told(btf):
             if field == "members":
                 value = [(m.name, m.type_id, m.bit_offset, m.bitfield_size) for m in value]
             elif field in ("enumerators", "entries"):
-                value = [(e.name, *(getattr(e, word, None) for word in ("value", "type_id", "offset", "size"))) for e in value]
+                value = [
+                    (e.name, *(getattr(e, word, None) for word in ("value", "type_id", "offset", "size")))
+                    for e in value
+                ]
             elif field == "parameters":
                 value = [(p.name, p.type_id) for p in value]
             row.append((field, value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 
 import pytest
 
@@ -333,3 +334,118 @@ def test_pickling_keeps_what_an_elf_told():
     btf = Btf.from_bytes(b.to_bytes(), source="x.o", pointer_size=4)
     again = pickle.loads(pickle.dumps(btf))
     assert (again.source, again.given_pointer_size, again.pointer_size) == ("x.o", 4, 4)
+
+
+# ---- elements as sequences, views as C -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shapes(builder):
+    """struct outer { int a; struct { char b[8]; union { int c; int d:5; }; }; int *e:0; }; and a function that takes it."""
+    i = builder.int("int", 4, encoding=1)
+    char = builder.int("char", 1)
+    b = builder.array(char, i, 8)
+    inner = builder.union("", 4, [("c", i, 0, 0), ("d", i, 3, 5)])
+    middle = builder.struct("", 12, [("b", b, 0), ("", inner, 64)])
+    outer = builder.struct("outer", 24, [("a", i, 0), ("", middle, 32), ("e", builder.ptr(i), 128)])
+    proto = builder.func_proto(i, [("it", builder.ptr(outer)), ("", 0)])
+    builder.func("take", proto)
+    variable = builder.var("here", outer)
+    builder.datasec(".data", 32, [(variable, 8, 24)])
+    builder.enum("colour", [("RED", 0), ("GREEN", 1), ("BLUE", 2)])
+    return builder.build(pointer_size=8)
+
+
+def test_elements_are_sequences(shapes):
+    for elements in (
+        shapes.struct("outer").members,
+        shapes.enum("colour").enumerators,
+        shapes.func("take").parameters,
+        shapes.datasec(".data").entries,
+    ):
+        assert isinstance(elements, Sequence)
+        assert len(elements) == len(list(elements))
+        assert elements[-1] == elements[len(elements) - 1] == list(elements)[-1]
+        assert elements[0] in elements
+        assert elements.index(elements[-1]) == elements[-1].index == len(elements) - 1
+        assert elements[1:] == tuple(elements)[1:]
+        assert elements[::-1] == tuple(reversed(elements))
+        assert hash(elements[0]) == hash(elements[0])
+        for bad in (len(elements), -1 - len(elements)):
+            with pytest.raises(IndexError):
+                elements[bad]
+        assert f"{len(elements)} elements" in repr(elements)
+
+
+def test_words_of_a_member(shapes):
+    outer = shapes.struct("outer")
+    words = {
+        name: (m.offset, m.bit_offset, m.size, m.bits, m.type.kind_name)
+        for name in "abcde"
+        for m in [outer.member(name)]
+    }
+    assert words == {
+        "a": (0, 0, 4, 32, "INT"),
+        "b": (4, 32, 8, 64, "ARRAY"),
+        "c": (12, 96, 4, 32, "INT"),
+        "d": (12, 99, 4, 5, "INT"),
+        "e": (16, 128, 8, 64, "PTR"),
+    }
+    assert outer["d"] == outer.member("d")
+    assert ("d" in outer, "f" in outer, "" in outer, 0 in outer) == (True, False, False, False)
+    assert [member.name for member in outer] == ["a", "", "e"]
+    with pytest.raises(NotFoundError, match=r"struct outer has no member 'f'$"):
+        outer["f"]
+
+
+def test_close_members_are_suggested(builder):
+    t = back(builder, builder.struct("s", 4, [("counter", 0, 0), ("other", 0, 0)]))
+    with pytest.raises(NotFoundError, match="struct s has no member 'conter'; did you mean 'counter'"):
+        t.member("conter")
+
+
+def test_a_struct_within_itself_ends(builder):
+    t = back(builder, builder.struct("", 4, [("", builder.next_id, 0)]))
+    assert "a" not in t
+
+
+def test_the_width_of_an_old_bitfield(builder):
+    i = builder.int("unsigned int", 4, bits=3, bit_offset=2)
+    member = back(builder, builder.struct("s", 4, [("a", builder.typedef("t", i), 0)])).members[0]
+    assert (member.bits, member.bitfield_size, member.size) == (3, 0, 4)
+
+
+def test_words_of_parameters_and_entries(shapes):
+    take, data = shapes.func("take"), shapes.datasec(".data")
+    assert [(p.name, str(p.type), p.size) for p in take.parameters] == [("it", "struct outer *", 8), ("", "void", 0)]
+    assert take.type.type.name == "int"
+    assert [(e.name, str(e), e.type.type.name, e.offset, e.size) for e in data.entries] == [
+        ("here", "struct outer here", "outer", 8, 24)
+    ]
+
+
+def test_sizes(shapes):
+    kinds = (spec.PTR, spec.ARRAY, spec.FUNC, spec.VAR)
+    sizes = {str(t): t.size for t in (shapes[0], *shapes.types(own=True)) if t.kind in kinds or not t.id}
+    assert sizes == {
+        "void": None,
+        "char [8]": 8,
+        "int *": 8,
+        "struct outer *": 8,
+        "int take(struct outer *it, ...)": None,
+        "struct outer here": 24,
+    }
+
+
+def test_str_is_c(shapes):
+    outer = shapes.struct("outer")
+    assert str(outer) == "struct outer"
+    assert [str(m) for m in (outer["a"], outer["b"], outer["d"], outer["e"])] == [
+        "int a",
+        "char b[8]",
+        "int d:5",
+        "int *e",
+    ]
+    assert str(shapes.func("take")) == "int take(struct outer *it, ...)"
+    assert str(shapes.enum("colour")) == "enum colour"
+    assert repr(shapes.enum("colour").enumerators[1]) == "<enumerator 'GREEN' = 1>"

@@ -7,7 +7,7 @@ import pytest
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, name_buckets, references, text
 from btfkit.btf.build import Builder
-from btfkit.errors import NotFoundError
+from btfkit.errors import AmbiguousError, NotFoundError
 
 
 @pytest.fixture(params=("little", "big"))
@@ -122,7 +122,7 @@ def test_a_name_that_looks_like_a_tag_but_a_kind_is_given(order):
 
 def test_not_found(order):
     btf = Btf.from_bytes(many(order, ["a"]).to_bytes(), source="k.btf")
-    with pytest.raises(NotFoundError, match=r"k.btf: no type called 'x\\\\x1by' of kind STRUCT") as caught:
+    with pytest.raises(NotFoundError, match=r"k.btf: no struct called 'x\\\\x1by'$") as caught:
         btf.find("x\x1by", "STRUCT")
     assert caught.value.source == "k.btf"
     with pytest.raises(NotFoundError, match="no kind 'class'; kinds are INT"):
@@ -199,3 +199,116 @@ def test_buckets_hold_every_name():
     buckets = name_buckets(names)
     assert len(buckets) >= 4 * len(names)
     assert sum(1 for value in buckets if value) <= len(names)
+
+
+# ---- finders -----------------------------------------------------------------------------------------------------
+
+
+FINDERS = {
+    "struct": "STRUCT",
+    "union": "UNION",
+    "enum": "ENUM",
+    "fwd": "FWD",
+    "typedef": "TYPEDEF",
+    "func": "FUNC",
+    "var": "VAR",
+    "datasec": "DATASEC",
+    "int": "INT",
+    "float": "FLOAT",
+}
+
+
+@pytest.fixture
+def one_of_each():
+    b = Builder()
+    b.int("int", 4)
+    b.func("x", b.func_proto(0))
+    b.datasec("x", 4, [(b.var("x", 1), 0, 4)])
+    b.float("x", 8)
+    b.fwd("x")
+    for kind in ("struct", "union"):
+        getattr(b, kind)("x", 0)
+    b.enum("x")
+    b.enum64("long_enum", [("BIG", 1 << 40)])
+    b.typedef("x", 1)
+    b.struct("twice", 4)
+    b.struct("twice", 8)
+    b.struct("task_struct", 0)
+    return b.build()
+
+
+@pytest.mark.parametrize("finder", FINDERS)
+def test_a_finder_for_each_kind(one_of_each, finder):
+    name = "int" if finder == "int" else "x"
+    found = getattr(one_of_each, finder)(name)
+    assert (found.name, found.kind_name) == (name, FINDERS[finder])
+    with pytest.raises(NotFoundError, match=r"called 'nowhere'$"):
+        getattr(one_of_each, finder)("nowhere")
+
+
+def test_finders_take_c_names_and_both_enums(one_of_each):
+    assert one_of_each.struct("struct x") == one_of_each["struct x"]
+    assert one_of_each.enum("long_enum").values == {"BIG": 1 << 40}
+    assert "struct x" in one_of_each
+    assert "long_enum" in one_of_each
+    assert "struct long_enum" not in one_of_each
+
+
+def test_a_name_of_several_types_is_ambiguous(one_of_each):
+    twice = list(one_of_each.find_ids("twice"))
+    with pytest.raises(AmbiguousError, match=rf"2 types called 'twice'.*\({twice[0]}, {twice[1]}\)"):
+        one_of_each.struct("twice")
+    with pytest.raises(AmbiguousError):
+        one_of_each["twice"]
+    assert one_of_each.find("twice").id == twice[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("task_strct", "; did you mean 'task_struct'?"),
+        ("struct task_strct", "; did you mean 'task_struct'?"),
+        ("long_enun", "; did you mean 'long_enum'?"),
+        ("struct long_enum", ", only enum long_enum"),
+        ("struct long_enun", ""),  # the one that is close is not a struct
+        ("unlike_any", ""),
+        ("", ""),
+    ],
+)
+def test_close_names_are_suggested(one_of_each, name, hint):
+    with pytest.raises(NotFoundError) as caught:
+        one_of_each[name]
+    assert str(caught.value) == f"no type called {name!r}{hint}"
+
+
+def test_close_names_among_many():
+    b = Builder()
+    for number in range(20_000):
+        b.typedef(f"name_{number:x}_t", 0)
+    b.struct("sk_buff", 0)
+    btf = b.build()
+    with pytest.raises(NotFoundError, match="did you mean 'sk_buff'"):
+        btf.struct("sk_buf")
+
+
+def test_what_is_in_a_btf(one_of_each):
+    split = many("little", ["own"], one_of_each)
+    assert 0 in split
+    assert len(split) - 1 in split
+    assert len(split) not in split
+    assert -1 not in split
+    assert one_of_each[3] in split
+    assert split[len(split) - 1] not in one_of_each
+    assert many("little", ["x"])[1] not in split
+    assert None not in split
+
+
+@pytest.mark.parametrize("bad", [-1, 1 << 20])
+def test_ids_that_are_not_there(one_of_each, bad):
+    split = many("little", ["own"], one_of_each)
+    for btf in (one_of_each, split):
+        for ask in (btf.kind, btf.name, btf.sizeof, btf.alignof, btf.strip, btf.locate, btf.__getitem__):
+            with pytest.raises(NotFoundError, match=f"no type {bad}, ids are 0 to {len(btf) - 1}"):
+                ask(bad)
+    with pytest.raises(NotFoundError):
+        one_of_each.locate(0)

@@ -126,7 +126,9 @@ def reached(btf, roots, policy, asked):
         elif type_.kind == spec.ARRAY:
             todo += [(type_.type_id, min(level, 2)), (type_.index_type_id, min(level, 2))]
         elif type_.kind == spec.FUNC_PROTO:
-            todo += [(target, min(level, 2)) for target in (type_.type_id, *(param.type_id for param in type_.parameters))]
+            todo += [
+                (target, min(level, 2)) for target in (type_.type_id, *(param.type_id for param in type_.parameters))
+            ]
         elif type_.kind == spec.DATASEC:
             todo += [(target, min(level, 2)) for target in (entry.type_id for entry in type_.entries)]
     return levels

@@ -69,7 +69,9 @@ def _rest(t) -> str:
     if t.kind == spec.VAR:
         return f" type_id={t.type_id}, linkage={t.linkage}"
     if t.kind == spec.DATASEC:
-        entries = (f"\n\ttype_id={e.type_id} offset={e.offset} size={e.size} ({_label(btf, e.type_id)})" for e in t.entries)
+        entries = (
+            f"\n\ttype_id={e.type_id} offset={e.offset} size={e.size} ({_label(btf, e.type_id)})" for e in t.entries
+        )
         return f" size={t.size} vlen={t.vlen}" + "".join(entries)
     if t.kind == spec.FLOAT:
         return f" size={t.size}"

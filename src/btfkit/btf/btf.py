@@ -212,7 +212,7 @@ class Btf(Finders):
         from btfkit.btf.types import view
 
         if isinstance(type_id, str):
-            return only(self, type_id, "type")
+            return only(self, type_id)
         if not 0 <= type_id < len(self):
             raise self.no_type(type_id)
         return view(self, type_id)
@@ -453,17 +453,17 @@ class Btf(Finders):
         """
         type_id = self.find_id(name, kind)
         if type_id is None:
-            raise missing(self, name, "type", (_kind_number(kind),) if kind else ())
+            raise missing(self, name, _kind_numbers(kind))
         return self[type_id]
 
     def find_id(self, name: str, kind: int | str | None = None) -> int | None:
         """Like `find`, but the id, or None."""
         return next(self.find_ids(name, kind), None)
 
-    def find_ids(self, name: str, kind: int | str | None = None) -> Iterator[int]:
-        """All ids of the types called `name`, ascending."""
+    def find_ids(self, name: str, kind: int | str | tuple[int, ...] | None = None) -> Iterator[int]:
+        """All ids of the types called `name`, ascending; of one kind, or of several."""
         tag, _, rest = name.partition(" ")
-        kinds: tuple[int, ...] = (_kind_number(kind),) if kind else ()
+        kinds = _kind_numbers(kind)
         if not kinds and rest and tag in spec.C_TAGS:
             kinds, name = spec.C_TAGS[tag], rest
         raw = name.encode("utf-8", "surrogateescape")
@@ -517,9 +517,9 @@ class Btf(Finders):
 
     def types(self, kind: int | str | None = None, *, own: bool = False) -> Iterator[Type]:
         """Views of all types, void excluded, or of those of one kind; with `own` without the base's."""
-        number = None if kind is None else _kind_number(kind)
+        kinds = _kind_numbers(kind)
         for type_id in self.own_ids if own else range(1, len(self)):
-            if number is None or self.kind(type_id) == number:
+            if not kinds or self.kind(type_id) in kinds:
                 yield self[type_id]
 
 
@@ -567,13 +567,13 @@ def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> arr
     return buckets
 
 
-def _kind_number(kind: int | str) -> int:
-    """The number of a kind, which may be told by its name in any case."""
-    if isinstance(kind, int):
-        return kind
-    if kind.upper() not in spec.KIND_NAMES:
-        raise NotFoundError(f"no kind {kind!r}; kinds are {', '.join(spec.KIND_NAMES[1:])}")
-    return spec.KIND_NAMES.index(kind.upper())
+def _kind_numbers(kind: int | str | tuple[int, ...] | None) -> tuple[int, ...]:
+    """The numbers of the kinds that are asked for, by number or name: () for all."""
+    if isinstance(kind, str):
+        if kind.upper() not in spec.KIND_NAMES:
+            raise NotFoundError(f"no kind {kind!r}; kinds are {', '.join(spec.KIND_NAMES[1:])}")
+        kind = spec.KIND_NAMES.index(kind.upper())
+    return kind if isinstance(kind, tuple) else (kind,) if kind else ()
 
 
 def text(name: bytes) -> str:

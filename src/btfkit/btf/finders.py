@@ -26,84 +26,84 @@ class Finders:
 
     def struct(self, name: str) -> Struct:
         """The struct called `name`."""
-        found: Struct = self._only(name, "struct", spec.STRUCT)
+        found: Struct = self._only(name, spec.STRUCT)
         return found
 
     def union(self, name: str) -> Union:
         """The union called `name`."""
-        found: Union = self._only(name, "union", spec.UNION)
+        found: Union = self._only(name, spec.UNION)
         return found
 
     def enum(self, name: str) -> AnyEnum:
         """The enum (ENUM or ENUM64) called `name`."""
-        found: AnyEnum = self._only(name, "enum", spec.ENUM, spec.ENUM64)
+        found: AnyEnum = self._only(name, spec.ENUM, spec.ENUM64)
         return found
 
     def fwd(self, name: str) -> Fwd:
         """The declaration of a struct or union called `name`."""
-        found: Fwd = self._only(name, "declaration", spec.FWD)
+        found: Fwd = self._only(name, spec.FWD)
         return found
 
     def typedef(self, name: str) -> Typedef:
         """The typedef called `name`."""
-        found: Typedef = self._only(name, "typedef", spec.TYPEDEF)
+        found: Typedef = self._only(name, spec.TYPEDEF)
         return found
 
     def func(self, name: str) -> Func:
         """The function called `name`."""
-        found: Func = self._only(name, "function", spec.FUNC)
+        found: Func = self._only(name, spec.FUNC)
         return found
 
     def var(self, name: str) -> Var:
         """The variable called `name`."""
-        found: Var = self._only(name, "variable", spec.VAR)
+        found: Var = self._only(name, spec.VAR)
         return found
 
     def datasec(self, name: str) -> Datasec:
         """The data section called `name`."""
-        found: Datasec = self._only(name, "section", spec.DATASEC)
+        found: Datasec = self._only(name, spec.DATASEC)
         return found
 
     def int(self, name: str) -> Int:
         """The integer type called `name`."""
-        found: Int = self._only(name, "integer type", spec.INT)
+        found: Int = self._only(name, spec.INT)
         return found
 
     def float(self, name: str) -> Float:
         """The floating-point type called `name`."""
-        found: Float = self._only(name, "floating-point type", spec.FLOAT)
+        found: Float = self._only(name, spec.FLOAT)
         return found
 
-    def _only(self, name: str, word: str, *kinds: Any) -> Any:
-        return only(self, name, word, kinds)  # type: ignore[arg-type]
+    def _only(self, name: str, *kinds: Any) -> Any:
+        return only(self, name, kinds)  # type: ignore[arg-type]
 
 
-def only(btf: Btf, name: str, word: str, kinds: tuple[int, ...] = ()) -> Type:
-    """The one type called `name` of one of `kinds` (of any by default), which messages call `word`.
+def only(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> Type:
+    """The one type called `name`, of one of `kinds` (by default of any, or of those of C's "struct x").
 
-    C's "struct x" will do where `word` is "struct" or no kind is given.  Raises NotFoundError and AmbiguousError.
+    Raises NotFoundError and AmbiguousError.
     """
-    bare = name.removeprefix(f"{word} ")
-    ids = [type_id for type_id in btf.find_ids(bare) if not kinds or btf.kind(type_id) in kinds]
+    tag, _, rest = name.partition(" ")
+    if rest and spec.C_TAGS.get(tag) == kinds:
+        name = rest
+    ids = list(btf.find_ids(name, kinds))
     if not ids:
-        raise missing(btf, bare, word, kinds)
+        raise missing(btf, name, kinds)
     if len(ids) > 1:
         shown = ", ".join(map(str, ids[:MOST_IDS])) + (", ..." if len(ids) > MOST_IDS else "")
         raise AmbiguousError(
-            f"{len(ids)} types called {printable(name)!r}, with the ids {shown}: say which by its id", source=btf.source
+            f"{len(ids)} types called {printable(name)!r}: choose one by its id ({shown})", source=btf.source
         )
     return btf[ids[0]]
 
 
-def missing(btf: Btf, name: str, word: str, kinds: tuple[int, ...] = ()) -> NotFoundError:
+def missing(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> NotFoundError:
     """The error for a type that is not there, with names that are close."""
     from btfkit.btf.suggest import did_you_mean_type
 
     tag, _, rest = name.partition(" ")
-    if not kinds and rest and tag in spec.C_TAGS:
-        kinds, close = spec.C_TAGS[tag], rest
-    else:
-        close = name
+    wanted, bare = (spec.C_TAGS[tag], rest) if not kinds and rest and tag in spec.C_TAGS else (kinds, name)
+    what = spec.word(kinds[0]) if kinds else "type"
     return NotFoundError(
-        f"no {word} called {printable(name)!r}{did_you_mean_type(btf, close, kinds)}", source=btf.source
+        f"no {what} called {printable(name)!r}{did_you_mean_type(btf, bare, wanted)}", source=btf.source
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.btf.spelling import label
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
@@ -18,36 +18,28 @@ MOST = 3  # names in a suggestion
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """The end of a message that suggests those of `names` that are close to `name`, or ""."""
-    return _question(close_names(name, set(names)))
+    return _question(close_names(name, list(names)))
 
 
-def did_you_mean_type(btf: Btf, name: str, kinds: Collection[int] = ()) -> str:
-    """`did_you_mean` for the names of types: of `kinds` only (all by default); or says of which kind `name` is."""
-    others = sorted({btf.kind(type_id) for type_id in btf.find_ids(name)})
+def did_you_mean_type(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> str:
+    """`did_you_mean` for the names of types, of `kinds` or of all; where `name` is one of another kind, that one."""
+    others = dict.fromkeys(label(btf, type_id) for type_id in btf.find_ids(name))
     if others:
-        return f"; there is a {' and a '.join(spec.kind_name(kind) for kind in others)} of that name"
-    strings = {text(string) for layer in btf.chain for string in bytes(layer.strings).split(b"\0")}
+        return f", only {' and '.join(others)}"
+    strings = [text(string) for layer in btf.chain for string in bytes(layer.strings).split(b"\0")]
     close = close_names(name, strings, 10 * MOST)
-    return _question([other for other in close if _is_type(btf, other, kinds)][:MOST])
+    return _question([other for other in close if any(btf.find_ids(other, kinds))][:MOST])
 
 
 def close_names(name: str, names: Collection[str], most: int = MOST) -> list[str]:
     """Those of `names` that are close to `name`, the closest first."""
     from difflib import get_close_matches
 
-    names = sorted(filter(None, names))
     if len(names) > FEW:
         slack = 1 + len(name) // 4
-        names = [
-            other
-            for other in names
-            if -slack <= len(other) - len(name) <= slack and (other[0] == name[:1] or other[-3:] == name[-3:])
-        ]
-    return get_close_matches(name, names, most, 0.7)
-
-
-def _is_type(btf: Btf, name: str, kinds: Collection[int]) -> bool:
-    return any(not kinds or btf.kind(type_id) in kinds for type_id in btf.find_ids(name))
+        lengths = range(max(len(name) - slack, 1), len(name) + slack + 1)
+        names = [n for n in names if len(n) in lengths and (n[0] == name[:1] or n[-3:] == name[-3:])]
+    return get_close_matches(name, sorted({*names} - {""}), most, 0.7)
 
 
 def _question(names: list[str]) -> str:
