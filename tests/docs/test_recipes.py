@@ -42,7 +42,7 @@ def test_dkms(tmp_path, inputs) -> None:
 
 def test_dkms_on_a_kernel_that_it_does_not_fit(tmp_path, inputs) -> None:
     text = run("dkms.md", tmp_path, **{**inputs, "VMLINUX": other(tmp_path)})
-    assert "built again for this kernel" in text
+    assert "must be rebuilt for this kernel" in text
     assert not os.listdir(inputs["DEST"])
 
 
