@@ -1,30 +1,30 @@
-# `make demo` and `make test` set up all that they need; `make help` lists the rest.
+# `make demo` and `make test` set up everything they need; `make help` lists the other targets.
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench compare peers browser vm fuzz dist venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
 
-help: ## this list
+help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-demo: ## cut a kernel's BTF down to what a program reads, on this machine
+demo: ## minimize a kernel's BTF for a program, on this machine
 	@tools/venv.sh .venv
 	@tools/demo.sh .venv
 
-test: test-compiled test-plain ## the tests in both forms (TESTS=tests/unit ARGS="-k name" JOBS=2)
+test: test-compiled test-plain ## run the tests in both forms (TESTS=tests/unit ARGS="-k name" JOBS=2)
 
 test-compiled: ## ... with compiled loops
 	@tools/venv.sh .venv test
 	@echo "== tests, compiled form: $$(.venv/bin/btfkit --version)"
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTEST)
 
-test-plain: ## ... with plain Python loops, without what is marked slow
+test-plain: ## ... with plain Python loops, without tests marked slow
 	@BTFKIT_PURE=1 tools/venv.sh .venv-plain test
 	@echo "== tests, plain form: $$(.venv-plain/bin/btfkit --version)"
 	PATH="$(CURDIR)/.venv-plain/bin:$$PATH" BTFKIT_PURE=1 $(PYTEST) -m 'not slow'
 
-lint: lint-style lint-format lint-types lint-layers ## style, types, layers (make -k lint: all of them, whatever fails)
+lint: lint-style lint-format lint-types lint-layers ## check style, types and layers (make -k lint: all of them, even if one fails)
 
 lint-venv:
 	@tools/venv.sh .venv lint
@@ -45,33 +45,33 @@ compare: ## outputs of every command, those of the build OLD=.../btfkit beside t
 	@tools/venv.sh .venv test
 	.venv/bin/python tools/compare_builds.py $(OLD) .venv/bin/btfkit $(ARGS)
 
-bench: ## the numbers, beside those of the peers (ARGS=...)
+bench: ## run the benchmarks side by side with the peers (ARGS=...)
 	@tools/venv.sh .venv test
 	PATH="$(CURDIR)/.venv/bin:$$PATH" python bench/run.py $(ARGS)
 
-peers: ## the real bpftool, pahole and libbpf, in a throw-away chroot (root)
+peers: ## install the real bpftool, pahole and libbpf in a disposable chroot (needs root)
 	tools/peers.sh
 
-browser: ## a headless browser for the tests of pages (root)
+browser: ## install a headless browser for the tests of HTML pages (needs root)
 	tools/browser.sh
 
-vm: ## real kernels in QEMU, to load modules into: fetches them (root), then runs the tests that boot them
+vm: ## fetch real kernels for QEMU (needs root), then run the tests that boot them and load modules
 	tools/vm.sh
 	@tools/venv.sh .venv test
 	PATH="$(CURDIR)/.venv/bin:$$PATH" python -m pytest -q $(ARGS) tests/vm
 
-fuzz: ## mutated real inputs against the compiled form (N=10000 ARGS=...)
+fuzz: ## fuzz the compiled form with mutated real inputs (N=10000 ARGS=...)
 	@tools/venv.sh .venv test
 	PATH="$(CURDIR)/.venv/bin:$$PATH" N="$(N)" python tests/fuzz/fuzz.py $(ARGS)
 
-dist: ## sdist and wheel into dist/, looked into and installed
+dist: ## build sdist and wheels into dist/, inspect and install them
 	@tools/dist.sh
 
-venv: ## both virtual environments, with all tools
+venv: ## create both virtual environments, with all tools
 	@tools/venv.sh .venv test lint
 	@BTFKIT_PURE=1 tools/venv.sh .venv-plain test
 
-clean: ## away with what this Makefile made
+clean: ## remove what this Makefile created
 	rm -rf .venv .venv-plain build dist src/*.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

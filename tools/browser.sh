@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# tools/browser.sh: a real browser for tests/browser: Debian's chromium and its driver. Idempotent; needs root and Debian's archive.
+# tools/browser.sh: installs a real browser for tests/browser, Debian's chromium and its driver. Idempotent; needs root and access to Debian's archive.
 set -eu
 say() { echo "browser: $*" >&2; }
 ready() { command -v chromium >/dev/null && command -v chromedriver >/dev/null; }
 
 if ! ready; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    say "no chromium and chromedriver in PATH; on Debian, as root: apt-get install chromium chromium-driver"
+    say "chromium and chromedriver are not in PATH; on Debian, as root, run: apt-get install chromium chromium-driver"
     exit 1
   fi
   export DEBIAN_FRONTEND=noninteractive

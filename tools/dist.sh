@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tools/dist.sh: makes the sdist, from it the wheels of both forms, and proves in throw-away environments that they hold what
-# they should and that what they install runs, also where there is no C compiler.
+# tools/dist.sh: builds the sdist and, from it, the wheels of both forms. Then it checks in temporary environments that they are complete
+# and that what they install runs, also without a C compiler.
 set -eu
 cd "$(dirname "$0")/.."
 tools/venv.sh .venv
@@ -14,22 +14,22 @@ cp -a .venv/tree/. "$work/tree"
 rm -rf "$work/tree/build"
 "$python" -m venv "$work/tools"
 "$work/tools/bin/python" -m pip --disable-pip-version-check -q install build </dev/null
-"$work/tools/bin/python" -m build --sdist -o "$work/dist" "$work/tree" >"$work/log" 2>&1 || { tail -n 20 "$work/log"; die "no sdist"; }
+"$work/tools/bin/python" -m build --sdist -o "$work/dist" "$work/tree" >"$work/log" 2>&1 || { tail -n 20 "$work/log"; die "the sdist could not be built"; }
 tar -tzf "$work"/dist/*.tar.gz | sed 's,^[^/]*/,,' >"$work/sdist"
 for file in setup.py pyproject.toml LICENSE README.md scripts/btfkit $(cd "$work/tree" && find src/btfkit -name '*.py' -o -name '*.pxd' -o -name '*.pyi' -o -name py.typed -o -path '*/templates/*'); do
   grep -qxF "$file" "$work/sdist" || die "the sdist lacks $file"
 done
-check() { # NAME EXPECTED-FORM WHEEL-PATTERN ENV...: a wheel from the sdist, installed and run
+check() { # NAME EXPECTED-FORM WHEEL-PATTERN ENV...: builds a wheel from the sdist, installs it and runs it
   name=$1 form=$2 pattern=$3
   shift 3
   env "$@" "$work/tools/bin/python" -m pip --disable-pip-version-check -q wheel --no-deps --no-cache-dir -w "$work/$name" "$work"/dist/*.tar.gz \
-    </dev/null >"$work/log" 2>&1 || { cat "$work/log"; die "$name: no wheel"; }
-  ls "$work/$name"/$pattern >/dev/null 2>&1 || die "$name: the wheel is called $(ls "$work/$name")"
+    </dev/null >"$work/log" 2>&1 || { cat "$work/log"; die "$name: the wheel could not be built"; }
+  ls "$work/$name"/$pattern >/dev/null 2>&1 || die "$name: unexpected wheel name: $(ls "$work/$name")"
   "$python" -m venv "$work/$name.venv"
   "$work/$name.venv/bin/python" -m pip --disable-pip-version-check -q install "$work/$name"/*.whl </dev/null
   for run in "$work/$name.venv/bin/btfkit" "$work/$name.venv/bin/python -m btfkit"; do
     said=$(cd / && $run --version)
-    case $said in *"($form loops"*) ;; *) die "$name: $run says $said" ;; esac
+    case $said in *"($form loops"*) ;; *) die "$name: $run printed '$said', expected $form loops" ;; esac
   done
   echo "$name: $(cd "$work/$name" && echo *.whl): $said"
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# tools/peers.sh: the real bpftool and pahole, as judges, in a throw-away Debian chroot ($PEERS/root; PEERS is ~/.cache/btfkit-peers
-# if not set). Needs root and Debian's archive; idempotent. SUITE=trixie takes that release only. Where ../shared/peers has a
-# larger set (with clang and libbpf), that is set up instead. Beside it, $PEERS/bin/bpftool-bookworm (6.1) and bpftool-bullseye
-# (5.10): the bpftools of Debian 12 and 11, which judge BTF that was made for old readers; without them their tests are skipped.
+# tools/peers.sh: installs the real bpftool and pahole, as judges, in a disposable Debian chroot ($PEERS/root; PEERS defaults to
+# ~/.cache/btfkit-peers). Needs root and access to Debian's archive; idempotent. SUITE=trixie uses only that release. PEERS_SETUP=SCRIPT runs
+# another script that sets up $PEERS instead, with a larger set of peers (for example, also clang and libbpf). In addition, this installs
+# $PEERS/bin/bpftool-bookworm (6.1) and bpftool-bullseye (5.10), the bpftools of Debian 12 and 11, which judge BTF made for old readers; without
+# them, their tests are skipped.
 set -eu
 cd "$(dirname "$0")/.."
 export PEERS=${PEERS:-$HOME/.cache/btfkit-peers}
@@ -10,21 +11,21 @@ root=$PEERS/root
 say() { echo "peers: $*" >&2; }
 
 if [ "$(id -u)" != 0 ]; then
-  say "setting up a chroot needs root. Run 'sudo -E make peers', or install bpftool and pahole in PATH (Debian: linux-tools, pahole)"
-  say "and name them if need be: BTFKIT_BPFTOOL=/path BTFKIT_PAHOLE=/path; without any, the tests that need them are skipped"
+  say "setting up a chroot needs root: run 'sudo -E make peers', or install bpftool and pahole in PATH (Debian: bpftool, pahole)"
+  say "or set BTFKIT_BPFTOOL=/path and BTFKIT_PAHOLE=/path; without them, the tests that need them are skipped"
   exit 1
 fi
 unmount() { for at in proc sys lab; do ! mounted "$root/$at" || umount -R "$root/$at"; done; }
 mounted() { awk -v at="$1" '$2 == at { found = 1 } END { exit !found }' /proc/mounts; }
 find_mirror() { echo "${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -n 1)}"; }
 need_mmdebstrap() {
-  command -v apt-get >/dev/null || { say "this needs Debian or a child of it (apt-get, mmdebstrap)"; return 1; }
+  command -v apt-get >/dev/null || { say "this needs Debian or a derivative (apt-get, mmdebstrap)"; return 1; }
   command -v mmdebstrap >/dev/null && return
   say "apt-get install mmdebstrap"
   apt-get update -q >/dev/null </dev/null || true
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q mmdebstrap >/dev/null </dev/null
 }
-old_bpftool() { # SUITE: its bpftool with the libraries it needs, unpacked only (17 MB), and a script that starts it
+old_bpftool() { # SUITE: unpacks its bpftool and the libraries it needs (17 MB), and writes a script that starts it
   local tree=$PEERS/old/$1 start=$PEERS/bin/bpftool-$1
   if [ ! -x "$start" ] || ! "$start" version >/dev/null 2>&1; then
     rm -rf --one-file-system "$tree" "$start"
@@ -38,20 +39,19 @@ old_bpftool() { # SUITE: its bpftool with the libraries it needs, unpacked only 
   fi
   "$start" version | head -n 1
 }
-old_bpftools() { # at once; one that is not to be had is said, and no failure
+old_bpftools() { # in parallel; a missing one is reported but is not a failure
   need_mmdebstrap || return 0
   for suite in ${OLD_SUITES:-bookworm bullseye}; do
-    old_bpftool "$suite" || say "no bpftool of Debian $suite is to be had here: the tests that need it are skipped" &
+    old_bpftool "$suite" || say "the bpftool of Debian $suite is not available: the tests that need it are skipped" &
   done
   wait
 }
-shared=../shared/peers/setup.sh
-if [ -f "$shared" ] && [ "${PEERS_OWN:-0}" = 0 ]; then
-  if [ -f "$PEERS/small" ]; then # a chroot of ours lacks what that one wants
+if [ -n "${PEERS_SETUP:-}" ]; then
+  if [ -f "$PEERS/small" ]; then # the chroot that this script makes lacks what the other one needs
     unmount
     rm -rf --one-file-system "$root" "$PEERS/small"
   fi
-  bash "$shared"
+  bash "$PEERS_SETUP"
   old_bpftools
   exit
 fi
@@ -62,17 +62,17 @@ if [ ! -x "$root/usr/sbin/bpftool" ] || [ ! -x "$root/usr/bin/pahole" ]; then
   mkdir -p "$PEERS"
   : >"$PEERS/small"
   for suite in ${SUITE:-sid trixie}; do
-    say "a chroot of Debian $suite in $root ..."
+    say "creating a chroot of Debian $suite in $root ..."
     rm -rf --one-file-system "$root"
-    # Check-Valid-Until: a mirror that lags, or one frozen at a date, will do
+    # Check-Valid-Until: accept a mirror that lags or is frozen at a date
     mmdebstrap -q --variant=apt --aptopt='Acquire::Check-Valid-Until "false"' \
       --include=bpftool,pahole "$suite" "$root" "$mirror" && break
   done
 fi
-mkdir -p "$root/lab" # what lies in $PEERS is /lab inside
+mkdir -p "$root/lab" # $PEERS is /lab inside
 mounted "$root/proc" || mount -t proc proc "$root/proc"
 mounted "$root/sys" || mount --bind /sys "$root/sys"
 mounted "$root/lab" || mount --bind "$PEERS" "$root/lab"
 old_bpftools
 chroot "$root" sh -c 'bpftool version | head -n 1; echo "pahole $(pahole --version)"'
-echo "peers ready: the chroot $root"
+echo "peers ready in the chroot $root"

@@ -1,29 +1,29 @@
 #!/usr/bin/env bash
-# tools/venv.sh VENV [GROUP...]: a virtual environment with btfkit as users get it (not editable), and the tools of the named
-# groups of pyproject.toml (test, lint). Does nothing where all of it is up to date. BTFKIT_PURE=1 makes the plain form,
-# BTFKIT_REQUIRE_COMPILED=1 takes a build that left plain loops for a failure, PYTHON=... chooses the interpreter.
+# tools/venv.sh VENV [GROUP...]: creates a virtual environment with btfkit as users install it (not editable), and with the tools of the named
+# groups in pyproject.toml (test, lint). Does nothing if everything is up to date. BTFKIT_PURE=1 makes the plain form,
+# BTFKIT_REQUIRE_COMPILED=1 treats a build with plain loops as a failure, PYTHON=... selects the interpreter.
 set -eu
 cd "$(dirname "$0")/.."
 venv=$1
 shift
 say() { echo "venv: $*" >&2; }
 
-find_python() { # the interpreter itself: not a shim in PATH (slow to start), not an environment that may be made anew here
+find_python() { # the real interpreter, not a shim in PATH (slow to start) and not in an environment that may be recreated here
   for name in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
     [ -n "$name" ] || continue
     "$name" -c 'import sys; assert sys.version_info >= (3, 11); print(sys._base_executable)' 2>/dev/null && return
   done
-  say "no Python 3.11 or later in PATH (PYTHON=... names one)"
+  say "no Python 3.11 or later in PATH (set PYTHON=... to select one)"
   return 1
 }
-apt_install() { # on Debian and its children, as root; fails elsewhere
+apt_install() { # on Debian and its derivatives, as root; fails elsewhere
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
   say "apt-get install $*"
   export DEBIAN_FRONTEND=noninteractive
   apt-get install -y -q "$@" >/dev/null 2>&1 </dev/null && return
   apt-get update -q >/dev/null 2>&1 </dev/null && apt-get install -y -q "$@" >/dev/null </dev/null
 }
-extras() { # the requirements of the groups
+extras() { # prints the requirements of the groups
   "$venv/bin/python" - "$@" <<'PY'
 import sys, tomllib
 groups = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]
@@ -33,7 +33,7 @@ PY
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check -q "$@" </dev/null; }
 ok() { [ -f "$venv/$1.stamp" ] && [ "$(cat "$venv/$1.stamp")" = "$2" ]; }
 stamp() { echo "$2" >"$venv/$1.stamp"; }
-digest() { # of the names and the bytes
+digest() { # of names and contents
   find "$@" -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c -64
 }
 
@@ -46,7 +46,7 @@ fi
 
 if ! ok python "$python $version" || ! "$venv/bin/python" -c '' 2>/dev/null; then
   if ! "$python" -c 'import venv, ensurepip' 2>/dev/null && ! apt_install "python$version-venv"; then
-    say "$python has no venv or no ensurepip; on Debian: apt-get install python$version-venv"
+    say "$python lacks venv or ensurepip; on Debian, run: apt-get install python$version-venv"
     exit 1
   fi
   rm -rf "$venv"
@@ -62,21 +62,21 @@ if [ "$pure" = 0 ]; then
   compiler=$(command -v "${CC:-cc}" || command -v gcc || true)
   header=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include") + "/Python.h")')
   if [ -z "$compiler" ]; then
-    say "no C compiler: the loops stay plain Python (slower, same results); install gcc and run this again to compile them"
+    say "no C compiler: the loops run as plain Python (slower, same results); install gcc and run this again to compile them"
   elif [ ! -f "$header" ] && ! apt_install "libpython$version-dev"; then
-    say "no $header: the loops stay plain Python (slower, same results); on Debian: apt-get install libpython$version-dev"
+    say "$header not found: the loops run as plain Python (slower, same results); on Debian, run: apt-get install libpython$version-dev"
     compiler=
   fi
 fi
 if ! ok btfkit "$sources $pure $compiler"; then
-  tree=$venv/tree # a copy, so that the work tree stays clean; what was compiled before is used again
+  tree=$venv/tree # a copy, so that the work tree stays clean; compiled files are reused
   ok build "$build $compiler" || rm -rf "$tree"
   mkdir -p "$tree/build"
   find "$tree" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
   find "$tree/build" -path '*/build/lib*' -type f ! -name '*.so' -delete
   cp -a pyproject.toml setup.py README.md LICENSE scripts src "$tree"
   find "$tree/src" -name '*.egg-info' -prune -exec rm -rf {} +
-  for so in "$tree"/build/lib*/btfkit/hot/*.so; do # of loops that are no more
+  for so in "$tree"/build/lib*/btfkit/hot/*.so; do # of loops that no longer exist
     name=${so##*/}
     [ -f "$tree/src/btfkit/hot/${name%%.*}.pxd" ] || rm -f "$so"
   done
@@ -84,7 +84,7 @@ if ! ok btfkit "$sources $pure $compiler"; then
   pip install "$tree"
   stamp build "$build $compiler"
   if [ "$pure" = 0 ] && [ -n "$compiler" ] && ! "$venv/bin/btfkit" --version | grep -q '(compiled'; then
-    say "there is a compiler, yet some loops stay plain; the compiler says:"
+    say "there is a compiler, but some loops were not compiled; the compiler reports:"
     (cd "$tree" && "$venv/bin/python" -m pip install -v --no-deps --force-reinstall . 2>&1 </dev/null |
       grep -E -A3 'error|warning: .*failed|Optional' | head -40 >&2) || true
     [ "${BTFKIT_REQUIRE_COMPILED:-0}" = 0 ] || exit 1

@@ -1,28 +1,28 @@
 #!/usr/bin/env bash
-# tools/vm.sh: real kernels as judges. A throw-away Debian chroot ($VM/root; VM is ~/.cache/btfkit-vm if not set) with QEMU,
-# busybox, gcc, pahole and bpftool, and in it some of Debian's kernels with their modules and, to build modules for, their headers.
-# $VM/kernels has a line for each: its part in the tests and its release:
+# tools/vm.sh: installs real kernels as judges. Creates a disposable Debian chroot ($VM/root; VM defaults to ~/.cache/btfkit-vm) with QEMU, busybox,
+# gcc, pahole and bpftool, and in it some of Debian's kernels with their modules and, to build modules for them, their headers.
+# $VM/kernels has a line for each: its role in the tests and its release:
 #   now      the newest 6.12, which knows .BTF.base; with headers
-#   before   the oldest 6.12 to be had: what modules are built with that now has to take
+#   before   the oldest 6.12 available: modules for `now` are built with it
 #   old      6.1, which does not know .BTF.base; with headers
-#   older    the oldest 6.1, to encode modules on that `old` has to take
-#   new      sid's, whose BTF is sorted, and which refuses a module when it refuses its BTF; with headers
-#   beside   the same with another configuration, of which the headers package has the BTF
-# Needs root and Debian's archive; idempotent (VM_AGAIN=1 looks for newer kernels, and so does a run after one that lacked some). Nothing is mounted, nothing is
-# installed outside of $VM, but for mmdebstrap; to be rid of it: rm -rf $VM.
+#   older    the oldest 6.1 available: modules for `old` are encoded on it
+#   new      sid's, whose BTF is sorted, and which rejects a module if it rejects its BTF; with headers
+#   beside   the same with another configuration, whose BTF is in its headers package
+# Needs root and access to Debian's archive. Idempotent (VM_AGAIN=1 looks for newer kernels; so does a run after one that did not get all
+# kernels). Nothing is mounted, and nothing is installed outside $VM except mmdebstrap. To remove everything: rm -rf $VM.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 VM=${VM:-$HOME/.cache/btfkit-vm}
-FLAVOUR=${FLAVOUR:-cloud-amd64} # the smallest of Debian's kernels that has all that the tests want
+FLAVOUR=${FLAVOUR:-cloud-amd64} # the smallest of Debian's kernels that has everything the tests need
 root=$VM/root
 say() { echo "vm: $*" >&2; }
 
 if [ "$(id -u)" != 0 ]; then
-  say "setting up a chroot with QEMU and kernels needs root. Run 'sudo -E make vm'; without it the tests in tests/vm are skipped"
+  say "setting up a chroot with QEMU and kernels needs root: run 'sudo -E make vm'; without it, the tests in tests/vm are skipped"
   exit 1
 fi
-[ "$(uname -m)" = x86_64 ] || { say "for x86_64 only as yet, this is $(uname -m)"; exit 1; }
-command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { say "this needs Debian or a child of it (apt-get, mmdebstrap)"; exit 1; }
+[ "$(uname -m)" = x86_64 ] || { say "only x86_64 is supported, this machine is $(uname -m)"; exit 1; }
+command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { say "this needs Debian or a derivative (apt-get, mmdebstrap)"; exit 1; }
 mkdir -p "$VM"
 exec 9>"$VM/lock"
 flock 9
@@ -30,27 +30,27 @@ flock 9
 mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -n 1)}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-chroot_with_tools() { # once
+chroot_with_tools() { # created once
   [ ! -e "$VM/tools" ] || return 0
   if ! command -v mmdebstrap >/dev/null; then
     say "apt-get install mmdebstrap"
     apt-get update -q >/dev/null </dev/null || true
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q mmdebstrap >/dev/null </dev/null
   fi
-  say "a chroot of Debian trixie with QEMU and gcc in $root (about a minute) ..."
+  say "creating a chroot of Debian trixie with QEMU and gcc in $root (about a minute) ..."
   rm -rf --one-file-system "$root"
   mmdebstrap -q --variant=apt --aptopt='Acquire::Check-Valid-Until "false"' \
     --include=qemu-system-x86,busybox-static,cpio,gcc-14,libc6-dev,make,bpftool,pahole,kmod,libelf1t64,libssl3t64,xz-utils \
     trixie "$root" "$mirror" </dev/null || return 1
-  # every kernel is built with a gcc of its own; one is enough to build a module for each
+  # every kernel is built with its own gcc; one is enough to build a module for each
   mkdir -p "$root/vm/bin"
   for name in gcc-12 gcc-16 x86_64-linux-gnu-gcc-16; do ln -sf /usr/bin/gcc-14 "$root/vm/bin/$name"; done
   : >"$VM/tools"
 }
 
-# ---- kernels: looked up and fetched with lists of packages of their own, so that this machine's stay as they are
+# ---- kernels: looked up and fetched with separate package lists, so that this machine's lists do not change
 
-suite_apt() { # SUITE COMMAND ARGS...: apt with the packages of that suite only
+suite_apt() { # SUITE COMMAND ARGS...: runs apt with the packages of that suite only
   local state=$VM/apt/$1 tool=$2
   shift 2
   "$tool" -o "Dir::State=$state" -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/sources.list" \
@@ -63,11 +63,11 @@ update() { # SUITE
   echo "deb [arch=amd64 signed-by=$keyring] $mirror $1 main" >"$state/sources.list"
   suite_apt "$1" apt-get update >/dev/null
 }
-releases() { # SUITE VERSION: of its kernels of that version, oldest first
+releases() { # SUITE VERSION: releases of its kernels of that version, oldest first
   suite_apt "$1" apt-cache pkgnames linux-image- | sed -n "s/^linux-image-\($2[.0-9+a-z-]*-$FLAVOUR\)$/\1/p" |
     grep -Ev -- "-(rt|dbg|unsigned)|-[a-z]+-$FLAVOUR$" | sort -V || true # there may be none
 }
-with_its_own() { # SUITE PACKAGE: and those of the same kernel that it depends on
+with_its_own() { # SUITE PACKAGE: the package and those of the same kernel that it depends on
   local more
   more=$(suite_apt "$1" apt-cache depends --important "$2" |
     sed -n 's/^ *Depends: \(linux-\(base-[0-9]\|binary-\|modules-\|headers-\|kbuild-\)[^ ]*\)$/\1/p')
@@ -86,12 +86,12 @@ kernel() { # ROLE SUITE RELEASE PACKAGE...
   local role=$1 suite=$2 release=$3
   shift 3
   if [ -z "$release" ]; then
-    say "no kernel for '$role' in $suite"
+    say "$suite has no kernel for '$role'"
     return 0
   fi
   if ! grep -qsx "$role $release" "$VM/kernels"; then
     say "$role: $release ..."
-    fetch "$role" "$suite" "${@/%/-$release}" || { say "$role: not to be had"; rm -rf "$VM/debs/$role"; return 0; }
+    fetch "$role" "$suite" "${@/%/-$release}" || { say "$role: could not be fetched"; rm -rf "$VM/debs/$role"; return 0; }
   fi
   echo "$role $release" >>"$VM/kernels.part"
 }
@@ -113,8 +113,8 @@ sid() {
   kernel new sid "$newest" linux-image linux-headers
   [ -z "$newest" ] || kernel beside sid "${newest%-"$FLAVOUR"}-amd64" linux-headers
 }
-suite() { # a suite that cannot be had costs its kernels only
-  if update "$1"; then "$1"; else say "no packages of $1 to be had"; fi
+suite() { # if a suite is not available, only its kernels are missing
+  if update "$1"; then "$1"; else say "packages of $1 are not available"; fi
 }
 fetch_kernels() {
   rm -rf "$VM/kernels.part" "$VM/debs"
@@ -122,7 +122,7 @@ fetch_kernels() {
   rm -rf "$VM/apt"
 }
 
-# The packages are fetched while the chroot is made.
+# The packages are fetched while the chroot is created.
 fetching=
 if [ "$(wc -l 2>/dev/null <"$VM/kernels" || echo 0)" -lt 6 ] || [ -n "${VM_AGAIN:-}" ]; then
   [ -e "$VM/tools" ] || rm -f "$VM/kernels"
@@ -139,7 +139,7 @@ if [ -n "$fetching" ]; then
   done
   rm -rf "$VM/debs"
   touch "$VM/kernels"
-  awk 'NR == FNR { got[$1] = 1 } NR == FNR || !($1 in got)' "$VM/kernels.part" "$VM/kernels" >"$VM/kernels.new" # none is lost
+  awk 'NR == FNR { got[$1] = 1 } NR == FNR || !($1 in got)' "$VM/kernels.part" "$VM/kernels" >"$VM/kernels.new" # keeps kernels that could not be fetched again
   mv "$VM/kernels.new" "$VM/kernels"
   rm "$VM/kernels.part"
 fi
