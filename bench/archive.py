@@ -1,12 +1,12 @@
-"""An archive of kernels in BTFHub's layout, as large as wanted, made from the kernels of the corpus:
+"""Makes an archive of COUNT kernels in BTFHub's layout from the kernels of the corpus:
 
-    python bench/archive.py FOLDER COUNT [--raw]
+    python bench/archive.py DIRECTORY COUNT [--raw]
 
-Kernel n of a base is that base with some thirty structs that grew by 8 bytes somewhere in the middle, twenty names that changed,
-and a few new types, all drawn from a generator that is seeded with its name: no two are alike, and the same call gives the
-same bytes.  What changes is what changes between real kernels, offsets that programs read among it (task_struct, sk_buff, ...);
-no struct is taken that another one embeds.  Packed with xz -1: unpacking 5 MB costs 62 ms, from BTFHub's -6 it costs 56; packing
-costs a sixth.
+Kernel n of a base is that base with some thirty structs that grow by 8 bytes in the middle, twenty changed names and a few
+new types, all drawn from a generator seeded with its name: no two are equal, and the same call gives the same bytes.  The
+changes are like those between real kernels, and include offsets that programs read (task_struct, sk_buff, ...); structs
+embedded in others are not changed. Compressed with xz -1: unpacking 5 MB takes 62 ms (56 ms with BTFHub's -6), and
+compressing takes a sixth of the time.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from glob import glob
 from btfkit.btf import spec
 from btfkit.files.load import load
 
-VERSION = 1  # of what is made: a cache of another version is no use
+VERSION = 1  # of the generated archives; caches of other versions are not used
 FAVOURITES = ("task_struct", "sk_buff", "sock", "file", "request", "inode", "dentry", "mm_struct", "bio", "rq", "cred")
 PRESET = 1
 
 
 class Base:
-    """A kernel to vary: its types and which structs nothing embeds."""
+    """A kernel to vary: its types, and the structs that no other type embeds."""
 
     def __init__(self, path: str) -> None:
         self.distro, self.release, self.arch, name = path.split(os.sep)[-4:]
@@ -40,7 +40,7 @@ class Base:
         self.named = {self.btf.name(type_id): type_id for type_id in self.free}
 
     def _free(self) -> list[int]:
-        """The structs with a name and four members or more that no other type holds by value."""
+        """The named structs with at least four members that no other type holds by value."""
         btf, words = self.btf, self.btf.words
         held, structs = set(), []
         for type_id, at in enumerate(btf.positions, 1):
@@ -56,7 +56,7 @@ class Base:
         return [type_id for type_id in structs if type_id not in held]
 
     def variant(self, number: int) -> bytes:
-        """The bytes of the kernel `number` made from this one."""
+        """The bytes of kernel `number` made from this one."""
         btf = self.btf
         chance = random.Random(f"{VERSION} {self.arch} {self.uname} {number}")
         words = array("I", btf.words)
@@ -87,7 +87,7 @@ class Base:
 
 
 def _grow(words: array[int], at: int, chance: random.Random) -> None:
-    """8 bytes more in front of one of a struct's members."""
+    """Inserts 8 bytes before one of a struct's members."""
     info = words[at + 1]
     vlen, flagged = info & 0xFFFF, info >> 31
     first = chance.randrange(1, vlen)
@@ -100,14 +100,14 @@ def _grow(words: array[int], at: int, chance: random.Random) -> None:
 
 
 def _rename(strings: bytearray, chance: random.Random) -> None:
-    """Another last letter for a name; one of the middle, which nobody shares."""
+    """Changes the last letter of a name from the middle, which no other record shares."""
     end = strings.find(0, chance.randrange(1, len(strings) - 1))
     if end > 1 and chr(strings[end - 1]).isalpha():
         strings[end - 1] = ord("a") + (strings[end - 1] + 1) % 26
 
 
 def packed(data: bytes, name: str) -> bytes:
-    """A .btf.tar.xz as BTFHub has them."""
+    """The bytes of a .btf.tar.xz like BTFHub's."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
         info = tarfile.TarInfo(name)
@@ -117,9 +117,9 @@ def packed(data: bytes, name: str) -> bytes:
 
 
 def make_archive(folder: str, corpus: str, count: int, *, raw: bool = False, workers: int | None = None) -> str:
-    """An archive of `count` kernels below `folder` (with `raw` of .btf, else of .btf.tar.xz); returns its path.
+    """Makes an archive of `count` kernels below `folder` (.btf files with `raw`, otherwise .btf.tar.xz); returns its path.
 
-    What is there already is taken: the same call makes the same bytes.
+    An existing archive is reused: the same call gives the same bytes.
     """
     place = os.path.join(folder, f"archive-{VERSION}-{count}-{'raw' if raw else 'xz'}")
     done = os.path.join(place, ".done")

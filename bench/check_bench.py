@@ -1,6 +1,6 @@
-"""check over an archive of 400 kernels (bench/fleet_bench.py has its place and size), and its page; no other tool does that.
+"""`check` on an archive of 400 kernels (bench/fleet_bench.py has its location and size), and its page; no other tool does this.
 
-The exit status has to be 0, so all is allowed.  The page is opened in a headless chromium, where there is one.
+The exit status must be 0, so all failures are allowed.  The page is opened in a headless chromium if there is one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def programs(bench: Bench) -> Iterator[Row]:
-    """All objects of libbpf-tools over the archive."""
+    """All objects of libbpf-tools on the archive."""
     tree = archive(bench, raw=False)
     objects, count = bench.corpus.objects(), kernels()
     page = bench.out("check.html")
@@ -48,21 +48,21 @@ def programs(bench: Bench) -> Iterator[Row]:
 
 
 def worker_peak(objects: list[str], tree: str) -> float:
-    """MiB that the largest worker takes."""
+    """Peak memory of the largest worker in MiB."""
     words = [sys.executable, "-c", SCRIPT, *objects, tree]
     return int(subprocess.run(words, capture_output=True, text=True, check=True).stdout) / 1024
 
 
 def loaded(page: str) -> str:
-    """How long chromium takes until the page stands, and until a filter has changed it."""
+    """How long chromium takes to display the page, and to apply a filter."""
     try:
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
     except ImportError:
-        return "no selenium to load it with"
+        return "selenium is not installed"
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
-        return "no chromium to load it with"
+        return "chromium is not installed"
     with tempfile.TemporaryDirectory() as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = chromium
@@ -76,7 +76,7 @@ def loaded(page: str) -> str:
                 "const begun = performance.now(), s = document.getElementById('verdict'); s.value = '2';"
                 "s.dispatchEvent(new Event('change')); return performance.now() - begun"
             )
-            return f"stands in {chrome.execute_script(ready):.0f} ms, a filter takes {chrome.execute_script(filtered):.0f} ms"
+            return f"visible after {chrome.execute_script(ready):.0f} ms, a filter takes {chrome.execute_script(filtered):.0f} ms"
         finally:
             chrome.quit()
 
@@ -84,4 +84,4 @@ def loaded(page: str) -> str:
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {"check": programs}
 
 if __name__ == "__main__":
-    sys.exit("this is a part of bench/run.py: make bench ARGS='--only check'")
+    sys.exit("this is part of bench/run.py; run: make bench ARGS='--only check'")

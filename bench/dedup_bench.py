@@ -1,8 +1,7 @@
-"""dedup beside libbpf's (btf-oracle): kernels put together, and the modules of a kernel whose BTF repeats the base's.
+"""dedup compared with libbpf's (btf-oracle): several kernels in one BTF, and modules of a kernel that repeat its types.
 
-Whole processes are compared, by their CPU time and peak memory: both read raw files, put them together, dedup and serialise; ours
-without the proof that the command adds.  libbpf's time holds btf__add_btf too; its dedup alone is said in a row of its own,
-with ours likewise.
+Whole processes are compared by CPU time and peak memory: both read raw files, combine them, dedup and serialize; btfkit
+without the proof that the command adds.  libbpf's time includes btf__add_btf; a separate row compares only the dedup calls.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 SECOND = "6.12.94+deb13-amd64"
 REPEATING = "7.2.13+deb14-amd64"  # its modules were encoded with libbpf 1.7, whose typedefs never match the base's
 MODULES = 400
-LIBBPF_18 = (8.9, 119_360)  # seconds and types of libbpf 1.8-dev for these modules; no package has it
+LIBBPF_18 = (8.9, 119_360)  # seconds and types of libbpf 1.8-dev for these modules; it is not packaged
 
 
 def kernels(bench: Bench) -> Iterator[Row]:
@@ -63,10 +62,10 @@ def kernels(bench: Bench) -> Iterator[Row]:
             "s",
             min(told["seconds"]),
             dedup,
-            note=note or "libbpf: its call on what was added",
+            note=note or "libbpf: its dedup call only",
         )
         left = theirs["out"]["types"] if theirs else None
-        yield Row("  types left", "", told["types"], left, ratio=1.0, note=note)
+        yield Row("  types kept", "", told["types"], left, ratio=1.0, note=note)
 
 
 def _all_kernels(bench: Bench) -> list[str]:
@@ -79,18 +78,18 @@ def _all_kernels(bench: Bench) -> list[str]:
 
 
 def modules(bench: Bench) -> Iterator[Row]:
-    """Split dedup of the first modules of a kernel, one process, the base read and labelled once."""
+    """Split dedup of the first modules of a kernel in one process; the base is read and analyzed once."""
     kernel, folder = bench.corpus.kernel(REPEATING), bench.corpus.modules(REPEATING)
     words = inside("dedup_split", kernel, folder, str(MODULES))
     told = bench.inside("dedup_split", "1", kernel, folder, str(MODULES))
     cost = side_by_side({"ours": (bench.spawner, words)}, 5)["ours"]
     bench.samples["dedup-split"] = cost.as_dict() | {"inside": told}
-    note = "libbpf: 1.8-dev, measured elsewhere"
+    note = "libbpf: 1.8-dev, measured on another machine"
     yield Row(
         f"split dedup of {told['modules']} modules, CPU", "s", cost.median("cpu"), LIBBPF_18[0], ratio=0.1, note=note
     )
     yield Row("  its peak memory", "MiB", cost.median("peak"))
-    yield Row(f"  types left of {told['before']:,}", "", told["types"], LIBBPF_18[1], ratio=1.0, note=note)
+    yield Row(f"  types kept of {told['before']:,}", "", told["types"], LIBBPF_18[1], ratio=1.0, note=note)
 
 
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {"dedup": kernels, "dedup-split": modules}

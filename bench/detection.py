@@ -1,8 +1,9 @@
-"""What each policy of `distill` costs, and which changes of a kernel it detects: the table of docs/distill.md.
+"""The cost of each policy of `distill`, and the changes of a kernel that it detects: the table in docs/distill.md.
 
-    python bench/detection.py VMLINUX FOLDER_OF_RAW_MODULE_BTF [STEP]     every STEPth module (1: all, some minutes)
+    python bench/detection.py VMLINUX RAW_MODULE_BTF_DIRECTORY [STEP]     every STEPth module (1: all, some minutes)
 
-Each change is made to a copy of the kernel, in `struct device` or `enum irqreturn`; counted are the modules that are refused.
+Each change is made to a copy of the kernel, in `struct device` or `enum irqreturn`; the table shows how many modules are
+rejected.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from btfkit.passes.distill import POLICIES, distill
 from btfkit.passes.rebase import NameIndex, blob
 from btfkit.passes.reconcile import ReconcileError, reconcile
 
-RULES = {  # rules, and which changed definitions they refuse
+RULES = {  # rules, and which changed definitions they reject
     "strict": ("strict", "embedded"),
     'strict, contents="all"': ("strict", "all"),
     "upstream": ("upstream", "embedded"),
@@ -27,7 +28,7 @@ RULES = {  # rules, and which changed definitions they refuse
 
 
 def changes(old: Btf) -> dict[str, NameIndex]:
-    """The kernel with each change."""
+    """A copy of the kernel for each change."""
     device, irqreturn = old.locate(old.find("struct device").id)[1], old.locate(old.find("enum irqreturn").id)[1]
     names = [member.name for member in old.find("struct device").members]  # type: ignore[attr-defined]
     first, second = (device + 3 + 3 * names.index(name) for name in ("driver_data", "platform_data"))
@@ -57,7 +58,7 @@ def changes(old: Btf) -> dict[str, NameIndex]:
     return {
         "struct removed": edited(removed),
         "struct grown by 8 bytes": edited(grown),
-        "member moved, size the same": edited(moved),
+        "member moved, size unchanged": edited(moved),
         "member has another type": edited(retyped),
         "value of an enumerator changed": edited(valued),
     }
@@ -90,7 +91,7 @@ def main(kernel: str, folder: str, step: int = 1) -> None:
     for how in RULES:
         policies = POLICIES if how != "upstream" else POLICIES[:1]
         print(f"\n{how}\n\n| | {' | '.join(f'`{policy}`' for policy in policies)} |\n|---|{'---|' * len(policies)}")
-        for what, count in (("types in the base, on average", types), ("bytes of it", size)):
+        for what, count in (("types in the base, on average", types), ("its size in bytes", size)):
             print(f"| {what} | " + " | ".join(f"{count[policy] / len(names):,.1f}" for policy in policies) + " |")
         for change in kernels:
             print(f"| {change} | " + " | ".join(f"{refused[policy, change, how]:,}" for policy in policies) + " |")

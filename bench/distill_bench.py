@@ -1,7 +1,7 @@
-"""distill and reconcile beside libbpf's calls in one C process (btf-oracle), on all modules of a kernel, and on files.
+"""distill and reconcile compared with libbpf's calls in one C process (btf-oracle), on all modules of a kernel, and on files.
 
-Whole processes are compared, by their CPU time: both read the same raw files, parse the base once, and drop each result.
-A folder of real `.ko.xz` of the same kernel (unpacked from its package) may be named by $BTFKIT_KO_TREE.
+Whole processes are compared by CPU time: both read the same raw files, parse the base once, and drop each result.
+$BTFKIT_KO_TREE may name a directory of real `.ko.xz` files of the same kernel (unpacked from its package).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def oracle(bench: Bench) -> tuple[list[str], str]:
-    """(how btf-oracle is called within the chroot, why it cannot be)."""
+    """(the words that run btf-oracle in the chroot, the reason why it cannot run)."""
     place = os.path.join(os.environ.get("PEERS") or os.path.expanduser("~/.cache/btfkit-peers"), "bin", "btf-oracle")
     if bench.peer is None or not bench.peer.root or not os.path.exists(place):
-        return [], "no btf-oracle in the peers' chroot"
+        return [], "the peers' chroot has no btf-oracle"
     return ["/lab/bin/btf-oracle"], ""
 
 
@@ -37,7 +37,7 @@ def inside(*words: str) -> list[str]:
 
 
 class Pair:
-    """The CPU time of ours and of libbpf for the same work, and what libbpf said."""
+    """The CPU time of btfkit and of libbpf for the same work, and libbpf's output."""
 
     def __init__(self, bench: Bench, name: str, ours: list[str], theirs: list[str]) -> None:
         call, self.note = oracle(bench)
@@ -59,7 +59,7 @@ class Pair:
 
 
 def in_memory(bench: Bench) -> Iterator[Row]:
-    """distill and reconcile of all modules, one process, no files written."""
+    """distill and reconcile all modules in one process, without writing files."""
     kernel, onto, folder = bench.corpus.kernel(), bench.corpus.kernel(ONTO), bench.corpus.modules()
     small = os.path.join(bench.folder, "distilled")
     os.makedirs(small, exist_ok=True)
@@ -92,17 +92,17 @@ def _plain(names: set[str]) -> set[str]:
 
 
 def proof(bench: Bench) -> Iterator[Row]:
-    """What the proof of a result costs, beside the work: the "peer" is the work itself."""
+    """The cost of proving a result, compared with the work: the "peer" is the work itself."""
     kernel, onto, folder = bench.corpus.kernel(), bench.corpus.kernel(ONTO), bench.corpus.modules()
     told = bench.inside("proofs", "3", kernel, folder, onto)
     bench.samples["rebase-proof"] = told
     for work in ("distill", "reconcile"):
         ours, own = min(told[f"{work} proof"]), min(told[work])
-        yield Row(f"the proof of {work}, all modules", "s", ours, own, ratio=1.0, note=f"beside: {work} itself")
+        yield Row(f"the proof of {work}, all modules", "s", ours, own, ratio=1.0, note=f"compared with {work} itself")
 
 
 def files(bench: Bench) -> Iterator[Row]:
-    """The commands on files, proof included, by as many processes as there are processors."""
+    """The commands on files, including the proof, with one worker process per CPU."""
     kernel, onto = bench.corpus.kernel(), bench.corpus.kernel(ONTO)
     trees = [("raw files", bench.corpus.modules(), [])]
     if os.environ.get("BTFKIT_KO_TREE"):
@@ -118,7 +118,7 @@ def files(bench: Bench) -> Iterator[Row]:
 
 
 def _run(bench: Bench, name: str, words: list[str], right: tuple[int, ...]) -> tuple[float, float]:
-    """(wall, CPU) of one run; reconcile ends with 3 where a few modules do not fit."""
+    """(wall, CPU) of one run; the exit status of reconcile is 3 if a few modules do not fit."""
     import time
 
     begin, before = time.perf_counter(), os.times()

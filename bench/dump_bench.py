@@ -1,4 +1,4 @@
-"""The three texts of a vmlinux beside bpftool's, each written to a file by the shell."""
+"""The three output formats for a vmlinux compared with bpftool's, each written to a file by the shell."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def dump(bench: Bench) -> Iterator[Row]:
 
 
 def compare(bench: Bench, name: str, ours: list[str], theirs: list[str]):  # type: ignore[no-untyped-def]
-    """Both in turns."""
+    """Runs both alternately."""
     from measure import side_by_side
 
     commands = {"ours": (bench.spawner, ours)}
@@ -59,7 +59,7 @@ def compare(bench: Bench, name: str, ours: list[str], theirs: list[str]):  # typ
 
 
 def slim(bench: Bench) -> Iterator[Row]:
-    """A header of a few types, and of a module, on the way to many of them."""
+    """A header of a few types, and of a module."""
     kernel = bench.corpus.kernel()
     module = os.path.join(bench.corpus.modules(), sorted(os.listdir(bench.corpus.modules()))[0])
     for work, words in (

@@ -1,9 +1,9 @@
-"""Archives: `min --archive` beside a shell loop of tar and bpftool over the same archive, on the same number of processes.
+"""Archives: `min --archive` compared with a shell loop of tar and bpftool on the same archive, with the same number of processes.
 
-The archive is made (bench/archive.py) and kept in $BTFKIT_ARCHIVE_CACHE or ~/.cache/btfkit-tests; $BTFKIT_FLEET_KERNELS says how
-many kernels (400).  The loop is what people run over BTFHub: `xargs -P2`, for each archive tar into a scratch folder,
-`bpftool gen min_core_btf`, rm.  bpftool runs through its own dynamic loader, as the chroot has no xz.  CPU time of all
-processes of a side is what is compared, as the machine may be shared.
+The archive is generated (bench/archive.py) and kept in $BTFKIT_ARCHIVE_CACHE or ~/.cache/btfkit-tests; $BTFKIT_FLEET_KERNELS
+is the number of kernels (default: 400).  The loop is what people run on BTFHub: `xargs -P2`; for each archive, tar into a
+scratch directory, `bpftool gen min_core_btf`, rm.  bpftool runs through its own dynamic loader, because the chroot has no
+xz.  The CPU time of all processes of a side is compared, because the machine may be shared.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def kernels() -> int:
 
 
 def archive(bench: Bench, *, raw: bool) -> str:
-    """The archive, made where it is not there yet; raises Missing without a corpus."""
+    """The archive, made if it does not exist; raises Missing without a corpus."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     place = os.environ.get("BTFKIT_ARCHIVE_CACHE") or os.path.join(home, "btfkit-tests")
     os.makedirs(place, exist_ok=True)
@@ -72,7 +72,7 @@ def archive(bench: Bench, *, raw: bool) -> str:
 
 
 def loader() -> str:
-    """The words that run the chroot's bpftool on this machine's files, or the bpftool that is chosen or in PATH."""
+    """The words that run the chroot's bpftool on this machine's files, or the bpftool in $BTFKIT_BPFTOOL or PATH."""
     if chosen := os.environ.get("BTFKIT_BPFTOOL"):
         return chosen
     root = os.path.join(os.environ.get("PEERS") or os.path.expanduser("~/.cache/btfkit-peers"), "root")
@@ -83,14 +83,14 @@ def loader() -> str:
 
 
 class Sides:
-    """CPU and wall seconds of both sides, `runs` times in turns; `peer` is empty where there is no bpftool."""
+    """CPU and wall seconds of both sides, run `runs` times alternately; `peer` is empty if there is no bpftool."""
 
     def __init__(self, bench: Bench, name: str, tree: str, objects: list[str], loop: str, runs: int = 1) -> None:
         self.ours: list[tuple[float, float, float]] = []
         self.peer: list[tuple[float, float, float]] = []
         self.out = os.path.join(bench.folder, name)
         bpftool = loader() if all(map(shutil.which, ("sh", "xargs", "tar", "xz"))) else ""
-        self.note = "" if bpftool else "no bpftool, or no xargs, tar, xz"
+        self.note = "" if bpftool else "bpftool, xargs, tar or xz is missing"
         command = bench.ours("min", "-q", "--archive", tree, "-o", self.out, "-j", str(WORKERS), *objects)
         scratch = os.path.join(bench.folder, "scratch")
         script = os.path.join(bench.folder, name + ".sh")
@@ -118,7 +118,7 @@ class Sides:
 
 
 def xz_share(tree: str) -> float:
-    """CPU seconds that nothing but unpacking the archive's files takes here."""
+    """CPU seconds needed only to unpack the archive's files."""
     begin = time.process_time()
     for path in glob(os.path.join(escape(tree), "*", "*", "*", "*.btf.tar.xz")):
         with open(path, "rb") as file:
@@ -127,7 +127,7 @@ def xz_share(tree: str) -> float:
 
 
 def packed(bench: Bench) -> Iterator[Row]:
-    """One program, then all, over the archive of .btf.tar.xz; then the bundles of what came out."""
+    """One program, then all, on the archive of .btf.tar.xz; then bundles of the results."""
     tree = archive(bench, raw=False)
     count = kernels()
     unpacking = xz_share(tree)
@@ -136,7 +136,7 @@ def packed(bench: Bench) -> Iterator[Row]:
         sides = Sides(bench, f"archive-{len(objects)}", tree, objects, LOOP)
         yield from sides.rows(f"min --archive, {name}, {count} .btf.tar.xz, {WORKERS} workers", ratio)
         cpu = sides.median("ours", 1) or 0.0
-        yield Row("  of it unpacking xz", "s", unpacking, note=f"{100 * unpacking / cpu:.0f} % of its CPU time")
+        yield Row("  of which unpacking xz", "s", unpacking, note=f"{100 * unpacking / cpu:.0f} % of its CPU time")
         hub = cpu / count * HUB
         note = f"{1e3 * cpu / count:.0f} ms of CPU a kernel; with 100 workers {hub / 100:.0f} s"
         yield Row(f"  BTFHub's {HUB:,} archives, {WORKERS} workers", "s", hub / WORKERS, note=note)
@@ -144,16 +144,16 @@ def packed(bench: Bench) -> Iterator[Row]:
 
 
 def bundles(bench: Bench, out: str, name: str) -> Iterator[Row]:
-    """The bundle, with where everything comes from, beside the .tar.xz of the same BTF files alone."""
+    """The bundle, including its origin, compared with the .tar.xz of the same BTF files alone."""
     bench.spawner.run(bench.ours("bundle", "create", "-q", out + ".bundle", out))
     tar = out + ".tar.xz"
     bench.spawner.run(["/bin/sh", "-c", 'cd "$1" && tar cJf "$2" *', "tar", out, tar])
     ours, theirs = os.path.getsize(out + ".bundle"), os.path.getsize(tar)
-    yield Row(f"  bundle of these, beside their .tar.xz, {name}", "B", ours, theirs, ratio=1.0)
+    yield Row(f"  bundle of the results, compared with their .tar.xz, {name}", "B", ours, theirs, ratio=1.0)
 
 
 def raw(bench: Bench) -> Iterator[Row]:
-    """All programs over the same kernels, not packed."""
+    """All programs on the same kernels, not compressed."""
     tree = archive(bench, raw=True)
     objects = bench.corpus.objects()
     sides = Sides(bench, "archive-raw", tree, objects, LOOP_RAW)
@@ -163,4 +163,4 @@ def raw(bench: Bench) -> Iterator[Row]:
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {"archive": packed, "archive-raw": raw}
 
 if __name__ == "__main__":
-    sys.exit("this is a part of bench/run.py: make bench ARGS='--only archive'")
+    sys.exit("this is part of bench/run.py; run: make bench ARGS='--only archive'")

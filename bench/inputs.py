@@ -1,4 +1,4 @@
-"""What is measured on: the real kernels, modules and BPF objects of the corpus, and the real bpftool.
+"""Inputs of the benchmarks: the real kernels, modules and BPF objects of the corpus, and the real bpftool.
 
 The corpus is `../shared/corpus` or `$BTFKIT_CORPUS`; its archives are unpacked into a temporary folder.  bpftool is
 `$BTFKIT_BPFTOOL`, that of the chroot that `make peers` sets up (`$PEERS` or ~/.cache/btfkit-peers), or the one in PATH.
@@ -19,11 +19,11 @@ OBJECT = "opensnoop-libbpf.bpf.o"
 
 
 class Missing(Exception):
-    """An input or a peer is not here; the text says which."""
+    """An input or a peer is missing; the text names it."""
 
 
 class Corpus:
-    """The corpus, unpacked below `folder` as it is asked for."""
+    """The corpus; files are unpacked below `folder` on demand."""
 
     def __init__(self, folder: str) -> None:
         root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -31,10 +31,10 @@ class Corpus:
         self.folder = folder
 
     def kernel(self, name: str = KERNEL) -> str:
-        """The path of a vmlinux BTF, raw."""
+        """The path of a raw vmlinux BTF."""
         found = glob(os.path.join(self.place, "hub", "*", "*", "*", f"{name}.btf.tar.xz"))
         if not found:
-            raise Missing(f"no corpus with {name}")
+            raise Missing(f"the corpus ($BTFKIT_CORPUS) has no {name}")
         path = os.path.join(self.folder, name + ".btf")
         if not os.path.exists(path):
             with tarfile.open(found[0]) as tar:
@@ -44,10 +44,10 @@ class Corpus:
         return path
 
     def kernels(self) -> list[str]:
-        """The paths of all vmlinux BTFs of amd64."""
+        """The paths of all vmlinux BTFs for amd64."""
         found = sorted(glob(os.path.join(self.place, "hub", "*", "*", "x86_64", "*.btf.tar.xz")))
         if not found:
-            raise Missing("no corpus")
+            raise Missing("no corpus (set BTFKIT_CORPUS)")
         return [self.kernel(os.path.basename(path).removesuffix(".btf.tar.xz")) for path in found]
 
     def object(self) -> str:
@@ -58,23 +58,23 @@ class Corpus:
         """The paths of the objects of libbpf-tools, about sixty."""
         found = sorted(glob(os.path.join(self.place, "objects", "*-libbpf.bpf.o")))
         if not found:
-            raise Missing("no corpus")
+            raise Missing("no corpus (set BTFKIT_CORPUS)")
         return [self._here(path) for path in found]
 
     def _here(self, source: str) -> str:
-        """A copy of a file of the corpus, where a peer in a chroot sees it too."""
+        """A copy of a file of the corpus that a peer in a chroot can read too."""
         path = os.path.join(self.folder, os.path.basename(source))
         if not os.path.exists(source):
-            raise Missing(f"no corpus with {os.path.basename(source)}")
+            raise Missing(f"the corpus ($BTFKIT_CORPUS) has no {os.path.basename(source)}")
         if not os.path.exists(path):
             shutil.copyfile(source, path)
         return path
 
     def modules(self, name: str = KERNEL) -> str:
-        """A folder with the split BTF of every module of a kernel, raw."""
+        """A directory with the raw split BTF of every module of a kernel."""
         archive = os.path.join(self.place, "modules", name + ".tar.xz")
         if not os.path.exists(archive):
-            raise Missing(f"no corpus with the modules of {name}")
+            raise Missing(f"the corpus ($BTFKIT_CORPUS) has no modules of {name}")
         folder = os.path.join(self.folder, "modules-" + name)
         if not os.path.isdir(folder):
             os.mkdir(folder)
@@ -87,7 +87,7 @@ class Corpus:
 
 
 class Bpftool:
-    """The `command` that runs bpftool, within the chroot `root` if there is one, `how` that is done, and its `version`."""
+    """The `command` that runs bpftool, the chroot `root` it runs in (or empty), `how` it is started, and its `version`."""
 
     def __init__(self, command: list[str], how: str, root: str = "") -> None:
         self.command = command
@@ -99,7 +99,7 @@ class Bpftool:
         self.version = found[1] if found else ""
 
     def __call__(self, *args: str) -> list[str]:
-        """The words of a call; paths below the chroot as they are called within it."""
+        """The words of a call; paths below the chroot are translated to paths inside it."""
         return [*self.command, *(arg.removeprefix(self.root) for arg in args)]
 
 
@@ -112,21 +112,21 @@ def bpftool() -> Bpftool:
             continue
         if tool.version and tuple(map(int, tool.version.split(".")[:2])) >= (7, 5):
             return tool
-    raise Missing("no bpftool >= 7.5")
+    raise Missing("bpftool 7.5 or later not found")
 
 
 def _bpftools() -> Iterator[tuple[list[str], str, str]]:
-    """Where it may be: as told, in the chroot (entered as root, else through its own dynamic loader), in PATH."""
+    """Candidates: $BTFKIT_BPFTOOL, the chroot (entered if root, otherwise through its own dynamic loader), PATH."""
     if chosen := os.environ.get("BTFKIT_BPFTOOL"):
-        yield [chosen], "as $BTFKIT_BPFTOOL says", ""
+        yield [chosen], "from $BTFKIT_BPFTOOL", ""
     root = os.path.join(os.environ.get("PEERS") or os.path.expanduser("~/.cache/btfkit-peers"), "root")
     binary = os.path.join(root, "usr", "sbin", "bpftool")
     if os.path.exists(binary):
         if os.geteuid() == 0:
-            yield ["/usr/sbin/bpftool"], "started within its chroot", root
+            yield ["/usr/sbin/bpftool"], "started inside its chroot", root
         libraries = ":".join(sorted(glob(os.path.join(root, "usr", "lib", "*-linux-*"))))
         for loader in sorted(glob(os.path.join(root, "lib*", "ld-linux*.so.*"))):
-            yield [loader, "--library-path", libraries, binary], "through its own dynamic loader (costs it 0.5 ms)", ""
+            yield [loader, "--library-path", libraries, binary], "through its own dynamic loader (costs 0.5 ms)", ""
     in_path = shutil.which("bpftool", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if in_path:
         yield [in_path], "from PATH", ""

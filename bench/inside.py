@@ -1,11 +1,11 @@
-"""What is measured within a process, with the btfkit that the interpreter running this finds; prints one JSON object.
+"""Measurements inside a process, with the btfkit that this interpreter imports; prints one JSON object.
 
 inside.py load RUNS VMLINUX             load and scan
-inside.py kernels RUNS OBJECT VMLINUX.. one program over many kernels
+inside.py kernels RUNS OBJECT VMLINUX.. one program on many kernels
 inside.py phases RUNS VMLINUX OBJECT..  where the time of `min` goes
-inside.py distill 1 VMLINUX FOLDER [POLICY [OUT]]   all raw module BTF in a folder; OUT gets NAME.base, NAME.split
-inside.py reconcile 1 VMLINUX FOLDER RULES          what that wrote, onto another kernel
-inside.py proofs RUNS VMLINUX FOLDER ONTO [POLICY]  what the proofs cost, beside the work
+inside.py distill 1 VMLINUX DIR [POLICY [OUT]]   all raw module BTF in a directory; writes NAME.base and NAME.split to OUT
+inside.py reconcile 1 VMLINUX DIR RULES          reconcile what distill wrote to another kernel
+inside.py proofs RUNS VMLINUX DIR ONTO [POLICY]  the cost of the proofs, compared with the work
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 
 
 def load(runs: int, path: str) -> dict[str, object]:
-    """Seconds (wall) to read and check a vmlinux: the first time, and each time after it."""
+    """Seconds (wall) to read and check a vmlinux: the first time, and each later time."""
     import btfkit
     from btfkit.hot import compiled
 
@@ -37,7 +37,7 @@ def load(runs: int, path: str) -> dict[str, object]:
 
 
 def _cut(objects, path: str, out: str) -> None:
-    """What `btfkit min` does for one kernel: read, cut, write, and the proof."""
+    """What `btfkit min` does for one kernel: read, minimize, write, prove."""
     import btfkit
     from btfkit.files.write import write_atomic
     from btfkit.judges.answers import compare
@@ -52,7 +52,7 @@ def _cut(objects, path: str, out: str) -> None:
 
 
 def kernels(runs: int, obj: str, out: str, *paths: str) -> dict[str, object]:
-    """Seconds a kernel, one entry a round over all of them, each round in another order."""
+    """Seconds per kernel, one entry for each round over all kernels; the order changes every round."""
     import btfkit
 
     shuffle = random.Random(1).shuffle
@@ -85,7 +85,7 @@ def phases(runs: int, path: str, *objects: str) -> dict[str, object]:
     from btfkit.hot import scan
     from btfkit.judges.answers import compare
 
-    gc.set_threshold(100_000, 20, 20)  # as the command has it
+    gc.set_threshold(100_000, 20, 20)  # as the command sets it
     taken: dict[str, list[float]] = {}
 
     def timed(name, call, *args, **kwargs):
@@ -124,7 +124,7 @@ def phases(runs: int, path: str, *objects: str) -> dict[str, object]:
 
 
 def distill(runs: int, kernel: str, folder: str, policy: str = "distilled", out: str = "") -> dict[str, object]:
-    """Distil every module, and let go of the result, as libbpf's loop does; `runs` is not heeded, the process is what is
+    """Distill every module and drop the result, as libbpf's loop does; `runs` is ignored, because the whole process is
     measured."""
     from btfkit.btf.btf import Btf
     from btfkit.passes.distill import distill
@@ -146,7 +146,7 @@ def distill(runs: int, kernel: str, folder: str, policy: str = "distilled", out:
 
 
 def reconcile(runs: int, kernel: str, folder: str, rules: str) -> dict[str, object]:
-    """Reconcile every distilled module; the names of those that do not fit."""
+    """Reconcile every distilled module; returns the names of those that do not fit."""
     from btfkit.btf.btf import Btf
     from btfkit.passes.reconcile import NameIndex, ReconcileError, reconcile
 
@@ -167,7 +167,7 @@ def reconcile(runs: int, kernel: str, folder: str, rules: str) -> dict[str, obje
 
 
 def dedup(runs: int, *paths: str) -> dict[str, object]:
-    """Read BTFs, put them together and dedup them; `seconds` (CPU) of all but the reading."""
+    """Read BTFs, combine and dedup them; `seconds` is the CPU time without reading."""
     from btfkit.btf.btf import Btf
     from btfkit.passes.dedup import dedup_all
 
@@ -196,7 +196,7 @@ def dedup(runs: int, *paths: str) -> dict[str, object]:
 
 
 def dedup_split(runs: int, kernel: str, folder: str, most: str) -> dict[str, object]:
-    """Dedup the first modules of a folder against their base."""
+    """Dedup the first modules in a directory against their base."""
     from btfkit.btf.btf import Btf
     from btfkit.passes.dedup import dedup
     from btfkit.passes.known import Known
@@ -216,7 +216,7 @@ def dedup_split(runs: int, kernel: str, folder: str, most: str) -> dict[str, obj
 
 
 def proofs(runs: int, kernel: str, folder: str, onto: str, policy: str = "distilled") -> dict[str, list[float]]:
-    """Seconds (CPU) of distilling and reconciling every module, and of proving each result, a round an entry."""
+    """Seconds (CPU) to distill and reconcile every module and to prove each result, one entry for each round."""
     from btfkit.btf.btf import Btf
     from btfkit.judges.reconciled import compare
     from btfkit.passes.distill import distill

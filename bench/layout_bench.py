@@ -1,4 +1,4 @@
-"""The rows of `layout`, `diff` and `find`, beside pahole where it has a counterpart."""
+"""The rows for `layout`, `diff` and `find`, compared with pahole if it has a counterpart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STRUCT = "task_struct"
 
 
 def compare(bench: Bench, name: str, runs: int, ours: list[str], theirs: list[str]) -> dict[str, Cost]:
-    """Runs btfkit and pahole in turns; no cost of pahole where it is absent."""
+    """Runs btfkit and pahole alternately; there is no cost of pahole if it is missing."""
     root = bench.peer.root if bench.peer is not None else ""
     commands = {"ours": (bench.spawner, bench.ours(*ours))}
     program = "/usr/bin/pahole" if root and os.path.exists(root + "/usr/bin/pahole") else shutil.which("pahole")
@@ -57,7 +57,7 @@ def layout_all(bench: Bench) -> Iterator[Row]:
 
 
 def diff(bench: Bench) -> Iterator[Row]:
-    """Two whole kernels; status 1 is the answer that they differ, so the numbers go through a shell."""
+    """Two whole kernels; status 1 means that they differ, so the command runs in a shell."""
     new = bench.corpus.kernel()
     for label, other in (("two builds of one version", OLDER), ("6.1 and 6.12", OLD)):
         try:
@@ -72,7 +72,7 @@ def diff(bench: Bench) -> Iterator[Row]:
 
 
 def find(bench: Bench) -> Iterator[Row]:
-    """A name among all types, members and enumerators; who refers to a struct."""
+    """Finding a name among all types, members and enumerators; finding what uses a struct."""
     path = bench.corpus.kernel()
     for label, words in (
         ("find a name", ["find", path, "skc_family"]),

@@ -1,7 +1,7 @@
-"""Whole processes, measured side by side: wall time, CPU time and peak memory of each, in turns.
+"""Measures whole processes side by side: wall time, CPU time and peak memory of each.
 
-The machine is never quiet, so each round runs every command once, in an order that changes from round to round, and medians
-are compared; CPU time (user and system, of the finished process) stands beside wall time.
+A machine is never idle, so each round runs every command once, in an order that changes from round to round, and medians
+are compared; CPU time (user and system, of the finished process) is shown next to wall time.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterable
 
 
 class Failed(Exception):
-    """A command that should be measured failed; the text is what it said."""
+    """A measured command failed; the text is its error message."""
 
 
 class Cost:
-    """What the runs of one command cost: lists of `wall` and `cpu` (seconds) and `peak` (MiB), one entry a run."""
+    """The cost of the runs of one command: lists of `wall` and `cpu` (seconds) and `peak` (MiB), one entry per run."""
 
     def __init__(self) -> None:
         self.wall: list[float] = []
@@ -33,14 +33,14 @@ class Cost:
 
 
 def environment() -> dict[str, str]:
-    """The environment without what changes Python: above all, .pyc files are to be written and used."""
+    """The environment without the variables that affect Python: in particular, .pyc files must be written and used."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 class Spawner:
-    """The small process that starts and reaps what is measured, in the chroot `root` if that is given.
+    """The small process that starts and reaps the measured processes, in the chroot `root` if given.
 
-    It enters the chroot itself, once, so that what it starts there costs what it costs without one.
+    It enters the chroot itself, once, so that the processes it starts there cost what they cost without one.
     """
 
     def __init__(self, root: str = "") -> None:
@@ -57,8 +57,8 @@ class Spawner:
     def run(self, argv: list[str], output: str = "") -> tuple[float, float, float]:
         """(wall, CPU, peak memory) of one run; raises Failed.
 
-        `output`: what it writes, removed before: to write over a file makes ext4 flush the new one, which costs
-        milliseconds of someone else's disk.
+        `output`: the file it writes, removed first: overwriting a file makes ext4 flush the new one, which costs
+        milliseconds.
         """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -80,7 +80,7 @@ class Spawner:
 def side_by_side(
     commands: dict[str, tuple[Spawner, list[str]]], runs: int, outputs: Iterable[str] = ()
 ) -> dict[str, Cost]:
-    """`runs` rounds of all `commands` after one that only warms up; raises Failed.
+    """Runs `runs` rounds of all `commands` after one warm-up round; raises Failed.
 
     Each is a spawner and its words; a word that is one of `outputs` is the file that it writes.
     """

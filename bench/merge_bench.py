@@ -1,8 +1,8 @@
-"""Merging a kernel with all its modules, and sorting one, beside libbpf's calls in a C process inside the chroot.
+"""Merging a kernel with all its modules, and sorting one, compared with libbpf's calls in a C process inside the chroot.
 
-libbpf has no merge.  Either btf-oracle puts all into one BTF, with code of its own, for libbpf to add and dedup, as the
-result has to stand alone; or merge_peer.c adds every module to a split on vmlinux and dedups that, and the result stays split.
-All are whole processes, files included.
+libbpf has no merge.  Either btf-oracle combines everything into one BTF, with its own code, for libbpf to add and dedup,
+because the result must not depend on a base; or merge_peer.c adds every module to a split on vmlinux and dedups that, and the
+result stays split. All are whole processes, including reading and writing files.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def merge(bench: Bench) -> Iterator[Row]:
     work = f"merge of vmlinux and {count:,} modules, cold process"
     yield from _rows(costs, ("flatten", "dedup"), work, "libbpf: into one BTF, add, dedup", 0.5)
     yield from _rows(
-        costs, ("split",), "  the same, beside a split", "libbpf: add, dedup; stays split on vmlinux", None
+        costs, ("split",), "  the same, compared with a split", "libbpf: add, dedup; stays split on vmlinux", None
     )
 
 
 def _rows(costs: dict[str, Cost], peers: tuple[str, ...], work: str, note: str, ratio: float | None) -> Iterator[Row]:
-    """Ours beside the sum of some processes of the peer."""
+    """btfkit compared with the sum of some processes of the peer."""
     there = all(side in costs for side in peers)
     for what, unit, factor, limit in (
         ("wall", "ms", 1e3, ratio),
@@ -59,7 +59,7 @@ def _rows(costs: dict[str, Cost], peers: tuple[str, ...], work: str, note: str, 
 
 
 def _peers(bench: Bench, root: str, kernel: str, folder: str) -> dict[str, list[str]]:
-    """What libbpf does: in one BTF that stands alone, by two calls of btf-oracle, and as a split, by merge_peer.c."""
+    """libbpf's commands: one BTF without a base, by two calls of btf-oracle, and a split, by merge_peer.c."""
     found = {}
     flat, out = bench.out("merged.flat.btf"), bench.out("merged.peer.btf")
     if os.access(os.path.join(root, "lab", "bin", "btf-oracle"), os.X_OK):
@@ -73,7 +73,7 @@ def _peers(bench: Bench, root: str, kernel: str, folder: str) -> dict[str, list[
 
 
 def _peer(bench: Bench, root: str) -> str:
-    """The compiled merge_peer.c, or "" where there is no compiler or no libbpf in the chroot."""
+    """The compiled merge_peer.c, or "" if the chroot has no compiler or no libbpf."""
     source, program = bench.out("merge_peer.c"), bench.out("merge_peer")
     shutil.copyfile(os.path.join(HERE, "merge_peer.c"), source)
     inside = [path.removeprefix(root) for path in (program, source)]
@@ -85,7 +85,7 @@ def _peer(bench: Bench, root: str) -> str:
 
 
 def sort(bench: Bench) -> Iterator[Row]:
-    """The types of a vmlinux by name."""
+    """Sorting the types of a vmlinux by name."""
     from measure import side_by_side
 
     kernel = bench.corpus.kernel()
@@ -96,7 +96,7 @@ def sort(bench: Bench) -> Iterator[Row]:
         words = ["/lab/bin/btf-oracle", "permute-sort", bench.out("sorted.peer.btf"), kernel]
         commands["peer"] = bench.peers_spawner, [word.removeprefix(root) for word in words]
     elif not root:
-        raise Missing("no chroot with the peers")
+        raise Missing("the chroot of the peers does not exist")
     costs = side_by_side(commands, max(3, bench.runs // 3), bench.outputs)
     bench.samples["sort"] = {side: cost.as_dict() for side, cost in costs.items()}
     peer = costs.get("peer")

@@ -1,4 +1,4 @@
-"""A line of the table that `bench/run.py` prints."""
+"""A row of the table that `bench/run.py` prints."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 
 class Row:
-    """A line of the table: `work`, ours and the peer's figure in `unit`, and the target.
+    """A row of the table: `work`, the figures of btfkit and of the peer in `unit`, and the target.
 
-    `most` is a limit on ours, `ratio` one on ours over the peer's; neither: the figure is only said.
+    `most` is a limit for btfkit, `ratio` one for btfkit divided by the peer; without either, the figure has no target.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""btfkit's figures beside bpftool's, in one run: `make bench`, or
+"""Runs the benchmarks, btfkit side by side with bpftool and other peers: `make bench`, or
 
     .venv/bin/python bench/run.py [--only NAME]... [--runs N] [--json FILE] [--phases]
 
-Measured is the btfkit that is installed with the interpreter that runs this.  docs/performance.md says how, and keeps a table.
+Measures the btfkit installed for the interpreter that runs this.  docs/performance.md describes the method and has the results.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROOT = os.path.dirname(HERE)
 
 
 class Bench:
-    """What the rows need: the spawner, the inputs, the peer (or None), how many runs; `samples` keeps every run."""
+    """What the rows need: the spawner, the inputs, the peer (or None), the number of runs; `samples` keeps every run."""
 
     def __init__(self, folder: str, runs: int, peer: Bpftool | None) -> None:
         self.folder = folder
@@ -43,7 +43,7 @@ class Bench:
         self.spawner = Spawner()
         self.peer = peer
         self.peers_spawner = Spawner(peer.root) if peer is not None and peer.root else self.spawner
-        self.no_peer = "" if peer is not None else "no bpftool >= 7.5"
+        self.no_peer = "" if peer is not None else "bpftool 7.5 or later not found"
         self.corpus = Corpus(folder)
         self.samples: dict[str, Any] = {}
         self.outputs: set[str] = set()
@@ -52,13 +52,13 @@ class Bench:
         return [os.path.join(sysconfig.get_path("scripts"), "btfkit"), *args]
 
     def out(self, name: str) -> str:
-        """The path of a file to write."""
+        """The path of an output file."""
         path = os.path.join(self.folder, name)
         self.outputs.add(path)
         return path
 
     def compare(self, name: str, runs: int, ours: list[str], theirs: list[str], **more: list[str]) -> dict[str, Cost]:
-        """Runs both (and `more`) in turns; the peer's cost is not in the result where there is no peer."""
+        """Runs both (and `more`) alternately; without a peer, the result lacks its cost."""
         commands = {side: (self.spawner, words) for side, words in ({"ours": ours} | more).items()}
         if self.peer is not None and theirs:
             commands["peer"] = self.peers_spawner, self.peer(*theirs)
@@ -67,7 +67,7 @@ class Bench:
         return costs
 
     def inside(self, *args: str, python: str = sys.executable, plain: bool = False) -> dict[str, Any]:
-        """What inside.py says, in a fresh interpreter; `plain`: on the plain files of this repository."""
+        """The output of inside.py in a new interpreter; `plain`: with the plain files of this repository."""
         env = environment() | ({"PYTHONPATH": os.path.join(ROOT, "src")} if plain else {})
         argv = [python, os.path.join(HERE, "inside.py"), *args]
         done = subprocess.run(argv, capture_output=True, text=True, env=env, check=False)
@@ -97,10 +97,10 @@ def min_one(bench: Bench) -> Iterator[Row]:
 
 
 def min_running(bench: Bench) -> Iterator[Row]:
-    """The same for the kernel that runs, whose BTF the kernel itself hands out, a page at a time."""
+    """The same for the running kernel, whose BTF the kernel itself provides, one page at a time."""
     vmlinux = "/sys/kernel/btf/vmlinux"
     if not os.access(vmlinux, os.R_OK):
-        raise Missing(f"no {vmlinux} here")
+        raise Missing(f"{vmlinux} does not exist")
     obj = bench.corpus.object()
     theirs = ["gen", "min_core_btf", vmlinux, bench.out("running.peer.btf"), obj]
     costs = bench.compare("min-running", bench.runs, bench.ours("min", vmlinux, bench.out("running.btf"), obj), theirs)
@@ -117,11 +117,11 @@ def min_many(bench: Bench) -> Iterator[Row]:
 
 
 def kernels(bench: Bench) -> Iterator[Row]:
-    """One program over many kernels in one process; the peer starts once a kernel."""
+    """One program on many kernels in one process; the peer starts once for each kernel."""
     paths, obj = bench.corpus.kernels(), bench.corpus.object()
     ours: dict[str, list[float]] = {"wall": [], "cpu": []}
     theirs: dict[str, list[float]] = {"wall": [], "cpu": []}
-    for _ in range(3):  # in turns
+    for _ in range(3):  # alternately
         said = bench.inside("kernels", str(bench.runs), obj, bench.out("kernels.btf"), *paths)
         for what in ours:
             ours[what] += said[what]
@@ -141,7 +141,7 @@ def kernels(bench: Bench) -> Iterator[Row]:
 
 
 def import_(bench: Bench) -> Iterator[Row]:
-    """`import btfkit` over a bare start of the same interpreter."""
+    """`import btfkit`, in addition to a bare start of the same interpreter."""
     commands = {
         "ours": [sys.executable, "-I", "-c", "import btfkit"],
         "bare": [sys.executable, "-I", "-c", "pass"],
@@ -150,24 +150,28 @@ def import_(bench: Bench) -> Iterator[Row]:
     costs = side_by_side({name: (bench.spawner, words) for name, words in commands.items()}, 2 * bench.runs)
     bench.samples["import"] = {name: cost.as_dict() for name, cost in costs.items()}
     bare, ours, help_ = (1e3 * costs[name].median("wall") for name in ("bare", "ours", "help"))
-    yield Row("import btfkit, over bare Python", "ms", max(0.0, ours - bare), most=5, note=f"bare {bare:.1f} ms")
-    yield Row("  the command's own start (--help)", "ms", max(0.0, help_ - bare), note="over bare Python too")
+    yield Row(
+        "import btfkit, in addition to bare Python", "ms", max(0.0, ours - bare), most=5, note=f"bare {bare:.1f} ms"
+    )
+    yield Row(
+        "  the command's own start (--help)", "ms", max(0.0, help_ - bare), note="also in addition to bare Python"
+    )
 
 
 def load(bench: Bench) -> Iterator[Row]:
-    """Read, scan and check a vmlinux, in a running process."""
+    """Read, scan and check a vmlinux in a running process."""
     path = bench.corpus.kernel()
     for form, plain, most in (("compiled", False, 5.0), ("plain", True, 100.0)):
         said = bench.inside("load", str(bench.runs), path, plain=plain)
         bench.samples["load-" + form] = said
         note = f"first time {1e3 * said['first']:.1f} ms"
         if said["compiled"] is plain:
-            note = f"no {form} form is installed"
+            note = f"the {form} form is not installed"
         yield Row(f"load and scan a vmlinux, {form}", "ms", 1e3 * statistics.median(said["wall"]), most=most, note=note)
 
 
 def modules(bench: Bench) -> Iterator[Row]:
-    """All modules of a kernel: extract them, and cut vmlinux with all of them present."""
+    """All modules of a kernel: extract them, and minimize vmlinux with all of them present."""
     folder = bench.corpus.modules()
     count = len(os.listdir(folder))
     runs = max(3, bench.runs // 6)
@@ -182,7 +186,7 @@ def modules(bench: Bench) -> Iterator[Row]:
 
 
 def verify(bench: Bench) -> Iterator[Row]:
-    """What the proof costs."""
+    """The cost of the proof."""
     for name, objects in (("1 program", [bench.corpus.object()]), ("all programs", bench.corpus.objects())):
         paths = [bench.corpus.kernel(), bench.out("verify.btf"), *objects]
         costs = bench.compare(
@@ -193,7 +197,7 @@ def verify(bench: Bench) -> Iterator[Row]:
             without=bench.ours("min", "--no-verify", *paths),
         )
         proof = 1e3 * (costs["ours"].median("cpu") - costs["without"].median("cpu"))
-        yield Row(f"min's proof, {name}: CPU over --no-verify", "ms", max(0.0, proof))
+        yield Row(f"min's proof, {name}: CPU in addition to --no-verify", "ms", max(0.0, proof))
 
 
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
@@ -219,7 +223,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
 
 
 def machine(bench: Bench) -> list[str]:
-    """What it was measured on and with."""
+    """The machine, the builds and the peers."""
     model = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -232,7 +236,7 @@ def machine(bench: Bench) -> list[str]:
     return [
         f"machine: {model}, {os.cpu_count()} CPUs, load {load}, {platform.system()} {platform.release()}",
         f"ours: {said.stdout.strip() or said.stderr.strip()}; peer: {peer}",
-        f"medians of interleaved runs after one that warms up; vmlinux: {KERNEL}",
+        f"medians of interleaved runs after a warm-up round; vmlinux: {KERNEL}",
     ]
 
 
@@ -251,7 +255,7 @@ def table(rows: list[Row]) -> str:
 
 
 def measured(bench: Bench, names: list[str]) -> Iterator[Row]:
-    """The rows of `names`; what is absent or fails is said in the row."""
+    """The rows of `names`; a row that cannot be measured shows the reason."""
     for name in names:
         if sys.stderr.isatty():
             print(f"{name} ...", file=sys.stderr)
@@ -262,14 +266,14 @@ def measured(bench: Bench, names: list[str]) -> Iterator[Row]:
 
 
 def main() -> int:
-    """Measures, prints the table, and exits with 0 whatever the figures are."""
+    """Measures, prints the table, and exits with 0 regardless of the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--only", metavar="NAME", action="append", choices=ROWS, help=f"{', '.join(ROWS)}; may be repeated"
+        "--only", metavar="NAME", action="append", choices=ROWS, help=f"{', '.join(ROWS)}; can be repeated"
     )
-    parser.add_argument("--runs", metavar="N", type=int, default=30, help="rounds of the short ones (30)")
-    parser.add_argument("--json", metavar="FILE", help="also write every single figure")
-    parser.add_argument("--phases", action="store_true", help="in place of all that: CPU time of each phase of min")
+    parser.add_argument("--runs", metavar="N", type=int, default=30, help="rounds of the short rows (default: 30)")
+    parser.add_argument("--json", metavar="FILE", help="also write every measurement")
+    parser.add_argument("--phases", action="store_true", help="only show the CPU time of each phase of min")
     args = parser.parse_args()
     try:
         peer = bpftool()
@@ -290,9 +294,9 @@ def main() -> int:
 
 
 def phases(bench: Bench) -> int:
-    """Prints where the time of `min` goes: the imports of a start, then the work, once the interpreter runs."""
+    """Prints where the time of `min` goes: imports at start-up, then the work itself."""
     one, many = [bench.corpus.object()], bench.corpus.objects()
-    print("start-up: importing, ms (less is left of it without -X importtime)")
+    print("start-up: imports, ms (less without -X importtime)")
     for name, (count, value) in imports(bench, ["min", bench.corpus.kernel(), bench.out("phases.btf"), *one]).items():
         print(f"  {value:6.2f}  {name}" + (f", {count}" if count > 1 else ""))
     for title, objects in (("1 program", one), ("all programs", many)):
@@ -303,7 +307,7 @@ def phases(bench: Bench) -> int:
 
 
 def imports(bench: Bench, args: list[str]) -> dict[str, tuple[int, float]]:
-    """What `-X importtime` tells of a run of the command: (modules, ms, median of the runs) for each sort of module."""
+    """The output of `-X importtime` for a run of the command: (modules, ms, median of the runs) for each group of modules."""
     code = "import sys; from btfkit.cli import entry; sys.argv[0] = 'btfkit'; entry()"
     argv = [sys.executable, "-X", "importtime", "-c", code, *args]
     said: list[dict[str, list[float]]] = []
@@ -326,7 +330,7 @@ def imports(bench: Bench, args: list[str]) -> dict[str, tuple[int, float]]:
 
 def _sort(name: str, started: bool) -> str:
     if not started:
-        return "what every start of Python imports"
+        return "imports of every Python start"
     if name.startswith("btfkit.hot."):
         return "the loops (btfkit.hot.*)"
     if name.partition(".")[0] == "btfkit":

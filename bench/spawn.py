@@ -1,14 +1,13 @@
-"""Runs commands, whole and cold, and tells what each cost: the helper process of `measure.py`.
+"""Runs commands as whole, cold processes and reports their cost: the helper process of `measure.py`.
 
-A process that was started by posix_spawn begins with the peak memory of the one that started it (Linux: exec_mmap hands the
-old address space's high-water mark on), so the one that starts them has to be small: nothing is imported here but `os`,
-`resource`, `sys` and `time`.  Reads one command a line, words separated by NUL, the first the file that it writes or nothing:
-that one is removed before.  Answers "status wall user system peak" (seconds, KiB).  With an argument, that folder becomes the
-root of all first.
+A process started by posix_spawn starts with the peak memory of its parent (Linux: exec_mmap passes the high-water mark of the old
+address space on), so the parent must be small: only `os`, `resource`, `sys` and `time` are imported here.  Reads one command per
+line; words are separated by NUL, and the first word is the output file (or empty), which is removed first.  Prints "status wall
+user system peak" (seconds, KiB).  With an argument, chroots to that directory first.
 """
 
 import os
-import resource  # os.wait4 needs it, and could not load it inside the chroot
+import resource  # needed by os.wait4, which could not load it inside the chroot
 import sys
 import time
 
