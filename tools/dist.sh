@@ -16,7 +16,7 @@ rm -rf "$work/tree/build"
 "$work/tools/bin/python" -m pip --disable-pip-version-check -q install build </dev/null
 "$work/tools/bin/python" -m build --sdist -o "$work/dist" "$work/tree" >"$work/log" 2>&1 || { tail -n 20 "$work/log"; die "the sdist could not be built"; }
 tar -tzf "$work"/dist/*.tar.gz | sed 's,^[^/]*/,,' >"$work/sdist"
-for file in setup.py pyproject.toml LICENSE README.md scripts/btfkit $(cd "$work/tree" && find src/btfkit -name '*.py' -o -name '*.pxd' -o -name '*.pyi' -o -name py.typed -o -path '*/templates/*'); do
+for file in setup.py pyproject.toml LICENSE README.md $(cd "$work/tree" && find src/btfkit -name '*.py' -o -name '*.pxd' -o -name '*.pyi' -o -name py.typed -o -path '*/templates/*'); do
   grep -qxF "$file" "$work/sdist" || die "the sdist lacks $file"
 done
 check() { # NAME EXPECTED-FORM WHEEL-PATTERN ENV...: builds a wheel from the sdist, installs it and runs it

@@ -51,11 +51,13 @@ if ! ok python "$python $version" || ! "$venv/bin/python" -c '' 2>/dev/null; the
   fi
   rm -rf "$venv"
   "$python" -m venv "$venv"
+  pip install -U pip || say "no newer pip: the one that came with $python is used"
+  pip uninstall -y setuptools # Python 3.12 and later do not put it there; its .pth file costs each start 1 ms
   stamp python "$python $version"
 fi
 
 build=$(digest pyproject.toml setup.py)
-sources=$(digest pyproject.toml setup.py README.md LICENSE scripts src)
+sources=$(digest pyproject.toml setup.py README.md LICENSE src)
 pure=${BTFKIT_PURE:-0}
 compiler=none
 if [ "$pure" = 0 ]; then
@@ -74,7 +76,7 @@ if ! ok btfkit "$sources $pure $compiler"; then
   mkdir -p "$tree/build"
   find "$tree" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
   find "$tree/build" -path '*/build/lib*' -type f ! -name '*.so' -delete
-  cp -a pyproject.toml setup.py README.md LICENSE scripts src "$tree"
+  cp -a pyproject.toml setup.py README.md LICENSE src "$tree"
   find "$tree/src" -name '*.egg-info' -prune -exec rm -rf {} +
   for so in "$tree"/build/lib*/btfkit/hot/*.so; do # of loops that no longer exist
     name=${so##*/}

@@ -1,6 +1,8 @@
 """`python -m btfkit`."""
 
+import sys
+
 from btfkit.cli import entry
 
 if __name__ == "__main__":
-    entry()
+    sys.exit(entry())

@@ -126,3 +126,64 @@ def test_python_m_btfkit():
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("btfkit ")
+
+
+# ---- the end of the process ----------------------------------------------------------------------------------------
+
+AT_EXIT = """
+import sys
+{before}
+sys.argv = ["btfkit", "--version"]
+from btfkit import cli
+status = cli.entry()
+print("left to the interpreter", status)
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "import atexit; atexit.register(print, 'an exit function')",
+        "sys.setprofile(lambda *event: None)",
+        "sys.settrace(lambda *event: None)",
+        "import threading, time; threading.Thread(target=time.sleep, args=[9], daemon=True).start()",
+    ],
+)
+def test_what_runs_at_exit_is_waited_for(before):
+    done = subprocess.run(
+        [sys.executable, "-c", AT_EXIT.format(before=before)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=60,
+    )
+    assert "left to the interpreter 0" in done.stdout, done.stderr
+    assert ("an exit function" in done.stdout) == ("atexit" in before)
+
+
+def test_a_plain_process_ends_quickly():
+    code = AT_EXIT.format(before="")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("btfkit ")
+    assert "left to the interpreter" not in done.stdout
+
+
+def test_a_profile_is_written(tmp_path):
+    profile = tmp_path / "profile"
+    command = [sys.executable, "-m", "cProfile", "-o", str(profile), "-m", "btfkit", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60)
+    assert done.returncode == 0, done.stderr
+    import pstats
+
+    assert any(name == "version" for _, _, name in pstats.Stats(str(profile)).stats)
+
+
+@pytest.mark.parametrize(("words", "running"), [(["min", "--help"], False), (["info", "nothing.btf"], True)])
+def test_the_garbage_collector_runs_but_in_short_commands(words, running):
+    code = (
+        f"import sys, gc, os; sys.argv = ['btfkit', *{words}]; from btfkit import cli\n"
+        "os._exit = lambda status: None\ncli.entry(); print('collects', gc.isenabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=60)
+    assert f"collects {running}" in done.stdout, done.stderr

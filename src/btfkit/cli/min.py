@@ -50,6 +50,10 @@ class Job:
 
 def run(args: Args) -> int:
     """Run the command."""
+    if args.archive or args.modules:  # long enough for the garbage collector to pay
+        import gc
+
+        gc.enable()
     if args.archive:
         if args.merge:
             raise UsageError("--merge goes with -m or -B, not with --archive")
@@ -427,4 +431,5 @@ object or an executable that embeds some.
   btfkit min -m modules --merge vmlinux min.btf prog.bpf.o     ... and written as one file
   btfkit min -B vmlinux nf_conntrack.ko out.btf prog.bpf.o     one module's part alone
   btfkit min --archive btfhub-archive -o out prog.bpf.o        every kernel of a tree""",
+    collects=False,
 )

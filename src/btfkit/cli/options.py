@@ -49,10 +49,11 @@ class Command:
 
     An operand that ends in "..." takes one or more values, in "...?" any number, in "?" at most one.  They arrive in
     `Args.operands`, a list; the command itself says how many it wants where that depends on the options.
-    `run(args)` returns the exit status.
+    `run(args)` returns the exit status.  `collects`: whether Python's garbage collector may look for cycles while it runs; off
+    for a short command.
     """
 
-    __slots__ = ("details", "name", "operands", "options", "run", "summary")
+    __slots__ = ("collects", "details", "name", "operands", "options", "run", "summary")
 
     def __init__(
         self,
@@ -62,7 +63,10 @@ class Command:
         operands: str = "",
         options: Sequence[Option] = (),
         details: str = "",
+        *,
+        collects: bool = True,
     ) -> None:
+        self.collects = collects
         self.name = name
         self.summary = summary
         self.run = run
