@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject as BpfObject
     from btfkit.co_re.program import load_objects as load_objects
     from btfkit.co_re.relocate import Outcome as Outcome
-    from btfkit.co_re.relocate import relocations as relocations
+    from btfkit.co_re.relocations import Relocated as Relocated
+    from btfkit.co_re.relocations import relocations as relocations
     from btfkit.co_re.target import Target as Target
     from btfkit.errors import AmbiguousError as AmbiguousError
     from btfkit.errors import BtfError as BtfError
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from btfkit.errors import FormatError as FormatError
     from btfkit.errors import NotFoundError as NotFoundError
     from btfkit.errors import UnsupportedError as UnsupportedError
+    from btfkit.errors import VerificationError as VerificationError
+    from btfkit.file_ops.minimize import minimize as minimize
     from btfkit.fleet.archive import minimize_archive as minimize_archive
     from btfkit.fleet.check import check as check
     from btfkit.fleet.tree import find_kernels as find_kernels
@@ -51,7 +54,6 @@ if TYPE_CHECKING:
     from btfkit.passes.merge import Merged as Merged
     from btfkit.passes.merge import merge as merge
     from btfkit.passes.minimize import Minimized as Minimized
-    from btfkit.passes.minimize import minimize as minimize
     from btfkit.passes.permute import permute as permute
     from btfkit.passes.permute import sort as sort
     from btfkit.passes.reconcile import Reconciled as Reconciled
@@ -84,7 +86,8 @@ _HOMES = {
     "BpfObject": "co_re.program",
     "load_objects": "co_re.program",
     "Outcome": "co_re.relocate",
-    "relocations": "co_re.relocate",
+    "Relocated": "co_re.relocations",
+    "relocations": "co_re.relocations",
     "Target": "co_re.target",
     "AmbiguousError": "errors",
     "BtfError": "errors",
@@ -92,6 +95,7 @@ _HOMES = {
     "FormatError": "errors",
     "NotFoundError": "errors",
     "UnsupportedError": "errors",
+    "VerificationError": "errors",
     "check": "fleet.check",
     "append": "passes.append",
     "find_kernels": "fleet.tree",
@@ -103,7 +107,7 @@ _HOMES = {
     "Merged": "passes.merge",
     "merge": "passes.merge",
     "Minimized": "passes.minimize",
-    "minimize": "passes.minimize",
+    "minimize": "file_ops.minimize",
     "permute": "passes.permute",
     "sort": "passes.permute",
     "Reconciled": "passes.reconcile",

@@ -87,3 +87,7 @@ class AmbiguousError(BtfError):
 
 class UnsupportedError(BtfError):
     """The input is (or may be) valid, but this build cannot do that with it: see the message for the way out."""
+
+
+class VerificationError(BtfError):
+    """The output does not mean what the input means, as the proof found: do not use it, and report it."""

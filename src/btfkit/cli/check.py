@@ -78,7 +78,6 @@ def _baseline(path: str) -> dict[tuple[str, str, str], str]:
 
 
 def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:
-    from btfkit.cli.summary import print_lines
     from btfkit.fleet.report import as_dict, markdown_lines, summary_line, text_lines
 
     if args.html:
@@ -91,9 +90,9 @@ def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:
 
         print(dumps(as_dict(matrix, failures), indent=1))
     elif args.markdown:
-        print_lines(markdown_lines(matrix, len(failures)), to=sys.stdout)
+        sys.stdout.writelines(f"{line}\n" for line in markdown_lines(matrix, len(failures)))
     elif args.html != "-":
-        print_lines(text_lines(matrix, every=args.all), to=sys.stdout)
+        sys.stdout.writelines(f"{line}\n" for line in text_lines(matrix, every=args.all))
     if not args.quiet:
         print(summary_line(matrix, len(failures)), file=sys.stderr)
 

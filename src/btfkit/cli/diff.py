@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
+    from btfkit.co_re.program import BpfObject
     from btfkit.show.diff import Diff
 
 # those of show/diff.py, which is not imported before it is needed
@@ -29,7 +30,7 @@ def run(args: Args) -> int:
 
     old, new = _load(args)
     _check_names(args.name, old, new)
-    found = diff(old, new, names=args.name, kinds=args.kind, scope=_scope(args.used_by, old, new))
+    found = diff(old, new, names=args.name, kinds=args.kind, used_by=_objects(args.used_by))
     if args.html is not None:
         from btfkit.files.write import write_atomic
         from btfkit.show.diff_page import diff_page
@@ -61,13 +62,10 @@ def _check_names(names: list[str], old: Btf, new: Btf) -> None:
             raise NotFoundError(f"neither {old.source} nor {new.source} has a type called {printable(name)!r}")
 
 
-def _scope(paths: list[str], old: Btf, new: Btf) -> dict[tuple[str, str], frozenset[str] | None] | None:
-    if not paths:
-        return None
-    from btfkit.cli.used_by import scope
+def _objects(paths: list[str]) -> list[BpfObject]:
     from btfkit.co_re.program import load_objects
 
-    return scope([obj for path in paths for obj in load_objects(path)], (old, new))
+    return [obj for path in paths for obj in load_objects(path)]
 
 
 def _text(found: Diff, args: Args) -> Iterator[bytes]:

@@ -16,30 +16,28 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
-    from btfkit.cli.summary import Counts
     from btfkit.co_re.program import BpfObject
-    from btfkit.judges.answers import Answers
+    from btfkit.co_re.relocations import Counts
     from btfkit.passes.minimize import Minimized
 
 
 class Job:
     """What one call has to do: the objects, the chain, and where each output goes.
 
-    `outputs` are (path, BTF of the input, its name for people); `failures` are the messages of what was left out (--keep-going).
+    `outputs` are (path, BTF of the input, new BTF); `failures` are the messages of what was left out (--keep-going).
     """
 
-    __slots__ = ("args", "failures", "merged", "modules", "names", "objects", "outputs", "vmlinux", "without")
+    __slots__ = ("args", "failures", "modules", "names", "objects", "outputs", "vmlinux", "without")
 
     def __init__(self, args: Args) -> None:
         self.args = args
-        self.failures: list[str] = []  # messages
+        self.failures: list[str] = []
         self.objects: list[BpfObject] = []
         self.modules: list[Btf] = []
         self.names: dict[Btf, str] = {}
         self.without: list[str] = []
-        self.outputs: list[tuple[str, Btf]] = []
+        self.outputs: list[tuple[str, Btf, Btf]] = []
         self.vmlinux: Btf
-        self.merged: Btf | None = None  # --merge: what is left of all, in one
 
     def excuse(self, error: Exception) -> None:
         """Note an error and go on (--keep-going), or raise it."""
@@ -60,7 +58,7 @@ def run(args: Args) -> int:
         from btfkit.cli.min_archive import run_archive
 
         return run_archive(args)
-    from btfkit.passes.minimize import minimize, refuse_cycles
+    from btfkit.file_ops.minimize import merge_minimized, minimize
 
     job = Job(args)
     input_path, output, objects = _operands(args)
@@ -75,17 +73,17 @@ def run(args: Args) -> int:
         keep_refs_of=_references(job),
         closure=args.closure,
         all_modules=args.all_modules or bool(args.base),
+        prove=not (args.no_verify or args.merge),
     )
-    refuse_cycles(result)
-    _place_outputs(job, result, output)
-    _refuse_inputs(job)
     if args.merge:
-        blobs, verified = _merge(job, result)
+        merged = merge_minimized(result, job.objects, job.names, prove=not args.no_verify)
+        job.outputs.append((_path(args, output, own_name(job.vmlinux.source or "vmlinux")), job.vmlinux, merged))
     else:
-        blobs = {path: result.layers[btf].btf.to_bytes() for path, btf in job.outputs}
-        verified = None if args.no_verify else _prove(job, result, blobs)
+        _place_outputs(job, result, output)
+    _refuse_inputs(job)
+    blobs = {path: new.to_bytes() for path, _, new in job.outputs}
     _write(job, blobs)
-    _report(job, result, blobs, verified)
+    _report(job, result, blobs)
     return FAILED if job.failures else DONE
 
 
@@ -187,27 +185,28 @@ def names(lists: list[str]) -> list[str]:
 def _place_outputs(job: Job, result: Minimized, output: str | None) -> None:
     """Decide which layer is written where."""
     args = job.args
-    if args.merge:
-        name = own_name(job.vmlinux.source or "vmlinux")
-        job.outputs.append((output if output is not None else os.path.join(args.output, name), job.vmlinux))
-        return
+
+    def place(path: str, btf: Btf, clash: str) -> None:
+        if any(path == other for other, _, _ in job.outputs):
+            raise UsageError(clash)
+        job.outputs.append((path, btf, result.layers[btf].btf))
+
     if args.base:
         module = job.modules[0]
-        place = output if output is not None else os.path.join(args.output, own_name(job.names[module]))
-        job.outputs.append((place, module))
+        path = _path(args, output, own_name(job.names[module]))
+        place(path, module, "")
         if args.base_out:
-            if args.base_out == place:
-                raise UsageError(f"both outputs are to go to {printable(place)}")
-            job.outputs.append((args.base_out, job.vmlinux))
+            place(args.base_out, job.vmlinux, f"both outputs are to go to {printable(path)}")
         return
-    source = job.vmlinux.source or "vmlinux"
-    first = output if output is not None else os.path.join(args.output, own_name(source))
-    job.outputs.append((first, job.vmlinux))
+    place(_path(args, output, own_name(job.vmlinux.source or "vmlinux")), job.vmlinux, "")
     for module in result.used:
-        path = os.path.join(args.output, own_name(module.source or job.names[module], job.names[module]))
-        if any(path == other for other, _ in job.outputs):
-            raise UsageError(f"two inputs are called {os.path.basename(path)!r}: their outputs would be one file")
-        job.outputs.append((path, module))
+        name = own_name(module.source or job.names[module], job.names[module])
+        clash = f"two inputs are called {name!r}: their outputs would be one file"
+        place(os.path.join(args.output, name), module, clash)
+
+
+def _path(args: Args, output: str | None, name: str) -> str:
+    return output if output is not None else os.path.join(args.output, name)
 
 
 def own_name(source: str, module: str | None = None) -> str:
@@ -227,7 +226,7 @@ def _refuse_inputs(job: Job) -> None:
     objects = others if args.output is not None else others[1:]
     inputs = [first, args.base, *objects, *args.keep_refs_of, *(module.source for module in job.modules)]
     inputs = [path for path in inputs if path and path != "-" and os.path.isfile(path)]
-    for path, _ in job.outputs:
+    for path, _, _ in job.outputs:
         same = [name for name in inputs if path != "-" and os.path.isfile(path) and os.path.samefile(path, name)]
         if same:
             raise UsageError(
@@ -243,85 +242,45 @@ def _write(job: Job, blobs: dict[str, bytes]) -> None:
     write_all(blobs)
 
 
-# ---- proof and report ------------------------------------------------------------------------------------------
+# ---- report ----------------------------------------------------------------------------------------------------
 
 
-def _prove(job: Job, result: Minimized, blobs: dict[str, bytes]) -> Answers:
-    """Relocate every object on the bytes that are about to be written, and compare.
+def _report(job: Job, result: Minimized, blobs: dict[str, bytes]) -> None:
+    from btfkit.co_re.relocations import STATUSES, WITHOUT_ANSWER, Counts, relocated, relocation_lines
 
-    A layer that is not written (the base, with -B alone) is taken as it would be.  Raises VerificationError.
-    """
-    from btfkit.judges.answers import prove
-
-    written = {btf: blobs[path] for path, btf in job.outputs}
-    layers = {
-        layer: written[layer] if layer in written else compacted.btf.to_bytes()
-        for layer, compacted in result.layers.items()
-    }
-    return prove(job.objects, result.outcomes, result.target, layers)
-
-
-def _merge(job: Job, result: Minimized) -> tuple[dict[str, bytes], Answers | None]:
-    """What is left of vmlinux and modules in one BTF, and the proof that it answers as they do.
-
-    vmlinux's types are preferred, as CO-RE does.  Where a declaration that finds its definition only here would change an
-    answer, nothing is deduped.  Raises VerificationError.
-    """
-    from btfkit.judges.answers import VerificationError, prove_merged
-    from btfkit.passes.merge import BASE, merge
-
-    ((path, _),) = job.outputs
-    parts = [result.layers[module].btf for module in result.used]
-    names = [job.names[module] for module in result.used]
-    for dedup in (True, False):
-        job.merged = merge(result.btf, parts, names=names, dedup=dedup, prefer=BASE).btf
-        blob = job.merged.to_bytes()
-        try:
-            if job.args.no_verify:
-                return {path: blob}, None
-            return {path: blob}, prove_merged(job.objects, result.outcomes, result.target, blob, job.vmlinux)
-        except VerificationError:
-            if not dedup:
-                raise
-    raise AssertionError
-
-
-def _report(job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None) -> None:
-    from btfkit.cli.summary import Counts, print_lines, relocation_lines
-
-    counts = Counts(result.outcomes)
+    counts = Counts(outcome for answers in result.outcomes for outcome in answers)
+    statuses = STATUSES if job.args.report == "all" else WITHOUT_ANSWER
+    rows = relocated(job.objects, result.outcomes)
     if job.args.json:
-        _print_json(job, result, blobs, verified, counts)
+        _print_json(job, result, blobs, counts, [row.as_json() for row in rows if row.status in statuses])
     for message in job.failures:
         print(f"btfkit: left out: {message}", file=sys.stderr)
     if job.args.report and not job.args.json:
-        wanted = ("missing", "ambiguous", "error") if job.args.report == "missing" else ()
-        print_lines(relocation_lines(job.objects, result.outcomes, wanted), to=sys.stderr)
+        for line in relocation_lines(rows, statuses):
+            print(line, file=sys.stderr)
     if not job.args.quiet:
-        for line in _summary(job, result, blobs, verified, counts):
+        for line in _summary(job, result, blobs, counts):
             print(line, file=sys.stderr)
 
 
-def _summary(
-    job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None, counts: Counts
-) -> Iterator[str]:
-    for path, btf in job.outputs:
-        new = job.merged or result.layers[btf].btf
+def _summary(job: Job, result: Minimized, blobs: dict[str, bytes], counts: Counts) -> Iterator[str]:
+    for path, btf, new in job.outputs:
+        count = counts.by_btf.get(btf, 0)
         yield (
             f"{'standard output' if path == '-' else printable(path)}: "
             f"{_count(len(new.positions), 'type')}, {len(blobs[path]):,} bytes"
             f" (of {_count(len(btf.positions), 'type')}, {_size(btf):,} bytes)"
-            + (f"; {counts.here(btf)}" if len(job.outputs) > 1 else "")
+            + (f"; {_count(count, 'relocation')} read{'s' * (count == 1)} it" if len(job.outputs) > 1 else "")
         )
     if job.modules and not job.args.base:
         without = f", {_count(len(job.without), 'file')} without BTF passed over" if job.without else ""
-        what = "merged with it" if job.merged is not None else "written"
+        what = "merged with it" if job.args.merge else "written"
         yield f"modules: {len(job.modules):,} searched, {len(result.used):,} {what}{without}"
     if job.objects:
         proof = "not verified (--no-verify)"
-        if verified is not None:
+        if result.new_ids is not None:
             proof = "every answer the same as on the input (verified"
-            ids = len(verified.ids)
+            ids = len(result.new_ids)
             proof += f"; {_count(ids, 'type id')} {'is' if ids == 1 else 'are'} new)" if ids else ")"
         yield f"{counts}; {proof}"
 
@@ -335,38 +294,33 @@ def _size(btf: Btf) -> int:
     return btf.header.length + 4 * len(btf.words) + len(btf.layout) + len(btf.strings)
 
 
-def _print_json(job: Job, result: Minimized, blobs: dict[str, bytes], verified: Answers | None, counts: Counts) -> None:
+def _print_json(
+    job: Job, result: Minimized, blobs: dict[str, bytes], counts: Counts, listed: list[dict[str, Any]]
+) -> None:
     from json import dumps
 
-    from btfkit.cli.summary import relocation_objects
-
-    outputs: list[dict[str, Any]] = []
-    for path, btf in job.outputs:
-        new = job.merged or result.layers[btf].btf
-        outputs.append(
-            {
-                "path": path,
-                "input": btf.source,
-                "types": len(new.positions),
-                "bytes": len(blobs[path]),
-                "input_types": len(btf.positions),
-                "input_bytes": _size(btf),
-                "relocations_answered_here": counts.by_btf.get(btf, 0),
-            }
-        )
-        if job.merged is not None:
-            outputs[0] |= {
-                "relocations_answered_here": counts.by_status["value"],
-                "modules_merged": [job.names[module] for module in result.used],
-            }
-    wanted = ("missing", "ambiguous", "error") if job.args.report != "all" else ()
+    merge = job.args.merge
+    outputs: list[dict[str, Any]] = [
+        {
+            "path": path,
+            "input": btf.source,
+            "types": len(new.positions),
+            "bytes": len(blobs[path]),
+            "input_types": len(btf.positions),
+            "input_bytes": _size(btf),
+            "relocations_answered_here": counts.by_status["value"] if merge else counts.by_btf.get(btf, 0),
+        }
+        for path, btf, new in job.outputs
+    ]
+    if merge:
+        outputs[0]["modules_merged"] = [job.names[module] for module in result.used]
     report = {
         "schema": 1,
         "outputs": outputs,
-        "relocations": counts.as_dict(),
-        "verified": None if verified is None else True,
-        "new_type_ids": len(verified.ids) if verified is not None else None,
-        "without_answer" if wanted else "all": list(relocation_objects(job.objects, result.outcomes, wanted)),
+        "relocations": counts.as_json(),
+        "verified": None if result.new_ids is None else True,
+        "new_type_ids": None if result.new_ids is None else len(result.new_ids),
+        "all" if job.args.report == "all" else "without_answer": listed,
         "modules_searched": len(job.modules),
         "modules_without_btf": len(job.without),
         "left_out": job.failures,

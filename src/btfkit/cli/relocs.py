@@ -14,43 +14,28 @@ if TYPE_CHECKING:
 
 def run(args: Args) -> int:
     """Run the command."""
-    from btfkit.cli.summary import Counts, print_lines, relocation_lines
     from btfkit.co_re.program import load_objects
-    from btfkit.co_re.relocate import relocate
-    from btfkit.co_re.target import Target
+    from btfkit.co_re.relocations import STATUSES, WITHOUT_ANSWER, Counts, relocation_lines, relocations
     from btfkit.files.load import load, load_modules
 
     if args.btf is None:
         raise UsageError("-b TARGET is missing: the vmlinux BTF to relocate against")
     objects = [obj for path in args.operands for obj in load_objects(path)]
     vmlinux = load(args.btf)
-    modules = load_modules(args.modules, vmlinux)
-    outcomes = relocate(objects, Target(vmlinux, modules.btfs))
-    counts = Counts(outcomes)
+    rows = relocations(objects, vmlinux, load_modules(args.modules, vmlinux).btfs)
+    counts = Counts(row.outcome for row in rows)
+    statuses = WITHOUT_ANSWER if args.missing else STATUSES
     if args.json:
-        _print_json(args, objects, outcomes, counts)
+        from json import dumps
+
+        listed = [row.as_json() for row in rows if row.status in statuses]
+        print(dumps({"schema": 1, "target": args.btf, "counts": counts.as_json(), "relocations": listed}, indent=2))
     else:
-        statuses = ("missing", "ambiguous", "error") if args.missing else ()
-        print_lines(relocation_lines(objects, outcomes, statuses), to=sys.stdout)
+        for line in relocation_lines(rows, statuses):
+            print(line)
         if not args.quiet:
             print(counts, file=sys.stderr)
     return DONE if counts.all_answered else DIFFERS
-
-
-def _print_json(args: Args, objects: list, outcomes: list, counts: object) -> None:  # type: ignore[type-arg]
-    from json import dumps
-
-    from btfkit.cli.summary import Counts, relocation_objects
-
-    assert isinstance(counts, Counts)
-    statuses = ("missing", "ambiguous", "error") if args.missing else ()
-    report = {
-        "schema": 1,
-        "target": args.btf,
-        "counts": counts.as_dict(),
-        "relocations": list(relocation_objects(objects, outcomes, statuses)),
-    }
-    print(dumps(report, indent=2))
 
 
 COMMAND = Command(

@@ -18,7 +18,7 @@ from btfkit.errors import BtfError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject, Relocation
@@ -86,17 +86,6 @@ def relocate(objects: Sequence[BpfObject], target: Target) -> list[list[Outcome]
     """The outcome of every relocation of every object on `target`, in order."""
     target.prepare(root for obj in objects for root in _roots(obj))
     return [[outcome(obj, relocation, target) for relocation in obj.relocations] for obj in objects]
-
-
-def relocations(
-    objects: Sequence[BpfObject], vmlinux: Btf, modules: Sequence[Btf] = ()
-) -> Iterator[tuple[BpfObject, Relocation, Outcome]]:
-    """(object, relocation, outcome) for every relocation of every object on `vmlinux` and, behind it, `modules`."""
-    from btfkit.co_re.target import Target
-
-    for obj, answers in zip(objects, relocate(objects, Target(vmlinux, modules)), strict=True):
-        for relocation, answer in zip(obj.relocations, answers, strict=True):
-            yield obj, relocation, answer
 
 
 def _roots(obj: BpfObject) -> Iterable[tuple[int, bytes]]:

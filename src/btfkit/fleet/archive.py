@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from btfkit.fleet.store import Store
     from btfkit.fleet.tree import Chain, Kernel, Tree
     from btfkit.passes.minimize import Minimized
+    from btfkit.passes.select import Closure
     from btfkit.work.job import Ended
     from btfkit.work.jobs import Observe
 
@@ -47,7 +48,7 @@ class Options:
         *,
         keep_types: Sequence[str],
         keep_funcs: Sequence[str],
-        closure: str | None,
+        closure: Closure | None,
         verify: bool,
         pack: str,
         keep_going: bool,
@@ -116,7 +117,7 @@ def minimize_archive(
     heed_markers: bool = True,
     keep_types: Sequence[str] = (),
     keep_funcs: Sequence[str] = (),
-    closure: str | None = None,
+    closure: Closure | None = None,
     verify: bool = True,
     pack: str = "none",
     keep_going: bool = False,
@@ -338,8 +339,7 @@ class Shrink:
 
     def _cut(self, kernel: Kernel, chain: Chain, objects: Sequence[BpfObject]) -> tuple[Minimized, dict[str, bytes]]:
         """The cut BTF of vmlinux and of the modules that are read, by path, proved."""
-        from btfkit.judges.answers import prove
-        from btfkit.passes.minimize import minimize, refuse_cycles
+        from btfkit.file_ops.minimize import minimize
 
         options = self.options
         result = minimize(
@@ -349,18 +349,15 @@ class Shrink:
             keep_types=options.keep_types,
             keep_funcs=options.keep_funcs,
             closure=options.closure,
+            prove=options.verify,
         )
-        refuse_cycles(result)
-        layers = {btf: compacted.btf.to_bytes() for btf, compacted in result.layers.items()}
-        if options.verify:
-            prove(objects, result.outcomes, result.target, layers)
-        blobs = {self._place(kernel): layers[chain.vmlinux]}
+        blobs = {self._place(kernel): result.blobs[chain.vmlinux]}
         names = dict(zip(chain.modules, chain.names, strict=True))
         for module in result.used:
             path = self._module_place(names[module])
             if path in blobs:
                 raise AmbiguousError(f"two files for one module: {path}", source=kernel.store.full(names[module]))
-            blobs[path] = layers[module]
+            blobs[path] = result.blobs[module]
         return result, blobs
 
     def _place(self, kernel: Kernel) -> str:

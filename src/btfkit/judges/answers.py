@@ -12,22 +12,18 @@ of two modules that made a type id ambiguous may have become the one that is mea
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.btf.btf import Btf
 from btfkit.co_re.kinds import TYPE_ID_TARGET
 from btfkit.co_re.relocate import relocate
-from btfkit.errors import BtfError
+from btfkit.co_re.target import Target
+from btfkit.errors import VerificationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.relocate import Outcome
-    from btfkit.co_re.target import Target
-
-
-class VerificationError(BtfError):
-    """The output would answer a relocation otherwise than the input."""
 
 
 class AnswerDifference:
@@ -59,45 +55,36 @@ class Answers:
 
 def prove(
     objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, blobs: Mapping[Btf, bytes]
-) -> Answers:
+) -> dict[tuple[int, int], int]:
     """Relocate `objects` on the bytes that are about to be written and compare with the outcomes `before` on `original`.
 
-    `blobs` has the new bytes of each BTF of the original that is left, bases first.  Raises VerificationError where an answer
-    would be another one.
+    `blobs` has the new bytes of each BTF of the original that is left, bases first.  Returns the new ids of target types where
+    answers are ids (`Answers.ids`).  Raises VerificationError where an answer would be another one.
     """
-    from btfkit.btf.btf import Btf
-    from btfkit.co_re.target import Target
-
     again: dict[Btf, Btf] = {}
     for layer, blob in blobs.items():
         base = again[layer.base] if layer.base is not None else None
         again[layer] = Btf.from_bytes(blob, base, source="the output", pointer_size=layer.given_pointer_size)
     after = Target(again[original.vmlinux], [again[module] for module in original.modules if module in again])
-    answers = compare(objects, before, original, after)
-    if answers.differences:
-        shown = "\n  ".join(str(difference) for difference in answers.differences[:10])
-        raise VerificationError(
-            f"{len(answers.differences)} of {answers.total} relocations would be answered otherwise; nothing was written.  "
-            f"This is a bug in btfkit, please report it:\n  {shown}"
-        )
-    return answers
+    return _demand_same(compare(objects, before, original, after), "  This is a bug in btfkit, please report it")
 
 
 def prove_merged(
-    objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, blob: bytes, like: Btf
-) -> Answers:
-    """Like `prove` for a BTF that the original was merged into; its pointers are those of `like`."""
-    from btfkit.btf.btf import Btf
-    from btfkit.co_re.target import Target
+    objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, blob: bytes
+) -> dict[tuple[int, int], int]:
+    """Like `prove` for a BTF that the whole original was merged into."""
+    after = Target(Btf.from_bytes(blob, source="the output", pointer_size=original.vmlinux.given_pointer_size))
+    return _demand_same(compare(objects, before, original, after, merged=True), "")
 
-    after = Target(Btf.from_bytes(blob, source="the output", pointer_size=like.given_pointer_size))
-    answers = compare(objects, before, original, after, merged=True)
+
+def _demand_same(answers: Answers, advice: str) -> dict[tuple[int, int], int]:
     if answers.differences:
+        shown = "\n  ".join(str(difference) for difference in answers.differences[:10])
         raise VerificationError(
-            f"{len(answers.differences)} of {answers.total} relocations would be answered otherwise, and nothing was written:\n  "
-            + "\n  ".join(str(difference) for difference in answers.differences[:10])
+            f"{len(answers.differences)} of {answers.total} relocations would be answered differently; nothing was written."
+            f"{advice}:\n  {shown}"
         )
-    return answers
+    return answers.ids
 
 
 def compare(

@@ -355,8 +355,9 @@ def _take_answers(witnesses: object, split: Btf, objects: Sequence[BpfObject]) -
 def _used_only(split: Btf, policy: str, objects: Sequence[BpfObject]) -> Distilled:
     """Base and split cut down to what `objects` relocate against: the minimizer's work, on a base of one level."""
     from btfkit.passes.minimize import minimize
+    from btfkit.passes.select import POLICIES as CLOSURES
 
-    closure = None if policy == POLICIES[0] else policy
+    closure = next((known for known in CLOSURES[1:] if known == policy), None)
     chain = split.chain
     layers = minimize(chain[0], objects, chain[1:], closure=closure, all_modules=True).layers
     last = layers[split]

@@ -15,10 +15,12 @@ from btfkit.passes.select import POLICIES, Selection, Witnesses, by_func_name, b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject
+    from btfkit.passes.idmap import IdMap
+    from btfkit.passes.select import Closure
 
 
 class Minimized:
@@ -26,10 +28,11 @@ class Minimized:
 
     `target` is what the relocations were answered on, `outcomes` the answers (for each object, for each relocation);
     `layers` maps each BTF of the input, bases first, to its `Compacted` (new `btf`, id map `ids`); `used` are the modules (of the
-    input) of which something was kept.
+    input) of which something was kept.  `new_ids` is what the proof found, where one was asked for: the new ids of the types
+    whose ids are answers, by the number of their BTF (0: vmlinux) and old id.
     """
 
-    __slots__ = ("layers", "outcomes", "target", "used")
+    __slots__ = ("_blobs", "layers", "new_ids", "outcomes", "target", "used")
 
     def __init__(
         self, target: Target, outcomes: list[list[Outcome]], layers: dict[Btf, Compacted], used: Sequence[Btf]
@@ -38,11 +41,29 @@ class Minimized:
         self.outcomes = outcomes
         self.layers = layers
         self.used = tuple(used)
+        self.new_ids: Mapping[tuple[int, int], int] | None = None
+        self._blobs: dict[Btf, bytes] | None = None
+
+    def __repr__(self) -> str:
+        new = [compacted.btf for compacted in self.layers.values()]
+        return f"<minimized: {sum(len(btf.positions) for btf in new)} types in {len(new)} BTFs>"
 
     @property
     def btf(self) -> Btf:
         """The new vmlinux."""
         return self.layers[self.target.vmlinux].btf
+
+    @property
+    def ids(self) -> IdMap:
+        """The new ids of vmlinux's types."""
+        return self.layers[self.target.vmlinux].ids
+
+    @property
+    def blobs(self) -> dict[Btf, bytes]:
+        """The bytes of the new BTF of each layer, by the BTF of the input."""
+        if self._blobs is None:
+            self._blobs = {layer: compacted.btf.to_bytes() for layer, compacted in self.layers.items()}
+        return self._blobs
 
     def module(self, module: Btf) -> Btf | None:
         """The new BTF of a module of the input, None where nothing of it is kept."""
@@ -57,18 +78,15 @@ def minimize(
     keep_types: Iterable[str] = (),
     keep_funcs: Iterable[str] = (),
     keep_refs_of: Sequence[Btf] = (),
-    closure: str | None = None,
+    closure: Closure | None = None,
     all_modules: bool = False,
 ) -> Minimized:
-    """Cut `vmlinux` and `modules` (split BTFs on it) down to what `objects` relocate against and to what is named.
-
-    `closure` is "direct", "by-value" or "full".  Where it is None, named types and functions are kept with what they refer
-    to directly, and relocations keep just what they read; else it holds for both.  With `all_modules` every module has a
-    place in the result, else only those of which something is kept.  Raises ChainError for a module on another base,
-    NotFoundError for a name that is not there.
-    """
+    """`file_ops.minimize.minimize`, without proof."""
     if closure is not None and closure not in POLICIES:
         raise ValueError(f"closure {closure!r}: it has to be one of {', '.join(POLICIES)}")
+    for option, names in (("keep_types", keep_types), ("keep_funcs", keep_funcs)):
+        if isinstance(names, str):
+            raise TypeError(f"{option} is a list of names, not one: [{names!r}]")
     layers = _layers(vmlinux, modules)
     target = Target(vmlinux, modules)
     outcomes = relocate(objects, target)

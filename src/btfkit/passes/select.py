@@ -17,12 +17,15 @@ from btfkit.hot import graph as _graph
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Literal
 
     from btfkit.btf.btf import MAX_CHAIN, Btf
     from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.witness import Witness
 
-POLICIES = ("direct", "by-value", "full")
+    Closure = Literal["direct", "by-value", "full"]
+
+POLICIES: tuple[Closure, ...] = ("direct", "by-value", "full")
 WHOLE = None  # in place of a set of elements
 
 _ELEMENTS = spec.COMPOSITES | spec.ENUMS

@@ -25,6 +25,8 @@ from btfkit.show.identity import (
     Interner,
 )
 from btfkit.show.layout import CACHELINE, Layouts
+from btfkit.show.used_by import SIZE as SIZE
+from btfkit.show.used_by import read_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +34,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.program import BpfObject
 
     Key = tuple[str, bytes]
     Scope = Mapping[tuple[str, str], "frozenset[str] | None"]
 
 KINDS = (STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, INT, FLOAT)  # in the order in which they are told
 MAX_MEMBERS = 20_000  # of one struct, those of nameless members included
-SIZE = "<size>"  # in a scope: the size of the type is read
 
 
 class Change:
@@ -131,14 +133,23 @@ class Diff:
 
 
 def diff(
-    old: Btf, new: Btf, *, names: Iterable[str] = (), kinds: Sequence[str] = (), scope: Scope | None = None
+    old: Btf,
+    new: Btf,
+    *,
+    names: Iterable[str] = (),
+    kinds: Sequence[str] = (),
+    used_by: Sequence[BpfObject] = (),
+    scope: Scope | None = None,
 ) -> Diff:
     """Compare two BTFs: their own types, each by name.
 
-    `names` limits it to types of these names ("sk_buff", "struct sk_buff"), `kinds` to some of KINDS, `scope` to what is read: by
-    (kind, name), the paths of members or enumerators (and SIZE), or None for all of the type.  A type that one of two
+    `names` limits it to types of these names ("sk_buff", "struct sk_buff"), `kinds` to some of KINDS, `used_by` to what
+    the CO-RE relocations of these objects read on either, `scope` to what is read: by (kind, name), the paths of members or
+    enumerators (and SIZE), or None for all of the type.  A type that one of two
     split BTFs has and the other finds in its base is compared with that one.  Raises FormatError where a BTF is damaged.
     """
+    if used_by:
+        scope = read_types(used_by, (old, new)) | dict(scope or {})
     return _Comparison(old, new, frozenset(_wanted(names)), frozenset(kinds), scope).done()
 
 

@@ -1,4 +1,4 @@
-"""What BPF objects read of a kernel, by name: the scope of `btfkit diff --used-by`."""
+"""What BPF objects read of a kernel, by name: the scope of a diff that is limited to it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, text
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec
-from btfkit.show.diff import SIZE
 from btfkit.show.identity import CLASSES
 
 TYPE_CHECKING = False
@@ -17,12 +16,14 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject
 
     Reads = dict[tuple[str, str], set[str] | None]
+    Scope = dict[tuple[str, str], frozenset[str] | None]
 
+SIZE = "<size>"  # in a scope: the size of the type is read
 MAX_NAMELESS = 300  # nameless structs within one that are looked into
 _WHOLE = (k.TYPE_ID_TARGET, k.TYPE_MATCHES)
 
 
-def scope(objects: Sequence[BpfObject], btfs: Sequence[Btf]) -> dict[tuple[str, str], frozenset[str] | None]:
+def read_types(objects: Sequence[BpfObject], btfs: Sequence[Btf]) -> Scope:
     """(kind, name) of each type that a CO-RE relocation of `objects` looks at in any of `btfs`: the paths that it reads, or None
     for all of it.  A member that is not there is among them under the struct in which it was looked for."""
     found: Reads = {}

@@ -1,0 +1,185 @@
+"""Relocations and what they yield as data: a record each, counted, and for JSON."""
+
+from __future__ import annotations
+
+from btfkit.co_re.kinds import KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET
+from btfkit.co_re.relocate import relocate
+from btfkit.errors import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.program import BpfObject, Relocation
+    from btfkit.co_re.relocate import Outcome
+
+STATUSES = ("value", "missing", "ambiguous", "error")
+WITHOUT_ANSWER = STATUSES[1:]
+
+
+class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
+    """A relocation and its outcome: the tuple (`object`, `relocation`, `outcome`), and the `number` of the relocation in the
+    object."""
+
+    number: int
+
+    def __new__(cls, obj: BpfObject, number: int, outcome: Outcome) -> Relocated:
+        self = super().__new__(cls, (obj, obj.relocations[number], outcome))
+        self.number = number
+        return self
+
+    @property
+    def object(self) -> BpfObject:
+        """The BPF object that the relocation is of."""
+        return self[0]
+
+    @property
+    def relocation(self) -> Relocation:
+        """The record of the relocation."""
+        return self[1]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it yields."""
+        return self[2]
+
+    def __repr__(self) -> str:
+        return f"<{self.place}: {self.kind} {self.access}: {self.answer}>"
+
+    @property
+    def function(self) -> str:
+        """The function that holds the instruction, "" where the symbols do not tell."""
+        return self.object.function_at(self.relocation.section, self.relocation.insn_off)
+
+    @property
+    def place(self) -> str:
+        """The function (or section) and the number of the instruction in it: "probe+12"."""
+        return f"{self.function or self.relocation.section}+{self.relocation.insn_off // 8}"
+
+    @property
+    def kind(self) -> str:
+        """The kind of the relocation, as bpftool and libbpf name it: "byte_off"."""
+        number = self.relocation.kind
+        return KINDS[number].name if number < len(KINDS) else f"kind {number}"
+
+    @property
+    def access(self) -> str:
+        """What the program reads, as C would write it."""
+        return self.object.expression(self.relocation)
+
+    @property
+    def status(self) -> str:
+        """One of STATUSES."""
+        return self.outcome.status
+
+    @property
+    def value(self) -> int | None:
+        """What the instruction gets; None where it is poisoned."""
+        return self.outcome.value
+
+    @property
+    def answer(self) -> str:
+        """What it yields, in a few words: "1568", "yes", "missing: ...", "type id 12"."""
+        outcome, kind = self.outcome, self.relocation.kind
+        if outcome.status != "value":
+            zero = " (yields 0)" if outcome.status == "missing" and outcome.value == 0 else ""
+            return printable(f"{outcome.status}: {outcome.detail}{zero}")
+        if kind < len(KINDS) and KINDS[kind].is_test:
+            return "yes" if outcome.value else printable(f"no: {outcome.detail}")
+        if kind in (TYPE_ID_LOCAL, TYPE_ID_TARGET):
+            return f"type id {outcome.value}"
+        if outcome.load_size == -1:
+            return f"{outcome.value} (a load of another size than the program's: poisoned in a load or store)"
+        assert outcome.value is not None
+        return f"{outcome.value:#x}" if outcome.value > 0xFFFFFFFF else str(outcome.value)
+
+    def as_json(self) -> dict[str, Any]:
+        """For JSON."""
+        relocation, outcome = self.relocation, self.outcome
+        found: dict[str, Any] = {
+            "object": self.object.name,
+            "number": self.number,
+            "section": relocation.section,
+            "function": self.function or None,
+            "insn_off": relocation.insn_off,
+            "kind": self.kind,
+            "access": self.access,
+            "raw_access": relocation.access.decode("utf-8", "replace"),
+            "local_type_id": relocation.type_id,
+            "status": outcome.status,
+            "value": outcome.value,
+        }
+        if outcome.reason:
+            found |= {"reason": outcome.reason, "detail": outcome.detail}
+        if outcome.load_size:
+            found["load_size"] = outcome.load_size if outcome.load_size > 0 else None
+        if outcome.matches:
+            found["candidates"] = [
+                {"btf": match.btf.source, "type_id": match.type_id, "value": match.value} for match in outcome.matches
+            ]
+        return found
+
+
+class Counts:
+    """How many relocations have which status, and how many find a candidate in which BTF (`by_btf`)."""
+
+    __slots__ = ("by_btf", "by_status")
+
+    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+        self.by_status = dict.fromkeys(STATUSES, 0)
+        self.by_btf: dict[Btf, int] = {}
+        for outcome in outcomes:
+            self.by_status[outcome.status] += 1
+            for btf in {match.btf: None for match in outcome.matches}:
+                self.by_btf[btf] = self.by_btf.get(btf, 0) + 1
+
+    @property
+    def total(self) -> int:
+        """All relocations."""
+        return sum(self.by_status.values())
+
+    @property
+    def all_answered(self) -> bool:
+        """Whether each has a value."""
+        return self.by_status["value"] == self.total
+
+    def as_json(self) -> dict[str, int]:
+        """For JSON."""
+        counts = {status: self.by_status[status] for status in WITHOUT_ANSWER}
+        return {"total": self.total, "answered": self.by_status["value"], **counts}
+
+    def __str__(self) -> str:
+        counts = self.by_status
+        text = f"{self.total:,} relocation{'s' * (self.total != 1)}: {counts['value']:,} answered, {counts['missing']:,} missing"
+        text += f", {counts['ambiguous']:,} ambiguous"
+        return text + (f", {counts['error']:,} in error" if counts["error"] else "")
+
+
+def relocations(objects: Sequence[BpfObject], vmlinux: Btf, modules: Sequence[Btf] = ()) -> list[Relocated]:
+    """Every relocation of every object with its outcome on `vmlinux` and, after it, `modules` (split BTFs on it)."""
+    from btfkit.co_re.target import Target
+
+    return list(relocated(objects, relocate(objects, Target(vmlinux, modules))))
+
+
+def relocated(objects: Sequence[BpfObject], outcomes: Iterable[Sequence[Outcome]]) -> Iterator[Relocated]:
+    """A record for each relocation of `objects`, of which `relocate` gave the `outcomes`."""
+    for obj, answers in zip(objects, outcomes, strict=True):
+        for number, outcome in enumerate(answers):
+            yield Relocated(obj, number, outcome)
+
+
+def relocation_lines(rows: Iterable[Relocated], statuses: Collection[str] = STATUSES) -> Iterator[str]:
+    """A line for each relocation of one of `statuses`, below a line for each object that has some."""
+    by_object: dict[BpfObject, list[Relocated]] = {}
+    for row in rows:
+        if row.status in statuses:
+            by_object.setdefault(row.object, []).append(row)
+    for obj, found in by_object.items():
+        yield printable(obj.source) + ":"
+        cells = [(printable(row.place), row.kind, printable(row.access), row.answer) for row in found]
+        widths = [min(48, max(len(row[i]) for row in cells)) for i in range(3)]
+        for *first, last in cells:
+            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(first, widths, strict=True)) + "  " + last

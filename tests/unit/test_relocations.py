@@ -1,0 +1,65 @@
+"""Relocations as data, what objects read as the scope of a diff, and the proof of `minimize`."""
+
+import cli_inputs
+import pytest
+
+import btfkit
+from btfkit.co_re.relocations import Counts, Relocated, relocation_lines
+from btfkit.judges import answers
+
+
+@pytest.fixture
+def here(tmp_path):
+    cli_inputs.fill(tmp_path)
+    return tmp_path
+
+
+def loaded(here, kernel="vmlinux"):
+    return btfkit.load(str(here / kernel)), btfkit.load_objects(str(here / "fields.bpf.o"))
+
+
+def test_each_relocation_is_a_record(here) -> None:
+    vmlinux, objects = loaded(here)
+    rows = btfkit.relocations(objects, vmlinux)
+    assert len(rows) == len(objects[0].relocations)
+    for number, row in enumerate(rows):
+        obj, relocation, outcome = row
+        assert (obj, relocation, row.number) == (objects[0], obj.relocations[number], number)
+        assert (row.status, row.value) == (outcome.status, outcome.value)
+        assert row.access == obj.expression(relocation)
+        assert row.answer in repr(row)
+        assert row.as_json()["access"] == row.access
+    assert Counts(row.outcome for row in rows).total == len(rows)
+    lines = list(relocation_lines(rows))
+    assert len(lines) == 1 + len(rows)
+    assert lines[1].endswith(rows[0].answer)
+    assert isinstance(rows[0], Relocated)
+
+
+def test_a_diff_of_what_is_read(here) -> None:
+    old, objects = loaded(here)
+    new = btfkit.load(str(here / "other"))
+    read, everything = (
+        {(change.kind, change.name) for change in btfkit.diff(old, new, **options).changed}
+        for options in ({"used_by": objects}, {})
+    )
+    assert read
+    assert read < everything
+
+
+def test_minimize_proves_its_result(here, monkeypatch) -> None:
+    vmlinux, objects = loaded(here)
+    result = btfkit.minimize(vmlinux, objects)
+    assert result.new_ids is not None
+    assert result.blobs[vmlinux] == result.btf.to_bytes()
+    assert result.ids is result.layers[vmlinux].ids
+    assert btfkit.minimize(vmlinux, objects, prove=False).new_ids is None
+    monkeypatch.setattr(answers, "_equal", lambda *_: False)
+    with pytest.raises(btfkit.VerificationError, match=f"{len(objects[0].relocations)} of .* answered differently"):
+        btfkit.minimize(vmlinux, objects)
+
+
+def test_one_string_is_no_list_of_names(here) -> None:
+    vmlinux, _ = loaded(here)
+    with pytest.raises(TypeError, match=r"keep_types is a list of names, not one: \['struct file'\]"):
+        btfkit.minimize(vmlinux, keep_types="struct file")
