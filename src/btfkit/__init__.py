@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from btfkit.errors import NotFoundError as NotFoundError
     from btfkit.errors import UnsupportedError as UnsupportedError
     from btfkit.errors import VerificationError as VerificationError
+    from btfkit.file_ops.dump import Dump as Dump
+    from btfkit.file_ops.dump import dump as dump
     from btfkit.file_ops.minimize import minimize as minimize
     from btfkit.fleet.archive import minimize_archive as minimize_archive
     from btfkit.fleet.check import check as check
@@ -107,6 +109,8 @@ _HOMES = {
     "Merged": "passes.merge",
     "merge": "passes.merge",
     "Minimized": "passes.minimize",
+    "Dump": "file_ops.dump",
+    "dump": "file_ops.dump",
     "minimize": "file_ops.minimize",
     "permute": "passes.permute",
     "sort": "passes.permute",

@@ -63,3 +63,23 @@ def test_one_string_is_no_list_of_names(here) -> None:
     vmlinux, _ = loaded(here)
     with pytest.raises(TypeError, match=r"keep_types is a list of names, not one: \['struct file'\]"):
         btfkit.minimize(vmlinux, keep_types="struct file")
+
+
+def test_dump_in_one_call(here, capsysbinary) -> None:
+    from btfkit.cli import main
+
+    vmlinux, objects = loaded(here)
+    whole = btfkit.dump(vmlinux)
+    assert main(["dump", str(here / "vmlinux")]) == 0
+    assert str(whole).encode() == b"".join(whole) == capsysbinary.readouterr().out
+    read = btfkit.dump(vmlinux, "c", read_by=objects)
+    assert read.ids
+    assert len(read.outcomes) == len(objects[0].relocations)
+    assert len(str(read)) < len(str(btfkit.dump(vmlinux, "c")))
+    modules = [btfkit.load(str(path), vmlinux) for path in sorted((here / "mods").iterdir())]
+    assert f"dump of {len(modules[0].positions)} types" in repr(btfkit.dump(modules[0]))
+    assert "struct" in str(btfkit.dump(modules, "c"))
+    with pytest.raises(ValueError, match="has to be one of raw, c, json"):
+        btfkit.dump(vmlinux, "C")
+    with pytest.raises(btfkit.NotFoundError):
+        btfkit.dump(vmlinux, types=["nowhere"])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from btfkit.btf.btf import Btf
+    from btfkit.file_ops.dump import Form
 
 HELP = """usage: btfkit bpftool [-B BASE] gen min_core_btf INPUT OUTPUT OBJECT...
        btfkit bpftool [-j | -p] [-B BASE] btf dump file FILE [file FILE]... [format raw | c] [root_id N]... [unsorted]
@@ -197,13 +198,15 @@ def _dump(call: Call, words: list[str]) -> int:
         _needs("file", 1, rest[1:])
         paths.append(rest[1])
         del rest[:2]
-    form, ids, unsorted = "raw", list[int](), False
+    form: Form = "raw"
+    ids, unsorted = list[int](), False
     while rest:
         word = rest.pop(0)
         if _is(word, "format"):
-            form = _value(rest, "expecting value for 'format' option\n")
-            if form not in ("raw", "c"):
-                raise Refused(f"unrecognized format specifier: '{form}', possible values: raw, c", 256 - EINVAL)
+            word = _value(rest, "expecting value for 'format' option\n")
+            if word not in ("raw", "c"):
+                raise Refused(f"unrecognized format specifier: '{word}', possible values: raw, c", 256 - EINVAL)
+            form = "c" if word == "c" else "raw"
         elif _is(word, "root_id"):
             ids.append(_root_id(_value(rest, "expecting value for 'root_id' option\n"), ids))
         elif _is(word, "unsorted"):
@@ -216,7 +219,7 @@ def _dump(call: Call, words: list[str]) -> int:
     for type_id in ids:
         if type_id >= len(btf):
             raise Refused(f"invalid root ID: {type_id}", 256 - EINVAL)
-    _write(call, btf, "json" if call.json else form, ids or None, unsorted)
+    _write(call, btf, "json" if call.json else form, ids, unsorted)
     return DONE
 
 
@@ -241,7 +244,7 @@ def _root_id(word: str, before: list[int]) -> int:
 
 def _load(paths: list[str], base_path: str | None) -> Btf:
     """The one BTF, or several that are split on one base as one."""
-    from btfkit.cli.dump import merged
+    from btfkit.file_ops.dump import merged
     from btfkit.files.load import load
 
     if len(paths) > 1:
@@ -257,11 +260,12 @@ def _load(paths: list[str], base_path: str | None) -> Btf:
     return merged([load(path, base) for path in paths])[0]
 
 
-def _write(call: Call, btf: Btf, form: str, ids: list[int] | None, unsorted: bool) -> None:
-    from btfkit.cli.dump import text, write
+def _write(call: Call, btf: Btf, form: Form, ids: list[int], unsorted: bool) -> None:
+    from btfkit.file_ops.dump import dump
+    from btfkit.files.write import write_chunks
 
     pretty, compat = "pretty" in call.flags, "compat" in call.flags
-    write(text(btf, form, ids, pretty=pretty, unsorted=unsorted, compat=compat), None)
+    write_chunks(dump(btf, form, ids=ids, pretty=pretty, unsorted=unsorted, compat=compat))
 
 
 COMMAND = Command("bpftool", "take bpftool's spelling of what btfkit does", run, operands="ARGS...?")

@@ -40,7 +40,9 @@ def run(args: Args) -> int:
             told = f"{len(found.changed):,} changed, {len(found.added):,} added, {len(found.removed):,} removed"
             print(f"{args.html}: {told}", file=sys.stderr)
     elif not (args.quiet and args.output is None):
-        _write(_json(found) if args.json else _text(found, args), args.output)
+        from btfkit.files.write import write_chunks
+
+        write_chunks(_json(found) if args.json else _text(found, args), args.output)
     return DIFFERS if found else DONE
 
 
@@ -83,17 +85,6 @@ def _json(found: Diff) -> Iterator[bytes]:
     from btfkit.show.diff_data import diff_object
 
     yield dumps(diff_object(found), indent=1).encode() + b"\n"
-
-
-def _write(chunks: Iterator[bytes], output: str | None) -> None:
-    if output in (None, "-"):
-        for chunk in chunks:
-            sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-    else:
-        from btfkit.files.write import write_atomic
-
-        write_atomic(output, b"".join(chunks))
 
 
 COMMAND = Command(

@@ -9,7 +9,7 @@ from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from btfkit.cli.options import Args
     from btfkit.show.layout import Layouts
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def run(args: Args) -> int:
     """Print the layouts that are asked for, in the order asked, or all of the file's own."""
+    from btfkit.files.write import write_chunks
     from btfkit.passes.attach import load
     from btfkit.show.layout import Layouts
 
@@ -37,7 +38,7 @@ def run(args: Args) -> int:
         chunks = _sizes(layouts, wanted)
     else:
         chunks = _pictures(args, layouts, wanted, "\n" if names else "")
-    _write(chunks, args.output)
+    write_chunks((chunk.encode() for chunk in chunks), args.output)
     return DONE
 
 
@@ -119,18 +120,6 @@ def _page(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> int:
     if not args.quiet and args.html != "-":
         print(f"{args.html}: {len(wanted):,} type{'s' * (len(wanted) != 1)}", file=sys.stderr)
     return DONE
-
-
-def _write(chunks: Iterable[str], output: str | None) -> None:
-    if output in (None, "-"):
-        out = sys.stdout.buffer
-        for chunk in chunks:
-            out.write(chunk.encode())
-        out.flush()
-    else:
-        from btfkit.files.write import write_atomic
-
-        write_atomic(output, "".join(chunks).encode())
 
 
 def _positive(word: str) -> int:

@@ -11,7 +11,7 @@ from stat import S_IMODE, S_ISDIR, S_ISREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     Path = str | os.PathLike[str]
     Content = bytes | bytearray | memoryview
@@ -130,6 +130,18 @@ def _write_direct(path: str, data: Content) -> None:
         _write_whole(handle, data)
     finally:
         os.close(handle)
+
+
+def write_chunks(chunks: Iterable[bytes], path: str | None = None) -> None:
+    """Write `chunks` to standard output as they come, where `path` is None or "-", or to a file, whole or not at all."""
+    if path is None or path in _STDOUT:
+        import sys
+
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    else:
+        write_atomic(path, b"".join(chunks))
 
 
 def _remove(name: str) -> None:

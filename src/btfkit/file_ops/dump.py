@@ -1,0 +1,152 @@
+"""`dump`: the types of one BTF, or of several that share a base, as text, as JSON or as a C header."""
+
+from __future__ import annotations
+
+from btfkit.btf.btf import Btf
+from btfkit.errors import NotFoundError, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Literal
+
+    from btfkit.co_re.program import BpfObject
+    from btfkit.co_re.relocate import Outcome
+    from btfkit.passes.idmap import IdMap
+
+    Form = Literal["raw", "json", "c"]
+
+FORMS: tuple[Form, ...] = ("raw", "c", "json")
+
+
+class Dump:
+    """The text of the types of a BTF: chunks of bytes when iterated, and `str()` is all of it.
+
+    `btf` holds the types, `ids` are those that are shown (None: all); `outcomes` those of the relocations of `read_by`.
+    """
+
+    __slots__ = ("_chunks", "btf", "ids", "outcomes")
+
+    def __init__(
+        self, btf: Btf, ids: list[int] | None, outcomes: Sequence[Outcome], chunks: Callable[[], Iterator[bytes]]
+    ) -> None:
+        self.btf = btf
+        self.ids = ids
+        self.outcomes = outcomes
+        self._chunks = chunks
+
+    def __repr__(self) -> str:
+        return f"<dump of {len(self.btf.positions) if self.ids is None else len(self.ids)} types>"
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks()
+
+    def __str__(self) -> str:
+        return b"".join(self).decode("utf-8", "surrogateescape")
+
+
+def dump(
+    btfs: Btf | Sequence[Btf],
+    form: Form = "raw",
+    *,
+    ids: Iterable[int] = (),
+    types: Iterable[str] = (),
+    read_by: Sequence[BpfObject] = (),
+    pretty: bool = False,
+    unsorted: bool = False,
+    exact: bool = False,
+    compat: bool = False,
+) -> Dump:
+    """The types of `btfs` as bpftool prints them: "raw" a record a paragraph, "json" one object, "c" a header.
+
+    Several BTFs (a vmlinux and modules on it) become one, in which what they share stands once.  `ids`, `types` (names, also
+    "struct file") and `read_by` (the types that the relocations of these objects are answered from) limit it to those, each
+    once, in this order; C text has what they need too.  `pretty` is for JSON: each key on a line of its own; `unsorted` and
+    `exact` for C text: in the order of ids, and with a layout that holds in any compiler; `compat` gives the very bytes of
+    bpftool, its defects included.  Raises NotFoundError for a name that is not there, or has no declaration in C.
+    """
+    if form not in FORMS:
+        raise ValueError(f"form {form!r}: it has to be one of {', '.join(FORMS)}")
+    many = [btfs] if isinstance(btfs, Btf) else list(btfs)
+    btf, maps = merged(many)
+    wanted: list[int] | None = None
+    outcomes: list[Outcome] = []
+    names = list(types)
+    found = dict.fromkeys(ids)
+    if found or names or read_by:
+        for name in names:
+            found |= dict.fromkeys(_called(btf, name, form))
+        if read_by:
+            read, outcomes = _read(many, maps, read_by)
+            found |= dict.fromkeys(_declared(btf, sorted(read), form))
+        wanted = list(found)
+
+    def chunks() -> Iterator[bytes]:
+        if form == "c":
+            from btfkit.show.c import c_text
+
+            return c_text(btf, wanted, unsorted=unsorted, exact=exact, compat=compat)
+        if form == "json":
+            from btfkit.show.json import json_text
+
+            return json_text(btf, wanted, pretty=pretty, compat=compat)
+        from btfkit.show.raw import raw_text
+
+        return raw_text(btf, wanted, compat=compat)
+
+    return Dump(btf, wanted, outcomes, chunks)
+
+
+def merged(btfs: Sequence[Btf]) -> tuple[Btf, list[Callable[[int], int]]]:
+    """One BTF of all of them, what they share once; and, if they are several, for each its ids to those of the whole."""
+    if len(btfs) == 1:
+        return btfs[0], []
+    from btfkit.passes.append import append
+    from btfkit.passes.dedup import dedup
+    from btfkit.passes.idmap import Spans
+
+    whole, maps = append(*btfs)
+    result = dedup(whole)
+    first = Spans([(0, len(btfs[0]), 0)])
+    return result.btf, [_then(place, result.id_map) for place in (first, *maps)]
+
+
+def _then(place: IdMap, whole: IdMap) -> Callable[[int], int]:
+    return lambda old: whole[place[old]]
+
+
+def _called(btf: Btf, name: str, form: Form) -> list[int]:
+    """The types called `name` that have a text in that form; raises NotFoundError where there is none."""
+    found = _declared(btf, btf.find_ids(name), form)
+    if not found:
+        kind = btf.find(name).kind_name
+        raise NotFoundError(f"{printable(name)!r} is a {kind}, and no type that C text declares", source=btf.source)
+    return found
+
+
+def _declared(btf: Btf, ids: Iterable[int], form: Form) -> list[int]:
+    """Those of `ids` that have a text in that form."""
+    if form != "c":
+        return list(ids)
+    from btfkit.show.c import DECLARED
+
+    return [type_id for type_id in ids if btf.kind(type_id) in DECLARED]
+
+
+def _read(
+    btfs: Sequence[Btf], maps: Sequence[Callable[[int], int]], objects: Sequence[BpfObject]
+) -> tuple[set[int], list[Outcome]]:
+    """The ids of the types that the relocations of `objects` are answered from, and the outcomes."""
+    from btfkit.co_re.relocate import relocate
+    from btfkit.co_re.target import Target
+
+    vmlinux = next((btf for btf in btfs if btf.base is None), btfs[0].base)
+    assert vmlinux is not None
+    target = Target(vmlinux, [btf for btf in btfs if btf.base is not None])
+    outcomes = [outcome for answers in relocate(objects, target) for outcome in answers]
+    places = dict(zip(btfs, maps, strict=True)) if maps else {}
+    found: set[int] = set()
+    for match in (match for outcome in outcomes for match in outcome.matches):
+        ids = (match.type_id, *match.witness.types)
+        found.update(map(places[match.btf], ids) if match.btf in places else ids)
+    return found - {0}, outcomes
