@@ -1,6 +1,7 @@
 """The loops of `hot/` against their slow, obvious twins in `tests/reference/`, on random input."""
 
 from array import array
+from bisect import bisect_right
 from types import SimpleNamespace
 
 import pytest
@@ -9,10 +10,11 @@ from hypothesis import strategies as st
 
 from btfkit.btf import evidence, spec
 from btfkit.btf.btf import Btf, kind_set, name_buckets
+from btfkit.btf.columns import Columns
 from btfkit.btf.flat import Flat
 from btfkit.co_re.access import essential
 from btfkit.errors import BtfError, UnsupportedError
-from btfkit.hot import graph, names, scan
+from btfkit.hot import columns, graph, names, scan
 from btfkit.hot import rebase as hot_rebase
 from btfkit.judges import reconciled
 from btfkit.passes.append import append
@@ -69,15 +71,17 @@ def test_check(section, first_id, more, strings):
     positions = array("I", slow_scan.scan(words, layout, len(own))[0])
     types = first_id + len(own)
     read = array("I", words[:end])
-    bad = scan.check(read, positions, spec.packed_table(layout), types, strings)
-    assert bad == slow_scan.check(own, types, strings)
+    places = Columns(read, positions, spec.packed_table(layout))
+    first = min(columns.first_from(read, places.ids, types), columns.first_from(read, places.names, strings))
+    bad = slow_scan.check(own, types, strings)
+    assert (bisect_right(positions, first) - 1 if first < end else -1) == bad
     if bad < 0:
         assert scan.functions(read, positions, first_id) == slow_scan.functions(own, first_id)
 
 
 @many(st.data())
 def test_what_cannot_be_resolved_is_not_loaded(data):
-    """`check`, with limits as they are: what it lets pass is what the twin lets pass, for base and split alike."""
+    """With limits as they are: what it lets pass is what the twin lets pass, for base and split alike."""
     btf = data.draw(chains())
     level = plain(btf)
     words = level.words
@@ -179,6 +183,45 @@ def test_named_below(btf, wanted):
     indexes, offsets = [], []
     names.named_below(*words_of(btf), kind_set(wanted), btf.start_str_off, indexes, offsets)
     assert list(zip(indexes, offsets, strict=True)) == slow_names.named_below(plain(btf), wanted)
+
+
+# ---- columns -------------------------------------------------------------------------------------------------
+
+
+@many(chains())
+def test_columns(btf):
+    level, found = plain(btf), btf.columns
+    letters = "".join(record.letters for record in level.own)
+    assert list(found.ids) == [at for at, what in enumerate(letters) if what == "i"]
+    assert list(found.names) == [at for at, what in enumerate(letters) if what == "n"]
+    for index, (at, record) in enumerate(zip(btf.positions, level.own, strict=True)):
+        ids = list(found.ids[found.id_starts[index] : found.id_starts[index + 1]])
+        names_ = found.names[found.name_starts[index] : found.name_starts[index + 1]]
+        assert (len(ids), len(names_)) == (len(record.all("i")), len(record.all("n")))
+        assert [columns.id_place(btf.words, btf.table, at, number) for number in range(len(ids) + 2)] == [*ids, 0, 0]
+
+
+@many(st.lists(st.integers(0, 20), max_size=12), st.integers(0, 20), st.integers(0, 20), st.data())
+def test_replace_and_mark(values, low, more, data):
+    """The loops over a column, beside what they say in words."""
+    high, words = low + more, array("I", values)
+    places = array("I", data.draw(st.lists(st.sampled_from(range(len(values))), unique=True)) if values else [])
+    board = array("I", data.draw(st.lists(st.integers(0, 2), min_size=high + 1, max_size=high + 1)))
+    marks = bytearray(more)
+    columns.mark(words, places, low, high, marks)
+    assert [low + k for k in range(more) if marks[k]] == sorted({values[p] for p in places if low <= values[p] < high})
+    replaced = array("I", values)
+    columns.replace(replaced, places, low, board, high, 100)
+    new = {v: v - high + 100 if v >= high else board[v - low] if v >= low else v for v in values}
+    assert list(replaced) == [new[v] if p in places else v for p, v in enumerate(values)]
+    found, before = [], list(board)
+    columns.missing(words, places, high, board, found)
+    assert found == [*dict.fromkeys(values[p] for p in places if 0 < values[p] < high and before[values[p]] == 0)]
+    asked = array("I", values)
+    columns.look_up(asked, places, {v: v + 1 for v in range(10)}, lambda v: v + 2)
+    assert list(asked) == [(v + 1 if v < 10 else v + 2) if v and p in places else v for p, v in enumerate(values)]
+    first = columns.first_from(words, places, low)
+    assert first == next((p for p in places if values[p] >= low), len(values))
 
 
 # ---- graph -----------------------------------------------------------------------------------------------------

@@ -179,17 +179,17 @@ class Btf(Finders):
 
     def _check(self, top_id: int, top_name: int) -> None:
         """Refuse references to what is not there; `top_id` and `top_name` are the largest."""
-        strings = self.start_str_off + len(self.strings)
-        if top_id >= len(self) or top_name >= strings:
-            bad = _scan.check(self.words, self.positions, self.table, len(self), strings)
-        else:
-            bad, below = _scan.functions(self.words, self.positions, self.start_id)
-            if bad < 0:
-                bad = next((i for i in below if self.kind(self.words[self.positions[i] + 2]) != spec.FUNC_PROTO), -1)
-        if bad >= 0:
-            from btfkit.btf.refusal import unresolvable
+        if top_id >= len(self) or top_name >= self.start_str_off + len(self.strings):
+            from btfkit.btf.refusal import leads_nowhere
 
-            raise unresolvable(self, bad)
+            raise leads_nowhere(self)
+        bad, below = _scan.functions(self.words, self.positions, self.start_id)
+        if bad < 0:
+            bad = next((i for i in below if self.kind(self.words[self.positions[i] + 2]) != spec.FUNC_PROTO), -1)
+        if bad >= 0:
+            from btfkit.btf.refusal import func_without_prototype
+
+            raise func_without_prototype(self, bad)
 
     # ---- the whole ---------------------------------------------------------------------------------------------
 

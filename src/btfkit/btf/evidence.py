@@ -44,20 +44,19 @@ def fit(split: Btf) -> Fit:
     base = split.base
     if base is None:
         return Fit(0, 0, 0, 0)
-    return Fit(
-        *_scan.misfits(
-            split.words,
-            split.positions,
-            split.table,
-            split.start_id,
-            split.start_str_off,
-            base.words,
-            base.positions,
-            base.start_id,
-            base.strings,
-            base.start_str_off,
-        )
+    columns = split.columns
+    types = _scan.targets(
+        split.words,
+        split.positions,
+        columns.ids,
+        columns.id_starts,
+        base.start_id,
+        split.start_id,
+        base.words,
+        base.positions,
     )
+    names = _scan.inside(split.words, columns.names, base.start_str_off, split.start_str_off, base.strings)
+    return Fit(*types, *names)
 
 
 def is_whole(split: Btf) -> bool:

@@ -7,6 +7,7 @@ from array import array
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
+    from btfkit.btf.columns import Columns
 
 
 class Flat:
@@ -36,3 +37,12 @@ class Flat:
             words.frombytes(layer.words.cast("B"))
         self.words, self.positions = words, positions
         self.strings = b"".join(bytes(layer.strings) for layer in btf.chain)
+
+    @property
+    def columns(self) -> Columns:
+        """Where type ids and names stand in `words`."""
+        if self.btf.base is None:
+            return self.btf.columns
+        from btfkit.btf.columns import Columns
+
+        return Columns(self.words, self.positions, self.btf.table)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from btfkit.btf import spec
-from btfkit.btf.btf import references
 from btfkit.errors import BtfError, ChainError, FormatError
+from btfkit.hot import columns as _columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,20 +29,18 @@ def unreadable(btf: Btf, count: int, at: int) -> FormatError:
     return FormatError(what, section="types", offset=4 * at, type_id=btf.start_id + count)
 
 
-def unresolvable(btf: Btf, index: int) -> BtfError:
-    """Which reference of own record `index` leads nowhere (the slow twin of `hot.scan.check`)."""
-    at = btf.positions[index]
+def leads_nowhere(btf: Btf) -> BtfError:
+    """Which is the first reference of `btf` to a type or a string that is not there."""
     types, strings = len(btf), btf.start_str_off + len(btf.strings)
-    for word, what in references(btf.words, at, btf.table):
-        value = btf.words[word]
-        if what == "name" and value >= strings:
-            return _leads_nowhere(btf, index, word, f"string offset {value:#x}", "strings end", f"{strings:#x}")
-        if what == "type" and value >= types:
-            return _leads_nowhere(btf, index, word, f"type {value}", "type ids end", str(types - 1))
-    return _func_without_prototype(btf, index)
-
-
-def _leads_nowhere(btf: Btf, index: int, word: int, what: str, ends: str, limit: str) -> BtfError:
+    columns = btf.columns
+    word = _columns.first_from(btf.words, columns.ids, types)
+    what, ends, limit = "type", "type ids end", str(types - 1)
+    word_of_name = _columns.first_from(btf.words, columns.names, strings)
+    if word_of_name < word:
+        word, what, ends, limit = word_of_name, "string offset", "strings end", f"{strings:#x}"
+    index = bisect_right(btf.positions, word) - 1
+    value = btf.words[word]
+    what = f"{what} {value}" if what == "type" else f"{what} {value:#x}"
     record = f"{spec.kind_name(btf.words[btf.positions[index] + 1] >> 24 & spec.MAX_KIND)} refers to {what}"
     place = {"section": "types", "offset": 4 * word, "type_id": btf.start_id + index}
     if btf.base is not None:
@@ -56,7 +56,8 @@ def _leads_nowhere(btf: Btf, index: int, word: int, what: str, ends: str, limit:
     )
 
 
-def _func_without_prototype(btf: Btf, index: int) -> BtfError:
+def func_without_prototype(btf: Btf, index: int) -> BtfError:
+    """Own record `index` is a FUNC whose type is no prototype."""
     target = btf.words[btf.positions[index] + 2]
     message = f"FUNC has type {target}, a {spec.kind_name(btf.kind(target))}; it has to be a FUNC_PROTO"
     place = {"section": "types", "offset": 4 * btf.positions[index] + 8, "type_id": btf.start_id + index}

@@ -1,4 +1,5 @@
 cimport cython
+from btfkit.hot cimport kinds
 
 cdef unsigned int STRONG
 cdef unsigned int WEAK
@@ -6,11 +7,9 @@ cdef unsigned int NOTHING
 cdef unsigned int WITHIN
 cdef unsigned int WITHIN_POINTED
 
-@cython.locals(mark=cython.uint, index=cython.size_t, at=cython.size_t, info=cython.uint, kind=cython.uint,
-               row=cython.uint, tail=cython.size_t, mask=cython.uint, slot=cython.size_t, elem=cython.size_t,
-               end=cython.size_t)
-cpdef referred(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-               unsigned char[::1] states, const unsigned char[::1] returns)
+@cython.locals(mark=cython.uint, index=cython.size_t, first=cython.size_t, place=cython.size_t)
+cpdef referred(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] ids,
+               const unsigned int[::1] id_starts, unsigned char[::1] states, const unsigned char[::1] returns)
 
 @cython.locals(index=cython.size_t, at=cython.size_t, kind=cython.uint, target=cython.size_t)
 cpdef returning(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] shown,

@@ -4,6 +4,8 @@ The order in which roots pull in what they stand on, and which of these become d
 btf_dump_order_type.
 """
 
+from btfkit.hot import kinds
+
 ORDERED = 1  # in states
 WITHIN = 2  # ... being looked at, reached by value
 WITHIN_POINTED = 4  # ... being looked at, reached through a pointer
@@ -19,34 +21,18 @@ FORWARDED = 4  # declared, or as a typedef defined, while it is being emitted
 STRONG, WEAK, NOTHING = 1, 0, 2
 
 
-def referred(words, positions, table, states, returns):
+def referred(words, positions, ids, id_starts, states, returns):
     """Set REFERRED in `states` (bytes, by id) for each type that another refers to.
 
     What a FUNC_PROTO returns counts only if `returns` has a 1 for that proto's id.
     """
     mark = REFERRED
     for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        kind = (info >> 24) & 127
-        row = kind << 3
-        if table[row + 2] and (kind != 13 or returns[index + 1]):
-            states[words[at + 2]] |= mark
-        tail = table[row]
-        mask = table[row + 3]
-        for slot in range(tail):
-            if (mask >> slot) & 1:
-                states[words[at + 3 + slot]] |= mark
-        elem = table[row + 1]
-        mask = table[row + 4]
-        if elem and mask:
-            at += 3 + tail
-            end = at + (info & 0xFFFFFF) * elem
-            while at < end:
-                for slot in range(elem):
-                    if (mask >> slot) & 1:
-                        states[words[at + slot]] |= mark
-                at += elem
+        first = id_starts[index]
+        if (words[positions[index] + 1] >> 24) & 127 == kinds.FUNC_PROTO and not returns[index + 1]:
+            first += 1
+        for place in range(first, id_starts[index + 1]):
+            states[words[ids[place]]] |= mark
 
 
 def returning(words, positions, shown, returns):

@@ -13,7 +13,9 @@ TANGLED: int
 FORWARD: int
 EMITTED: int
 
-def referred(words: _Words, positions: _Words, table: _Bytes, states: bytearray, returns: _Bytes) -> None: ...
+def referred(
+    words: _Words, positions: _Words, ids: _Words, id_starts: _Words, states: bytearray, returns: _Bytes
+) -> None: ...
 def returning(words: _Words, positions: _Words, shown: _Bytes, returns: bytearray) -> None: ...
 def order(
     words: _Words,

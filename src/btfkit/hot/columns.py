@@ -131,3 +131,43 @@ def gather(words, positions, indexes, out, at):
             out[at] = words[k]
             at += 1
     return at
+
+
+def copy(words, positions, table, indexes, chosen, out, starts):
+    """Copy the records with the numbers `indexes` to `out`; returns where they end, and puts where each begins in `starts`.
+
+    The dict `chosen` has, for the index of a record that is not to keep all of its elements, the tuple of those that it keeps.
+    """
+    to = 0
+    for place in range(len(indexes)):
+        index = indexes[place]
+        at = positions[index]
+        info = words[at + 1]
+        row = ((info >> 24) & 127) << 3
+        elem = table[row + kinds.ELEM]
+        size = 3 + table[row + kinds.TAIL]
+        picked = chosen.get(index) if elem else None
+        if picked is None:
+            size += (info & 0xFFFFFF) * elem
+        starts[place] = to
+        for k in range(size):
+            out[to + k] = words[at + k]
+        if picked is not None:
+            out[to + 1] = ((info >> 24) << 24) | len(picked)
+            at += size
+            to += size
+            size = 0
+            for item in picked:
+                for k in range(elem):
+                    out[to] = words[at + item * elem + k]
+                    to += 1
+        to += size
+    return to
+
+
+def first_from(words, places, limit):
+    """The first of `places` with a value that is not below `limit`, or the number of words where there is none."""
+    for index in range(len(places)):
+        if words[places[index]] >= limit:
+            return places[index]
+    return len(words)

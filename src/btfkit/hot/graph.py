@@ -5,6 +5,14 @@ A composite or enum is *whole* (with its elements) if it was asked for, if the p
 is anonymous or the policy is "by value"; else it is *bare*: name and size.
 """
 
+from btfkit.hot import kinds
+from btfkit.hot.columns import id_place
+
+
+def has_elements(kind):
+    """Whether it is a composite or an enum."""
+    return kinds.STRUCT <= kind <= kinds.ENUM or kind == kinds.ENUM64
+
 
 def reach(words, positions, table, first_id, levels, stack, below, policy):
     """Walk from the own types whose indexes are on the list `stack`, raising `levels` (a byte for each own type).
@@ -15,33 +23,22 @@ def reach(words, positions, table, first_id, levels, stack, below, policy):
         index = stack.pop()
         level = levels[index]
         at = positions[index]
-        info = words[at + 1]
-        kind = (info >> 24) & 127
-        row = kind << 3
+        kind = (words[at + 1] >> 24) & 127
         child = level
-        if kind == 4 or kind == 5 or kind == 6 or kind == 19:
+        if has_elements(kind):
             if level < 3 and policy < 2 and not (level == 2 and (policy == 1 or words[at] == 0)):
                 continue
             child = 2
-        elif kind == 2:
+        elif kind == kinds.PTR:
             child = 1
-        elif level == 3 and not 8 <= kind <= 11 and kind != 18:
+        elif level == 3 and not kinds.TYPEDEF <= kind <= kinds.RESTRICT and kind != kinds.TYPE_TAG:
             child = 2
-        slot = 0
-        tail = table[row]
-        elem = table[row + 1]
-        mask = table[row + 3]
-        total = tail + 1
-        if elem:
-            total += (info & 0xFFFFFF) * elem
-        while slot < total:
-            if slot == 0:
-                target = words[at + 2] if table[row + 2] else 0
-            elif slot <= tail:
-                target = words[at + 2 + slot] if (mask >> (slot - 1)) & 1 else 0
-            else:
-                target = words[at + 2 + slot] if (table[row + 4] >> ((slot - 1 - tail) % elem)) & 1 else 0
-            slot += 1
+        number = 0
+        place = id_place(words, table, at, number)
+        while place:
+            target = words[place]
+            number += 1
+            place = id_place(words, table, at, number)
             if target == 0:
                 continue
             if target < first_id:
@@ -59,33 +56,7 @@ def whole(words, positions, levels, policy, kept, bare):
             continue
         at = positions[index]
         kind = (words[at + 1] >> 24) & 127
-        element = kind == 4 or kind == 5 or kind == 6 or kind == 19
-        if element and level < 3 and policy < 2 and not (level == 2 and (policy == 1 or words[at] == 0)):
+        if has_elements(kind) and level < 3 and policy < 2 and not (level == 2 and (policy == 1 or words[at] == 0)):
             bare.append(index)
         else:
             kept.append(index)
-
-
-def references_below(words, positions, table, first_id, found):
-    """Set `found[id]` to 1 for each type below `first_id` that a record at `positions` refers to."""
-    for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        if table[row + 2] and words[at + 2] < first_id:
-            found[words[at + 2]] = 1
-        tail = table[row]
-        mask = table[row + 3]
-        for slot in range(tail):
-            if (mask >> slot) & 1 and words[at + 3 + slot] < first_id:
-                found[words[at + 3 + slot]] = 1
-        elem = table[row + 1]
-        mask = table[row + 4]
-        if elem and mask:
-            at += 3 + tail
-            end = at + (info & 0xFFFFFF) * elem
-            while at < end:
-                for slot in range(elem):
-                    if (mask >> slot) & 1 and words[at + slot] < first_id:
-                        found[words[at + slot]] = 1
-                at += elem

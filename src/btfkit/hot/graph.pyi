@@ -4,6 +4,7 @@ from typing import TypeAlias
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
+def has_elements(kind: int) -> bool: ...
 def reach(
     words: _Words,
     positions: _Words,
@@ -17,4 +18,3 @@ def reach(
 def whole(
     words: _Words, positions: _Words, levels: bytearray, policy: int, kept: list[int], bare: list[int]
 ) -> None: ...
-def references_below(words: _Words, positions: _Words, table: _Bytes, first_id: int, found: bytearray) -> None: ...

@@ -1,8 +1,9 @@
 """Where the records of a type section lie, and whether what they refer to is there.
 
-`scan` proves the extent of every record and tells the largest id and name offset in one pass, before any other loop runs;
-`check` finds the record to blame where these are too large.
+`scan` proves the extent of every record and tells the largest id and name offset in one pass, before any other loop runs.
 """
+
+from btfkit.hot import kinds
 
 
 def scan(words, table, positions):
@@ -24,11 +25,11 @@ def scan(words, table, positions):
             break
         info = words[at + 1]
         row = ((info >> 24) & 127) << 3
-        tail = table[row]
-        if tail == 255:
+        tail = table[row + kinds.TAIL]
+        if tail == kinds.NO_SUCH_KIND:
             break
         need = 3 + tail
-        elem = table[row + 1]
+        elem = table[row + kinds.ELEM]
         if elem:
             vlen = info & 0xFFFFFF
             if vlen > (size - at) // elem:
@@ -41,18 +42,18 @@ def scan(words, table, positions):
         end = at + need
         value = words[at]
         top_name = value if value > top_name else top_name
-        if table[row + 2]:
+        if table[row + kinds.THIRD_IS_TYPE]:
             value = words[at + 2]
             top_id = value if value > top_id else top_id
-        mask = table[row + 3]
+        mask = table[row + kinds.TAIL_IDS]
         if mask:
             for slot in range(tail):
                 if (mask >> slot) & 1:
                     value = words[at + 3 + slot]
                     top_id = value if value > top_id else top_id
         at += 3 + tail
-        ids = table[row + 4]
-        names = table[row + 5]
+        ids = table[row + kinds.ELEM_IDS]
+        names = table[row + kinds.ELEM_NAMES]
         if ids == 2 and names == 1:
             while at < end:
                 value = words[at]
@@ -74,7 +75,7 @@ def scan(words, table, positions):
 
 
 def functions(words, positions, first_id):
-    """Check that a FUNC (kind 12) whose type is an own record (id >= `first_id`) points at a FUNC_PROTO (kind 13).
+    """Check that a FUNC whose type is an own record (id >= `first_id`) points at a FUNC_PROTO.
 
     The ids have to be there.  Returns (index of the first bad record or -1, list of the indexes of FUNCs whose type lies in
     the base and is still to be looked at).
@@ -82,45 +83,13 @@ def functions(words, positions, first_id):
     below = []
     for index in range(len(positions)):
         at = positions[index]
-        if (words[at + 1] >> 24) & 127 == 12:
+        if (words[at + 1] >> 24) & 127 == kinds.FUNC:
             target = words[at + 2]
             if target < first_id:
                 below.append(index)
-            elif (words[positions[target - first_id] + 1] >> 24) & 127 != 13:
+            elif (words[positions[target - first_id] + 1] >> 24) & 127 != kinds.FUNC_PROTO:
                 return index, below
     return -1, below
-
-
-def check(words, positions, table, type_count, string_count):
-    """The index of the first record at `positions` that refers to a type id not below `type_count` or to a name offset not
-    below `string_count`, else -1."""
-    for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        if words[at] >= string_count:
-            return index
-        if table[row + 2] and words[at + 2] >= type_count:
-            return index
-        mask = table[row + 3]
-        if mask:
-            for slot in range(table[row]):
-                if (mask >> slot) & 1 and words[at + 3 + slot] >= type_count:
-                    return index
-        elem = table[row + 1]
-        if elem:
-            at += 3 + table[row]
-            ids = table[row + 4]
-            names = table[row + 5]
-            end = at + (info & 0xFFFFFF) * elem
-            while at < end:
-                for slot in range(elem):
-                    if (ids >> slot) & 1 and words[at + slot] >= type_count:
-                        return index
-                    if (names >> slot) & 1 and words[at + slot] >= string_count:
-                        return index
-                at += elem
-    return -1
 
 
 def is_sorted(words, positions, below, strings, first_offset):
@@ -156,53 +125,39 @@ def is_sorted(words, positions, below, strings, first_offset):
     return first if count > 1 else -1
 
 
-def misfits(
-    words, positions, table, first_id, first_offset, base_words, base_positions, base_id, base_strings, base_offset
-):
-    """How well references into the base fit: evidence of whether a split BTF was built on it.
+def targets(words, positions, ids, id_starts, low, high, below_words, below_positions):
+    """Look at what records refer to that has an id from `low` on, but below `high`: the record `id - low` at `below_positions`.
 
-    Looked at are references to ids from `base_id` to `first_id` and name offsets from `base_offset` to `first_offset`.
-    Returns (type references, those of them that land on a FUNC, VAR, DATASEC or DECL_TAG though only tags and sections may
-    refer to these, name references, those of them that do not land on the start of a string).
+    Returns (how many references there are, how many of them land on a FUNC, VAR, DATASEC or DECL_TAG though only tags and
+    sections may refer to these).
     """
-    types = 0
+    count = 0
     wrong = 0
-    names = 0
-    inside = 0
     for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        kind = (info >> 24) & 127
-        row = kind << 3
-        tail = table[row]
-        elem = table[row + 1]
-        tag = kind == 15 or kind == 17
-        total = 3 + tail
-        if elem:
-            total += (info & 0xFFFFFF) * elem
-        for slot in range(total):
-            if slot == 0:
-                is_name = 1
-                is_type = 0
-            elif slot == 1:
-                continue
-            elif slot == 2:
-                is_name = 0
-                is_type = table[row + 2]
-            elif slot < 3 + tail:
-                is_name = 0
-                is_type = (table[row + 3] >> (slot - 3)) & 1
-            else:
-                is_name = (table[row + 5] >> ((slot - 3 - tail) % elem)) & 1
-                is_type = (table[row + 4] >> ((slot - 3 - tail) % elem)) & 1
-            value = words[at + slot]
-            if is_type and base_id <= value < first_id:
-                types += 1
-                other = (base_words[base_positions[value - base_id] + 1] >> 24) & 127
-                if not tag and (other == 12 or other == 14 or other == 15 or other == 17):
+        kind = (words[positions[index] + 1] >> 24) & 127
+        tag = kind == kinds.DATASEC or kind == kinds.DECL_TAG
+        for place in range(id_starts[index], id_starts[index + 1]):
+            value = words[ids[place]]
+            if low <= value < high:
+                count += 1
+                kind = (below_words[below_positions[value - low] + 1] >> 24) & 127
+                declared = kind == kinds.FUNC or kind == kinds.VAR or kind == kinds.DATASEC or kind == kinds.DECL_TAG
+                if declared and not tag:
                     wrong += 1
-            elif is_name and base_offset <= value < first_offset and value:
-                names += 1
-                if value > base_offset and base_strings[value - base_offset - 1]:
-                    inside += 1
-    return types, wrong, names, inside
+    return count, wrong
+
+
+def inside(words, names, low, high, strings):
+    """Look at the names with an offset from `low` on, but below `high`, in `strings`, which begin at `low`.
+
+    Returns (how many there are, how many of them do not begin where a string begins).
+    """
+    count = 0
+    wrong = 0
+    for index in range(len(names)):
+        value = words[names[index]]
+        if value and low <= value < high:
+            count += 1
+            if value > low and strings[value - low - 1]:
+                wrong += 1
+    return count, wrong

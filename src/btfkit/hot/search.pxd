@@ -1,18 +1,25 @@
 cimport cython
+from btfkit.hot cimport kinds as numbers
 
-@cython.locals(index=cython.Py_ssize_t, at=cython.size_t, info=cython.uint, kind=cython.uint, wanted=cython.uint,
-               elem=cython.size_t, end=cython.size_t)
-cpdef used_names(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-                 const unsigned char[::1] kinds, unsigned char[::1] used)
+@cython.locals(index=cython.size_t, wanted=cython.uint, first=cython.size_t, place=cython.size_t)
+cpdef used_names(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] names,
+                 const unsigned int[::1] name_starts, const unsigned char[::1] kinds, unsigned char[::1] used)
 
-@cython.locals(index=cython.Py_ssize_t, at=cython.size_t, info=cython.uint, kind=cython.uint, wanted=cython.uint,
-               elem=cython.size_t, count=cython.Py_ssize_t, number=cython.Py_ssize_t)
-cpdef named(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-            const unsigned char[::1] kinds, const unsigned char[::1] names, list found)
+@cython.locals(index=cython.size_t, wanted=cython.uint, first=cython.size_t, place=cython.size_t,
+               offset=cython.uint, number=cython.Py_ssize_t)
+cpdef named(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] names,
+            const unsigned int[::1] name_starts, const unsigned char[::1] kinds, const unsigned char[::1] marks,
+            list found)
 
-@cython.locals(fresh=cython.Py_ssize_t, index=cython.Py_ssize_t, at=cython.size_t, info=cython.uint, kind=cython.uint,
-               row=cython.uint, hit=cython.bint, tail=cython.size_t, mask=cython.uint, slot=cython.size_t,
-               elem=cython.size_t, here=cython.size_t, end=cython.size_t, bare=cython.bint)
+@cython.locals(fresh=cython.Py_ssize_t, index=cython.size_t, at=cython.size_t, kind=cython.uint,
+               place=cython.size_t, end=cython.size_t, nameless=cython.bint)
 cpdef Py_ssize_t mark_users(const unsigned int[::1] words, const unsigned int[::1] positions,
-                            const unsigned char[::1] table, size_t first_id, unsigned char[::1] marks,
-                            unsigned char[::1] found)
+                            const unsigned int[::1] ids, const unsigned int[::1] id_starts, size_t first_id,
+                            unsigned char[::1] marks, unsigned char[::1] found)
+
+@cython.locals(any_odd=cython.size_t, index=cython.size_t, at=cython.size_t, info=cython.uint, kind=cython.uint,
+               look=cython.bint, place=cython.size_t)
+cpdef to_rewrite(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] names,
+                 const unsigned int[::1] name_starts, const unsigned char[::1] kinds,
+                 const unsigned char[::1] flags, const unsigned char[::1] nameless, const unsigned int[::1] vlens,
+                 const unsigned char[::1] odd, list found)

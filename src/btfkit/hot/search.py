@@ -1,91 +1,88 @@
-"""Finding records and their elements by name, and what refers to a type: passes over all of a BTF.
+"""Finding records and their elements by name, what refers to a type, and what has to be rewritten: passes over all of a BTF.
 
 `kinds` has a byte a kind (128): 1 where the records' own names count, 2 where those of their elements do, 3 for both.
 """
 
+from btfkit.hot import kinds as numbers
 
-def used_names(words, positions, table, kinds, used):
+
+def used_names(words, positions, names, name_starts, kinds, used):
     """Set `used[offset]` to 1 for each name offset (of the whole chain's strings) of a wanted record or element."""
     for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        kind = (info >> 24) & 127
-        wanted = kinds[kind]
+        wanted = kinds[(words[positions[index] + 1] >> 24) & 127]
+        first = name_starts[index]
         if wanted & 1:
-            used[words[at]] = 1
-        elem = table[8 * kind + 1]
-        if wanted & 2 and elem:
-            at += 3 + table[8 * kind]
-            end = at + (info & 0xFFFFFF) * elem
-            while at < end:
-                used[words[at]] = 1
-                at += elem
+            used[words[names[first]]] = 1
+        if wanted & 2:
+            for place in range(first + 1, name_starts[index + 1]):
+                used[words[names[place]]] = 1
 
 
-def named(words, positions, table, kinds, names, found):
-    """Append to the list `found`, for each wanted record or element whose name offset has `names[offset]` set, its
+def named(words, positions, names, name_starts, kinds, marks, found):
+    """Append to the list `found`, for each wanted record or element whose name offset has `marks[offset]` set, its
     index (into `positions`) and the number of the element, or -1 for the record itself.  Offset 0 is no name."""
     for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        kind = (info >> 24) & 127
-        wanted = kinds[kind]
-        if wanted & 1 and words[at] and names[words[at]]:
-            found.append(index)
-            found.append(-1)
-        elem = table[8 * kind + 1]
-        if wanted & 2 and elem:
-            at += 3 + table[8 * kind]
-            count = info & 0xFFFFFF
-            for number in range(count):
-                if words[at] and names[words[at]]:
-                    found.append(index)
-                    found.append(number)
-                at += elem
+        wanted = kinds[(words[positions[index] + 1] >> 24) & 127]
+        first = name_starts[index]
+        for place in range(first + (wanted & 1 == 0), name_starts[index + 1] if wanted & 2 else first + 1):
+            offset = words[names[place]]
+            if offset and marks[offset]:
+                number = place
+                number -= first + 1
+                found.append(index)
+                found.append(number)
 
 
-def mark_users(words, positions, table, first_id, marks, found):
+def mark_users(words, positions, ids, id_starts, first_id, marks, found):
     """One pass over who refers to a marked type: `marks` has a byte a type id of the chain.
 
     Records without a name of their own (pointers, qualifiers, arrays, prototypes, nameless structs and unions) are marked in
-    their turn, and the pass says how many; the others are set to 1 in `found` (a byte an own record).  Sections and tags
-    (kinds 15 and 17) count for nothing.
+    their turn, and the pass says how many; the others are set to 1 in `found` (a byte an own record).  Sections and declaration
+    tags count for nothing.
     """
     fresh = 0
     for index in range(len(positions)):
         at = positions[index]
-        info = words[at + 1]
-        kind = (info >> 24) & 127
-        if kind == 15 or kind == 17:
+        kind = (words[at + 1] >> 24) & 127
+        if kind == numbers.DATASEC or kind == numbers.DECL_TAG:
             continue
-        row = kind << 3
-        hit = 0
-        if table[row + 2] and marks[words[at + 2]]:
-            hit = 1
-        tail = table[row]
-        mask = table[row + 3]
-        for slot in range(tail):
-            if (mask >> slot) & 1 and marks[words[at + 3 + slot]]:
-                hit = 1
-        elem = table[row + 1]
-        mask = table[row + 4]
-        if elem and mask and not hit:
-            here = at + 3 + tail
-            end = here + (info & 0xFFFFFF) * elem
-            while here < end:
-                for slot in range(elem):
-                    if (mask >> slot) & 1 and marks[words[here + slot]]:
-                        hit = 1
-                here += elem
-        if not hit:
+        place = id_starts[index]
+        end = id_starts[index + 1]
+        while place < end and not marks[words[ids[place]]]:
+            place += 1
+        if place == end:
             continue
-        bare = (
-            kind == 2 or kind == 3 or 9 <= kind <= 11 or kind == 13 or kind == 18 or (words[at] == 0 and 4 <= kind <= 5)
+        nameless = (
+            kind == numbers.PTR or kind == numbers.ARRAY or kind == numbers.FUNC_PROTO or kind == numbers.TYPE_TAG
         )
-        if bare:
+        nameless = nameless or numbers.VOLATILE <= kind <= numbers.RESTRICT
+        if nameless or (words[at] == 0 and numbers.STRUCT <= kind <= numbers.UNION):
             if not marks[first_id + index]:
                 marks[first_id + index] = 1
                 fresh += 1
         else:
             found[index] = 1
     return fresh
+
+
+def to_rewrite(words, positions, names, name_starts, kinds, flags, nameless, vlens, odd, found):
+    """Append to the list `found` the indexes of the records that a rewriting has to look at.
+
+    These are the records of a kind set in `kinds`, those of a kind set in `flags` with kind_flag, those of a kind set in
+    `nameless` with a name, those with a vlen over `vlens[kind]`, and those that use a name offset set in `odd` (empty: none; then
+    the two columns of names are not looked at).
+    """
+    any_odd = len(odd)
+    for index in range(len(positions)):
+        at = positions[index]
+        info = words[at + 1]
+        kind = (info >> 24) & 127
+        look = kinds[kind] or (info >> 31 and flags[kind]) or (info & 0xFFFFFF) > vlens[kind]
+        look = look or (nameless[kind] and words[at])
+        if any_odd and not look:
+            for place in range(name_starts[index], name_starts[index + 1]):
+                if odd[words[names[place]]]:
+                    look = True
+                    break
+        if look:
+            found.append(index)

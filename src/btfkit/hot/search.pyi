@@ -5,14 +5,40 @@ _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
 def used_names(
-    words: _Words, positions: _Words, table: _Bytes, kinds: _Bytes, used: bytearray | memoryview
+    words: _Words,
+    positions: _Words,
+    names: _Words,
+    name_starts: _Words,
+    kinds: _Bytes,
+    used: bytearray | memoryview,
 ) -> None: ...
-def named(words: _Words, positions: _Words, table: _Bytes, kinds: _Bytes, names: _Bytes, found: list[int]) -> None: ...
+def named(
+    words: _Words,
+    positions: _Words,
+    names: _Words,
+    name_starts: _Words,
+    kinds: _Bytes,
+    marks: _Bytes,
+    found: list[int],
+) -> None: ...
 def mark_users(
     words: _Words,
     positions: _Words,
-    table: _Bytes,
+    ids: _Words,
+    id_starts: _Words,
     first_id: int,
     marks: bytearray | memoryview,
     found: bytearray | memoryview,
 ) -> int: ...
+def to_rewrite(
+    words: _Words,
+    positions: _Words,
+    names: _Words,
+    name_starts: _Words,
+    kinds: _Bytes,
+    flags: _Bytes,
+    nameless: _Bytes,
+    vlens: _Words,
+    odd: _Bytes,
+    found: list[int],
+) -> None: ...

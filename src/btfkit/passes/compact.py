@@ -13,8 +13,9 @@ from array import array
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, Btf
 from btfkit.btf.build import Strings, assemble
+from btfkit.btf.columns import Columns, zeros
 from btfkit.errors import UnsupportedError
-from btfkit.hot import compact as _compact
+from btfkit.hot import columns as _columns
 from btfkit.passes.idmap import IdMap
 
 TYPE_CHECKING = False
@@ -49,24 +50,23 @@ def _layer(layer: Btf, kept: dict[int, set[int] | None], base: Compacted | None)
     own = sorted(kept)
     ids = dict(base.ids.items()) if base is not None else {}
     ids.update(zip(own, range(first, first + len(own)), strict=True))
-    strings = Strings(base.btf if base is not None else None)
     chosen = {
         type_id - layer.start_id: tuple(sorted(elements)) for type_id in own if (elements := kept[type_id]) is not None
     }
     _refuse_unknown(layer, own)
-    words = array("I")
-    _compact.compact(
-        layer.words,
-        layer.positions,
-        layer.table,
-        array("I", [type_id - layer.start_id for type_id in own]),
-        chosen,
-        ids,
-        lambda old: _follow(layer, old, ids),
-        {},
-        lambda old: strings.add(layer.string(old)),
-        words,
-    )
+    out, starts = zeros(len(layer.words)), array("I", [type_id - layer.start_id for type_id in own])
+    end = _columns.copy(layer.words, layer.positions, layer.table, starts[:], chosen, out, starts)
+    words = array("I", out[:end].tobytes())
+    columns = Columns(words, starts, layer.table)
+    _columns.look_up(words, columns.ids, ids, lambda old: _follow(layer, old, ids))
+    strings = Strings(base.btf if base is not None else None)
+    names: dict[int, int] = {}
+
+    def renamed(old: int) -> int:
+        names[old] = strings.add(layer.string(old))
+        return names[old]
+
+    _columns.look_up(words, columns.names, names, renamed)
     blob = assemble(words, strings, layer.byte_order, layout=layer.layout)
     btf = Btf.from_bytes(blob, base.btf if base is not None else None, pointer_size=layer.given_pointer_size)
     return Compacted(btf, IdMap(ids))

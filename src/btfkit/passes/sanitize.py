@@ -12,8 +12,9 @@ from array import array
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, kind_set
+from btfkit.btf.columns import Columns
 from btfkit.hot import columns as _columns
-from btfkit.hot import odd as _odd
+from btfkit.hot import search as _search
 from btfkit.passes.features import features
 from btfkit.passes.rebase import refuse_unknown_in, swapped
 
@@ -172,16 +173,17 @@ class _Layer:
         odd = self._odd_strings() if {"names", "dots"} & self.without else b""
         found = list[int]()
         btf = self.btf
-        _odd.picked(
+        columns = btf.columns if odd else Columns(array("I"), array("I"), btf.table)  # which are not looked at
+        _search.to_rewrite(
             btf.words,
             btf.positions,
+            columns.names,
+            columns.name_starts,
             kind_set(frozenset(kinds)),
             kind_set(frozenset(flags)),
             kind_set(_BARE if "names" in self.without else ()),
             vlens,
             odd,
-            0,
-            btf.table,
             found,
         )
         return found

@@ -12,6 +12,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, references
 from btfkit.errors import NotFoundError, printable
+from btfkit.hot import columns as _columns
 from btfkit.hot import graph as _graph
 
 TYPE_CHECKING = False
@@ -129,7 +130,7 @@ def by_func_name(btf: Btf, name: str) -> list[int]:
 def by_references_of(split: Btf) -> list[int]:
     """The ids of all types below `split` that its own types refer to."""
     found = bytearray(split.start_id)
-    _graph.references_below(split.words, split.positions, split.table, split.start_id, found)
+    _columns.mark(split.words, split.columns.ids, 0, split.start_id, found)
     return [type_id for type_id in range(1, split.start_id) if found[type_id]]
 
 

@@ -169,7 +169,8 @@ class _Header:
             for _, func, _ in kfuncs:
                 shown[func] = 1
             c_order.returning(flat.words, flat.positions, shown, returns)
-        c_order.referred(flat.words, flat.positions, self.btf.table, states, returns)
+        columns = flat.columns
+        c_order.referred(flat.words, flat.positions, columns.ids, columns.id_starts, states, returns)
         states[0] = c_order.ORDERED
         queue = memoryview(bytearray(4 * self.count)).cast("I")
         path: list[int] = []

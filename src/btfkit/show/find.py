@@ -107,7 +107,8 @@ def _by_pattern(btf: Btf, pattern: str, kinds: Sequence[str], own: bool) -> Iter
     tell = _Teller(btf)
     for layer in layers:
         found: list[int] = []
-        _search.named(layer.words, layer.positions, layer.table, wanted, names, found)
+        columns = layer.columns
+        _search.named(layer.words, layer.positions, columns.names, columns.name_starts, wanted, names, found)
         for index, number in zip(found[::2], found[1::2], strict=True):
             type_id = layer.start_id + index
             yield tell.type(type_id) if number < 0 else tell.element(type_id, number)
@@ -123,7 +124,8 @@ def _names(btf: Btf, layers: Sequence[Btf], pattern: str, wanted: bytearray) -> 
         return names
     used = bytearray(len(names))
     for layer in layers:
-        _search.used_names(layer.words, layer.positions, layer.table, wanted, used)
+        columns = layer.columns
+        _search.used_names(layer.words, layer.positions, columns.names, columns.name_starts, wanted, used)
     fits = _matcher(pattern)
     at = used.find(1)
     while at >= 0:
@@ -254,7 +256,10 @@ def _users(btf: Btf, ids: Iterable[int], own: bool) -> Iterator[Found]:
     while fresh:  # as often as references without a name lead backwards
         fresh = 0
         for layer, found in zip(chain, hits, strict=True):
-            fresh += _search.mark_users(layer.words, layer.positions, layer.table, layer.start_id, marks, found)
+            columns = layer.columns
+            fresh += _search.mark_users(
+                layer.words, layer.positions, columns.ids, columns.id_starts, layer.start_id, marks, found
+            )
     tell = _Teller(btf)
     for layer, found in zip(chain, hits, strict=True):
         if own and layer is not btf:
