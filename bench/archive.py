@@ -22,7 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from glob import glob
 
 from btfkit.btf import spec
-from btfkit.files.load import load
+from btfkit.btf_file import load
 
 VERSION = 1  # of the generated archives; caches of other versions are not used
 FAVOURITES = ("task_struct", "sk_buff", "sock", "file", "request", "inode", "dentry", "mm_struct", "bio", "rq", "cred")

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from btfkit.btf.btf import Btf
-from btfkit.files.load import load
+from btfkit.btf_file import load
 from btfkit.passes.distill import POLICIES, distill
 from btfkit.passes.rebase import NameIndex, blob
 from btfkit.passes.reconcile import ReconcileError, reconcile

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from btfkit.files.elf import Data, Elf
     from btfkit.passes.idmap import IdMap
     from btfkit.passes.rebase import NameIndex
+    from btfkit.passes.reconcile import Reconciled
 
     class BinaryFile(Protocol):
         """An open binary file."""
@@ -98,6 +99,25 @@ class SharedBase:
 
             self._index = NameIndex(self.btf)
         return self._index
+
+
+class Resolved:
+    """A file's BTF on its base: `btf`, and how its ids differ from those in the file (`following`)."""
+
+    __slots__ = ("_reconciled", "btf")
+
+    def __init__(self, btf: Btf, reconciled: Reconciled | None = None) -> None:
+        self.btf = btf
+        self._reconciled = reconciled
+
+    @property
+    def was_reconciled(self) -> bool:
+        """Whether the file's distilled base was replaced by the one that was given."""
+        return self._reconciled is not None
+
+    def following(self, ids: IdMap) -> IdMap:
+        """What the file's ids become, where those of `btf` become `ids`: what `BtfFile.replace` wants."""
+        return ids if self._reconciled is None else self._reconciled.ids | ids
 
 
 class BtfFile:
@@ -191,17 +211,22 @@ class BtfFile:
         (ReconcileError where a distilled one does not fit), and what `open` does for the base.
         Rules: libbpf 1.8-dev, btf__parse_split.
         """
-        own = self.base
-        if own is not None:
-            split = self._split_on(own)
-            if base is None:
-                return split
-            from btfkit.passes.reconcile import reconcile
+        return self.resolve(base).btf
 
-            return reconcile(split, base.index if isinstance(base, SharedBase) else _as_btf(base)).btf
-        if base is None and _is_running_module(self.source):
-            base = SYSFS + "vmlinux"
-        return self._split_on(None if base is None else _as_btf(base))
+    def resolve(self, base: Btf | SharedBase | Source | None = None) -> Resolved:
+        """As `btf`, with what became of the file's ids: they are other ones where the BTF had to be reconciled."""
+        own = self.base
+        if own is None:
+            if base is None and _is_running_module(self.source):
+                base = SYSFS + "vmlinux"
+            return Resolved(self._split_on(None if base is None else _as_btf(base)))
+        split = self._split_on(own)
+        if base is None:
+            return Resolved(split)
+        from btfkit.passes.reconcile import reconcile
+
+        done = reconcile(split, base.index if isinstance(base, SharedBase) else _as_btf(base))
+        return Resolved(done.btf, done)
 
     def _split_on(self, base: Btf | None) -> Btf:
         """The BTF as its bytes are, split on `base`; raises ChainError where the evidence says that it was built on another."""

@@ -451,7 +451,7 @@ def test_out_of_memory_is_said(capsys, monkeypatch):
     def full(*args, **more):
         raise MemoryError
 
-    monkeypatch.setattr("btfkit.files.load.open_container", full)
+    monkeypatch.setattr("btfkit.btf_file.open_container", full)
     assert refused(capsys, "min", "vmlinux", "out", FIELDS) == "btfkit: out of memory"
 
 
@@ -459,6 +459,6 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     def broken(*args, **more):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("btfkit.files.load.open_container", broken)
+    monkeypatch.setattr("btfkit.btf_file.open_container", broken)
     with pytest.raises(ZeroDivisionError):
         main(["min", "vmlinux", "out", FIELDS])

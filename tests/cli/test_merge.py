@@ -9,11 +9,11 @@ import pytest
 from cli_inputs import fill, refused, run
 
 from btfkit.btf.build import Builder
+from btfkit.btf_file import load
 from btfkit.cli import main
 from btfkit.co_re.program import load_objects
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
-from btfkit.files.load import load
 from btfkit.judges.answers import compare
 from small_modules import kernel, ko, module
 

@@ -17,10 +17,10 @@ from test_extract import elf
 from bpf import cases
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
+from btfkit.btf_file import load
 from btfkit.co_re.program import load_objects
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
-from btfkit.files.load import load
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,10 @@ import pytest
 
 import btfkit
 from btfkit.btf.btf import Btf
+from btfkit.btf_file import load
 from btfkit.cli import main
 from btfkit.files.compression import sniff
 from btfkit.files.elf import Elf
-from btfkit.files.load import load as plain_load
 from btfkit.files.rewrite import open_module
 from btfkit.judges.reconciled import compare
 from corpus import kernel_path, kernels, require_corpus
@@ -65,7 +65,7 @@ def test_module(tmp_path, capfd, distilled, order, bits) -> None:
     base = kernel(order, bits=bits, filler=7)
     found = Elf((tmp_path / "out.ko").read_bytes())
     assert found.section(".BTF.base") is None
-    split = plain_load(out, base)  # as a kernel without support reads it
+    split = load(out, base)  # as a kernel without support reads it
     old = kernel(order, bits=bits)
     assert compare(Btf.from_bytes(module(old), old), split)
     dev = split.find("struct my_dev")
@@ -122,7 +122,7 @@ def test_char(tmp_path, capsys, distilled) -> None:
     err = capsys.readouterr().err
     assert "keeps its own char" in err
     assert "would refuse it: char" in err
-    split = plain_load(str(tmp_path / "out.ko"), target)
+    split = load(str(tmp_path / "out.ko"), target)
     assert split.struct("my_dev").members[2].type.type.encoding == 1
     assert main(["reconcile", path, "-B", target, "-o", str(tmp_path / "o2"), "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["modules"]
@@ -157,7 +157,7 @@ def test_raw(tmp_path, capfdbinary) -> None:
         main(["reconcile", str(tmp_path / "s.btf"), "-B", target, "-o", out, "--distilled-base", str(tmp_path / "b")])
         == 0
     )
-    assert compare(Btf.from_bytes(module(kernel()), kernel()), plain_load(out, target))
+    assert compare(Btf.from_bytes(module(kernel()), kernel()), load(out, target))
     assert main(["distill", path, "-B", old, "--in-place"]) == 0  # and the base beside it is found by itself
     assert main(["reconcile", path, "-B", target, "-o", "-", "-q"]) == 0
     assert capfdbinary.readouterr().out == (tmp_path / "out.btf").read_bytes()
@@ -266,6 +266,6 @@ def test_real_module(tmp_path) -> None:
     out, there = str(tmp_path / "xfs.ko.xz"), str(tmp_path / "there.ko")
     assert main(["distill", path, "-B", old, "-o", out, "--strip-signature", "-q"]) == 0
     assert main(["reconcile", out, "-B", near, "-o", there, "-q"]) == 0
-    split = plain_load(there, near)
-    assert split.find("struct xfs_inode").size == plain_load(path, old).find("struct xfs_inode").size
+    split = load(there, near)
+    assert split.find("struct xfs_inode").size == load(path, old).find("struct xfs_inode").size
     assert main(["reconcile", out, "-B", far, "-o", there + "2", "-q"]) == 3

@@ -254,8 +254,8 @@ def make_container(r: Random) -> Case:
 
 
 def run_container(case: Case) -> None:
+    from btfkit.btf_file import load
     from btfkit.files.container import open_container, read_objects
-    from btfkit.files.load import from_container
     from btfkit.files.tar import is_tar, members
 
     data = case.parts[0]
@@ -268,7 +268,7 @@ def run_container(case: Case) -> None:
     container = open_container(data, "input", limit=SMALL_LIMIT)
     repr(container)
     if byte_order(bytes(container.btf[:2])):
-        round_trip(from_container(container))
+        round_trip(load(container))
 
 
 def make_elf(r: Random) -> Case:

@@ -115,9 +115,9 @@ def test_a_cycle_of_typedefs(order) -> None:
 
 def test_a_base_in_place_of_a_split() -> None:
     """vmlinux on vmlinux has references in range and names at the starts of strings; it is no module all the same."""
+    from btfkit.btf_file import load
     from btfkit.files.container import open_container
-    from btfkit.files.load import from_container
 
     vmlinux = bush("little")
     with pytest.raises(ChainError, match="a BTF of its own"):
-        from_container(open_container(vmlinux.to_bytes(), "vmlinux"), vmlinux)
+        load(open_container(vmlinux.to_bytes(), "vmlinux"), vmlinux)

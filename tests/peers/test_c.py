@@ -14,7 +14,7 @@ import corpus
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
-from btfkit.files.load import load
+from btfkit.btf_file import load
 from btfkit.show.c import c_text
 from c_cases import CASES
 from peer_tools import Bench, bench

@@ -13,7 +13,7 @@ import pytest
 
 import corpus
 from btfkit.btf.btf import Btf
-from btfkit.files.load import load
+from btfkit.btf_file import load
 from btfkit.show.layout import Layouts
 from btfkit.show.layout_text import LayoutText
 from peer_tools import pahole

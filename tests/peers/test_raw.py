@@ -11,7 +11,7 @@ import corpus
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
-from btfkit.files.load import load
+from btfkit.btf_file import load
 from btfkit.show.json import json_text
 from btfkit.show.raw import raw_text
 from peer_tools import ToolError, bpftool_dump_raw

@@ -7,8 +7,8 @@ import pytest
 import corpus
 from btfkit.btf.btf import Btf
 from btfkit.btf.ext import Ext
+from btfkit.btf_file import load
 from btfkit.files.elf import Elf
-from btfkit.files.load import load
 from btfkit.judges.kernel import kernel_rules
 from btfkit.judges.structure import structure
 

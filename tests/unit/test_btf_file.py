@@ -238,3 +238,19 @@ def test_ext_that_names_what_is_not_there() -> None:
     assert file.ext is not None
     new = btfkit.sort(file.btf())
     assert btfkit.open(file.replace(new.btf, new.ids)).ext is not None
+
+
+def test_ids_through_two_steps(vmlinux) -> None:
+    """A module that was reconciled and then sorted: its .BTF_ids go the whole way."""
+    plain = btfkit.open(ko(module(vmlinux), vmlinux, ids=True), "mod.ko")
+    made = distill(plain.btf(vmlinux))
+    file = btfkit.open(plain.replace(made.btf, made.ids, base=made.base))
+    resolved = file.resolve(vmlinux)
+    assert resolved.was_reconciled
+    new = btfkit.sort(resolved.btf)
+    lost: list[str] = []
+    after = btfkit.open(file.replace(new.btf, resolved.following(new.ids), lost=lost, look_up=True))
+    ids = unpack_from("<8I", after.elf.data(".BTF_ids"))
+    assert new.btf.name(ids[0]) == "mutex"
+    assert {new.btf.name(ids[4]), new.btf.name(ids[6])} == {"my_kfunc", "my_probe"}
+    assert not lost

@@ -9,9 +9,9 @@ import pytest
 
 from btfkit.btf.build import Builder
 from btfkit.btf.header import NATIVE
+from btfkit.btf_file import load
 from btfkit.co_re.program import load_objects
 from btfkit.errors import UnsupportedError
-from btfkit.files.load import load
 from btfkit.judges.kernel import kernel_rules
 from btfkit.judges.load_kernel import load_into_kernel
 from btfkit.passes.minimize import minimize

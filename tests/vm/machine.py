@@ -33,7 +33,7 @@ from pathlib import Path
 import pytest
 
 from btfkit.btf.btf import Btf
-from btfkit.files.load import load
+from btfkit.btf_file import load
 
 TIMEOUT = 300.0  # seconds for one boot; a busy machine is many times slower than an idle one
 MEMORY = 768  # megabytes

@@ -10,7 +10,7 @@ from judge import verdicts
 from machine import require_kernel
 from workshop import NAME, by_kbuild, encoded
 
-from btfkit.passes.attach import load
+from btfkit.btf_file import load
 from recipes import put, run
 
 pytestmark = pytest.mark.slow

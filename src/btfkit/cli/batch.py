@@ -263,7 +263,8 @@ def open_file(path: str) -> tuple[Container, ModuleFile | None]:
 
 def load_on(container: Container, base: Btf | None) -> Btf:
     """The BTF on its base: the one that the file brings along, or `base` (-B)."""
-    from btfkit.files.load import from_container, load
+    from btfkit.btf_file import load
+    from btfkit.files.load import from_container
     from btfkit.passes.attach import distilled_base
 
     own = distilled_base(container)

@@ -244,8 +244,8 @@ def _root_id(word: str, before: list[int]) -> int:
 
 def _load(paths: list[str], base_path: str | None) -> Btf:
     """The one BTF, or several that are split on one base as one."""
+    from btfkit.btf_file import load
     from btfkit.file_ops.dump import merged
-    from btfkit.files.load import load
 
     if len(paths) > 1:
         if base_path is None and all(path.startswith(SYSFS) for path in paths):

@@ -47,7 +47,7 @@ class State:
     __slots__ = ("_below", "_known", "base", "common")
 
     def __init__(self, common: Common) -> None:
-        from btfkit.files.load import load
+        from btfkit.btf_file import load
 
         self.common = common
         self.base: Btf | None = load(common.base) if common.base else None

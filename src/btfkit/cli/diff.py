@@ -48,7 +48,7 @@ def run(args: Args) -> int:
 
 def _load(args: Args) -> tuple[Btf, Btf]:
     """Both, each on its base; one base serves both where no other is named."""
-    from btfkit.passes.attach import load
+    from btfkit.btf_file import load
 
     old_base = load(args.base) if args.base is not None else None
     new_base = load(args.base_b) if args.base_b not in (None, args.base) else old_base

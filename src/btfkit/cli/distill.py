@@ -78,8 +78,8 @@ def run(args: Args) -> int:
 
 def prepare(common: Common) -> State:
     """Read what every module needs."""
+    from btfkit.btf_file import load
     from btfkit.co_re.program import load_objects
-    from btfkit.files.load import load
 
     base = load(common.base)
     return State(common, base, [obj for path in common.objects for obj in load_objects(path)])

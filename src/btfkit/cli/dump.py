@@ -17,9 +17,9 @@ FORMATS: tuple[Form, ...] = ("raw", "c", "json")  # those of file_ops/dump.py
 
 def run(args: Args) -> int:
     """Print the types; of those that are asked for each once: those of --id, then of --type, then of --type-of."""
+    from btfkit.btf_file import load
     from btfkit.co_re.program import load_objects
     from btfkit.file_ops.dump import dump
-    from btfkit.files.load import load
     from btfkit.files.write import write_chunks
 
     paths, form = _operands(args.operands, args.json or args.pretty)

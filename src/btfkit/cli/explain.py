@@ -98,7 +98,7 @@ def run(args: Args) -> int:
     answer = None
     report: dict[str, Any] = {"schema": SCHEMA, "module": path, "distilled": module.section or None}
     if args.base:
-        from btfkit.files.load import load
+        from btfkit.btf_file import load
 
         new = load(args.base)
         answer = judge(module, new)
@@ -134,8 +134,9 @@ def read_module(path: str, distilled_base: str | None = None, built_with: str | 
     `distilled_base` is the base of raw BTF, `built_with` the vmlinux that the module was built with.
     """
     from btfkit.btf.btf import Btf
+    from btfkit.btf_file import load
     from btfkit.errors import BtfError, NotFoundError
-    from btfkit.files.load import from_container, load
+    from btfkit.files.load import from_container
     from btfkit.files.rewrite import open_module
 
     try:
@@ -270,8 +271,8 @@ def kernel_files(tree: str) -> Iterator[str]:
 
 
 def _one_kernel(module: Module, job: tuple[str, str]) -> batch.Result:
+    from btfkit.btf_file import load
     from btfkit.errors import ChainError, FormatError, NotFoundError
-    from btfkit.files.load import load
 
     path, name = job
     try:

@@ -23,7 +23,7 @@ KINDS = (
 
 def run(args: Args) -> int:
     """Print what fits, a line each; exit with 1 where nothing does."""
-    from btfkit.passes.attach import load
+    from btfkit.btf_file import load
     from btfkit.show.find import find
 
     if len(args.operands) > 2:

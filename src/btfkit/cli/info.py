@@ -51,8 +51,8 @@ def run(args: Args) -> int:
 
 def _load(container: Container, base_path: str | None) -> Btf | BtfError:
     """The BTF of a container, or why it cannot be loaded; a bad base is raised."""
+    from btfkit.btf_file import load
     from btfkit.errors import BtfError
-    from btfkit.files.load import load
 
     base = load(base_path) if base_path is not None else None
     try:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 def run(args: Args) -> int:
     """Print the layouts that are asked for, in the order asked, or all of the file's own."""
+    from btfkit.btf_file import load
     from btfkit.files.write import write_chunks
-    from btfkit.passes.attach import load
     from btfkit.show.layout import Layouts
 
     path, *names = args.operands

@@ -83,7 +83,7 @@ class Inputs:
 
 def run(args: Args) -> int:
     """Merge, write, and say what became of it."""
-    from btfkit.files.load import load
+    from btfkit.btf_file import load
     from btfkit.files.write import write_atomic
     from btfkit.passes.merge import merge
 

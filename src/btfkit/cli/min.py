@@ -147,7 +147,7 @@ def _read_objects(job: Job, paths: list[str]) -> None:
 
 def _read_chain(job: Job, input_path: str) -> None:
     """Load vmlinux and modules; with -B, INPUT is the one module."""
-    from btfkit.files.load import load, load_modules
+    from btfkit.btf_file import load, load_modules
 
     args = job.args
     if args.base:
@@ -169,7 +169,7 @@ def _read_chain(job: Job, input_path: str) -> None:
 def _references(job: Job) -> list[Btf]:
     if not job.args.keep_refs_of:
         return []
-    from btfkit.files.load import load
+    from btfkit.btf_file import load
 
     return [load(path, job.vmlinux) for path in job.args.keep_refs_of]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def run(args: Args) -> int:
     """Print a line a path, all of them or none."""
-    from btfkit.passes.attach import load
+    from btfkit.btf_file import load
     from btfkit.show.offset import offset
 
     path, *wanted = args.operands

@@ -70,7 +70,7 @@ def run(args: Args) -> int:
 
 def prepare(common: Common) -> State:
     """Read and index the new base."""
-    from btfkit.files.load import load
+    from btfkit.btf_file import load
     from btfkit.passes.rebase import NameIndex
 
     return State(common, NameIndex(load(common.base)))
@@ -120,7 +120,7 @@ def _distilled(module: ModuleFile, common: Common, beside: str) -> tuple[str, Bt
     import os
 
     from btfkit.btf.btf import Btf
-    from btfkit.files.load import load
+    from btfkit.btf_file import load
 
     if common.distilled or (module.elf is None and beside and os.path.exists(beside)):
         return "", load(common.distilled or beside)

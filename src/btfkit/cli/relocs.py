@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def run(args: Args) -> int:
     """Run the command."""
+    from btfkit.btf_file import load, load_modules
     from btfkit.co_re.program import load_objects
     from btfkit.co_re.relocations import STATUSES, WITHOUT_ANSWER, Counts, relocation_lines, relocations
-    from btfkit.files.load import load, load_modules
 
     if args.btf is None:
         raise UsageError("-b TARGET is missing: the vmlinux BTF to relocate against")

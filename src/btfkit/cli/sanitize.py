@@ -42,7 +42,7 @@ class State:
     __slots__ = ("base", "common")
 
     def __init__(self, common: Common) -> None:
-        from btfkit.files.load import load
+        from btfkit.btf_file import load
         from btfkit.passes.sanitize import sanitize
 
         self.common = common
@@ -104,7 +104,8 @@ def _one(state: State, job: Job) -> batch.Result:
         return batch.Result(path, batch.WITHOUT, str(error))
     if not len(container.btf):
         return batch.Result(path, batch.WITHOUT, f"{path}: an empty .BTF section")
-    from btfkit.files.load import from_container, load
+    from btfkit.btf_file import load
+    from btfkit.files.load import from_container
     from btfkit.passes.attach import distilled_base
 
     common = state.common

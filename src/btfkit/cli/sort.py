@@ -42,7 +42,7 @@ class State:
     __slots__ = ("base", "common", "ids", "new")
 
     def __init__(self, common: Common) -> None:
-        from btfkit.files.load import load
+        from btfkit.btf_file import load
         from btfkit.passes.permute import by_name, permute
 
         self.common = common

@@ -24,7 +24,7 @@ SEVERITIES = ("error", "warning", "note")
 
 def run(args: Args) -> int:
     """Print the findings and a summary; exit 1 where one of them counts."""
-    from btfkit.files.load import load
+    from btfkit.btf_file import load
     from btfkit.judges.structure import structure
 
     btf = load(args.operands[0], args.base)

@@ -115,7 +115,7 @@ class Work:
 
     def load(self, kernel: Kernel) -> tuple[Btf, list[Btf]]:
         """The BTF of a kernel and of its modules."""
-        from btfkit.files.load import load_modules
+        from btfkit.btf_file import load_modules
 
         chain = kernel.load()
         if not self.modules:

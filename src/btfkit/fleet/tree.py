@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
+    from btfkit.btf_file import SharedBase
     from btfkit.files.elf import Data
     from btfkit.fleet.store import Store
 
@@ -127,11 +128,14 @@ class Kernel:
         several files for the kernel disagree, what `open_container` and `Btf.from_bytes` raise, and OSError; `on_error` is given
         a module's error in place of raising it, and the module is left out.
         """
+        from btfkit.btf_file import SharedBase
+
         read = read or self.read
         chain = Chain(self._vmlinux(read))
+        base = SharedBase(chain.vmlinux)
         for path in self.modules:
             try:
-                self._add_module(chain, path, read(path), wanted)
+                self._add_module(chain, base, path, read(path), wanted)
             except (BtfError, OSError) as error:
                 if on_error is None:
                     raise
@@ -139,34 +143,33 @@ class Kernel:
         return chain
 
     def _vmlinux(self, read: Callable[[str], Data]) -> Btf:
+        from btfkit.btf_file import open
         from btfkit.files.container import open_container
-        from btfkit.files.load import from_container
 
-        first = open_container(read(self.paths[0]), self.store.full(self.paths[0]), limit=LIMIT)
+        first = open(read(self.paths[0]), self.store.full(self.paths[0]), limit=LIMIT)
         for path in self.paths[1:]:
             other = open_container(read(path), self.store.full(path), limit=LIMIT)
-            if bytes(other.btf) != bytes(first.btf):
+            if bytes(other.btf) != bytes(first.container.btf):
                 names = " and ".join(printable(os.path.basename(one)) for one in (self.paths[0], path))
                 raise AmbiguousError(
                     f"two files for one kernel, and they differ: {names}; remove one", source=self.source
                 )
-        btf = from_container(first)
-        if first.base is not None:
+        if first.base_section is not None:
             raise ChainError("this is a module with a distilled base, where a vmlinux should be", source=self.source)
-        return btf
+        return first.btf()
 
-    def _add_module(self, chain: Chain, path: str, data: Data, wanted: Callable[[Btf], bool] | None) -> None:
-        from btfkit.files.container import open_container
-        from btfkit.files.load import from_container
+    def _add_module(
+        self, chain: Chain, base: SharedBase, path: str, data: Data, wanted: Callable[[Btf], bool] | None
+    ) -> None:
+        from btfkit.btf_file import open
 
         if "." not in path.rpartition("/")[2] and bytes(data[:2]) not in _BTF_MAGICS:
             return  # modules.dep and the like
         try:
-            container = open_container(data, self.store.full(path), limit=LIMIT)
+            module = open(data, self.store.full(path), limit=LIMIT).btf(base)
         except NotFoundError:
             chain.without.append(path)
             return
-        module = from_container(container, chain.vmlinux)
         if wanted is not None and not wanted(module):
             chain.dropped += 1
             return
