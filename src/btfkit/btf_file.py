@@ -295,7 +295,7 @@ class BtfFile:
         if self.elf is None:
             return packed(btf.to_bytes(), packings, self.source)
         if self.signature and not strip_signature:
-            raise UnsupportedError(SIGNED, source=self.source)
+            raise UnsupportedError(SIGNED, source=self.source, remedy="strip_signature")
         sections: dict[str, bytes | None] = {".BTF": btf.to_bytes()}
         if ext is None and ids is not None and self.ext is not None:
             ext = self.ext.translated(self._following(ids))
@@ -388,7 +388,7 @@ class BtfFile:
 
 SIGNED = (
     "a signed module: its signature does not hold for other contents, and a kernel that demands one would refuse the module; "
-    "the signature has to be stripped (then sign the result again with the kernel's scripts/sign-file)"
+    "strip it, and sign the result again with the kernel's scripts/sign-file"
 )
 
 

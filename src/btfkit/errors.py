@@ -12,7 +12,8 @@ class BtfError(Exception):
     """The root of all errors of btfkit.
 
     `message` says what was found and what was allowed, and guesses the mistake; `source` names the file,
-    `section` the part of it, `offset` the byte offset within that part, `type_id` the BTF type.
+    `section` the part of it, `offset` the byte offset within that part, `type_id` the BTF type.  `remedy` is the name of the
+    parameter that would help ("base", "strip_signature"), where there is one: a command adds its own spelling of it.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class BtfError(Exception):
         section: str | None = None,
         offset: int | None = None,
         type_id: int | None = None,
+        remedy: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -30,6 +32,7 @@ class BtfError(Exception):
         self.section = section
         self.offset = offset
         self.type_id = type_id
+        self.remedy = remedy
 
     def at(self, source: str) -> BtfError:
         """This error, with `source` filled in where it was not known yet."""
@@ -48,7 +51,8 @@ class BtfError(Exception):
         return ": ".join([", ".join(place), self.message] if place else [self.message])
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.message, self.source, self.section, self.offset, self.type_id))
+        place = self.source, self.section, self.offset, self.type_id
+        return (_rebuild, (type(self), self.message, *place, self.remedy))
 
 
 def _rebuild(
@@ -58,8 +62,9 @@ def _rebuild(
     section: str | None,
     offset: int | None,
     type_id: int | None,
+    remedy: str,
 ) -> BtfError:
-    return cls(message, source=source, section=section, offset=offset, type_id=type_id)
+    return cls(message, source=source, section=section, offset=offset, type_id=type_id, remedy=remedy)
 
 
 def printable(text: str) -> str:

@@ -230,7 +230,7 @@ def test_an_elf_that_lies(capsys, here):
 def test_a_module_without_its_base(capsys):
     message = refused(capsys, "min", "mods/mod_one", "out", "module.bpf.o")
     assert message.startswith("btfkit: mods/mod_one, strings, byte 0x0: ")
-    assert "a module's BTF needs its base (-B with the vmlinux that it was built with)" in message
+    assert "a module's BTF needs its base, the vmlinux that it was built with (-B FILE)" in message
 
 
 @pytest.mark.parametrize("base", ["other", "dup"])
@@ -328,9 +328,6 @@ def test_files_that_cannot_be_read(capsys, here):
 
 
 def test_outputs_that_cannot_be_written(capsys, here):
-    assert refused(capsys, "min", "vmlinux", "no/such/out", FIELDS) == (
-        "btfkit: no/such/out: cannot be written: there is no folder no/such"
-    )
     assert refused(capsys, "min", "vmlinux", "mods", FIELDS) == "btfkit: mods: Is a directory"
     assert "vmlinux" in refused(capsys, "min", "vmlinux", "-o", "vmlinux", FIELDS)
     assert "Not a directory" in refused(capsys, "min", "vmlinux", "vmlinux/out", FIELDS)

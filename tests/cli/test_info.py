@@ -60,7 +60,7 @@ def test_json(files, capsys) -> None:
 def test_split_without_base(files, capsys) -> None:
     assert main(["info", files["split"]]) == 0
     out, err = capsys.readouterr()
-    assert "split: needs -B" in out
+    assert "split: needs its base" in out
     assert "STRUCT" in out
     assert err == ""
 

@@ -59,7 +59,8 @@ def test_type_ids(order, what, beyond):
     assert error.offset == 16 + 4 * word
     assert f"{what.split()[0]} refers to type {3 + beyond}" in str(error)
     assert "type ids end at 2" in str(error)
-    assert "needs its base (-B)" in str(error)
+    assert "needs its base" in str(error)
+    assert error.remedy == "base"
 
 
 @pytest.mark.parametrize("what", BAD_IDS)

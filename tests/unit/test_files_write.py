@@ -66,9 +66,11 @@ def test_no_debris(tmp_path, monkeypatch, error, call):
 
 
 def test_all_or_nothing(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        write_all({str(tmp_path / "a"): b"1", str(tmp_path / "none" / "b"): b"2"})
-    assert os.listdir(tmp_path) == []
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NotADirectoryError):
+        write_all({str(tmp_path / "a"): b"1", str(tmp_path / "file" / "b"): b"2"})
+    assert os.listdir(tmp_path) == ["file"]
+    os.unlink(tmp_path / "file")
     write_all({str(tmp_path / "a"): b"1", str(tmp_path / "b"): b"2"})
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
 

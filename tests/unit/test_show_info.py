@@ -91,7 +91,7 @@ def test_split_without_base(order) -> None:
     assert info["split"] is True
     assert info["types"] == {"own": 2, "total": None, "first_id": None, "kinds": {"PTR": 1, "STRUCT": 1}}
     rows = shown(info)
-    assert rows["base"].startswith("split: needs -B")
+    assert rows["base"].startswith("split: needs its base")
     assert rows["types"] == "2 own"
     assert "sorted" not in rows
 

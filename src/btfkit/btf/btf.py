@@ -141,10 +141,11 @@ class Btf(Finders):
         if self.base is None and (size == 0 or first):
             what = "no strings at all" if size == 0 else "its first string is not the empty one"
             raise ChainError(
-                f"{what}: this is the split BTF of a module, or damaged; a module's BTF needs its base "
-                "(-B with the vmlinux that it was built with)",
+                f"{what}: this is the split BTF of a module, or damaged; a module's BTF needs its base, the vmlinux that "
+                "it was built with",
                 section="strings",
                 offset=0,
+                remedy="base",
             )
         if last:
             raise FormatError(

@@ -51,7 +51,8 @@ def leads_nowhere(btf: Btf) -> BtfError:
             **place,  # type: ignore[arg-type]
         )
     return FormatError(
-        f"{record}, but {ends} at {limit}: damaged, or the split BTF of a module, which needs its base (-B)",
+        f"{record}, but {ends} at {limit}: damaged, or the split BTF of a module, which needs its base",
+        remedy="base",
         **place,  # type: ignore[arg-type]
     )
 

@@ -195,14 +195,21 @@ def _complain(error: Exception) -> int:
 
 
 def in_words(error: Exception) -> str:
-    """What an error says, with the file that it is about."""
+    """What an error says, with the file that it is about and the option that would help."""
     from btfkit.errors import BtfError, printable
 
     if isinstance(error, OSError) and not isinstance(error, BtfError):
         name = error.filename if isinstance(error.filename, str) else ""
         what = error.strerror or str(error) or type(error).__name__
         return f"{printable(name)}: {what}" if name else what
-    return "out of memory" if isinstance(error, MemoryError) else str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    option = _REMEDIES.get(getattr(error, "remedy", ""))
+    return f"{error} ({option})" if option else str(error)
+
+
+# How a command spells the parameter of the library that an error asks for.
+_REMEDIES = {"base": "-B FILE", "strip_signature": "--strip-signature"}
 
 
 def _quiet_stdout() -> None:

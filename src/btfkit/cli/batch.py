@@ -64,10 +64,11 @@ class _Work:
 
 def _failed(path: str, error: Exception) -> Result:
     """The result of a file with which something was wrong."""
+    from btfkit.cli import in_words
     from btfkit.errors import BtfError
 
     if isinstance(error, BtfError):
-        return Result(path, FAILED, str(error.at(path)))
+        return Result(path, FAILED, in_words(error.at(path)))
     if isinstance(error, OSError):
         return Result(path, FAILED, f"{_shown(str(error.filename or path))}: {error.strerror or error}")
     return Result(path, FAILED, f"{_shown(path)}: out of memory")

@@ -6,7 +6,7 @@ import os
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED, in_words
-from btfkit.cli.options import JOBS, JSON, Command, Option, UsageError
+from btfkit.cli.options import JOBS, JSON, Command, Option, UsageError, refuse_overwriting
 from btfkit.errors import BtfError, NotFoundError, printable
 
 TYPE_CHECKING = False
@@ -138,6 +138,7 @@ def _from_tree(args: Args, rest: list[str], out: str, lines: list[str]) -> Conte
             raise UsageError(f"--{name.replace('_', '-')} goes with --archive")
     tree = find_kernels(rest, heed_markers=not args.ignore_markers)
     demand_kernels(tree, rest[0])
+    refuse_overwriting([out], [kernel.store.full(path) for kernel in tree.kernels for path in kernel.paths])
     with Watch(tree, quiet=args.quiet) as watch:
         manifest = None
         try:

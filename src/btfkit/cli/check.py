@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED
-from btfkit.cli.options import JOBS, JSON, Command, Option, UsageError
+from btfkit.cli.options import JOBS, JSON, Command, Option, UsageError, refuse_overwriting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def run(args: Args) -> int:
         raise UsageError("--json and --markdown: which of them?")
     allowed = [_allowance(text) for text in args.allow]
     baseline = _baseline(args.baseline) if args.baseline else None
+    refuse_overwriting([args.html], [*args.operands, args.baseline, *args.kernels, *args.modules])
     tree = find_kernels(args.kernels)
     matrix = _checked(args, tree)
     matrix.allowed = allowed

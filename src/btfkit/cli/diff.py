@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE
-from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError
+from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def run(args: Args) -> int:
         raise UsageError(f"two files at a time, not also {args.operands[2]!r}")
     if args.json and (args.html is not None or args.summary):
         raise UsageError("--json with --html or --summary")
+    refuse_overwriting([args.output, args.html], [*args.operands, args.base, args.base_b, *args.used_by])
     from btfkit.show.diff import diff
 
     old, new = _load(args)

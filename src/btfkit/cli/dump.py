@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DONE
-from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError
+from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def run(args: Args) -> int:
     paths, form = _operands(args.operands, args.json or args.pretty)
     if args.exact and (form != "c" or args.compat):
         raise UsageError("--exact is for C text, and not with --compat")
+    refuse_overwriting([args.output], [*paths, args.base, *args.type_of])
     base = load(args.base) if args.base is not None else None
     found = dump(
         [load(path, base) for path in paths],

@@ -10,7 +10,7 @@ import sys
 
 from btfkit.cli import DONE, FAILED
 from btfkit.cli.batch import JOBS
-from btfkit.cli.options import JSON, OUTPUT, Command, Option, UsageError
+from btfkit.cli.options import JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def run(args: Args) -> int:
         if args.output == "-":
             raise UsageError(f"{path} is a folder, so -o has to be one")
         return _folder(path, args, section)
+    refuse_overwriting([args.output], [path])
     return _file(path, args, section)
 
 

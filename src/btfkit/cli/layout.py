@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DONE
-from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError
+from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def run(args: Args) -> int:
         raise UsageError("--all and names at once")
     if (args.json, args.sizes, args.html is not None).count(True) > 1:
         raise UsageError("one of --json, --sizes and --html at a time")
+    refuse_overwriting([args.output, args.html], [path, args.base])
     layouts = Layouts(load(path, args.base), args.cacheline)
     wanted = _wanted(layouts, names)
     if args.holes:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError, refuse_overwriting
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
@@ -59,6 +59,7 @@ def run(args: Args) -> int:
 
         return run_archive(args)
     from btfkit.file_ops.minimize import merge_minimized, minimize
+    from btfkit.files.write import write_all
 
     job = Job(args)
     input_path, output, objects = _operands(args)
@@ -82,7 +83,7 @@ def run(args: Args) -> int:
         _place_outputs(job, result, output)
     _refuse_inputs(job)
     blobs = {path: new.to_bytes() for path, _, new in job.outputs}
-    _write(job, blobs)
+    write_all(blobs)
     _report(job, result, blobs)
     return FAILED if job.failures else DONE
 
@@ -225,21 +226,7 @@ def _refuse_inputs(job: Job) -> None:
     first, *others = args.operands
     objects = others if args.output is not None else others[1:]
     inputs = [first, args.base, *objects, *args.keep_refs_of, *(module.source for module in job.modules)]
-    inputs = [path for path in inputs if path and path != "-" and os.path.isfile(path)]
-    for path, _, _ in job.outputs:
-        same = [name for name in inputs if path != "-" and os.path.isfile(path) and os.path.samefile(path, name)]
-        if same:
-            raise UsageError(
-                f"{printable(same[0])} is an input, and an output would overwrite it: give another name or folder"
-            )
-
-
-def _write(job: Job, blobs: dict[str, bytes]) -> None:
-    from btfkit.files.write import write_all
-
-    if job.args.output is not None and job.args.output != "-":
-        os.makedirs(job.args.output, exist_ok=True)
-    write_all(blobs)
+    refuse_overwriting([path for path, _, _ in job.outputs], inputs)
 
 
 # ---- report ----------------------------------------------------------------------------------------------------

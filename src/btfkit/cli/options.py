@@ -88,6 +88,25 @@ class UsageError(Exception):
     """The command line cannot be meant: exit status 2."""
 
 
+def refuse_overwriting(outputs: Sequence[str | None], inputs: Sequence[str | None]) -> None:
+    """Raise UsageError where an output would take the place of an input, by whatever name, or of another output.
+
+    None and "-" are no files.
+    """
+    from btfkit.errors import printable
+    from btfkit.files.write import overwritten
+
+    found = overwritten([path for path in outputs if path], inputs)
+    if found is None:
+        return
+    path, other = found
+    if other in outputs and other not in inputs:
+        raise UsageError(f"both outputs are to go to {printable(path)}")
+    raise UsageError(
+        f"{printable(other)} is an input, and an output would overwrite it: give another name or directory"
+    )
+
+
 def jobs_number(text: str) -> int:
     """The number behind -j; raises ValueError."""
     number = int(text)

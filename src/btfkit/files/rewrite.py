@@ -89,8 +89,9 @@ class ModuleFile:
         if self.signature and not strip_signature:
             raise UnsupportedError(
                 "a signed module: its signature does not hold for other contents, and a kernel that demands one would refuse "
-                "the module; --strip-signature takes it off (sign the result again with the kernel's scripts/sign-file)",
+                "the module; strip it, and sign the result again with the kernel's scripts/sign-file",
                 source=self.source,
+                remedy="strip_signature",
             )
         return self.packed(replace_sections(self.elf, contents), packings)
 

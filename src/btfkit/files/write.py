@@ -1,12 +1,13 @@
-"""Files that are whole or not there: written under a temporary name in the same folder, flushed, then renamed.
+"""Files that are whole or not there: written under a temporary name in the same directory, flushed, then renamed.
 
-Whatever goes wrong on the way, Ctrl-C included, the old file stays and the temporary one goes.
+Whatever goes wrong on the way, Ctrl-C included, the old file stays and the temporary one goes.  A directory that is not there
+is made.
 """
 
 from __future__ import annotations
 
 import os
-from errno import EISDIR, ENOENT
+from errno import EISDIR
 from stat import S_IMODE, S_ISDIR, S_ISREG
 
 TYPE_CHECKING = False
@@ -45,6 +46,7 @@ def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
             temporary = _temporary_name(name)
             waiting.append((temporary, name))
             with _Blaming(path):
+                os.makedirs(os.path.dirname(name), exist_ok=True)
                 _write_temporary(temporary, data, mode, fsync)
         while waiting:
             with _Blaming(waiting[0][1]):
@@ -56,6 +58,32 @@ def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
     for path, data in direct:
         with _Blaming(path):
             _write_direct(path, data)
+
+
+def overwritten(outputs: Iterable[str], inputs: Iterable[str | None]) -> tuple[str, str] | None:
+    """(output, input) for the first of `outputs` that is the same file as an input, by whatever name; (output, earlier output)
+    where two outputs are the same file; None where all are apart.
+
+    "-" and directories are no such files.
+    """
+    taken = {_identity(path): path for path in inputs if path and path != "-" and os.path.isfile(path)}
+    for path in outputs:
+        if path == "-":
+            continue
+        which = _identity(path)
+        if which in taken:
+            return path, taken[which]
+        taken[which] = path
+    return None
+
+
+def _identity(path: str) -> object:
+    """What is equal for two names of one file; for a file that is not there yet, its whole name."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return os.path.realpath(path)
+    return (status.st_dev, status.st_ino) if S_ISREG(status.st_mode) else object()  # /dev/null takes several
 
 
 class _Blaming:
@@ -72,12 +100,8 @@ class _Blaming:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if not isinstance(error, OSError) or isinstance(error, BrokenPipeError) or error.errno is None:
             return
-        what = os.strerror(error.errno)
-        if error.errno == ENOENT:
-            folder = os.path.dirname(self._path) or os.curdir
-            what = f"cannot be written: there is no folder {folder}" if not os.path.isdir(folder) else what
         name = "standard output" if self._path == "-" else self._path
-        raise OSError(error.errno, what, name) from None
+        raise OSError(error.errno, os.strerror(error.errno), name) from None
 
 
 def _mode(path: str) -> int | None:

@@ -149,11 +149,7 @@ class Folder:
     def write(self, path: str, data: bytes) -> None:
         from btfkit.files.write import write_atomic
 
-        full = self.full(path)
-        folder = os.path.dirname(full)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        write_atomic(full, data)
+        write_atomic(self.full(path), data)
 
     def remove(self, path: str) -> None:
         try:

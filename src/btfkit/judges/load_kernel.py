@@ -48,7 +48,7 @@ def load_into_kernel(blob: bytes) -> KernelVerdict:
     number = _syscall_number()
     error, log = _load(number, blob, 0)
     if error == "EPERM":
-        raise UnsupportedError("the kernel lets only root (CAP_BPF) load BTF: run it as root, or without --load")
+        raise UnsupportedError("the kernel lets only root (CAP_BPF) load BTF")
     if error == "ENOSYS":
         raise UnsupportedError("this kernel has no bpf(2) system call")
     for size in LOG_SIZES if error else ():

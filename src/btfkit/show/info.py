@@ -215,7 +215,7 @@ def _base_text(info: dict[str, Any]) -> str:
         name = printable(info["base"]["path"] or ("its own .BTF.base" if info["distilled_base"] else "in memory"))
         return f"split on {name}, {info['base']['types']:,} types"
     if info["needs_base"]:
-        return "split: needs -B (the vmlinux that it was built with)"
+        return "split: needs its base, the vmlinux that it was built with"
     if info["split"]:
         return "split, but not on the given base"
     return "none: stands alone" if info["split"] is False else "unknown"
