@@ -172,7 +172,7 @@ def test_what_is_refused(tmp_path, capsys) -> None:
     vmlinux = put(tmp_path / "vmlinux", base.to_bytes())
     split = put(tmp_path / "m.btf", module(base))
     assert main(["sort", split, "-o", str(tmp_path / "o")]) == 3
-    assert "needs its base (-B" in capsys.readouterr().err
+    assert "(-B FILE)" in capsys.readouterr().err
     for words in (
         [vmlinux],
         [vmlinux, "-m", split],
