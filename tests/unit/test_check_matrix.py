@@ -10,7 +10,6 @@ import pytest
 import btfkit
 import check_inputs
 from btfkit.btf.build import Builder
-from btfkit.fleet.hints import type_text
 from btfkit.fleet.keys import Key
 from btfkit.fleet.matrix import Column, Matrix, Program, columns_text
 from btfkit.fleet.report import as_dict, markdown_lines, read_baseline, summary_line, text_lines
@@ -179,13 +178,3 @@ def test_hints_of_other_sorts(tmp_path):
         m = btfkit.check([tmp_path / "guards.bpf.o"], [tmp_path / "5.1.btf"], workers=1)
         assert [text for _, text in m.hints[access].notes] == [words]
         assert m.hints[access].first == -1
-
-
-def test_types_in_words():
-    b = Builder()
-    b.int("int", 4)
-    file = b.ptr(b.const(b.struct("file", 4, [])))
-    array = b.array(b.ptr(0), 1, 4)
-    btf = b.build()
-    assert type_text(btf, file) == "struct file *"
-    assert type_text(btf, array) == "void *[4]"

@@ -12,6 +12,8 @@ import itertools
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.btf.members import flat_member, flat_members
+from btfkit.btf.spelling import Spelling
 from btfkit.co_re.access import Spec, SpecError, declaration
 from btfkit.co_re.kinds import ENUMVAL, FIELD, KINDS
 from btfkit.co_re.match import Mismatch, enumerator_names, field
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 MAX_PAIRS = 24  # pairs of kernels that are looked at once more
 MAX_RUNS = 4  # places for one access where it is gone
-MAX_MEMBERS = 4000  # of one struct, anonymous ones opened
 NO_READ = frozenset(
     ("no-member", "no-type", "kind-differs", "no-enumerator", "not-array", "not-composite", "out-of-range")
 )
@@ -222,22 +223,12 @@ class Row:
 
 def _rows(btf: Btf, type_id: int) -> list[Row]:
     """The members of a struct or union in order, those of anonymous members in their place."""
-    rows: list[Row] = []
-
-    def add(composite_id: int, offset: int, depth: int) -> None:
-        composite: Any = btf[composite_id]
-        for member in composite.members:
-            if len(rows) >= MAX_MEMBERS or depth > 8:
-                return
-            inner = btf.strip(member.type_id)
-            if not member.name and inner and btf.kind(inner) in spec.COMPOSITES:
-                add(inner, offset + member.bit_offset, depth + 1)
-            elif member.name:
-                rows.append(
-                    Row(member.name, offset + member.bit_offset, member.type_id, type_text(btf, member.type_id))
-                )
-
-    add(type_id, 0, 0)
+    spelling = Spelling(btf)
+    rows = [
+        Row(member.path, member.bit_offset, member.type_id, spelling[member.type_id])
+        for member in flat_members(btf, type_id)
+        if member.path
+    ]
     for one, other in itertools.pairwise(rows):
         one.after, other.before = other.name, one.name
     return rows
@@ -316,51 +307,17 @@ def _likeness(row: Row, there: Row) -> int:
 
 def _one_further(btf: Btf, rows: list[Row], name: str) -> str:
     """A member of that name in a struct that one of the members is, or points to."""
-    raw = name.encode("utf-8", "surrogateescape")
     for row in rows:
         inner = btf.strip(row.type_id)
         arrow = "."
         if inner and btf.kind(inner) == spec.PTR:
             inner, arrow = btf.strip(btf.word(inner, 2)), "->"
-        if inner and btf.kind(inner) in spec.COMPOSITES and _has_member(btf, inner, raw, 0):
+        if inner and btf.kind(inner) in spec.COMPOSITES and flat_member(btf, inner, name):
             return f"{row.name}{arrow}{name} ({declaration(btf, inner)})"
     return ""
-
-
-def _has_member(btf: Btf, type_id: int, name: bytes, depth: int) -> bool:
-    layer, at = btf.locate(type_id)
-    for word in range(at + 3, at + 3 + 3 * (layer.words[at + 1] & spec.MAX_VLEN), 3):
-        found = btf.string(layer.words[word])
-        if found == name:
-            return True
-        if not found and depth < 4:
-            inner = btf.strip(layer.words[word + 1])
-            if inner and btf.kind(inner) in spec.COMPOSITES and _has_member(btf, inner, name, depth + 1):
-                return True
-    return False
 
 
 def _close(name: str, names: list[str]) -> str:
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, names, 1, 0.85)), "")
-
-
-def type_text(btf: Btf, type_id: int) -> str:
-    """A type in C's words, near enough for people: "struct file *", "unsigned int [4]"."""
-    behind = ""
-    for _ in range(16):
-        kind = btf.kind(type_id)
-        if kind == spec.PTR:
-            behind = "*" + behind
-            type_id = btf.word(type_id, 2)
-        elif kind == spec.ARRAY:
-            behind = f"[{btf.word(type_id, 5)}]" + behind
-            type_id = btf.word(type_id, 3)
-        elif kind in spec.MODIFIERS:
-            type_id = btf.word(type_id, 2)
-        elif kind == spec.FUNC_PROTO:
-            return "a function " + behind
-        else:
-            break
-    return f"{declaration(btf, type_id) if type_id else 'void'} {behind}".rstrip()

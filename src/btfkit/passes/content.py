@@ -10,12 +10,11 @@ in C.
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
-from btfkit.errors import printable
+from btfkit.btf.members import flat_members
+from btfkit.errors import FormatError, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from btfkit.btf.btf import Btf
@@ -186,51 +185,30 @@ class _Comparison:
 
 
 def _numbered(btf: Btf, type_id: int, budget: Budget) -> dict[tuple[str, int], tuple[int, int, int]]:
-    """`members` by name and, for names that occur more than once (which C forbids), number; raises Unclear."""
+    """(offset in bits, bitfield size in bits or 0, type id) of each member with a name, by name and, for names that occur more
+    than once (which C forbids), number.
+
+    Raises Unclear where an anonymous type with named members is there twice: C has no such struct.
+    """
     found: dict[tuple[str, int], tuple[int, int, int]] = {}
     count: dict[str, int] = {}
-    for name, offset, bits, member_type in members(btf, type_id):
-        number = count[name] = count.get(name, -1) + 1
-        found[name, number] = (offset, bits, member_type)
-        budget.left -= 1
-        if budget.left < 0:
-            raise Unclear(f"more than {MAX_MEMBERS:,} members in all")
+    seen: set[tuple[int, int]] = set()
+    try:
+        for member in flat_members(btf, type_id):
+            name, place = member.path, (member.owner, member.index)
+            if not name:
+                continue
+            if place in seen:
+                raise Unclear("the same anonymous members are in it twice")
+            seen.add(place)
+            number = count[name] = count.get(name, -1) + 1
+            found[name, number] = (member.bit_offset, member.bits, member.type_id)
+            budget.left -= 1
+            if budget.left < 0:
+                raise Unclear(f"more than {MAX_MEMBERS:,} members in all")
+    except FormatError as error:
+        raise Unclear(str(error)) from None
     return found
-
-
-def members(btf: Btf, type_id: int) -> Iterator[tuple[str, int, int, int]]:
-    """(name, offset in bits, bitfield size in bits or 0, type id) of each named member, those of anonymous members
-    included.
-
-    Raises Unclear where an anonymous type with named members is there twice: C has no such struct, and forty in each other
-    would have members without number.
-    """
-    return _members(btf, type_id, 0, {}, 0)
-
-
-def _members(
-    btf: Btf, type_id: int, base_bits: int, seen: dict[int, bool], depth: int
-) -> Iterator[tuple[str, int, int, int]]:
-    layer, at = btf.locate(type_id)
-    words, flag = layer.words, layer.words[at + 1] >> 31
-    for place in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
-        offset, bits = words[place + 2], 0
-        if flag:
-            offset, bits = offset & 0xFFFFFF, offset >> 24
-        name = btf.string(words[place])
-        if name:
-            yield text(name), base_bits + offset, bits, words[place + 1]
-            continue
-        inner = btf.strip(words[place + 1])
-        if btf.kind(inner) not in spec.COMPOSITES or depth >= MAX_DEPTH:
-            continue
-        if seen.get(inner):
-            raise Unclear("the same anonymous members are in it twice")
-        if inner not in seen:
-            seen[inner] = False
-            for member in _members(btf, inner, base_bits + offset, seen, depth + 1):
-                seen[inner] = True
-                yield member
 
 
 def is_plain_char(btf: Btf, type_id: int) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.btf.members import flat_members
 from btfkit.btf.spelling import Spelling
-from btfkit.errors import FormatError
 from btfkit.show.identity import (
     CLASSES,
     ENUM,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     Scope = Mapping[tuple[str, str], "frozenset[str] | None"]
 
 KINDS = (STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, INT, FLOAT)  # in the order in which they are told
-MAX_MEMBERS = 20_000  # of one struct, those of nameless members included
 
 
 class Change:
@@ -199,22 +198,12 @@ class _Side:
 
     def text(self, type_id: int) -> str:
         """What a type is, as its declaration has it; "" for a struct, union, enum or number."""
-        kind = self.btf.kind(type_id)
-        if kind in (spec.TYPEDEF, spec.VAR, spec.FUNC):
-            target = self.btf.word(type_id, 2)
-            name = "" if kind == spec.TYPEDEF else self._shown(type_id)
-            return self.names.declare(target, name) if name else self.names[target]
-        if kind == spec.INT:
+        if self.btf.kind(type_id) == spec.INT:
             view: Any = self.btf[type_id]
             signed = " signed" if view.encoding & spec.INT_SIGNED else ""
             rest = {0: "", 2: " char", 4: " bool"}.get(view.encoding & 6, "")
             return f"{view.bits} bits{signed}{rest}"
-        return ""
-
-    def _shown(self, type_id: int) -> str:
-        from btfkit.errors import printable
-
-        return printable(self.btf.name(type_id))
+        return self.names.declared(type_id)
 
 
 class _Comparison:
@@ -478,29 +467,19 @@ class _MemberDiff:
 
     def _leaves(self, side: _Side, type_id: int) -> list[_Leaf]:
         found: list[_Leaf] = []
-        stack = [(side.layouts[type_id], "", 0, 0)]
-        while stack:
-            around, path, base, depth = stack.pop()
-            for field in around.members:
-                name = path + field.name
-                inner = field.type_id
-                if side.btf.kind(inner) in spec.COMPOSITES and not side.btf.name(inner):
-                    deeper = f"{name}." if field.name else path
-                    stack.append((side.layouts[inner], deeper, base + field.offset, depth + 1))
-                    continue
-                found.append(
-                    _Leaf(
-                        name,
-                        inner,
-                        side.identities.reference(inner),
-                        base + field.offset,
-                        field.size,
-                        8 * base + field.bit_offset,
-                        field.bits,
-                    )
+        for member in flat_members(side.btf, type_id, open_named=True, own_first=True):
+            field = side.layouts[member.owner].members[member.index]
+            found.append(
+                _Leaf(
+                    member.path,
+                    member.type_id,
+                    side.identities.reference(member.type_id),
+                    member.start // 8 + field.offset,
+                    field.size,
+                    member.start + field.bit_offset,
+                    field.bits,
                 )
-            if len(found) + len(stack) > MAX_MEMBERS or depth > 256:
-                raise FormatError(f"more than {MAX_MEMBERS:,} members", source=side.btf.source, type_id=type_id)
+            )
         found.sort(key=lambda leaf: leaf.bit_offset)
         return found
 

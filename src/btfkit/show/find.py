@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
-from btfkit.btf.spelling import Spelling
+from btfkit.btf.members import MAX_DEPTH, flat_members
+from btfkit.btf.spelling import Spelling, keyword
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
 from btfkit.hot import search as _search
 from btfkit.show.identity import CLASSES
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 MEMBER, ENUMERATOR, FORWARD = "member", "enumerator", "forward"
 KINDS = (*dict.fromkeys(CLASSES.values()), FORWARD, MEMBER, ENUMERATOR)
-MAX_NAMELESS = 2000  # nameless structs within one; there is no end where one contains itself
 _GLOB = "*?["
 _NUMBERS: dict[str, tuple[int, ...]] = {
     kind: tuple(number for number, name in CLASSES.items() if name == kind) for kind in dict.fromkeys(CLASSES.values())
@@ -160,17 +160,13 @@ class _Teller:
         btf = self.btf
         kind = btf.kind(type_id)
         name = btf.name(type_id)
-        shown = ""
-        if kind in (spec.TYPEDEF, spec.VAR, spec.FUNC):
-            shown = self.names.declare(btf.word(type_id, 2), "" if kind == spec.TYPEDEF else printable(name))
-        elif kind == spec.FWD:
-            shown = "union" if btf.word(type_id, 1) >> 31 else "struct"
+        shown = keyword(btf, type_id) if kind == spec.FWD else self.names.declared(type_id)
         found = Found(CLASSES.get(kind, FORWARD), name, type_id, shown)
         if kind not in (spec.FUNC, spec.FWD):
-            found.size = self._size(type_id)
+            found.size = self.size(type_id)
         return found
 
-    def _size(self, type_id: int) -> int | None:
+    def size(self, type_id: int) -> int | None:
         try:
             return self.btf.sizeof(type_id)
         except BtfError:
@@ -181,25 +177,21 @@ class _Teller:
         view: Any = self.btf[type_id]
         if view.kind in spec.ENUMS:
             enumerator = view.enumerators[number]
-            found = Found(ENUMERATOR, enumerator.name, type_id, "", owner=self._label(type_id, "enum"))
+            found = Found(ENUMERATOR, enumerator.name, type_id, "", owner=self.names[type_id])
             found.value = enumerator.value
             return found
         member = view.members[number]
         owner, offset = self._around(type_id)
-        found = Found(MEMBER, member.name, owner, self.names[member.type_id], owner=self._label(owner))
+        found = Found(MEMBER, member.name, owner, self.names[member.type_id], owner=self.names[owner])
         bit = 8 * offset + member.bit_offset
-        found.offset, found.size = bit // 8, self._size(member.type_id)
+        found.offset, found.size = bit // 8, self.size(member.type_id)
         found.bits, found.bit_offset = member.bitfield_size, bit
         return found
-
-    def _label(self, type_id: int, keyword: str = "") -> str:
-        name = printable(self.btf.name(type_id)) or "{…}"
-        return f"{keyword or ('union' if self.btf.kind(type_id) == spec.UNION else 'struct')} {name}"
 
     def _around(self, type_id: int) -> tuple[int, int]:
         """The struct with a name that a nameless one is a member of, without a name, and the offset (bytes) in it."""
         offset = 0
-        for _ in range(64):
+        for _ in range(MAX_DEPTH):
             if self.btf.word(type_id, 0):
                 break
             if self._owners is None:
@@ -276,21 +268,9 @@ def _uses(tell: _Teller, type_id: int, marks: bytearray) -> Iterator[Found]:
     if btf.kind(type_id) not in spec.COMPOSITES:
         yield tell.type(type_id)
         return
-    stack = [(type_id, 0, "")]
-    for _ in range(MAX_NAMELESS):
-        if not stack:
-            return
-        around, base, path = stack.pop()
-        view: Any = btf[around]
-        for member in view.members:
-            if not marks[member.type_id]:
-                continue
-            inner = member.type_id
-            bit = base + member.bit_offset
-            name = path + member.name
-            if btf.kind(inner) in spec.COMPOSITES and not btf.name(inner) and len(path) < 1000:
-                stack.append((inner, bit, f"{name}." if member.name else path))
-                continue
-            found = Found(MEMBER, name, type_id, tell.names[inner], owner=tell._label(type_id))
-            found.offset, found.bit_offset, found.size = bit // 8, bit, tell._size(inner)
+    for member in flat_members(btf, type_id, open_named=True, own_first=True):
+        if marks[member.type_id]:
+            found = Found(MEMBER, member.path, type_id, tell.names[member.type_id], owner=tell.names[type_id])
+            bit = member.bit_offset
+            found.offset, found.bit_offset, found.size = bit // 8, bit, tell.size(member.type_id)
             yield found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.btf.members import MAX_DEPTH, MAX_MEMBERS
 from btfkit.btf.spelling import Spelling
 from btfkit.errors import FormatError
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from btfkit.show.layout import Field, Layout, Layouts
 
 SCHEMA = 1
-MAX_DEPTH = 64
-MAX_MEMBERS = 20_000  # of one type, those of its members included
 
 
 class LayoutData:

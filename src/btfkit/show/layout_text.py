@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, text
+from btfkit.btf.members import MAX_DEPTH, MAX_MEMBERS
 from btfkit.errors import FormatError, printable
 from btfkit.show.layout import Field, Layout, Layouts
 from btfkit.show.layout_marks import MemberKinds, Note, Notes, Parts, Pen, brackets, counted, forced_line
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 TYPE_SPACING = 26
 NAME_SPACING, UNION_SPACING, EXPANDED_SPACING = 23, 21, 55
-MAX_EXPANDED = 20_000  # members in one picture
-MAX_DEPTH = 64  # structs within structs, types within the text of a type
 MAX_TEXT = 1 << 20  # characters of one declaration
 _QUALIFIERS = {spec.CONST: "const ", spec.VOLATILE: "volatile "}
 _TAGS = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.ENUM: "enum ", spec.ENUM64: "enum "}
@@ -30,7 +29,7 @@ _BRACED = frozenset(_TAGS)
 class LayoutText:
     """Writes pictures; `expand` shows the members of members (`pahole -E`).
 
-    Raises FormatError where a type is damaged, or where the picture would have more than MAX_EXPANDED members.
+    Raises FormatError where a type is damaged, or where the picture would have more than MAX_MEMBERS members.
     """
 
     __slots__ = (
@@ -58,12 +57,12 @@ class LayoutText:
         self._parts: dict[int, Parts | None] = {}
         self._columns: dict[int, tuple[str, str, tuple[int, ...]] | None] = {}  # by type id and width
         self._shown: dict[int, str] = {}
-        self._budget = MAX_EXPANDED
+        self._budget = MAX_MEMBERS
 
     def picture(self, type_id: int, alias: str = "") -> str:
         """The picture of a struct or union, newline included; `alias` is the typedef that a nameless one is shown as."""
         found = self.layouts[type_id]
-        self._budget = MAX_EXPANDED
+        self._budget = MAX_MEMBERS
         name = printable(found.name)
         spacing = TYPE_SPACING
         if not name and alias:
@@ -255,7 +254,7 @@ class LayoutText:
         self._budget -= 1
         if self._budget < 0:
             raise FormatError(
-                f"more than {MAX_EXPANDED:,} members once expanded", section="types", type_id=outer.type_id
+                f"more than {MAX_MEMBERS:,} members once expanded", section="types", type_id=outer.type_id
             )
         offset = field.offset
         base = pen.base

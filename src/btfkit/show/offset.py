@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.btf.members import flat_member
 from btfkit.btf.spelling import Spelling
 from btfkit.errors import AmbiguousError, NotFoundError, UnsupportedError, printable
 
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
-
-MAX_NAMELESS = 300  # nameless structs within one that are looked into
 
 
 class Place:
@@ -160,34 +159,13 @@ class _Walk:
         if kind not in spec.COMPOSITES:
             what = self.names[self.place.type_id]
             raise NotFoundError(f"{walked} has no members: it is {what}", source=self.btf.source)
-        found = self._search(type_id, name.encode("utf-8", "surrogateescape"), set())
+        found = flat_member(self.btf, type_id, name)
         if found is None:
             raise NotFoundError(
                 f"{walked} has no member {printable(name)!r}{self._hint(type_id, name)}", source=self.btf.source
             )
-        self.place.type_id, bit, self.place.bits = found
-        self.place.bit_offset += bit
-
-    def _search(self, type_id: int, name: bytes, seen: set[int]) -> tuple[int, int, int] | None:
-        """(type id, offset in bits, width of a bitfield) of a member, those of nameless members included."""
-        seen.add(type_id)
-        layer, at = self.btf.locate(type_id)
-        words, flag = layer.words, layer.words[at + 1] >> 31
-        nameless = []
-        for m in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
-            where = words[m + 2]
-            bit, bits = (where & 0xFFFFFF, where >> 24) if flag else (where, 0)
-            own = self.btf.string(words[m])
-            if own == name:
-                return words[m + 1], bit, bits
-            if not own and len(seen) < MAX_NAMELESS:
-                nameless.append((self.btf.strip(words[m + 1]), bit))
-        for inner, bit in nameless:
-            if inner not in seen and self.btf.kind(inner) in spec.COMPOSITES:
-                found = self._search(inner, name, seen)
-                if found is not None:
-                    return found[0], bit + found[1], found[2]
-        return None
+        self.place.type_id, self.place.bits = found.type_id, found.bits
+        self.place.bit_offset += found.bit_offset
 
     def _hint(self, type_id: int, name: str) -> str:
         from difflib import get_close_matches

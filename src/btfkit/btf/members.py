@@ -1,0 +1,102 @@
+"""The members of a struct or union as C sees them: those of anonymous members count as members of what contains them.
+
+This is the one walk through anonymous members, with one limit of depth and one of work.  The judges in `judges/` walk by
+themselves because they share no code with what they judge, CO-RE's matcher because it follows libbpf's order step by step.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.btf.btf import text
+from btfkit.errors import FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfkit.btf.btf import Btf
+
+MAX_DEPTH = 64  # composites within each other
+MAX_MEMBERS = 20_000  # of anonymous members, within one type
+
+
+class FlatMember:
+    """A member of a type or of its anonymous members: its `path` from there ("lock.owner", most often just its name).
+
+    It is member number `index` of the composite `owner`, which begins `start` bits into the outermost one, where the member
+    itself lies at `bit_offset`; `bits` is the width of a bitfield (0: none) and `type_id` its type.
+    """
+
+    __slots__ = ("bit_offset", "bits", "index", "owner", "path", "start", "type_id")
+
+    def __init__(self, path: str, type_id: int, bit_offset: int, bits: int, owner: int, index: int, start: int) -> None:
+        self.path = path
+        self.type_id = type_id
+        self.bit_offset = bit_offset
+        self.bits = bits
+        self.owner = owner
+        self.index = index
+        self.start = start
+
+
+def flat_members(btf: Btf, type_id: int, *, open_named: bool = False, own_first: bool = False) -> Iterator[FlatMember]:
+    """The members of a struct or union in order, those of each anonymous member in its place.
+
+    A member without a name that is not a struct or union, which C does not have, comes with the path "".
+
+    `open_named` does the same with members whose type has no name: "headers.csum" for `headers`.  A type that contains itself
+    is not opened again.  `own_first` gives the members of each composite before those of its anonymous members, of which the
+    last comes first.  Raises FormatError where there are more than MAX_DEPTH levels, or more than MAX_MEMBERS members
+    below the first: a damaged type.
+    """
+    return _flat_members(btf, (type_id,), "", 0, open_named, own_first, [MAX_MEMBERS])
+
+
+def flat_member(btf: Btf, type_id: int, name: str) -> FlatMember | None:
+    """The member called `name`, also one of an anonymous member, or None; errors as in `flat_members`."""
+    return next((member for member in flat_members(btf, type_id) if member.path == name), None)
+
+
+def _flat_members(
+    btf: Btf, around: tuple[int, ...], path: str, start: int, open_named: bool, own_first: bool, left: list[int]
+) -> Iterator[FlatMember]:
+    owner = around[-1]
+    layer, at = btf.locate(owner)
+    words = layer.words
+    count, flag = words[at + 1] & spec.MAX_VLEN, words[at + 1] >> 31
+    if len(around) > 1:
+        left[0] -= count
+        if len(around) > MAX_DEPTH or left[0] < 0:
+            raise FormatError(
+                "anonymous structs and unions within each other without end",
+                source=btf.source,
+                section="types",
+                type_id=owner,
+            )
+    later: list[Iterator[FlatMember]] = []
+    for index in range(count):
+        name_off, type_id, where = words[at + 3 + 3 * index : at + 6 + 3 * index]
+        offset, bits = (where & 0xFFFFFF, where >> 24) if flag else (where, 0)
+        name = text(btf.string(name_off)) if name_off else ""
+        inner = _opened(btf, type_id, name, open_named)
+        if inner:
+            if inner in around:
+                continue
+            deeper = f"{path}{name}." if name else path
+            opened = _flat_members(btf, (*around, inner), deeper, start + offset, open_named, own_first, left)
+            if own_first:
+                later.append(opened)
+            else:
+                yield from opened
+        else:
+            yield FlatMember(path + name, type_id, start + offset, bits, owner, index, start)
+    for opened in reversed(later):
+        yield from opened
+
+
+def _opened(btf: Btf, type_id: int, name: str, open_named: bool) -> int:
+    """The composite whose members stand for a member, 0 where it stands for itself."""
+    if name:
+        return type_id if open_named and btf.kind(type_id) in spec.COMPOSITES and not btf.word(type_id, 0) else 0
+    inner = btf.strip(type_id)
+    return inner if btf.kind(inner) in spec.COMPOSITES else 0
