@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from btfkit.fleet.archive import minimize_archive as minimize_archive
     from btfkit.fleet.check import check as check
     from btfkit.fleet.tree import find_kernels as find_kernels
-    from btfkit.judges.structure import structure
+    from btfkit.judges.verification import Verification as Verification
+    from btfkit.judges.verification import verify as verify
     from btfkit.passes.append import append as append
     from btfkit.passes.dedup import Deduped as Deduped
     from btfkit.passes.dedup import dedup as dedup
@@ -73,8 +74,6 @@ if TYPE_CHECKING:
     from btfkit.show.layout import layout as layout
     from btfkit.show.offset import Place as Place
     from btfkit.show.offset import offset as offset
-
-    verify = structure
 
 _HOMES = {
     "__version__": "_version",
@@ -129,7 +128,8 @@ _HOMES = {
     "sanitize": "passes.sanitize",
     "Place": "show.offset",
     "offset": "show.offset",
-    "verify": "judges.structure:structure",
+    "Verification": "judges.verification",
+    "verify": "judges.verification",
 }
 
 __all__ = [*_HOMES]

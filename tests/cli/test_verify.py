@@ -110,7 +110,7 @@ def test_split(write, capsys):
     assert main(["verify", module]) == 3
     assert "-B" in capsys.readouterr().err
     assert main(["verify", module, "-B", vmlinux, "--load"]) == 3
-    assert "--load is for BTF without a base" in capsys.readouterr().err
+    assert "a kernel takes split BTF with its module only" in capsys.readouterr().err
 
 
 def test_a_long_list_is_cut(write, capsys):

@@ -83,3 +83,15 @@ def test_dump_in_one_call(here, capsysbinary) -> None:
         btfkit.dump(vmlinux, "C")
     with pytest.raises(btfkit.NotFoundError):
         btfkit.dump(vmlinux, types=["nowhere"])
+
+
+def test_verify_in_one_call(here) -> None:
+    vmlinux, _ = loaded(here)
+    found = btfkit.verify(vmlinux)
+    assert found.clean
+    assert [finding.as_json()["severity"] for finding in found] == [finding.severity for finding in found.findings]
+    assert found.as_json()["types"] == len(vmlinux.positions)
+    assert repr(found).startswith(f"<clean: {len(vmlinux.positions):,} types")
+    broken = btfkit.Builder()
+    broken.struct("s", 4, [("x", broken.int("int", 4), 32)])
+    assert not btfkit.verify(broken.build()).clean

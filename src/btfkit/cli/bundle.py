@@ -7,11 +7,11 @@ import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED, in_words
 from btfkit.cli.options import JOBS, JSON, Command, Option, UsageError, refuse_overwriting
-from btfkit.errors import BtfError, NotFoundError, printable
+from btfkit.errors import NotFoundError, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     from btfkit.cli.options import Args
@@ -45,7 +45,10 @@ def run(args: Args) -> int:
         "verify": _verify,
     }
     if action not in actions:
-        raise UsageError(f"no action {printable(action)!r}: it is one of {', '.join(actions)}")
+        from btfkit.btf.suggest import did_you_mean
+
+        close = did_you_mean(action, actions)
+        raise UsageError(f"no action {printable(action)!r}: it is one of {', '.join(actions)}{close}")
     allowed = {"create": CREATE_ONLY, "lookup": (*LOOKUP_ONLY, "output"), "get": ("output",)}.get(action, ())
     for name in (*CREATE_ONLY, *LOOKUP_ONLY, "output"):
         if getattr(args, name) and name not in allowed:
@@ -163,19 +166,7 @@ def _list(args: Args, operands: list[str]) -> int:
     _wanted(operands, "BUNDLE")
     bundle = _open(operands[0])
     if args.json:
-        _print_json(
-            {
-                "tool": bundle.tool,
-                "compressor": bundle.compressor,
-                "bytes": bundle.packed_size,
-                "groups": [{"packed": packed, "unpacked": unpacked} for packed, unpacked in bundle.groups],
-                "btfs": len(bundle.sizes),
-                "objects": [{"name": name, "sha256": digest} for name, digest in bundle.objects],
-                "options": dict(bundle.options),
-                "origin_sha256": bundle.origin,
-                "kernels": [_as_dict(bundle, entry) for entry in bundle.entries],
-            }
-        )
+        _print_json(bundle.as_json())
         return DONE
     for entry in bundle.entries:
         modules = f"  {len(entry.modules):,} modules" if entry.modules else ""
@@ -192,17 +183,6 @@ def _list(args: Args, operands: list[str]) -> int:
 
 def _shown(entry: Entry) -> str:
     return printable(str(entry.key))
-
-
-def _as_dict(bundle: Bundle, entry: Entry) -> dict[str, Any]:
-    return {
-        "key": str(entry.key),
-        **dict(zip(("distro", "release", "arch", "uname"), entry.key.parts, strict=True)),
-        "bytes": bundle.sizes[entry.blob],
-        "btf": entry.blob,
-        "source_sha256": entry.source or None,
-        "modules": [{"name": name, "bytes": bundle.sizes[number], "btf": number} for name, number in entry.modules],
-    }
 
 
 def _print_json(report: dict[str, Any]) -> None:
@@ -238,10 +218,7 @@ def _write(args: Args, bundle: Bundle, entry: Entry) -> None:
             )
         return
     os.makedirs(out, exist_ok=True)
-    contents = {os.path.join(out, "vmlinux"): bundle.blob(entry.blob)}
-    for name, number in entry.modules:
-        contents[os.path.join(out, name)] = bundle.blob(number)
-    write_all(contents)
+    write_all({os.path.join(out, name): blob for name, blob in bundle.files(entry).items()})
 
 
 def _lookup(args: Args, operands: list[str]) -> int:
@@ -255,8 +232,8 @@ def _lookup(args: Args, operands: list[str]) -> int:
         _print_json(
             {
                 "wanted": dict(zip(("distro", "release", "arch", "uname"), wanted.key.parts, strict=True)),
-                "found": _as_dict(bundle, entry) if entry is not None else None,
-                "nearest": [_as_dict(bundle, one) for one in near],
+                "found": bundle.entry_as_json(entry) if entry is not None else None,
+                "nearest": [bundle.entry_as_json(one) for one in near],
             }
         )
     if entry is None:
@@ -275,7 +252,7 @@ def _lookup(args: Args, operands: list[str]) -> int:
 def _verify(args: Args, operands: list[str]) -> int:
     _wanted(operands, "BUNDLE")
     bundle = _open(operands[0])
-    findings = list(_findings(bundle))
+    findings = list(bundle.findings())
     if args.json:
         _print_json({"kernels": len(bundle.entries), "clean": not findings, "findings": findings})
     else:
@@ -285,36 +262,6 @@ def _verify(args: Args, operands: list[str]) -> int:
             word = f"{len(findings):,} findings" if findings else "clean"
             print(f"{len(bundle.entries):,} kernels, {len(bundle.sizes):,} BTFs: {word}", file=sys.stderr)
     return DIFFERS if findings else DONE
-
-
-def _findings(bundle: Bundle) -> Iterator[str]:
-    """What is wrong: every group is unpacked, every BTF read and judged once."""
-    from btfkit.btf.btf import Btf
-    from btfkit.judges.structure import structure
-
-    seen: set[tuple[int, int]] = set()  # (number, number of its base)
-
-    def judged(number: int, base: Btf | None, below: int, source: str) -> tuple[Btf | None, list[str]]:
-        try:
-            btf = Btf.from_bytes(bundle.blob(number), base, source=source)
-        except BtfError as error:
-            return None, [str(error)]
-        new = (number, below) not in seen
-        seen.add((number, below))
-        errors = [finding for finding in structure(btf) if finding.severity == "error"] if new else []
-        return btf, [f"{source}: {finding}" for finding in errors]
-
-    for entry in sorted(bundle.entries, key=lambda entry: entry.blob):
-        if (entry.blob, -1) in seen and not entry.modules:
-            continue
-        base, texts = judged(entry.blob, None, -1, _shown(entry))
-        yield from texts
-        for name, number in entry.modules if base is not None else ():
-            if (number, entry.blob) not in seen:
-                yield from judged(number, base, entry.blob, f"{_shown(entry)}({printable(name)})")[1]
-    used = {number for entry in bundle.entries for number in (entry.blob, *(number for _, number in entry.modules))}
-    if unused := len(bundle.sizes) - len(used):
-        yield f"{unused:,} BTFs that no kernel has"
 
 
 COMMAND = Command(

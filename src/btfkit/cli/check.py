@@ -16,66 +16,51 @@ if TYPE_CHECKING:
 
 def run(args: Args) -> int:
     """Run the command."""
+    from btfkit.fleet.check import UnknownProgram, check
     from btfkit.fleet.tree import find_kernels
+    from btfkit.work.progress import Progress
 
     if not args.kernels:
         raise UsageError("--kernels PATH... is missing: BTF files, kernel images, folders or trees of them")
     if args.json and args.markdown:
         raise UsageError("--json and --markdown: which of them?")
-    allowed = [_allowance(text) for text in args.allow]
-    baseline = _baseline(args.baseline) if args.baseline else None
+    given = _parsed(args)
     refuse_overwriting([args.html], [*args.operands, args.baseline, *args.kernels, *args.modules])
     tree = find_kernels(args.kernels)
-    matrix = _checked(args, tree)
-    matrix.allowed = allowed
-    matrix.baseline = baseline
-    unknown = matrix.require(args.require)
-    if unknown:
-        raise UsageError(f"--require: no program {unknown[0]!r} in these objects")
+    with Progress(len(tree.kernels), "checking", wanted=not args.quiet) as progress:
+        try:
+            matrix = check(
+                args.operands,
+                tree,
+                args.modules,
+                given=given,
+                require=args.require,
+                allow=args.allow,
+                baseline=args.baseline,
+                workers=args.jobs,
+                observe=lambda done, total: progress.at(done),
+            )
+        except UnknownProgram as error:
+            raise UsageError(f"--require: {error.message}") from None
     failures = list(matrix.failures())
     _write(args, matrix, failures)
     broken = _complain(matrix, tree, quiet=args.quiet)
     return FAILED if broken else DIFFERS if failures else DONE
 
 
-def _checked(args: Args, tree: Tree) -> Matrix:
+def _parsed(args: Args) -> dict[str, int]:
+    """What --set says; raises UsageError where that or --allow cannot be read."""
     from btfkit.errors import UnsupportedError
-    from btfkit.fleet.check import check, parse_given
-    from btfkit.work.progress import Progress
+    from btfkit.fleet.check import parse_allowed, parse_given
 
+    option = "--allow"
     try:
-        given = parse_given(args.set)
+        for text in args.allow:
+            parse_allowed(text)
+        option = "--set"
+        return parse_given(args.set)
     except UnsupportedError as error:
-        raise UsageError(f"--set: {error.message}") from None
-    with Progress(len(tree.kernels), "checking", wanted=not args.quiet) as progress:
-        return check(
-            args.operands,
-            tree,
-            args.modules,
-            given=given,
-            workers=args.jobs,
-            observe=lambda done, total: progress.at(done),
-        )
-
-
-def _allowance(text: str) -> tuple[str, str]:
-    program, mark, kernel = text.partition("@")
-    if not mark or not program or not kernel:
-        raise UsageError(f"--allow {text}: PROGRAM@KERNEL-GLOB is wanted, as in 'block_*@5.10.*'")
-    return program, kernel
-
-
-def _baseline(path: str) -> dict[tuple[str, str, str], str]:
-    from json import loads
-
-    from btfkit.errors import FormatError
-    from btfkit.files.container import open_bytes
-    from btfkit.fleet.report import read_baseline
-
-    try:
-        return read_baseline(loads(bytes(open_bytes(path))))
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"no baseline: {str(error)[:200]}", source=path) from None
+        raise UsageError(f"{option}: {error.message}") from None
 
 
 def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:

@@ -56,7 +56,9 @@ def _operands(words: list[str], json: bool) -> tuple[list[str], Form]:
         if len(paths) > 1 and paths[-1] == "format":
             paths.pop()
     elif len(paths) > 1 and (len(paths) == 2 or paths[-2] == "format") and not _may_be_file(paths[-1]):
-        raise UsageError(f"no format {paths[-1]!r}; formats are {', '.join(FORMATS)}")
+        from btfkit.btf.suggest import did_you_mean
+
+        raise UsageError(f"no format {paths[-1]!r}; formats are {', '.join(FORMATS)}{did_you_mean(paths[-1], FORMATS)}")
     if json and form not in (None, "json"):
         raise UsageError(f"JSON (--json, --pretty) and the format {form!r} at once")
     if _form(paths) is not None:

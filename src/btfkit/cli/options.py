@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
 
 class Option:
@@ -127,7 +127,7 @@ def parse(command: Command, argv: list[str]) -> Args:
     args = _plain(command, argv)
     if args is not None:
         return args
-    parser = _argparse(command)
+    parser = _argparse(command, argv)
     known = parser.parse_intermixed_args(argv)
     if not _fits(command.operands, len(known.operands)):
         wanted = usage(command).partition("[options]")[2].strip()
@@ -199,11 +199,37 @@ def _fits(operands: list[str], count: int) -> bool:
     return count >= least and (count <= len(operands) or any("..." in name for name in operands))
 
 
-def _argparse(command: Command) -> ArgumentParser:
-    """The same table as an argparse parser."""
+def _suggestion(command: Command, argv: Sequence[str]) -> str:
+    """The close name of the first option or choice in `argv` that does not exist: "; did you mean '--keep-type'?", or ""."""
+    from btfkit.btf.suggest import did_you_mean
+
+    table = {spelling: option for option in command.options for spelling in option.spellings}
+    option: Option | None = None
+    for word in argv:
+        name, _, value = word.partition("=")
+        if word == "--":
+            break
+        if name.startswith("--") and not any(spelling.startswith(name) for spelling in table):
+            return did_you_mean(name, table)
+        is_option = word.startswith("-")
+        option = table.get(name) if is_option else option
+        value = value if is_option else word
+        if option is not None and option.choices and value and value not in option.choices:
+            return did_you_mean(value, option.choices)
+        if value:
+            option = None
+    return ""
+
+
+def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
+    """The same table as an argparse parser; its complaints about `argv` suggest close names."""
     import argparse
 
-    parser = argparse.ArgumentParser(
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            super().error(message + _suggestion(command, argv))
+
+    parser = Parser(
         prog=f"btfkit {command.name}",
         description=command.summary[:1].upper() + command.summary[1:] + ".",
         epilog=command.details or None,

@@ -11,13 +11,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import pairwise
 
-from btfkit.errors import FormatError, NotFoundError, UnsupportedError
+from btfkit.errors import BtfError, FormatError, NotFoundError, UnsupportedError, printable
 from btfkit.fleet.keys import Key, canonical_arch, version_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
 
+    from btfkit.btf.btf import Btf
     from btfkit.files.elf import Data
 
 FORMAT = "btfkit-bundle"
@@ -155,6 +157,65 @@ class Bundle:
             text = f"{end} bytes of it unpack to {len(data)}, by the index {packed} to {unpacked}"
             raise FormatError(text, source=what)
         return data
+
+    def files(self, entry: Entry) -> dict[str, bytes]:
+        """A kernel's BTF by name: "vmlinux", and its modules."""
+        return {"vmlinux": self.blob(entry.blob)} | {name: self.blob(number) for name, number in entry.modules}
+
+    def findings(self) -> Iterator[str]:
+        """What is wrong with it: every group is unpacked, every BTF read and judged once."""
+        from btfkit.btf.btf import Btf
+        from btfkit.judges.structure import structure
+
+        seen: set[tuple[int, int]] = set()  # (number, number of its base)
+
+        def judged(number: int, base: Btf | None, below: int, source: str) -> tuple[Btf | None, list[str]]:
+            try:
+                btf = Btf.from_bytes(self.blob(number), base, source=source)
+            except BtfError as error:
+                return None, [str(error)]
+            new = (number, below) not in seen
+            seen.add((number, below))
+            errors = [finding for finding in structure(btf) if finding.severity == "error"] if new else []
+            return btf, [f"{source}: {finding}" for finding in errors]
+
+        for entry in sorted(self.entries, key=lambda entry: entry.blob):
+            if (entry.blob, -1) in seen and not entry.modules:
+                continue
+            name = printable(str(entry.key))
+            base, texts = judged(entry.blob, None, -1, name)
+            yield from texts
+            for module, number in entry.modules if base is not None else ():
+                if (number, entry.blob) not in seen:
+                    yield from judged(number, base, entry.blob, f"{name}({printable(module)})")[1]
+        used = {number for entry in self.entries for number in (entry.blob, *(number for _, number in entry.modules))}
+        if unused := len(self.sizes) - len(used):
+            yield f"{unused:,} BTFs that no kernel has"
+
+    def as_json(self) -> dict[str, Any]:
+        """For JSON: where it comes from, and its kernels."""
+        return {
+            "tool": self.tool,
+            "compressor": self.compressor,
+            "bytes": self.packed_size,
+            "groups": [{"packed": packed, "unpacked": unpacked} for packed, unpacked in self.groups],
+            "btfs": len(self.sizes),
+            "objects": [{"name": name, "sha256": digest} for name, digest in self.objects],
+            "options": dict(self.options),
+            "origin_sha256": self.origin,
+            "kernels": [self.entry_as_json(entry) for entry in self.entries],
+        }
+
+    def entry_as_json(self, entry: Entry) -> dict[str, Any]:
+        """A kernel for JSON."""
+        return {
+            "key": str(entry.key),
+            **dict(zip(("distro", "release", "arch", "uname"), entry.key.parts, strict=True)),
+            "bytes": self.sizes[entry.blob],
+            "btf": entry.blob,
+            "source_sha256": entry.source or None,
+            "modules": [{"name": name, "bytes": self.sizes[number], "btf": number} for name, number in entry.modules],
+        }
 
     def get(self, key: str) -> Entry:
         """The kernel that is called "distro/release/arch/uname", or that alone has this `uname -r`; raises NotFoundError,

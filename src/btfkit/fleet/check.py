@@ -35,12 +35,19 @@ if TYPE_CHECKING:
     Observe = Callable[[int, int], None]
 
 
+class UnknownProgram(NotFoundError):
+    """A program that is required is in none of the objects."""
+
+
 def check(
     objects: Iterable[Path],
     kernels: Iterable[Path] | Tree,
     modules: Sequence[Path] = (),
     *,
     given: Mapping[str, int] | None = None,
+    require: Sequence[str] = (),
+    allow: Iterable[str] = (),
+    baseline: Path | None = None,
     hints: bool = True,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -52,10 +59,13 @@ def check(
     trees in BTFHub's layout, or what `find_kernels` made of such.  `modules` are files and folders of modules: for one
     kernel all of them, for several kernels the folders in them that are called like the kernels (`uname -r`).  `given`
     are values by the name of a `const volatile` variable or of a kconfig extern, where user space sets them before
-    loading.
+    loading.  `require` are globs of the programs that may not break (all but optional ones by default), `allow` exceptions
+    ("PROGRAM-GLOB@KERNEL-GLOB"), and where a `baseline` is given, an earlier report, only what broke since counts: `failures()`
+    of the result are what counts.
 
     A kernel that cannot be read is a column with an error.  Raises OSError and BtfError for objects that cannot be read,
     and where no kernel is found."""
+    from btfkit.fleet.report import load_baseline
     from btfkit.fleet.tree import Tree, find_kernels
     from btfkit.work import jobs
 
@@ -73,6 +83,11 @@ def check(
     work = Work(paths, folders, dict(given or {}), single=len(unames) == 1)
     codes = [code for path in paths for code in load_code(path)]
     matrix = matrix_of(codes, _columns(tree.kernels))
+    matrix.allowed = [parse_allowed(text) for text in allow]
+    matrix.baseline = load_baseline(os.fspath(baseline)) if baseline is not None else None
+    unknown = matrix.require(require)
+    if unknown:
+        raise UnknownProgram(f"no program {unknown[0]!r} in these objects")
     for ended in jobs.run(work, tree.kernels, executor=executor, workers=workers, observe=observe):
         if ended.error is not None:
             matrix.columns[ended.number].error = _in_words(ended.error)
@@ -221,6 +236,14 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, BtfError):
         return f"{printable(str(error.filename or ''))}: {error.strerror or error}".removeprefix(": ")
     return "out of memory" if isinstance(error, MemoryError) else str(error)
+
+
+def parse_allowed(text: str) -> tuple[str, str]:
+    """(program glob, kernel glob) of "PROGRAM@KERNEL-GLOB"; raises UnsupportedError."""
+    program, mark, kernel = text.partition("@")
+    if not mark or not program or not kernel:
+        raise UnsupportedError(f"{text}: PROGRAM@KERNEL-GLOB is wanted, as in 'block_*@5.10.*'")
+    return program, kernel
 
 
 def parse_given(texts: Sequence[str]) -> dict[str, int]:

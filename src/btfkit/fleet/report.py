@@ -407,6 +407,19 @@ def _finding(matrix: Matrix, cell: Cell, finding: ProgramFinding) -> dict[str, A
     return found
 
 
+def load_baseline(path: str) -> dict[tuple[str, str, str], str]:
+    """`read_baseline` of the JSON in a file.  Raises FormatError, OSError."""
+    from json import loads
+
+    from btfkit.errors import FormatError
+    from btfkit.files.container import open_bytes
+
+    try:
+        return read_baseline(loads(bytes(open_bytes(path))))
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"no baseline: {str(error)[:200]}", source=path) from None
+
+
 def read_baseline(data: Any) -> dict[tuple[str, str, str], str]:
     """{(object, program, kernel): status} of what `as_dict` made before.  Raises ValueError where it is something else."""
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:

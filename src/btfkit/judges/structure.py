@@ -69,6 +69,16 @@ class Finding:
     def __repr__(self) -> str:
         return f"<{self}>"
 
+    def as_json(self) -> dict[str, str | int | None]:
+        """For JSON."""
+        return {
+            "severity": self.severity,
+            "type_id": self.type_id,
+            "rule": self.rule,
+            "message": self.message,
+            "errno": self.errno or None,
+        }
+
 
 class Records:
     """The records of a whole chain, read anew from the bytes.
