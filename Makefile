@@ -41,7 +41,7 @@ lint-types: lint-venv
 lint-layers: lint-venv
 	PYTHONPATH=src .venv/bin/lint-imports --no-logo
 
-compare: ## outputs of every command, those of the build OLD=.../btfkit beside this one's, over $$BTFKIT_CORPUS (ARGS=--quick)
+compare: ## compare the output of every command with another build's (OLD=.../btfkit), over $BTFKIT_CORPUS (ARGS=--quick)
 	@tools/venv.sh .venv test
 	.venv/bin/python tools/compare_builds.py $(OLD) .venv/bin/btfkit $(ARGS)
 
