@@ -36,7 +36,7 @@ if [ -z "$kernel" ]; then
 fi
 
 "$btfkit" --version
-echo "What $(basename "$object") reads of $what:"
+echo "What $(basename "$object") reads in $what:"
 echo
 run "$btfkit" min "$kernel" "$out/min.btf" "$object"
 printf '  %s -> %s\n\n' "$(size "$kernel")" "$(size "$out/min.btf")"
@@ -55,7 +55,7 @@ if [ -n "$modules" ]; then
 fi
 if [ -z "$modules" ] && [ -z "${OBJECT:-}" ]; then # none on this machine: use those in the repository, with their own kernel
   kernel=tests/data/vmlinux-6.12.107+deb13-amd64.btf.xz object=tests/data/xdp-forward.4.bpf.o
-  echo "A program that reads types of modules (a kernel and modules of the tests; this machine has no modules with BTF):"
+  echo "A program that reads types in modules (with a kernel and modules from tests/data; this machine has no modules with BTF):"
   run "$btfkit" min -m tests/data/modules -o "$out/min" "$kernel" "$object"
   printf '  %s in %s file(s)\n\n' "$(size "$out/min")" "$(find "$out/min" -type f | wc -l)"
 fi
