@@ -1,4 +1,5 @@
 cimport cython
+from btfkit.hot cimport kinds
 
 cdef unsigned int WORD
 cdef unsigned int LONGEST

@@ -3,6 +3,8 @@
 Rules: libbpf 1.8, btf__align_of, btf__resolve_size, btf_is_struct_packed.
 """
 
+from btfkit.hot import kinds
+
 UNKNOWN = 255  # in aligns, before
 PACKED = 128  # in aligns, beside the alignment of a struct
 LONGEST = 4096  # modifiers, typedefs and arrays in a row
@@ -33,7 +35,7 @@ def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
             kind = (info >> 24) & 127
             vlen = info & 0xFFFFFF
             missing = 0
-            if kind == 4 or kind == 5:
+            if kind == kinds.STRUCT or kind == kinds.UNION:
                 aligns[type_id] = 0  # while it lasts: what contains itself finds none
                 index = stack[depth - 1]
                 while index < vlen and missing == 0:
@@ -73,21 +75,26 @@ def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
                     if result == unknown:
                         result = widest
                     sizes[type_id] = size
-                    aligns[type_id] = result + packed_mark if packed and (kind == 4 or exact) else result
+                    aligns[type_id] = result + packed_mark if packed and (kind == kinds.STRUCT or exact) else result
             else:
                 here = type_id
                 total = 1
                 steps = 0
                 sized = True
                 while True:
-                    if kind == 3:
+                    if kind == kinds.ARRAY:
                         count = words[at + 5]
                         if count and total > WORD // count:
                             sized = False
                         else:
                             total *= count
                         here = words[at + 3]
-                    elif 8 <= kind <= 11 or kind == 14 or kind == 17 or kind == 18:
+                    elif (
+                        kinds.TYPEDEF <= kind <= kinds.RESTRICT
+                        or kind == kinds.VAR
+                        or kind == kinds.DECL_TAG
+                        or kind == kinds.TYPE_TAG
+                    ):
                         here = words[at + 2]
                     else:
                         break
@@ -97,27 +104,27 @@ def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
                         break
                     at = positions[here - 1]
                     kind = (words[at + 1] >> 24) & 127
-                    if kind == 4 or kind == 5:
+                    if kind == kinds.STRUCT or kind == kinds.UNION:
                         missing = here
                         break
                 if missing == 0:
                     align = 0
                     size = 0
-                    if kind == 2:
+                    if kind == kinds.PTR:
                         align = pointer_size
                         size = pointer_size
-                    elif kind == 1 or kind == 6 or kind == 16 or kind == 19:
+                    elif kind == kinds.INT or kind == kinds.ENUM or kind == kinds.FLOAT or kind == kinds.ENUM64:
                         size = words[at + 2]
                         align = size if size < pointer_size else pointer_size
-                    elif kind == 15:
+                    elif kind == kinds.DATASEC:
                         size = words[at + 2]
-                    elif kind == 0 and 0 < steps <= LONGEST:
+                    elif kind == kinds.UNKN and 0 < steps <= LONGEST:
                         align = aligns[here] & 127
                         size = sizes[here]
                     if sized and (total == 0 or size <= WORD // total):
                         sizes[type_id] = size * total
                     kind = (info >> 24) & 127
-                    aligns[type_id] = 0 if kind == 14 or kind == 17 else align
+                    aligns[type_id] = 0 if kind == kinds.VAR or kind == kinds.DECL_TAG else align
             if missing:
                 stack[depth] = missing
                 stack[depth + 1] = 0

@@ -43,9 +43,14 @@ def returning(words, positions, shown, returns):
     for index in range(len(positions)):
         at = positions[index]
         kind = (words[at + 1] >> 24) & 127
-        if kind == 2 or 8 <= kind <= 11 or kind == 18 or (kind == 12 and shown[index + 1]):
+        if (
+            kind == kinds.PTR
+            or kinds.TYPEDEF <= kind <= kinds.RESTRICT
+            or kind == kinds.TYPE_TAG
+            or (kind == kinds.FUNC and shown[index + 1])
+        ):
             target = words[at + 2]
-            if target and (words[positions[target - 1] + 1] >> 24) & 127 == 13:
+            if target and (words[positions[target - 1] + 1] >> 24) & 127 == kinds.FUNC_PROTO:
                 returns[target] = 1
 
 
@@ -75,23 +80,30 @@ def order(words, positions, roots, states, queue, budget, stack):
                 at = positions[type_id - 1]
                 info = words[at + 1]
                 kind = (info >> 24) & 127
-                if budget < 0 or kind == 0 or kind > 19:
+                if budget < 0 or kind == kinds.UNKN or kind > kinds.ENUM64:
                     for slot in range(depth):
                         stack.append(frames[4 * slot])
                     stack.append(type_id)
                     return count, STRANGE if budget >= 0 else TANGLED
-                if kind == 4 or kind == 5:
+                if kind == kinds.STRUCT or kind == kinds.UNION:
                     within = state & (WITHIN | WITHIN_POINTED)
                     if pointed and words[at]:
                         result = WEAK
-                elif kind == 6 or kind == 7 or kind == 19:
+                elif kind == kinds.ENUM or kind == kinds.FWD or kind == kinds.ENUM64:
                     within = 0
                     if words[at] or not state & REFERRED:
                         queue[count] = type_id
                         count += 1
                     states[type_id] = state | ordered
                     result = STRONG
-                elif kind == 1 or kind == 16 or kind == 12 or kind == 14 or kind == 15 or kind == 17:
+                elif (
+                    kind == kinds.INT
+                    or kind == kinds.FLOAT
+                    or kind == kinds.FUNC
+                    or kind == kinds.VAR
+                    or kind == kinds.DATASEC
+                    or kind == kinds.DECL_TAG
+                ):
                     within = 0
                     states[type_id] = state | ordered
                     result = WEAK
@@ -114,13 +126,13 @@ def order(words, positions, roots, states, queue, budget, stack):
                     frames[4 * depth + 2] = 0
                     frames[4 * depth + 3] = WEAK
                     depth += 1
-                    if kind == 3:
+                    if kind == kinds.ARRAY:
                         type_id = words[at + 3]
                         pointed = 0
                         continue
-                    if kind != 4 and kind != 5:
+                    if kind != kinds.STRUCT and kind != kinds.UNION:
                         type_id = words[at + 2]
-                        if kind == 2:
+                        if kind == kinds.PTR:
                             pointed = 1
                         continue
             # go back with `result` to what led there, until one has more to look at
@@ -132,7 +144,7 @@ def order(words, positions, roots, states, queue, budget, stack):
                 info = words[at + 1]
                 kind = (info >> 24) & 127
                 slot = frames[here + 2]
-                if kind == 4 or kind == 5:
+                if kind == kinds.STRUCT or kind == kinds.UNION:
                     if slot < info & 0xFFFFFF:
                         frames[here + 2] = slot + 1
                         type_id = words[at + 4 + 3 * slot]
@@ -140,7 +152,7 @@ def order(words, positions, roots, states, queue, budget, stack):
                         onward = True
                         break
                     result = STRONG
-                elif kind == 13:
+                elif kind == kinds.FUNC_PROTO:
                     if result == STRONG:
                         frames[here + 3] = STRONG
                     if slot < info & 0xFFFFFF:
@@ -151,13 +163,17 @@ def order(words, positions, roots, states, queue, budget, stack):
                         break
                     result = frames[here + 3]
                 state = states[type_id] & ~(WITHIN_POINTED if frames[here + 1] else WITHIN)
-                if kind == 4 or kind == 5 or (kind == 8 and (result == STRONG or not frames[here + 1])):
-                    if kind == 8 or words[at]:
+                if (
+                    kind == kinds.STRUCT
+                    or kind == kinds.UNION
+                    or (kind == kinds.TYPEDEF and (result == STRONG or not frames[here + 1]))
+                ):
+                    if kind == kinds.TYPEDEF or words[at]:
                         queue[count] = type_id
                         count += 1
                     state |= ordered
                     result = STRONG
-                elif kind == 2:
+                elif kind == kinds.PTR:
                     state |= ordered
                 states[type_id] = state
                 depth -= 1
@@ -194,29 +210,30 @@ def plan(words, positions, queue, marks, steps, budget):
                 kind = (words[at + 1] >> 24) & 127
                 if mark & emitting:
                     if not mark & forwarded and (
-                        kind == 8 or ((kind == 4 or kind == 5) and type_id != container and words[at])
+                        kind == kinds.TYPEDEF
+                        or ((kind == kinds.STRUCT or kind == kinds.UNION) and type_id != container and words[at])
                     ):
-                        steps[count] = 2 * type_id + (kind != 8)
+                        steps[count] = 2 * type_id + (kind != kinds.TYPEDEF)
                         count += 1
                         marks[type_id] = mark | forwarded
                     break
-                if kind == 2 or 9 <= kind <= 11 or kind == 18:
+                if kind == kinds.PTR or kinds.VOLATILE <= kind <= kinds.RESTRICT or kind == kinds.TYPE_TAG:
                     type_id = words[at + 2]
                     continue
-                if kind == 3:
+                if kind == kinds.ARRAY:
                     type_id = words[at + 3]
                     continue
-                if kind == 1 or kind == 6 or kind == 7 or kind == 19:
-                    if kind == 1 or kind == 7 or container == 0:
+                if kind == kinds.INT or kind == kinds.ENUM or kind == kinds.FWD or kind == kinds.ENUM64:
+                    if kind == kinds.INT or kind == kinds.FWD or container == 0:
                         steps[count] = 2 * type_id
                         count += 1
                     marks[type_id] = mark | emitted
-                elif (kind == 4 or kind == 5) and container and words[at]:
+                elif (kind == kinds.STRUCT or kind == kinds.UNION) and container and words[at]:
                     if not mark & forwarded and type_id != container:
                         steps[count] = 2 * type_id + 1
                         count += 1
                         marks[type_id] = mark | forwarded
-                elif kind == 4 or kind == 5 or kind == 8 or kind == 13:
+                elif kind == kinds.STRUCT or kind == kinds.UNION or kind == kinds.TYPEDEF or kind == kinds.FUNC_PROTO:
                     here = 3 * depth
                     if here == len(path):
                         larger = memoryview(bytearray(8 * here)).cast("I")
@@ -227,11 +244,11 @@ def plan(words, positions, queue, marks, steps, budget):
                     path[here + 1] = container
                     path[here + 2] = 0
                     depth += 1
-                    if kind != 13:
+                    if kind != kinds.FUNC_PROTO:
                         marks[type_id] = mark | emitting
-                    if kind == 8:
+                    if kind == kinds.TYPEDEF:
                         container = type_id
-                    if kind == 8 or kind == 13:
+                    if kind == kinds.TYPEDEF or kind == kinds.FUNC_PROTO:
                         type_id = words[at + 2]
                         continue
                 break
@@ -244,9 +261,9 @@ def plan(words, positions, queue, marks, steps, budget):
                 kind = (words[at + 1] >> 24) & 127
                 index = path[here + 2]
                 mark = marks[type_id]
-                if kind != 8 and index < words[at + 1] & 0xFFFFFF:
+                if kind != kinds.TYPEDEF and index < words[at + 1] & 0xFFFFFF:
                     path[here + 2] = index + 1
-                    if kind == 13:
+                    if kind == kinds.FUNC_PROTO:
                         type_id = words[at + 4 + 2 * index]
                     else:
                         if words[at]:
@@ -254,12 +271,12 @@ def plan(words, positions, queue, marks, steps, budget):
                         type_id = words[at + 4 + 3 * index]
                     onward = True
                     break
-                if kind == 8:
+                if kind == kinds.TYPEDEF:
                     if not mark & forwarded:
                         steps[count] = 2 * type_id
                         count += 1
                     marks[type_id] = mark | emitted
-                elif kind != 13:
+                elif kind != kinds.FUNC_PROTO:
                     mark &= ~emitting
                     if container == 0:
                         steps[count] = 2 * type_id

@@ -1,4 +1,5 @@
 cimport cython
+from btfkit.hot cimport kinds
 
 cdef unsigned int LAST_RANK
 cdef unsigned int LONGEST

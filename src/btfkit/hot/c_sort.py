@@ -3,6 +3,8 @@
 Rules: bpftool 7.8, btf_type_rank, btf_type_sort_name, btf_type_disambig_hash, btf_type_compare.
 """
 
+from btfkit.hot import kinds
+
 LAST_RANK = 10
 LONGEST = 4096  # references in a row; what goes on for longer counts as nameless
 KNOWN = 1  # in marks: the hash without members
@@ -59,25 +61,31 @@ class _Sorter:
                     kind = (info >> 24) & 127
                     if words[at]:
                         named = True
-                    if kind == 3 or kind == 2 or 8 <= kind <= 11 or kind == 17 or kind == 18:
+                    if (
+                        kind == kinds.ARRAY
+                        or kind == kinds.PTR
+                        or kinds.TYPEDEF <= kind <= kinds.RESTRICT
+                        or kind == kinds.DECL_TAG
+                        or kind == kinds.TYPE_TAG
+                    ):
                         if not named:
                             ranked = False
-                        here = words[at + 3] if kind == 3 else words[at + 2]
+                        here = words[at + 3] if kind == kinds.ARRAY else words[at + 2]
                         direct = False
                         if here:
                             continue
                         break
                     name = words[at]
-                    if kind == 6 or kind == 19:
+                    if kind == kinds.ENUM or kind == kinds.ENUM64:
                         if name == 0 and direct and info & 0xFFFFFF:
                             name = words[at + 3]
                         if ranked:
                             rank = 1 if named else 0
-                    elif ranked and (kind == 1 or kind == 16):
+                    elif ranked and (kind == kinds.INT or kind == kinds.FLOAT):
                         rank = 2
-                    elif ranked and named and (kind == 4 or kind == 5):
+                    elif ranked and named and (kind == kinds.STRUCT or kind == kinds.UNION):
                         rank = 3
-                    elif ranked and named and kind == 13:
+                    elif ranked and named and kind == kinds.FUNC_PROTO:
                         rank = 4
                     break
             key = rank
@@ -137,17 +145,29 @@ class _Sorter:
             steps += 1
             at = positions[here - 1]
             kind = (words[at + 1] >> 24) & 127
-            if not (kind == 3 or kind == 2 or 8 <= kind <= 11 or kind == 17 or kind == 18):
+            if not (
+                kind == kinds.ARRAY
+                or kind == kinds.PTR
+                or kinds.TYPEDEF <= kind <= kinds.RESTRICT
+                or kind == kinds.DECL_TAG
+                or kind == kinds.TYPE_TAG
+            ):
                 break
-            here = words[at + 3] if kind == 3 else words[at + 2]
+            here = words[at + 3] if kind == kinds.ARRAY else words[at + 2]
         while steps:
             steps -= 1
             here = self.path[path + steps]
             at = positions[here - 1]
             kind = (words[at + 1] >> 24) & 127
-            if kind == 3 or kind == 2 or 8 <= kind <= 11 or kind == 17 or kind == 18:
+            if (
+                kind == kinds.ARRAY
+                or kind == kinds.PTR
+                or kinds.TYPEDEF <= kind <= kinds.RESTRICT
+                or kind == kinds.DECL_TAG
+                or kind == kinds.TYPE_TAG
+            ):
                 mine = self.string_hash(0, words[at])
-                if kind == 3:
+                if kind == kinds.ARRAY:
                     mine = (mine * 31 + words[at + 5]) & WORD_64
                 value = (mine * 31 + value) & WORD_64
             else:
@@ -164,11 +184,11 @@ class _Sorter:
         kind = (info >> 24) & 127
         vlen = info & 0xFFFFFF
         value = self.string_hash(0, words[at])
-        if kind == 6 or kind == 19:
-            step = 2 if kind == 6 else 3
+        if kind == kinds.ENUM or kind == kinds.ENUM64:
+            step = 2 if kind == kinds.ENUM else 3
             for index in range(vlen):
                 value = self.string_hash(value, words[at + 3 + step * index])
-        elif (kind == 4 or kind == 5) and whole == KNOWN_WHOLE:
+        elif (kind == kinds.STRUCT or kind == kinds.UNION) and whole == KNOWN_WHOLE:
             for index in range(vlen):
                 value = self.string_hash(value, words[at + 3 + 3 * index])
                 value = (value * 31 + self.hash(words[at + 4 + 3 * index], KNOWN)) & WORD_64

@@ -1,4 +1,6 @@
 cimport cython
+from btfkit.hot cimport kinds
+from btfkit.hot.c_buffer cimport Buffer, NameCounts
 
 cdef unsigned int FORWARD
 cdef unsigned int CHAIN
@@ -6,8 +8,6 @@ cdef unsigned int MEMBERS
 cdef unsigned int DIMENSION
 cdef unsigned int PARAMETERS
 cdef Py_ssize_t FRAME
-cdef Py_ssize_t LONGEST_NAME
-cdef unsigned int DEEPEST
 cdef unsigned int WORD
 cdef unsigned long long ABOVE
 
@@ -16,76 +16,28 @@ cpdef Py_ssize_t write(Writer writer, const unsigned int[::1] plan, Py_ssize_t f
 
 cpdef prototype(Writer writer, unsigned int proto, unsigned int name)
 
-cdef class _Names:
-    cdef Py_ssize_t used
-    cdef unsigned int[::1] slots
-
-    @cython.locals(old="unsigned int[::1]", new="unsigned int[::1]", size=cython.Py_ssize_t, mask=cython.size_t,
-                   at=cython.Py_ssize_t, slot=cython.Py_ssize_t)
-    cdef void grow(self) except *
-
-    @cython.locals(slots="unsigned int[::1]", size=cython.Py_ssize_t, h=cython.uint, at=cython.size_t, c=cython.uchar,
-                   slot=cython.Py_ssize_t, to=cython.size_t)
-    cdef unsigned int count(self, const unsigned char[::1] strings, const unsigned char[::1] shown,
-                            size_t offset) except 0
-
-cdef class Writer:
+cdef class Writer(Buffer):
     cdef const unsigned int[::1] words
     cdef const unsigned int[::1] positions
-    cdef const unsigned char[::1] strings
     cdef const unsigned char[::1] aligns
     cdef const unsigned int[::1] sizes
     cdef unsigned int pointer_size
-    cdef const unsigned char[::1] shown
     cdef const unsigned char[::1] spaced
-    cdef const unsigned char[::1] attributed
-    cdef bint literal
     cdef bint inline
     cdef long long steps
-    cdef long long most
     cdef unsigned int[::1] numbers
-    cdef _Names tags
-    cdef _Names idents
+    cdef NameCounts tags
+    cdef NameCounts idents
     cdef long long[::1] frames
     cdef Py_ssize_t depth
     cdef unsigned int[::1] chain
     cdef Py_ssize_t top
-    cdef unsigned char[::1] out
-    cdef public Py_ssize_t at
-
-    cpdef bytes take(self)
-
-    @cython.locals(new="unsigned char[::1]")
-    cdef void grow(self, Py_ssize_t more) except *
-
-    @cython.locals(size=cython.Py_ssize_t, at=cython.Py_ssize_t, c=cython.uchar)
-    cpdef void put(self, bytes text) except *
-
-    @cython.locals(rest=cython.ulonglong, end=cython.Py_ssize_t)
-    cdef void put_number(self, unsigned long long value) except *
-
-    @cython.locals(_=cython.uint)
-    cdef void put_line(self, unsigned int level) except *
-
-    @cython.locals(strings="const unsigned char[::1]", out="unsigned char[::1]", at=cython.Py_ssize_t,
-                   end=cython.Py_ssize_t, c=cython.uchar)
-    cdef void put_spelled(self, size_t offset, const unsigned char[::1] how) except *
-
-    @cython.locals(start=cython.Py_ssize_t)
-    cdef void put_name(self, size_t offset, unsigned int number) except *
-
-    @cython.locals(strings="const unsigned char[::1]", how="const unsigned char[::1]", open_=cython.int, quoted=cython.bint,
-                   at=cython.size_t, c=cython.uchar)
-    cdef void put_tag(self, size_t offset, bint attribute) except *
 
     @cython.locals(number=cython.uint, at=cython.size_t, offset=cython.uint, info=cython.uint, kind=cython.uint,
-                   names=_Names)
+                   names=NameCounts)
     cdef unsigned int number(self, size_t type_id, bint idents) except 0
 
     cdef void put_type_name(self, size_t type_id, bint idents) except *
-
-    @cython.locals(c=cython.uchar)
-    cdef bint spells(self, size_t offset, bytes text) except -1
 
     @cython.locals(type_id=cython.size_t, kind=cython.uint, at=cython.size_t)
     cdef void emit(self, unsigned int step) except *

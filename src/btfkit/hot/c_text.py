@@ -4,6 +4,9 @@ The shape of the text follows libbpf 1.8 (btf_dump_emit_struct_def, btf_dump_emi
 they call), with stacks of its own in place of recursion.  `c_order.py` plans what is declared, `c_layout.py` tells sizes.
 """
 
+from btfkit.hot import kinds
+from btfkit.hot.c_buffer import Buffer, NameCounts
+
 FORWARD = 1  # in a step of a plan, beside 2 * id
 
 # frames of `run`: what is still to be written of a declaration
@@ -14,8 +17,6 @@ PARAMETERS = 4  # (kind, type, next parameter, whether a parenthesis is open, le
 FRAME = 8
 
 UNSIGNED = {b"__Poly8_t": b"char", b"__Poly16_t": b"short", b"__Poly64_t": b"long long", b"__Poly128_t": b"__int128"}
-LONGEST_NAME = 255  # bytes of a name that has a number
-DEEPEST = 13  # tabs
 WORD = 0xFFFFFFFF  # by name, as literals of that size are Python objects in compiled code
 ABOVE = 1 << 32
 
@@ -34,76 +35,13 @@ def prototype(writer, proto, name):
     writer.declare(proto, name, 0, 0)
 
 
-class _Names:
-    """How often each name was used: an open-addressed table of string offsets, by what they spell once it is `shown`."""
-
-    def __init__(self):
-        self.used = 0
-        self.slots = memoryview(bytearray(3 * 4 * 1024)).cast("I")  # offset + 1, hash, count
-
-    def grow(self):
-        """Make the table twice as large."""
-        old = self.slots
-        size = 2 * len(old)
-        new = memoryview(bytearray(4 * size)).cast("I")
-        mask = size // 3 - 1
-        at = 0
-        while at < len(old):
-            if old[at]:
-                slot = 3 * (old[at + 1] & mask)
-                while new[slot]:
-                    slot += 3
-                    if slot == size:
-                        slot = 0
-                new[slot] = old[at]
-                new[slot + 1] = old[at + 1]
-                new[slot + 2] = old[at + 2]
-            at += 3
-        self.slots = new
-
-    def count(self, strings, shown, offset):
-        """Which use of the name at `offset` this is, from 1."""
-        if 2 * 3 * self.used >= len(self.slots):
-            self.grow()
-        slots = self.slots
-        size = len(slots)
-        h = 2166136261
-        at = offset
-        c = strings[at]
-        while c:
-            h = ((h ^ shown[c]) * 16777619) & WORD
-            at += 1
-            c = strings[at]
-        slot = 3 * (h & (size // 3 - 1))
-        while slots[slot]:
-            if slots[slot + 1] == h:
-                at = slots[slot] - 1
-                to = offset
-                while at != to and shown[strings[at]] == shown[strings[to]] and strings[at]:
-                    at += 1
-                    to += 1
-                if at == to or shown[strings[at]] == shown[strings[to]]:
-                    slots[slot + 2] += 1
-                    return slots[slot + 2]
-            slot += 3
-            if slot == size:
-                slot = 0
-        slots[slot] = offset + 1
-        slots[slot + 1] = h
-        slots[slot + 2] = 1
-        self.used += 1
-        return 1
-
-
-class Writer:
+class Writer(Buffer):
     """The text that is being written, and what was declared so far.
 
-    `positions[id - 1]` is the record of type `id`; `aligns` and `sizes` are those of `c_layout.natural`.  `shown` has 256
-    bytes: how each byte of an identifier is written; `spaced` the same for names of INTs, `attributed` for attributes.  Unless
-    `literal` an identifier that begins with a digit gets a `_`, and the texts of tags are kept from breaking out of their place.
-    With `inline` a member without a name is spelled out where its type has one: such a member is no standard C.  `out[:at]` is
-    the text.  `steps` and `most` are how many types it looks at, and how many bytes it writes, before it gives up with
-    OverflowError.
+    `positions[id - 1]` is the record of type `id`; `aligns` and `sizes` are those of `c_layout.natural`.  `spaced` has 256 bytes:
+    how each byte of an INT's name is written.  With `inline` a member without a name is spelled out where its type has one: such
+    a member is not standard C.  `steps` is how many types it looks at before it gives up with OverflowError.  `Buffer` says
+    what the rest is.
     """
 
     def __init__(
@@ -122,160 +60,23 @@ class Writer:
         steps,
         most,
     ):
+        Buffer.__init__(self, strings, shown, attributed, literal, most)
         self.words = words
         self.positions = positions
-        self.strings = strings
         self.aligns = aligns
         self.sizes = sizes
         self.pointer_size = pointer_size
-        self.shown = shown
         self.spaced = spaced
-        self.attributed = attributed
-        self.literal = literal
         self.inline = inline
         self.steps = steps
-        self.most = most
         # which one of its name each type is, 0 where nobody asked yet
         self.numbers = memoryview(bytearray(4 * (len(positions) + 1))).cast("I")
-        self.tags = _Names()
-        self.idents = _Names()
+        self.tags = NameCounts()
+        self.idents = NameCounts()
         self.frames = memoryview(bytearray(8 * FRAME * 32)).cast("q")
         self.depth = 0  # of frames
         self.chain = memoryview(bytearray(4 * 64)).cast("I")
         self.top = 0  # of chain
-        self.out = memoryview(bytearray(1 << 16))
-        self.at = 0
-
-    def take(self):
-        """The text so far, as bytes; it is empty afterwards."""
-        text = bytes(self.out[: self.at])
-        self.most -= self.at
-        self.at = 0
-        return text
-
-    # ---- bytes ------------------------------------------------------------------------------------------------------
-
-    def grow(self, more):
-        """Make room for `more` bytes."""
-        if self.at + more > self.most:
-            raise OverflowError("text")
-        new = memoryview(bytearray(2 * len(self.out) + more))
-        new[: self.at] = self.out[: self.at]
-        self.out = new
-
-    def put(self, text):
-        """Write a text."""
-        size = len(text)
-        if self.at + size > len(self.out):
-            self.grow(size)
-        at = self.at
-        for c in text:
-            self.out[at] = c
-            at += 1
-        self.at = at
-
-    def put_number(self, value):
-        """Write a number, unsigned."""
-        if self.at + 20 > len(self.out):
-            self.grow(20)
-        self.at += 1
-        rest = value
-        while rest > 9:
-            rest //= 10
-            self.at += 1
-        end = self.at
-        while value > 9:
-            end -= 1
-            rest = value // 10
-            self.out[end] = 48 + value - 10 * rest
-            value = rest
-        self.out[end - 1] = 48 + value
-
-    def put_line(self, level):
-        """Begin a line."""
-        if self.at + 1 + DEEPEST > len(self.out):
-            self.grow(1 + DEEPEST)
-        self.out[self.at] = 10
-        self.at += 1
-        for _ in range(level if level < DEEPEST else DEEPEST):
-            self.out[self.at] = 9
-            self.at += 1
-
-    def put_spelled(self, offset, how):
-        """Write the string at `offset`, each byte as `how` (256 bytes) has it."""
-        strings = self.strings
-        out = self.out
-        at = self.at
-        end = len(out)
-        c = strings[offset]
-        if 48 <= c <= 57 and not self.literal:
-            if at == end:
-                self.grow(1)
-                out = self.out
-                end = len(out)
-            out[at] = 95
-            at += 1
-        while c:
-            if at == end:
-                self.at = at
-                self.grow(1)
-                out = self.out
-                end = len(out)
-            out[at] = how[c]
-            at += 1
-            offset += 1
-            c = strings[offset]
-        self.at = at
-
-    def put_name(self, offset, number):
-        """Write an identifier, with its number where it is not the first of its name."""
-        if offset == 0:
-            return
-        start = self.at
-        self.put_spelled(offset, self.shown)
-        if number > 1:
-            self.put(b"___")
-            self.put_number(number)
-            if self.at > start + LONGEST_NAME:
-                self.at = start + LONGEST_NAME
-
-    def put_tag(self, offset, attribute):
-        """Write what a type tag says, or an attribute that is none of BTF's."""
-        strings = self.strings
-        if attribute:
-            self.put(b" __attribute__((")
-            how = self.attributed
-            open_ = 0
-            quoted = False
-            at = offset
-            while strings[at] and open_ >= 0:
-                if strings[at] == 34:
-                    quoted = not quoted
-                elif not quoted:
-                    open_ += (strings[at] == 40) - (strings[at] == 41)
-                at += 1
-            if (open_ or quoted) and not self.literal:  # parentheses or quotes that do not match
-                how = self.shown
-            self.put_spelled(offset, how)
-            self.put(b"))")
-            return
-        self.put(b' __attribute__((btf_type_tag("')
-        c = strings[offset]
-        while c:
-            if self.at + 4 > len(self.out):
-                self.grow(4)
-            if self.literal or (32 <= c < 127 and c != 34 and c != 92):
-                self.out[self.at] = c
-                self.at += 1
-            else:
-                self.out[self.at] = 92
-                self.out[self.at + 1] = 48 + (c >> 6)
-                self.out[self.at + 2] = 48 + ((c >> 3) & 7)
-                self.out[self.at + 3] = 48 + (c & 7)
-                self.at += 4
-            offset += 1
-            c = strings[offset]
-        self.put(b'")))')
 
     # ---- names --------------------------------------------------------------------------------------------------------
 
@@ -289,7 +90,7 @@ class Writer:
         offset = self.words[at]
         info = self.words[at + 1]
         kind = (info >> 24) & 127
-        if offset and kind != 7 and not (kind == 6 and info & 0xFFFFFF == 0):
+        if offset and kind != kinds.FWD and not (kind == kinds.ENUM and info & 0xFFFFFF == 0):
             names = self.idents if idents else self.tags
             number = names.count(self.strings, self.shown, offset)
         self.numbers[type_id] = number
@@ -299,29 +100,21 @@ class Writer:
         """Write the name of a type, with its number."""
         self.put_name(self.words[self.positions[type_id - 1]], self.number(type_id, idents))
 
-    def spells(self, offset, text):
-        """Whether the string at `offset` is `text`."""
-        for c in text:
-            if self.strings[offset] != c:
-                return False
-            offset += 1
-        return self.strings[offset] == 0
-
     # ---- what is declared on its own ----------------------------------------------------------------------------------
 
     def emit(self, step):
         """Write one step of a plan (`c_order.plan`): the declaration of a type, or with FORWARD that it exists."""
         type_id = step >> 1
         kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127
-        if kind == 8:
+        if kind == kinds.TYPEDEF:
             self.put_typedef(type_id)
             return
-        if kind == 1:
+        if kind == kinds.INT:
             self.put_alias(type_id)
             return
-        if kind == 7 or step & FORWARD:
+        if kind == kinds.FWD or step & FORWARD:
             self.put_reference(type_id)
-        elif kind == 4 or kind == 5:
+        elif kind == kinds.STRUCT or kind == kinds.UNION:
             self.open_composite(type_id, 0)
             self.run()
         else:
@@ -336,11 +129,11 @@ class Writer:
         at = self.positions[type_id - 1]
         info = self.words[at + 1]
         kind = (info >> 24) & 127
-        if kind == 7:
+        if kind == kinds.FWD:
             self.put(b"union " if info >> 31 else b"struct ")
-        elif kind == 4:
+        elif kind == kinds.STRUCT:
             self.put(b"struct " if self.words[at] else b"struct")
-        elif kind == 5:
+        elif kind == kinds.UNION:
             self.put(b"union " if self.words[at] else b"union")
         else:
             self.put(b"enum ")
@@ -385,7 +178,7 @@ class Writer:
         if vlen == 0:
             return
         self.put(b" {")
-        step = 2 if kind == 6 else 3
+        step = 2 if kind == kinds.ENUM else 3
         wide = False
         here = at + 3
         for _ in range(vlen):
@@ -453,11 +246,11 @@ class Writer:
         while type_id:
             at = self.positions[type_id - 1]
             kind = (words[at + 1] >> 24) & 127
-            if 8 <= kind <= 11 or kind == 18:
+            if kinds.TYPEDEF <= kind <= kinds.RESTRICT or kind == kinds.TYPE_TAG:
                 type_id = words[at + 2]
                 continue
-            if (kind == 4 or kind == 5) and words[at]:
-                self.put(b"struct" if kind == 4 else b"union")
+            if (kind == kinds.STRUCT or kind == kinds.UNION) and words[at]:
+                self.put(b"struct" if kind == kinds.STRUCT else b"union")
                 self.open_members(type_id, level)
                 return True
             return False
@@ -493,9 +286,14 @@ class Writer:
                 return
             at = self.positions[type_id - 1]
             kind = (words[at + 1] >> 24) & 127
-            if kind == 3:
+            if kind == kinds.ARRAY:
                 type_id = words[at + 3]
-            elif kind == 2 or 9 <= kind <= 11 or kind == 13 or kind == 18:
+            elif (
+                kind == kinds.PTR
+                or kinds.VOLATILE <= kind <= kinds.RESTRICT
+                or kind == kinds.FUNC_PROTO
+                or kind == kinds.TYPE_TAG
+            ):
                 type_id = words[at + 2]
             else:
                 return
@@ -537,36 +335,36 @@ class Writer:
             at = self.positions[type_id - 1]
             info = words[at + 1]
             kind = (info >> 24) & 127
-            if kind == 2:
+            if kind == kinds.PTR:
                 self.put(b"*" if pointer else b" *")
                 pointer = 1
                 continue
-            if kind == 1 or kind == 16:
+            if kind == kinds.INT or kind == kinds.FLOAT:
                 self.put_qualifiers(start)
                 self.put_spelled(words[at], self.spaced)
-            elif kind == 8:
+            elif kind == kinds.TYPEDEF:
                 self.put_qualifiers(start)
                 self.put_type_name(type_id, True)
-            elif 4 <= kind <= 7 or kind == 19:
+            elif kinds.STRUCT <= kind <= kinds.FWD or kind == kinds.ENUM64:
                 self.put_qualifiers(start)
-                if words[at] or kind == 7:
+                if words[at] or kind == kinds.FWD:
                     self.put_reference(type_id)
-                elif kind == 6 or kind == 19:
+                elif kind == kinds.ENUM or kind == kinds.ENUM64:
                     self.put_enum(type_id, level)
                 else:
                     frames[here + 5] = 0
                     self.open_composite(type_id, level)
                     return
-            elif kind == 18:
+            elif kind == kinds.TYPE_TAG:
                 self.put_qualifiers(start)
                 self.put_tag(words[at], info >> 31)
-            elif kind == 9:
+            elif kind == kinds.VOLATILE:
                 self.put(b" volatile")
-            elif kind == 10:
+            elif kind == kinds.CONST:
                 self.put(b" const")
-            elif kind == 11:
+            elif kind == kinds.RESTRICT:
                 self.put(b" restrict")
-            elif kind == 3:
+            elif kind == kinds.ARRAY:
                 self.drop_qualifiers(start)
                 if self.top == start:
                     self.put_own_name(here, pointer)
@@ -579,14 +377,14 @@ class Writer:
                 kind = (words[self.positions[type_id - 1] + 1] >> 24) & 127 if type_id else 0
                 if not pointer and frames[here + 2] and self.strings[frames[here + 2]]:
                     self.put(b" ")
-                if kind != 3:
+                if kind != kinds.ARRAY:
                     self.put(b"(")
                 self.within(here)
                 self.frames[here] = DIMENSION
                 self.frames[here + 1] = words[at + 5]
-                self.frames[here + 2] = kind != 3
+                self.frames[here + 2] = kind != kinds.ARRAY
                 return
-            elif kind == 13:
+            elif kind == kinds.FUNC_PROTO:
                 self.drop_qualifiers(start)
                 if self.top > start:
                     self.put(b" (")
@@ -630,11 +428,11 @@ class Writer:
         while self.top > start:
             type_id = self.chain[self.top - 1]
             kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127 if type_id else 0
-            if kind == 10:
+            if kind == kinds.CONST:
                 self.put(b"const ")
-            elif kind == 9:
+            elif kind == kinds.VOLATILE:
                 self.put(b"volatile ")
-            elif kind == 11:
+            elif kind == kinds.RESTRICT:
                 self.put(b"restrict ")
             else:
                 return
@@ -645,7 +443,7 @@ class Writer:
         while self.top > start:
             type_id = self.chain[self.top - 1]
             kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127 if type_id else 0
-            if not (9 <= kind <= 11 or kind == 18):
+            if not (kinds.VOLATILE <= kind <= kinds.RESTRICT or kind == kinds.TYPE_TAG):
                 return
             self.top -= 1
 
@@ -718,7 +516,7 @@ class Writer:
             return
         size = words[at + 2]
         size *= 8
-        if (info >> 24) & 127 == 4 and frames[here + 3] < size:
+        if (info >> 24) & 127 == kinds.STRUCT and frames[here + 3] < size:
             self.pad(frames[here + 3], size, self.aligns[type_id] & 127, False, level + 1)
         if vlen or size:
             self.put_line(level)

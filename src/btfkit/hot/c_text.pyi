@@ -1,6 +1,8 @@
 from array import array
 from typing import TypeAlias
 
+from btfkit.hot.c_buffer import Buffer
+
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
@@ -9,8 +11,7 @@ FORWARD: int
 def write(writer: Writer, plan: _Words, first: int, enough: int) -> int: ...
 def prototype(writer: Writer, proto: int, name: int) -> None: ...
 
-class Writer:
-    at: int
+class Writer(Buffer):
     def __init__(
         self,
         words: _Words,
@@ -27,5 +28,3 @@ class Writer:
         steps: int,
         most: int,
     ) -> None: ...
-    def take(self) -> bytes: ...
-    def put(self, text: bytes) -> None: ...

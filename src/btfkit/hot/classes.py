@@ -10,6 +10,8 @@ the number of a class or group, of which there are no more than nodes; or a plac
 look at whether its arrays are as long as there are nodes.
 """
 
+from btfkit.hot import kinds
+
 LONG = 0xFFFFFFFFFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
 WORD = 0xFFFFFFFF
 
@@ -33,7 +35,7 @@ def seed(norm, place, hashes, label, size, buckets, heads, mask):
         length = place[node + 1] - at
         kind = (norm[at + 1] >> 24) & 127
         found = classes
-        if kind != 14 and kind != 15:
+        if kind != kinds.VAR and kind != kinds.DATASEC:
             slot = hashes[node] & mask & place_mask
             while buckets[slot]:
                 other = heads[buckets[slot] - 1]

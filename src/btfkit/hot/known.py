@@ -5,6 +5,8 @@ of the base are kept for every number of steps, so that a split's take as many r
 `verify` looks at what they say.  `passes/known.py` tells the rest.
 """
 
+from btfkit.hot import kinds
+
 LONG = 0xFFFFFFFFFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
 
 
@@ -19,7 +21,7 @@ def skeletons(norm, place, first, prints, prime):
             h ^= h >> 32
         if place[node] < place[node + 1]:
             kind = (norm[place[node] + 1] >> 24) & 127
-            if kind == 14 or kind == 15:
+            if kind == kinds.VAR or kind == kinds.DATASEC:
                 h = ((h ^ (first + node)) * prime) & long
                 h ^= h >> 29
         prints[node] = h

@@ -6,34 +6,20 @@ and every type id 0, is its part of `norm`; what it refers to is in `refs`.  Has
 of them collide).
 """
 
+from btfkit.hot import kinds
+
 LONG = 0xFFFFFFFFFFFFFFFF
 WORD = 0xFFFFFFFF
 
 
-def mark_names(words, positions, table, first_offset, moved):
+def mark_names(words, names, first_offset, moved):
     """Set `moved[offset - first_offset]` to 1 for each name offset from `first_offset` on; returns how many it set."""
     count = 0
-    for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        value = words[at]
+    for index in range(len(names)):
+        value = words[names[index]]
         if value and value >= first_offset and moved[value - first_offset] == 0:
             moved[value - first_offset] = 1
             count += 1
-        elem = table[row + 1]
-        mask = table[row + 5]
-        if elem and mask:
-            at += 3 + table[row]
-            end = at + (info & 0xFFFFFF) * elem
-            while at < end:
-                for slot in range(elem):
-                    if (mask >> slot) & 1:
-                        value = words[at + slot]
-                        if value and value >= first_offset and moved[value - first_offset] == 0:
-                            moved[value - first_offset] = 1
-                            count += 1
-                at += elem
     return count
 
 
@@ -47,31 +33,6 @@ def mark_starts(strings, moved):
             count += 1
         begins = strings[at] == 0
     return count
-
-
-def not_settled(words, positions, table, limit, moved, found):
-    """Append to the list `found` each name offset below `limit` whose word in `moved` is 0, and set that to 1."""
-    for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        value = words[at]
-        if value and value < limit and moved[value] == 0:
-            moved[value] = 1
-            found.append(value)
-        elem = table[row + 1]
-        mask = table[row + 5]
-        if elem and mask:
-            at += 3 + table[row]
-            end = at + (info & 0xFFFFFF) * elem
-            while at < end:
-                for slot in range(elem):
-                    if (mask >> slot) & 1:
-                        value = words[at + slot]
-                        if value and value < limit and moved[value] == 0:
-                            moved[value] = 1
-                            found.append(value)
-                at += elem
 
 
 def index(pool, start, end, buckets, prime, mask):
@@ -168,167 +129,91 @@ def settle_names(strings, start, moved, below, below_buckets, pool, pool_start, 
     return len(moved), end
 
 
-def take_apart(
-    words,
-    positions,
-    table,
-    first_offset,
-    below,
-    moved,
-    first_id,
-    shift,
-    norm,
-    at_word,
-    place,
-    starts,
-    refs,
-    edges,
-    hashes,
-    node,
-    prime,
-):
-    """Take records apart.
+def settle(norm, names, first_offset, below, moved):
+    """Replace each name in the words `norm`: by what `below` says under `first_offset`, else by what `moved` says; both have 1
+    added."""
+    for index in range(len(names)):
+        value = norm[names[index]]
+        if value:
+            norm[names[index]] = (moved[value - first_offset] if value >= first_offset else below[value]) - 1
 
-    `norm` (from word `at_word` on) becomes a copy of them with each name settled (by `below` under `first_offset`, else by
-    `moved`) and each type id 0; the ids go to `refs` (from number `edges` on), those from `first_id` on with `shift` added.
-    For the record of each node, from number `node` on, `place` gets where it begins in `norm`, `starts` where its references do,
-    `hashes` the hash of what it says.  Returns (words of `norm`, number of `refs`) that are in use now.
+
+def take_ids(norm, ids, first_id, shift, refs):
+    """Move each type id out of the words `norm`, where it becomes 0, to `refs`, those from `first_id` on with `shift` added."""
+    for index in range(len(ids)):
+        value = norm[ids[index]]
+        refs[index] = value + shift if value >= first_id else value
+        norm[ids[index]] = 0
+
+
+def place_nodes(norm, first_word, positions, id_starts, first_edge, place, starts, hashes, prime):
+    """Say of each record where it begins in `norm` (`place`) and where its references do (`starts`), and make its hash.
+
+    The records begin at word `first_word`, their references at number `first_edge`; `place` and `starts` have one entry more.
     """
     long = LONG
     low = WORD
-    to = at_word
-    for index in range(len(positions)):
-        at = positions[index]
-        info = words[at + 1]
-        row = ((info >> 24) & 127) << 3
-        starts[node] = edges
-        place[node] = to
-        value = words[at]
-        if value:
-            value = (moved[value - first_offset] if value >= first_offset else below[value]) - 1
-        norm[to] = value
-        norm[to + 1] = info
-        h = ((prime ^ value) * prime) & long
-        h ^= h >> 32
-        h = ((h ^ info) * prime) & long
-        h ^= h >> 32
-        value = words[at + 2]
-        if table[row + 2]:
-            refs[edges] = value + shift if value >= first_id else value
-            edges += 1
-            value = 0
-        norm[to + 2] = value
-        h = ((h ^ value) * prime) & long
-        h ^= h >> 32
-        at += 3
-        to += 3
-        mask = table[row + 3]
-        for slot in range(table[row]):
-            value = words[at + slot]
-            if (mask >> slot) & 1:
-                refs[edges] = value + shift if value >= first_id else value
-                edges += 1
-                value = 0
-            norm[to + slot] = value
-            h = ((h ^ value) * prime) & long
+    count = len(positions)
+    for index in range(count):
+        place[index] = first_word + positions[index]
+        starts[index] = first_edge + id_starts[index]
+    place[count] = len(norm)
+    starts[count] = first_edge + id_starts[count]
+    for index in range(count):
+        h = prime
+        for at in range(place[index], place[index + 1]):
+            h = ((h ^ norm[at]) * prime) & long
             h ^= h >> 32
-        at += table[row]
-        to += table[row]
-        elem = table[row + 1]
-        if elem:
-            end = at + (info & 0xFFFFFF) * elem
-            ids = table[row + 4]
-            names = table[row + 5]
-            while at < end:
-                for slot in range(elem):
-                    value = words[at + slot]
-                    if (names >> slot) & 1:
-                        if value:
-                            value = (moved[value - first_offset] if value >= first_offset else below[value]) - 1
-                    elif (ids >> slot) & 1:
-                        refs[edges] = value + shift if value >= first_id else value
-                        edges += 1
-                        value = 0
-                    norm[to + slot] = value
-                    h = ((h ^ value) * prime) & long
-                    h ^= h >> 32
-                at += elem
-                to += elem
-        hashes[node] = (h >> 7) & low
-        node += 1
-    starts[node] = edges
-    place[node] = to
-    return to, edges
+        hashes[index] = (h >> 7) & low
 
 
-def count_refs(words, positions, table):
-    """How many type ids the records have."""
-    count = 0
-    for index in range(len(positions)):
-        info = words[positions[index] + 1]
-        row = ((info >> 24) & 127) << 3
-        count += table[row + 2]
-        mask = table[row + 3]
-        while mask:
-            count += mask & 1
-            mask >>= 1
-        if table[row + 4]:
-            count += info & 0xFFFFFF
-    return count
+def gather(norm, place, starts, refs, stays, first, ids, out, positions, targets):
+    """Copy the records of the nodes from `first` on that stay (`stays[node]` is not 0) to `out`.
 
-
-def write(norm, place, table, starts, refs, stays, first, ids, pool, first_offset, renamed, end, out, order):
-    """Write the records of the nodes from `first` on that stay (`stays[node]` is not 0) to `out`, with new ids.
-
-    Names before `first_offset` stay.  Any other becomes its word in `renamed[name - first_offset]`; where that is 0 the name
-    is new, and gets the offset `end`, behind which its string ends (`pool` begins at `first_offset`); its old offset goes on the
-    list `order`.  Returns the end of all strings.
+    `positions` gets where each begins, `targets` the new ids of all that they refer to, in their order.
     """
-    to_word = 0
+    to = 0
+    record = 0
+    edge = 0
     for node in range(first, len(ids)):
         if stays[node] == 0:
             continue
-        at = place[node]
-        info = norm[at + 1]
-        row = ((info >> 24) & 127) << 3
-        edge = starts[node]
-        tail = table[row]
-        elem = table[row + 1]
-        mask = table[row + 3]
-        total = 3 + tail
-        if elem:
-            total += (info & 0xFFFFFF) * elem
-        phase = 0
-        for slot in range(total):
-            value = norm[at + slot]
-            is_name = slot == 0
-            is_type = False
-            if slot == 2:
-                is_type = table[row + 2]
-            elif slot > 2:
-                if slot < 3 + tail:
-                    is_type = (mask >> (slot - 3)) & 1
-                else:
-                    is_name = (table[row + 5] >> phase) & 1
-                    is_type = (table[row + 4] >> phase) & 1
-                    phase += 1
-                    if phase == elem:
-                        phase = 0
-            if is_type:
-                value = ids[refs[edge]]
-                edge += 1
-            elif is_name and value >= first_offset:
-                value -= first_offset
-                if renamed[value] == 0:
-                    renamed[value] = end
-                    order.append(value + first_offset)
-                    here = value
-                    while pool[here]:
-                        here += 1
-                    end += here - value + 1
-                value = renamed[value]
-            out[to_word] = value
-            to_word += 1
+        positions[record] = to
+        record += 1
+        for at in range(place[node], place[node + 1]):
+            out[to] = norm[at]
+            to += 1
+        for at in range(starts[node], starts[node + 1]):
+            targets[edge] = ids[refs[at]]
+            edge += 1
+
+
+def put(words, places, values):
+    """Put `values`, as many as there are `places`, where these say."""
+    for index in range(len(places)):
+        words[places[index]] = values[index]
+
+
+def rename(words, names, pool, first_offset, renamed, end, order):
+    """Give names their new offsets.
+
+    Those before `first_offset` stay.  Any other becomes its word in `renamed[name - first_offset]`; where that is 0 the name
+    is new, and gets the offset `end`, after which its string ends (`pool` begins at `first_offset`); its old offset goes on the
+    list `order`.  Returns the end of all strings.
+    """
+    for index in range(len(names)):
+        value = words[names[index]]
+        if value < first_offset:
+            continue
+        value -= first_offset
+        if renamed[value] == 0:
+            renamed[value] = end
+            order.append(value + first_offset)
+            here = value
+            while pool[here]:
+                here += 1
+            end += here - value + 1
+        words[names[index]] = renamed[value]
     return end
 
 
@@ -353,5 +238,5 @@ def declarations(norm, place, first, found):
     for node in range(first, len(place) - 1):
         info = norm[place[node] + 1]
         kind = (info >> 24) & 127
-        if kind == 7 or ((kind == 6 or kind == 19) and info & 0xFFFFFF == 0):
+        if kind == kinds.FWD or ((kind == kinds.ENUM or kind == kinds.ENUM64) and info & 0xFFFFFF == 0):
             found.append(node)

@@ -4,17 +4,7 @@ from typing import TypeAlias
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
-def mark_names(
-    words: _Words,
-    positions: _Words,
-    table: _Bytes,
-    first_offset: int,
-    moved: _Words,
-) -> int: ...
 def mark_starts(strings: _Bytes, moved: array[int]) -> int: ...
-def not_settled(
-    words: _Words, positions: _Words, table: _Bytes, limit: int, moved: array[int], found: list[int]
-) -> None: ...
 def index(
     pool: _Bytes,
     start: int,
@@ -36,45 +26,41 @@ def settle_names(
     prime: int,
     mask: int,
 ) -> tuple[int, int]: ...
-def take_apart(
-    words: _Words,
-    positions: _Words,
-    table: _Bytes,
-    first_offset: int,
-    below: _Words,
-    moved: _Words,
-    first_id: int,
-    shift: int,
+def spell(pool: _Bytes, start: int, order: list[int], out: bytearray, at: int) -> int: ...
+def declarations(norm: _Words, place: _Words, first: int, found: list[int]) -> None: ...
+def mark_names(words: _Words, names: _Words, first_offset: int, moved: _Words) -> int: ...
+def settle(norm: _Words, names: _Words, first_offset: int, below: _Words, moved: _Words) -> None: ...
+def take_ids(norm: _Words, ids: _Words, first_id: int, shift: int, refs: _Words) -> None: ...
+def place_nodes(
     norm: _Words,
-    at_word: int,
+    first_word: int,
+    positions: _Words,
+    id_starts: _Words,
+    first_edge: int,
     place: _Words,
     starts: _Words,
-    refs: _Words,
-    edges: int,
     hashes: _Words,
-    node: int,
     prime: int,
-) -> tuple[int, int]: ...
-def count_refs(
-    words: _Words,
-    positions: _Words,
-    table: _Bytes,
-) -> int: ...
-def write(
+) -> None: ...
+def gather(
     norm: _Words,
     place: _Words,
-    table: _Bytes,
     starts: _Words,
     refs: _Words,
     stays: _Bytes,
     first: int,
     ids: _Words,
+    out: _Words,
+    positions: _Words,
+    targets: _Words,
+) -> None: ...
+def put(words: _Words, places: _Words, values: _Words) -> None: ...
+def rename(
+    words: _Words,
+    names: _Words,
     pool: _Bytes,
     first_offset: int,
     renamed: _Words,
     end: int,
-    out: _Words,
     order: list[int],
 ) -> int: ...
-def spell(pool: _Bytes, start: int, order: list[int], out: bytearray, at: int) -> int: ...
-def declarations(norm: _Words, place: _Words, first: int, found: list[int]) -> None: ...

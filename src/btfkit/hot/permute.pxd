@@ -16,3 +16,7 @@ cpdef bint follows(const unsigned int[::1] words, const unsigned int[::1] positi
 cpdef order(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] low,
             const unsigned char[::1] high, unsigned int first_offset, const unsigned long long[::1] key,
             unsigned int[::1] indexes, unsigned int[::1] work)
+
+@cython.locals(count=cython.size_t, place=cython.size_t, type_id=cython.uint)
+cpdef size_t both_ways(const unsigned int[::1] order, unsigned int first_id, unsigned int[::1] indexes,
+                       unsigned int[::1] new_ids) except? 0

@@ -1,4 +1,4 @@
-"""The order of names.
+"""The order of names, and an order as a map of ids.
 
 Names are compared as C strings, bytes without sign; those below `first_offset` are in `low`, the strings of the bases, others
 in `high`.
@@ -82,3 +82,19 @@ def order(words, positions, low, high, first_offset, key, indexes, work):
         for to in range(count):
             indexes[to] = work[to]
         width *= 2
+
+
+def both_ways(order, first_id, indexes, new_ids):
+    """Set for each place in the list of ids `order` the index of its type, and for each type its new id.
+
+    `indexes` and `new_ids`, the latter all 0, are as long as `order`.  Returns the first place with an id that is not an own
+    one or was there already, or how many there are.
+    """
+    count = len(order)
+    for place in range(count):
+        type_id = order[place]
+        if type_id < first_id or type_id - first_id >= count or new_ids[type_id - first_id]:
+            return place
+        new_ids[type_id - first_id] = first_id + place
+        indexes[place] = type_id - first_id
+    return count

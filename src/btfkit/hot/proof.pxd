@@ -1,4 +1,5 @@
 cimport cython
+from btfkit.hot cimport kinds
 
 @cython.locals(low_size=cython.size_t, new_end=cython.size_t, index=cython.size_t, at=cython.size_t,
                new=cython.size_t, below=cython.bint, there=cython.size_t, info=cython.uint, other=cython.uint,

@@ -1,5 +1,7 @@
 """Whether the types of one BTF became, by a map of ids, the same types in another: the loop of `judges/deduped.py`."""
 
+from btfkit.hot import kinds
+
 
 def prove(
     words,
@@ -39,18 +41,18 @@ def prove(
         other = base_words[there + 1] if below else new_words[there + 1]
         kind = (info >> 24) & 127
         row = kind << 3
-        tail = table[row]
-        elem = table[row + 1]
+        tail = table[row + kinds.TAIL]
+        elem = table[row + kinds.ELEM]
         total = 3 + tail
         if elem:
             total += (info & 0xFFFFFF) * elem
         became = False
-        if info != other or (kind == 6 and (info & 0xFFFFFF) == 0):
+        if info != other or (kind == kinds.ENUM and (info & 0xFFFFFF) == 0):
             kind_now = (other >> 24) & 127
-            if kind == 7:
-                became = kind_now == (5 if info >> 31 else 4)
-            elif (kind == 6 or kind == 19) and (info & 0xFFFFFF) == 0:
-                became = kind_now == 6 or kind_now == 19
+            if kind == kinds.FWD:
+                became = kind_now == (kinds.UNION if info >> 31 else kinds.STRUCT)
+            elif (kind == kinds.ENUM or kind == kinds.ENUM64) and (info & 0xFFFFFF) == 0:
+                became = kind_now == kinds.ENUM or kind_now == kinds.ENUM64
             if not became and info != other:
                 return index
         if became:
@@ -62,13 +64,13 @@ def prove(
             is_name = slot == 0
             is_type = False
             if slot == 2:
-                is_type = table[row + 2]
+                is_type = table[row + kinds.THIRD_IS_TYPE]
             elif slot > 2:
                 if slot < 3 + tail:
-                    is_type = (table[row + 3] >> (slot - 3)) & 1
+                    is_type = (table[row + kinds.TAIL_IDS] >> (slot - 3)) & 1
                 else:
-                    is_name = (table[row + 5] >> phase) & 1
-                    is_type = (table[row + 4] >> phase) & 1
+                    is_name = (table[row + kinds.ELEM_NAMES] >> phase) & 1
+                    is_type = (table[row + kinds.ELEM_IDS] >> phase) & 1
                     phase += 1
                     if phase == elem:
                         phase = 0

@@ -82,14 +82,14 @@ def part(words, positions, table, found, board, bare, bare_start, others, moved,
             board[type_id] = leaf
             bare[to] = words[at]
             bare[to + 2] = words[at + 2]
-            if kind == 1 or kind == 7 or kind == 16:
+            if kind == kinds.INT or kind == kinds.FWD or kind == kinds.FLOAT:
                 bare[to + 1] = info
-            elif kind == 19:
-                bare[to + 1] = 6 << 24
+            elif kind == kinds.ENUM64:
+                bare[to + 1] = kinds.ENUM << 24
             else:
                 bare[to + 1] = kind << 24
             to += 3
-            if kind == 1:
+            if kind == kinds.INT:
                 bare[to] = words[at + 3]
                 to += 1
             continue
@@ -97,9 +97,9 @@ def part(words, positions, table, found, board, bare, bare_start, others, moved,
         start[len(moved)] = end
         moved.append(type_id)
         row = kind << 3
-        size = 3 + table[row]
-        if table[row + 1]:
-            size += (info & 0xFFFFFF) * table[row + 1]
+        size = 3 + table[row + kinds.TAIL]
+        if table[row + kinds.ELEM]:
+            size += (info & 0xFFFFFF) * table[row + kinds.ELEM]
         for k in range(size):
             others[end + k] = words[at + k]
         end += size
@@ -318,11 +318,16 @@ def match(
         kind = (info >> 24) & 127
         name = d_words[at]
         size = d_words[at + 2]
-        leaf = kind == 1 or kind == 16 or 4 <= kind <= 7 or (kind == 19 and not upstream)
+        leaf = (
+            kind == kinds.INT
+            or kind == kinds.FLOAT
+            or kinds.STRUCT <= kind <= kinds.FWD
+            or (kind == kinds.ENUM64 and not upstream)
+        )
         if not leaf or d_strings[name] == 0:
             hard.append(index + 1)
             continue
-        if info & 0xFFFFFF and (4 <= kind <= 6 or kind == 19):
+        if info & 0xFFFFFF and (kinds.STRUCT <= kind <= kinds.ENUM or kind == kinds.ENUM64):
             full.append(index + 1)
         held = marks[index + 1] & 2 if upstream else marks[index + 1] & 6
         h = HASH_SEED
@@ -353,40 +358,40 @@ def match(
             other_info = words[to + 1]
             other_kind = (other_info >> 24) & 127
             if upstream:
-                if other_kind == 4 or other_kind == 5:
+                if other_kind == kinds.STRUCT or other_kind == kinds.UNION:
                     if words[to + 2] != size:
                         count = 0
                         twin = buckets[h & mask]
                         while twin:
                             if words[positions[twin - 1]] == other:
                                 twin_kind = (words[positions[twin - 1] + 1] >> 24) & 127
-                                if twin_kind == 4 or twin_kind == 5:
+                                if twin_kind == kinds.STRUCT or twin_kind == kinds.UNION:
                                     count += 1
                             twin = chain[twin]
                         if count > 1:
                             continue
-                elif other_kind != 7 and words[to + 2] != size:
+                elif other_kind != kinds.FWD and words[to + 2] != size:
                     continue
-                if kind == 7:
-                    if other_kind == 7:
+                if kind == kinds.FWD:
+                    if other_kind == kinds.FWD:
                         if (info ^ other_info) >> 31:
                             continue
-                    elif other_kind == 4:
+                    elif other_kind == kinds.STRUCT:
                         if other_info >> 31:
                             continue
-                    elif other_kind == 5:
+                    elif other_kind == kinds.UNION:
                         if not other_info >> 31:
                             continue
                     else:
                         continue
-                elif kind == 1:
-                    if other_kind != 1 or (d_words[at + 3] ^ words[to + 3]) >> 24:
+                elif kind == kinds.INT:
+                    if other_kind != kinds.INT or (d_words[at + 3] ^ words[to + 3]) >> 24:
                         continue
-                elif kind == 16:
-                    if other_kind != 16:
+                elif kind == kinds.FLOAT:
+                    if other_kind != kinds.FLOAT:
                         continue
-                elif kind == 6:
-                    if other_kind != 6 and other_kind != 19:
+                elif kind == kinds.ENUM:
+                    if other_kind != kinds.ENUM and other_kind != kinds.ENUM64:
                         continue
                 elif held and good == 0 and words[to + 2] != size:
                     continue
@@ -394,20 +399,20 @@ def match(
                 if good == 1:
                     first = here
                 continue
-            if kind == 1:
-                fits = other_kind == 1 and words[to + 2] == size and words[to + 3] == d_words[at + 3]
-            elif kind == 16:
-                fits = other_kind == 16 and words[to + 2] == size
-            elif kind == 6 or kind == 19:
-                fits = (other_kind == 6 or other_kind == 19) and words[to + 2] == size
-            elif kind == 7:
-                fits = other_kind == 7 and (info ^ other_info) >> 31 == 0
-                if other_kind == 4 + (info >> 31):
+            if kind == kinds.INT:
+                fits = other_kind == kinds.INT and words[to + 2] == size and words[to + 3] == d_words[at + 3]
+            elif kind == kinds.FLOAT:
+                fits = other_kind == kinds.FLOAT and words[to + 2] == size
+            elif kind == kinds.ENUM or kind == kinds.ENUM64:
+                fits = (other_kind == kinds.ENUM or other_kind == kinds.ENUM64) and words[to + 2] == size
+            elif kind == kinds.FWD:
+                fits = other_kind == kinds.FWD and (info ^ other_info) >> 31 == 0
+                if other_kind == kinds.STRUCT + (info >> 31):
                     alternatives += 1
                     alternative = here
             else:
                 fits = other_kind == kind and (held == 0 or words[to + 2] == size)
-                if other_kind == 7 and held == 0 and other_info >> 31 == kind - 4:
+                if other_kind == kinds.FWD and held == 0 and other_info >> 31 == kind - kinds.STRUCT:
                     if alternatives == 0:
                         alternative = here
                     alternatives = 1
@@ -422,7 +427,7 @@ def match(
             mapped[index + 1] = first
             if good != 1:
                 hard.append(index + 1)
-        elif good == 1 or (good and (kind == 1 or kind == 7 or kind == 16)):
+        elif good == 1 or (good and (kind == kinds.INT or kind == kinds.FWD or kind == kinds.FLOAT)):
             mapped[index + 1] = first
         elif good and of_size == 1:
             mapped[index + 1] = sized

@@ -1,4 +1,5 @@
 cimport cython
+from btfkit.hot cimport kinds
 
 cdef unsigned long long LONG
 
@@ -50,7 +51,7 @@ cpdef members(const unsigned int[::1] coarse, const unsigned int[::1] label, con
               unsigned char[::1] seen, list nodes)
 
 @cython.locals(node=cython.size_t, kind=cython.uint)
-cpdef kinds(const unsigned int[::1] norm, const unsigned int[::1] place, const unsigned char[::1] stays, size_t first,
+cpdef count_kinds(const unsigned int[::1] norm, const unsigned int[::1] place, const unsigned char[::1] stays, size_t first,
             unsigned int[::1] before, unsigned int[::1] after)
 
 @cython.locals(following=cython.size_t, total=cython.size_t, node=cython.size_t)

@@ -4,6 +4,8 @@
 they are right.
 """
 
+from btfkit.hot import kinds
+
 LONG = 0xFFFFFFFFFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
 
 
@@ -75,8 +77,8 @@ def declared(norm, place, first, flags):
         info = norm[at + 1]
         kind = (info >> 24) & 127
         name = norm[at]
-        if name and (kind == 7 or ((kind == 6 or kind == 19) and (info & 0xFFFFFF) == 0)):
-            flags[name] |= 4 if kind != 7 else 2 if info >> 31 else 1
+        if name and (kind == kinds.FWD or ((kind == kinds.ENUM or kind == kinds.ENUM64) and (info & 0xFFFFFF) == 0)):
+            flags[name] |= 4 if kind != kinds.FWD else 2 if info >> 31 else 1
             count += 1
     return count
 
@@ -94,13 +96,13 @@ def tagged(norm, place, flags, nodes, bits):
         info = norm[at + 1]
         kind = (info >> 24) & 127
         bit = 0
-        if kind == 7:
+        if kind == kinds.FWD:
             bit = 2 if info >> 31 else 1
-        elif kind == 4:
+        elif kind == kinds.STRUCT:
             bit = 9
-        elif kind == 5:
+        elif kind == kinds.UNION:
             bit = 10
-        elif kind == 6 or kind == 19:
+        elif kind == kinds.ENUM or kind == kinds.ENUM64:
             bit = 12 if info & 0xFFFFFF else 4
         if bit and flags[name] & bit & 7:
             nodes.append(node)
@@ -137,7 +139,7 @@ def members(coarse, label, wanted, seen, nodes):
             nodes.append(node)
 
 
-def kinds(norm, place, stays, first, before, after):
+def count_kinds(norm, place, stays, first, before, after):
     """Count the nodes from `first` on by kind into `before`, and those that stay into `after`."""
     for node in range(first, len(place) - 1):
         if place[node] == place[node + 1]:

@@ -75,7 +75,7 @@ def members(
     seen: bytearray,
     nodes: list[int],
 ) -> None: ...
-def kinds(
+def count_kinds(
     norm: _Words,
     place: _Words,
     stays: _Bytes,

@@ -16,7 +16,7 @@ from array import array
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, references, text
 from btfkit.btf.flat import Flat
-from btfkit.hot import pairs as _pairs
+from btfkit.hot import side_by_side as _side_by_side
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class _Board:
         self.seen: list[int] = []
 
     def clear(self) -> None:
-        _pairs.clear(self.seen, self.levels, self.mates, self.copies, self.nested)
+        _side_by_side.clear(self.seen, self.levels, self.mates, self.copies, self.nested)
         self.seen.clear()
 
 
@@ -91,7 +91,7 @@ _spare: list[_Board] = []  # for the next walk: to make one anew would cost more
 
 
 class _Walk:
-    """The loop in hot/pairs.py proves nearly all pairs; those that it cannot are judged here, one by one and in words."""
+    """The loop in hot/side_by_side.py proves nearly all pairs; those that it cannot are judged here, one by one and in words."""
 
     def __init__(self, before: Btf, after: Btf, contents: str, definitions: str) -> None:
         self.before = before
@@ -131,36 +131,25 @@ class _Walk:
         """Walk all pairs in one loop, and judge those that it leaves."""
         before, after, board = self.before, self.after, self.board
         hard: list[tuple[int, int, int, int]] = []
-        self.result.total = _pairs.walk(
-            before.words,
-            before.positions,
-            before.strings,
-            below.words,
-            below.positions,
-            below.strings,
-            after.words,
-            after.positions,
-            after.strings,
-            above.words,
-            above.positions,
-            above.strings,
+        a = _side_by_side.Side(
+            before.words, before.positions, before.strings, below.words, below.positions, below.strings
+        )
+        b = _side_by_side.Side(after.words, after.positions, after.strings, above.words, above.positions, above.strings)
+        self.result.total = _side_by_side.walk(
+            a,
+            b,
             spec.TABLE,
             _shared(before.strings, after.strings),
             DEFINITIONS.index(self.definitions),
             CONTENTS.index(self.contents),
             bytearray(len(before.positions)),
-            board.levels,
-            board.mates,
-            board.copies,
-            board.nested,
-            [],
-            board.seen,
+            _side_by_side.Notes(board.levels, board.mates, board.copies, board.nested, board.seen),
             hard,
         )
-        judge = {_pairs.JUDGE: self.pair, _pairs.MEET: self.meet, _pairs.INSIDE: self.judge_inside}
-        for what, a, b, level in hard:
+        judge = {_side_by_side.JUDGE: self.pair, _side_by_side.MEET: self.meet, _side_by_side.INSIDE: self.judge_inside}
+        for what, before_id, after_id, level in hard:
             if len(self.result.differences) < MAX_DIFFERENCES:
-                judge[what](a, b, level)
+                judge[what](before_id, after_id, level)
 
     def differ(self, a: int, b: int, what: str) -> None:
         self.result.differences.append(Difference(a, b, what))

@@ -14,12 +14,13 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
+from btfkit.btf.columns import Columns, zeros
 from btfkit.errors import FormatError
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
 from btfkit.passes.forward import TAGS, resolve
 from btfkit.passes.idmap import Dense
-from btfkit.passes.partition import Graph, zeros
+from btfkit.passes.partition import Graph
 from btfkit.passes.rebase import blob, words
 
 TYPE_CHECKING = False
@@ -228,7 +229,7 @@ class _Writing:
         del to
         graph.forget_classes()
         before, after = words(128), words(128)
-        _refine.kinds(graph.norm, graph.place, self.stays, graph.first, before, after)
+        _refine.count_kinds(graph.norm, graph.place, self.stays, graph.first, before, after)
         declarations = [self._declared(name) for name in names if name.defined]
         self._write(graph, like, self.ids, total, memoryview(graph.pool)[graph.first_offset : graph.pool_end])
         self.report = DedupReport(_by_name(before), _by_name(after), declarations, len(self.btf.blob))
@@ -239,23 +240,23 @@ class _Writing:
         self._pool = pool
         self._renamed = words(max(1, len(pool)))
         self._order: list[int] = []
-        out = zeros(total)
-        self._end = _parts.write(
+        out, positions, targets = zeros(total), zeros(self.stays.count(1)), zeros(len(graph.refs))
+        _parts.gather(
             graph.norm,
             graph.place,
-            spec.TABLE,
             graph.starts,
             graph.refs,
             self.stays,
             graph.first,
             ids,
-            pool,
-            self._first,
-            self._renamed,
-            self._first,
             out,
-            self._order,
+            positions,
+            targets,
         )
+        columns = Columns(out, positions, spec.TABLE)
+        _parts.put(out, columns.ids, targets)
+        self._end = _parts.rename(out, columns.names, pool, self._first, self._renamed, self._first, self._order)
+        del columns, positions, targets
         for offset in graph.extra.values():
             self.offset(offset)
         graph.forget_types()
@@ -302,8 +303,8 @@ class _WritingRemainder(_Writing):
         self.ids, local, self.stays, total = graph.number(known)
         before, after, none = words(128), words(128), words(128)
         own = len(like.positions)
-        _refine.kinds(graph.own_norm, graph.own_place, bytearray(own + 1), 0, before, none)
-        _refine.kinds(graph.norm, graph.place, self.stays, 1, none, after)
+        _refine.count_kinds(graph.own_norm, graph.own_place, bytearray(own + 1), 0, before, none)
+        _refine.count_kinds(graph.norm, graph.place, self.stays, 1, none, after)
         self._write(graph, like, local, total, memoryview(graph.pool)[: graph.pool_end])
         self.report = DedupReport(_by_name(before), _by_name(after), [], len(self.btf.blob))
 

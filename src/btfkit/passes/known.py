@@ -14,13 +14,14 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf.btf import Btf
+from btfkit.btf.columns import zeros
 from btfkit.hot import classes as _classes
 from btfkit.hot import known as _known
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
 from btfkit.passes import partition
 from btfkit.passes.forward import DEFINED
-from btfkit.passes.partition import Graph, power, zeros
+from btfkit.passes.partition import Graph, power
 from btfkit.passes.rebase import refuse_unknown_in, words
 
 TYPE_CHECKING = False
@@ -110,27 +111,24 @@ class Remainder(Graph):
         self._back_starts = self._back = memoryview(b"").cast("I")
         self._room = None
         moved = self._names_of(below, btf, extra)
-        count = len(btf.positions)
-        self.own_norm, self.own_place, self.own_starts = words(len(btf.words)), words(count + 1), words(count + 1)
-        self.own_refs = words(_parts.count_refs(btf.words, btf.positions, btf.table))
-        self.own_hashes = words(count)
-        _parts.take_apart(
-            btf.words,
-            btf.positions,
-            btf.table,
-            btf.start_str_off,
-            below.below,
-            moved,
-            btf.start_id,
-            0,
+        count, columns = len(btf.positions), btf.columns
+        self.own_norm, self.own_place, self.own_starts = (
+            array("I", bytes(btf.words)),
+            words(count + 1),
+            words(count + 1),
+        )
+        self.own_refs, self.own_hashes = words(len(columns.ids)), words(count)
+        _parts.settle(self.own_norm, columns.names, btf.start_str_off, below.below, moved)
+        _parts.take_ids(self.own_norm, columns.ids, btf.start_id, 0, self.own_refs)
+        _parts.place_nodes(
             self.own_norm,
+            0,
+            btf.positions,
+            columns.id_starts,
             0,
             self.own_place,
             self.own_starts,
-            self.own_refs,
-            0,
             self.own_hashes,
-            0,
             self.prime,
         )
         self.start = btf.start_id
@@ -139,7 +137,7 @@ class Remainder(Graph):
         """Settle the own names: in the base's pool, or in one that continues it."""
         start = btf.start_str_off
         moved = words(len(btf.strings))
-        marked = _parts.mark_names(btf.words, btf.positions, btf.table, start, moved)
+        marked = _parts.mark_names(btf.words, btf.columns.names, start, moved)
         for offset in extra:
             if offset >= start and offset and not moved[offset - start]:
                 moved[offset - start] = 1

@@ -11,8 +11,10 @@ import os
 from array import array
 
 from btfkit.btf.btf import Btf
+from btfkit.btf.columns import zeros
 from btfkit.errors import FormatError
 from btfkit.hot import classes as _classes
+from btfkit.hot import columns as _columns
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
 from btfkit.passes.rebase import refuse_unknown_in, words
@@ -67,7 +69,7 @@ class Graph:
         self._make_room(strings.count(0))
         self._names = _parts.index(self.pool, 0, self.pool_end, self._buckets, self.prime, _mask)
         moved = words(len(strings))
-        marked = sum(_parts.mark_names(one.words, one.positions, one.table, 0, moved) for one in base.chain)
+        marked = sum(_parts.mark_names(one.words, one.columns.names, 0, moved) for one in base.chain)
         marked += _parts.mark_starts(strings, moved)  # a split may use what the base's types do not
         self._name_all(strings, moved, marked, base.source)
         for layer in base.chain:
@@ -88,7 +90,7 @@ class Graph:
         first = len(self)
         start = btf.start_str_off
         moved = words(len(btf.strings))
-        marked = _parts.mark_names(btf.words, btf.positions, btf.table, start, moved)
+        marked = _parts.mark_names(btf.words, btf.columns.names, start, moved)
         for offset in extra:
             if offset >= start and offset and not moved[offset - start]:
                 moved[offset - start] = 1
@@ -102,7 +104,7 @@ class Graph:
     def name_below(self, btf: Btf) -> None:
         """Settle the names of a split that begin where no string of the base does: ends of longer ones."""
         found = list[int]()
-        _parts.not_settled(btf.words, btf.positions, btf.table, btf.start_str_off, self.below, found)
+        _columns.missing(btf.words, btf.columns.names, btf.start_str_off, self.below, found)
         if not found:
             return
         texts = [btf.string(offset) + b"\0" for offset in found]
@@ -159,29 +161,16 @@ class Graph:
         count = len(piece.positions)
         if node + count > MOST:
             raise FormatError(f"more than {MOST} types")
-        grow(self.norm, len(piece.words))
-        grow(self.refs, _parts.count_refs(piece.words, piece.positions, piece.table))
+        columns = piece.columns
+        self.norm.frombytes(piece.words.cast("B"))
+        grow(self.refs, len(columns.ids))
         for column in (self.place, self.starts, self.hashes):
             grow(column, count)
-        _parts.take_apart(
-            piece.words,
-            piece.positions,
-            piece.table,
-            start,
-            below,
-            moved,
-            first_id,
-            shift,
-            self.norm,
-            at,
-            self.place,
-            self.starts,
-            self.refs,
-            edges,
-            self.hashes,
-            node,
-            self.prime,
-        )
+        norm, refs = memoryview(self.norm), memoryview(self.refs)
+        place, starts, hashes = (memoryview(column)[node:] for column in (self.place, self.starts, self.hashes))
+        _parts.settle(norm[at:], columns.names, start, below, moved)
+        _parts.take_ids(norm[at:], columns.ids, first_id, shift, refs[edges:])
+        _parts.place_nodes(norm, at, piece.positions, columns.id_starts, edges, place, starts, hashes, self.prime)
 
     # ---- classes ---------------------------------------------------------------------------------------------------
 
@@ -281,11 +270,6 @@ class Graph:
 def power(count: int) -> int:
     """A power of two that is not below `count`."""
     return max(16, 1 << (count - 1).bit_length()) if count > 1 else 16
-
-
-def zeros(count: int) -> memoryview[int]:
-    """`count` words of 0, whose pages cost nothing until they are written to."""
-    return memoryview(bytearray(4 * count)).cast("I")
 
 
 def grow(column: array[int], count: int) -> None:

@@ -94,23 +94,32 @@ def by_name(btf: Btf) -> list[int]:
 def _both_ways(btf: Btf, order: Sequence[int] | IdMap) -> tuple[array[int], array[int]]:
     """(index of the old type at each new place, new id of each old type)."""
     count, start = len(btf.positions), btf.start_id
-    indexes, new_ids = words(count), words(count)
     if isinstance(order, IdMap):
-        pairs = [(old - start, order[old] - start) for old in btf.own_ids]
-    else:
-        if len(order) != count:
-            raise ValueError(f"{len(order)} ids for {count} types")
-        pairs = [(old - start, place) for place, old in enumerate(order)]
-    for index, place in pairs:
-        if not (0 <= index < count and 0 <= place < count) or new_ids[index]:
-            raise ValueError(
-                f"no permutation of the ids {start} to {start + count - 1}: {start + index} to {start + place}"
-            )
-        new_ids[index] = start + place
-        indexes[place] = index
-    if len(set(new_ids)) != count:
-        raise ValueError("no permutation: two types are to have one id")
+        ids = array("I", [order[old] for old in btf.own_ids])
+        indexes, _ = _both_ways(btf, _inverse(ids, start))
+        return indexes, ids
+    if len(order) != count:
+        raise ValueError(f"{len(order)} ids for {count} types")
+    indexes, new_ids = words(count), words(count)
+    try:
+        place = _permute.both_ways(array("I", order), start, indexes, new_ids)
+    except OverflowError:
+        place = next(place for place, old in enumerate(order) if not start <= old < len(btf))
+    if place < count:
+        raise ValueError(f"not a permutation of the ids {start} to {len(btf) - 1}: {order[place]} at place {place}")
     return indexes, new_ids
+
+
+def _inverse(ids: array[int], start: int) -> array[int]:
+    """Which old id goes to each place, where `ids` says where each old type goes; 0 where none does."""
+    order = words(len(ids))
+    for index, new in enumerate(ids):
+        if not 0 <= new - start < len(ids):
+            raise ValueError(
+                f"not a permutation of the ids {start} to {start + len(ids) - 1}: {start + index} to {new}"
+            )
+        order[new - start] = start + index
+    return order
 
 
 def _like(btf: Btf, out: array[int], base: Btf | None) -> Btf:

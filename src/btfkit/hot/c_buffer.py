@@ -1,0 +1,224 @@
+"""C's words in a growing buffer: names, numbers, texts of tags, and how often each name was used.
+
+`c_text.py` writes declarations with it.
+"""
+
+LONGEST_NAME = 255  # bytes of a name that has a number
+DEEPEST = 13  # tabs
+WORD = 0xFFFFFFFF  # by name, as literals of that size are Python objects in compiled code
+
+
+class NameCounts:
+    """How often each name was used: an open-addressed table of string offsets, by what they spell once it is `shown`."""
+
+    def __init__(self):
+        self.used = 0
+        self.slots = memoryview(bytearray(3 * 4 * 1024)).cast("I")  # offset + 1, hash, count
+
+    def grow(self):
+        """Make the table twice as large."""
+        old = self.slots
+        size = 2 * len(old)
+        new = memoryview(bytearray(4 * size)).cast("I")
+        mask = size // 3 - 1
+        at = 0
+        while at < len(old):
+            if old[at]:
+                slot = 3 * (old[at + 1] & mask)
+                while new[slot]:
+                    slot += 3
+                    if slot == size:
+                        slot = 0
+                new[slot] = old[at]
+                new[slot + 1] = old[at + 1]
+                new[slot + 2] = old[at + 2]
+            at += 3
+        self.slots = new
+
+    def count(self, strings, shown, offset):
+        """Which use of the name at `offset` this is, from 1."""
+        if 2 * 3 * self.used >= len(self.slots):
+            self.grow()
+        slots = self.slots
+        size = len(slots)
+        h = 2166136261
+        at = offset
+        c = strings[at]
+        while c:
+            h = ((h ^ shown[c]) * 16777619) & WORD
+            at += 1
+            c = strings[at]
+        slot = 3 * (h & (size // 3 - 1))
+        while slots[slot]:
+            if slots[slot + 1] == h:
+                at = slots[slot] - 1
+                to = offset
+                while at != to and shown[strings[at]] == shown[strings[to]] and strings[at]:
+                    at += 1
+                    to += 1
+                if at == to or shown[strings[at]] == shown[strings[to]]:
+                    slots[slot + 2] += 1
+                    return slots[slot + 2]
+            slot += 3
+            if slot == size:
+                slot = 0
+        slots[slot] = offset + 1
+        slots[slot + 1] = h
+        slots[slot + 2] = 1
+        self.used += 1
+        return 1
+
+
+class Buffer:
+    """A text in the making: `out[:at]`.
+
+    `shown` has 256 bytes: how each byte of an identifier is written; `attributed` the same for attributes.  Unless `literal` an
+    identifier that begins with a digit gets a `_`, and the texts of tags are kept from breaking out of their place.  `most` is
+    how many bytes it takes before it gives up with OverflowError.
+    """
+
+    def __init__(self, strings, shown, attributed, literal, most):
+        self.strings = strings
+        self.shown = shown
+        self.attributed = attributed
+        self.literal = literal
+        self.most = most
+        self.out = memoryview(bytearray(1 << 16))
+        self.at = 0
+
+    def take(self):
+        """The text so far, as bytes; it is empty afterwards."""
+        text = bytes(self.out[: self.at])
+        self.most -= self.at
+        self.at = 0
+        return text
+
+    def grow(self, more):
+        """Make room for `more` bytes."""
+        if self.at + more > self.most:
+            raise OverflowError("text")
+        new = memoryview(bytearray(2 * len(self.out) + more))
+        new[: self.at] = self.out[: self.at]
+        self.out = new
+
+    def put(self, text):
+        """Write a text."""
+        size = len(text)
+        if self.at + size > len(self.out):
+            self.grow(size)
+        at = self.at
+        for c in text:
+            self.out[at] = c
+            at += 1
+        self.at = at
+
+    def put_number(self, value):
+        """Write a number, unsigned."""
+        if self.at + 20 > len(self.out):
+            self.grow(20)
+        self.at += 1
+        rest = value
+        while rest > 9:
+            rest //= 10
+            self.at += 1
+        end = self.at
+        while value > 9:
+            end -= 1
+            rest = value // 10
+            self.out[end] = 48 + value - 10 * rest
+            value = rest
+        self.out[end - 1] = 48 + value
+
+    def put_line(self, level):
+        """Begin a line."""
+        if self.at + 1 + DEEPEST > len(self.out):
+            self.grow(1 + DEEPEST)
+        self.out[self.at] = 10
+        self.at += 1
+        for _ in range(level if level < DEEPEST else DEEPEST):
+            self.out[self.at] = 9
+            self.at += 1
+
+    def put_spelled(self, offset, how):
+        """Write the string at `offset`, each byte as `how` (256 bytes) has it."""
+        strings = self.strings
+        out = self.out
+        at = self.at
+        end = len(out)
+        c = strings[offset]
+        if 48 <= c <= 57 and not self.literal:
+            if at == end:
+                self.grow(1)
+                out = self.out
+                end = len(out)
+            out[at] = 95
+            at += 1
+        while c:
+            if at == end:
+                self.at = at
+                self.grow(1)
+                out = self.out
+                end = len(out)
+            out[at] = how[c]
+            at += 1
+            offset += 1
+            c = strings[offset]
+        self.at = at
+
+    def put_name(self, offset, number):
+        """Write an identifier, with its number where it is not the first of its name."""
+        if offset == 0:
+            return
+        start = self.at
+        self.put_spelled(offset, self.shown)
+        if number > 1:
+            self.put(b"___")
+            self.put_number(number)
+            if self.at > start + LONGEST_NAME:
+                self.at = start + LONGEST_NAME
+
+    def put_tag(self, offset, attribute):
+        """Write what a type tag says, or an attribute that is none of BTF's."""
+        strings = self.strings
+        if attribute:
+            self.put(b" __attribute__((")
+            how = self.attributed
+            open_ = 0
+            quoted = False
+            at = offset
+            while strings[at] and open_ >= 0:
+                if strings[at] == 34:
+                    quoted = not quoted
+                elif not quoted:
+                    open_ += (strings[at] == 40) - (strings[at] == 41)
+                at += 1
+            if (open_ or quoted) and not self.literal:  # parentheses or quotes that do not match
+                how = self.shown
+            self.put_spelled(offset, how)
+            self.put(b"))")
+            return
+        self.put(b' __attribute__((btf_type_tag("')
+        c = strings[offset]
+        while c:
+            if self.at + 4 > len(self.out):
+                self.grow(4)
+            if self.literal or (32 <= c < 127 and c != 34 and c != 92):
+                self.out[self.at] = c
+                self.at += 1
+            else:
+                self.out[self.at] = 92
+                self.out[self.at + 1] = 48 + (c >> 6)
+                self.out[self.at + 2] = 48 + ((c >> 3) & 7)
+                self.out[self.at + 3] = 48 + (c & 7)
+                self.at += 4
+            offset += 1
+            c = strings[offset]
+        self.put(b'")))')
+
+    def spells(self, offset, text):
+        """Whether the string at `offset` is `text`."""
+        for c in text:
+            if self.strings[offset] != c:
+                return False
+            offset += 1
+        return self.strings[offset] == 0

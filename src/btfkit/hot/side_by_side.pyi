@@ -1,0 +1,42 @@
+from array import array
+from typing import TypeAlias
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+JUDGE: int
+MEET: int
+INSIDE: int
+
+class Side:
+    def __init__(
+        self,
+        words: _Words,
+        positions: _Words,
+        strings: _Bytes,
+        low_words: _Words,
+        low_positions: _Words,
+        low_strings: _Bytes,
+    ) -> None: ...
+
+class Notes:
+    def __init__(self, levels: bytearray, mates: _Words, copies: _Words, nested: _Words, seen: list[int]) -> None: ...
+
+def same_text(a: Side, a_off: int, b: Side, b_off: int) -> bool: ...
+def stripped(side: Side, type_id: int) -> int: ...
+def same_shape(a: Side, b: Side, a_id: int, b_id: int, notes: Notes) -> bool: ...
+def is_enum(kind: int) -> bool: ...
+def elements(a: Side, b: Side, a_id: int, b_id: int, notes: Notes) -> bool: ...
+def passes_on(kind: int) -> bool: ...
+def walk(
+    a: Side,
+    b: Side,
+    table: _Bytes,
+    shared: int,
+    whole: int,
+    told: int,
+    own_levels: bytearray,
+    notes: Notes,
+    hard: list[tuple[int, int, int, int]],
+) -> int: ...
+def clear(seen: list[int], levels: bytearray, mates: _Words, copies: _Words, nested: _Words) -> None: ...
