@@ -556,7 +556,7 @@ def _remedy(answer: Answer, module: Module, base: str) -> Iterator[str]:
 
 
 def _as_object(answer: Answer, module: Module, new: Btf) -> dict[str, Any]:
-    from btfkit.cli.reconcile import as_object
+    from btfkit.file_ops.reconcile import finding_as_json
 
     found: dict[str, Any] = {
         "verdict": answer.verdict,
@@ -566,7 +566,7 @@ def _as_object(answer: Answer, module: Module, new: Btf) -> dict[str, Any]:
     }
     for name, findings in (("upstream", answer.upstream), ("strict", answer.strict)):
         if findings is not None:
-            found[name] = [as_object(finding) for finding in findings]
+            found[name] = [finding_as_json(finding) for finding in findings]
             for one, finding in zip(found[name], findings, strict=True):
                 if changed := _changes(finding, module, new):
                     one["changes"] = [

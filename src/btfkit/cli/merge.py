@@ -6,8 +6,8 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.options import JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
-from btfkit.errors import BtfError, NotFoundError, printable
+from btfkit.cli.options import JSON, OUTPUT, Command, Option, UsageError
+from btfkit.errors import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,123 +16,50 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
-    from btfkit.files.container import Container
+    from btfkit.file_ops.merge import MergedFiles
     from btfkit.passes.merge import Double, Merged
-    from btfkit.passes.rebase import NameIndex
 
 SCHEMA = 1
 SHOWN = 6  # inputs that are named of those that have a type
 
 
-class Inputs:
-    """The modules as they come: `names` and `sources` of those that were taken, files `without` BTF, and messages of
-    `failures` (--keep-going).  Nothing of a module is kept once the next is asked for."""
-
-    def __init__(self, args: Args, base: Btf) -> None:
-        self.keep_going: bool = args.keep_going
-        self.paths: list[str] = args.operands[1:]
-        self.base = base
-        self.names: list[str] = []
-        self.sources: list[str] = []
-        self.without: list[str] = []
-        self.failures: list[str] = []
-        self._index: NameIndex | None = None
-
-    def __iter__(self) -> Iterator[Btf]:
-        from btfkit.files.container import open_container
-        from btfkit.files.modules import module_blobs
-
-        for path in self.paths:
-            try:
-                for name, data, source in module_blobs(path, underscores=True):
-                    try:
-                        btf = self._load(open_container(data, source))
-                    except NotFoundError:
-                        self.without.append(source)
-                        continue
-                    except BtfError as error:
-                        self._excuse(error)
-                        continue
-                    self.names.append(name)
-                    self.sources.append(source)
-                    yield btf
-            except (BtfError, OSError) as error:
-                self._excuse(error)
-
-    def _load(self, container: Container) -> Btf:
-        """A module's BTF on the vmlinux; a distilled one is reconciled to it."""
-        from btfkit.files.load import from_container
-        from btfkit.passes.attach import distilled_base
-
-        own = distilled_base(container)
-        if own is None:
-            if not len(container.btf):
-                raise NotFoundError("an empty .BTF section")
-            return from_container(container, self.base)
-        from btfkit.passes.rebase import NameIndex
-        from btfkit.passes.reconcile import reconcile
-
-        self._index = self._index or NameIndex(self.base)
-        return reconcile(from_container(container, own), self._index).btf
-
-    def _excuse(self, error: Exception) -> None:
-        if not self.keep_going:
-            raise error
-        self.failures.append(in_words(error))
-
-
 def run(args: Args) -> int:
-    """Merge, write, and say what became of it."""
-    from btfkit.btf_file import load
-    from btfkit.files.write import write_atomic
-    from btfkit.passes.merge import merge
+    """Merge, write, and report what became of it."""
+    from btfkit.file_ops.merge import merge_files
 
     if not args.output:
-        raise UsageError("where to? -o FILE ('-' for standard output)")
+        raise UsageError("no output: use -o FILE ('-' for standard output)")
     _refuse_inputs(args)
-    base = load(args.operands[0])
-    if base.base is not None:
-        raise UsageError(f"{args.operands[0]} is a module: the vmlinux comes first, then its modules")
-    inputs = Inputs(args, base)
-    merged = merge(
-        base,
-        inputs,
-        names=inputs.names,
-        dedup=not args.no_dedup,
-        prefer=[_input_name(name, args.operands[0]) for name in args.prefer],
-    )
-    blob = merged.btf.to_bytes()
-    write_atomic(args.output, blob)
-    for message in inputs.failures:
-        print(f"btfkit: left out: {message}", file=sys.stderr)
+    skipped: list[str] = []
+    on_error = (lambda error: skipped.append(in_words(error))) if args.keep_going else None
+    vmlinux, *modules = args.operands
+    done = merge_files(vmlinux, modules, args.output, prefer=args.prefer, dedup=not args.no_dedup, on_error=on_error)
+    for message in skipped:
+        print(f"btfkit: skipped: {message}", file=sys.stderr)
     if args.json:
-        _print_json(args, inputs, merged, blob)
+        _print_json(args, done, skipped)
     elif args.report:
-        for line in report_lines(merged):
+        for line in report_lines(done.merged):
             print(line, file=sys.stderr)
     if not args.quiet and not args.json:
-        for line in _summary(args, inputs, merged, blob):
+        for line in _summary(args, done):
             print(line, file=sys.stderr)
-    return FAILED if inputs.failures else DONE
-
-
-def _input_name(text: str, vmlinux: str) -> str:
-    """The input that is meant by a name, or by the path that it was given by."""
-    from btfkit.files.modules import module_name
-    from btfkit.passes.merge import BASE
-
-    return BASE if text in (BASE, vmlinux) else module_name(text, underscores=True)
+    return FAILED if skipped else DONE
 
 
 def _refuse_inputs(args: Args) -> None:
     """The output may not take the place of an input."""
-    from btfkit.files.modules import module_files
+    if args.output == "-" or not os.path.isfile(args.output):
+        return
+    for path in args.operands:
+        inside = os.path.join(path, os.path.basename(args.output)) if os.path.isdir(path) else path
+        if path != "-" and os.path.exists(inside) and os.path.samefile(inside, args.output):
+            raise UsageError(
+                f"{printable(args.output)} is an input, and the output would overwrite it: give another name"
+            )
 
-    inputs = [file for path in args.operands if os.path.exists(path) for _, file in module_files(path)]
-    refuse_overwriting([args.output], inputs)
 
-
-# ---- telling -------------------------------------------------------------------------------------------------------
+# ---- what is printed -------------------------------------------------------------------------------------------------------
 
 
 def report_lines(merged: Merged) -> Iterator[str]:
@@ -163,14 +90,16 @@ def _inputs(names: tuple[str, ...]) -> str:
     return ", ".join(names[: SHOWN if more else None]) + more
 
 
-def _summary(args: Args, inputs: Inputs, merged: Merged, blob: bytes) -> Iterator[str]:
+def _summary(args: Args, done: MergedFiles) -> Iterator[str]:
+    merged, blob = done.merged, done.blob
+    count = len(done.paths) - 1
     where = "standard output" if args.output == "-" else args.output
     before, after = sum(merged.before), len(merged.btf.positions)
-    modules = f"{len(inputs.names):,} module{'s' * (len(inputs.names) != 1)}"
+    modules = f"{count:,} module{'s' * (count != 1)}"
     of = f"of {before:,} of vmlinux and {modules}" if before != after else f"of vmlinux and {modules}"
     yield printable(f"{where}: {after:,} types {of}, {len(blob):,} bytes")
-    if inputs.without:
-        yield f"{len(inputs.without):,} files without BTF passed over"
+    if done.without:
+        yield f"{len(done.without):,} files without BTF skipped"
     if merged.renamed:
         yield (
             f"{len(merged.renamed):,} types are not found by their names any more (NAME__MODULE in place of NAME), for "
@@ -192,18 +121,20 @@ def _warning(doubles: tuple[Double, ...]) -> Iterator[str]:
         yield f"{old:,} names stand for several types of vmlinux itself"
 
 
-def _print_json(args: Args, inputs: Inputs, merged: Merged, blob: bytes) -> None:
+def _print_json(args: Args, done: MergedFiles, skipped: list[str]) -> None:
     import json
+
+    merged = done.merged
 
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "output": args.output,
         "types": len(merged.btf.positions),
-        "bytes": len(blob),
+        "bytes": len(done.blob),
         "dedup": merged.report is not None,
         "inputs": [
             {"name": name, "path": path, "types": count}
-            for name, path, count in zip(merged.names, (args.operands[0], *inputs.sources), merged.before, strict=True)
+            for name, path, count in zip(merged.names, done.paths, merged.before, strict=True)
         ],
         "duplicates": [
             {
@@ -217,8 +148,8 @@ def _print_json(args: Args, inputs: Inputs, merged: Merged, blob: bytes) -> None
             {"id": one.type_id, "kind": one.group, "name": one.name, "now": one.now, "inputs": list(one.inputs)}
             for one in merged.renamed
         ],
-        "without_btf": inputs.without,
-        "left_out": inputs.failures,
+        "without_btf": done.without,
+        "left_out": skipped,
     }
     print(json.dumps(report, indent=2), file=sys.stderr if args.output == "-" else sys.stdout)
 
@@ -238,10 +169,10 @@ COMMAND = Command(
         ),
         Option("--no-dedup", help="keep all types, equivalent ones too"),
         Option("--report", help="list the names of several types, with the inputs that each comes from"),
-        Option("--keep-going", help="leave bad modules out, and exit with 3"),
+        Option("--keep-going", help="skip bad modules, and exit with 3"),
         JSON,
     ),
-    details="""VMLINUX is a kernel's BTF in any container, MODULE a .ko or raw split BTF, a folder of them, or a tar.
+    details="""VMLINUX is a kernel's BTF in any container, MODULE a .ko or raw split BTF, a directory of them, or a tar.
 
   btfkit merge vmlinux /lib/modules/R -o whole.btf
   btfkit merge vmlinux nf_conntrack.ko xfs.ko -o three.btf --prefer vmlinux

@@ -8,6 +8,7 @@ source tree, and links can lead in circles.
 from __future__ import annotations
 
 import os
+from errno import ELOOP, ENOENT
 from stat import S_ISREG
 
 from btfkit.errors import BtfError
@@ -39,19 +40,21 @@ def module_name(path: Path, *, underscores: bool = False) -> str:
     return name.replace("-", "_") if underscores else name
 
 
-def module_files(path: Path, *, underscores: bool = False) -> Iterator[tuple[str, str]]:
-    """(name, path) of each module in the file or folder `path`, sorted by name and then by path.
+def module_files(
+    path: Path, *, underscores: bool = False, on_error: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[str, str]]:
+    """(name, path) of each module in the file or directory `path`, sorted by name and then by path.
 
-    In a folder files called *.ko and *.btf count, packed or not, and files without such a suffix that begin with BTF's
-    magic; `vmlinux` does not.  Links that lead nowhere and special files are passed over.  Raises OSError where `path`
-    itself cannot be read.
+    In a directory files called *.ko and *.btf count, packed or not, and files without such a suffix that begin with BTF's
+    magic; `vmlinux` does not.  Links that lead nowhere and special files are skipped.  Raises OSError where `path` itself
+    cannot be read, and for a file or a directory below it that cannot; with `on_error` that is given those errors.
     """
     root = os.fspath(path)
     if not os.path.isdir(root):
         os.stat(root)
         yield module_name(root, underscores=underscores), root
         return
-    found = ((module_name(file, underscores=underscores), file) for file in _walk(root))
+    found = ((module_name(file, underscores=underscores), file) for file in _walk(root, on_error))
     yield from sorted(one for one in found if one[0] != "vmlinux")
 
 
@@ -66,7 +69,7 @@ def module_blobs(
     """
     root = os.fspath(path)
     try:
-        for name, file in module_files(root, underscores=underscores):
+        for name, file in module_files(root, underscores=underscores, on_error=on_error):
             try:
                 yield from _blobs_of(root, name, file, underscores)
             except (BtfError, OSError) as error:
@@ -112,33 +115,45 @@ def _tar_members(data: Data, source: str) -> Iterator[tuple[str, Data]] | None:
     return members(stream(), source) if is_tar(head) else None
 
 
-def _walk(root: str) -> Iterator[str]:
-    """The files of modules below the folder `root`."""
-    folders = [root]
-    while folders:
-        folder = folders.pop()
+def _walk(root: str, on_error: Callable[[OSError], None] | None) -> Iterator[str]:
+    """The files of modules below the directory `root`."""
+    directories = [root]
+    while directories:
+        directory = directories.pop()
         try:
-            entries = list(os.scandir(folder))
-        except OSError:
-            if folder == root:
+            entries = list(os.scandir(directory))
+        except OSError as error:
+            if directory == root or on_error is None:
                 raise
+            on_error(error)
             continue
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
-            elif _is_module(entry):
-                yield entry.path
+                directories.append(entry.path)
+                continue
+            try:
+                is_module = _is_module(entry)
+            except OSError as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+            else:
+                if is_module:
+                    yield entry.path
 
 
 def _is_module(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file of a module by its name or, without a suffix, by its first bytes."""
     try:
         if not S_ISREG(entry.stat().st_mode):
             return False
-        if entry.name.endswith(_SUFFIXES):
-            return True
-        if "." in entry.name:
+    except OSError as error:
+        if error.errno in (ENOENT, ELOOP):  # a link that leads nowhere
             return False
-        with open(entry.path, "rb", buffering=0) as file:
-            return file.read(2) in _BTF_MAGICS
-    except OSError:
+        raise
+    if entry.name.endswith(_SUFFIXES):
+        return True
+    if "." in entry.name:
         return False
+    with open(entry.path, "rb", buffering=0) as file:
+        return file.read(2) in _BTF_MAGICS

@@ -1,0 +1,300 @@
+"""`dedup` of files: equivalent types are merged in each of them, or in several that become one."""
+
+from __future__ import annotations
+
+from btfkit.btf_file import BtfFile, SharedBase
+from btfkit.btf_file import open as open_btf
+from btfkit.errors import UnsupportedError
+from btfkit.file_ops.operation import (
+    DONE,
+    SAME,
+    FileOperation,
+    FileResult,
+    as_shared,
+    one_file,
+    signature_stripped,
+    write,
+)
+from btfkit.file_ops.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.file_ops.operation import Base, FileJob, Path
+    from btfkit.judges.deduped import Below
+    from btfkit.passes.dedup import Deduped
+    from btfkit.passes.distill import Distilled
+    from btfkit.passes.known import Known
+
+NAMES = 20  # names with several types that are described
+
+
+class Declaration(Record):
+    """Forward declarations of one name that has definitions: how many there were and are `left`, and what they became."""
+
+    name: str
+    tag: str
+    how: str | None
+    declarations: int
+    left: int
+    definitions: int
+    targets: list[int]
+
+    def as_json(self) -> dict[str, object]:
+        """All fields; `how` is null where nothing decided."""
+        return vars(self)
+
+
+class NearlyEquivalent(Record):
+    """Names that have several types: how many there are (`names`), and what differs in the `first` of them."""
+
+    names: int
+    first: list[dict[str, object]]
+
+
+class DedupedFile(Record):
+    """A file without equivalent types: types and bytes before and after, how many of each kind were `merged`."""
+
+    path: str | None = None
+    output: str
+    types_before: int
+    types: int
+    bytes_before: int
+    bytes: int
+    merged: dict[str, int]
+    declarations: list[Declaration]
+    inputs: list[str] | None = None
+    nearly: NearlyEquivalent | None = None
+    base_types: int | None = None
+    base_bytes: int | None = None
+    base_output: str | None = None
+    signature_stripped: bool | None = None
+    unpacked: bool | None = None
+
+
+class JoinedFiles:
+    """Several files that became one: its `record`, and the inputs whose `.BTF.ext` has no place in it (`without_ext`)."""
+
+    __slots__ = ("record", "without_ext")
+
+    def __init__(self, record: DedupedFile, without_ext: list[str]) -> None:
+        self.record = record
+        self.without_ext = without_ext
+
+
+class _State:
+    """The base of all files, its types known, and ready to be compared with."""
+
+    __slots__ = ("_below", "_known", "shared")
+
+    def __init__(self, shared: SharedBase | None) -> None:
+        self.shared = shared
+        self._known: Known | None = None
+        self._below: Below | None = None
+
+    def known(self, base: Btf | None) -> Known | None:
+        """What is known of a base, where it is that of all files."""
+        if base is None or self.shared is None or base is not self.shared.btf:
+            return None
+        if self._known is None:
+            from btfkit.passes.known import Known
+
+            self._known = Known(base)
+        return self._known
+
+    def below(self, base: Btf | None) -> Below | None:
+        """The base for the proof, where it is that of all files."""
+        if base is None or self.shared is None or base is not self.shared.btf:
+            return None
+        if self._below is None:
+            from btfkit.judges.deduped import Below
+
+            self._below = Below(base)
+        return self._below
+
+
+class DedupFiles(FileOperation):
+    """Dedup files; options are those of `dedup_file`."""
+
+    base_beside_output = True
+
+    def __init__(
+        self,
+        base: Base | None = None,
+        *,
+        distill: bool = False,
+        nearly: bool = False,
+        strip_signature: bool = False,
+        prove: bool = True,
+    ) -> None:
+        self.base = base
+        self.distill = distill
+        self.nearly = nearly
+        self.strip_signature = strip_signature
+        self.prove = prove
+
+    def prepare(self) -> _State:
+        """The base, read."""
+        return _State(as_shared(self.base) if self.base is not None else None)
+
+    def work_on(self, state: _State, file: BtfFile, job: FileJob) -> FileResult:
+        """Dedup one file."""
+        from btfkit.errors import printable
+        from btfkit.passes.dedup import dedup
+
+        found = file.resolve(state.shared)
+        btf = found.btf
+        done = dedup(btf, ext=None if found.was_reconciled else file.ext, known=state.known(btf.base))
+        if self.prove:
+            _prove(btf, done, state.below(btf.base))
+        record = _record(done, job.output, len(btf.blob), path=job.path)
+        if self.nearly:
+            record.nearly = _nearly(done.btf)
+        nothing = done.report.types[0] == done.report.types[1] and not found.was_reconciled
+        if job.in_place and not self.distill and nothing:
+            return FileResult(job.path, SAME, printable(f"{job.path}: nothing to merge"), record)
+        new, ids = done.btf, found.following(done.id_map)
+        small = self._distilled(new, record) if self.distill else None
+        if small is not None:
+            new, ids = small.btf, ids | small.ids
+        contents = file.contents(
+            job.output,
+            new,
+            ids,
+            base=small.base if small is not None else None,
+            base_path=job.base_path,
+            base_section=".BTF.base",
+            ext=done.ext,
+            strip_signature=self.strip_signature,
+        )
+        write(contents)
+        record.base_output = job.base_path if len(contents) > 1 else None
+        record.signature_stripped = signature_stripped(file)
+        record.unpacked = not file.rewritable
+        return FileResult(job.path, DONE, record=record)
+
+    def _distilled(self, btf: Btf, record: DedupedFile) -> Distilled:
+        """The result on a small base of its own."""
+        from btfkit.passes.distill import distill
+
+        if btf.base is None:
+            raise UnsupportedError(
+                "only the split BTF of a module, with its vmlinux, can be distilled", source=btf.source
+            )
+        small = distill(btf)
+        record.base_types, record.base_bytes = len(small.base) - 1, len(small.base.blob)
+        record.types, record.bytes = len(small.btf.positions), len(small.btf.blob)
+        return small
+
+
+def dedup_file(
+    path: Path,
+    base: Base | None = None,
+    output: Path | None = None,
+    *,
+    distill: bool = False,
+    nearly: bool = False,
+    strip_signature: bool = False,
+    prove: bool = True,
+) -> DedupedFile | None:
+    """Merge the equivalent types of the BTF in `path` (in any container), split on `base` where one is given, and write the file
+    to `output` (None: in place).
+
+    With `distill` a module then gets a small base of its own, as `distill_file` makes it; with `nearly` the record has names
+    that several types have, and why.  Raises UnsupportedError for a signed module without `strip_signature`, ChainError for
+    another base, VerificationError where the proof fails, and what `open` does.
+    """
+    operation = DedupFiles(base, distill=distill, nearly=nearly, strip_signature=strip_signature, prove=prove)
+    record: DedupedFile | None = one_file(operation, path, output)
+    return record
+
+
+def dedup_files(
+    paths: Sequence[str], output: str, base: Base | None = None, *, nearly: bool = False, prove: bool = True
+) -> JoinedFiles:
+    """Put the BTF of all `paths`, all alone or all split on `base`, into one raw BTF, `output`, and merge equivalent types.
+
+    Raises what `dedup_file` does, and UnsupportedError for a module that brings a base of its own where there is no `base`.
+    """
+    from btfkit.files.rewrite import packed, packings_for
+    from btfkit.passes.dedup import dedup_all
+
+    state = _State(as_shared(base) if base is not None else None)
+    shared = state.shared.btf if state.shared is not None else None
+    sizes: list[int] = []
+    without_ext: list[str] = []
+
+    def inputs() -> Iterator[Btf]:
+        for path in paths:
+            file = open_btf(path)
+            if file.ext is not None:
+                without_ext.append(path)
+            btf = file.btf(state.shared)
+            if btf.base is not shared:
+                raise UnsupportedError("brings a base of its own, so it cannot be joined with others", source=path)
+            sizes.append(len(btf.blob))
+            yield btf
+
+    done, firsts = dedup_all(inputs(), known=state.known(shared))
+    if prove:
+        for path, first in zip(paths, firsts, strict=True):
+            if path != "-":
+                _prove(open_btf(path).btf(state.shared), done, state.below(shared), first)
+    write({output: packed(done.btf.to_bytes(), packings_for(output, ()), output)})
+    record = _record(done, output, sum(sizes))
+    record.inputs = list(paths)
+    if nearly:
+        record.nearly = _nearly(done.btf)
+    return JoinedFiles(record, without_ext)
+
+
+def _prove(btf: Btf, done: Deduped, below: Below | None, first: int | None = None) -> None:
+    """Raise VerificationError where a type means something else now, found out by other code."""
+    from btfkit.errors import VerificationError
+    from btfkit.judges.deduped import kept
+
+    wrong = kept(btf, done.btf, done.id_map.ids, first, below)
+    if wrong is not None:
+        raise VerificationError(
+            f"not written, for it would mean something else: {wrong} (a bug of btfkit; please report it)",
+            source=btf.source,
+        )
+
+
+def _record(done: Deduped, output: str, bytes_before: int, path: str | None = None) -> DedupedFile:
+    report = done.report
+    before, after = report.types
+    kinds = {kind: count - report.after.get(kind, 0) for kind, count in report.before.items()}
+    return DedupedFile(
+        path=path,
+        output=output,
+        types_before=before,
+        types=after,
+        bytes_before=bytes_before,
+        bytes=report.bytes,
+        merged={kind: count for kind, count in kinds.items() if count > 0},
+        declarations=[
+            Declaration(
+                name=one.name,
+                tag=one.tag,
+                how=one.how or None,
+                declarations=one.declarations,
+                left=one.left,
+                definitions=one.definitions,
+                targets=list(one.targets),
+            )
+            for one in report.declarations
+        ],
+    )
+
+
+def _nearly(btf: Btf) -> NearlyEquivalent:
+    from btfkit.passes.near import nearly
+
+    found, total = nearly(btf, NAMES)
+    first: list[dict[str, object]] = [
+        {"type": n.title, "ids": n.ids, "path": n.path or None, "difference": n.what, "text": str(n)} for n in found
+    ]
+    return NearlyEquivalent(names=total, first=first)

@@ -1,0 +1,199 @@
+"""`distill` of files: a module gets a small base of its own, in a section or, for raw BTF, in a file."""
+
+from __future__ import annotations
+
+from btfkit.btf_file import BtfFile, load
+from btfkit.errors import ChainError, FormatError, UnsupportedError
+from btfkit.file_ops.operation import DONE, SAME, FileOperation, FileResult, one_file, signature_stripped, write
+from btfkit.file_ops.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.program import BpfObject
+    from btfkit.file_ops.operation import Base, FileJob, Path
+    from btfkit.judges.answers import AnswerDifference
+    from btfkit.passes.distill import Distilled
+
+SECTIONS = {"distilled": ".BTF.base", "by-value": ".BTF.base", "full": ".BTF.base_minimal"}
+_DEFINITIONS = {"distilled": "none", "by-value": "by-value", "full": "full"}
+
+
+class DistilledFile(Record):
+    """A module with a base of its own: types and bytes of the base and of the split, before and after; `ids_lost` are names in
+    `.BTF_ids` that the new base does not have."""
+
+    path: str
+    output: str
+    types: int
+    moved: int
+    base_types: int
+    base_bytes: int
+    bytes_before: int
+    bytes: int
+    signature_stripped: bool
+    base_output: str | None = None
+    declarations_copied: int | None = None
+    ids_lost: list[str] | None = None
+
+
+class DistillFiles(FileOperation):
+    """Distill files; options are those of `distill_file`."""
+
+    base_beside_output = True
+
+    def __init__(
+        self,
+        base: Base,
+        *,
+        policy: str = "distilled",
+        used_by: Sequence[str | BpfObject] = (),
+        only_used: bool = False,
+        section: str | None = None,
+        strip_signature: bool = False,
+        prove: bool = True,
+    ) -> None:
+        self.base = base
+        self.policy = policy
+        self.used_by = used_by
+        self.only_used = only_used
+        self.section = section or SECTIONS[policy]
+        self.strip_signature = strip_signature
+        self.prove = prove
+
+    def prepare(self) -> tuple[Btf, list[BpfObject]]:
+        """The base and the objects, read."""
+        from btfkit.btf.btf import Btf
+        from btfkit.co_re.program import load_objects
+
+        base = self.base if isinstance(self.base, Btf) else load(self.base)
+        objects: list[BpfObject] = []
+        for one in self.used_by:
+            objects += load_objects(one) if isinstance(one, str) else [one]
+        return base, objects
+
+    def work_on(self, state: tuple[Btf, list[BpfObject]], file: BtfFile, job: FileJob) -> FileResult:
+        """Distill one module."""
+        from btfkit.passes.distill import distill
+
+        base, objects = state
+        file.demand_rewritable()
+        if file.base_section is not None:
+            if job.in_place:
+                return FileResult(job.path, SAME, f"{job.path}: distilled already ({file.base_section})")
+            raise UnsupportedError(
+                f"distilled already ({file.base_section}): `btfkit reconcile` puts it on a kernel", source=job.path
+            )
+        split = _on_base(file, base)
+        if file.elf is None and not job.base_path:
+            raise UnsupportedError("raw BTF becomes two files: the base needs a file of its own", source=file.source)
+        result = distill(split, self.policy, used_by=objects, keep="used" if self.only_used else "all")
+        if self.prove:
+            self._prove(split, result, objects)
+        lost: list[str] = []
+        contents = file.contents(
+            job.output,
+            result.btf,
+            result.ids,
+            base=result.base,
+            base_path=job.base_path,
+            base_section=self.section,
+            strip_signature=self.strip_signature,
+            lost=lost,
+        )
+        write(contents)
+        types, sizes = result.report.types, result.report.bytes
+        record = DistilledFile(
+            path=job.path,
+            output=job.output,
+            types=types["split"],
+            moved=types["moved"],
+            base_types=types["base"],
+            base_bytes=sizes["base"],
+            bytes_before=sizes["split"],
+            bytes=sizes["distilled"],
+            signature_stripped=signature_stripped(file),
+            base_output=job.base_path if len(contents) > 1 else None,
+            declarations_copied=len(result.report.declarations) or None,
+            ids_lost=lost or None,
+        )
+        return FileResult(job.path, DONE, record=record)
+
+    def _prove(self, split: Btf, result: Distilled, objects: list[BpfObject]) -> None:
+        """Raise VerificationError where the result does not mean what the input did, or does not answer as it did."""
+        from btfkit.errors import VerificationError
+        from btfkit.judges.reconciled import compare
+
+        wrong: list[object] = []
+        if not self.only_used:
+            # the kernel's base tells all elements; which of them the new one has to tell as well, the policy says
+            wrong += compare(split, result.btf, contents="none", definitions=_DEFINITIONS[self.policy]).differences
+        if objects:
+            wrong += _answered_otherwise(split, result, objects)
+        if wrong:
+            raise VerificationError(
+                f"not written, for it would mean something else: {wrong[0]} (a bug of btfkit; please report it)",
+                source=split.source,
+            )
+
+
+def distill_file(
+    path: Path,
+    base: Base,
+    output: Path | None = None,
+    *,
+    base_output: Path | None = None,
+    policy: str = "distilled",
+    used_by: Sequence[str | BpfObject] = (),
+    only_used: bool = False,
+    section: str | None = None,
+    strip_signature: bool = False,
+    prove: bool = True,
+) -> DistilledFile | None:
+    """Give the module in `path` (a .ko, packed or not, or raw split BTF) a small base, made from its `base`, the vmlinux that it
+    was built with, and write it to `output` (None: in place).
+
+    `policy`, `used_by` (paths of BPF objects, or the objects) and `only_used` are those of `distill`.  The base goes to a
+    section (`section`, ".BTF.base" by default), for raw BTF to the file `base_output` (`output` with ".base" added).  None where
+    it is to be changed in place and distilled already.  Raises UnsupportedError for a signed module without
+    `strip_signature`, ChainError for another base, VerificationError where the proof fails, and what `open` does.
+    """
+    operation = DistillFiles(
+        base,
+        policy=policy,
+        used_by=used_by,
+        only_used=only_used,
+        section=section,
+        strip_signature=strip_signature,
+        prove=prove,
+    )
+    record: DistilledFile | None = one_file(operation, path, output, base_output)
+    return record
+
+
+def _on_base(file: BtfFile, base: Btf) -> Btf:
+    """The module's BTF on the kernel's; raises ChainError, with the signs, where that is not the one it was built with."""
+    from btfkit.judges.on_kernel import examine
+
+    try:
+        return file.btf(base)
+    except (ChainError, FormatError) as error:
+        found = examine(bytes(file.container.btf), base, file.source)
+        if found.unreadable or not found.count:
+            raise error.at(file.source) from None
+        raise ChainError(
+            f"not built on {base.source or 'this base'}: {found}; the base has to be the vmlinux that the module was built with",
+            source=file.source,
+        ) from None
+
+
+def _answered_otherwise(split: Btf, result: Distilled, objects: list[BpfObject]) -> list[AnswerDifference]:
+    """The relocations of `objects` that are answered otherwise than on the kernel's base."""
+    from btfkit.co_re.relocate import relocate
+    from btfkit.co_re.target import Target
+    from btfkit.judges.answers import compare
+
+    original = Target(split.chain[0], split.chain[1:])
+    return compare(objects, relocate(objects, original), original, Target(result.base, [result.btf])).differences

@@ -1,0 +1,85 @@
+"""`extract`: the BTF, or another section, out of any container."""
+
+from __future__ import annotations
+
+from btfkit.btf_file import BtfFile
+from btfkit.btf_file import open as open_btf
+from btfkit.errors import BtfError, NotFoundError
+from btfkit.file_ops.operation import DONE, WITHOUT, FileJob, FileOperation, FileResult, write
+from btfkit.file_ops.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.files.elf import Data
+
+_CHECKED = (".BTF", ".BTF.base")
+
+
+class ExtractedSection(Record):
+    """What was written: what it was packed in and found in (`layers`), the `section`, the `output` and its `bytes`."""
+
+    path: str
+    layers: list[str]
+    section: str
+    output: str
+    bytes: int
+
+
+class ExtractFiles(FileOperation):
+    """Extract a section of each file; one that is not there, or empty, has nothing to extract."""
+
+    def __init__(self, section: str = ".BTF") -> None:
+        self.section = section
+
+    def prepare(self) -> None:
+        """Nothing."""
+
+    def run(self, state: None, job: FileJob) -> FileResult:
+        """Extract from one file."""
+        try:
+            file = open_btf(job.path)
+            data = section_of(file, self.section)
+        except NotFoundError as error:
+            return FileResult(job.path, WITHOUT, str(error))
+        if not len(data):
+            return FileResult(job.path, WITHOUT, f"{job.path}: an empty {self.section} section")
+        return FileResult(job.path, DONE, record=_write(file, data, self.section, job.output))
+
+
+def extract_file(path: str, output: str, section: str = ".BTF") -> ExtractedSection:
+    """Write a section of the ELF file in `path`, or (".BTF") the BTF of any container, to `output`.
+
+    Raises NotFoundError where it is not there, FormatError where `.BTF` or `.BTF.base` does not begin like BTF, and what
+    `open` does.
+    """
+    file = open_btf(path)
+    return _write(file, section_of(file, section), section, output)
+
+
+def section_of(file: BtfFile, section: str) -> Data:
+    """The bytes of a section; the header of `.BTF` and `.BTF.base` is checked, their types need a base that is not at hand.
+
+    Raises NotFoundError where it is not there, FormatError where it does not begin like BTF.
+    """
+    elf = file.elf
+    if section == ".BTF":
+        data = memoryview(file.container.btf)
+    elif elf is not None and (found := elf.section(section)) is not None:
+        data = memoryview(elf.data(found))
+    else:
+        raise NotFoundError(f"no {section} section", source=file.source)
+    if section in _CHECKED:
+        from btfkit.btf.header import parse
+
+        try:
+            parse(data)
+        except BtfError as error:
+            raise error.at(file.source) from None
+    return data
+
+
+def _write(file: BtfFile, data: Data, section: str, output: str) -> ExtractedSection:
+    write({output: memoryview(data)})
+    return ExtractedSection(
+        path=file.source, layers=list(file.container.layers), section=section, output=output, bytes=len(data)
+    )

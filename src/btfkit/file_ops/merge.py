@@ -1,0 +1,80 @@
+"""`merge` of files: a vmlinux and its modules, from files, directories and tars, in one BTF."""
+
+from __future__ import annotations
+
+from btfkit.btf_file import load, modules_on
+from btfkit.errors import ChainError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.file_ops.operation import Path
+    from btfkit.passes.merge import Merged
+
+
+class MergedFiles:
+    """What `merge_files` did: `merged` (the pass' result), `blob` (its bytes), the `paths` of all inputs, the vmlinux first, and of
+    those `without` BTF."""
+
+    __slots__ = ("blob", "merged", "paths", "without")
+
+    def __init__(self, merged: Merged, blob: bytes, paths: list[str], without: list[str]) -> None:
+        self.merged = merged
+        self.blob = blob
+        self.paths = paths
+        self.without = without
+
+    def __repr__(self) -> str:
+        return f"<MergedFiles {len(self.paths)} inputs, {len(self.merged.btf.positions)} types, {len(self.blob)} bytes>"
+
+
+def merge_files(
+    vmlinux: str,
+    modules: Sequence[str],
+    output: Path | None = None,
+    *,
+    prefer: Sequence[str] = (),
+    dedup: bool = True,
+    on_error: Callable[[Exception], None] | None = None,
+) -> MergedFiles:
+    """Merge the BTF in the file `vmlinux` and that of `modules` (files, directories, tars) into one that stands alone, and write
+    it to `output`, where one is given.
+
+    `prefer` names inputs (as modules are called, "vmlinux", or by their paths) that keep the names of their types where others
+    have such too; without `dedup` equivalent types all stay.  A bad module raises what `BtfFile.btf` does, or is given to
+    `on_error` and skipped.  Raises ChainError where `vmlinux` is a module, NotFoundError for an unknown name in `prefer`.
+    """
+    from btfkit.files.write import write_atomic
+    from btfkit.passes.merge import merge
+
+    base = load(vmlinux)
+    if base.base is not None:
+        raise ChainError("a module: the vmlinux comes first, then its modules", source=vmlinux)
+    names: list[str] = []
+    paths = [vmlinux]
+    without: list[str] = []
+
+    def inputs() -> Iterator[Btf]:
+        for name, source, btf in modules_on(modules, base, on_error, underscores=True):
+            if btf is None:
+                without.append(source)
+                continue
+            names.append(name)
+            paths.append(source)
+            yield btf
+
+    merged = merge(base, inputs(), names=names, dedup=dedup, prefer=[_input_name(name, vmlinux) for name in prefer])
+    blob = merged.btf.to_bytes()
+    if output is not None:
+        write_atomic(output, blob)
+    return MergedFiles(merged, blob, paths, without)
+
+
+def _input_name(text: str, vmlinux: str) -> str:
+    """The input that is meant by a name, or by the path that it was given by."""
+    from btfkit.files.modules import module_name
+    from btfkit.passes.merge import BASE
+
+    return BASE if text in (BASE, vmlinux) else module_name(text, underscores=True)

@@ -1,0 +1,225 @@
+"""`reconcile` of files: a distilled module is put on the kernel that is to load it."""
+
+from __future__ import annotations
+
+from btfkit.btf_file import BtfFile, load
+from btfkit.btf_file import open as open_btf
+from btfkit.file_ops.operation import (
+    DONE,
+    FAILED,
+    WITHOUT,
+    FileOperation,
+    FileResult,
+    one_file,
+    signature_stripped,
+    write,
+)
+from btfkit.file_ops.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.file_ops.operation import Base, FileJob, Path
+    from btfkit.passes.rebase import NameIndex
+    from btfkit.passes.reconcile import Misfit, Reconciled
+
+OTHER = {"strict": "upstream", "upstream": "strict"}
+
+
+class OtherRules(Record):
+    """What the other rules say: whether the module `fits` by them, and if not, their findings."""
+
+    rules: str
+    fits: bool
+    findings: list[dict[str, object]]
+
+
+class ReconciledFile(Record):
+    """A module on another kernel: `carried` are its own ints of another signedness, `notes` what changed and does not matter,
+    `ids_lost` names in `.BTF_ids` that the kernel does not have."""
+
+    path: str
+    output: str
+    types: int
+    bytes: int
+    signature_stripped: bool
+    other_rules: OtherRules
+    carried: list[str] | None = None
+    notes: list[dict[str, object]] | None = None
+    ids_lost: list[str] | None = None
+
+
+class RefusedFile(Record):
+    """A module that does not fit by the `rules`: the `findings`, and what the other rules say."""
+
+    findings: list[dict[str, object]]
+    rules: str
+    other_rules: OtherRules
+
+
+class ReconcileFiles(FileOperation):
+    """Reconcile files; options are those of `reconcile_file`."""
+
+    def __init__(
+        self,
+        base: Base,
+        *,
+        rules: str = "strict",
+        distilled_base: Path | None = None,
+        section: str | None = None,
+        strip_signature: bool = False,
+        prove: bool = True,
+    ) -> None:
+        self.base = base
+        self.rules = rules
+        self.distilled_base = distilled_base
+        self.section = section
+        self.strip_signature = strip_signature
+        self.prove = prove
+
+    def prepare(self) -> NameIndex:
+        """The new base, read and indexed."""
+        from btfkit.btf.btf import Btf
+        from btfkit.passes.rebase import NameIndex
+
+        return NameIndex(self.base if isinstance(self.base, Btf) else load(self.base))
+
+    def work_on(self, state: NameIndex, file: BtfFile, job: FileJob) -> FileResult:
+        """Reconcile one module."""
+        from btfkit.errors import printable
+        from btfkit.passes.reconcile import ReconcileError, reconcile
+
+        file.demand_rewritable()
+        file = self._with_base(file, job)
+        if file.base is None:
+            has_sections = file.elf is not None
+            hint = "no .BTF.base section" if has_sections else "raw BTF, and no file with its distilled base"
+            text = f"{job.path}: {hint}; `btfkit distill` makes it, with the vmlinux that the module was built with"
+            return FileResult(job.path, WITHOUT, printable(text))
+        split = file.btf()
+        try:
+            result = reconcile(split, state, self.rules)
+        except ReconcileError as error:
+            refused = RefusedFile(
+                findings=[finding_as_json(finding) for finding in error.findings],
+                rules=self.rules,
+                other_rules=self._by_other_rules(split, state),
+            )
+            return FileResult(job.path, FAILED, str(error.at(job.path)), refused, error)
+        if self.prove:
+            _prove(split, result)
+        lost: list[str] = []
+        contents = file.contents(
+            job.output, result.btf, result.ids, strip_signature=self.strip_signature, look_up=True, lost=lost
+        )
+        write(contents)
+        record = ReconciledFile(
+            path=job.path,
+            output=job.output,
+            types=len(result.btf.positions),
+            bytes=len(result.btf.blob),
+            signature_stripped=signature_stripped(file),
+            other_rules=self._by_other_rules(split, state),
+            carried=list(result.report.carried) or None,
+            notes=[finding_as_json(finding) for finding in result.report.notes] or None,
+            ids_lost=lost or None,
+        )
+        return FileResult(job.path, DONE, record=record)
+
+    def _with_base(self, file: BtfFile, job: FileJob) -> BtfFile:
+        """The file with the distilled base that goes with it."""
+        from os.path import exists
+
+        beside = job.base_path if file.elf is None and job.base_path and exists(job.base_path) else None
+        own = self.distilled_base or beside
+        return open_btf(file.container, distilled_base=own, base_section=self.section) if own or self.section else file
+
+    def _by_other_rules(self, split: Btf, index: NameIndex) -> OtherRules:
+        from btfkit.passes.reconcile import ReconcileError, reconcile
+
+        rules = OTHER[self.rules]
+        findings: Sequence[Misfit] = ()
+        try:
+            reconcile(split, index, rules)
+        except ReconcileError as error:
+            findings = error.findings
+        return OtherRules(rules=rules, fits=not findings, findings=[finding_as_json(finding) for finding in findings])
+
+
+def reconcile_file(
+    path: Path,
+    base: Base,
+    output: Path | None = None,
+    *,
+    rules: str = "strict",
+    distilled_base: Path | None = None,
+    section: str | None = None,
+    strip_signature: bool = False,
+    prove: bool = True,
+) -> ReconciledFile:
+    """Put the distilled module in `path` (a .ko, packed or not, or raw split BTF) on `base`, the vmlinux that is to load it, and
+    write it to `output` (None: in place).
+
+    The distilled base is in a section (`section`; ".BTF.base" or ".BTF.base_minimal" by default), which goes, or in the file
+    `distilled_base` (`path` with ".base" added, for raw BTF).  `rules` are those of `reconcile`.  Raises NotFoundError
+    where there is no distilled base, ReconcileError where it does not fit, UnsupportedError for a signed module without
+    `strip_signature`, VerificationError where the proof fails, and what `open` does.
+    """
+    operation = ReconcileFiles(
+        base,
+        rules=rules,
+        distilled_base=distilled_base,
+        section=section,
+        strip_signature=strip_signature,
+        prove=prove,
+    )
+    from os import fspath
+
+    record: ReconciledFile = one_file(operation, path, output, fspath(path) + ".base")
+    return record
+
+
+def _prove(split: Btf, result: Reconciled) -> None:
+    """Raise VerificationError where the result does not mean what the input did, found out by other code."""
+    from btfkit.errors import VerificationError
+    from btfkit.judges.reconciled import compare
+
+    comparison = compare(split, result.btf)
+    if comparison:
+        return
+    why = "a bug of btfkit; please report it"
+    if result.report.rules == "upstream":
+        why = "upstream's rules take it nevertheless; without the proof it is written"
+    raise VerificationError(
+        f"not written, for it would mean something else: {comparison.differences[0]} ({why})", source=split.source
+    )
+
+
+def finding_as_json(finding: Misfit) -> dict[str, object]:
+    """A finding for JSON."""
+    from btfkit.btf.spec import kind_name
+
+    found: dict[str, object] = {
+        "reason": finding.reason,
+        "type": finding.title,
+        "type_id": finding.type_id,
+        "message": str(finding),
+        "embedded": finding.embedded,
+    }
+    if finding.type_id:
+        found |= {
+            "kind": kind_name(finding.kind),
+            "held_in": finding.path or None,
+            "size": finding.size,
+            "sizes_now": list(finding.sizes),
+            "kinds_now": [kind_name(kind) for kind in finding.kinds],
+            "candidates": list(finding.candidates),
+        }
+    if finding.changes:
+        found["changes"] = [
+            {"path": change.path, "what": change.what, "then": change.then, "now": change.now}
+            for change in finding.changes
+        ]
+    return found

@@ -1,0 +1,39 @@
+"""Small typed records: what an operation reports, for Python as attributes and for JSON as an object."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, dataclass_transform
+else:  # importing typing costs more than an operation on a module
+
+    def dataclass_transform(**_: object):
+        return lambda cls: cls
+
+
+@dataclass_transform(kw_only_default=True)
+class Record:
+    """Its fields are what a subclass annotates, given by keyword; one that is None has nothing to say."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if value is not None)
+        return f"{type(self).__name__}({shown})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields that have something to say, in the order of the class."""
+        fields = {name: getattr(self, name) for name in type(self).__annotations__}
+        return {name: _plain(value) for name, value in fields.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.as_json()
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

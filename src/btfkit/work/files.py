@@ -1,0 +1,201 @@
+"""An operation on many files: which files, where each goes, and what became of them.
+
+Each process prepares once what all files need (the base, indexed) and takes a few files at a time; it reads and writes them
+itself, so that no blob goes through a pipe and memory stays that of a few modules.  A bad file is a result and not the end.
+"""
+
+from __future__ import annotations
+
+import os
+
+from btfkit.errors import printable
+from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT, FileJob, FileResult, failure_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from btfkit.file_ops.operation import FileOperation
+    from btfkit.work.job import Work
+
+SIZE = 4  # files that a process takes at a time
+ALONE = 8  # files below which starting processes does not pay
+
+
+class Tally:
+    """What became of all files, by status."""
+
+    def __init__(self, on_result: Callable[[FileResult], None] | None = None) -> None:
+        self._by_status: dict[str, list[FileResult]] = {status: [] for status in (DONE, WITHOUT, SAME, FAILED)}
+        self._on_result = on_result
+
+    def __repr__(self) -> str:
+        return f"<Tally {', '.join(f'{len(results)} {status}' for status, results in self._by_status.items())}>"
+
+    def add(self, result: FileResult) -> None:
+        """Count one more file."""
+        self._by_status[result.status].append(result)
+        if self._on_result is not None:
+            self._on_result(result)
+
+    def of(self, *statuses: str) -> list[FileResult]:
+        """The results of these statuses, one after the other, each by path."""
+        return [result for status in statuses for result in sorted(self._by_status[status], key=_path)]
+
+    def count(self, status: str) -> int:
+        """How many files came to this."""
+        return len(self._by_status[status])
+
+    def sum(self, field: str) -> int:
+        """The sum of a number in the records of all files that are done."""
+        return sum(getattr(result.record, field) or 0 for result in self._by_status[DONE])
+
+    @property
+    def total(self) -> int:
+        """All files."""
+        return sum(map(len, self._by_status.values()))
+
+
+def _path(result: FileResult) -> str:
+    return result.path
+
+
+class Plan:
+    """Which files are read and written: `jobs`; `problems`, what cannot be read or would overwrite another's output; `many`, whether
+    it is a batch (a directory, or several files)."""
+
+    __slots__ = ("jobs", "many", "problems")
+
+    def __init__(self, jobs: list[FileJob], problems: list[FileResult], many: bool) -> None:
+        self.jobs = jobs
+        self.problems = problems
+        self.many = many
+
+
+def plan_files(
+    paths: Sequence[str],
+    output: str | None,
+    *,
+    base_path: str | None = None,
+    base_beside_output: bool = False,
+    taken: Mapping[str, str] | None = None,
+) -> Plan:
+    """Where the output of each of `paths` (files, and directories of modules) goes: to `output`, a file or for several a
+    directory, or (None) into its own place.
+
+    A directory's files keep their places below `output`.  The distilled base of raw BTF is `base_path`, or stands beside the
+    output or the input, with `.base` added to the name.  `taken` are outputs that there are already, with their inputs.
+    """
+    if taken is None and len(paths) == 1 and (paths[0] == "-" or not os.path.isdir(paths[0])):
+        path = paths[0]
+        to = path if output is None else output
+        if to != "-" and output is not None and os.path.isdir(to):
+            to = os.path.join(to, os.path.basename(path))
+        return Plan([FileJob(path, to, base_path or _beside(to if base_beside_output else path))], [], False)
+    jobs: list[FileJob] = []
+    problems: list[FileResult] = []
+    seen = {os.path.realpath(to): path for to, path in (taken or {}).items()}
+    for path, to in _targets(paths, output, problems):
+        key = os.path.realpath(to)
+        if key not in seen:
+            seen[key] = path
+            jobs.append(FileJob(path, to, _beside(to if base_beside_output else path)))
+        elif output is not None:
+            text = f"{printable(path)}: its output is that of {printable(seen[key])}; skipped"
+            problems.append(FileResult(path, FAILED, text))
+    return Plan(jobs, problems, True)
+
+
+def _beside(path: str) -> str:
+    return "" if path == "-" else path + ".base"
+
+
+def _targets(paths: Sequence[str], output: str | None, problems: list[FileResult]) -> Iterator[tuple[str, str]]:
+    """(path, output) of each file."""
+    from btfkit.files.modules import module_files
+
+    for root in paths:
+        if root == "-" or not os.path.isdir(root):
+            yield root, root if output is None else os.path.join(output, os.path.basename(root))
+            continue
+
+        def unreadable(error: OSError, root: str = root) -> None:
+            problems.append(_failed(root, error))
+
+        for _, path in module_files(root, on_error=unreadable):
+            yield path, path if output is None else os.path.join(output, os.path.relpath(path, root))
+
+
+def plan_extraction(directory: str, output: str) -> Plan:
+    """Where the sections of a directory's modules go: to files below `output` that are called as the kernel calls the modules."""
+    from btfkit.files.modules import module_files
+
+    jobs: list[FileJob] = []
+    problems: list[FileResult] = []
+    seen: dict[str, str] = {}
+    for name, path in module_files(
+        directory, underscores=True, on_error=lambda error: problems.append(_failed(directory, error))
+    ):
+        if name in seen:
+            text = f"{printable(path)}: its name {name} is that of {printable(seen[name])}; not extracted"
+            problems.append(FileResult(path, FAILED, text))
+        else:
+            seen[name] = path
+            jobs.append(FileJob(path, os.path.join(output, name)))
+    return Plan(jobs, problems, True)
+
+
+def run_plan(
+    operation: Work,
+    plan: Plan,
+    *,
+    workers: int | None = None,
+    size: int = SIZE,
+    alone: int = ALONE,
+    on_result: Callable[[FileResult], None] | None = None,
+    observe: Callable[[int, int], None] | None = None,
+) -> Tally:
+    """Do an operation on the files of a plan by `workers` processes (None: one a processor; in this one for fewer than `alone`
+    files), `size` files at a time; `on_result` is told of each as it is done, `observe(done, total)` how far it is.
+
+    What the operation raises for one file is a result, what its `prepare` raises ends all.
+    """
+    from btfkit.work.jobs import run
+
+    tally = Tally(on_result)
+    for problem in plan.problems:
+        tally.add(problem)
+    if len(plan.jobs) < alone:
+        workers = 1
+    for ended in run(operation, plan.jobs, workers=workers, size=size):
+        tally.add(ended.value if ended.error is None else _failed(plan.jobs[ended.number].path, ended.error))
+        if observe is not None:
+            observe(tally.total, len(plan.jobs) + len(plan.problems))
+    return tally
+
+
+def _failed(path: str, error: Exception) -> FileResult:
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        path = error.filename
+    return FileResult(path, FAILED, failure_text(path, error), error=error)
+
+
+def on_files(
+    operation: FileOperation,
+    paths: Sequence[str],
+    output: str | None = None,
+    *,
+    in_place: bool = False,
+    workers: int | None = None,
+    on_result: Callable[[FileResult], None] | None = None,
+    observe: Callable[[int, int], None] | None = None,
+) -> Tally:
+    """Do an operation (`DistillFiles`, `ReconcileFiles`, `DedupFiles`, `SortFiles`, `SanitizeFiles`) on all of `paths`, files and
+    directories of modules, by several processes; the output goes below the directory `output`, or with `in_place` into its place.
+
+    Returns what became of each file; a bad one does not end it.  Raises what is wrong for all, such as a missing base.
+    """
+    if in_place == (output is not None):
+        raise ValueError("either an output or in place")
+    plan = plan_files(paths, output, base_beside_output=operation.base_beside_output)
+    return run_plan(operation, plan, workers=workers, on_result=on_result, observe=observe)
