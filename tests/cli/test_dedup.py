@@ -11,10 +11,11 @@ import pytest
 import btfkit
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
-from btfkit.cli import batch, main
+from btfkit.cli import main
 from btfkit.co_re.program import load_objects
 from btfkit.files.elf import Elf
 from btfkit.judges.deduped import leftovers
+from btfkit.work.files import ALONE
 from small_modules import elf, kernel, ko, module
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
@@ -119,7 +120,7 @@ def test_a_folder_in_place(tmp_path, capsys) -> None:
     base = kernel()
     vmlinux = put(tmp_path / "vmlinux", base.to_bytes())
     mods = tmp_path / "mods"
-    for i in range(batch.ALONE + 2):
+    for i in range(ALONE + 2):
         put(mods / f"m{i}.btf", redundant(base).to_bytes())
     put(mods / "sub" / "plain.btf", Builder(base).build().to_bytes())
     put(mods / "sub" / "packed.ko.xz", lzma.compress(elf({".BTF": redundant(base).to_bytes()})))
@@ -171,7 +172,7 @@ def test_a_module_with_a_signature(tmp_path, capsys) -> None:
     assert main(["dedup", path, "-B", vmlinux, "--in-place"]) == 3
     assert "--strip-signature" in capsys.readouterr().err
     assert main(["dedup", path, "-B", vmlinux, "--in-place", "--strip-signature"]) == 0
-    assert "the signature was taken off" in capsys.readouterr().err
+    assert "signature removed (no longer valid)" in capsys.readouterr().err
 
 
 def test_what_cannot_be(tmp_path, capsys) -> None:
@@ -184,7 +185,7 @@ def test_what_cannot_be(tmp_path, capsys) -> None:
     ):
         assert main(words) == 2
     assert main(["dedup", path, "-o", str(tmp_path / "x"), "--distill"]) == 3
-    assert "--distill is for the split BTF of a module" in capsys.readouterr().err
+    assert "only the split BTF of a module" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
     base = kernel()
     split = put(tmp_path / "m.btf", redundant(base).to_bytes())

@@ -11,11 +11,12 @@ import pytest
 
 import btfkit
 from btfkit.btf.btf import Btf
-from btfkit.cli import batch, main
+from btfkit.cli import main
 from btfkit.files.compression import sniff, unpack
 from btfkit.files.elf import Elf
 from btfkit.files.rewrite import open_module
 from btfkit.judges.reconciled import compare
+from btfkit.work import files as work_files
 from small_modules import elf, kernel, ko, module
 
 ORDERS = ("little", "big")
@@ -136,7 +137,7 @@ def test_signed(tmp_path, vmlinux, capsys) -> None:
     assert "--strip-signature" in capsys.readouterr().err
     assert (tmp_path / "m.ko").read_bytes() == data
     assert main(["distill", path, "-B", vmlinux, "--in-place", "--strip-signature"]) == 0
-    assert "signature was taken off" in capsys.readouterr().err
+    assert "signature removed (no longer valid)" in capsys.readouterr().err
     assert open_module(path).signature == 0
 
 
@@ -205,8 +206,8 @@ GOOD = ["extra/odd\n\udcff.ko", "kernel/a.ko", "kernel/b.ko.xz", "kernel/raw.btf
 
 @pytest.mark.parametrize("alone", [0, 100])
 def test_folder(folder, tmp_path, vmlinux, capsys, monkeypatch, alone) -> None:
-    monkeypatch.setattr(batch, "ALONE", alone)
-    monkeypatch.setattr(batch.collect, "__kwdefaults__", {**batch.collect.__kwdefaults__, "alone": alone, "size": 2})
+    defaults = {**work_files.run_plan.__kwdefaults__, "alone": alone, "size": 2}
+    monkeypatch.setattr(work_files.run_plan, "__kwdefaults__", defaults)
     out = tmp_path / "out"
     assert main(["distill", str(folder), "-B", vmlinux, "-o", str(out), "-j", "2"]) == 3
     found = sorted(os.path.relpath(os.path.join(d, n), out) for d, _, names in os.walk(out) for n in names)

@@ -198,7 +198,7 @@ def test_folder(tmp_path, capsys, distilled) -> None:
     capsys.readouterr()
     assert main(["reconcile", str(tmp_path / "in"), "-B", target, "-o", str(tmp_path / "out"), "-j2"]) == 3
     *_, summary, char, differ = capsys.readouterr().err.splitlines()
-    assert summary == f"2 modules now on {target}, 2 without .BTF.base, left alone, 1 failed, left as they were"
+    assert summary == f"2 modules now on {target}, 2 without .BTF.base, unchanged, 1 failed, unchanged"
     assert char == "2 keep their own char, which this kernel has with another signedness"
     assert differ == "2 that the rules upstream would refuse: char (2)"
     assert sorted(os.listdir(tmp_path / "out")) == ["a.ko", "b"]

@@ -127,11 +127,11 @@ def test_module_files(tmp_path, capsys) -> None:
 def test_usage(tmp_path, capsys) -> None:
     path = put(tmp_path / "in.btf", young().to_bytes())
     for words, said in (
-        ([path, "-o", "x"], "for whom?"),
+        ([path, "-o", "x"], "no target"),
         ([path, "-o", "x", "--for", "4.14"], "older than 5.0"),
         ([path, "-o", "x", "--for", "windows"], "is no version"),
         ([path, "-o", "x", "--for", "pahole:1.24"], "no version of 'pahole'"),
-        ([path, "--for", "5.10"], "where to?"),
+        ([path, "--for", "5.10"], "no output"),
         ([path, "-o", "x", "--for", "5.10", "--base-out", "y"], "goes with -B"),
     ):
         assert main(["sanitize", *words]) == 2

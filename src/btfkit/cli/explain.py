@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from btfkit.cli import DIFFERS, DONE, FAILED, batch
-from btfkit.cli.options import BASE, JSON, Command, Option, UsageError
+from btfkit.cli import DIFFERS, DONE, FAILED
+from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.file_ops.operation import DONE as JUDGED
+from btfkit.file_ops.operation import FAILED as FAILED_FILE
+from btfkit.file_ops.operation import WITHOUT, FileJob, FileResult
+from btfkit.file_ops.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from btfkit.judges.on_kernel import Examination, Sign
     from btfkit.passes.content import Change
     from btfkit.passes.reconcile import Misfit
+    from btfkit.work.files import Tally
 
 SCHEMA = 1
 SHOWN = 6  # findings and signs of a kind, where --all is not given
@@ -110,8 +115,8 @@ def run(args: Args) -> int:
     failed = 0
     if args.kernels:
         tally = _kernels(args, path)
-        rows = [result.facts for result in tally.of(batch.DONE)]
-        failed = tally.count(batch.FAILED)
+        rows = [vars(result.record) for result in tally.of(JUDGED)]
+        failed = tally.count(FAILED_FILE)
         report["kernels"] = rows
         if not args.json:
             _print(_table(rows, args.kernels))
@@ -242,16 +247,56 @@ def _first(findings: Sequence[Misfit]) -> str:
 # ---- many kernels --------------------------------------------------------------------------------------------------
 
 
-def _kernels(args: Args, path: str) -> batch.Tally:
-    jobs = [(file, os.path.relpath(file, args.kernels)) for file in sorted(kernel_files(args.kernels))]
-    common = (path, args.distilled_base, args.built_with)
-    return batch.collect(
-        jobs, (), _one_kernel, _prepare, common, title="kernels", quiet=args.quiet, workers=args.jobs, size=1, alone=3
-    )
+class KernelVerdict(Record):
+    """What one kernel makes of the module, as it is and after `btfkit reconcile`."""
+
+    kernel: str
+    path: str
+    verdict: str
+    reason: str | None
+    knows: bool | None
+    after_reconcile: bool | None
+    reconcile_reason: str | None
 
 
-def _prepare(common: tuple[str, str | None, str | None]) -> Module:
-    return read_module(*common)
+class _OnKernels:
+    """The work: the module is read once, and judged on each kernel."""
+
+    def __init__(self, module: tuple[str, str | None, str | None], tree: str) -> None:
+        self.module = module
+        self.tree = tree
+
+    def prepare(self) -> Module:
+        return read_module(*self.module)
+
+    def run(self, module: Module, job: FileJob) -> FileResult:
+        from btfkit.btf_file import load
+        from btfkit.errors import ChainError, FormatError, NotFoundError
+
+        try:
+            new = load(job.path)
+        except (NotFoundError, ChainError, FormatError) as error:  # no BTF in it, a module's, or not a kernel at all
+            return FileResult(job.path, WITHOUT, str(error))
+        answer = judge(module, new)
+        record = KernelVerdict(
+            kernel=_label(os.path.relpath(job.path, self.tree)),
+            path=job.path,
+            verdict=answer.verdict,
+            reason=answer.reason or None,
+            knows=answer.knows,
+            after_reconcile=answer.can_reconcile,
+            reconcile_reason=_first(answer.strict) if answer.strict else None,
+        )
+        return FileResult(job.path, JUDGED, record=record)
+
+
+def _kernels(args: Args, path: str) -> Tally:
+    from btfkit.cli import file_work
+    from btfkit.work.files import Plan
+
+    plan = Plan([FileJob(file, "") for file in sorted(kernel_files(args.kernels))], [], True)
+    work = _OnKernels((path, args.distilled_base, args.built_with), args.kernels)
+    return file_work.run(args, work, plan, "kernels", size=1, alone=3)
 
 
 def kernel_files(tree: str) -> Iterator[str]:
@@ -268,28 +313,6 @@ def kernel_files(tree: str) -> Iterator[str]:
                 and not small.startswith(("initr", "system.map"))
             ):
                 yield os.path.join(folder, name)
-
-
-def _one_kernel(module: Module, job: tuple[str, str]) -> batch.Result:
-    from btfkit.btf_file import load
-    from btfkit.errors import ChainError, FormatError, NotFoundError
-
-    path, name = job
-    try:
-        new = load(path)
-    except (NotFoundError, ChainError, FormatError) as error:  # no BTF in it, a module's, or no kernel at all
-        return batch.Result(path, batch.WITHOUT, str(error))
-    answer = judge(module, new)
-    facts = {
-        "kernel": _label(name),
-        "path": path,
-        "verdict": answer.verdict,
-        "reason": answer.reason or None,
-        "knows": answer.knows,
-        "after_reconcile": answer.can_reconcile,
-        "reconcile_reason": _first(answer.strict) if answer.strict else None,
-    }
-    return batch.Result(path, batch.DONE, facts=facts)
 
 
 def _label(name: str) -> str:
@@ -602,7 +625,7 @@ COMMAND = Command(
         ),
         Option("--distilled-base", value="FILE", help="the distilled base of a MODULE of raw BTF"),
         Option("--all", help=f"all findings, not the first {SHOWN}"),
-        batch.JOBS,
+        JOBS,
         JSON,
     ),
     details="""Exit status: 0 the kernel takes it, 1 it does not (or what it takes would be wrong), 3 an input could not be read.

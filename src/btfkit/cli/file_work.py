@@ -7,6 +7,7 @@ import sys
 
 from btfkit.cli import DONE, FAILED
 from btfkit.cli.options import Option, UsageError
+from btfkit.errors import UnsupportedError
 from btfkit.file_ops import operation as status
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Args
     from btfkit.file_ops.operation import FileOperation, FileResult
     from btfkit.work.files import Plan, Tally
+    from btfkit.work.job import Work
 
 SCHEMA = 1
 MODULES_OUT = Option(
@@ -50,20 +52,26 @@ def plan(args: Args, operation: FileOperation, base_path: str | None = None) -> 
 
 def run(
     args: Args,
-    operation: FileOperation,
+    operation: Work,
     plan: Plan,
     title: str,
-    failure: Callable[[FileResult], str] | None = None,
+    wording: Callable[[FileResult], str] | None = None,
     **how: int,
 ) -> Tally:
-    """Do the operation on the files of the plan, with progress and errors on standard error; `failure` words an error."""
+    """Do the operation on the files of the plan, with progress and errors on standard error; `wording` gives the text of one
+    that failed or had nothing to work on."""
+    from btfkit.btf_file import SIGNED
     from btfkit.work.files import run_plan
     from btfkit.work.progress import Progress
 
     def on_result(result: FileResult) -> None:
+        if result.status not in (status.FAILED, status.WITHOUT):
+            return
+        if wording is not None:
+            result.text = wording(result)
+        if isinstance(result.error, UnsupportedError) and result.error.message == SIGNED:
+            result.text += "; --strip-signature removes it"
         if result.status == status.FAILED:
-            if failure is not None:
-                result.text = failure(result)
             print(f"btfkit: {result.text}", file=sys.stderr)
 
     total = len(plan.jobs) + len(plan.problems)

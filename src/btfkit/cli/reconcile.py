@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from btfkit.cli import file_work
 from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.errors import VerificationError
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
-from btfkit.file_ops.reconcile import OTHER, OtherRules, ReconciledFile, ReconcileFiles, RefusedFile
+from btfkit.file_ops.reconcile import OTHER, RAW_WITHOUT_BASE, OtherRules, ReconciledFile, ReconcileFiles, RefusedFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def run(args: Args) -> int:
         prove=not args.no_verify,
     )
     plan = file_work.plan(args, operation, args.distilled_base)
-    tally = file_work.run(args, operation, plan, "reconciling", _failure)
+    tally = file_work.run(args, operation, plan, "reconciling", _wording)
     head = {"schema": 1, "base": args.base, "rules": operation.rules}
     return file_work.report(
         args,
@@ -42,9 +43,13 @@ def run(args: Args) -> int:
     )
 
 
-def _failure(result: FileResult) -> str:
-    """What went wrong, and whether the other rules would take the module."""
+def _wording(result: FileResult) -> str:
+    """What went wrong, which option would help, and whether the other rules would take the module."""
     record = result.record
+    if result.status == WITHOUT and RAW_WITHOUT_BASE in result.text:
+        return result.text.replace(RAW_WITHOUT_BASE, f"{RAW_WITHOUT_BASE} (--distilled-base)")
+    if isinstance(result.error, VerificationError):
+        return result.text.replace("without the proof it is written", "--no-verify writes it")
     if not isinstance(record, RefusedFile) or not record.other_rules.fits:
         return result.text
     if record.other_rules.rules == "upstream":

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class MergedFiles:
-    """What `merge_files` did: `merged` (the pass' result), `blob` (its bytes), the `paths` of all inputs, the vmlinux first, and of
-    those `without` BTF."""
+    """What `merge_files` did: `merged` (the pass' result), `blob` (its bytes), the `paths` of all inputs, the vmlinux first, and
+    of those `without` BTF."""
 
     __slots__ = ("blob", "merged", "paths", "without")
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from btfkit.passes.rebase import NameIndex
     from btfkit.passes.reconcile import Misfit, Reconciled
 
+RAW_WITHOUT_BASE = "raw BTF, and no file with its distilled base"
 OTHER = {"strict": "upstream", "upstream": "strict"}
 
 
@@ -95,7 +96,7 @@ class ReconcileFiles(FileOperation):
         file = self._with_base(file, job)
         if file.base is None:
             has_sections = file.elf is not None
-            hint = "no .BTF.base section" if has_sections else "raw BTF, and no file with its distilled base"
+            hint = "no .BTF.base section" if has_sections else RAW_WITHOUT_BASE
             text = f"{job.path}: {hint}; `btfkit distill` makes it, with the vmlinux that the module was built with"
             return FileResult(job.path, WITHOUT, printable(text))
         split = file.btf()

@@ -62,7 +62,10 @@ class SortFiles(FileOperation):
 
     def work_on(self, state: _State, file: BtfFile, job: FileJob) -> FileResult:
         """Sort one file."""
-        found = file.resolve(state.shared)
+        on_its_own = (
+            self.follow and file.base is not None
+        )  # a distilled base fits the sorted kernel as it fitted the other
+        found = file.resolve(None if on_its_own else state.shared)
         btf = found.btf
         new, ids = state.sorted(btf)
         write(file.contents(job.output, new, found.following(ids), strip_signature=self.strip_signature))

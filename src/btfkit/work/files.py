@@ -48,7 +48,7 @@ class Tally:
 
     def sum(self, field: str) -> int:
         """The sum of a number in the records of all files that are done."""
-        return sum(getattr(result.record, field) or 0 for result in self._by_status[DONE])
+        return sum(getattr(result.record, field, None) or 0 for result in self._by_status[DONE])
 
     @property
     def total(self) -> int:
@@ -61,8 +61,8 @@ def _path(result: FileResult) -> str:
 
 
 class Plan:
-    """Which files are read and written: `jobs`; `problems`, what cannot be read or would overwrite another's output; `many`, whether
-    it is a batch (a directory, or several files)."""
+    """Which files are read and written: `jobs`; `problems`, what cannot be read or would overwrite another's output; `many`,
+    whether it is a batch (a directory, or several files)."""
 
     __slots__ = ("jobs", "many", "problems")
 
