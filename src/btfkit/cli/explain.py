@@ -254,7 +254,7 @@ class KernelVerdict(Record):
     path: str
     verdict: str
     reason: str | None
-    knows: bool | None
+    knows: str
     after_reconcile: bool | None
     reconcile_reason: str | None
 
