@@ -36,7 +36,7 @@ def run(args: Args) -> int:
         strip_signature=args.strip_signature,
         prove=not args.no_verify,
     )
-    plan = file_work.plan(args, operation, args.base_out)
+    plan = file_work.plan(args, operation, base_path=args.base_out, inputs=args.used_by, outputs=[args.base_out])
     tally = file_work.run(args, operation, plan, "distilling")
     head = {"schema": 1, "base": args.base, "policy": operation.policy, "section": operation.section}
     return file_work.report(

@@ -6,7 +6,7 @@ import os
 
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli import file_work
-from btfkit.cli.options import JOBS, JSON, OUTPUT, Command, Option, UsageError
+from btfkit.cli.options import JOBS, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
 from btfkit.file_ops.extract import ExtractFiles, extract_file
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 
@@ -32,6 +32,7 @@ def run(args: Args) -> int:
         if args.output == "-":
             raise UsageError(f"{path} is a directory, so -o has to be one")
         return _directory(path, args, section)
+    refuse_overwriting([args.output], [path])
     record = extract_file(path, args.output, section)
     if args.json and args.output != "-":
         _print_json(record.as_json())
@@ -43,6 +44,7 @@ def _directory(path: str, args: Args, section: str) -> int:
 
     os.makedirs(args.output, exist_ok=True)
     plan = plan_extraction(path, args.output)
+    file_work.refuse_plan(plan, [])
     tally = file_work.run(args, ExtractFiles(section), plan, "extracting", size=BATCH, alone=ALONE)
     written, size, without = tally.count(DONE), tally.sum("bytes"), tally.count(WITHOUT)
 

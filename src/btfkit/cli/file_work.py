@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
-from btfkit.cli import DONE, FAILED
-from btfkit.cli.options import Option, UsageError
-from btfkit.errors import UnsupportedError
+from btfkit.cli import DONE, FAILED, in_words
+from btfkit.cli.options import Option, UsageError, refuse_overwriting
+from btfkit.errors import BtfError
 from btfkit.file_ops import operation as status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from btfkit.cli.options import Args
@@ -30,8 +30,16 @@ NO_VERIFY = Option("--no-verify", help="do not prove the result before it is wri
 SIGNATURE_REMOVED = "signature removed (no longer valid); sign the module again where kernels demand it"
 
 
-def plan(args: Args, operation: FileOperation, base_path: str | None = None) -> Plan:
-    """Where the output of each of `args.operands` goes, by -o and --in-place; raises UsageError."""
+def plan(
+    args: Args,
+    operation: FileOperation,
+    *,
+    base_path: str | None = None,
+    inputs: Sequence[str | None] = (),
+    outputs: Sequence[str | None] = (),
+) -> Plan:
+    """Where the output of each of `args.operands` goes, by -o and --in-place; raises UsageError, also where it is one of the
+    other `inputs`, or of `outputs`."""
     from btfkit.work.files import plan_files
 
     if bool(args.output) == bool(args.in_place):
@@ -47,7 +55,16 @@ def plan(args: Args, operation: FileOperation, base_path: str | None = None) -> 
     if args.in_place and "-" in operands:
         raise UsageError("standard input cannot be changed in place")
     output = None if args.in_place else args.output
-    return plan_files(operands, output, base_path=base_path, base_beside_output=operation.base_beside_output)
+    found = plan_files(operands, output, base_path=base_path, base_beside_output=operation.base_beside_output)
+    refuse_plan(found, [args.base, *inputs], outputs)
+    return found
+
+
+def refuse_plan(plan: Plan, inputs: Sequence[str | None], outputs: Sequence[str | None] = ()) -> None:
+    """Raise UsageError where an output of the plan, or one of `outputs`, would take the place of an input."""
+    written = [*outputs, *(job.output for job in plan.jobs)]
+    read = [*inputs, *(job.path for job in plan.jobs if not job.in_place)]
+    refuse_overwriting(written, read)
 
 
 def run(
@@ -60,17 +77,16 @@ def run(
 ) -> Tally:
     """Do the operation on the files of the plan, with progress and errors on standard error; `wording` gives the text of one
     that failed or had nothing to work on."""
-    from btfkit.btf_file import SIGNED
     from btfkit.work.files import run_plan
     from btfkit.work.progress import Progress
 
     def on_result(result: FileResult) -> None:
         if result.status not in (status.FAILED, status.WITHOUT):
             return
+        if isinstance(result.error, BtfError):
+            result.text = in_words(result.error)
         if wording is not None:
             result.text = wording(result)
-        if isinstance(result.error, UnsupportedError) and result.error.message == SIGNED:
-            result.text += "; --strip-signature removes it"
         if result.status == status.FAILED:
             print(f"btfkit: {result.text}", file=sys.stderr)
 

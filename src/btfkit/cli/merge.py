@@ -6,7 +6,7 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.options import JSON, OUTPUT, Command, Option, UsageError
+from btfkit.cli.options import JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
@@ -49,14 +49,15 @@ def run(args: Args) -> int:
 
 def _refuse_inputs(args: Args) -> None:
     """The output may not take the place of an input."""
-    if args.output == "-" or not os.path.isfile(args.output):
-        return
-    for path in args.operands:
-        inside = os.path.join(path, os.path.basename(args.output)) if os.path.isdir(path) else path
-        if path != "-" and os.path.exists(inside) and os.path.samefile(inside, args.output):
-            raise UsageError(
-                f"{printable(args.output)} is an input, and the output would overwrite it: give another name"
-            )
+    from btfkit.files.modules import module_files
+
+    inputs = [
+        file
+        for path in args.operands
+        if os.path.exists(path)
+        for _, file in module_files(path, on_error=lambda _: None)
+    ]
+    refuse_overwriting([args.output], inputs)
 
 
 # ---- what is printed -------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def run(args: Args) -> int:
         strip_signature=args.strip_signature,
         prove=not args.no_verify,
     )
-    plan = file_work.plan(args, operation, args.distilled_base)
+    plan = file_work.plan(args, operation, base_path=args.distilled_base, inputs=[args.distilled_base])
     tally = file_work.run(args, operation, plan, "reconciling", _wording)
     head = {"schema": 1, "base": args.base, "rules": operation.rules}
     return file_work.report(

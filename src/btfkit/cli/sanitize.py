@@ -6,8 +6,9 @@ from btfkit.cli import DIFFERS, file_work
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
 from btfkit.errors import UnsupportedError
-from btfkit.file_ops.operation import DONE, FAILED, WITHOUT, write
+from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 from btfkit.file_ops.sanitize import LostFeature, SanitizedFile, SanitizeFiles
+from btfkit.files.write import write_all
 from btfkit.passes.features import FEATURES
 
 TYPE_CHECKING = False
@@ -26,11 +27,11 @@ def run(args: Args) -> int:
     if args.base_out and not args.base:
         raise UsageError("--base-out goes with -B")
     operation = _operation(args)
-    plan = file_work.plan(args, operation)
+    plan = file_work.plan(args, operation, outputs=[args.base_out])
     tally = file_work.run(args, operation, plan, "sanitizing")
     base = operation.sanitized_base() if args.base_out else None
     if base is not None:
-        write({args.base_out: base.btf.to_bytes()})
+        write_all({args.base_out: base.btf.to_bytes()})
     head = {"schema": 1, "for": operation.target, "without": operation.without, "base": args.base}
     whom = f" for {operation.target}" if operation.target else ""
     lines = _summary(tally, whom) if plan.many else _lines(tally, whom)

@@ -44,6 +44,7 @@ def _kernel(args: Args) -> int:
     to = path if args.in_place else os.path.join(args.output, own_name(path))
     operation = SortFiles(path, follow=True, strip_signature=args.strip_signature)
     plan = plan_files(args.modules, None if args.in_place else args.output, taken={to: path})
+    file_work.refuse_plan(plan, [] if args.in_place else [path], [to])
     tally = file_work.run(args, operation, plan, "sorting")
     kernel = sort_file(path, None, to, strip_signature=args.strip_signature)  # last: it may be in place
     head = {"schema": 1, "base": kernel.as_json()}

@@ -13,9 +13,9 @@ from btfkit.file_ops.operation import (
     as_shared,
     one_file,
     signature_stripped,
-    write,
 )
 from btfkit.file_ops.record import Record
+from btfkit.files.write import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,8 +118,6 @@ class _State:
 class DedupFiles(FileOperation):
     """Dedup files; options are those of `dedup_file`."""
 
-    base_beside_output = True
-
     def __init__(
         self,
         base: Base | None = None,
@@ -130,7 +128,7 @@ class DedupFiles(FileOperation):
         prove: bool = True,
     ) -> None:
         self.base = base
-        self.distill = distill
+        self.distill = self.base_beside_output = distill
         self.nearly = nearly
         self.strip_signature = strip_signature
         self.prove = prove
@@ -169,7 +167,7 @@ class DedupFiles(FileOperation):
             ext=done.ext,
             strip_signature=self.strip_signature,
         )
-        write(contents)
+        write_all(contents)
         record.base_output = job.base_path if len(contents) > 1 else None
         record.signature_stripped = signature_stripped(file)
         record.unpacked = not file.rewritable
@@ -242,7 +240,7 @@ def dedup_files(
         for path, first in zip(paths, firsts, strict=True):
             if path != "-":
                 _prove(open_btf(path).btf(state.shared), done, state.below(shared), first)
-    write({output: packed(done.btf.to_bytes(), packings_for(output, ()), output)})
+    write_all({output: packed(done.btf.to_bytes(), packings_for(output, ()), output)})
     record = _record(done, output, sum(sizes))
     record.inputs = list(paths)
     if nearly:

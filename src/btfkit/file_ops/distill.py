@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from btfkit.btf_file import BtfFile, load
 from btfkit.errors import ChainError, FormatError, UnsupportedError
-from btfkit.file_ops.operation import DONE, SAME, FileOperation, FileResult, one_file, signature_stripped, write
+from btfkit.file_ops.operation import DONE, SAME, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
+from btfkit.files.write import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class DistillFiles(FileOperation):
             strip_signature=self.strip_signature,
             lost=lost,
         )
-        write(contents)
+        write_all(contents)
         types, sizes = result.report.types, result.report.bytes
         record = DistilledFile(
             path=job.path,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from btfkit.btf_file import BtfFile
 from btfkit.btf_file import open as open_btf
 from btfkit.errors import BtfError, NotFoundError
-from btfkit.file_ops.operation import DONE, WITHOUT, FileJob, FileOperation, FileResult, write
+from btfkit.file_ops.operation import DONE, WITHOUT, FileJob, FileOperation, FileResult
 from btfkit.file_ops.record import Record
+from btfkit.files.write import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def section_of(file: BtfFile, section: str) -> Data:
 
 
 def _write(file: BtfFile, data: Data, section: str, output: str) -> ExtractedSection:
-    write({output: memoryview(data)})
+    write_all({output: memoryview(data)})
     return ExtractedSection(
         path=file.source, layers=list(file.container.layers), section=section, output=output, bytes=len(data)
     )

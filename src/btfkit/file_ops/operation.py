@@ -9,12 +9,10 @@ from btfkit.errors import BtfError, NotFoundError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
     from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.file_ops.record import Record
-    from btfkit.files.write import Content
 
     Path = str | os.PathLike[str]
     Base = Btf | Path
@@ -122,15 +120,3 @@ def failure_text(path: str, error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{printable(str(error.filename or path))}: {error.strerror or error}"
     return f"{printable(path)}: out of memory"
-
-
-def write(contents: Mapping[str, Content]) -> None:
-    """Write files, all or none, making the directories that they need."""
-    import os
-
-    from btfkit.files.write import write_all
-
-    for path in contents:
-        if path != "-" and (directory := os.path.dirname(path)):
-            os.makedirs(directory, exist_ok=True)
-    write_all(contents)

@@ -12,9 +12,9 @@ from btfkit.file_ops.operation import (
     FileResult,
     one_file,
     signature_stripped,
-    write,
 )
 from btfkit.file_ops.record import Record
+from btfkit.files.write import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class ReconcileFiles(FileOperation):
         contents = file.contents(
             job.output, result.btf, result.ids, strip_signature=self.strip_signature, look_up=True, lost=lost
         )
-        write(contents)
+        write_all(contents)
         record = ReconciledFile(
             path=job.path,
             output=job.output,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from btfkit.btf_file import BtfFile, SharedBase, load
-from btfkit.file_ops.operation import DONE, FileOperation, FileResult, one_file, signature_stripped, write
+from btfkit.file_ops.operation import DONE, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
+from btfkit.files.write import write_all
 from btfkit.passes.features import NAMES, Target
 
 TYPE_CHECKING = False
@@ -98,7 +99,7 @@ class SanitizeFiles(FileOperation):
             base=result.base.btf if own and result.base is not None else None,
             strip_signature=self.strip_signature,
         )
-        write(contents)
+        write_all(contents)
         record = SanitizedFile(
             path=job.path,
             output=job.output,
@@ -142,7 +143,7 @@ def sanitize_file(
     operation = SanitizeFiles(target, base, without=without, strip_signature=strip_signature)
     record: SanitizedFile = one_file(operation, path, output)
     if base_output is not None and (sanitized := operation.sanitized_base()) is not None:
-        write({base_output: sanitized.btf.to_bytes()})
+        write_all({base_output: sanitized.btf.to_bytes()})
     return record
 
 

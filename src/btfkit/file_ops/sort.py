@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from btfkit.btf_file import BtfFile, SharedBase
-from btfkit.file_ops.operation import DONE, FileOperation, FileResult, as_shared, one_file, signature_stripped, write
+from btfkit.file_ops.operation import DONE, FileOperation, FileResult, as_shared, one_file, signature_stripped
 from btfkit.file_ops.record import Record
+from btfkit.files.write import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class SortFiles(FileOperation):
         found = file.resolve(None if on_its_own else state.shared)
         btf = found.btf
         new, ids = state.sorted(btf)
-        write(file.contents(job.output, new, found.following(ids), strip_signature=self.strip_signature))
+        write_all(file.contents(job.output, new, found.following(ids), strip_signature=self.strip_signature))
         record = SortedFile(
             path=job.path,
             output=job.output,
