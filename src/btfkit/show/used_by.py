@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, text
+from btfkit.btf.members import flat_member
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec
 from btfkit.show.identity import CLASSES
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     Scope = dict[tuple[str, str], frozenset[str] | None]
 
 SIZE = "<size>"  # in a scope: the size of the type is read
-MAX_NAMELESS = 300  # nameless structs within one that are looked into
 _WHOLE = (k.TYPE_ID_TARGET, k.TYPE_MATCHES)
 
 
@@ -77,10 +77,10 @@ def _walk(found: Reads, wanted: Spec, btf: Btf, type_id: int, owner: tuple[str, 
         paths = found.setdefault(owner, set())
         if paths is not None:
             paths.add(path)
-        inner = _member(btf, type_id, step[0], set())
+        inner = flat_member(btf, type_id, text(step[0])) if btf.kind(type_id) in spec.COMPOSITES else None
         if inner is None:
             return
-        type_id = _element(btf, inner)
+        type_id = _element(btf, inner.type_id)
         if btf.kind(type_id) in spec.COMPOSITES and btf.name(type_id):
             owner, prefix = _key(btf, type_id), ""
         else:
@@ -94,24 +94,3 @@ def _element(btf: Btf, type_id: int) -> int:
             break
         type_id = btf.word(type_id, 3)
     return type_id
-
-
-def _member(btf: Btf, type_id: int, name: bytes, seen: set[int]) -> int | None:
-    """The type of the member of that name, in nameless members too."""
-    if btf.kind(type_id) not in spec.COMPOSITES or type_id in seen or len(seen) > MAX_NAMELESS:
-        return None
-    seen.add(type_id)
-    layer, at = btf.locate(type_id)
-    words = layer.words
-    nameless = []
-    for m in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
-        found = btf.string(words[m])
-        if found == name:
-            return words[m + 1]
-        if not found:
-            nameless.append(words[m + 1])
-    for inner in nameless:
-        found_type = _member(btf, btf.strip(inner), name, seen)
-        if found_type is not None:
-            return found_type
-    return None
