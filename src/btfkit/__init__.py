@@ -43,9 +43,12 @@ if TYPE_CHECKING:
     from btfkit.errors import VerificationError as VerificationError
     from btfkit.file_ops.dump import Dump as Dump
     from btfkit.file_ops.dump import dump as dump
+    from btfkit.file_ops.explain import Explanation as Explanation
+    from btfkit.file_ops.explain import explain as explain
     from btfkit.file_ops.minimize import minimize as minimize
     from btfkit.fleet.archive import minimize_archive as minimize_archive
     from btfkit.fleet.check import check as check
+    from btfkit.fleet.explain import explain_on_kernels as explain_on_kernels
     from btfkit.fleet.tree import find_kernels as find_kernels
     from btfkit.judges.verification import Verification as Verification
     from btfkit.judges.verification import verify as verify
@@ -110,6 +113,9 @@ _HOMES = {
     "Minimized": "passes.minimize",
     "Dump": "file_ops.dump",
     "dump": "file_ops.dump",
+    "Explanation": "file_ops.explain",
+    "explain": "file_ops.explain",
+    "explain_on_kernels": "fleet.explain",
     "minimize": "file_ops.minimize",
     "permute": "passes.permute",
     "sort": "passes.permute",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import btfkit
 from btfkit.btf.build import Builder
 from btfkit.cli import main
 from btfkit.judges.on_kernel import examine, rules_of
@@ -251,3 +252,21 @@ def test_usage(tmp_path, distilled) -> None:
     assert main(["explain", distilled, "--kernels", str(tmp_path / "nothing")]) == 2
     assert main(["explain", distilled, "-B", str(tmp_path / "nothing")]) == 3
     assert main(["explain", str(tmp_path / "nothing"), "-B", distilled]) == 3
+
+
+def test_in_one_call(distilled, tmp_path, capsys) -> None:
+    """From Python: what the command prints, and more."""
+    same = btfkit.load(put(tmp_path / "same", kernel(filler=4).to_bytes()))
+    good = btfkit.explain(distilled, same)
+    assert good
+    assert good.answer.verdict == "takes"
+    target = put(tmp_path / "new.btf", kernel(mutex=40).to_bytes())
+    found = btfkit.explain(distilled, target, built_with=str(tmp_path / "old"))
+    assert not found
+    assert repr(found) == f"<{distilled} on {target}: <refuses: {found.answer.reason}>>"
+    capsys.readouterr()
+    assert main(["explain", distilled, "-B", target, "--built-with", str(tmp_path / "old"), "--all"]) == 1
+    assert f"{found}\n" == capsys.readouterr().out
+    assert found.as_json()["remedy"] == found.remedy
+    rows = btfkit.explain_on_kernels(distilled, str(tmp_path))
+    assert {row.path: row.verdict for row in rows}[target] == "refuses"

@@ -15,7 +15,7 @@ from workshop import by_kbuild, encoded
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.cli import explain, main
-from btfkit.cli.explain import REFUSES, TAKES
+from btfkit.file_ops.module_on_kernel import REFUSES, TAKES
 from btfkit.judges.reconciled import compare
 from btfkit.passes.reconcile import reconcile
 

@@ -1,0 +1,172 @@
+"""What a kernel makes of a module's BTF: the module as it is read, and the judgement."""
+
+from __future__ import annotations
+
+from btfkit.btf.btf import Btf
+from btfkit.btf_file import BASE_SECTION, BtfFile, load
+from btfkit.btf_file import open as open_btf
+from btfkit.errors import BtfError, NotFoundError, UnsupportedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from btfkit.judges.on_kernel import Examination
+    from btfkit.passes.reconcile import Misfit
+
+    Path = str | os.PathLike[str]
+
+TAKES, REFUSES, WRONG, NONE, IGNORES = "takes", "refuses", "wrong", "none", "ignores"
+
+DEFINITIONS = "a base may tell names and sizes only; this one has definitions too (distill --policy by-value or full)"
+
+# What a kernel knows of modules' BTF.
+BASES, MODULES, NOTHING, UNKNOWN = "bases", "modules", "nothing", "unknown"
+
+
+class Module:
+    """The module that is asked about: its `file` (None: without BTF) and the `blob` of its BTF.
+
+    `section` and `base` are those that it was distilled to, `split` its BTF on that; `old` the split BTF on the kernel that it
+    was built with, where that is known; `problem` says why nothing can be read.
+    """
+
+    __slots__ = ("base", "blob", "file", "old", "path", "problem", "section", "split")
+
+    def __init__(self, path: str, file: BtfFile | None, problem: str = "") -> None:
+        self.path = path
+        self.file = file
+        self.blob = bytes(file.container.btf) if file is not None else b""
+        self.problem = problem
+        self.section = ""
+        self.base: Btf | None = None
+        self.split: Btf | None = None
+        self.old: Btf | None = None
+
+    def __repr__(self) -> str:
+        return f"<Module {self.path}: {self.problem or self.section or 'no distilled base'}>"
+
+
+def read_module(path: Path, distilled_base: Path | None = None, built_with: Btf | Path | None = None) -> Module:
+    """Read a module for `judge`; what is wrong with its BTF is noted, not raised.
+
+    `distilled_base` is the base of raw BTF, `built_with` the vmlinux that the module was built with.  Raises
+    UnsupportedError for what is not a module, FormatError and OSError where it cannot be read.
+    """
+    path = str(path)
+    try:
+        file = open_btf(path)
+    except NotFoundError as error:
+        return Module(path, None, error.message)
+    if not file.rewritable:
+        raise UnsupportedError(f"{'/'.join(file.container.layers)}, not the file of a module", source=path)
+    module = Module(path, file)
+    module.section = str(distilled_base or "") or file.base_section or ""
+    try:
+        if distilled_base:
+            module.file = file = BtfFile(file.container, load(distilled_base))
+        module.base = file.base
+        if module.base is not None and module.blob:
+            module.split = file.btf()
+    except BtfError as error:
+        module.problem = f"its .BTF does not fit its own {module.section}: {error.message}"
+        return module
+    if built_with:
+        _take_old(module, file, built_with if isinstance(built_with, Btf) else load(built_with))
+    return module
+
+
+def _take_old(module: Module, file: BtfFile, old: Btf) -> None:
+    """Take the kernel that the module was built with: its definitions tell what changed."""
+    if module.split is not None:
+        from btfkit.passes.reconcile import reconcile
+
+        module.old = reconcile(module.split, old).btf
+    elif module.blob:
+        from btfkit.passes.distill import distill
+
+        module.old = file.btf(old)
+        module.split = distill(module.old).btf
+
+
+class Answer:
+    """What one kernel makes of the module: `verdict`, what the kernel `knows`, `reason` in a line, and the findings."""
+
+    __slots__ = ("examination", "knows", "reason", "strict", "upstream", "verdict")
+
+    def __init__(self) -> None:
+        self.verdict = TAKES
+        self.knows = UNKNOWN
+        self.reason = ""
+        self.upstream: Sequence[Misfit] | None = None  # None: the rules were not asked
+        self.strict: Sequence[Misfit] | None = None
+        self.examination: Examination | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.verdict}{self.reason and f': {self.reason}'}>"
+
+    @property
+    def can_reconcile(self) -> bool | None:
+        """Whether `btfkit reconcile` would make it fit; None where that is not known."""
+        return None if self.strict is None else not self.strict
+
+
+def judge(module: Module, new: Btf) -> Answer:
+    """What the kernel with the BTF `new` makes of the module."""
+    from btfkit.passes.reconcile import verdicts
+
+    answer = Answer()
+    answer.knows = knows(new)
+    if not module.blob:
+        answer.verdict = NONE
+        empty = "its .BTF section is empty: nothing filled it in (was vmlinux missing at the build?)"
+        answer.reason = module.problem or empty
+        return answer
+    if module.problem and module.section == BASE_SECTION and answer.knows in (BASES, UNKNOWN):
+        answer.verdict, answer.reason = REFUSES, module.problem
+        return answer
+    if module.split is not None:
+        both = verdicts(module.split, new)
+        answer.strict, answer.upstream = both.strict, both.upstream
+    if module.section == BASE_SECTION and answer.knows in (BASES, UNKNOWN):
+        assert answer.upstream is not None  # else there was a problem
+        if answer.upstream:
+            answer.verdict, answer.reason = REFUSES, summary(answer.upstream)
+            if answer.upstream[0].reason == "not-distilled" and not answer.strict:
+                answer.reason = DEFINITIONS
+        return answer
+    if answer.knows == NOTHING:
+        answer.verdict, answer.reason = IGNORES, "this kernel looks at no module's BTF"
+        return answer
+    _examine(answer, module, new)
+    return answer
+
+
+def _examine(answer: Answer, module: Module, new: Btf) -> None:
+    """Judge `.BTF` as a kernel does that takes it to be on its own vmlinux."""
+    from btfkit.judges.on_kernel import examine
+
+    pointer_size = module.file.container.pointer_size if module.file is not None else None
+    found = answer.examination = examine(module.blob, new, module.path, pointer_size=pointer_size)
+    if found.unreadable:
+        answer.verdict, answer.reason = REFUSES, found.unreadable
+    elif found.refused:
+        answer.verdict, answer.reason = REFUSES, found.refused[0].message
+    elif not found.right:
+        answer.verdict, answer.reason = WRONG, f"built on another vmlinux: {found}"
+
+
+def knows(new: Btf) -> str:
+    """What a kernel knows of modules' BTF, by its struct module (include/linux/module.h)."""
+    found = new.find_id("module", "STRUCT")
+    if found is None:
+        return UNKNOWN
+    names = {member.name for member in new[found].members}  # type: ignore[attr-defined]
+    return BASES if "btf_base_data" in names else MODULES if "btf_data" in names else NOTHING if names else UNKNOWN
+
+
+def summary(findings: Sequence[Misfit]) -> str:
+    """The first of several findings, and how many more there are."""
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return f"{findings[0]}{more}"
