@@ -64,7 +64,7 @@ def test_names(capsys) -> None:
     assert (said.status, said.out) == (3, "")
     assert "'nobody'" in said.err
     said = run(capsys, "layout", "vmlinux", "long")
-    assert "only INT" in said.err
+    assert "long is of kind int" in said.err
     assert "there is a UNION" not in run(capsys, "layout", "vmlinux", "struct both").err
 
 

@@ -261,7 +261,9 @@ def test_criteria_add_up(capsys, here):
 
 def test_names_that_are_not_there(capsys, kernel):
     assert refused(capsys, "min", "k", "out", "--keep-type", "nosuch") == "btfkit: k: no type called 'nosuch' to keep"
-    assert refused(capsys, "min", "k", "out", "--keep-func", "inner") == "btfkit: k: no function called 'inner' to keep"
+    assert refused(capsys, "min", "k", "out", "--keep-func", "inner") == (
+        "btfkit: k: no function called 'inner' to keep (inner is of kind struct)"
+    )
 
 
 # ---- report --------------------------------------------------------------------------------------------------------

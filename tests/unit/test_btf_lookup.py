@@ -269,7 +269,7 @@ def test_a_name_of_several_types_is_ambiguous(one_of_each):
         ("task_strct", "; did you mean 'task_struct'?"),
         ("struct task_strct", "; did you mean 'task_struct'?"),
         ("long_enun", "; did you mean 'long_enum'?"),
-        ("struct long_enum", ", only enum long_enum"),
+        ("struct long_enum", " (long_enum is of kind enum)"),
         ("struct long_enun", ""),  # the one that is close is not a struct
         ("unlike_any", ""),
         ("", ""),

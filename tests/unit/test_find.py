@@ -145,8 +145,8 @@ def test_offset(b, path, expected) -> None:
     ("path", "error", "says"),
     [
         ("nobody.a", NotFoundError, "nobody"),
-        ("thing.lst", NotFoundError, "close: list"),
-        ("int.a", NotFoundError, "only INT"),
+        ("thing.lst", NotFoundError, "did you mean 'list'"),
+        ("int.a", NotFoundError, "int is of kind int"),
         ("thing.blue.a", NotFoundError, "no members"),
         ("thing.list[0]", NotFoundError, "no array"),
         ("thing.tail[1]", NotFoundError, r"the last is \[0\]"),

@@ -182,7 +182,7 @@ def test_names_are_found_as_one_writes_them(b) -> None:
     for name in ("nobody", "number", "struct alias"):
         with pytest.raises(NotFoundError, match=name):
             layouts.find(name)
-    with pytest.raises(NotFoundError, match="close: both"):
+    with pytest.raises(NotFoundError, match="did you mean 'both'"):
         layouts.find("bothh")
     with pytest.raises(NotFoundError):
         layouts[1]

@@ -101,9 +101,6 @@ def missing(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> NotFoundError:
     """The error for a type that is not there, with names that are close."""
     from btfkit.btf.suggest import did_you_mean_type
 
-    tag, _, rest = name.partition(" ")
-    wanted, bare = (spec.C_TAGS[tag], rest) if not kinds and rest and tag in spec.C_TAGS else (kinds, name)
     what = spec.word(kinds[0]) if kinds else "type"
-    return NotFoundError(
-        f"no {what} called {printable(name)!r}{did_you_mean_type(btf, bare, wanted)}", source=btf.source
-    )
+    hint = did_you_mean_type(btf, name, kinds)
+    return NotFoundError(f"no {what} called {printable(name)!r}{hint}", source=btf.source)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from btfkit.btf import spec
 from btfkit.btf.btf import text
-from btfkit.btf.spelling import label
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FEW = 1000  # names that are all compared; of more, those whose length and first or last letters agree
 MOST = 3  # names in a suggestion
+LIKENESS = 0.65  # of 1; difflib, ratio
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
@@ -21,17 +22,20 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     return _question(close_names(name, list(names)))
 
 
-def did_you_mean_type(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> str:
-    """`did_you_mean` for the names of types, of `kinds` or of all; where `name` is one of another kind, that one."""
-    others = dict.fromkeys(label(btf, type_id) for type_id in btf.find_ids(name))
+def did_you_mean_type(btf: Btf, name: str, kinds: Collection[int] = ()) -> str:
+    """`did_you_mean` for the names of types ("x", "struct x"), of `kinds` or of all; where `name` is of another kind, that."""
+    tag, _, rest = name.partition(" ")
+    if rest and tag in spec.C_TAGS:
+        name, kinds = rest, kinds or spec.C_TAGS[tag]
+    others = dict.fromkeys(spec.word(btf.kind(type_id)) for type_id in btf.find_ids(name))
     if others:
-        return f", only {' and '.join(others)}"
+        return f" ({printable(name)} is of kind {' and '.join(others)})"
     strings = [text(string) for layer in btf.chain for string in bytes(layer.strings).split(b"\0")]
     close = close_names(name, strings, 10 * MOST)
-    return _question([other for other in close if any(btf.find_ids(other, kinds))][:MOST])
+    return _question([other for other in close if any(btf.find_ids(other, tuple(kinds)))][:MOST])
 
 
-def close_names(name: str, names: Collection[str], most: int = MOST) -> list[str]:
+def close_names(name: str, names: Collection[str], most: int = MOST, likeness: float = LIKENESS) -> list[str]:
     """Those of `names` that are close to `name`, the closest first."""
     from difflib import get_close_matches
 
@@ -39,7 +43,7 @@ def close_names(name: str, names: Collection[str], most: int = MOST) -> list[str
         slack = 1 + len(name) // 4
         lengths = range(max(len(name) - slack, 1), len(name) + slack + 1)
         names = [n for n in names if len(n) in lengths and (n[0] == name[:1] or n[-3:] == name[-3:])]
-    return get_close_matches(name, sorted({*names} - {""}), most, 0.7)
+    return get_close_matches(name, sorted({*names} - {""}), most, likeness)
 
 
 def _question(names: list[str]) -> str:

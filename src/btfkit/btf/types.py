@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.btf.members import flat_member, flat_members
 from btfkit.errors import NotFoundError, printable
 
 TYPE_CHECKING = False
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
     Item = TypeVar("Item", bound="Element")
-
-MAX_ANONYMOUS = 300  # structs and unions within one that are looked into
 
 
 class Type:
@@ -364,7 +363,7 @@ class Composite(Sized):
         if found is None:
             from btfkit.btf.suggest import did_you_mean
 
-            names = [member.name for member in self.members]
+            names = (member.path for member in flat_members(self.btf, self.id))
             raise NotFoundError(
                 f"{self} has no member {printable(name)!r}{did_you_mean(name, names)}",
                 source=self.btf.source,
@@ -381,21 +380,11 @@ class Composite(Sized):
         return iter(self.members)
 
     def _find(self, name: str) -> Member | None:
-        raw = name.encode("utf-8", "surrogateescape")
-        anonymous: list[tuple[Composite, int]] = [(self, 0)]
-        seen = {self.id}
-        for around, base_bits in anonymous:
-            for member in around.members if raw else ():
-                own = self.btf.string(member._word(0))
-                if own == raw:
-                    return Member(around, member.index, member.at, base_bits)
-                inner_id = self.btf.strip(member.type_id) if not own else 0
-                if inner_id not in seen and len(seen) < MAX_ANONYMOUS:
-                    seen.add(inner_id)
-                    inner = self.btf[inner_id]
-                    if isinstance(inner, Composite):
-                        anonymous.append((inner, base_bits + member.bit_offset))
-        return None
+        found = flat_member(self.btf, self.id, name) if name else None
+        if found is None:
+            return None
+        owner = self if found.owner == self.id else self.btf[found.owner]
+        return Member(owner, found.index, owner.at + 3 + 3 * found.index, found.start)
 
 
 class Struct(Composite):

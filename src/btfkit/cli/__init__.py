@@ -116,7 +116,9 @@ def _run(argv: list[str]) -> int:
             print(overview())
             return DONE
     if name not in COMMANDS:
-        return _usage(f"no command {name!r}{_did_you_mean(name)}")
+        from btfkit.btf.suggest import did_you_mean
+
+        return _usage(f"no command {name!r}{did_you_mean(name, COMMANDS)}")
     return run_command(command(name), leading + argv)
 
 
@@ -175,13 +177,6 @@ def version() -> str:
 def _usage(message: str) -> int:
     print(f"btfkit: {message}\n`btfkit --help` lists the commands.", file=sys.stderr)
     return USAGE
-
-
-def _did_you_mean(name: str) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, COMMANDS, 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _complain(error: Exception) -> int:

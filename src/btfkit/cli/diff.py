@@ -60,9 +60,11 @@ def _check_names(names: list[str], old: Btf, new: Btf) -> None:
     """A name that neither has is a mistake."""
     for name in names:
         if old.find_id(name) is None and new.find_id(name) is None:
+            from btfkit.btf.suggest import did_you_mean_type
             from btfkit.errors import NotFoundError, printable
 
-            raise NotFoundError(f"neither {old.source} nor {new.source} has a type called {printable(name)!r}")
+            hint = did_you_mean_type(new, name)
+            raise NotFoundError(f"neither {old.source} nor {new.source} has a type called {printable(name)!r}{hint}")
 
 
 def _objects(paths: list[str]) -> list[BpfObject]:

@@ -35,12 +35,19 @@ def run(args: Args) -> int:
     count = _print_json(things, path, pattern) if args.json else _print(things)
     if not count and not args.quiet:
         sys.stdout.flush()
-        where = " (the base was not searched: --all)" if own else ""
+        where = " (the base was not searched: --all)" if own else _hint(btf, pattern)
         print(
             f"btfkit find: nothing in {path} {'refers to' if args.users else 'fits'} {pattern!r}{where}",
             file=sys.stderr,
         )
     return DONE if count else DIFFERS
+
+
+def _hint(btf: Btf, pattern: str) -> str:
+    from btfkit.btf.suggest import did_you_mean_type
+    from btfkit.show.find import is_exact
+
+    return did_you_mean_type(btf, pattern) if is_exact(pattern) else ""
 
 
 def _users(btf: Btf, pattern: str, kinds: list[str], own: bool) -> Iterator[Found]:

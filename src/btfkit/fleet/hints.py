@@ -318,6 +318,6 @@ def _one_further(btf: Btf, rows: list[Row], name: str) -> str:
 
 
 def _close(name: str, names: list[str]) -> str:
-    from difflib import get_close_matches
+    from btfkit.btf.suggest import close_names
 
-    return next(iter(get_close_matches(name, names, 1, 0.85)), "")
+    return next(iter(close_names(name, names, 1, 0.85)), "")

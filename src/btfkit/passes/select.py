@@ -114,7 +114,7 @@ def by_type_name(btf: Btf, name: str) -> list[int]:
     """The ids of all types called `name` ("struct file", "pid_t"), FUNCs excepted.  Raises NotFoundError."""
     ids = [type_id for type_id in btf.find_ids(name) if btf.kind(type_id) not in (spec.FUNC, spec.VAR)]
     if not ids:
-        raise NotFoundError(f"no type called {printable(name)!r} to keep", source=btf.source)
+        raise NotFoundError(f"no type called {printable(name)!r} to keep{_hint(btf, name)}", source=btf.source)
     return ids
 
 
@@ -122,9 +122,16 @@ def by_func_name(btf: Btf, name: str) -> list[int]:
     """The ids of all FUNCs called `name`, and of the DECL_TAGs on them.  Raises NotFoundError."""
     ids = list(btf.find_ids(name, spec.FUNC))
     if not ids:
-        raise NotFoundError(f"no function called {printable(name)!r} to keep", source=btf.source)
+        hint = _hint(btf, name, (spec.FUNC,))
+        raise NotFoundError(f"no function called {printable(name)!r} to keep{hint}", source=btf.source)
     tags = [tag.id for tag in btf.types(spec.DECL_TAG) if btf.word(tag.id, 2) in ids]
     return ids + tags
+
+
+def _hint(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> str:
+    from btfkit.btf.suggest import did_you_mean_type
+
+    return did_you_mean_type(btf, name, kinds)
 
 
 def by_references_of(split: Btf) -> list[int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
+from btfkit.btf.finders import missing
 from btfkit.btf.members import MAX_DEPTH, flat_members
 from btfkit.btf.spelling import Spelling, keyword
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
@@ -230,7 +231,7 @@ def users(btf: Btf, name: str | int, *, own: bool = False) -> Iterator[Found]:
     """
     ids = [name] if isinstance(name, int) else [i for i in btf.find_ids(name) if btf.kind(i) != spec.FUNC]
     if not ids:
-        raise NotFoundError(f"no type called {printable(str(name))!r}", source=btf.source)
+        raise missing(btf, str(name))
     for type_id in ids:
         if not 0 < type_id < len(btf):
             raise NotFoundError(f"no type {type_id}, ids are 1 to {len(btf) - 1}", source=btf.source)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     _Facts = tuple[int, int, int, int, int, int]
 
 CACHELINE = 64  # bytes
-MANY = 50_000  # names, among which no close one is looked for
 _SIZED = (spec.INT, spec.FLOAT, spec.ENUM, spec.ENUM64, spec.STRUCT, spec.UNION)
 _BIT_TYPES = (spec.INT, spec.ENUM, spec.ENUM64)  # what a bitfield can be made of
 
@@ -189,8 +188,9 @@ class Layouts:
                 if btf.kind(target) in spec.COMPOSITES and target not in ids:
                     ids.append(target)
         if not ids:
-            others = sorted({spec.kind_name(btf.kind(type_id)) for type_id in btf.find_ids(name)})
-            hint = f", only {', '.join(others)}" if others else _similar(self, name)
+            from btfkit.btf.suggest import did_you_mean_type
+
+            hint = did_you_mean_type(btf, name, spec.COMPOSITES)
             raise NotFoundError(f"no struct or union called {printable(name)!r}{hint}", source=btf.source)
         return ids
 
@@ -412,17 +412,3 @@ def _find_holes(found: Layout) -> None:
         seen = limit
     found.padding = found.size - (seen >> 3)
     found.sum_members, found.sum_bits, found.sum_holes, found.sum_bit_holes = members, total_bits, holes, bit_holes
-
-
-def _similar(layouts: Layouts, name: str) -> str:
-    """What may have been meant: the same name of another kind, or one that is close."""
-    btf = layouts.btf
-    bare = name.partition(" ")[2] if name.startswith(("struct ", "union ")) else name
-    found = next(btf.find_ids(bare), None) if bare != name else None
-    if found is not None:
-        return f"; there is a {spec.kind_name(btf.kind(found))} of that name"
-    from difflib import get_close_matches
-
-    names = sorted({btf.name(type_id) for type_id in layouts.all()})
-    close = get_close_matches(bare, names, 3, 0.8) if len(names) < MANY else []
-    return f"; close: {', '.join(map(printable, close))}" if close else ""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
-from btfkit.btf.members import flat_member
+from btfkit.btf.members import flat_member, flat_members
 from btfkit.btf.spelling import Spelling
 from btfkit.errors import AmbiguousError, NotFoundError, UnsupportedError, printable
 
@@ -64,8 +63,9 @@ def offset(btf: Btf, path: str, *, type_id: int | None = None) -> Place:
     ids = [i for i in btf.find_ids(root) if btf.kind(i) in spec.COMPOSITES]
     ids = ids or [i for i in btf.find_ids(root) if btf.kind(i) == spec.TYPEDEF]
     if not ids:
-        others = sorted({spec.kind_name(btf.kind(i)) for i in btf.find_ids(root)})
-        hint = f", only {', '.join(others)}" if others else ""
+        from btfkit.btf.suggest import did_you_mean_type
+
+        hint = did_you_mean_type(btf, root, (*spec.COMPOSITES, spec.TYPEDEF))
         raise NotFoundError(f"no struct, union or typedef called {printable(root)!r}{hint}", source=btf.source)
     places: list[Place] = []
     failure: NotFoundError | None = None
@@ -161,17 +161,9 @@ class _Walk:
             raise NotFoundError(f"{walked} has no members: it is {what}", source=self.btf.source)
         found = flat_member(self.btf, type_id, name)
         if found is None:
-            raise NotFoundError(
-                f"{walked} has no member {printable(name)!r}{self._hint(type_id, name)}", source=self.btf.source
-            )
+            from btfkit.btf.suggest import did_you_mean
+
+            hint = did_you_mean(name, (member.path for member in flat_members(self.btf, type_id)))
+            raise NotFoundError(f"{walked} has no member {printable(name)!r}{hint}", source=self.btf.source)
         self.place.type_id, self.place.bits = found.type_id, found.bits
         self.place.bit_offset += found.bit_offset
-
-    def _hint(self, type_id: int, name: str) -> str:
-        from difflib import get_close_matches
-
-        layer, at = self.btf.locate(type_id)
-        count = min(layer.words[at + 1] & spec.MAX_VLEN, 2000)
-        names = [text(self.btf.string(layer.words[m])) for m in range(at + 3, at + 3 + 3 * count, 3)]
-        close = get_close_matches(name, [n for n in names if n], 3)
-        return f"; close: {', '.join(map(printable, close))}" if close else ""
