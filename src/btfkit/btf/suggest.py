@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FEW = 1000  # names that are all compared; of more, those whose length and first or last letters agree
 MOST = 3  # names in a suggestion
-LIKENESS = 0.65  # of 1; difflib, ratio
+LIKENESS, LIKENESS_OF_3 = 0.7, 0.65  # of 1 (difflib, ratio); of three letters, two are enough
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
@@ -35,7 +35,7 @@ def did_you_mean_type(btf: Btf, name: str, kinds: Collection[int] = ()) -> str:
     return _question([other for other in close if any(btf.find_ids(other, tuple(kinds)))][:MOST])
 
 
-def close_names(name: str, names: Collection[str], most: int = MOST, likeness: float = LIKENESS) -> list[str]:
+def close_names(name: str, names: Collection[str], most: int = MOST, likeness: float = 0) -> list[str]:
     """Those of `names` that are close to `name`, the closest first."""
     from difflib import get_close_matches
 
@@ -43,7 +43,9 @@ def close_names(name: str, names: Collection[str], most: int = MOST, likeness: f
         slack = 1 + len(name) // 4
         lengths = range(max(len(name) - slack, 1), len(name) + slack + 1)
         names = [n for n in names if len(n) in lengths and (n[0] == name[:1] or n[-3:] == name[-3:])]
-    return get_close_matches(name, sorted({*names} - {""}), most, likeness)
+    return get_close_matches(
+        name, sorted({*names} - {""}), most, likeness or (LIKENESS if len(name) > 3 else LIKENESS_OF_3)
+    )
 
 
 def _question(names: list[str]) -> str:
