@@ -3,8 +3,8 @@
     import btfkit
 
     vmlinux = btfkit.load("/sys/kernel/btf/vmlinux")
-    task = vmlinux.find("struct task_struct")
-    print(task.size, [member.name for member in task.members][:5])
+    task = vmlinux.struct("task_struct")
+    print(task.size, task["comm"].offset, [member.name for member in task.members[:5]])
 
     objects = btfkit.load_objects("prog.bpf.o")
     for obj, relocation, outcome in btfkit.relocations(objects, vmlinux):
@@ -24,6 +24,33 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf as Btf
     from btfkit.btf.build import Builder as Builder
     from btfkit.btf.ext import Ext as Ext
+    from btfkit.btf.types import AnyEnum as AnyEnum
+    from btfkit.btf.types import Array as Array
+    from btfkit.btf.types import Const as Const
+    from btfkit.btf.types import Datasec as Datasec
+    from btfkit.btf.types import DeclTag as DeclTag
+    from btfkit.btf.types import Element as Element
+    from btfkit.btf.types import Elements as Elements
+    from btfkit.btf.types import Enum as Enum
+    from btfkit.btf.types import Enum64 as Enum64
+    from btfkit.btf.types import Enumerator as Enumerator
+    from btfkit.btf.types import Float as Float
+    from btfkit.btf.types import Func as Func
+    from btfkit.btf.types import FuncProto as FuncProto
+    from btfkit.btf.types import Fwd as Fwd
+    from btfkit.btf.types import Int as Int
+    from btfkit.btf.types import Member as Member
+    from btfkit.btf.types import Parameter as Parameter
+    from btfkit.btf.types import Ptr as Ptr
+    from btfkit.btf.types import Restrict as Restrict
+    from btfkit.btf.types import SectionEntry as SectionEntry
+    from btfkit.btf.types import Struct as Struct
+    from btfkit.btf.types import Type as Type
+    from btfkit.btf.types import Typedef as Typedef
+    from btfkit.btf.types import TypeTag as TypeTag
+    from btfkit.btf.types import Union as Union
+    from btfkit.btf.types import Var as Var
+    from btfkit.btf.types import Volatile as Volatile
     from btfkit.btf_file import BtfFile as BtfFile
     from btfkit.btf_file import load as load
     from btfkit.btf_file import load_modules as load_modules
@@ -83,6 +110,38 @@ _HOMES = {
     "Btf": "btf.btf",
     "Builder": "btf.build",
     "Ext": "btf.ext",
+    **dict.fromkeys(
+        (
+            "AnyEnum",
+            "Array",
+            "Const",
+            "Datasec",
+            "DeclTag",
+            "Element",
+            "Elements",
+            "Enum",
+            "Enum64",
+            "Enumerator",
+            "Float",
+            "Func",
+            "FuncProto",
+            "Fwd",
+            "Int",
+            "Member",
+            "Parameter",
+            "Ptr",
+            "Restrict",
+            "SectionEntry",
+            "Struct",
+            "Type",
+            "Typedef",
+            "TypeTag",
+            "Union",
+            "Var",
+            "Volatile",
+        ),
+        "btf.types",
+    ),
     "BtfFile": "btf_file",
     "load": "btf_file",
     "load_modules": "btf_file",

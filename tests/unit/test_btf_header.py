@@ -166,7 +166,9 @@ def test_strings_without_end(order):
 
 @pytest.mark.parametrize("strings", [b"", b"int\0"])
 def test_strings_of_a_split_without_its_base(order, strings):
-    error = refused(blob(order, int_record(order), strings), "split BTF of a module", "needs its base", error=ChainError)
+    error = refused(
+        blob(order, int_record(order), strings), "split BTF of a module", "needs its base", error=ChainError
+    )
     assert error.section == "strings"
 
 
