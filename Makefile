@@ -37,6 +37,7 @@ lint-format: lint-venv
 
 lint-types: lint-venv
 	.venv/bin/mypy
+	.venv/bin/mypy docs/examples/*.py
 
 lint-layers: lint-venv
 	PYTHONPATH=src .venv/bin/lint-imports --no-logo
