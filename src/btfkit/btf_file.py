@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from btfkit.btf.btf import Btf
 from btfkit.btf.header import byte_order
-from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError
+from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError, refuse_text
 from btfkit.files.container import Container, open_container
 
 TYPE_CHECKING = False
@@ -455,6 +455,7 @@ def load_modules(
 
     Files without BTF are listed in `without`.  An error is raised, or given to `on_error`; then that file is skipped.
     """
+    refuse_text(paths=paths)
     found = Modules()
     for name, source, module in modules_on(paths, base, on_error):
         if module is None:

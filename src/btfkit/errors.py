@@ -74,6 +74,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
+def refuse_text(**lists: object) -> None:
+    """Raise TypeError where a string is given for one of `lists` (by the names of the parameters): its letters would count
+    as names."""
+    for parameter, value in lists.items():
+        if isinstance(value, str | bytes):
+            raise TypeError(f"{parameter} is a list of names, not one: [{value!r}]")
+
+
 class FormatError(BtfError):
     """The bytes are not what they claim to be: get other bytes."""
 

@@ -7,7 +7,7 @@ content."""
 
 from __future__ import annotations
 
-from btfkit.errors import AmbiguousError, FormatError
+from btfkit.errors import AmbiguousError, FormatError, refuse_text
 from btfkit.fleet.manifest import Journal, Manifest, read_manifest, remove_leftovers
 from btfkit.fleet.store import open_store
 
@@ -135,6 +135,7 @@ def minimize_archive(
     from btfkit.fleet.tree import find_kernels
     from btfkit.work.jobs import run
 
+    refuse_text(objects=objects, keep_types=keep_types, keep_funcs=keep_funcs)
     options = Options(
         keep_types=keep_types,
         keep_funcs=keep_funcs,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
+from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable, refuse_text
 from btfkit.fleet.matrix import Column, Matrix, Program, ReadSite
 from btfkit.programs.code import EXTERN, KFUNC, load_code
 from btfkit.programs.constants import version_range
@@ -69,6 +69,7 @@ def check(
     from btfkit.fleet.tree import Tree, find_kernels
     from btfkit.work import jobs
 
+    refuse_text(objects=objects, kernels=kernels, modules=modules, require=require, allow=allow)
     paths = [os.fspath(path) for path in objects]
     tree = kernels if isinstance(kernels, Tree) else find_kernels(os.fspath(path) for path in kernels)
     if not tree.kernels:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import os
 import re
 
-from btfkit.errors import AmbiguousError, BtfError, ChainError, NotFoundError, printable
+from btfkit.errors import AmbiguousError, BtfError, ChainError, NotFoundError, printable, refuse_text
 from btfkit.fleet.keys import Key, arch_of_uname, key_of, version_order
 from btfkit.fleet.store import Folder, is_url, open_store, split_url
 
@@ -214,6 +214,7 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
 
     With `heed_markers` false a kernel that has a file counts whatever marker lies beside it.  Raises OSError where one of
     `paths` itself cannot be read, UnsupportedError for a URL that nothing here can read."""
+    refuse_text(paths=paths)
     whole = Tree()
     for path in paths:
         one = _single(path) or _walked(open_store(path), heed_markers)

@@ -18,7 +18,7 @@ from os import urandom
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, text
-from btfkit.errors import ChainError, NotFoundError
+from btfkit.errors import ChainError, NotFoundError, refuse_text
 from btfkit.hot import names as _names
 from btfkit.passes.append import append
 from btfkit.passes.dedup import dedup_chain
@@ -132,6 +132,7 @@ def merge(
     `doubles` False leaves out looking for such names.  Raises ChainError for a module on another base, NotFoundError for a name
     in `prefer` that no input has, UnsupportedError for a kind whose references are unknown.
     """
+    refuse_text(names=names)
     wanted = (prefer,) if isinstance(prefer, str) else tuple(prefer)
     starts: list[tuple[int, int]] = []
     checked = _checked(base, modules, starts)

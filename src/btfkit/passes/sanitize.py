@@ -101,6 +101,7 @@ def sanitize(btf: Btf, without: Iterable[str], *, base: Sanitized | None = None)
     `base` is the result for its base, where several splits share it.  Raises UnsupportedError for an unknown name, and for a
     kind that is unknown here.  Rules: libbpf 1.8-dev, bpf_object__sanitize_btf; docs/sanitize.md has what differs.
     """
+    refuse_text(without=without)
     names = features(without)
     if btf.base is not None and (base is None or base.of is not btf.base):
         base = sanitize(btf.base, names)

@@ -147,6 +147,7 @@ def diff(
     enumerators (and SIZE), or None for all of the type.  A type that one of two
     split BTFs has and the other finds in its base is compared with that one.  Raises FormatError where a BTF is damaged.
     """
+    refuse_text(names=names, kinds=kinds)
     if used_by:
         scope = read_types(used_by, (old, new)) | dict(scope or {})
     return _Comparison(old, new, frozenset(_wanted(names)), frozenset(kinds), scope).done()

@@ -10,7 +10,7 @@ from btfkit.btf.btf import text
 from btfkit.btf.finders import missing
 from btfkit.btf.members import MAX_DEPTH, flat_members
 from btfkit.btf.spelling import Spelling, keyword
-from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
+from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable, refuse_text
 from btfkit.hot import search as _search
 from btfkit.show.identity import CLASSES
 
@@ -68,6 +68,7 @@ def find(btf: Btf, pattern: str, kinds: Sequence[str] = (), *, own: bool = False
     `kinds` are some of KINDS, all of them by default; "struct x" in `pattern` is a struct.  A member of a nameless struct comes
     with the struct around it as its owner, where there is one.  Raises UnsupportedError for a pattern that is none.
     """
+    refuse_text(kinds=kinds)
     tag, _, rest = pattern.partition(" ")
     if rest and tag in ("struct", "union", "enum") and not kinds:
         pattern, kinds = rest, (tag,)

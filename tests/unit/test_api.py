@@ -1,0 +1,38 @@
+"""What holds for all of the public names."""
+
+from __future__ import annotations
+
+import pytest
+
+import btfkit
+
+KERNEL = btfkit.Builder().build()
+
+
+@pytest.mark.parametrize(
+    ("call", "parameter"),
+    [
+        (lambda: btfkit.minimize(KERNEL, keep_types="struct file"), "keep_types"),
+        (lambda: btfkit.minimize(KERNEL, keep_funcs="tcp_close"), "keep_funcs"),
+        (lambda: btfkit.minimize_archive("tree", None, "prog.bpf.o"), "objects"),
+        (lambda: btfkit.minimize_archive("tree", None, [], keep_types="file"), "keep_types"),
+        (lambda: btfkit.check("prog.bpf.o", ["vmlinux"]), "objects"),
+        (lambda: btfkit.check(["prog.bpf.o"], "vmlinux"), "kernels"),
+        (lambda: btfkit.find_kernels("tree"), "paths"),
+        (lambda: btfkit.load_modules("modules", KERNEL), "paths"),
+        (lambda: btfkit.sanitize(KERNEL, "enum64"), "without"),
+        (lambda: btfkit.merge(KERNEL, [], names="xfs"), "names"),
+        (lambda: btfkit.diff(KERNEL, KERNEL, names="file"), "names"),
+        (lambda: btfkit.diff(KERNEL, KERNEL, kinds="struct"), "kinds"),
+        (lambda: btfkit.find(KERNEL, "file", "struct"), "kinds"),
+    ],
+)
+def test_a_string_where_a_list_is_wanted(call, parameter):
+    with pytest.raises(TypeError, match=rf"^{parameter} is a list of names, not one: \['"):
+        call()
+
+
+@pytest.mark.parametrize("name", btfkit.__all__)
+def test_public_names_say_what_they_are(name):
+    found = getattr(btfkit, name)
+    assert isinstance(found, str) or found.__doc__, name
