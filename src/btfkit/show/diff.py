@@ -11,6 +11,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import text
 from btfkit.btf.members import flat_members
 from btfkit.btf.spelling import Spelling
+from btfkit.errors import refuse_text
 from btfkit.show.identity import (
     CLASSES,
     ENUM,
