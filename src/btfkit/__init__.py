@@ -68,11 +68,31 @@ if TYPE_CHECKING:
     from btfkit.errors import NotFoundError as NotFoundError
     from btfkit.errors import UnsupportedError as UnsupportedError
     from btfkit.errors import VerificationError as VerificationError
+    from btfkit.file_ops.dedup import DedupedFile as DedupedFile
+    from btfkit.file_ops.dedup import DedupFiles as DedupFiles
+    from btfkit.file_ops.dedup import JoinedFiles as JoinedFiles
+    from btfkit.file_ops.dedup import dedup_file as dedup_file
+    from btfkit.file_ops.dedup import dedup_files as dedup_files
+    from btfkit.file_ops.distill import DistilledFile as DistilledFile
+    from btfkit.file_ops.distill import DistillFiles as DistillFiles
+    from btfkit.file_ops.distill import distill_file as distill_file
     from btfkit.file_ops.dump import Dump as Dump
     from btfkit.file_ops.dump import dump as dump
     from btfkit.file_ops.explain import Explanation as Explanation
     from btfkit.file_ops.explain import explain as explain
+    from btfkit.file_ops.extract import extract_file as extract_file
+    from btfkit.file_ops.merge import MergedFiles as MergedFiles
+    from btfkit.file_ops.merge import merge_files as merge_files
     from btfkit.file_ops.minimize import minimize as minimize
+    from btfkit.file_ops.reconcile import ReconciledFile as ReconciledFile
+    from btfkit.file_ops.reconcile import ReconcileFiles as ReconcileFiles
+    from btfkit.file_ops.reconcile import reconcile_file as reconcile_file
+    from btfkit.file_ops.sanitize import SanitizedFile as SanitizedFile
+    from btfkit.file_ops.sanitize import SanitizeFiles as SanitizeFiles
+    from btfkit.file_ops.sanitize import sanitize_file as sanitize_file
+    from btfkit.file_ops.sort import SortedFile as SortedFile
+    from btfkit.file_ops.sort import SortFiles as SortFiles
+    from btfkit.file_ops.sort import sort_file as sort_file
     from btfkit.fleet.archive import minimize_archive as minimize_archive
     from btfkit.fleet.check import check as check
     from btfkit.fleet.explain import explain_on_kernels as explain_on_kernels
@@ -104,6 +124,9 @@ if TYPE_CHECKING:
     from btfkit.show.layout import layout as layout
     from btfkit.show.offset import Place as Place
     from btfkit.show.offset import offset as offset
+    from btfkit.work.files import Tally as Tally
+    from btfkit.work.files import on_files as on_files
+    from btfkit.work.files import sort_kernel as sort_kernel
 
 _HOMES = {
     "__version__": "_version",
@@ -195,6 +218,29 @@ _HOMES = {
     "offset": "show.offset",
     "Verification": "judges.verification",
     "verify": "judges.verification",
+    "DedupedFile": "file_ops.dedup",
+    "DedupFiles": "file_ops.dedup",
+    "JoinedFiles": "file_ops.dedup",
+    "dedup_file": "file_ops.dedup",
+    "dedup_files": "file_ops.dedup",
+    "DistilledFile": "file_ops.distill",
+    "DistillFiles": "file_ops.distill",
+    "distill_file": "file_ops.distill",
+    "extract_file": "file_ops.extract",
+    "MergedFiles": "file_ops.merge",
+    "merge_files": "file_ops.merge",
+    "ReconciledFile": "file_ops.reconcile",
+    "ReconcileFiles": "file_ops.reconcile",
+    "reconcile_file": "file_ops.reconcile",
+    "SanitizedFile": "file_ops.sanitize",
+    "SanitizeFiles": "file_ops.sanitize",
+    "sanitize_file": "file_ops.sanitize",
+    "SortedFile": "file_ops.sort",
+    "SortFiles": "file_ops.sort",
+    "sort_file": "file_ops.sort",
+    "Tally": "work.files",
+    "on_files": "work.files",
+    "sort_kernel": "work.files",
 }
 
 __all__ = [*_HOMES]

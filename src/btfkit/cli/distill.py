@@ -45,6 +45,7 @@ def run(args: Args) -> int:
         tally,
         lambda: head | file_work.records(tally, LISTS),
         _summary(tally, operation) if plan.many else _lines(tally, operation),
+        without_is_failure=not args.in_place,
     )
 
 

@@ -56,14 +56,17 @@ def plan(
         raise UsageError("standard input cannot be changed in place")
     output = None if args.in_place else args.output
     found = plan_files(operands, output, base_path=base_path, base_beside_output=operation.base_beside_output)
-    refuse_plan(found, [args.base, *inputs], outputs)
+    refuse_plan(found, [args.base, *inputs], outputs, in_place=args.in_place)
     return found
 
 
-def refuse_plan(plan: Plan, inputs: Sequence[str | None], outputs: Sequence[str | None] = ()) -> None:
-    """Raise UsageError where an output of the plan, or one of `outputs`, would take the place of an input."""
+def refuse_plan(
+    plan: Plan, inputs: Sequence[str | None], outputs: Sequence[str | None] = (), *, in_place: bool = False
+) -> None:
+    """Raise UsageError where an output of the plan, or one of `outputs`, would take the place of an input; `in_place` the files
+    of the plan are meant to be replaced."""
     written = [*outputs, *(job.output for job in plan.jobs)]
-    read = [*inputs, *(job.path for job in plan.jobs if not job.in_place)]
+    read = [*inputs, *(() if in_place else (job.path for job in plan.jobs))]
     refuse_overwriting(written, read)
 
 
@@ -98,10 +101,18 @@ def run(
         )
 
 
-def report(args: Args, plan: Plan, tally: Tally, as_json: Callable[[], Mapping[str, Any]], lines: Iterable[str]) -> int:
+def report(
+    args: Args,
+    plan: Plan,
+    tally: Tally,
+    as_json: Callable[[], Mapping[str, Any]],
+    lines: Iterable[str],
+    *,
+    without_is_failure: bool = True,
+) -> int:
     """Print what became of the files, as JSON (on standard error where a result goes to standard output) or in `lines`.
 
-    Returns the exit status.
+    Returns the exit status; a single file that has nothing to work on counts as a failure, unless `without_is_failure` is false.
     """
     from btfkit.errors import printable
 
@@ -117,7 +128,7 @@ def report(args: Args, plan: Plan, tally: Tally, as_json: Callable[[], Mapping[s
     elif not args.quiet:
         for line in lines:
             print(printable(line), file=sys.stderr)
-    return FAILED if tally.count(status.FAILED) or alone else DONE
+    return FAILED if tally.count(status.FAILED) or (alone and without_is_failure) else DONE
 
 
 def records(tally: Tally, lists: Mapping[str, str]) -> dict[str, list[Any]]:

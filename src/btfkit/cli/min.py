@@ -78,7 +78,7 @@ def run(args: Args) -> int:
     )
     if args.merge:
         merged = merge_minimized(result, job.objects, job.names, prove=not args.no_verify)
-        job.outputs.append((_path(args, output, own_name(job.vmlinux.source or "vmlinux")), job.vmlinux, merged))
+        job.outputs.append((_path(args, output, job.vmlinux.source or "vmlinux"), job.vmlinux, merged))
     else:
         _place_outputs(job, result, output)
     _refuse_inputs(job)
@@ -194,30 +194,25 @@ def _place_outputs(job: Job, result: Minimized, output: str | None) -> None:
 
     if args.base:
         module = job.modules[0]
-        path = _path(args, output, own_name(job.names[module]))
+        path = _path(args, output, job.names[module])
         place(path, module, "")
         if args.base_out:
             place(args.base_out, job.vmlinux, f"both outputs are to go to {printable(path)}")
         return
-    place(_path(args, output, own_name(job.vmlinux.source or "vmlinux")), job.vmlinux, "")
+    place(_path(args, output, job.vmlinux.source or "vmlinux"), job.vmlinux, "")
     for module in result.used:
-        name = own_name(module.source or job.names[module], job.names[module])
-        clash = f"two inputs are called {name!r}: their outputs would be one file"
-        place(os.path.join(args.output, name), module, clash)
+        path = _path(args, None, module.source or job.names[module], job.names[module])
+        clash = f"two inputs are called {os.path.basename(path)!r}: their outputs would be one file"
+        place(path, module, clash)
 
 
-def _path(args: Args, output: str | None, name: str) -> str:
-    return output if output is not None else os.path.join(args.output, name)
+def _path(args: Args, output: str | None, source: str, module: str | None = None) -> str:
+    """The output for the input `source`: `output`, or below the directory of -o."""
+    if output is not None:
+        return output
+    from btfkit.files.modules import output_name
 
-
-def own_name(source: str, module: str | None = None) -> str:
-    """The name of an output for the input `source`: its file name without packing, a kernel module's without .ko."""
-    if "(" in source and source.endswith(")"):  # a member of a tar
-        source = source[source.rindex("(") + 1 : -1]
-    name = os.path.basename(source.rstrip("/"))
-    for suffix in (".gz", ".bz2", ".xz", ".lzma", ".zst", ".lz4", ".tar"):
-        name = name.removesuffix(suffix)
-    return name.removesuffix(".ko") or module or "vmlinux"
+    return os.path.join(args.output, output_name(source, module))
 
 
 def _refuse_inputs(job: Job) -> None:

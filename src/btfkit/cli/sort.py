@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from btfkit.cli import file_work
 from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
@@ -33,18 +31,16 @@ def run(args: Args) -> int:
 
 def _kernel(args: Args) -> int:
     """A vmlinux and its modules: the vmlinux's own types get other ids, so every module has to follow."""
-    from btfkit.cli.min import own_name
-    from btfkit.work.files import plan_files
+    from btfkit.work.files import plan_kernel
 
     if len(args.operands) != 1 or args.base:
         raise UsageError("with -m there is one INPUT, the vmlinux that the modules are split on, and no -B")
     if bool(args.output) == bool(args.in_place) or args.output == "-":
         raise UsageError("no output: use -o DIRECTORY, or --in-place")
     path = args.operands[0]
-    to = path if args.in_place else os.path.join(args.output, own_name(path))
     operation = SortFiles(path, follow=True, strip_signature=args.strip_signature)
-    plan = plan_files(args.modules, None if args.in_place else args.output, taken={to: path})
-    file_work.refuse_plan(plan, [] if args.in_place else [path], [to])
+    plan, to = plan_kernel(path, args.modules, None if args.in_place else args.output)
+    file_work.refuse_plan(plan, [] if args.in_place else [path], [to], in_place=args.in_place)
     tally = file_work.run(args, operation, plan, "sorting")
     kernel = sort_file(path, None, to, strip_signature=args.strip_signature)  # last: it may be in place
     head = {"schema": 1, "base": kernel.as_json()}

@@ -196,16 +196,16 @@ def dedup_file(
     nearly: bool = False,
     strip_signature: bool = False,
     prove: bool = True,
-) -> DedupedFile | None:
+) -> DedupedFile:
     """Merge the equivalent types of the BTF in `path` (in any container), split on `base` where one is given, and write the file
-    to `output` (None: in place).
+    to `output` (None: in place, and left alone where there is nothing to merge).
 
     With `distill` a module then gets a small base of its own, as `distill_file` makes it; with `nearly` the record has names
     that several types have, and why.  Raises UnsupportedError for a signed module without `strip_signature`, ChainError for
     another base, VerificationError where the proof fails, and what `open` does.
     """
     operation = DedupFiles(base, distill=distill, nearly=nearly, strip_signature=strip_signature, prove=prove)
-    record: DedupedFile | None = one_file(operation, path, output)
+    record: DedupedFile = one_file(operation, path, output)
     return record
 
 

@@ -82,7 +82,7 @@ class FileOperation:
 
 
 def one_file(operation: FileOperation, path: Path, output: Path | None, base_path: Path | None = None) -> Any:
-    """Do an operation on one file (in place where there is no `output`); returns its record, None where nothing had to be done.
+    """Do an operation on one file (in place where there is no `output`); returns its record, None where that is all to say.
 
     Raises NotFoundError where the file holds nothing to work on, and what the operation raises.
     """

@@ -40,6 +40,16 @@ def module_name(path: Path, *, underscores: bool = False) -> str:
     return name.replace("-", "_") if underscores else name
 
 
+def output_name(source: str, module: str | None = None) -> str:
+    """The name of an output for the input `source`: its file name without packing, a kernel module's without .ko."""
+    if "(" in source and source.endswith(")"):  # a member of a tar
+        source = source[source.rindex("(") + 1 : -1]
+    name = os.path.basename(source.rstrip("/"))
+    for suffix in (".gz", ".bz2", ".xz", ".lzma", ".zst", ".lz4", ".tar"):
+        name = name.removesuffix(suffix)
+    return name.removesuffix(".ko") or module or "vmlinux"
+
+
 def module_files(
     path: Path, *, underscores: bool = False, on_error: Callable[[OSError], None] | None = None
 ) -> Iterator[tuple[str, str]]:

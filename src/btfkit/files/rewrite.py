@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from struct import iter_unpack, pack, pack_into, unpack_from
 
-from btfkit.btf.ext import Ext
-from btfkit.errors import BtfError, FormatError, UnsupportedError
+from btfkit.errors import BtfError, UnsupportedError
 from btfkit.files.container import MAX_LAYERS, Container, open_bytes, open_container
 from btfkit.files.elf import ET_REL
 from btfkit.files.elf_write import replace_sections
@@ -149,34 +148,6 @@ def packed(data: bytes, packings: Sequence[str], source: str) -> bytes:
 
         data = pack_as(data, kind, source)
     return data
-
-
-# ---- what follows when types get other ids -------------------------------------------------------------------------
-
-
-def renumbered(
-    container: Container, types: int, translate: Callable[[int], int], strings: Callable[[int], int] | None = None
-) -> dict[str, bytes]:
-    """The sections beside `.BTF` that name types by their ids, with `translate(old)` in place of each: `.BTF.ext`, `.BTF_ids`.
-
-    `types` is how many ids there were, `strings` gives the new offset of a string where those change too.  Raises FormatError
-    where `.BTF.ext` names a type that there is not, and what `translated_ids` does.
-    """
-
-    def checked(old: int) -> int:
-        if old >= types:
-            raise FormatError(
-                f"refers to type {old}, ids end at {types - 1}", source=container.source, section=".BTF.ext"
-            )
-        return translate(old)
-
-    found: dict[str, bytes] = {}
-    if container.ext is not None and len(container.ext):
-        ext = Ext.from_bytes(container.ext, source=container.source)
-        found[".BTF.ext"] = ext.translated(checked, strings).to_bytes()
-    if container.elf is not None and (ids := translated_ids(container.elf, lambda old, *_: translate(old))) is not None:
-        found[IDS] = ids.content
-    return found
 
 
 # ---- .BTF_ids ------------------------------------------------------------------------------------------------------

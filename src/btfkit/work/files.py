@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from btfkit.file_ops.operation import FileOperation
+    from btfkit.file_ops.sort import SortedFile
     from btfkit.work.job import Work
 
 SIZE = 4  # files that a process takes at a time
@@ -172,6 +173,37 @@ def run_plan(
         if observe is not None:
             observe(tally.total, len(plan.jobs) + len(plan.problems))
     return tally
+
+
+def sort_kernel(
+    vmlinux: str,
+    modules: Sequence[str],
+    output: str | None = None,
+    *,
+    strip_signature: bool = False,
+    workers: int | None = None,
+    on_result: Callable[[FileResult], None] | None = None,
+    observe: Callable[[int, int], None] | None = None,
+) -> tuple[Tally, SortedFile]:
+    """Sort a kernel's types, in `vmlinux` and in `modules` (files and directories), which follow the new ids of the vmlinux.
+
+    All go below the directory `output`, or (None) into their own places.  Returns what became of the modules, and of the
+    vmlinux, which comes last.
+    """
+    from btfkit.file_ops.sort import SortFiles, sort_file
+
+    plan, to = plan_kernel(vmlinux, modules, output)
+    operation = SortFiles(vmlinux, follow=True, strip_signature=strip_signature)
+    tally = run_plan(operation, plan, workers=workers, on_result=on_result, observe=observe)
+    return tally, sort_file(vmlinux, None, to, strip_signature=strip_signature)
+
+
+def plan_kernel(vmlinux: str, modules: Sequence[str], output: str | None) -> tuple[Plan, str]:
+    """Where the modules of a kernel go, and where the vmlinux."""
+    from btfkit.files.modules import output_name
+
+    to = vmlinux if output is None else os.path.join(output, output_name(vmlinux))
+    return plan_files(modules, output, taken={to: vmlinux}), to
 
 
 def _failed(path: str, error: Exception) -> FileResult:

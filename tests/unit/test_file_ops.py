@@ -1,0 +1,202 @@
+"""Operations on files, from Python: one call each, typed records, and what is raised."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import btfkit
+from btfkit.file_ops.operation import DONE, FAILED
+from btfkit.file_ops.record import Record
+from small_modules import elf, kernel, ko, module
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """`vmlinux`, `other` (another kernel), and a module of the first, `m.ko`."""
+    monkeypatch.chdir(tmp_path)
+    base = kernel()
+    (tmp_path / "vmlinux").write_bytes(base.to_bytes())
+    (tmp_path / "other").write_bytes(kernel(filler=3).to_bytes())
+    (tmp_path / "m.ko").write_bytes(ko(module(base), base, ids=True))
+    return tmp_path
+
+
+def test_distill_and_reconcile(here) -> None:
+    record = btfkit.distill_file("m.ko", "vmlinux", "deep/er/m.ko")
+    assert (record.path, record.output, record.base_types, record.signature_stripped) == (
+        "m.ko",
+        "deep/er/m.ko",
+        4,
+        False,
+    )
+    assert record.base_output is None
+    assert "base_output" not in record.as_json()
+    done = btfkit.reconcile_file("deep/er/m.ko", "other")  # in place
+    assert done.other_rules.fits
+    assert btfkit.open("deep/er/m.ko").base is None
+    with pytest.raises(btfkit.NotFoundError, match=r"no \.BTF\.base section"):
+        btfkit.reconcile_file("deep/er/m.ko", "other")
+
+
+def test_distilled_already(here) -> None:
+    assert btfkit.distill_file("m.ko", "vmlinux") is not None
+    assert btfkit.distill_file("m.ko", "vmlinux") is None  # in place there is nothing to do
+    with pytest.raises(btfkit.UnsupportedError, match="distilled already"):
+        btfkit.distill_file("m.ko", "vmlinux", "o.ko")
+
+
+def test_a_kernel_that_does_not_fit(here) -> None:
+    btfkit.distill_file("m.ko", "vmlinux")
+    (here / "small").write_bytes(kernel(mutex=24).to_bytes())
+    with pytest.raises(btfkit.ReconcileError, match="mutex"):
+        btfkit.reconcile_file("m.ko", "small", "o.ko")
+    assert not os.path.exists("o.ko")
+
+
+def test_raw_btf_has_its_base_in_a_file(here) -> None:
+    (here / "m.btf").write_bytes(module(kernel()))
+    record = btfkit.distill_file("m.btf", "vmlinux", "o.btf")
+    assert record.base_output == "o.btf.base"
+    assert btfkit.reconcile_file("o.btf", btfkit.load("other"), "there.btf").types == record.types + record.moved
+    with pytest.raises(btfkit.UnsupportedError, match="file of its own"):
+        btfkit.distill_file("m.btf", "vmlinux", "-")
+
+
+def test_dedup_sort_and_sanitize(here) -> None:
+    first = btfkit.dedup_file("m.ko", "vmlinux", "d.ko", distill=True)
+    assert first.base_types == 4
+    assert btfkit.open("d.ko").base is not None
+    assert btfkit.dedup_file("m.ko", "vmlinux").merged == {}  # and the file stays as it is
+    assert btfkit.sort_file("m.ko", "vmlinux", "s.ko").types == len(btfkit.load("m.ko", "vmlinux").positions)
+    record = btfkit.sanitize_file("m.ko", "5.10", "vmlinux", "old.ko", base_output="old")
+    assert record.refused == []
+    assert btfkit.load("old.ko", "old").find("my_dev").size == 64
+    with pytest.raises(btfkit.UnsupportedError):
+        btfkit.sanitize_file("m.ko", "windows")
+
+
+def test_several_become_one(here) -> None:
+    joined = btfkit.dedup_files(["vmlinux", "other"], "both")
+    assert joined.record.inputs == ["vmlinux", "other"]
+    assert joined.record.types == len(btfkit.load("both").positions) < joined.record.types_before
+    merged = btfkit.merge_files("vmlinux", ["m.ko"], "whole")
+    assert (here / "whole").read_bytes() == merged.blob
+    assert merged.paths == ["vmlinux", "m.ko"]
+    with pytest.raises(btfkit.ChainError, match="vmlinux"):
+        btfkit.merge_files("m.ko", [])
+
+
+def test_extract(here) -> None:
+    record = btfkit.extract_file("m.ko", "o.btf")
+    assert (record.section, record.bytes) == (".BTF", os.path.getsize("o.btf"))
+    with pytest.raises(btfkit.NotFoundError):
+        btfkit.extract_file("m.ko", "o.btf", ".BTF.base")
+
+
+def test_many(here) -> None:
+    for number in range(12):
+        (here / "in" / str(number)).mkdir(parents=True)
+        (here / "in" / str(number) / "m.ko").write_bytes((here / "m.ko").read_bytes())
+    (here / "in" / "bad.ko").write_bytes(b"no module")
+    seen, steps = [], []
+    tally = btfkit.on_files(
+        btfkit.DistillFiles("vmlinux"),
+        ["in"],
+        "out",
+        workers=2,
+        on_result=seen.append,
+        observe=lambda done, total: steps.append((done, total)),
+    )
+    assert (tally.count(DONE), tally.count(FAILED), tally.sum("base_types")) == (12, 1, 48)
+    assert len(seen) == 13
+    assert steps[-1] == (13, 13)
+    assert [result.path for result in tally.of(FAILED)] == ["in/bad.ko"]
+    assert btfkit.open("out/7/m.ko").base is not None
+    with pytest.raises(ValueError, match="in place"):
+        btfkit.on_files(btfkit.DistillFiles("vmlinux"), ["in"])
+
+
+def test_a_kernel_with_its_modules(here) -> None:
+    tally, record = btfkit.sort_kernel("vmlinux", ["m.ko"], "out")
+    assert (tally.count(DONE), record.output) == (1, "out/vmlinux")
+    assert btfkit.load("out/m.ko", "out/vmlinux").find("my_dev").size == 64
+
+
+@pytest.mark.parametrize("words", ["distill in -B vmlinux -o out", "dedup in -B vmlinux -o out", "extract in -o out"])
+def test_what_cannot_be_read_is_a_failure(here, monkeypatch, capsys, words) -> None:
+    (here / "in" / "closed").mkdir(parents=True)
+    (here / "in" / "m.ko").write_bytes((here / "m.ko").read_bytes())
+    (here / "in" / "raw").write_bytes(b"\x9f\xeb")
+    real_scandir, real_open = os.scandir, open
+
+    def scandir(path):
+        if os.path.basename(path) == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return real_scandir(path)
+
+    def closed(path, *args, **how):
+        if str(path).endswith("in/raw"):
+            raise PermissionError(13, "Permission denied", path)
+        return real_open(path, *args, **how)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr("builtins.open", closed)
+    from btfkit.cli import main
+
+    assert main(words.split()) == 3
+    err = capsys.readouterr().err
+    assert "btfkit: in/closed: Permission denied" in err
+    assert "btfkit: in/raw: Permission denied" in err
+    assert "2 failed" in err
+    assert os.path.exists("out/m.ko") or os.path.exists("out/m")
+
+
+def test_a_module_without_btf(here, capsys) -> None:
+    from btfkit.cli import main
+
+    (here / "none.ko").write_bytes(elf({".text": b"x"}))
+    assert main(["distill", "none.ko", "-B", "vmlinux", "-o", "o.ko"]) == 3  # nothing is there afterwards
+    assert not os.path.exists("o.ko")
+    assert main(["distill", "none.ko", "-B", "vmlinux", "--in-place"]) == 0
+    assert capsys.readouterr().err.count("none.ko") == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "distill m.ko -B vmlinux -o vmlinux",
+        "distill m.ko -B vmlinux -o m.ko",
+        "distill m.ko -B vmlinux -o o.ko --base-out vmlinux",
+        "dedup m.ko -B vmlinux -o vmlinux",
+        "sort m.ko -B vmlinux -o link",
+        "reconcile m.ko -B vmlinux -o vmlinux",
+        "sanitize m.ko -B vmlinux --for 5.10 -o o --base-out vmlinux",
+        "sanitize m.ko -B vmlinux --for 5.10 -o o --base-out o",
+        "merge vmlinux m.ko -o m.ko",
+        "extract m.ko -o m.ko",
+    ],
+)
+def test_no_output_over_an_input(here, capsys, words) -> None:
+    from btfkit.cli import main
+
+    os.symlink("vmlinux", "link")
+    before = {name: (here / name).read_bytes() for name in ("vmlinux", "m.ko")}
+    assert main(words.split()) == 2
+    err = capsys.readouterr().err
+    assert "overwrite" in err or "both outputs" in err
+    assert {name: (here / name).read_bytes() for name in before} == before
+
+
+def test_records() -> None:
+    class Point(Record):
+        x: int
+        y: int | None = None
+        inner: list[Record] | None = None
+
+    point = Point(x=1, inner=[Point(x=2)])
+    assert point.as_json() == {"x": 1, "inner": [{"x": 2}]}
+    assert repr(Point(x=3)) == "Point(x=3)"
+    assert point == Point(x=1, inner=[Point(x=2)])
+    assert point != Point(x=1)
