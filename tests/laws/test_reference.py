@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from btfkit.btf import evidence, spec
 from btfkit.btf.btf import Btf, kind_set, name_buckets
-from btfkit.btf.columns import Columns
 from btfkit.btf.flat import Flat
 from btfkit.co_re.access import essential
 from btfkit.errors import BtfError, UnsupportedError
 from btfkit.hot import columns, graph, names, scan
 from btfkit.hot import rebase as hot_rebase
+from btfkit.hot.columns import Columns
 from btfkit.judges import reconciled
 from btfkit.passes.append import append
 from btfkit.passes.compact import compact

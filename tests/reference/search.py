@@ -10,7 +10,7 @@ def elements(view):
     if view.kind in spec.COMPOSITES:
         return [member.name for member in view.members]
     if view.kind in spec.ENUMS:
-        return [name for name, _ in view.values]
+        return [each.name for each in view.enumerators]
     return []
 
 
@@ -30,7 +30,7 @@ def targets(view):
     if view.kind in spec.COMPOSITES:
         return {member.type_id for member in view.members}
     if view.kind == spec.FUNC_PROTO:
-        return {view.type_id, *(type_id for _, type_id in view.params)}
+        return {view.type_id, *(parameter.type_id for parameter in view.parameters)}
     if view.kind == spec.ARRAY:
         return {view.type_id, view.index_type_id}
     if view.kind < len(spec.KINDS) and spec.KINDS[view.kind].third == "type":

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from btfkit.btf.columns import Columns
     from btfkit.btf.header import ByteOrder, Header
     from btfkit.btf.types import Type
+    from btfkit.hot.columns import Columns
 
 LONG_SPELLINGS = frozenset(
     (
@@ -328,7 +328,7 @@ class Btf(Finders):
     def columns(self) -> Columns:
         """Where type ids and name offsets stand in `words`; made when it is first asked for, and kept."""
         if "columns" not in self._caches:
-            from btfkit.btf.columns import Columns
+            from btfkit.hot.columns import Columns
 
             self._caches["columns"] = Columns(self.words, self.positions, self.table)
         found: Columns = self._caches["columns"]

@@ -7,7 +7,7 @@ from array import array
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
-    from btfkit.btf.columns import Columns
+    from btfkit.hot.columns import Columns
 
 
 class Flat:
@@ -43,6 +43,6 @@ class Flat:
         """Where type ids and names stand in `words`."""
         if self.btf.base is None:
             return self.btf.columns
-        from btfkit.btf.columns import Columns
+        from btfkit.hot.columns import Columns
 
         return Columns(self.words, self.positions, self.btf.table)

@@ -1,6 +1,8 @@
 cimport cython
 from btfkit.hot cimport kinds
 
+cpdef zeros(size_t count)
+
 @cython.locals(to_id=cython.size_t, to_name=cython.size_t, index=cython.size_t, at=cython.size_t, info=cython.uint,
                row=cython.uint, tail=cython.size_t, elem=cython.size_t, mask=cython.uint, name_mask=cython.uint,
                slot=cython.size_t, end=cython.size_t)

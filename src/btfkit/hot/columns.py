@@ -2,10 +2,32 @@
 
 A *place* is the position of a word.  `ids` has the places of all type ids of a section, record by record, `names` those of all
 name offsets; `id_starts[i]` and `name_starts[i]` say where those of record i begin (there is one more at the end, and the first
-name of a record is its own).  `btf/columns.py` makes them.
+name of a record is its own).  To go through all references of a BTF is to go through one of these columns: nothing else has to
+know what a record looks like.
 """
 
 from btfkit.hot import kinds
+
+
+class Columns:
+    """The columns of a section: word positions of all type ids (`ids`) and of all name offsets (`names`), and where those of
+    each record begin (`id_starts`, `name_starts`)."""
+
+    __slots__ = ("id_starts", "ids", "name_starts", "names")
+
+    def __init__(self, words, positions, table):
+        ids = zeros(len(words))
+        names = zeros(len(words))
+        self.id_starts = zeros(len(positions) + 1)
+        self.name_starts = zeros(len(positions) + 1)
+        found = find(words, positions, table, ids, self.id_starts, names, self.name_starts)
+        self.ids = ids[: found[0]]
+        self.names = names[: found[1]]
+
+
+def zeros(count):
+    """`count` words of 0, whose pages cost nothing until they are written to."""
+    return memoryview(bytearray(4 * count)).cast("I")
 
 
 def find(words, positions, table, ids, id_starts, names, name_starts):

@@ -5,6 +5,14 @@ from typing import TypeAlias
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
+class Columns:
+    ids: memoryview[int]
+    id_starts: memoryview[int]
+    names: memoryview[int]
+    name_starts: memoryview[int]
+    def __init__(self, words: _Words, positions: _Words, table: _Bytes) -> None: ...
+
+def zeros(count: int) -> memoryview[int]: ...
 def find(
     words: _Words,
     positions: _Words,

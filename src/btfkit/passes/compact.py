@@ -13,9 +13,9 @@ from array import array
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, Btf
 from btfkit.btf.build import Strings, assemble
-from btfkit.btf.columns import Columns, zeros
 from btfkit.errors import UnsupportedError
 from btfkit.hot import columns as _columns
+from btfkit.hot.columns import Columns, zeros
 from btfkit.passes.idmap import IdMap
 
 TYPE_CHECKING = False

@@ -14,10 +14,10 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
-from btfkit.btf.columns import Columns, zeros
 from btfkit.errors import FormatError
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
+from btfkit.hot.columns import Columns, zeros
 from btfkit.passes.forward import TAGS, resolve
 from btfkit.passes.idmap import Dense
 from btfkit.passes.partition import Graph

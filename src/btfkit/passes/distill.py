@@ -20,11 +20,11 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
-from btfkit.btf.columns import Columns
 from btfkit.btf.flat import Flat
 from btfkit.errors import ChainError, FormatError
 from btfkit.hot import columns as _columns
 from btfkit.hot import rebase as _rebase
+from btfkit.hot.columns import Columns
 from btfkit.passes.idmap import IdMap
 from btfkit.passes.rebase import blob, flattened, rebase, refuse_unknown, words
 

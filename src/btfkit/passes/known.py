@@ -14,11 +14,11 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf.btf import Btf
-from btfkit.btf.columns import zeros
 from btfkit.hot import classes as _classes
 from btfkit.hot import known as _known
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
+from btfkit.hot.columns import zeros
 from btfkit.passes import partition
 from btfkit.passes.forward import DEFINED
 from btfkit.passes.partition import Graph, power

@@ -11,12 +11,12 @@ import os
 from array import array
 
 from btfkit.btf.btf import Btf
-from btfkit.btf.columns import zeros
 from btfkit.errors import FormatError
 from btfkit.hot import classes as _classes
 from btfkit.hot import columns as _columns
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
+from btfkit.hot.columns import zeros
 from btfkit.passes.rebase import refuse_unknown_in, words
 
 TYPE_CHECKING = False

@@ -12,10 +12,10 @@ from array import array
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, kind_set
-from btfkit.btf.columns import Columns
 from btfkit.errors import refuse_text
 from btfkit.hot import columns as _columns
 from btfkit.hot import search as _search
+from btfkit.hot.columns import Columns
 from btfkit.passes.features import features
 from btfkit.passes.rebase import refuse_unknown_in, swapped
 
