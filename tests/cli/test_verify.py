@@ -62,8 +62,8 @@ def test_one_type(write, capsys):
 def test_errors(write, capsys):
     assert main(["verify", write(broken())]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "error: type 3: member 0 'a' of STRUCT 'bad' ends at bit 32, STRUCT has 8 [member-beyond]"
-    refusal = "would be refused by BPF_BTF_LOAD: STRUCT 'bad': member 0 ends at byte 4 of 1 (EINVAL)"
+    assert lines[0] == "error: type 3: member 0 'a' of struct bad ends at bit 32, the struct has 8 [member-beyond]"
+    refusal = "would be refused by BPF_BTF_LOAD: struct bad: member 0 ends at byte 4 of 1 (EINVAL)"
     assert lines[1] == f"note: type 3: {refusal} [kernel-resolve]"
     assert lines[2:] == ["NOT CLEAN: 3 types, 1 error, 1 note"]
 
@@ -79,7 +79,7 @@ def test_warnings_do_not_count(write, capsys):
 def test_the_kernels_rules_count_where_asked(write, capsys):
     path = write(refused())
     assert main(["verify", path]) == 0
-    refusal = "would be refused by BPF_BTF_LOAD: TYPEDEF 'two words': the name is no identifier"
+    refusal = "would be refused by BPF_BTF_LOAD: typedef two words: the name is no identifier"
     assert f"note: type 3: {refusal}" in capsys.readouterr().out
     assert main(["verify", path, "--kernel"]) == 1
     assert capsys.readouterr().out.startswith("error: type 3: would be refused by BPF_BTF_LOAD")
@@ -103,7 +103,7 @@ def test_split(write, capsys):
     vmlinux, module = write(base, "vmlinux"), write(split, "module")
     assert main(["verify", module, "-B", vmlinux]) == 0
     out = capsys.readouterr().out
-    assert "would be refused when the module is loaded: TYPEDEF 'two words'" in out
+    assert "would be refused when the module is loaded: typedef two words" in out
     assert "OK: 2 types, 1 note" in out
     assert main(["verify", module, "-B", vmlinux, "--kernel"]) == 1
     capsys.readouterr()

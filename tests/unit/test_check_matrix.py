@@ -172,7 +172,7 @@ def test_hints_of_other_sorts(tmp_path):
     for build, access, words in (
         (further, member, f"{check_inputs.MEMBER} is one struct further: deep->{check_inputs.MEMBER} (struct inner)"),
         (alike, member, "struct task_struct has btfkit_no_such_membre, which is spelled almost like it"),
-        (other_kind, kind, "there is a UNION btfkit_no_such_struct, but the program asks for a STRUCT"),
+        (other_kind, kind, "there is a union btfkit_no_such_struct, but the program asks for a struct"),
     ):
         (tmp_path / "5.1.btf").write_bytes(kernel(build))
         m = btfkit.check([tmp_path / "guards.bpf.o"], [tmp_path / "5.1.btf"], workers=1)

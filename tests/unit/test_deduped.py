@@ -64,7 +64,7 @@ def test_declarations_may_become_definitions_and_never_the_other_way(order):
     declared, defined = sample(order, fwd=True).build(), sample(order).build()
     assert kept(declared, defined, same(declared)) is None
     wrong = kept(defined, declared, same(declared))
-    assert wrong == "type 2 (STRUCT 'thing') became type 2 (FWD 'thing')"
+    assert wrong == "struct thing (type 2) became declaration of struct thing (type 2)"
 
 
 def test_of_another_name_or_flavour():
@@ -85,11 +85,11 @@ def test_references_have_to_be_what_the_map_says(order):
     assert kept(before, before, same(before)) is None
     ids = same(two)
     ids[1] = 2  # equal words, but the pointer refers to 1
-    assert kept(two, two, ids) == "type 3 (PTR) became type 3 (PTR)"
+    assert kept(two, two, ids) == "pointer type 3 became pointer type 3"
     ids[1] = 0
-    assert kept(two, two, ids) == "type 1 (INT 'int') became type 0"
+    assert kept(two, two, ids) == "int (type 1) became type 0"
     ids[1] = 9
-    assert kept(two, two, ids) == "type 1 (INT 'int') became type 9"
+    assert kept(two, two, ids) == "int (type 1) became type 9"
 
 
 def test_duplicates_in_a_base_are_equivalent_not_equal(order):

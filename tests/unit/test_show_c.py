@@ -242,7 +242,7 @@ def test_a_struct_that_contains_itself() -> None:
     b.struct("second", 8, [("a", 4, 0)])
     b.array(2, 1, 1)
     btf = b.build()
-    with pytest.raises(FormatError, match="STRUCT first > STRUCT second > ARRAY 4 > STRUCT first"):
+    with pytest.raises(FormatError, match="struct first > struct second > array type 4 > struct first"):
         c_text(btf)
     assert body(btf, [1]) == ""
 

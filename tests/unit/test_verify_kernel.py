@@ -426,8 +426,8 @@ def test_a_refused_type_is_told_once():
     b.struct("bad", 1, [("a", 1, 0)])
     findings = kernel_rules(b.build())
     assert [(f.type_id, f.rule) for f in findings] == [(2, "resolve"), (6, "resolve")]
-    assert "ARRAY: its index, PTR (type 3), is no plain integer" in findings[0].message
-    assert "STRUCT 'bad': member 0 ends at byte 4 of 1" in findings[1].message
+    assert "array type 2: its index, pointer type 3, is no plain integer" in findings[0].message
+    assert "struct bad: member 0 ends at byte 4 of 1" in findings[1].message
 
 
 def test_sections_without_size_do_not_hold_up_the_stages():

@@ -72,7 +72,7 @@ def test_only_own_types_are_judged(b):
     base = b.build()
     split = Builder(base)
     split.struct("worse", 2, [("bad", 2, 64)])
-    one(split.build(), "error", 3, "member-beyond", "STRUCT has 16")
+    one(split.build(), "error", 3, "member-beyond", "the struct has 16")
     one(base, "error", 2, "member-beyond")
 
 
@@ -170,7 +170,7 @@ def test_a_func_without_a_name(b):
 @pytest.mark.parametrize("kind", [spec.PTR, spec.VOLATILE, spec.CONST, spec.RESTRICT, spec.FUNC_PROTO])
 def test_names_that_should_not_be(b, kind):
     b.record(kind, "x", 1)
-    one(b.build(), "warning", 2, "name", f"{spec.KIND_NAMES[kind]} 'x' has a name")
+    one(b.build(), "warning", 2, "name", f"{spec.word(kind)} x has a name")
 
 
 def test_kind_flag_vlen_and_third_word(b):
@@ -208,13 +208,14 @@ def test_enum_sizes(b, size):
 
 
 @pytest.mark.parametrize("kind", [spec.PTR, spec.TYPEDEF, spec.CONST, spec.VOLATILE, spec.RESTRICT, spec.TYPE_TAG])
-@pytest.mark.parametrize("what", ["func", "var", "datasec", "decl_tag"])
+@pytest.mark.parametrize("what", ["function f", "variable v", "section d", "declaration tag t"])
 def test_references_to_declarations(b, kind, what):
     v = b.var("v", 1)
     f = b.func("f", b.func_proto(0))
-    target = {"func": f, "var": v, "datasec": b.datasec("d", 0), "decl_tag": b.decl_tag("t", v)}[what]
+    section, tag = b.datasec("d", 0), b.decl_tag("t", v)
+    target = {"function f": f, "variable v": v, "section d": section, "declaration tag t": tag}[what]
     t = b.record(kind, "x" if kind in (spec.TYPEDEF, spec.TYPE_TAG) else "", target)
-    one(b.build(), "error", t, "target", f"refers to {what.upper()}", "a declaration and no type")
+    one(b.build(), "error", t, "target", f"refers to {what} (type {target})", "a declaration and no type")
 
 
 def test_arrays(b):
@@ -248,7 +249,7 @@ def test_huge_arrays_of_arrays_do_not_take_huge_numbers(b):
 @pytest.mark.parametrize("kind", ["struct", "union"])
 def test_members_beyond(b, kind):
     getattr(b, kind)("s", 3, [("i", 1, 0)])
-    one(b.build(), "error", 2, "member-beyond", f"member 0 'i' of {kind.upper()} 's' ends at bit 32", "has 24")
+    one(b.build(), "error", 2, "member-beyond", f"member 0 'i' of {kind} s ends at bit 32", "has 24")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +280,7 @@ def test_where_members_end(b, member, ok):
 
 def test_member_order(b):
     b.struct("s", 8, [("a", 1, 32), ("", 1, 0), ("c", 1, 0)])
-    one(b.build(), "warning", 2, "member-order", "member 1 of STRUCT 's' begins at bit 0")
+    one(b.build(), "warning", 2, "member-order", "member 1 of struct s begins at bit 0")
 
 
 def test_union_offsets(b):
@@ -323,12 +324,12 @@ def test_parameters(b):
     assert [f.rule for f in findings] == ["parameter", "parameter", "target", "target", "target"]
     assert "parameter 0 is void" in findings[0].message
     assert "parameter 1 is void" in findings[1].message
-    assert "the return value is FUNC_PROTO (type 2)" in findings[2].message
+    assert "the return value is prototype type 2" in findings[2].message
 
 
 def test_variables(b):
     t = b.var("v", b.func_proto(0))
-    one(b.build(), "error", t, "target", "VAR refers to FUNC_PROTO")
+    one(b.build(), "error", t, "target", "variable refers to prototype type 2")
 
 
 def test_sections(b):
@@ -354,7 +355,7 @@ def test_components_out_of_range(b, component):
     tags = [b.decl_tag("t", s, component), b.decl_tag("t", f, component)]
     findings = structure(b.build())
     assert [(x.severity, x.type_id, x.rule) for x in findings] == [("error", t, "component") for t in tags]
-    assert f"tags component {component} of STRUCT 's' (type 2), which has 2" in findings[0].message
+    assert f"tags component {component} of struct s (type 2), which has 2" in findings[0].message
 
 
 def test_components_of_what_has_none(b):
@@ -363,11 +364,11 @@ def test_components_of_what_has_none(b):
     assert found(b.build()) == [("error", tag, "component") for tag in tags]
 
 
-@pytest.mark.parametrize("what", ["void", "INT", "PTR", "FUNC_PROTO", "FWD"])
+@pytest.mark.parametrize("what", ["void", "int", "pointer", "prototype", "declaration"])
 def test_tags_on_what_cannot_have_any(b, what):
-    targets = {"void": 0, "INT": 1, "PTR": b.ptr(1), "FUNC_PROTO": b.func_proto(0), "FWD": b.fwd("f")}
+    targets = {"void": 0, "int": 1, "pointer": b.ptr(1), "prototype": b.func_proto(0), "declaration": b.fwd("f")}
     t = b.decl_tag("x", targets[what])
-    one(b.build(), "error", t, "target", f"DECL_TAG refers to {what}", "cannot be tagged")
+    one(b.build(), "error", t, "target", f"declaration tag refers to {what}", "cannot be tagged")
 
 
 # ---- cycles ----------------------------------------------------------------------------------------------------
@@ -418,7 +419,7 @@ def test_legal_circles(b):
 def test_a_long_cycle_tells_its_beginning(b):
     for i in range(99):
         b.const(b.next_id + 1 if i < 98 else 2)
-    one(b.build(), "error", 2, "cycle", "CONST (type 2) -> CONST (type 3)", "93 more -> 2")
+    one(b.build(), "error", 2, "cycle", "const type 2 -> const type 3", "93 more -> 2")
 
 
 def test_what_refers_to_a_cycle_is_not_told_too(b):

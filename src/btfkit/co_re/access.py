@@ -269,7 +269,7 @@ def expression(local: Btf, type_id: int, access: bytes, kind: int) -> str:
     """
     if not 0 < type_id < len(local):
         return f"type {type_id}, {text(access)}"
-    root = declaration(local, type_id)
+    root = spelled(local, type_id)
     try:
         group = KINDS[kind].group if kind < len(KINDS) else "type"
         numbers = parse_access(access) if group != "type" else []
@@ -314,10 +314,8 @@ def _element_at(local: Btf, type_id: int, index: int, kinds: frozenset[int]) -> 
     return at + 3 + spec.KINDS[kind].elem_words * index, layer
 
 
-def declaration(btf: Btf, type_id: int) -> str:
-    """A type's name with C's keyword in front: "struct file", "enum pid_type", "pid_t"."""
-    kind = btf.kind(type_id)
-    keyword = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.ENUM: "enum ", spec.ENUM64: "enum "}.get(kind, "")
-    if kind == spec.FWD:
-        keyword = "union " if btf.word(type_id, 1) >> 31 else "struct "
-    return keyword + (btf.name(type_id) or "(anonymous)")
+def spelled(btf: Btf, type_id: int) -> str:
+    """`btf.spelling.spelled`, which is only loaded where there is something to say: start-up counts here."""
+    from btfkit.btf import spelling
+
+    return spelling.spelled(btf, type_id)

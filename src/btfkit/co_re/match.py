@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
-from btfkit.co_re.access import MAX_ACCESS, U32, SpecError, declaration, essential
+from btfkit.co_re.access import MAX_ACCESS, U32, SpecError, essential, spelled
 from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
@@ -90,7 +90,7 @@ def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> TargetField
     current = _root(btf, root_id, witness)
     size = size_of(btf, current, witness)
     if size is None:
-        raise SpecError(f"the candidate {declaration(btf, root_id)} has no size", type_id=root_id)
+        raise SpecError(f"the candidate {spelled(btf, root_id)} has no size", type_id=root_id)
     bits = wanted.index * size * 8 & U32
     composite, member = -1, 0
     path: list[int] = [wanted.index]
@@ -250,13 +250,13 @@ def _leaf_fits(btf: Btf, type_id: int, kind: int, key: tuple[Any, ...]) -> bool:
 
 
 def _not_an_array(btf: Btf, type_id: int) -> Mismatch:
-    return Mismatch("not-array", lambda: f"{_described(btf, type_id)} is no array")
+    return Mismatch("not-array", lambda: f"{spelled(btf, type_id)} is no array")
 
 
 def _no_member(btf: Btf, type_id: int, name: bytes) -> Mismatch:
     if type_id and btf.kind(btf.strip(type_id)) in spec.COMPOSITES:
-        return Mismatch("no-member", lambda: f"{_described(btf, type_id)} has no member {text(name)!r}")
-    return Mismatch("not-composite", lambda: f"{_described(btf, type_id)} has no members ({text(name)!r} is wanted)")
+        return Mismatch("no-member", lambda: f"{spelled(btf, type_id)} has no member {text(name)!r}")
+    return Mismatch("not-composite", lambda: f"{spelled(btf, type_id)} has no members ({text(name)!r} is wanted)")
 
 
 def _other_type(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[Any, ...]) -> Mismatch:
@@ -264,18 +264,10 @@ def _other_type(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[
 
 
 def _kind_differs(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[Any, ...]) -> str:
-    wanted = spec.kind_name(key[2][0] if key[0] == spec.ARRAY else key[0])
+    wanted = spec.word(key[2][0] if key[0] == spec.ARRAY else key[0])
     wanted = ("array of " * key[1] if key[0] == spec.ARRAY else "") + wanted
-    found = _described(btf, btf.strip(type_id))
-    return f"member {text(name)!r} of {_described(btf, composite)} is {found}, the program's is {wanted}"
-
-
-def _described(btf: Btf, type_id: int) -> str:
-    """ "struct file", or the kind where there is no name."""
-    if type_id == 0:
-        return "void"
-    kind = btf.kind(type_id)
-    return declaration(btf, type_id) if btf.word(type_id, 0) else f"an anonymous {spec.kind_name(kind)}"
+    found = spelled(btf, btf.strip(type_id))
+    return f"member {text(name)!r} of {spelled(btf, composite)} is {found}, the program's is {wanted}"
 
 
 # ---- enumerators ------------------------------------------------------------------------------------------------
@@ -285,12 +277,12 @@ def enumerator(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> int | 
     """The index of the first enumerator with the wanted essential name.  Rule: bpf_core_spec_match."""
     type_id = _root(btf, root_id, witness)
     if btf.kind(type_id) not in spec.ENUMS:
-        return Mismatch("kind-differs", lambda: f"{declaration(btf, root_id)} is {_described(btf, type_id)}, no enum")
+        return Mismatch("kind-differs", lambda: f"{spelled(btf, root_id)} is {spelled(btf, type_id)}, no enum")
     for index, name in enumerate(enumerator_names(btf, type_id)):
         if name == wanted.enumerator:
             witness.values.append((type_id, index))
             return index
-    return Mismatch("no-enumerator", lambda: f"{_described(btf, type_id)} has no {text(wanted.enumerator)!r}")
+    return Mismatch("no-enumerator", lambda: f"{spelled(btf, type_id)} has no {text(wanted.enumerator)!r}")
 
 
 def enumerator_names(btf: Btf, type_id: int) -> list[bytes]:

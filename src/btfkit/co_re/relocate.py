@@ -10,7 +10,7 @@ Rule: bpf_core_calc_relo_insn (libbpf 1.8-dev).
 from __future__ import annotations
 
 from btfkit.co_re import kinds as k
-from btfkit.co_re.access import Spec, SpecError, adjustable, declaration
+from btfkit.co_re.access import Spec, SpecError, adjustable, spelled
 from btfkit.co_re.match import Mismatch, enumerator, field, size_of
 from btfkit.co_re.values import NO_LOAD, enumerator_value, field_value
 from btfkit.co_re.witness import Witness
@@ -169,7 +169,7 @@ def _decide(kind: int, matches: list[Match]) -> Outcome:
 def _nothing(obj: BpfObject, wanted: Spec, kind: int, mismatch: Mismatch | None) -> Outcome:
     row = k.KINDS[kind]
     if mismatch is None:
-        mismatch = Mismatch("no-type", lambda: f"no {declaration(obj.btf, wanted.root_id)} there")
+        mismatch = Mismatch("no-type", lambda: f"no {spelled(obj.btf, wanted.root_id)} there")
     status = VALUE if row.is_test else MISSING
     return _Lazy(status, None if row.poisons else 0, mismatch)
 
@@ -258,10 +258,10 @@ def _ask_type(
     same = relation.matches if kind == k.TYPE_MATCHES else relation.compatible
     if not same(wanted.root_id, type_id):
         what = "does not match" if kind == k.TYPE_MATCHES else "is not compatible to"
-        return Mismatch("incompatible", lambda: f"{declaration(btf, type_id)} {what} the program's"), witness
+        return Mismatch("incompatible", lambda: f"{spelled(btf, type_id)} {what} the program's"), witness
     if kind == k.TYPE_SIZE:
         size = size_of(btf, type_id, witness)
         if size is None:
-            raise SpecError(f"{declaration(btf, type_id)} has no size", type_id=type_id)
+            raise SpecError(f"{spelled(btf, type_id)} has no size", type_id=type_id)
         return Match(btf, type_id, size, 0, NO_LOAD, witness)
     return Match(btf, type_id, type_id if kind == k.TYPE_ID_TARGET else 1, 0, NO_LOAD, witness)

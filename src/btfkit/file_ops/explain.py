@@ -270,19 +270,15 @@ def _string(btf: Btf, offset: int) -> str:
 
 
 def _described(btf: Btf, type_id: int) -> str:
-    from btfkit.btf.spec import kind_name
-    from btfkit.passes.content import described
+    from btfkit.btf.spelling import label, spelled
 
-    kind = kind_name(btf.kind(type_id)).lower()
-    return (
-        f"{kind} {btf.name(type_id)}" if kind in ("func", "var", "datasec") else f"{kind} `{described(btf, type_id)}`"
-    )
+    return label(btf, type_id) if btf.name(type_id) else spelled(btf, type_id)
 
 
 def _readings(found: Examination) -> Iterator[str]:
     """Members of the module's structs as they read on this kernel."""
     from btfkit.btf import spec
-    from btfkit.passes.content import described
+    from btfkit.btf.spelling import spelled
 
     btf = found.btf
     assert btf is not None
@@ -291,7 +287,7 @@ def _readings(found: Examination) -> Iterator[str]:
             continue
         for member in btf[user].members:  # type: ignore[attr-defined]
             if 0 < member.type_id < btf.start_id and member.name and btf.kind(member.type_id) == spec.PTR:
-                yield f"struct {btf.name(user)} {{ {described(btf, member.type_id)} {member.name}; }}"
+                yield f"struct {btf.name(user)} {{ {spelled(btf, member.type_id)} {member.name}; }}"
                 break
 
 

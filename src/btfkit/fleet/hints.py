@@ -13,8 +13,8 @@ import itertools
 from btfkit.btf import spec
 from btfkit.btf.btf import text
 from btfkit.btf.members import flat_member, flat_members
-from btfkit.btf.spelling import Spelling
-from btfkit.co_re.access import Spec, SpecError, declaration
+from btfkit.btf.spelling import Spelling, spelled
+from btfkit.co_re.access import Spec, SpecError
 from btfkit.co_re.kinds import ENUMVAL, FIELD, KINDS
 from btfkit.co_re.match import Mismatch, enumerator_names, field
 from btfkit.co_re.witness import Witness
@@ -189,8 +189,8 @@ def _answer(state: Checks, question: Question, without: Target, having: Target |
 def _other_kind(target: Target, wanted: Spec) -> str:
     """A type of that name and another kind."""
     for type_id in target.vmlinux.find_ids(text(wanted.name)):
-        kind = spec.kind_name(target.vmlinux.kind(type_id))
-        return f"there is a {kind} {text(wanted.name)}, but the program asks for a {spec.kind_name(wanted.root_kind)}"
+        kind = spec.word(target.vmlinux.kind(type_id))
+        return f"there is a {kind} {text(wanted.name)}, but the program asks for a {spec.word(wanted.root_kind)}"
     return ""
 
 
@@ -200,7 +200,7 @@ def _enumerator(candidate: tuple[Btf, int], wanted: Spec) -> str:
     if btf.kind(type_id) not in spec.ENUMS:
         return ""
     close = _close(text(wanted.enumerator), [text(name) for name in enumerator_names(btf, type_id)])
-    return f"{declaration(btf, type_id)} has {close}, which is spelled almost like it" if close else ""
+    return f"{spelled(btf, type_id)} has {close}, which is spelled almost like it" if close else ""
 
 
 # ---- members -----------------------------------------------------------------------------------------------------
@@ -242,7 +242,7 @@ def _member(candidate: tuple[Btf, int], wanted: Spec, having: Target | None) -> 
         return ""
     name = text(wanted.steps[step][0])
     rows = _rows(btf, struct_id)
-    struct = declaration(btf, struct_id)
+    struct = spelled(btf, struct_id)
     if any(row.name == name for row in rows):
         return ""  # it is there, with another type: the reason says so
     if having is not None and (found := _renamed(rows, name, wanted, step, having)):
@@ -313,7 +313,7 @@ def _one_further(btf: Btf, rows: list[Row], name: str) -> str:
         if inner and btf.kind(inner) == spec.PTR:
             inner, arrow = btf.strip(btf.word(inner, 2)), "->"
         if inner and btf.kind(inner) in spec.COMPOSITES and flat_member(btf, inner, name):
-            return f"{row.name}{arrow}{name} ({declaration(btf, inner)})"
+            return f"{row.name}{arrow}{name} ({spelled(btf, inner)})"
     return ""
 
 

@@ -14,6 +14,7 @@ from array import array
 from btfkit.btf import spec
 from btfkit.btf.btf import references
 from btfkit.btf.flat import Flat
+from btfkit.btf.spelling import label
 from btfkit.hot import proof as _proof
 
 TYPE_CHECKING = False
@@ -134,5 +135,5 @@ def _parts(btf: Btf, type_id: int) -> tuple[tuple[object, ...], list[int]]:
 def _title(btf: Btf, type_id: int) -> str:
     if not 0 < type_id < len(btf):
         return f"type {type_id}"
-    name = btf.name(type_id)
-    return f"type {type_id} ({spec.kind_name(btf.kind(type_id))}{f' {name!r}' if name else ''})"
+    short = label(btf, type_id)
+    return f"{short} (type {type_id})" if btf.word(type_id, 0) else short

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, references, text
+from btfkit.btf.spelling import label
 from btfkit.errors import BtfError, FormatError
 from btfkit.judges.kernel import KernelRules
 
@@ -50,15 +51,6 @@ _DECLARED = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
 _TAGGED = spec.COMPOSITES | {spec.FUNC, spec.VAR, spec.TYPEDEF, spec.DATASEC}
 _BY_VALUE = spec.COMPOSITES | {spec.ARRAY, spec.VAR}
 _UNSIZED = frozenset((0, spec.FWD, spec.FUNC_PROTO))
-_TITLES = {
-    spec.STRUCT: "struct ",
-    spec.UNION: "union ",
-    spec.ENUM: "enum ",
-    spec.ENUM64: "enum ",
-    spec.FUNC: "function ",
-    spec.VAR: "variable ",
-    spec.TYPEDEF: "typedef ",
-}
 
 
 class Sign:
@@ -260,7 +252,4 @@ def _too_large(btf: Btf, user: int) -> Iterator[Sign]:
 
 def _place(btf: Btf, user: int, member: str) -> str:
     """Who refers, as text: "struct foo.bar", "function probe"."""
-    kind = btf.kind(user)
-    name = btf.name(user)
-    title = _TITLES.get(kind, "") + name if name else f"type {user} ({spec.kind_name(kind)})"
-    return f"{title}.{member}" if member else title
+    return f"{label(btf, user)}.{member}" if member else label(btf, user)

@@ -14,8 +14,9 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import MAX_CHAIN, references, text
+from btfkit.btf.btf import MAX_CHAIN, references
 from btfkit.btf.flat import Flat
+from btfkit.btf.spelling import keyword, label
 from btfkit.hot import side_by_side as _side_by_side
 
 TYPE_CHECKING = False
@@ -190,7 +191,7 @@ class _Walk:
     def pair(self, a: int, b: int, level: int) -> None:
         before, after = self.before, self.after
         if before.string(before.word(a, 0)) != after.string(after.word(b, 0)):
-            self.differ(a, b, f"{_title(before, a)} has become {_title(after, b)}")
+            self.differ(a, b, f"{label(before, a)} has become {label(after, b)}")
             return
         if self._bare(a, b, level):
             self.named(a, b, level)
@@ -216,11 +217,11 @@ class _Walk:
         words, news = one[a].words, other[b].words
         kind = words[1] >> 24 & spec.MAX_KIND
         if words[1] != news[1] or len(words) != len(news):
-            told = f"has become {_title(self.after, b)}"
+            told = f"has become {label(self.after, b)}"
             if (words[1] ^ news[1]) >> 24 == 0 and kind < len(spec.KINDS) and spec.KINDS[kind].vlen:
                 counted = spec.KINDS[kind].vlen
                 told = f"had {words[1] & spec.MAX_VLEN} {counted}, has {news[1] & spec.MAX_VLEN}"
-            self.differ(a, b, f"{_title(self.before, a)} {told}")
+            self.differ(a, b, f"{label(self.before, a)} {told}")
             return
         places = {place - at: what for place, what in references(one.words, at, one.table)}
         below = a < self.before.start_id and b < self.after.start_id  # a prototype there is behind a pointer
@@ -232,22 +233,22 @@ class _Walk:
                 self.meet(old, new, 1 if kind == spec.ARRAY and slot == 4 else child)  # an index is nowhere held
             elif what == "name":
                 if self.before.string(old) != self.after.string(new):
-                    self.differ(a, b, f"{_title(self.before, a)}: a name in it has changed")
+                    self.differ(a, b, f"{label(self.before, a)}: a name in it has changed")
             elif old != new:
-                self.differ(a, b, f"{_title(self.before, a)}: word {slot} was {old:#x}, is {new:#x}")
+                self.differ(a, b, f"{label(self.before, a)}: word {slot} was {old:#x}, is {new:#x}")
 
     def named(self, a: int, b: int, level: int) -> None:
         """A named type of the old base: name and kind, by value the size, and what the old base tells of its elements."""
         before, after = self.before, self.after
         one, other = before.kind(a), after.kind(b)
         if not self._kinds_fit(a, b, level):
-            self.differ(a, b, f"{_title(before, a)} has become {_title(after, b)}")
+            self.differ(a, b, f"{label(before, a)} has become {label(after, b)}")
             return
         sized = one in (spec.INT, spec.FLOAT, *spec.ENUMS) or (one in spec.COMPOSITES and level == 2)
         if sized and before.word(a, 2) != after.word(b, 2):
-            self.differ(a, b, f"{_title(before, a)} had {before.word(a, 2)} bytes, has {after.word(b, 2)}")
+            self.differ(a, b, f"{label(before, a)} had {before.word(a, 2)} bytes, has {after.word(b, 2)}")
         if one == spec.INT and before.word(a, 3) != after.word(b, 3):
-            self.differ(a, b, f"{_title(before, a)} is encoded otherwise")
+            self.differ(a, b, f"{label(before, a)} is encoded otherwise")
         wanted = self.contents == "all" or (self.contents == "embedded" and level == 2)
         if wanted and one in _ELEMENTS and other != spec.FWD and before.word(a, 1) & spec.MAX_VLEN:
             self.elements(a, b)
@@ -257,7 +258,7 @@ class _Walk:
         if one in spec.ENUMS:
             return other in spec.ENUMS
         if spec.FWD in (one, other):
-            return (level < 2 or one == spec.FWD) and _tag(self.before, a) == _tag(self.after, b) != ""
+            return (level < 2 or one == spec.FWD) and keyword(self.before, a) == keyword(self.after, b) != ""
         return one == other
 
     def elements(self, a: int, b: int) -> None:
@@ -266,20 +267,20 @@ class _Walk:
         if before.kind(a) in spec.ENUMS:
             missing = _values(before, a) - _values(after, b)
             if missing:
-                self.differ(a, b, f"{_title(before, a)}: {min(missing)[0]} is gone or has another value")
+                self.differ(a, b, f"{label(before, a)}: {min(missing)[0]} is gone or has another value")
             return
         try:
             then, now = _Fields(before, a).found, _Fields(after, b).found
         except _TooMany:
-            self.differ(a, b, f"{_title(before, a)}: anonymous members without number")
+            self.differ(a, b, f"{label(before, a)}: anonymous members without number")
             return
         for key, (place, type_id) in then.items():
             if key not in now:
-                self.differ(a, b, f"{_title(before, a)}: member {key[0]} is gone")
+                self.differ(a, b, f"{label(before, a)}: member {key[0]} is gone")
             elif now[key][0] != place:
-                self.differ(a, b, f"{_title(before, a)}: member {key[0]} has moved")
+                self.differ(a, b, f"{label(before, a)}: member {key[0]} has moved")
             elif _shape(before, type_id) != _shape(after, now[key][1]):
-                self.differ(a, b, f"{_title(before, a)}: member {key[0]} has another type")
+                self.differ(a, b, f"{label(before, a)}: member {key[0]} has another type")
             else:
                 self.inner(_held(before, type_id), _held(after, now[key][1]))
 
@@ -300,19 +301,6 @@ class _Walk:
 def _shared(one: memoryview[int], other: memoryview[int]) -> int:
     """How many bytes at the beginning are the same: all of `one`, or none."""
     return len(one) if other[: len(one)] == one else 0
-
-
-def _title(btf: Btf, type_id: int) -> str:
-    name = text(btf.string(btf.word(type_id, 0)))
-    return f"{spec.kind_name(btf.kind(type_id))} {name!r}" if name else spec.kind_name(btf.kind(type_id))
-
-
-def _tag(btf: Btf, type_id: int) -> str:
-    """ "struct" or "union" for a type of that tag or a declaration of one, else ""."""
-    kind = btf.kind(type_id)
-    if kind == spec.FWD:
-        return "union" if btf.word(type_id, 1) >> 31 else "struct"
-    return {spec.STRUCT: "struct", spec.UNION: "union"}.get(kind, "")
 
 
 def _held(btf: Btf, type_id: int) -> int:
@@ -376,7 +364,7 @@ def _shape(btf: Btf, type_id: int) -> tuple[object, ...]:
         else:
             break
     name = btf.string(btf.word(type_id, 0)) if kind else b""
-    tag = _tag(btf, type_id) or ("enum" if kind in spec.ENUMS else spec.kind_name(kind))
+    tag = keyword(btf, type_id) or spec.kind_name(kind)
     sized = kind in (spec.INT, spec.FLOAT, *spec.ENUMS) or (kind in spec.COMPOSITES and "PTR" not in shape)
     return (*shape, tag, name, btf.word(type_id, 2) if sized and name else 0)
 

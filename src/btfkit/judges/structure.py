@@ -15,6 +15,7 @@ from functools import lru_cache
 from struct import unpack, unpack_from
 
 from btfkit.btf import spec
+from btfkit.btf.spelling import label_of
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
@@ -145,18 +146,25 @@ class Records:
 
     def string(self, offset: int) -> str:
         """The string at `offset`, fit to be shown."""
-        raw = self.strings[offset : self.strings.index(0, offset)]
-        return printable(raw.decode("utf-8", "surrogateescape"))
+        return printable(self.raw(offset))
+
+    def raw(self, offset: int) -> str:
+        """The string at `offset` as it is."""
+        return self.strings[offset : self.strings.index(0, offset)].decode("utf-8", "surrogateescape")
 
     def label(self, type_id: int) -> str:
-        """Kind and name of the type that a message is about."""
-        offset = self.words[self.at[type_id]]
-        name = f" '{self.string(offset)}'" if offset else ""
-        return f"{spec.kind_name(self.kinds[type_id])}{name}"
+        """The type that a message is about: "struct file", "pointer type 312"."""
+        at = self.at[type_id]
+        return label_of(
+            self.kinds[type_id], self.raw(self.words[at]), type_id, forward_union=self.words[at + 1] >> 31 != 0
+        )
 
     def shown(self, type_id: int) -> str:
-        """Another type as messages tell it: kind, name if it has one, and id."""
-        return f"{self.label(type_id)} (type {type_id})" if type_id else "void"
+        """Another type as messages name it: its label, with the id where that is not part of it."""
+        if not type_id:
+            return "void"
+        label = self.label(type_id)
+        return f"{label} (type {type_id})" if self.words[self.at[type_id]] else label
 
     def elements(self, type_id: int) -> range:
         """The word positions at which the elements of a STRUCT, ENUM, FUNC_PROTO or DATASEC begin."""
@@ -412,7 +420,7 @@ class _Judge:
                 if kind in NAMELESS:
                     self._say("warning", type_id, f"{records.label(type_id)} has a name, its kind has none", "name")
             elif kind in NAMED:
-                self._say("warning", type_id, f"{spec.KIND_NAMES[kind]} without a name", "name")
+                self._say("warning", type_id, f"{spec.word(kind)} without a name", "name")
             row = spec.KINDS[kind]
             info = words[at + 1]
             if info >> 31 and not row.flag:
@@ -451,7 +459,7 @@ class _Judge:
             self._say("error", type_id, f"{self._from_to(type_id, target)}, a declaration and no type", "target")
 
     def _from_to(self, type_id: int, target: int) -> str:
-        return f"{spec.kind_name(self.records.kinds[type_id])} refers to {self.records.shown(target)}"
+        return f"{spec.word(self.records.kinds[type_id])} refers to {self.records.shown(target)}"
 
     def _array(self, type_id: int, at: int) -> None:
         element, index = self.records.words[at + 3 : at + 5]
@@ -502,7 +510,7 @@ class _Judge:
             word = self.records.words[self.records.at[target] + 3]
             width = (word & 0xFF) + (word >> 16 & 0xFF)
         if offset + width > size_bits:
-            message = f"ends at bit {offset + width}, {spec.kind_name(self.records.kinds[type_id])} has {size_bits}"
+            message = f"ends at bit {offset + width}, the {spec.word(self.records.kinds[type_id])} has {size_bits}"
             self._member(type_id, element, "error", message, "member-beyond")
 
     def _member(self, type_id: int, element: int, severity: str, what: str, rule: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.members import flat_members
+from btfkit.btf.spelling import spelled
 from btfkit.errors import FormatError, printable
 
 TYPE_CHECKING = False
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 MAX_DEPTH = 100  # types in a row, before it is called a change that nobody can judge
 MAX_CHANGES = 100  # are told; one is enough to refuse
 MAX_MEMBERS = 2_000_000  # are looked at for one module; all of a kernel's are a tenth of that
-
-_FLAVORS = {spec.STRUCT: "struct", spec.UNION: "union", spec.ENUM: "enum", spec.ENUM64: "enum"}
 
 
 class Unclear(Exception):
@@ -104,9 +103,9 @@ class _Comparison:
         self._seen.add((a, b, held))
         one, other = self.old.kind(a), self.new.kind(b)
         if depth > MAX_DEPTH:
-            self.tell(path, "too deep", described(self.old, a), described(self.new, b))
+            self.tell(path, "too deep", spelled(self.old, a), spelled(self.new, b))
         elif not self._kinds_fit(a, b, one, other, held):
-            self.tell(path, "retyped", described(self.old, a), described(self.new, b))
+            self.tell(path, "retyped", spelled(self.old, a), spelled(self.new, b))
         elif one in spec.COMPOSITES and other in spec.COMPOSITES:
             self._composites(a, b, path, held, depth)
         elif one in spec.ENUMS:
@@ -222,34 +221,3 @@ def _declares(btf: Btf, type_id: int, kind: int) -> int:
     if kind == spec.FWD:
         return spec.UNION if btf.word(type_id, 1) >> 31 else spec.STRUCT
     return kind if kind in spec.COMPOSITES else 0
-
-
-def described(btf: Btf, type_id: int) -> str:
-    """A type as C spells it, shortly: "struct file *", "u32[4]"."""
-    tail = ""
-    for _ in range(8):
-        kind = btf.kind(type_id)
-        if kind == spec.PTR:
-            tail = "*" + tail
-            type_id = btf.word(type_id, 2)
-        elif kind == spec.ARRAY:
-            tail += f"[{btf.word(type_id, 5)}]"
-            type_id = btf.word(type_id, 3)
-        elif kind in spec.MODIFIERS:
-            type_id = btf.word(type_id, 2)
-        else:
-            break
-    return " ".join(part for part in (_spelled(btf, type_id), tail) if part)
-
-
-def _spelled(btf: Btf, type_id: int) -> str:
-    kind = btf.kind(type_id)
-    if kind == 0:
-        return "void"
-    name = btf.name(type_id)
-    tag = _FLAVORS.get(kind, "")
-    if kind == spec.FWD:
-        tag = "union" if btf.word(type_id, 1) >> 31 else "struct"
-    if kind == spec.FUNC_PROTO:
-        return "function"
-    return " ".join(part for part in (tag, name or "(anonymous)") if part)

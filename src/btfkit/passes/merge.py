@@ -34,13 +34,8 @@ if TYPE_CHECKING:
 
 BASE = "vmlinux"  # what the base is called among the origins
 GROUPS = {  # kinds whose types CO-RE looks for by name; ENUM and ENUM64 are one
-    spec.STRUCT: "struct",
-    spec.UNION: "union",
-    spec.ENUM: "enum",
-    spec.ENUM64: "enum",
-    spec.TYPEDEF: "typedef",
-    spec.INT: "int",
-    spec.FLOAT: "float",
+    kind: spec.word(kind)
+    for kind in (spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64, spec.TYPEDEF, spec.INT, spec.FLOAT)
 }
 KEPT_NAMES = (spec.INT, spec.FLOAT)  # whose names are C's own: another would be no valid C
 _CODES = {group: code for code, group in enumerate(dict.fromkeys(GROUPS.values()), 1)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import references, text
+from btfkit.btf.spelling import label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def nearly(btf: Btf, most: int = 20) -> tuple[list[Near], int]:
     found = []
     for (name, kind), ids in shared[:most]:
         path, what = difference(btf, ids[0], ids[1])
-        found.append(Near(f"{_WORDS.get(kind, spec.kind_name(kind).lower())} {text(name)}", ids, path, what))
+        found.append(Near(f"{spec.word(kind)} {text(name)}", ids, path, what))
     return found, len(shared)
 
 
@@ -70,40 +71,20 @@ def difference(btf: Btf, a: int, b: int) -> tuple[str, str]:
     return "", "a difference that lies too deep to be found here"
 
 
-_WORDS = {
-    spec.STRUCT: "struct",
-    spec.UNION: "union",
-    spec.ENUM: "enum",
-    spec.ENUM64: "enum",
-    spec.FUNC: "function",
-    spec.FUNC_PROTO: "prototype",
-}
-
-
-def _title(btf: Btf, type_id: int) -> str:
-    if not type_id:
-        return "void"
-    name, kind = btf.name(type_id), btf.kind(type_id)
-    if kind == spec.FWD:
-        return f"a mere declaration of {'union' if btf.word(type_id, 1) >> 31 else 'struct'} {name}"
-    word = _WORDS.get(kind, spec.kind_name(kind))
-    return f"{word} {name}" if name else word
-
-
 def _told_apart(btf: Btf, x: int, y: int) -> str | None:
     """What two types say differently themselves; None where that is nothing."""
     if not x or not y or btf.kind(x) != btf.kind(y) or btf.name(x) != btf.name(y):
-        return f"{_title(btf, x)} here, {_title(btf, y)} there"
+        return f"{label(btf, x)} here, {label(btf, y)} there"
     if btf.kind(x) in _THINGS:
-        return f"two different {spec.kind_name(btf.kind(x))}s {btf.name(x)}"
+        return f"two different {spec.word(btf.kind(x))}s {btf.name(x)}"
     one, other = btf[x], btf[y]
     third = spec.KINDS[one.kind].third
     if third == "size" and one.words[2] != other.words[2]:
-        return f"{_title(btf, x)} has {one.words[2]} bytes or {other.words[2]}"
+        return f"{label(btf, x)} has {one.words[2]} bytes or {other.words[2]}"
     if one.vlen != other.vlen:
-        return f"{_title(btf, x)} has {one.vlen} {spec.KINDS[one.kind].vlen or 'elements'} or {other.vlen}"
+        return f"{label(btf, x)} has {one.vlen} {spec.KINDS[one.kind].vlen or 'elements'} or {other.vlen}"
     if one.words[1] != other.words[1]:
-        return f"{_title(btf, x)} is not the same in kind_flag"
+        return f"{label(btf, x)} is not the same in kind_flag"
     return _words_apart(btf, x, y)
 
 
@@ -116,16 +97,16 @@ def _words_apart(btf: Btf, x: int, y: int) -> str | None:
         if what == "type" or (what == "name" and one.string(p) == other.string(q)) or (what is None and p == q):
             continue
         if slot < 3 + row.tail_words or not row.elem_words:
-            return f"{_title(btf, x)} says {p:#x} or {q:#x} in word {slot}"
+            return f"{label(btf, x)} says {p:#x} or {q:#x} in word {slot}"
         number = (slot - 3 - row.tail_words) // row.elem_words
         if what == "name":
             names = " or ".join(text(n) or "no name" for n in (one.string(p), other.string(q)))
-            return f"{_title(btf, x)} has {names} as number {number + 1}"
+            return f"{label(btf, x)} has {names} as number {number + 1}"
         first = 3 + row.tail_words + number * row.elem_words
         name = text(one.string(one.words[at + first])) if row.elem_names else str(number + 1)
         if row.number in spec.COMPOSITES:
-            return f"{_title(btf, x)} has {name or 'an anonymous member'} at bit {p & 0xFFFFFF} or {q & 0xFFFFFF}"
-        return f"{_title(btf, x)} has {name} = {p} or {q}"
+            return f"{label(btf, x)} has {name or 'an anonymous member'} at bit {p & 0xFFFFFF} or {q & 0xFFFFFF}"
+        return f"{label(btf, x)} has {name} = {p} or {q}"
     return None
 
 

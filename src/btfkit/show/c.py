@@ -13,7 +13,8 @@ from array import array
 from btfkit.btf import spec
 from btfkit.btf.btf import DEFAULT_POINTER_SIZE, kind_set, name_buckets
 from btfkit.btf.flat import Flat
-from btfkit.errors import FormatError, NotFoundError, UnsupportedError, printable
+from btfkit.btf.spelling import label
+from btfkit.errors import FormatError, NotFoundError, UnsupportedError
 from btfkit.hot import c_layout, c_order, c_sort
 from btfkit.hot import c_text as _c_text
 from btfkit.hot import names as _names
@@ -237,7 +238,7 @@ class _Header:
     def _cycle(self, path: list[int]) -> FormatError:
         last = path[-1]
         circle = path[path.index(last) :]
-        names = [self._described(type_id) for type_id in circle]
+        names = [label(self.btf, type_id) for type_id in circle]
         if len(names) > 8:
             names[4:-4] = ["..."]
         return FormatError(
@@ -246,11 +247,6 @@ class _Header:
             section="types",
             type_id=last,
         )
-
-    def _described(self, type_id: int) -> str:
-        kind = spec.kind_name(self.btf.kind(type_id))
-        name = self.btf.name(type_id)
-        return f"{kind} {printable(name)}" if name else f"{kind} {type_id}"
 
     def _endless(self) -> FormatError:
         return FormatError(

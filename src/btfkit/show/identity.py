@@ -21,16 +21,11 @@ STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, INT, FLOAT = (
     "struct", "union", "enum", "typedef", "function", "variable", "int", "float",
 )  # fmt: skip
 CLASSES = {
-    spec.STRUCT: STRUCT,
-    spec.UNION: UNION,
-    spec.ENUM: ENUM,
-    spec.ENUM64: ENUM,
-    spec.TYPEDEF: TYPEDEF,
-    spec.FUNC: FUNC,
-    spec.VAR: VAR,
-    spec.INT: INT,
-    spec.FLOAT: FLOAT,
-}
+    kind: spec.word(kind)
+    for kind in (
+        spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64, spec.TYPEDEF, spec.FUNC, spec.VAR, spec.INT, spec.FLOAT,
+    )
+}  # fmt: skip
 _NAMED = frozenset((spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64, spec.TYPEDEF))
 
 

@@ -135,9 +135,7 @@ class Layout:
         return 8 * self.size - whole - self.sum_bits - self.sum_bit_holes - self.bit_padding
 
     def __repr__(self) -> str:
-        return (
-            f"<layout of {self.keyword} {self.name or '(anonymous)'}: {self.size} bytes, {len(self.members)} members>"
-        )
+        return f"<layout of {self.keyword} {self.name or '{…}'}: {self.size} bytes, {len(self.members)} members>"
 
 
 def layout(btf: Btf, name: str | int, *, cacheline: int = CACHELINE) -> Layout:

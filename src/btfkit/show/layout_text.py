@@ -9,6 +9,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, text
 from btfkit.btf.members import MAX_DEPTH, MAX_MEMBERS
+from btfkit.btf.spelling import keyword
 from btfkit.errors import FormatError, printable
 from btfkit.show.layout import Field, Layout, Layouts
 from btfkit.show.layout_marks import MemberKinds, Note, Notes, Parts, Pen, brackets, counted, forced_line
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 TYPE_SPACING = 26
 NAME_SPACING, UNION_SPACING, EXPANDED_SPACING = 23, 21, 55
 MAX_TEXT = 1 << 20  # characters of one declaration
-_QUALIFIERS = {spec.CONST: "const ", spec.VOLATILE: "volatile "}
-_TAGS = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.ENUM: "enum ", spec.ENUM64: "enum "}
+_QUALIFIERS = {kind: f"{spec.word(kind)} " for kind in (spec.CONST, spec.VOLATILE)}
+_TAGS = {kind: f"{spec.word(kind)} " for kind in (spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64)}
 _BRACED = frozenset(_TAGS)
 
 
@@ -484,7 +485,7 @@ class LayoutText:
             return f"{self._type(btf.word(type_id, 2), depth)} (){self._parameters(type_id, depth)}"
         name = self._name(type_id)
         if kind == spec.FWD:
-            return f"{'union' if btf.word(type_id, 1) >> 31 else 'struct'} {name}"
+            return f"{keyword(btf, type_id)} {name}"
         if kind in (spec.INT, spec.FLOAT):
             return name or "nameless base type!"
         return _TAGS.get(kind, "") + name
