@@ -153,8 +153,7 @@ def _make(job: tuple[str, str, list[int], bool]) -> None:
 
 def main() -> int:
     folder, count, *rest = sys.argv[1:]
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    corpus = os.environ.get("BTFKIT_CORPUS") or os.path.join(os.path.dirname(root), "shared", "corpus")
+    corpus = os.environ.get("BTFKIT_CORPUS") or "$BTFKIT_CORPUS"
     print(make_archive(folder, corpus, int(count), raw="--raw" in rest))
     return 0
 

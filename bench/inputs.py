@@ -1,7 +1,7 @@
 """Inputs of the benchmarks: the real kernels, modules and BPF objects of the corpus, and the real bpftool.
 
-The corpus is `../shared/corpus` or `$BTFKIT_CORPUS`; its archives are unpacked into a temporary folder.  bpftool is
-`$BTFKIT_BPFTOOL`, that of the chroot that `make peers` sets up (`$PEERS` or ~/.cache/btfkit-peers), or the one in PATH.
+The corpus is `$BTFKIT_CORPUS`; its archives are unpacked into a temporary directory.  bpftool is `$BTFKIT_BPFTOOL`, the one in
+the chroot that `make peers` creates (`$PEERS` or ~/.cache/btfkit-peers), or the one in PATH.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ class Corpus:
     """The corpus; files are unpacked below `folder` on demand."""
 
     def __init__(self, folder: str) -> None:
-        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        self.place = os.environ.get("BTFKIT_CORPUS") or os.path.join(os.path.dirname(root), "shared", "corpus")
+        self.place = os.environ.get("BTFKIT_CORPUS") or "$BTFKIT_CORPUS"
         self.folder = folder
 
     def kernel(self, name: str = KERNEL) -> str:

@@ -1,7 +1,7 @@
-"""The real inputs (`../shared/corpus`, or `$BTFKIT_CORPUS`): kernels, their modules, BPF objects as shipped.
+"""The corpus of real inputs, `$BTFKIT_CORPUS`: kernels, their modules, BPF objects as distributed.
 
 Archives are unpacked on first use into `$XDG_CACHE_HOME/btfkit-tests` (or ~/.cache/btfkit-tests, or a temporary
-folder). Every function but `corpus_dir` skips the calling test, with the reason, where there is no corpus."""
+directory). If there is no corpus, every function except `corpus_dir` skips the calling test, with the reason."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ import pytest
 
 
 def corpus_dir() -> str:
-    """Where the corpus should be: `$BTFKIT_CORPUS`, or ../shared/corpus beside the repository's root."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return os.environ.get("BTFKIT_CORPUS") or os.path.join(os.path.dirname(root), "shared", "corpus")
+    """The directory of the corpus, `$BTFKIT_CORPUS`; that text itself, which is not a directory, if it is not set."""
+    return os.environ.get("BTFKIT_CORPUS") or "$BTFKIT_CORPUS"
 
 
 def has_corpus() -> bool:
-    """Whether the corpus is there, for a skipif mark."""
+    """Whether there is a corpus, for a skipif mark."""
     return os.path.isdir(os.path.join(corpus_dir(), "hub"))
 
 
 def require_corpus() -> str:
-    """The corpus folder; skips the calling test where there is none."""
+    """The directory of the corpus; skips the calling test if there is none."""
     if not has_corpus():
-        pytest.skip(f"no corpus at {corpus_dir()} (set BTFKIT_CORPUS)")
+        pytest.skip(f"no corpus at {corpus_dir()}: set BTFKIT_CORPUS")
     return corpus_dir()
 
 
 @functools.cache
 def cache_dir() -> str:
-    """A folder that outlives the test run, made if need be."""
+    """A directory that outlives the test run, created if it does not exist."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     path = os.path.join(home, "btfkit-tests")
     try:
@@ -59,7 +58,7 @@ def kernels() -> list[str]:
 
 
 def kernel_arch(name: str) -> str:
-    """The architecture folder of a kernel: x86_64, arm64, ppc64el, riscv64 or s390x (big-endian)."""
+    """The architecture of a kernel: x86_64, arm64, ppc64el, riscv64 or s390x (big-endian)."""
     require_corpus()
     return os.path.basename(os.path.dirname(_hub()[name]))
 

@@ -1,9 +1,8 @@
 """The real tools, as judges: bpftool, pahole, clang and libbpf (through btf-oracle), called on bytes in memory.
 
 A tool is looked for in this order: `$BTFKIT_BPFTOOL` (likewise `_BTF_ORACLE`, `_PAHOLE`, ...), the chroot that
-`../shared/peers/setup.sh` makes (`$PEERS` or ~/.cache/btfkit-peers), `$PATH`. A test says `require_peer("bpftool")`,
-and is skipped, with the reason, without one. Inputs are copied to a folder of their own below `$PEERS`, which is
-/lab inside the chroot.
+`make peers` creates (`$PEERS` or ~/.cache/btfkit-peers), `$PATH`. A test calls `require_peer("bpftool")`, which skips it,
+with the reason, if there is none. Inputs are copied to a separate directory below `$PEERS`, which is /lab inside the chroot.
 """
 
 from __future__ import annotations
@@ -54,12 +53,12 @@ class Tool:
 
 def _chroot_problem(root: str) -> str:
     if not os.path.isdir(os.path.join(root, "usr")):
-        return f"no chroot at {root} (../shared/peers/setup.sh makes one)"
+        return f"no chroot in {root} (make peers creates one)"
     if os.geteuid() != 0:
         return f"the chroot {root} needs root to enter"
     lab = os.path.join(root, "lab")
     if not os.path.isdir(lab) or not os.path.samefile(lab, peers_dir()):
-        return f"{lab} is not mounted (run ../shared/peers/setup.sh again)"
+        return f"{lab} is not mounted (run make peers again)"
     return ""
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rebuilds obj/ and btf/ from src/ in the peers' chroot ($PEERS, see ../../../shared/peers/setup.sh), then manifest.json. Needs root.
+# Rebuilds obj/ and btf/ from src/ in the peers' chroot ($PEERS, see README.md), then manifest.json. Needs root.
 # The compiler's and pahole's versions go into manifest.json.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -10,16 +10,16 @@ import tarfile
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CORPUS = os.environ.get("BTFKIT_CORPUS") or os.path.join(os.path.dirname(ROOT), "shared", "corpus")
+CORPUS = os.environ.get("BTFKIT_CORPUS") or "$BTFKIT_CORPUS"
 
 FLAVOURS = [(bits, order) for bits in (32, 64) for order in ("little", "big")]
 
 
 def corpus(*parts: str) -> str:
-    """The path of a file of the corpus; skips the test where it is not there."""
+    """The path of a file of the corpus; skips the test if it does not exist."""
     path = os.path.join(CORPUS, *parts)
     if not os.path.exists(path):
-        pytest.skip(f"no {path}: set BTFKIT_CORPUS to the corpus of real inputs")
+        pytest.skip(f"{path} does not exist: set BTFKIT_CORPUS to a corpus of real inputs")
     return path
 
 
