@@ -1,20 +1,18 @@
-"""Move the BTF of a module from the kernel that it was built for to another: distill it, then reconcile it there.
+"""Move a kernel module from the kernel it was built for to another: distill its BTF, then reconcile it there, with proof.
 
-python distill_and_reconcile.py MODULE BUILD_KERNEL OTHER_KERNEL OUTPUT
+python distill_and_reconcile.py MODULE.ko BUILD_KERNEL OTHER_KERNEL OUTPUT.ko
 """
 
 import sys
 
 import btfkit
 
-path, build_kernel, other_kernel, output = sys.argv[1:]
-module = btfkit.load(path, btfkit.load(build_kernel))
-distilled = btfkit.distill(module)
-print(f"distilled base: {len(distilled.base.to_bytes()):,} bytes")
+module, build_kernel, other_kernel, output = sys.argv[1:]
+distilled = btfkit.distill_file(module, build_kernel, output)
+print(distilled)
 try:
-    result = btfkit.reconcile(distilled.btf, btfkit.load(other_kernel))
+    print(btfkit.reconcile_file(output, other_kernel))  # in place
 except btfkit.ReconcileError as error:
     sys.exit(f"{other_kernel} does not fit: {error}")
-with open(output, "wb") as file:
-    file.write(result.btf.to_bytes())
-print(f"{output}: {len(result.btf.own_ids):,} types on {other_kernel}")
+found = btfkit.open(output).btf(btfkit.load(other_kernel))
+print(f"{output}: {len(found.own_ids):,} types on {other_kernel}")

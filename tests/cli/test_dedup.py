@@ -112,7 +112,7 @@ def test_a_module(tmp_path, order) -> None:
     def numbers(data):
         return [int.from_bytes(data[at : at + 4], order) for at in range(0, len(data), 4)]
 
-    assert numbers(now)[0] == done.id_map[numbers(ids)[0]]
+    assert numbers(now)[0] == done.ids[numbers(ids)[0]]
     assert len(numbers(now)) == len(numbers(ids))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import btfkit
+from small_modules import ko
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
@@ -85,9 +86,12 @@ def test_build_by_hand(tmp_path):
 
 
 def test_distill_and_reconcile(tmp_path):
-    said = run("distill_and_reconcile.py", MODULE, KERNEL, KERNEL, tmp_path / "moved.btf")
-    assert re.search(r"moved.btf: \d+ types on ", said)
-    assert btfkit.load(str(tmp_path / "moved.btf"), str(KERNEL)).struct("nf_conntrack_net_ecache").members
+    kernel = btfkit.load(str(KERNEL))
+    module = tmp_path / "nf_conntrack.ko"
+    module.write_bytes(ko(btfkit.load(str(MODULE), kernel).to_bytes(), kernel))
+    said = run("distill_and_reconcile.py", module, KERNEL, KERNEL, tmp_path / "moved.ko")
+    assert re.search(r"moved.ko: \d+ types on ", said)
+    assert btfkit.load(str(tmp_path / "moved.ko"), kernel).struct("nf_conntrack_net_ecache").members
 
 
 @pytest.mark.slow

@@ -75,10 +75,10 @@ def test_as_the_obvious_way_has_it(btf):
     new = {}
     for old in btf.own_ids:
         head = expected[old]
-        new.setdefault(head, done.id_map[old])
-        assert done.id_map[old] == new[head]
+        new.setdefault(head, done.ids[old])
+        assert done.ids[old] == new[head]
         if head < btf.start_id:
-            assert done.id_map[old] == head
+            assert done.ids[old] == head
     assert len(done.btf.positions) == sum(head >= btf.start_id for head in new)
 
 
@@ -87,7 +87,7 @@ def test_once_is_enough(btf):
     once = dedup(btf)
     again = dedup(once.btf)
     assert again.btf.to_bytes() == once.btf.to_bytes()
-    assert all(old == new for old, new in again.id_map.items())
+    assert all(old == new for old, new in again.ids.items())
 
 
 @given(anything)
@@ -99,7 +99,7 @@ def test_hashes_decide_nothing(btf):
     finally:
         partition._mask = 0xFFFFFFFF
     assert collided.btf.to_bytes() == expected.btf.to_bytes()
-    assert dict(collided.id_map.items()) == dict(expected.id_map.items())
+    assert dict(collided.ids.items()) == dict(expected.ids.items())
 
 
 @given(st.one_of(graphs(), btfs()), st.integers(2, 3))
@@ -111,8 +111,8 @@ def test_copies_change_nothing(btf, copies):
     things = {t.id for t in once if t.id and _is_thing(once, t.id)}
     if not things:
         assert twice.btf.to_bytes() == once.to_bytes()
-        assert [twice.id_map[old] for old in range(1, len(btf))] == [
-            twice.id_map[old + len(btf) - 1] for old in range(1, len(btf))
+        assert [twice.ids[old] for old in range(1, len(btf))] == [
+            twice.ids[old + len(btf) - 1] for old in range(1, len(btf))
         ]
     assert len(twice.btf) <= len(once) + (copies - 1) * len(things)
     assert dedup_all([btf] * copies)[0].btf.to_bytes() == twice.btf.to_bytes()
@@ -140,14 +140,14 @@ def test_a_known_base_saves_work_and_changes_nothing(btf):
     for _ in range(2):
         done = dedup(btf, known=known)
         assert done.btf.to_bytes() == expected.btf.to_bytes()
-        assert dict(done.id_map.items()) == dict(expected.id_map.items())
+        assert dict(done.ids.items()) == dict(expected.ids.items())
         assert (done.report.before, done.report.after) == (expected.report.before, expected.report.after)
 
 
 @given(anything)
 def test_the_judge_agrees(btf):
     done = dedup(btf)
-    assert kept(btf, done.btf, done.id_map.ids) is None
+    assert kept(btf, done.btf, done.ids.ids) is None
     assert not leftovers(done.btf)
 
 

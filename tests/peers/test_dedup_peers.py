@@ -103,7 +103,7 @@ class Units:
 def judged(btf: Btf) -> int:
     """The number of types that are left, proven."""
     done = dedup(btf)
-    assert kept(btf, done.btf, done.id_map.ids) is None
+    assert kept(btf, done.btf, done.ids.ids) is None
     assert not leftovers(done.btf)
     return len(done.btf.positions)
 

@@ -36,3 +36,27 @@ def test_a_string_where_a_list_is_wanted(call, parameter):
 def test_public_names_say_what_they_are(name):
     found = getattr(btfkit, name)
     assert isinstance(found, str) or found.__doc__, name
+
+
+def test_results_have_a_btf_and_ids_and_say_what_they_are():
+    kernel = btfkit.Builder()
+    kernel.int("int", 4)
+    kernel.struct("file", 4, [("a", 1, 0)])
+    base = kernel.build()
+    split = btfkit.Builder(base)
+    split.struct("mine", 4, [("f", 2, 0)])
+    module = split.build()
+    distilled = btfkit.distill(module)
+    results = {
+        "minimized": btfkit.minimize(base, keep_types=["file"]),
+        "deduped": btfkit.dedup(base),
+        "sorted": btfkit.sort(base),
+        "sanitized": btfkit.sanitize(base, ["enum64"]),
+        "merged": btfkit.merge(base, [module]),
+        "distilled": distilled,
+        "reconciled": btfkit.reconcile(distilled.btf, base),
+    }
+    for word, result in results.items():
+        assert isinstance(result.btf, btfkit.Btf)
+        assert result.ids is not None
+        assert repr(result).startswith(f"<{word}")

@@ -53,7 +53,7 @@ def test_two_equal_units(order):
     done = dedup(b.build())
     assert told(done.btf) == told(one)
     assert done.btf.to_bytes() == dedup(one).btf.to_bytes()
-    assert [done.id_map[old] for old in range(1, 13)] == [1, 2, 3, 4, 5, 6] * 2
+    assert [done.ids[old] for old in range(1, 13)] == [1, 2, 3, 4, 5, 6] * 2
     assert done.report.types == (12, 6)
     assert done.report.before["STRUCT"] == 6
     assert done.report.after["STRUCT"] == 3
@@ -93,7 +93,7 @@ def test_loops_of_pure_references_end(kind):
             b.record(kind, "t" if kind == spec.TYPEDEF else "", here)
     done = dedup(b.build())
     assert done.report.types == (2, 1)
-    assert done.id_map[2] == 1
+    assert done.ids[2] == 1
 
 
 def test_members_of_an_array_count():
@@ -170,8 +170,8 @@ def test_a_declaration_becomes_the_only_definition(order):
     done = dedup(b.build())
     assert done.report.types == (12, 6)
     assert [(d.name, d.tag, d.how) for d in done.report.declarations] == [("thing", "struct", "only")]
-    assert done.id_map[4] == done.id_map[10]
-    assert done.report.declarations[0].targets[0] == done.id_map[10]
+    assert done.ids[4] == done.ids[10]
+    assert done.report.declarations[0].targets[0] == done.ids[10]
     assert told(done.btf)[-1] == ("STRUCT", "thing", 1)  # the survivor of the definition is where it was
 
 
@@ -213,8 +213,8 @@ def test_an_ambiguous_declaration_that_its_surroundings_explain():
     b.struct("holder", 24, [("thing", b.ptr(thing), 128)])
     done = dedup(b.build())
     assert [(d.how, d.definitions) for d in done.report.declarations] == [("context", 2)]
-    assert done.id_map[4] == done.id_map[10]
-    assert done.id_map[6] == done.id_map[12]
+    assert done.ids[4] == done.ids[10]
+    assert done.ids[6] == done.ids[12]
 
 
 def test_flavours_are_kept_apart():
@@ -228,7 +228,7 @@ def test_flavours_are_kept_apart():
     b.union("thing", 4)
     done = dedup(b.build())
     assert done.report.types == (6, 5)
-    assert done.btf[1].words[2] == done.id_map[6]
+    assert done.btf[1].words[2] == done.ids[6]
 
 
 def test_enum_declarations():
@@ -241,8 +241,8 @@ def test_enum_declarations():
     b.enum("", [("B", 1)])
     done = dedup(b.build())
     assert [name for kind, name, *_ in told(done.btf) if kind == "ENUM"] == ["e", "", ""]
-    assert done.id_map[5] == done.id_map[7]
-    assert done.id_map[1] == done.id_map[3]
+    assert done.ids[5] == done.ids[7]
+    assert done.ids[1] == done.ids[3]
 
 
 # ---- split -----------------------------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_what_the_base_has_goes(order):
     done = dedup(split)
     assert done.btf.base is base
     assert told(done.btf) == [("PTR", "", 6), ("TYPEDEF", "user", 7)]
-    assert [done.id_map[old] for old in range(15)] == [0, *range(1, 7), *range(1, 7), 7, 8]
+    assert [done.ids[old] for old in range(15)] == [0, *range(1, 7), *range(1, 7), 7, 8]
     assert bytes(done.btf.strings) == b"user\0"
 
 
@@ -299,7 +299,7 @@ def test_duplicates_in_the_base_stay_and_the_lowest_is_used():
     s.ptr(2)
     done = dedup(s.build())
     assert told(done.btf) == [("PTR", "", 1)]  # a pointer to either is a pointer to both
-    assert [done.id_map[old] for old in range(6)] == [0, 1, 2, 1, 3, 3]
+    assert [done.ids[old] for old in range(6)] == [0, 1, 2, 1, 3, 3]
 
 
 def test_a_chain(order):
@@ -384,7 +384,7 @@ def test_hashes_decide_nothing(monkeypatch, order):
     monkeypatch.setattr(partition, "_mask", 0)
     collided = dedup(btf)
     assert collided.btf.to_bytes() == expected.btf.to_bytes()
-    assert list(collided.id_map.items()) == list(expected.id_map.items())
+    assert list(collided.ids.items()) == list(expected.ids.items())
 
 
 def test_twice_is_once(order):
@@ -404,7 +404,7 @@ def test_several_inputs_of_either_order():
     assert firsts == [1, 7]
     assert done.btf.byte_order == "little"
     assert told(done.btf)[6:] == [("TYPEDEF", "more", 6)]
-    assert [done.id_map[6 + old] for old in range(1, 8)] == [1, 2, 3, 4, 5, 6, 7]
+    assert [done.ids[6 + old] for old in range(1, 8)] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_layout_and_pointer_size_stay(order):

@@ -36,8 +36,8 @@ def test_what_dedup_does_passes(order):
         b = sample(order, base, fwd=True)
         before = b.build()
         done = dedup(before)
-        assert kept(before, done.btf, done.id_map.ids) is None
-        assert kept(before, done.btf, done.id_map.ids, below=Below(base)) is None
+        assert kept(before, done.btf, done.ids.ids) is None
+        assert kept(before, done.btf, done.ids.ids, below=Below(base)) is None
         assert not leftovers(done.btf)
 
 
@@ -103,7 +103,7 @@ def test_duplicates_in_a_base_are_equivalent_not_equal(order):
     s.ptr(2)
     before = s.build()
     done = dedup(before)
-    assert kept(before, done.btf, done.id_map.ids) is None
+    assert kept(before, done.btf, done.ids.ids) is None
     t = Builder(base)
     t.ptr(3)
     assert kept(before, t.build(), array("I", (0, 1, 2, 3, 1, 4, 4))) is not None

@@ -153,7 +153,7 @@ class DedupFiles(FileOperation):
         nothing = done.report.types[0] == done.report.types[1] and not found.was_reconciled
         if job.in_place and not self.distill and nothing:
             return FileResult(job.path, SAME, printable(f"{job.path}: nothing to merge"), record)
-        new, ids = done.btf, found.following(done.id_map)
+        new, ids = done.btf, found.following(done.ids)
         small = self._distilled(new, record) if self.distill else None
         if small is not None:
             new, ids = small.btf, ids | small.ids
@@ -253,7 +253,7 @@ def _prove(btf: Btf, done: Deduped, below: Below | None, first: int | None = Non
     from btfkit.errors import VerificationError
     from btfkit.judges.deduped import kept
 
-    wrong = kept(btf, done.btf, done.id_map.ids, first, below)
+    wrong = kept(btf, done.btf, done.ids.ids, first, below)
     if wrong is not None:
         raise VerificationError(
             f"not written, for it would mean something else: {wrong} (a bug of btfkit; please report it)",

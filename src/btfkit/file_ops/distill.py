@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject
     from btfkit.file_ops.operation import Base, FileJob, Path
     from btfkit.judges.answers import AnswerDifference
-    from btfkit.passes.distill import Distilled
+    from btfkit.passes.distill import Distilled, Policy
 
 SECTIONS = {"distilled": ".BTF.base", "by-value": ".BTF.base", "full": ".BTF.base_minimal"}
 _DEFINITIONS = {"distilled": "none", "by-value": "by-value", "full": "full"}
@@ -49,7 +49,7 @@ class DistillFiles(FileOperation):
         self,
         base: Base,
         *,
-        policy: str = "distilled",
+        policy: Policy = "distilled",
         used_by: Sequence[str | BpfObject] = (),
         only_used: bool = False,
         section: str | None = None,
@@ -146,7 +146,7 @@ def distill_file(
     output: Path | None = None,
     *,
     base_output: Path | None = None,
-    policy: str = "distilled",
+    policy: Policy = "distilled",
     used_by: Sequence[str | BpfObject] = (),
     only_used: bool = False,
     section: str | None = None,

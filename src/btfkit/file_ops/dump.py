@@ -108,7 +108,7 @@ def merged(btfs: Sequence[Btf]) -> tuple[Btf, list[Callable[[int], int]]]:
     whole, maps = append(*btfs)
     result = dedup(whole)
     first = Spans([(0, len(btfs[0]), 0)])
-    return result.btf, [_then(place, result.id_map) for place in (first, *maps)]
+    return result.btf, [_then(place, result.ids) for place in (first, *maps)]
 
 
 def _then(place: IdMap, whole: IdMap) -> Callable[[int], int]:

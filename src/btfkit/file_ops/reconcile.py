@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.file_ops.operation import Base, FileJob, Path
     from btfkit.passes.rebase import NameIndex
-    from btfkit.passes.reconcile import Misfit, Reconciled
+    from btfkit.passes.reconcile import Misfit, Reconciled, Rules
 
 RAW_WITHOUT_BASE = "raw BTF, and no file with its distilled base"
-OTHER = {"strict": "upstream", "upstream": "strict"}
+OTHER: dict[Rules, Rules] = {"strict": "upstream", "upstream": "strict"}
 
 
 class OtherRules(Record):
     """What the other rules say: whether the module `fits` by them, and if not, their findings."""
 
-    rules: str
+    rules: Rules
     fits: bool
     findings: list[dict[str, object]]
 
@@ -56,7 +56,7 @@ class RefusedFile(Record):
     """A module that does not fit by the `rules`: the `findings`, and what the other rules say."""
 
     findings: list[dict[str, object]]
-    rules: str
+    rules: Rules
     other_rules: OtherRules
 
 
@@ -67,7 +67,7 @@ class ReconcileFiles(FileOperation):
         self,
         base: Base,
         *,
-        rules: str = "strict",
+        rules: Rules = "strict",
         distilled_base: Path | None = None,
         section: str | None = None,
         strip_signature: bool = False,
@@ -154,7 +154,7 @@ def reconcile_file(
     base: Base,
     output: Path | None = None,
     *,
-    rules: str = "strict",
+    rules: Rules = "strict",
     distilled_base: Path | None = None,
     section: str | None = None,
     strip_signature: bool = False,

@@ -69,16 +69,19 @@ class DedupReport:
 
 
 class Deduped:
-    """The result: `btf`, split on the same base; `id_map` from all old ids to new ones, a base's to themselves; `report`; and
+    """The result: `btf`, split on the same base; `ids` from all old ids to new ones, a base's to themselves; `report`; and
     `ext` with the new ids and string offsets, where one was given."""
 
-    __slots__ = ("btf", "ext", "id_map", "report")
+    __slots__ = ("btf", "ext", "ids", "report")
 
-    def __init__(self, btf: Btf, id_map: Dense, report: DedupReport, ext: Ext | None = None) -> None:
+    def __init__(self, btf: Btf, ids: Dense, report: DedupReport, ext: Ext | None = None) -> None:
         self.btf = btf
-        self.id_map = id_map
+        self.ids = ids
         self.report = report
         self.ext = ext
+
+    def __repr__(self) -> str:
+        return f"<deduped: {self.btf!r}>"
 
 
 def dedup(btf: Btf, *, ext: Ext | None = None, known: Known | None = None) -> Deduped:
@@ -99,7 +102,7 @@ def dedup(btf: Btf, *, ext: Ext | None = None, known: Known | None = None) -> De
     done = Deduped(new.btf, Dense(new.ids), new.report)
     if ext is not None:
         names = new.graph.extra
-        done.ext = ext.translated(done.id_map.translate(), lambda old: new.offset(names[old]) if old else 0)
+        done.ext = ext.translated(done.ids.translate(), lambda old: new.offset(names[old]) if old else 0)
     return done
 
 
@@ -107,7 +110,7 @@ def dedup_all(inputs: Iterable[Btf], *, known: Known | None = None) -> tuple[Ded
     """`dedup` of several BTFs at once, one behind the other, all alone or all split on one base; each is let go of as soon as it
     is taken in.
 
-    Returns the result, whose `id_map` goes from the ids that they would have in one BTF, and the id that the first own type
+    Returns the result, whose `ids` goes from the ids that they would have in one BTF, and the id that the first own type
     of each would have there.  Byte order, layout section and pointer size are those of the first.
     """
     graph: Graph | None = None

@@ -31,10 +31,13 @@ from btfkit.passes.rebase import blob, flattened, rebase, refuse_unknown, words
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Literal
 
     from btfkit.co_re.program import BpfObject
 
-POLICIES = ("distilled", "by-value", "full")
+    Policy = Literal["distilled", "by-value", "full"]
+
+POLICIES: tuple[Policy, ...] = ("distilled", "by-value", "full")
 KEEP = ("all", "used")
 
 _DECLARATIONS = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
@@ -52,7 +55,7 @@ class DistillReport:
 
     __slots__ = ("btf", "moved", "policy", "split")
 
-    def __init__(self, policy: str, split: Btf, btf: Btf, moved: Sequence[int]) -> None:
+    def __init__(self, policy: Policy, split: Btf, btf: Btf, moved: Sequence[int]) -> None:
         self.policy = policy
         self.split = split
         self.btf = btf
@@ -123,6 +126,9 @@ class Distilled:
         self._moved = moved
         self._ids = ids
 
+    def __repr__(self) -> str:
+        return f"<distilled: {self.btf!r}>"
+
     @property
     def base(self) -> Btf:
         """The distilled base."""
@@ -142,7 +148,11 @@ class Distilled:
 
 
 def distill(
-    split: Btf, policy: str = "distilled", *, used_by: Sequence[BpfObject] = (), keep: str = "all"
+    split: Btf,
+    policy: Policy = "distilled",
+    *,
+    used_by: Sequence[BpfObject] = (),
+    keep: Literal["all", "used"] = "all",
 ) -> Distilled:
     """Make a small base that holds what `split` needs of its base, and put `split` on it.
 
@@ -304,7 +314,7 @@ class _Table:
 # ---- more than names and sizes ---------------------------------------------------------------------------------
 
 
-def _thicken(thin: Distilled, policy: str, used_by: Sequence[BpfObject]) -> Distilled:
+def _thicken(thin: Distilled, policy: Policy, used_by: Sequence[BpfObject]) -> Distilled:
     """`thin` on a base that tells more of the same named types: what the policy and the objects ask for."""
     from btfkit.passes.compact import compact
     from btfkit.passes.select import Selection, Witnesses, close
@@ -352,7 +362,7 @@ def _take_answers(witnesses: object, split: Btf, objects: Sequence[BpfObject]) -
     witnesses.settle()
 
 
-def _used_only(split: Btf, policy: str, objects: Sequence[BpfObject]) -> Distilled:
+def _used_only(split: Btf, policy: Policy, objects: Sequence[BpfObject]) -> Distilled:
     """Base and split cut down to what `objects` relocate against: the minimizer's work, on a base of one level."""
     from btfkit.passes.minimize import minimize
     from btfkit.passes.select import POLICIES as CLOSURES

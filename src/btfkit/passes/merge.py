@@ -109,6 +109,9 @@ class Merged:
         self.renamed: tuple[Renamed, ...] = ()
         self.report: DedupReport | None = None
 
+    def __repr__(self) -> str:
+        return f"<merged from {len(self.names)}: {self.btf!r}>"
+
 
 def merge(
     base: Btf,

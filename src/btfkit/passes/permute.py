@@ -32,6 +32,9 @@ class Sorted:
         self.splits = tuple(splits)
         self.split_ids = tuple(split_ids)
 
+    def __repr__(self) -> str:
+        return f"<sorted: {self.btf!r}, {len(self.splits)} splits on it>"
+
 
 def sort(btf: Btf, splits: Sequence[Btf] = ()) -> Sorted:
     """The own types of `btf` by name, anonymous ones first, equal names as they stood; then those of each of `splits` on it.

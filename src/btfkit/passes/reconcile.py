@@ -37,9 +37,13 @@ from btfkit.passes.rebase import NameIndex, rebase, refuse_unknown
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Literal
 
-RULES = ("strict", "upstream")
-CONTENTS = ("embedded", "all")
+    Rules = Literal["strict", "upstream"]
+    Contents = Literal["embedded", "all"]
+
+RULES: tuple[Rules, ...] = ("strict", "upstream")
+CONTENTS: tuple[Contents, ...] = ("embedded", "all")
 
 # Reasons of a finding.
 NO_BASE = "no-base"  # the input is no split BTF
@@ -176,7 +180,7 @@ _WHOLE = {
 class ReconcileError(ChainError):
     """The split does not fit the new base; `findings` say type by type why, `rules` by which rules."""
 
-    def __init__(self, findings: Sequence[Misfit], rules: str, *, source: str | None = None) -> None:
+    def __init__(self, findings: Sequence[Misfit], rules: Rules, *, source: str | None = None) -> None:
         super().__init__("", source=source)
         self.findings = tuple(findings)
         self.rules = rules
@@ -197,7 +201,7 @@ class ReconcileError(ChainError):
         return _error, (self.findings, self.rules, self.source)
 
 
-def _error(findings: Sequence[Misfit], rules: str, source: str | None) -> ReconcileError:
+def _error(findings: Sequence[Misfit], rules: Rules, source: str | None) -> ReconcileError:
     return ReconcileError(findings, rules, source=source)
 
 
@@ -211,7 +215,7 @@ class ReconcileReport:
     __slots__ = ("_index", "_split", "carried", "notes", "rules", "types")
 
     def __init__(
-        self, rules: str, types: int, carried: Sequence[str], notes: Sequence[Misfit], split: Btf, index: NameIndex
+        self, rules: Rules, types: int, carried: Sequence[str], notes: Sequence[Misfit], split: Btf, index: NameIndex
     ) -> None:
         self.rules = rules
         self.types = types
@@ -237,6 +241,9 @@ class Reconciled:
         self._split = split
         self._mapped = mapped
         self._ids: IdMap | None = None
+
+    def __repr__(self) -> str:
+        return f"<reconciled: {self.btf!r}>"
 
     @property
     def ids(self) -> IdMap:
@@ -275,7 +282,7 @@ def _verdict(findings: Sequence[Misfit]) -> str:
 
 
 def reconcile(
-    split: Btf, new_base: Btf | NameIndex, rules: str = "strict", *, contents: str = "embedded"
+    split: Btf, new_base: Btf | NameIndex, rules: Rules = "strict", *, contents: Contents = "embedded"
 ) -> Reconciled:
     """Put `split`, which stands on a distilled base, on `new_base`; the input is not changed.
 
@@ -305,7 +312,7 @@ def verdicts(split: Btf, new_base: Btf | NameIndex) -> Verdicts:
     return Verdicts(_findings(split, index, "strict"), _findings(split, index, "upstream"))
 
 
-def _findings(split: Btf, index: NameIndex, rules: str) -> Sequence[Misfit]:
+def _findings(split: Btf, index: NameIndex, rules: Rules) -> Sequence[Misfit]:
     try:
         reconcile(split, index, rules)
     except ReconcileError as error:

@@ -77,6 +77,9 @@ class Sanitized:
         self.base = base
         self.moves = len(btf) != len(of) or btf.start_str_off + len(btf.strings) != of.start_str_off + len(of.strings)
 
+    def __repr__(self) -> str:
+        return f"<sanitized: {self.btf!r}, {len(self.lost)} features lost>"
+
     def board(self) -> array[int]:
         """The new ids of all old ones, for loops."""
         below = self.base.board() if self.base is not None else array("I", (0,))
