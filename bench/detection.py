@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Callable
 
 from btfkit.btf.btf import Btf
+from btfkit.btf.emit import Frame
 from btfkit.btf_file import load
 from btfkit.passes.distill import POLICIES, distill
-from btfkit.passes.rebase import NameIndex, blob
+from btfkit.passes.rebase import NameIndex
 from btfkit.passes.reconcile import ReconcileError, reconcile
 
 RULES = {  # rules, and which changed definitions they reject
@@ -51,9 +52,7 @@ def changes(old: Btf) -> dict[str, NameIndex]:
     def edited(edit: Callable[[array[int]], None]) -> NameIndex:
         words = array("I", bytes(old.words))
         edit(words)
-        return NameIndex(
-            Btf.from_bytes(blob(old.byte_order, words.tobytes(), bytes(old.strings)), source=edit.__name__)
-        )
+        return NameIndex(Frame(old.byte_order, source=edit.__name__).emit(words, old.strings))
 
     return {
         "struct removed": edited(removed),

@@ -164,15 +164,12 @@ def test_refusals(order):
 
 
 def test_unknown_kinds_are_refused(order):
-    from btfkit.btf import header
-    from btfkit.btf.btf import Btf
+    from btfkit.btf.emit import Frame
 
     layout = spec.layout_section() + bytes((0, 0, 0, 0))
     words = Builder(order=order)
     words.record(20)
-    head = header.new(order, spec.LAYOUT_HEADER_LEN)
-    blob = words.to_bytes()
-    base = Btf.from_bytes(header.encode(head, order, blob[24:36], layout, b"\0"))
+    base = Frame(order, layout=layout).emit(words._words, b"\0")
     s = Builder(base)
     s.const(1)
     with pytest.raises(UnsupportedError, match="kind 20"):
@@ -181,8 +178,9 @@ def test_unknown_kinds_are_refused(order):
 
 def test_suffixes_cannot_blow_it_up():
     """Names that are ends of one long string would each be written out."""
-    from btfkit.btf import header
     from btfkit.btf.btf import Btf
+    from btfkit.btf.emit import Frame
+    from btfkit.btf.header import NATIVE
     from btfkit.errors import FormatError
 
     b = Builder()
@@ -195,6 +193,6 @@ def test_suffixes_cannot_blow_it_up():
     words = memoryview(bytearray(s.to_bytes()[24 : 24 + 12 * size])).cast("I")
     for i in range(size):
         words[3 * i] = first + i
-    data = header.encode(header.new(), header.NATIVE, bytes(words), b"", b"x" * size + b"\0")
+    data = Frame(NATIVE).to_bytes(words, b"x" * size + b"\0")
     with pytest.raises(FormatError, match="names of more than"):
         distill(Btf.from_bytes(data, base))

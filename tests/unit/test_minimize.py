@@ -549,8 +549,7 @@ def test_the_layout_section_stays(order):
 
 
 def test_unknown_kinds_matter_only_where_they_are_needed(order):
-    from btfkit.btf import header
-    from btfkit.btf.btf import Btf
+    from btfkit.btf.emit import Frame
 
     kernel = Builder(order=order)
     kernel.struct("s", 4, [("x", kernel.int("int", 4), 0)])
@@ -559,11 +558,7 @@ def test_unknown_kinds_matter_only_where_they_are_needed(order):
     layout = b"".join(bytes((4 * kind.tail_words, 4 * kind.elem_words, 0, 0)) for kind in spec.KINDS) + bytes(
         (4, 0, 0, 0)
     )
-    types = kernel._words[:]
-    if order != header.NATIVE:
-        types.byteswap()
-    head = header.new(order, spec.LAYOUT_HEADER_LEN)
-    vmlinux = Btf.from_bytes(header.encode(head, order, types.tobytes(), layout, kernel._strings.to_bytes()))
+    vmlinux = Frame(order, layout=layout).emit(kernel._words, kernel._strings.to_bytes())
     assert vmlinux.kind(3) == 20
     result = minimize(vmlinux, keep_types=["struct s"])
     assert len(result.btf) == 3

@@ -9,11 +9,11 @@ import pytest
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
+from btfkit.btf.emit import Frame
 from btfkit.errors import BtfError
 from btfkit.judges import reconciled
 from btfkit.judges.reconciled import compare
 from btfkit.passes.distill import distill
-from btfkit.passes.rebase import blob
 from btfkit.passes.reconcile import reconcile
 
 POLICIES = {"distilled": "none", "by-value": "by-value", "full": "full"}
@@ -55,7 +55,7 @@ def with_word(btf, base, at, value):
     words = array("I", bytes(btf.words))
     words[at] = value
     try:
-        return Btf.from_bytes(blob(btf.byte_order, words.tobytes(), bytes(btf.strings)), base)
+        return Frame(btf.byte_order, base).emit(words, btf.strings)
     except BtfError:
         return None
 

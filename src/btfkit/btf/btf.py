@@ -347,15 +347,10 @@ class Btf(Finders):
         """The `.BTF` blob, in the byte order it was read in or in `order`: header, types, layout, strings, no gaps."""
         h = self._header
         order = order or h.order
-        types = bytes(self.words)
-        if order != _header.NATIVE:
-            swapped = array("I", types)
-            swapped.byteswap()
-            types = swapped.tobytes()
         layout = self.layout
         if layout and order != h.order:
             layout = _header.swap_layout(layout)
-        return _header.encode(h, order, types, layout, bytes(self.strings))
+        return _header.encode(h, order, self.words, layout, self.strings)
 
     # ---- one type ----------------------------------------------------------------------------------------------
 

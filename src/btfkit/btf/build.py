@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from array import array
 
-from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
+from btfkit.btf.emit import Frame, Strings
+from btfkit.btf.header import NATIVE
 from btfkit.errors import FormatError
 
 TYPE_CHECKING = False
@@ -18,47 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from btfkit.btf.header import ByteOrder
-
-
-class Strings:
-    """A string section in the making: whole strings, each once, in the order of first use.
-
-    On a base, a string that the base's chain has is told by the base's offset; never one that begins within a longer
-    string, as libbpf writes none (and `btf.evidence` takes such for the sign of a wrong base).
-    """
-
-    __slots__ = ("_base", "_known", "_parts", "_size", "start")
-
-    def __init__(self, base: Btf | None = None) -> None:
-        self._base = base
-        self.start = base.start_str_off + len(base.strings) if base is not None else 0
-        self._known: dict[bytes, int] = {b"": 0}
-        self._parts = [b""] if base is None else []
-        self._size = 1 if base is None else 0
-
-    def add(self, string: bytes) -> int:
-        """The offset of `string` (without NUL), which is added where it was not there yet."""
-        offset = self._known.get(string)
-        if offset is None:
-            offset = self._in_base(string)
-            if offset is None:
-                if b"\0" in string:
-                    raise FormatError(f"a name with a NUL in it: {string!r}", section="strings")
-                offset = self.start + self._size
-                self._parts.append(string)
-                self._size += len(string) + 1
-            self._known[string] = offset
-        return offset
-
-    def _in_base(self, string: bytes) -> int | None:
-        if self._base is None:
-            return None
-        base = self._base
-        return min((at for at in base.string_offsets(string) if at == 0 or not base.string(at - 1)), default=None)
-
-    def to_bytes(self) -> bytes:
-        """The section."""
-        return b"\0".join((*self._parts, b"")) if self._parts else b""
 
 
 Number = int  # inside the class, `int` is the method that adds an INT
@@ -71,12 +31,11 @@ class Builder:
     section.  Names are text; ids are not looked at before `build`, so a type may refer to one that comes later.
     """
 
-    __slots__ = ("_base", "_layout", "_order", "_strings", "_words", "next_id")
+    __slots__ = ("_frame", "_strings", "_words", "next_id")
 
     def __init__(self, base: Btf | None = None, order: ByteOrder | None = None, *, layout: bool = False) -> None:
-        self._base = base
-        self._order: ByteOrder = order or (base.byte_order if base is not None else _header.NATIVE)
-        self._layout = layout
+        order = order or (base.byte_order if base is not None else NATIVE)
+        self._frame = Frame(order, base, layout=spec.layout_section() if layout else b"")
         self._strings = Strings(base)
         self._words = array("I")
         self.next_id = len(base) if base is not None else 1
@@ -206,23 +165,15 @@ class Builder:
 
     def to_bytes(self) -> bytes:
         """The `.BTF` blob as it stands, unchecked."""
-        return assemble(self._words, self._strings, self._order, layout=spec.layout_section() if self._layout else b"")
+        return self._frame.to_bytes(self._words, self._strings.to_bytes())
 
     def build(self, *, pointer_size: Number | None = None) -> Btf:
         """The finished `Btf`; raises FormatError or ChainError where a type refers to one that is not there."""
-        return Btf.from_bytes(self.to_bytes(), self._base, pointer_size=pointer_size)
+        self._frame.pointer_size = pointer_size
+        return self._frame.emit(self._words, self._strings.to_bytes())
 
 
 def _int(value: int | str) -> int:
     if isinstance(value, str):
         raise TypeError(f"a number is wanted, not {value!r}")
     return value
-
-
-def assemble(words: array[int], strings: Strings, order: ByteOrder, *, layout: bytes = b"") -> bytes:
-    """The blob of a type section (u32 words in this machine's order) and its strings, in `order`."""
-    if order != _header.NATIVE:
-        words = words[:]
-        words.byteswap()
-    head = _header.new(order, spec.LAYOUT_HEADER_LEN if layout else spec.HEADER_LEN)
-    return _header.encode(head, order, words.tobytes(), layout, strings.to_bytes())

@@ -7,6 +7,7 @@ Acceptance rules: libbpf 1.8-dev, btf_parse_hdr, but for what it forgets (docs/d
 from __future__ import annotations
 
 import sys
+from array import array
 from struct import pack, unpack_from
 
 from btfkit.btf.spec import HEADER_LEN, LAYOUT_HEADER_LEN, MAGIC, VERSION
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     ByteOrder = Literal["little", "big"]
+    Buffer = bytes | bytearray | memoryview[int] | array[int]
 
 NATIVE: ByteOrder = "little" if sys.byteorder == "little" else "big"
 MAX_SECTION = 0x7FFFFFFF  # bytes; libbpf's limit
@@ -129,8 +131,16 @@ def swap_layout(layout: bytes) -> bytes:
     return b"".join(layout[i : i + 2] + layout[i + 2 : i + 4][::-1] for i in range(0, len(layout), 4))
 
 
-def encode(h: Header, order: ByteOrder, types: bytes, layout: bytes, strings: bytes) -> bytes:
-    """A whole blob with a header like `h`, but in `order`: then types, layout and strings, without gaps."""
+def encode(h: Header, order: ByteOrder, words: Buffer, layout: bytes, strings: Buffer) -> bytes:
+    """A whole blob with a header like `h`, but in `order`: then types, layout and strings, without gaps.
+
+    `words` is the type section in this machine's byte order, `layout` is in `order` already.
+    """
+    types = memoryview(words).cast("B")
+    if order != NATIVE:
+        swapped = array("I", types.tobytes())
+        swapped.byteswap()
+        types = memoryview(swapped).cast("B")
     mark = "<" if order == "little" else ">"
     fields = (MAGIC, h.version, h.flags, h.length, 0, len(types), len(types) + len(layout), len(strings))
     head = pack(mark + "HBBIIIII", *fields)

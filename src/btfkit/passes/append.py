@@ -12,9 +12,9 @@ from __future__ import annotations
 from array import array
 from os import urandom
 
-from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
+from btfkit.btf.emit import Frame
 from btfkit.errors import ChainError, FormatError
 from btfkit.hot import append as _append
 from btfkit.hot import columns as _columns
@@ -142,14 +142,9 @@ class _Appending:
         at = len(first.words)
         for part in self.parts:
             at = _copy(part, pool, view, at)
-        if first.byte_order != _header.NATIVE:
-            view.release()
-            out.byteswap()
         layout = _covering(first.layout)
-        head = _header.new(first.byte_order, spec.LAYOUT_HEADER_LEN if layout else spec.HEADER_LEN)
-        blob = _header.encode(head, first.byte_order, out.tobytes(), layout, pool.own())
-        del out, view, pool
-        return Btf.from_bytes(blob, first.base, source=first.source, pointer_size=self.pointer_size)
+        frame = Frame(first.byte_order, first.base, layout=layout, pointer_size=self.pointer_size, source=first.source)
+        return frame.emit(out, pool.own())
 
 
 class _Pool:

@@ -12,7 +12,7 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, Btf
-from btfkit.btf.build import Strings, assemble
+from btfkit.btf.emit import Frame, Strings
 from btfkit.errors import UnsupportedError
 from btfkit.hot import columns as _columns
 from btfkit.hot.columns import Columns, zeros
@@ -67,9 +67,9 @@ def _layer(layer: Btf, kept: dict[int, set[int] | None], base: Compacted | None)
         return names[old]
 
     _columns.look_up(words, columns.names, names, renamed)
-    blob = assemble(words, strings, layer.byte_order, layout=layer.layout)
-    btf = Btf.from_bytes(blob, base.btf if base is not None else None, pointer_size=layer.given_pointer_size)
-    return Compacted(btf, IdMap(ids))
+    frame = Frame.of(layer, base.btf if base is not None else None)
+    frame.source = None
+    return Compacted(frame.emit(words, strings.to_bytes()), IdMap(ids))
 
 
 def _follow(layer: Btf, old: int, ids: dict[int, int]) -> int:

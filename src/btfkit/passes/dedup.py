@@ -14,6 +14,7 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
+from btfkit.btf.emit import Frame
 from btfkit.errors import FormatError
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
@@ -21,7 +22,7 @@ from btfkit.hot.columns import Columns, zeros
 from btfkit.passes.forward import TAGS, resolve
 from btfkit.passes.idmap import Dense
 from btfkit.passes.partition import Graph
-from btfkit.passes.rebase import blob, words
+from btfkit.passes.rebase import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,16 +115,16 @@ def dedup_all(inputs: Iterable[Btf], *, known: Known | None = None) -> tuple[Ded
     of each would have there.  Byte order, layout section and pointer size are those of the first.
     """
     graph: Graph | None = None
-    like: Btf | None = None
+    frame: Frame | None = None
     firsts = []
     for btf in inputs:
         if graph is None:
-            graph, like = Graph(btf.base), _empty(btf)
+            graph, frame = Graph(btf.base), _alone(btf, btf.layout, btf.base)
         firsts.append(graph.add(btf))
         del btf  # it is not needed any more, and may be large
-    if graph is None or like is None:
+    if graph is None or frame is None:
         raise ValueError("nothing to dedup")
-    new = _Writing(graph, like)
+    new = _Writing(graph, frame)
     return Deduped(new.btf, Dense(new.ids), new.report), firsts
 
 
@@ -158,7 +159,8 @@ def dedup_chain(base: Btf, splits: Iterable[Btf]) -> Joined:
     firsts = [graph.add(split) for split in splits]
     declared = list[int]()
     _parts.declarations(graph.norm, graph.place, 1, declared)
-    new = _Writing(graph, base if base.base is None else _alone(base))
+    layout = next((layer.layout for layer in reversed(base.chain) if layer.layout), b"")
+    new = _Writing(graph, Frame.of(base, None) if base.base is None else _alone(base, layout))
     heads, at, head = [], 1, 1
     for first in firsts:
         head += new.stays.count(1, at, first)
@@ -168,17 +170,9 @@ def dedup_chain(base: Btf, splits: Iterable[Btf]) -> Joined:
     return Joined(new.btf, new.report, new.ids, firsts, heads, declared)
 
 
-def _alone(btf: Btf) -> Btf:
-    """A BTF without types, in byte order, layout and pointer size like `btf`, and without its base."""
-    layout = next((layer.layout for layer in reversed(btf.chain) if layer.layout), b"")
-    data = blob(btf.byte_order, b"", b"\0", layout)
-    return Btf.from_bytes(data, source=btf.source, pointer_size=btf.pointer_size)
-
-
-def _empty(btf: Btf) -> Btf:
-    """A BTF without types on the same base, in the same byte order, with the same layout and pointer size."""
-    data = blob(btf.byte_order, b"", b"" if btf.base is not None else b"\0", btf.layout)
-    return Btf.from_bytes(data, btf.base, source=btf.source, pointer_size=btf.pointer_size)
+def _alone(btf: Btf, layout: bytes, base: Btf | None = None) -> Frame:
+    """A frame that knows the pointer size even where only the types of `btf`, which may be let go of, tell it."""
+    return Frame(btf.byte_order, base, layout=layout, pointer_size=btf.pointer_size, source=btf.source)
 
 
 def _references(ext: Ext | None) -> tuple[set[int], set[int]]:
@@ -200,7 +194,7 @@ def _on_all(btf: Btf, strings: Iterable[int]) -> _Writing:
     """All own types and all of the base in one graph."""
     graph = Graph(btf.base)
     graph.add(btf, strings)
-    return _Writing(graph, btf)
+    return _Writing(graph, Frame.of(btf, btf.base))
 
 
 def _on_known(known: Known, btf: Btf, strings: Iterable[int]) -> _Writing | None:
@@ -222,7 +216,7 @@ class _Writing:
     ids: array[int]
     stays: bytearray
 
-    def __init__(self, graph: Graph, like: Btf) -> None:
+    def __init__(self, graph: Graph, frame: Frame) -> None:
         self.graph = graph
         graph.settle()
         to, names = resolve(graph)
@@ -234,10 +228,10 @@ class _Writing:
         before, after = words(128), words(128)
         _refine.count_kinds(graph.norm, graph.place, self.stays, graph.first, before, after)
         declarations = [self._declared(name) for name in names if name.defined]
-        self._write(graph, like, self.ids, total, memoryview(graph.pool)[graph.first_offset : graph.pool_end])
+        self._write(graph, frame, self.ids, total, memoryview(graph.pool)[graph.first_offset : graph.pool_end])
         self.report = DedupReport(_by_name(before), _by_name(after), declarations, len(self.btf.blob))
 
-    def _write(self, graph: Graph, like: Btf, ids: array[int], total: int, pool: memoryview) -> None:
+    def _write(self, graph: Graph, frame: Frame, ids: array[int], total: int, pool: memoryview) -> None:
         """The BTF of what stays; `ids` are by node, `pool` has the names from `first_offset` on."""
         self._first = graph.first_offset
         self._pool = pool
@@ -263,11 +257,7 @@ class _Writing:
         for offset in graph.extra.values():
             self.offset(offset)
         graph.forget_types()
-        strings, types = self._strings(), bytes(out)
-        del out
-        data = blob(like.byte_order, types, strings, like.layout)
-        del types, strings
-        self.btf = Btf.from_bytes(data, like.base, source=like.source, pointer_size=like.given_pointer_size)
+        self.btf = frame.emit(out, self._strings())
 
     def offset(self, at: int) -> int:
         """The new offset of a name in the pool, which is appended where no type has it."""
@@ -308,7 +298,7 @@ class _WritingRemainder(_Writing):
         own = len(like.positions)
         _refine.count_kinds(graph.own_norm, graph.own_place, bytearray(own + 1), 0, before, none)
         _refine.count_kinds(graph.norm, graph.place, self.stays, 1, none, after)
-        self._write(graph, like, local, total, memoryview(graph.pool)[: graph.pool_end])
+        self._write(graph, Frame.of(like, like.base), local, total, memoryview(graph.pool)[: graph.pool_end])
         self.report = DedupReport(_by_name(before), _by_name(after), [], len(self.btf.blob))
 
 

@@ -20,13 +20,14 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
+from btfkit.btf.emit import Frame
 from btfkit.btf.flat import Flat
 from btfkit.errors import ChainError, FormatError
 from btfkit.hot import columns as _columns
 from btfkit.hot import rebase as _rebase
 from btfkit.hot.columns import Columns
 from btfkit.passes.idmap import IdMap
-from btfkit.passes.rebase import blob, flattened, rebase, refuse_unknown, words
+from btfkit.passes.rebase import flattened, frame_below, rebase, refuse_unknown, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -222,15 +223,8 @@ def _thin(split: Btf, base: Btf) -> Distilled:
     between = table.count, table.end
     table.intern(types, own.names)
     table.intern(others, copied.names)
-    new_base = Btf.from_bytes(
-        blob(base.byte_order, bare.tobytes(), table.spell(0, between[0], b"\0"), base.chain[0].layout),
-        source=base.source,
-        pointer_size=base.pointer_size,
-    )
-    data = blob(
-        split.byte_order, types.tobytes() + others.tobytes(), table.spell(between[0], table.count), split.layout
-    )
-    btf = Btf.from_bytes(data, new_base, source=split.source, pointer_size=split.given_pointer_size)
+    new_base = frame_below(base).emit(bare, table.spell(0, between[0], b"\0"))
+    btf = Frame.of(split, new_base).emit(types + others, table.spell(between[0], table.count))
     return _Thin(btf, found, moved, DistillReport(POLICIES[0], split, btf, moved))
 
 

@@ -15,16 +15,16 @@ from array import array
 from bisect import bisect_right
 from os import urandom
 
-from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, text
+from btfkit.btf.emit import Frame
 from btfkit.errors import ChainError, NotFoundError, refuse_text
 from btfkit.hot import names as _names
 from btfkit.passes.append import append
 from btfkit.passes.dedup import dedup_chain
 from btfkit.passes.idmap import Dense, IdMap
 from btfkit.passes.partition import power
-from btfkit.passes.rebase import swapped, words
+from btfkit.passes.rebase import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -298,6 +298,4 @@ def _with_names(btf: Btf, renamed: Sequence[Renamed]) -> Btf:
     for one in renamed:
         out[btf.positions[one.type_id - btf.start_id]] = btf.start_str_off + len(strings)
         strings += one.now.encode("utf-8", "surrogateescape") + b"\0"
-    h = btf.header
-    data = _header.encode(h, h.order, swapped(out.tobytes(), h.order), btf.layout, bytes(strings))
-    return Btf.from_bytes(data, btf.base, source=btf.source, pointer_size=btf.given_pointer_size)
+    return Frame.keeping(btf, btf.base).emit(out, strings)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from array import array
 
-from btfkit.btf import header as _header
 from btfkit.btf.btf import Btf
+from btfkit.btf.emit import Frame
 from btfkit.hot import columns as _columns
 from btfkit.hot import permute as _permute
 from btfkit.passes.idmap import Dense, IdMap
-from btfkit.passes.rebase import refuse_unknown_in, swapped, words
+from btfkit.passes.rebase import refuse_unknown_in, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,9 +64,8 @@ def permute(btf: Btf, order: Sequence[int] | IdMap) -> tuple[Btf, Dense]:
     renumbered, out = array("I", bytes(btf.words)), words(len(btf.words))
     _columns.replace(renumbered, btf.columns.ids, btf.start_id, new_ids, len(btf), 0)
     _columns.gather(renumbered, btf.positions, indexes, out, 0)
-    if btf.base is None:
-        return _like(btf, out, None), Dense(array("I", (0,)) + new_ids)
-    return _like(btf, out, btf.base), Dense(new_ids, btf.start_id)
+    new = Frame.keeping(btf, btf.base).emit(out, btf.strings)
+    return new, Dense(array("I", (0,)) + new_ids) if btf.base is None else Dense(new_ids, btf.start_id)
 
 
 def follow(split: Btf, old: Btf, new: Btf, ids: IdMap) -> Btf:
@@ -80,7 +79,7 @@ def follow(split: Btf, old: Btf, new: Btf, ids: IdMap) -> Btf:
     board = ids.board(split.start_id) if isinstance(ids, Dense) else array("I", map(ids.translate(), range(len(old))))
     out = array("I", bytes(split.words))
     _columns.replace(out, split.columns.ids, 0, board, split.start_id, split.start_id)
-    return _like(split, out, new)
+    return Frame.keeping(split, new).emit(out, split.strings)
 
 
 def by_name(btf: Btf) -> list[int]:
@@ -123,10 +122,3 @@ def _inverse(ids: array[int], start: int) -> array[int]:
             )
         order[new - start] = start + index
     return order
-
-
-def _like(btf: Btf, out: array[int], base: Btf | None) -> Btf:
-    """`btf` with other words, on `base`."""
-    h = btf.header
-    data = _header.encode(h, h.order, swapped(out.tobytes(), h.order), btf.layout, bytes(btf.strings))
-    return Btf.from_bytes(data, base, source=btf.source, pointer_size=btf.given_pointer_size)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from array import array
 
-from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
+from btfkit.btf.emit import Frame
 from btfkit.btf.flat import Flat
 from btfkit.errors import UnsupportedError
 from btfkit.hot import columns as _columns
@@ -18,8 +18,6 @@ from btfkit.hot import rebase as _rebase
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from btfkit.btf.header import ByteOrder
 
 
 class NameIndex:
@@ -80,22 +78,6 @@ def words(count: int) -> array[int]:
     return array("I", (0,)) * count
 
 
-def blob(order: ByteOrder, types: bytes, strings: bytes, layout: bytes = b"") -> bytes:
-    """A `.BTF` blob of a type section in this machine's byte order, written in `order`; `layout` is in `order`
-    already."""
-    head = _header.new(order, spec.LAYOUT_HEADER_LEN if layout else spec.HEADER_LEN)
-    return _header.encode(head, order, swapped(types, order), layout, strings)
-
-
-def swapped(types: bytes, order: ByteOrder) -> bytes:
-    """A type section in this machine's byte order, in `order`."""
-    if order == _header.NATIVE:
-        return types
-    section = array("I", types)
-    section.byteswap()
-    return section.tobytes()
-
-
 def refuse_unknown(btf: Btf) -> None:
     """Raise UnsupportedError where a type of the chain is of a kind whose references are unknown (a layout section told
     its size): it cannot be renumbered."""
@@ -122,9 +104,13 @@ def flattened(btf: Btf) -> Btf:
     if btf.base is None:
         return btf
     flat = Flat(btf)
+    return frame_below(btf).emit(flat.words, flat.strings)
+
+
+def frame_below(btf: Btf) -> Frame:
+    """The frame of a BTF that stands alone in place of the chain of `btf`."""
     layout = btf.chain[0].layout
-    data = blob(btf.byte_order, bytes(memoryview(flat.words).cast("B")), bytes(flat.strings), layout)
-    return Btf.from_bytes(data, source=btf.source, pointer_size=btf.pointer_size)
+    return Frame(btf.byte_order, layout=layout, pointer_size=btf.pointer_size, source=btf.source)
 
 
 class Rebased:
@@ -162,10 +148,7 @@ def rebase(split: Btf, old: Flat, mapped: array[int], new: Flat, carried: Mappin
     strings += _spell_out(split, new.btf, unknown, offsets, first_offset + len(strings))
     _columns.replace(out, columns.ids, 0, mapped, split.start_id, first_id)
     _columns.replace(out, columns.names, 0, offsets, split.start_str_off, first_offset)
-    h = split.header
-    data = _header.encode(h, h.order, swapped(out.tobytes(), h.order), split.layout, strings)
-    btf = Btf.from_bytes(data, new.btf, source=split.source, pointer_size=split.given_pointer_size)
-    return Rebased(btf, len(unknown))
+    return Rebased(Frame.keeping(split, new.btf).emit(out, strings), len(unknown))
 
 
 def _spell_out(split: Btf, new: Btf, unknown: list[int], offsets: array[int], end: int) -> bytes:

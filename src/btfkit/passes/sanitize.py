@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from array import array
 
-from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, kind_set
+from btfkit.btf.emit import Frame
 from btfkit.errors import refuse_text
 from btfkit.hot import columns as _columns
 from btfkit.hot import search as _search
 from btfkit.hot.columns import Columns
 from btfkit.passes.features import features
-from btfkit.passes.rebase import refuse_unknown_in, swapped
+from btfkit.passes.rebase import refuse_unknown_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,17 +156,12 @@ class _Layer:
             new = self._record(btf.start_id + index, old)
             if new != old:
                 changed[index] = new
-        header = btf.header
-        drop_layout = "layout" in self.without and header.length > spec.HEADER_LEN
-        if drop_layout:
+        frame = Frame.keeping(btf, self.new_base)
+        if "layout" in self.without and btf.header.length > spec.HEADER_LEN:
             self._lose("layout", "")
+            frame.drop_layout()
         out = self._joined(changed) + array("I", self.appended)
-        if drop_layout:
-            header = _header.new(header.order)
-        layout = b"" if drop_layout else btf.layout
-        strings = bytes(btf.strings) + bytes(self.added)
-        data = _header.encode(header, header.order, swapped(out.tobytes(), header.order), layout, strings)
-        new_btf = Btf.from_bytes(data, self.new_base, source=btf.source, pointer_size=btf.given_pointer_size)
+        new_btf = frame.emit(out, bytes(btf.strings) + bytes(self.added))
         return Sanitized(btf, new_btf, [self.losses[name] for name in features(self.losses)], self.base)
 
     def _found(self) -> list[int]:

@@ -1,0 +1,108 @@
+"""The one writer: a type section and its strings become a `Btf`.
+
+A `Frame` is what a BTF has besides: its base, byte order, header, layout section, pointer size and source.  Passes make the
+words and the strings, and end in `Frame.emit`.  The result is read back and checked like any other input, which takes one
+millisecond for a vmlinux: a mistake of a pass is an error, never a `Btf` that loops would run out of bounds on.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import header as _header
+from btfkit.btf import spec
+from btfkit.btf.btf import Btf
+from btfkit.errors import FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.btf.header import Buffer, ByteOrder
+
+
+class Frame:
+    """All of a BTF but its types and strings.
+
+    `base` (or None), `header` (byte order, flags and what is unknown here), `layout` (the section, in that byte order),
+    `pointer_size` (bytes, as a container told it, or None) and `source`.
+    """
+
+    __slots__ = ("base", "header", "layout", "pointer_size", "source")
+
+    def __init__(
+        self,
+        order: ByteOrder,
+        base: Btf | None = None,
+        *,
+        layout: bytes = b"",
+        pointer_size: int | None = None,
+        source: str | None = None,
+    ) -> None:
+        self.base = base
+        self.header = _header.new(order, spec.LAYOUT_HEADER_LEN if layout else spec.HEADER_LEN)
+        self.layout = layout
+        self.pointer_size = pointer_size
+        self.source = source
+
+    @classmethod
+    def of(cls, btf: Btf, base: Btf | None) -> Frame:
+        """A frame like that of `btf`, on `base`, with a new header."""
+        return cls(btf.byte_order, base, layout=btf.layout, pointer_size=btf.given_pointer_size, source=btf.source)
+
+    @classmethod
+    def keeping(cls, btf: Btf, base: Btf | None) -> Frame:
+        """The frame of `btf`, on `base`, its header with flags and unknown fields included."""
+        self = cls.of(btf, base)
+        self.header = btf.header
+        return self
+
+    def drop_layout(self) -> None:
+        """Leave out the layout section, and with it all of the header that older readers do not know."""
+        self.header, self.layout = _header.new(self.header.order), b""
+
+    def to_bytes(self, words: Buffer, strings: Buffer) -> bytes:
+        """The `.BTF` blob of `words` (u32 in this machine's byte order) and the section `strings`, unchecked."""
+        return _header.encode(self.header, self.header.order, words, self.layout, strings)
+
+    def emit(self, words: Buffer, strings: Buffer) -> Btf:
+        """The BTF of `words` and `strings`.  Raises FormatError where these are not whole, or too large."""
+        blob = self.to_bytes(words, strings)
+        return Btf.from_bytes(blob, self.base, source=self.source, pointer_size=self.pointer_size)
+
+
+class Strings:
+    """A string section in the making: whole strings, each once, in the order of first use.
+
+    On a base, a string that the base's chain has is told by the base's offset; never one that begins within a longer
+    string, as libbpf writes none (and `btf.evidence` takes such for the sign of a wrong base).
+    """
+
+    __slots__ = ("_base", "_known", "_parts", "_size", "start")
+
+    def __init__(self, base: Btf | None = None) -> None:
+        self._base = base
+        self.start = base.start_str_off + len(base.strings) if base is not None else 0
+        self._known: dict[bytes, int] = {b"": 0}
+        self._parts = [b""] if base is None else []
+        self._size = 1 if base is None else 0
+
+    def add(self, string: bytes) -> int:
+        """The offset of `string` (without NUL), which is added where it was not there yet."""
+        offset = self._known.get(string)
+        if offset is None:
+            offset = self._in_base(string)
+            if offset is None:
+                if b"\0" in string:
+                    raise FormatError(f"a name with a NUL in it: {string!r}", section="strings")
+                offset = self.start + self._size
+                self._parts.append(string)
+                self._size += len(string) + 1
+            self._known[string] = offset
+        return offset
+
+    def _in_base(self, string: bytes) -> int | None:
+        if self._base is None:
+            return None
+        base = self._base
+        return min((at for at in base.string_offsets(string) if at == 0 or not base.string(at - 1)), default=None)
+
+    def to_bytes(self) -> bytes:
+        """The section."""
+        return b"\0".join((*self._parts, b"")) if self._parts else b""
