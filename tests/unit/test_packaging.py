@@ -237,3 +237,21 @@ def test_tested_is_what_is_installed() -> None:
     if not os.path.exists(os.path.join(sysconfig.get_path("scripts"), "btfkit")):
         pytest.skip("btfkit is not installed here")
     assert SOURCE.parent not in map(Path, filter(None, sys.path)), "PYTHONPATH hides the installation"
+
+
+# ---- public names --------------------------------------------------------------------------------------------------
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    """Importing `btfkit.x` sets `btfkit.x` to the module: a function of that name could not be called after it."""
+    modules = {path.stem if path.suffix else path.name for path in SOURCE.iterdir() if path.name != "__pycache__"}
+    assert not modules & set(btfkit.__all__) - {"__init__"}
+
+
+def test_verify_stays_a_function() -> None:
+    import btfkit.judges.structure
+
+    b = btfkit.Builder()
+    b.int("int", 4)
+    assert btfkit.verify(b.build()) == []
+    assert all(callable(getattr(btfkit, name)) for name in btfkit.__all__ if name != "__version__")
