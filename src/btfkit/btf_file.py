@@ -20,7 +20,7 @@ from btfkit.files.container import Container, open_container
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Protocol
 
     from btfkit.btf.ext import Ext
@@ -275,7 +275,6 @@ class BtfFile:
         ext: Ext | None = None,
         strip_signature: bool = False,
         packings: Sequence[str] | None = None,
-        look_up: bool = False,
         lost: list[str] | None = None,
     ) -> bytes:
         """The same file with `btf` in it, packed the same way, everything else byte for byte as it was.
@@ -283,45 +282,66 @@ class BtfFile:
         `ids` tells which type became which (None: all kept their ids); by it `.BTF.ext` and `.BTF_ids` follow, unless `ext` is
         what the former is to be.  The file brings `base` as its distilled base, in `base_section` (as before, or
         `.BTF.base`); without `base` the one that it has stays where `btf` is split on it, and goes where not.  `packings` are in
-        place of the file's own.  With `look_up` a type of `.BTF_ids` that `ids` does not have is looked up by name; `lost`
-        is given the names of those that are gone.  Raises UnsupportedError where the file cannot be written anew, for a signed
-        module without `strip_signature`, and where this installation cannot pack that way; FormatError where `.BTF.ext`
-        names a type that is not there.
+        place of the file's own.  Where a distilled base goes, a type of `.BTF_ids` that `ids` does not have is looked up by
+        name, as resolve_btfids does; `lost` is given the names of those that are gone.
+
+        Raises UnsupportedError where the file cannot be written anew, for a signed module without `strip_signature`, and where
+        this installation cannot pack that way; FormatError where `.BTF.ext` names a type that is not there.
         """
         from btfkit.files.rewrite import IDS, packed, translated_ids
 
         self.demand_rewritable()
-        packings = self.packings if packings is None else packings
         if self.elf is None:
-            return packed(btf.to_bytes(), packings, self.source)
-        if self.signature and not strip_signature:
-            raise UnsupportedError(SIGNED, source=self.source, remedy="strip_signature")
+            return packed(btf.to_bytes(), self.packings if packings is None else packings, self.source)
         sections: dict[str, bytes | None] = {".BTF": btf.to_bytes()}
         if ext is None and ids is not None and self.ext is not None:
             ext = self.ext.translated(self._following(ids))
         if ext is not None:
             sections[".BTF.ext"] = ext.to_bytes()
         if ids is not None:
-            found = translated_ids(self.elf, _ids_of(ids, btf if look_up else None))
+            found = translated_ids(self.elf, _ids_of(ids, btf if self._loses_base(btf, base) else None))
             if found is not None:
                 sections[IDS] = found.content
                 if lost is not None:
                     lost += found.lost
         sections |= self._base_sections(btf, base, base_section)
-        from btfkit.files.elf_write import replace_sections
+        return self.with_sections(sections, strip_signature=strip_signature, packings=packings)
 
-        return packed(replace_sections(self.elf, sections), packings, self.source)
+    def with_sections(
+        self,
+        contents: Mapping[str, bytes | None],
+        *,
+        strip_signature: bool = False,
+        packings: Sequence[str] | None = None,
+    ) -> bytes:
+        """The same ELF file with `contents` for its sections (None removes one), packed again; nothing else follows.
+
+        Raises UnsupportedError as `replace` does, and for raw BTF.
+        """
+        from btfkit.files.elf_write import replace_sections
+        from btfkit.files.rewrite import packed
+
+        self.demand_rewritable()
+        if self.elf is None:
+            raise UnsupportedError("raw BTF has no sections", source=self.source)
+        if self.signature and not strip_signature:
+            raise UnsupportedError(SIGNED, source=self.source, remedy="strip_signature")
+        return packed(
+            replace_sections(self.elf, contents), self.packings if packings is None else packings, self.source
+        )
 
     def _base_sections(self, btf: Btf, base: Btf | None, section: str | None) -> dict[str, bytes | None]:
         """What becomes of the section of the distilled base."""
         if base is not None:
             return {section or self.base_section or BASE_SECTION: base.to_bytes()}
-        own = self.base if self.base_section is not None else None
-        if self.base_section is None or (
-            own is not None and btf.base is not None and (btf.base is own or btf.base.blob == own.blob)
-        ):
-            return {}
-        return {self.base_section: None}
+        return {self.base_section: None} if self.base_section is not None and self._loses_base(btf, base) else {}
+
+    def _loses_base(self, btf: Btf, base: Btf | None) -> bool:
+        """Whether the distilled base goes: `btf` is no longer split on it, and no other is given."""
+        own = self.base
+        if own is None or base is not None:
+            return False
+        return btf.base is None or (btf.base is not own and btf.base.blob != own.blob)
 
     def _following(self, ids: IdMap) -> Callable[[int], int]:
         translate = ids.translate()
@@ -345,7 +365,6 @@ class BtfFile:
         base_section: str | None = None,
         ext: Ext | None = None,
         strip_signature: bool = False,
-        look_up: bool = False,
         lost: list[str] | None = None,
     ) -> dict[str, bytes]:
         """The files to write for `path`, by path: as `replace` makes it, packed as the suffix of `path` says.
@@ -367,7 +386,6 @@ class BtfFile:
                     ext=ext,
                     strip_signature=strip_signature,
                     packings=packings,
-                    look_up=look_up,
                     lost=lost,
                 )
             }

@@ -11,10 +11,10 @@ import pytest
 
 import btfkit
 from btfkit.btf.btf import Btf
+from btfkit.btf_file import open as open_btf
 from btfkit.cli import main
 from btfkit.files.compression import sniff, unpack
 from btfkit.files.elf import Elf
-from btfkit.files.rewrite import open_module
 from btfkit.judges.reconciled import compare
 from btfkit.work import files as work_files
 from small_modules import elf, kernel, ko, module
@@ -99,7 +99,7 @@ def test_packed_in_place(tmp_path, vmlinux, capsys) -> None:
     assert main(["distill", path, "-B", vmlinux, "--in-place"]) == 0
     data = (tmp_path / "m.ko.xz").read_bytes()
     assert sniff(data) == "xz"
-    assert open_module(bytes(unpack(data))).base_section() is not None
+    assert open_btf(bytes(unpack(data))).base_section is not None
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
     assert main(["distill", path, "-B", vmlinux, "--in-place"]) == 0  # again: nothing to do
     assert "distilled already" in capsys.readouterr().err
@@ -125,7 +125,7 @@ def test_stdout(tmp_path, vmlinux, capfdbinary) -> None:
     path = put(tmp_path / "m.ko", ko(module(base), base))
     assert main(["distill", path, "-B", vmlinux, "-o", "-", "--json"]) == 0
     out, err = capfdbinary.readouterr()
-    assert open_module(out).base_section() is not None
+    assert open_btf(out).base_section is not None
     assert json.loads(err)["modules"][0]["output"] == "-"
 
 
@@ -138,7 +138,7 @@ def test_signed(tmp_path, vmlinux, capsys) -> None:
     assert (tmp_path / "m.ko").read_bytes() == data
     assert main(["distill", path, "-B", vmlinux, "--in-place", "--strip-signature"]) == 0
     assert "signature removed (no longer valid)" in capsys.readouterr().err
-    assert open_module(path).signature == 0
+    assert open_btf(path).signature == 0
 
 
 def test_wrong_base(tmp_path, capsys) -> None:

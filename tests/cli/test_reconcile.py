@@ -16,10 +16,10 @@ import pytest
 import btfkit
 from btfkit.btf.btf import Btf
 from btfkit.btf_file import load
+from btfkit.btf_file import open as open_btf
 from btfkit.cli import main
 from btfkit.files.compression import sniff
 from btfkit.files.elf import Elf
-from btfkit.files.rewrite import open_module
 from btfkit.judges.reconciled import compare
 from corpus import kernel_path, kernels, require_corpus
 from small_modules import elf, kernel, ko, module
@@ -83,7 +83,7 @@ def test_in_place_and_packed(tmp_path, distilled) -> None:
     assert main(["reconcile", path, "-B", new(tmp_path, filler=1), "--in-place", "-q"]) == 0
     data = (tmp_path / "m.ko.xz").read_bytes()
     assert sniff(data) == "xz"
-    assert open_module(data).base_section() is None
+    assert open_btf(data).base_section is None
 
 
 @pytest.mark.parametrize(

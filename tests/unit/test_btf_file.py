@@ -179,7 +179,7 @@ def test_ids_follow(vmlinux) -> None:
     assert after.elf.data(".BTF_ids") != before.elf.data(".BTF_ids")
     assert lost == ["struct module"]
     back = reconcile(after.btf(), vmlinux)
-    again = btfkit.open(after.replace(back.btf, back.ids, look_up=True))
+    again = btfkit.open(after.replace(back.btf, back.ids))
     assert again.base_section is None
     assert unpack_from("<I", again.elf.data(".BTF_ids"), 0) == (vmlinux.find_id("struct mutex"),)
 
@@ -249,7 +249,7 @@ def test_ids_through_two_steps(vmlinux) -> None:
     assert resolved.was_reconciled
     new = btfkit.sort(resolved.btf)
     lost: list[str] = []
-    after = btfkit.open(file.replace(new.btf, resolved.following(new.ids), lost=lost, look_up=True))
+    after = btfkit.open(file.replace(new.btf, resolved.following(new.ids), lost=lost))
     ids = unpack_from("<8I", after.elf.data(".BTF_ids"))
     assert new.btf.name(ids[0]) == "mutex"
     assert {new.btf.name(ids[4]), new.btf.name(ids[6])} == {"my_kfunc", "my_probe"}

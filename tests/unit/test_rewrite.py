@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 
+from btfkit.btf_file import open as open_btf
 from btfkit.errors import BtfError, FormatError, UnsupportedError
 from btfkit.files.compression import MAGICS, pack, sniff, unpack
 from btfkit.files.elf import Elf
-from btfkit.files.rewrite import open_module, packings_for, rewrite_btf, translated_ids
+from btfkit.files.rewrite import packings_for, translated_ids
 from corpus import require_corpus
 from small_modules import SIGNATURE, elf, kernel, ko, module
 
@@ -30,7 +31,7 @@ def test_sections(order, bits, align) -> None:
     base = kernel(order)
     before = ko(module(base), base, order, bits, ids=True, align=align)
     for size in (0, 5, 4000):
-        after = rewrite_btf(before, {".BTF": b"x" * size, ".BTF.base": b"y" * 7}, "m.ko")
+        after = open_btf(before, "m.ko").with_sections({".BTF": b"x" * size, ".BTF.base": b"y" * 7})
         old, new = contents(before), contents(after)
         assert new.pop(".BTF") == b"x" * size
         assert new.pop(".BTF.base") == b"y" * 7
@@ -41,7 +42,7 @@ def test_sections(order, bits, align) -> None:
             if section.name not in (".BTF", ".shstrtab"):
                 assert there[section.name].offset == section.offset
                 assert there[section.name].index == section.index
-        again = rewrite_btf(after, {".BTF.base": None})
+        again = open_btf(after).with_sections({".BTF.base": None})
         assert ".BTF.base" not in contents(again)
 
 
@@ -49,10 +50,10 @@ def test_sections(order, bits, align) -> None:
 def test_packed(kind) -> None:
     base = kernel()
     plain = ko(module(base), base)
-    packed = rewrite_btf(pack(plain, kind), {".BTF": b"new"})
+    packed = open_btf(pack(plain, kind)).with_sections({".BTF": b"new"})
     assert sniff(packed) == kind
-    assert bytes(unpack(packed)) == rewrite_btf(plain, {".BTF": b"new"})
-    assert packed == rewrite_btf(pack(plain, kind), {".BTF": b"new"})  # same input, same bytes
+    assert bytes(unpack(packed)) == open_btf(plain).with_sections({".BTF": b"new"})
+    assert packed == open_btf(pack(plain, kind)).with_sections({".BTF": b"new"})  # same input, same bytes
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, 9 << 20])
@@ -88,7 +89,7 @@ def test_tools_agree(tmp_path, tool, kind) -> None:
 
 def test_twice_packed() -> None:
     base = kernel()
-    packed = rewrite_btf(pack(pack(ko(module(base), base), "gzip"), "xz"), {".BTF": b"n"})
+    packed = open_btf(pack(pack(ko(module(base), base), "gzip"), "xz")).with_sections({".BTF": b"n"})
     assert sniff(packed) == "xz"
     assert sniff(bytes(unpack(packed))) == "gzip"
 
@@ -98,14 +99,14 @@ def test_signed(kind) -> None:
     base = kernel()
     plain = ko(module(base), base, signed=True)
     data = pack(plain, kind) if kind else plain
-    assert open_module(data).signature == len(SIGNATURE)
+    assert open_btf(data).signature == len(SIGNATURE)
     with pytest.raises(UnsupportedError, match="strip it"):
-        rewrite_btf(data, {".BTF": b"x"}, "m.ko")
-    new = rewrite_btf(data, {".BTF": b"x"}, "m.ko", strip_signature=True)
-    assert open_module(new).signature == 0
+        open_btf(data, "m.ko").with_sections({".BTF": b"x"})
+    new = open_btf(data, "m.ko").with_sections({".BTF": b"x"}, strip_signature=True)
+    assert open_btf(new).signature == 0
     broken = SIGNATURE.replace((40).to_bytes(4, "big"), b"\xff" * 4)
     with pytest.raises(FormatError, match=r"module signature.*m\.ko|m\.ko.*module signature"):
-        open_module(ko(module(base), base) + broken, "m.ko")
+        open_btf(ko(module(base), base) + broken, "m.ko").with_sections({})
 
 
 def test_ids() -> None:
@@ -150,14 +151,14 @@ def test_ids_that_nothing_explains() -> None:
 
 def test_what_is_no_module() -> None:
     base = kernel()
-    assert open_module(module(base)).elf is None
+    assert open_btf(module(base)).elf is None
     with pytest.raises(UnsupportedError, match="not a module"):
-        open_module(elf({".BTF": base.to_bytes()}, kind=2))
+        open_btf(elf({".BTF": base.to_bytes()}, kind=2)).with_sections({})
     with pytest.raises(UnsupportedError, match="no sections"):
-        open_module(module(base)).rewritten({})
+        open_btf(module(base)).with_sections({})
     for data in (b"", b"\x7fELF", b"#!/bin/sh\n", pack(b"text\n", "gzip"), bytes(100)):
         with pytest.raises(BtfError):
-            open_module(data)
+            open_btf(data)
 
 
 def test_packing_by_name() -> None:
@@ -176,8 +177,8 @@ def test_real_modules(name) -> None:
     with open(os.path.join(require_corpus(), "kernel-files", name), "rb") as file:
         data = file.read()
     before = bytes(unpack(data)) if name.endswith("xz") else data
-    blob = bytes(open_module(data).container.btf)
-    after = rewrite_btf(before, {".BTF": blob + b"tail", ".BTF.base": b"base"}, name, strip_signature=True)
+    blob = bytes(open_btf(data).container.btf)
+    after = open_btf(before, name).with_sections({".BTF": blob + b"tail", ".BTF.base": b"base"}, strip_signature=True)
     old, new = contents(before), contents(after)
     assert new.pop(".BTF.base") == b"base"
     assert new.pop(".BTF") == blob + b"tail"
@@ -185,7 +186,7 @@ def test_real_modules(name) -> None:
         assert new.pop(gone).startswith(old.pop(gone))
     del old[".BTF"]
     assert new == old
-    back = rewrite_btf(after, {".BTF": blob, ".BTF.base": None})
+    back = open_btf(after).with_sections({".BTF": blob, ".BTF.base": None})
     restored = contents(back)
     assert restored.pop(".BTF") == blob
     restored.pop(".shstrtab")

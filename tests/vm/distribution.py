@@ -9,7 +9,7 @@ from pathlib import Path
 
 from machine import Kernel
 
-from btfkit.files.rewrite import open_module
+from btfkit.btf_file import open as open_btf
 
 THIS_MODULE = ".rela.gnu.linkonce.this_module"  # where struct module is told its init and exit functions
 RELA_SIZE = 24
@@ -24,7 +24,7 @@ def modules(kernel: Kernel) -> Iterator[Path]:
 
 def harmless(file: bytes) -> bytes:
     """The module without its signature, and without functions to be called when it is loaded and taken out."""
-    module = open_module(file)
+    module = open_btf(file)
     elf = module.elf
     assert elf is not None
     data = bytearray(elf.view[: len(elf.view) - module.signature])

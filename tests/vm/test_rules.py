@@ -14,8 +14,8 @@ from workshop import encoded
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
+from btfkit.btf_file import open as open_btf
 from btfkit.cli import explain
-from btfkit.files.rewrite import rewrite_btf
 
 pytestmark = pytest.mark.slow
 
@@ -202,7 +202,7 @@ def test_rules(role, tmp_path) -> None:
         sections: dict[str, bytes | memoryview | None] = {".BTF": blob}
         if base is not None:
             sections[".BTF.base"] = base
-        files[f"{number:03}"] = rewrite_btf(module, sections)
+        files[f"{number:03}"] = open_btf(module).with_sections(sections)
     found = verdicts(kernel, files)
     wrong = []
     for (name, (expected, _, _)), (number, verdict) in zip(cases.items(), found.items(), strict=True):

@@ -112,9 +112,7 @@ class ReconcileFiles(FileOperation):
         if self.prove:
             _prove(split, result)
         lost: list[str] = []
-        contents = file.contents(
-            job.output, result.btf, result.ids, strip_signature=self.strip_signature, look_up=True, lost=lost
-        )
+        contents = file.contents(job.output, result.btf, result.ids, strip_signature=self.strip_signature, lost=lost)
         write_all(contents)
         record = ReconciledFile(
             path=job.path,
