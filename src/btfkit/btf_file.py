@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Protocol
+    from typing import Protocol, TypedDict, Unpack
 
     from btfkit.btf.ext import Ext
     from btfkit.files.elf import Data, Elf
@@ -33,6 +33,15 @@ if TYPE_CHECKING:
         """An open binary file."""
 
         def read(self) -> bytes: ...
+
+    class Replacing(TypedDict, total=False):
+        """Options of `BtfFile.replace`."""
+
+        base: Btf | None
+        base_section: str | None
+        ext: Ext | None
+        strip_signature: bool
+        lost: list[str] | None
 
     Path = str | os.PathLike[str]
     Source = Path | Data | BinaryFile | Container
@@ -355,17 +364,7 @@ class BtfFile:
         return follow
 
     def contents(
-        self,
-        path: str,
-        btf: Btf,
-        ids: IdMap | None = None,
-        *,
-        base: Btf | None = None,
-        base_path: str | None = None,
-        base_section: str | None = None,
-        ext: Ext | None = None,
-        strip_signature: bool = False,
-        lost: list[str] | None = None,
+        self, path: str, btf: Btf, ids: IdMap | None = None, *, base_path: str | None = None, **how: Unpack[Replacing]
     ) -> dict[str, bytes]:
         """The files to write for `path`, by path: as `replace` makes it, packed as the suffix of `path` says.
 
@@ -377,31 +376,19 @@ class BtfFile:
         rewritable = self.rewritable
         packings = packings_for(path, self.packings if rewritable else ())
         if self.elf is not None and rewritable:
-            return {
-                path: self.replace(
-                    btf,
-                    ids,
-                    base=base,
-                    base_section=base_section,
-                    ext=ext,
-                    strip_signature=strip_signature,
-                    packings=packings,
-                    lost=lost,
-                )
-            }
+            return {path: self.replace(btf, ids, packings=packings, **how)}
         files = {path: packed(btf.to_bytes(), packings, self.source)}
+        base = how.get("base")
         return files if base is None else {base_path or path + ".base": base.to_bytes(), **files}
 
-    def write(
-        self, path: str, btf: Btf, ids: IdMap | None = None, *, base: Btf | None = None, strip_signature: bool = False
-    ) -> None:
+    def write(self, path: str, btf: Btf, ids: IdMap | None = None, **how: Unpack[Replacing]) -> None:
         """Write the file with `btf` in it to `path` ("-": standard output), whole or not at all, as `contents` makes it.
 
-        Raises what `replace` does, and OSError.
+        Options are those of `replace`.  Raises what that does, and OSError.
         """
         from btfkit.files.write import write_all
 
-        write_all(self.contents(path, btf, ids, base=base, strip_signature=strip_signature))
+        write_all(self.contents(path, btf, ids, **how))
 
 
 SIGNED = (

@@ -31,6 +31,22 @@ COMMANDS = {
     "diff --html": (["diff", "vmlinux", "other", "--html", "OUT"], ["vmlinux", "other"]),
     "extract": (["extract", "vmlinux", "-o", "OUT"], ["vmlinux"]),
     "check --html": (["check", "guards.bpf.o", "--kernels", "k", "--html", "OUT"], ["guards.bpf.o"]),
+    "distill": (
+        ["distill", "mods/mod_one", "-B", "vmlinux", "-o", "new.btf", "--base-out", "OUT"],
+        ["vmlinux", "mods/mod_one"],
+    ),
+    "distill -o": (["distill", "mods/mod_one", "-B", "vmlinux", "--base-out", "new.base", "-o", "OUT"], ["vmlinux"]),
+    "dedup": (["dedup", "mods/mod_one", "-B", "vmlinux", "-o", "OUT"], ["vmlinux"]),
+    "dedup of several": (
+        ["dedup", "mods/mod_one", "mods/mod_two", "-B", "vmlinux", "-o", "OUT"],
+        ["vmlinux", "mods/mod_one"],
+    ),
+    "sort": (["sort", "mods/mod_one", "-B", "vmlinux", "-o", "OUT"], ["vmlinux"]),
+    "sanitize": (["sanitize", "mods/mod_one", "-B", "vmlinux", "--for", "5.10", "-o", "OUT"], ["vmlinux"]),
+    "sanitize --base-out": (
+        ["sanitize", "mods/mod_one", "-B", "vmlinux", "--for", "5.10", "-o", "sanitized", "--base-out", "OUT"],
+        ["vmlinux", "mods/mod_one"],
+    ),
     "bundle create": (["bundle", "create", "OUT", "k"], ["k/5.10.btf"]),
 }
 
@@ -66,3 +82,11 @@ def test_directories_are_made(here, capsys, name) -> None:
     said = run(capsys, *("new/er/out" if word == "OUT" else word for word in words))
     assert said.status in (0, 1), said.err
     assert (here / "new" / "er" / "out").stat().st_size
+
+
+def test_a_bundle_is_not_overwritten_by_what_comes_out_of_it(here, capsys) -> None:
+    assert run(capsys, "bundle", "create", "b", "k").status == 0
+    words = ("bundle", "get", "b", "5.10", "-o")
+    assert run(capsys, *words, "b").status == 2
+    assert run(capsys, *words, "new/out").status == 0
+    assert (here / "new" / "out").read_bytes() == check_kernel()

@@ -103,7 +103,7 @@ def test_what_is_not_there(section, effect, words):
 
 
 def test_modules_that_nobody_gave():
-    assert "a module may have it, none was given (-m)" in said("fentry/in_module", modules=False)[2]
+    assert "a module may have it, none was given" in said("fentry/in_module", modules=False)[2]
     assert "none was given" not in said("fentry/gone")[2]
 
 

@@ -210,6 +210,7 @@ def _write(args: Args, bundle: Bundle, entry: Entry) -> None:
     from btfkit.files.write import write_all
 
     out = args.output
+    refuse_overwriting([out], args.operands[1:2])
     if out == "-" or not (os.path.isdir(out) or out.endswith("/")):
         write_all({out: bundle.blob(entry.blob)})
         if entry.modules and not args.quiet:
@@ -217,7 +218,6 @@ def _write(args: Args, bundle: Bundle, entry: Entry) -> None:
                 f"{_shown(entry)} has {len(entry.modules):,} modules too: -o FOLDER/ writes them all", file=sys.stderr
             )
         return
-    os.makedirs(out, exist_ok=True)
     write_all({os.path.join(out, name): blob for name, blob in bundle.files(entry).items()})
 
 

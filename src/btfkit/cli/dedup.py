@@ -7,7 +7,7 @@ import sys
 
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli import file_work
-from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError, refuse_overwriting
 from btfkit.file_ops.dedup import NAMES, DedupedFile, DedupFiles, dedup_files
 from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT
 
@@ -59,6 +59,7 @@ def _join(args: Args) -> int:
 
     if args.distill:
         raise UsageError("--distill is for one module, or a directory of them")
+    refuse_overwriting([args.output], [args.base, *args.operands])
     joined = dedup_files(args.operands, args.output, args.base, nearly=args.report, prove=not args.no_verify)
     record = joined.record
     if args.json:

@@ -139,7 +139,7 @@ def scope_of(vmlinux: Btf) -> Scope:
     return Scope(functions=functions, tracepoints=vmlinux.find_id("btf_trace_sched_switch", spec.TYPEDEF) is not None)
 
 
-NO_MODULES = "; a module may have it, none was given (-m)"
+NO_MODULES = "; a module may have it, none was given"
 CUT_DOWN = "cannot be seen: this BTF has no functions at all, it was cut down (btfkit min, bpftool gen min_core_btf)"
 
 
