@@ -161,7 +161,7 @@ def answer(capsys, folder: Path, monkeypatch, words: list[str], names: dict[str,
 
 
 @pytest.mark.parametrize("name", WORDS)
-@pytest.mark.parametrize("inputs", ["small", "real"])
+@pytest.mark.parametrize("inputs", ["small", pytest.param("real", marks=pytest.mark.slow)])
 def test_same_answers(request, capsys, monkeypatch, inputs, name) -> None:
     folder = request.getfixturevalue(inputs)
     names = NAMES[inputs]
