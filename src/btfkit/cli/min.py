@@ -228,24 +228,30 @@ def _refuse_inputs(job: Job) -> None:
 
 
 def _report(job: Job, result: Minimized, blobs: dict[str, bytes]) -> None:
-    from btfkit.co_re.relocations import STATUSES, WITHOUT_ANSWER, Counts, relocated, relocation_lines
-
-    counts = Counts(outcome for answers in result.outcomes for outcome in answers)
-    statuses = STATUSES if job.args.report == "all" else WITHOUT_ANSWER
-    rows = relocated(job.objects, result.outcomes)
-    if job.args.json:
-        _print_json(job, result, blobs, counts, [row.as_json() for row in rows if row.status in statuses])
+    args = job.args
+    if args.json:
+        _print_json(job, result, blobs)
     for message in job.failures:
         print(f"btfkit: left out: {message}", file=sys.stderr)
-    if job.args.report and not job.args.json:
-        for line in relocation_lines(rows, statuses):
+    if args.report and not args.json:
+        from btfkit.co_re.relocations import STATUSES, WITHOUT_ANSWER, relocated, relocation_lines
+
+        statuses = STATUSES if args.report == "all" else WITHOUT_ANSWER
+        for line in relocation_lines(relocated(job.objects, result.outcomes), statuses):
             print(line, file=sys.stderr)
-    if not job.args.quiet:
-        for line in _summary(job, result, blobs, counts):
+    if not args.quiet:
+        for line in _summary(job, result, blobs):
             print(line, file=sys.stderr)
 
 
-def _summary(job: Job, result: Minimized, blobs: dict[str, bytes], counts: Counts) -> Iterator[str]:
+def _counts(result: Minimized) -> Counts:
+    from btfkit.co_re.relocations import Counts
+
+    return Counts(outcome for answers in result.outcomes for outcome in answers)
+
+
+def _summary(job: Job, result: Minimized, blobs: dict[str, bytes]) -> Iterator[str]:
+    counts = _counts(result)
     for path, btf, new in job.outputs:
         count = counts.by_btf.get(btf, 0)
         yield (
@@ -276,11 +282,14 @@ def _size(btf: Btf) -> int:
     return btf.header.length + 4 * len(btf.words) + len(btf.layout) + len(btf.strings)
 
 
-def _print_json(
-    job: Job, result: Minimized, blobs: dict[str, bytes], counts: Counts, listed: list[dict[str, Any]]
-) -> None:
+def _print_json(job: Job, result: Minimized, blobs: dict[str, bytes]) -> None:
     from json import dumps
 
+    from btfkit.co_re.relocations import STATUSES, WITHOUT_ANSWER, relocated
+
+    counts = _counts(result)
+    statuses = STATUSES if job.args.report == "all" else WITHOUT_ANSWER
+    listed = [row.as_json() for row in relocated(job.objects, result.outcomes) if row.status in statuses]
     merge = job.args.merge
     outputs: list[dict[str, Any]] = [
         {
