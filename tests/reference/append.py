@@ -1,4 +1,4 @@
-"""Twin of `hot/append.py` and `passes/append.py`: the records of one level behind those of another."""
+"""Twin of `hot/strings.py` and `passes/append.py`: the records of one level behind those of another."""
 
 from __future__ import annotations
 

@@ -4,22 +4,8 @@ from btfkit.hot cimport kinds
 cdef unsigned int WORD
 cdef unsigned long long LONG
 
-@cython.locals(count=cython.size_t, begins=cython.bint, at=cython.size_t)
-cpdef size_t mark_starts(const unsigned char[::1] strings, unsigned int[::1] moved)
-
-@cython.locals(long=cython.ulonglong, place_mask=cython.size_t, count=cython.size_t, at=cython.size_t,
-               h=cython.ulonglong, begin=cython.size_t, c=cython.uint, place=cython.size_t, other=cython.size_t,
-               k=cython.size_t)
-cpdef size_t index(const unsigned char[::1] pool, size_t start, size_t end, unsigned int[::1] buckets,
-                   unsigned long long prime, unsigned int mask)
-
-@cython.locals(long=cython.ulonglong, place_mask=cython.size_t, below_mask=cython.size_t, offset=cython.size_t,
-               h=cython.ulonglong, at=cython.size_t, c=cython.uint, length=cython.size_t, found=cython.size_t,
-               place=cython.size_t, other=cython.size_t, k=cython.size_t)
-cpdef tuple settle_names(const unsigned char[::1] strings, size_t start, unsigned int[::1] moved,
-                         const unsigned char[::1] below, const unsigned int[::1] below_buckets,
-                         unsigned char[::1] pool, size_t pool_start, size_t end, unsigned int[::1] buckets,
-                         unsigned long long prime, unsigned int mask)
+@cython.locals(begins=cython.bint, at=cython.size_t)
+cpdef mark_starts(const unsigned char[::1] strings, unsigned int[::1] moved)
 
 @cython.locals(number=cython.Py_ssize_t, here=cython.size_t, c=cython.uchar)
 cpdef size_t spell(const unsigned char[::1] pool, size_t start, list order, unsigned char[::1] out, size_t at)
@@ -27,9 +13,9 @@ cpdef size_t spell(const unsigned char[::1] pool, size_t start, list order, unsi
 @cython.locals(node=cython.size_t, info=cython.uint, kind=cython.uint)
 cpdef declarations(const unsigned int[::1] norm, const unsigned int[::1] place, size_t first, list found)
 
-@cython.locals(count=cython.size_t, index=cython.size_t, value=cython.uint)
-cpdef size_t mark_names(const unsigned int[::1] words, const unsigned int[::1] names, size_t first_offset,
-                        unsigned int[::1] moved)
+@cython.locals(index=cython.size_t, value=cython.uint)
+cpdef mark_names(const unsigned int[::1] words, const unsigned int[::1] names, size_t first_offset,
+                 unsigned int[::1] moved)
 
 @cython.locals(index=cython.size_t, value=cython.uint)
 cpdef settle(unsigned int[::1] norm, const unsigned int[::1] names, size_t first_offset,

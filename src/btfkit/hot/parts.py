@@ -1,9 +1,7 @@
 """Taking BTF apart, so that its types can be compared, and putting what is left together again.
 
-A *pool* is a section of strings in the making, in which every string that is looked for is there once; `buckets` (as many as
-a power of two) is an open-addressed index of it, of offsets + 1.  What a type says itself, with every name settled in the pool
-and every type id 0, is its part of `norm`; what it refers to is in `refs`.  Hashes only say where to look (`mask` 0 makes all
-of them collide).
+What a type says itself, with every name settled in one `hot.strings.StringTable` (the *pool*) and every type id 0, is its part of
+`norm`; what it refers to is in `refs`.
 """
 
 from btfkit.hot import kinds
@@ -13,120 +11,20 @@ WORD = 0xFFFFFFFF
 
 
 def mark_names(words, names, first_offset, moved):
-    """Set `moved[offset - first_offset]` to 1 for each name offset from `first_offset` on; returns how many it set."""
-    count = 0
+    """Set `moved[offset - first_offset]` to 1 for each name offset from `first_offset` on."""
     for index in range(len(names)):
         value = words[names[index]]
-        if value and value >= first_offset and moved[value - first_offset] == 0:
+        if value and value >= first_offset:
             moved[value - first_offset] = 1
-            count += 1
-    return count
 
 
 def mark_starts(strings, moved):
-    """Set `moved` to 1 where a string begins that is not empty; returns how many it set anew."""
-    count = 0
+    """Set `moved` to 1 where a string begins that is not empty."""
     begins = True
     for at in range(len(strings)):
-        if begins and strings[at] and moved[at] == 0:
+        if begins and strings[at]:
             moved[at] = 1
-            count += 1
         begins = strings[at] == 0
-    return count
-
-
-def index(pool, start, end, buckets, prime, mask):
-    """Put the strings of `pool[start:end]` that are not there yet into `buckets`; returns how many it put."""
-    long = LONG
-    place_mask = len(buckets) - 1
-    count = 0
-    at = start
-    while at < end:
-        h = prime
-        begin = at
-        c = pool[at]
-        while c:
-            h = ((h ^ c) * prime) & long
-            at += 1
-            c = pool[at]
-        at += 1
-        if at - begin == 1:
-            continue
-        h ^= h >> 32
-        place = h & mask & place_mask
-        while buckets[place]:
-            other = buckets[place] - 1
-            k = begin
-            while pool[other] == pool[k] and pool[k]:
-                other += 1
-                k += 1
-            if pool[other] == pool[k]:
-                break
-            place = (place + 1) & place_mask
-        if buckets[place] == 0:
-            buckets[place] = begin + 1
-            count += 1
-    return count
-
-
-def settle_names(strings, start, moved, below, below_buckets, pool, pool_start, end, buckets, prime, mask):
-    """Set each marked word of `moved`, from `start` on, to 1 + the offset of an equal string: in the pool `below`, or in
-    `pool`, whose offsets begin at `pool_start` and which gets the string where neither has it.
-
-    Returns (offset that is to be done next, for `pool` is full, or len(moved); end of the pool now).
-    """
-    long = LONG
-    place_mask = len(buckets) - 1
-    below_mask = len(below_buckets) - 1
-    for offset in range(start, len(moved)):
-        if moved[offset] == 0:
-            continue
-        h = prime
-        at = offset
-        c = strings[at]
-        while c:
-            h = ((h ^ c) * prime) & long
-            at += 1
-            c = strings[at]
-        if at == offset:
-            continue
-        length = at - offset + 1
-        h ^= h >> 32
-        h &= mask
-        found = 0
-        place = h & below_mask
-        while below_buckets[place]:
-            other = below_buckets[place] - 1
-            k = 0
-            while k < length and below[other + k] == strings[offset + k]:
-                k += 1
-            if k == length:
-                found = other + 1
-                break
-            place = (place + 1) & below_mask
-        if found:
-            moved[offset] = found
-            continue
-        place = h & place_mask
-        while buckets[place]:
-            other = buckets[place] - 1 - pool_start
-            k = 0
-            while k < length and pool[other + k] == strings[offset + k]:
-                k += 1
-            if k == length:
-                found = other + 1 + pool_start
-                break
-            place = (place + 1) & place_mask
-        if found == 0:
-            if end + length > len(pool):
-                return offset, end
-            for k in range(length):
-                pool[end + k] = strings[offset + k]
-            found = pool_start + end + 1
-            buckets[place] = found
-            end += length
-        moved[offset] = found
-    return len(moved), end
 
 
 def settle(norm, names, first_offset, below, moved):

@@ -4,31 +4,10 @@ from typing import TypeAlias
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
-def mark_starts(strings: _Bytes, moved: array[int]) -> int: ...
-def index(
-    pool: _Bytes,
-    start: int,
-    end: int,
-    buckets: _Words,
-    prime: int,
-    mask: int,
-) -> int: ...
-def settle_names(
-    strings: _Bytes,
-    start: int,
-    moved: _Words,
-    below: _Bytes,
-    below_buckets: _Words,
-    pool: bytearray,
-    pool_start: int,
-    end: int,
-    buckets: _Words,
-    prime: int,
-    mask: int,
-) -> tuple[int, int]: ...
+def mark_starts(strings: _Bytes, moved: array[int]) -> None: ...
 def spell(pool: _Bytes, start: int, order: list[int], out: bytearray, at: int) -> int: ...
 def declarations(norm: _Words, place: _Words, first: int, found: list[int]) -> None: ...
-def mark_names(words: _Words, names: _Words, first_offset: int, moved: _Words) -> int: ...
+def mark_names(words: _Words, names: _Words, first_offset: int, moved: _Words) -> None: ...
 def settle(norm: _Words, names: _Words, first_offset: int, below: _Words, moved: _Words) -> None: ...
 def take_ids(norm: _Words, ids: _Words, first_id: int, shift: int, refs: _Words) -> None: ...
 def place_nodes(

@@ -4,7 +4,6 @@ from btfkit.hot.columns cimport id_place
 
 cdef unsigned int HASH_SEED
 cdef unsigned int HASH_PRIME
-cdef unsigned int OFFSET_PRIME
 cdef unsigned int WORD
 
 @cython.locals(leaf=cython.uint, to=cython.size_t, end=cython.size_t, type_id=cython.size_t, at=cython.size_t,
@@ -16,10 +15,6 @@ cpdef size_t part(const unsigned int[::1] words, const unsigned int[::1] positio
 
 @cython.locals(type_id=cython.size_t)
 cpdef clear(unsigned int[::1] board, list found)
-
-@cython.locals(entry=cython.size_t, here=cython.size_t, above=cython.bint, c=cython.uchar)
-cpdef size_t spell(const unsigned char[::1] low, const unsigned char[::1] high, unsigned int first_offset,
-                   const unsigned int[::1] sources, size_t first, size_t count, unsigned char[::1] out, size_t at)
 
 @cython.locals(word=cython.uint, prime=cython.uint, mask=cython.size_t, count=cython.size_t, left=cython.size_t,
                at=cython.size_t, kind=cython.uint, here=cython.size_t, h=cython.uint)
@@ -63,13 +58,3 @@ cpdef bint is_leaf(unsigned int kind) noexcept
                target=cython.uint, steps=cython.size_t, here=cython.size_t)
 cpdef uses(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] ids,
            const unsigned int[::1] id_starts, unsigned int first_id, unsigned char[::1] marks)
-
-@cython.locals(word=cython.uint, prime=cython.uint, spread=cython.uint, known_mask=cython.size_t,
-               bucket_mask=cython.size_t, index=cython.size_t, slot=cython.size_t, old=cython.uint,
-               place=cython.size_t, above=cython.bint, here=cython.size_t, h=cython.uint, length=cython.size_t,
-               c=cython.uint, new=cython.uint, bucket=cython.size_t, entry=cython.uint, other=cython.size_t,
-               k=cython.size_t)
-cpdef bint intern(unsigned int[::1] words, const unsigned int[::1] places, const unsigned char[::1] low,
-                  const unsigned char[::1] high, unsigned int first_offset, unsigned int[::1] known,
-                  unsigned int[::1] buckets, unsigned int[::1] sources, unsigned int[::1] news,
-                  unsigned int[::1] state)

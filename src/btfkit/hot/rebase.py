@@ -14,7 +14,6 @@ PASSED = 4  # a variable, a parameter or a returned value is one
 
 HASH_SEED = 2166136261
 HASH_PRIME = 16777619
-OFFSET_PRIME = 2654435769
 WORD = 0xFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
 
 
@@ -110,94 +109,6 @@ def clear(board, found):
     """Set the `board` words of the ids `found` to 0 again."""
     for type_id in found:
         board[type_id] = 0
-
-
-def intern(words, places, low, high, first_offset, known, buckets, sources, news, state):
-    """Replace the name offset at each of `places`, in place, by the offset of an equal string in a new section that has
-    each string once, in the order of first use.
-
-    Offsets below `first_offset` are in the strings `low`, others in `high`.  `known` (pairs of old and new offset) and
-    `buckets` (1 + number of a string) are open-addressed tables of sizes that are powers of two; `sources` and `news`
-    have the old and the new offset of each string; `state` is [strings, end of the section, limit of that].  Returns
-    False where the limit is met.
-    """
-    word = WORD
-    prime = HASH_PRIME
-    spread = OFFSET_PRIME
-    known_mask = len(known) // 2 - 1
-    bucket_mask = len(buckets) - 1
-    for index in range(len(places)):
-        slot = places[index]
-        old = words[slot]
-        if old == 0:
-            continue
-        h = (old * spread) & word
-        place = (h >> 7) & known_mask
-        while known[2 * place] and known[2 * place] != old:
-            place = (place + 1) & known_mask
-        if known[2 * place]:
-            words[slot] = known[2 * place + 1]
-            continue
-        above = old >= first_offset
-        here = old - first_offset if above else old
-        h = HASH_SEED
-        length = 0
-        c = high[here] if above else low[here]
-        while c:
-            h = ((h ^ c) * prime) & word
-            length += 1
-            c = high[here + length] if above else low[here + length]
-        new = 0
-        if length:
-            h ^= h >> 15
-            bucket = h & bucket_mask
-            while buckets[bucket]:
-                entry = buckets[bucket] - 1
-                other = sources[entry]
-                k = 0
-                if other >= first_offset:
-                    other -= first_offset
-                    while k <= length and high[other + k] == (high[here + k] if above else low[here + k]):
-                        k += 1
-                else:
-                    while k <= length and low[other + k] == (high[here + k] if above else low[here + k]):
-                        k += 1
-                if k > length:
-                    new = news[entry]
-                    break
-                bucket = (bucket + 1) & bucket_mask
-            if new == 0:
-                if state[1] + length + 1 > state[2]:
-                    return False
-                entry = state[0]
-                new = state[1]
-                sources[entry] = old
-                news[entry] = new
-                state[0] = entry + 1
-                state[1] = new + length + 1
-                buckets[bucket] = entry + 1
-        known[2 * place] = old
-        known[2 * place + 1] = new
-        words[slot] = new
-    return True
-
-
-def spell(low, high, first_offset, sources, first, count, out, at):
-    """Write the strings number `first` to `count` of `intern` to `out` from position `at` on, each with its NUL."""
-    for entry in range(first, count):
-        here = sources[entry]
-        above = here >= first_offset
-        if above:
-            here -= first_offset
-        c = high[here] if above else low[here]
-        while c:
-            out[at] = c
-            at += 1
-            here += 1
-            c = high[here] if above else low[here]
-        out[at] = 0
-        at += 1
-    return at
 
 
 def uses(words, positions, ids, id_starts, first_id, marks):

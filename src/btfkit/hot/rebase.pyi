@@ -33,28 +33,6 @@ def part(
     first_moved: int,
 ) -> int: ...
 def clear(board: _Words, found: list[int]) -> None: ...
-def intern(
-    words: _Words,
-    places: _Words,
-    low: _Bytes,
-    high: _Bytes,
-    first_offset: int,
-    known: _Words,
-    buckets: _Words,
-    sources: _Words,
-    news: _Words,
-    state: _Words,
-) -> bool: ...
-def spell(
-    low: _Bytes,
-    high: _Bytes,
-    first_offset: int,
-    sources: _Words,
-    first: int,
-    count: int,
-    out: bytearray,
-    at: int,
-) -> int: ...
 def is_leaf(kind: int) -> bool: ...
 def uses(words: _Words, positions: _Words, ids: _Words, id_starts: _Words, first_id: int, marks: bytearray) -> None: ...
 def index_names(

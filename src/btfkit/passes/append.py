@@ -10,14 +10,13 @@ nothing but their end was used.
 from __future__ import annotations
 
 from array import array
-from os import urandom
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.emit import Frame
 from btfkit.errors import ChainError, FormatError
-from btfkit.hot import append as _append
 from btfkit.hot import columns as _columns
+from btfkit.hot.strings import ALL_BITS, StringTable, random_prime
 from btfkit.passes.idmap import IdMap, Spans
 from btfkit.passes.rebase import refuse_unknown_in
 
@@ -138,30 +137,28 @@ class _Appending:
         out = array("I", (0,)) * total
         view = memoryview(out)
         view[: len(first.words)] = first.words
-        pool = _Pool(first)
+        names = _Names(first)
         at = len(first.words)
         for part in self.parts:
-            at = _copy(part, pool, view, at)
+            at = _copy(part, names, view, at)
         layout = _covering(first.layout)
         frame = Frame(first.byte_order, first.base, layout=layout, pointer_size=self.pointer_size, source=first.source)
-        return frame.emit(out, pool.own())
+        return frame.emit(out, names.own())
 
 
-class _Pool:
+class _Names:
     """The strings of the result: those of the bases, then its own, each once from the second BTF on."""
 
-    __slots__ = ("buckets", "data", "moved", "prime", "start", "state", "used")
+    __slots__ = ("moved", "start", "table", "used")
 
     def __init__(self, first: Btf) -> None:
-        parts = [bytes(layer.strings) for layer in first.chain]
-        self.data = bytearray().join(parts)
         self.start = first.start_str_off
-        self.prime = int.from_bytes(urandom(4), "little") | 1
+        data = bytearray().join([bytes(layer.strings) for layer in first.chain])
+        self.table = StringTable(data, 0, random_prime(), ALL_BITS, MOST, None)
+        self.table.reserve(data.count(0))
+        self.table.index()
         self.used = bytearray()
         self.moved = array("I")
-        self.state = array("I", (len(self.data), 0))
-        self.buckets = _buckets(self.data.count(0))
-        _append.index(self.data, self.buckets, self.state, self.prime)
 
     def room(self, size: int) -> None:
         """Make `used` and `moved` as long as a section of `size` bytes: they serve for one part after the other."""
@@ -171,33 +168,17 @@ class _Pool:
 
     def add(self, strings: memoryview | bytes) -> None:
         """Put the new offset of each place of `strings` that is `used` into `moved`, and forget what is used."""
-        if len(strings) == 0:
-            return
-        end, count = self.state
-        if end + len(strings) > MOST:
-            raise FormatError(f"more than {MOST} bytes of strings")
-        if end + len(strings) > len(self.data):
-            self.data.extend(bytes(max(len(strings), len(self.data) // 2)))
-        more = bytes(strings).count(0)
-        if 4 * (count + more) > len(self.buckets):  # two words a place; at most half of the places are taken
-            old, self.buckets = self.buckets, _buckets(2 * (count + more))
-            _append.grow(old, self.buckets)
-        _append.add(self.data, self.buckets, self.state, self.prime, strings, self.used, self.moved)
+        try:
+            self.table.add_used(strings, self.used, self.moved)
+        except OverflowError:
+            raise FormatError(f"more than {MOST} bytes of strings") from None
 
-    def own(self) -> bytes:
+    def own(self) -> memoryview:
         """The section of the result."""
-        return bytes(memoryview(self.data)[self.start : self.state[0]])
+        return memoryview(self.table.data)[self.start : self.table.end]
 
 
-def _buckets(strings: int) -> array[int]:
-    """Room for that many strings."""
-    size = 64
-    while size < 2 * strings:
-        size *= 2
-    return array("I", (0,)) * (2 * size)
-
-
-def _copy(part: _Part, pool: _Pool, out: memoryview, at: int) -> int:
+def _copy(part: _Part, names: _Names, out: memoryview, at: int) -> int:
     """Copy the types of one layer to word `at`; returns where they end."""
     layer, place = part.places[-1].layer, part.places[-1]
     shared_id = len(part.shared) if part.shared is not None else 1
@@ -206,14 +187,14 @@ def _copy(part: _Part, pool: _Pool, out: memoryview, at: int) -> int:
         strings: memoryview | bytes = layer.strings
     else:
         strings = b"".join(bytes(one.layer.strings) for one in part.places)
-    pool.room(len(strings))
+    names.room(len(strings))
     columns = layer.columns
-    _columns.mark(layer.words, columns.names, first_offset, MOST, pool.used)
-    pool.add(strings)
+    _columns.mark(layer.words, columns.names, first_offset, MOST, names.used)
+    names.add(strings)
     end = at + len(layer.words)
     own = out[at:end]
     own[:] = layer.words
-    _columns.replace(own, columns.names, first_offset, pool.moved, MOST, MOST)
+    _columns.replace(own, columns.names, first_offset, names.moved, MOST, MOST)
     _columns.replace(own, columns.ids, shared_id, array("I", _ids(part.places[:-1])), layer.start_id, place.new_id)
     return end
 

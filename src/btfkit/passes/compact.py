@@ -1,4 +1,4 @@
-"""`compact`: a selection becomes a new BTF, or a chain of them, with an id map each.  The only place that renumbers.
+"""`compact`: a selection becomes a new BTF, or a chain of them, with an id map each.
 
 Kept types stay in their order and get consecutive ids.  A reference to a type that is not kept goes on to what that type
 leads to where it is a modifier or a typedef, and becomes void where not.  Strings are stored once, in the order of first use;

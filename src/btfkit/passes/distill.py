@@ -25,7 +25,8 @@ from btfkit.btf.flat import Flat
 from btfkit.errors import ChainError, FormatError
 from btfkit.hot import columns as _columns
 from btfkit.hot import rebase as _rebase
-from btfkit.hot.columns import Columns
+from btfkit.hot.columns import Columns, zeros
+from btfkit.hot.strings import ALL_BITS, StringTable, random_prime
 from btfkit.passes.idmap import IdMap
 from btfkit.passes.rebase import flattened, frame_below, rebase, refuse_unknown, words
 
@@ -42,9 +43,8 @@ POLICIES: tuple[Policy, ...] = ("distilled", "by-value", "full")
 KEEP = ("all", "used")
 
 _DECLARATIONS = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
-_spare: list[
-    array[int]
-] = []  # a board that is all 0 again, for the next call: clearing it all would cost more than the rest
+# A board that is all 0 again, for the next call: clearing it as a whole would cost more than the rest.
+_spare: list[memoryview[int]] = []
 
 
 class DistillReport:
@@ -187,9 +187,9 @@ def distill(
 def _thin(split: Btf, base: Btf) -> Distilled:
     """The policy "distilled": bare leaves make the base, everything else of it moves."""
     below, own = Flat(base), split.columns
-    board = _spare.pop() if _spare else words(0)
+    board = _spare.pop() if _spare else zeros(0)
     if len(board) < len(base):
-        board = words(len(base))
+        board = zeros(len(base))
     found: list[int] = []
     moved: list[int] = []
     leaves, extent = _rebase.collect(
@@ -218,13 +218,14 @@ def _thin(split: Btf, base: Btf) -> Distilled:
     _columns.replace(others, copied.ids, 0, board, len(base), leaves + 1)
     _rebase.clear(board, found)
     _spare[:] = [board]
-    table = _Table(split, below, len(bare) + len(types) + len(others))
-    table.intern(bare, bare_at)
-    between = table.count, table.end
-    table.intern(types, own.names)
-    table.intern(others, copied.names)
-    new_base = frame_below(base).emit(bare, table.spell(0, between[0], b"\0"))
-    btf = Frame.of(split, new_base).emit(types + others, table.spell(between[0], table.count))
+    names = _Names(split, below, len(bare_at) + len(own.names) + len(copied.names))
+    names.give(bare, bare_at)
+    between = names.table.end
+    names.give(types, own.names)
+    names.give(others, copied.names)
+    strings = memoryview(names.table.data)[: names.table.end]
+    new_base = frame_below(base).emit(bare, strings[:between])
+    btf = Frame.of(split, new_base).emit(types + others, strings[between:])
     return _Thin(btf, found, moved, DistillReport(POLICIES[0], split, btf, moved))
 
 
@@ -251,58 +252,30 @@ class _Thin(Distilled):
         return self._leaves
 
 
-class _Table:
-    """The strings of a distilled base and its split: each once, in the order of first use.
+class _Names:
+    """The names of a distilled base and its split: each once, in the order of first use.
 
-    `count` strings so far, `end` the offset behind the last.  Names longer than sixteen times all strings of the input
-    are refused: offsets into the middle of one another would make small input into huge output.
+    Names longer than sixteen times all strings of the input are refused: offsets into the middle of one another would make small
+    input into huge output.
     """
 
-    __slots__ = ("_buckets", "_first", "_high", "_known", "_low", "_news", "_sources", "_state")
+    __slots__ = ("_high", "_known", "_low", "table")
 
-    def __init__(self, split: Btf, below: Flat, size: int) -> None:
+    def __init__(self, split: Btf, below: Flat, most: int) -> None:
         self._low, self._high = below.strings, split.strings
-        self._first = len(below.strings)
-        slots = 16
-        while slots < size:
-            slots *= 2
-        self._known, self._buckets = words(2 * slots), words(slots)
-        self._sources, self._news = words(size // 2 + 1), words(size // 2 + 1)
+        self._known = zeros(2 << most.bit_length())
         limit = min(16 * (len(self._low) + len(self._high)) + 65536, 0x7FFFFFFF)
-        self._state = array("I", (0, 1, limit))
+        self.table = StringTable(bytearray(1), 0, random_prime(), ALL_BITS, limit, None)
+        self.table.reserve(most // 3)
 
-    @property
-    def count(self) -> int:
-        return self._state[0]
-
-    @property
-    def end(self) -> int:
-        return self._state[1]
-
-    def intern(self, types: array[int], places: memoryview[int] | array[int]) -> None:
+    def give(self, types: array[int], places: memoryview[int] | array[int]) -> None:
         """Give the names at some places of `types` their new offsets."""
-        if not _rebase.intern(
-            types,
-            places,
-            self._low,
-            self._high,
-            self._first,
-            self._known,
-            self._buckets,
-            self._sources,
-            self._news,
-            self._state,
-        ):
-            raise FormatError(f"names of more than {self._state[2]} bytes, made of shorter strings", section="strings")
-
-    def spell(self, first: int, count: int, head: bytes = b"") -> bytes:
-        """The section of the strings number `first` to `count`, behind `head`."""
-        start = self._news[first] if first < self.count else self.end
-        end = self._news[count] if count < self.count else self.end
-        out = bytearray(end - start + len(head))
-        if count > first:
-            _rebase.spell(self._low, self._high, self._first, self._sources, first, count, out, len(head))
-        return bytes(out)
+        try:
+            self.table.rename(types, places, self._low, self._high, len(self._low), self._known)
+        except OverflowError:
+            raise FormatError(
+                f"names of more than {self.table.limit} bytes, made of shorter strings", section="strings"
+            ) from None
 
 
 # ---- more than names and sizes ---------------------------------------------------------------------------------

@@ -110,7 +110,10 @@ class Remainder(Graph):
         self.first_offset = below.first_offset
         self._back_starts = self._back = memoryview(b"").cast("I")
         self._room = None
-        moved = self._names_of(below, btf, extra)
+        self.names = partition.table(
+            below.pool[below.first_offset : below.pool_end], self.prime, below.first_offset, below.names
+        )
+        moved = self.name_own(btf, extra)
         count, columns = len(btf.positions), btf.columns
         self.own_norm, self.own_place, self.own_starts = (
             array("I", bytes(btf.words)),
@@ -132,22 +135,6 @@ class Remainder(Graph):
             self.prime,
         )
         self.start = btf.start_id
-
-    def _names_of(self, below: Graph, btf: Btf, extra: Iterable[int]) -> array[int]:
-        """Settle the own names: in the base's pool, or in one that continues it."""
-        start = btf.start_str_off
-        moved = words(len(btf.strings))
-        marked = _parts.mark_names(btf.words, btf.columns.names, start, moved)
-        for offset in extra:
-            if offset >= start and offset and not moved[offset - start]:
-                moved[offset - start] = 1
-                marked += 1
-        head = below.pool[below.first_offset : below.pool_end]
-        self.pool, self.pool_end = bytearray(head), len(head)
-        self._buckets = zeros(power(2 * marked))
-        self._fill(btf.strings, moved, btf.source, below)
-        self.extra = {at: moved[at - start] - 1 if at >= start else at for at in extra if at}
-        return moved
 
     def declares(self, known: Known) -> bool:
         """Whether an own declaration has a definition, or could be one with another that says it otherwise."""

@@ -17,6 +17,7 @@ from btfkit.hot import columns as _columns
 from btfkit.hot import parts as _parts
 from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
+from btfkit.hot.strings import StringTable
 from btfkit.passes.rebase import refuse_unknown_in, words
 
 TYPE_CHECKING = False
@@ -45,10 +46,8 @@ class Graph:
         self.label, self.size = words(1), zeros(2)
         self.classes = 1
         self.rounds = 0
-        self.pool = bytearray(1)
-        self.pool_end = self.first_offset = 1
-        self._buckets = zeros(16)
-        self._names = 0
+        self.names = table(bytearray(1), self.prime)
+        self.first_offset = 1
         self.below = array("I")  # 1 + the place in the pool of each name offset of the base that is used
         self.extra: dict[int, int] = {}
         self._back_starts = self._back = memoryview(b"").cast("I")
@@ -64,14 +63,15 @@ class Graph:
     def _add_base(self, base: Btf) -> None:
         """The types of a chain; its strings come first in the pool, at their own offsets."""
         strings = b"".join(bytes(layer.strings) for layer in base.chain)
-        self.pool = bytearray(strings)
-        self.pool_end = self.first_offset = len(strings)
-        self._make_room(strings.count(0))
-        self._names = _parts.index(self.pool, 0, self.pool_end, self._buckets, self.prime, _mask)
+        self.first_offset = len(strings)
+        self.names = table(bytearray(strings), self.prime)
+        self.names.reserve(strings.count(0))
+        self.names.index()
         moved = words(len(strings))
-        marked = sum(_parts.mark_names(one.words, one.columns.names, 0, moved) for one in base.chain)
-        marked += _parts.mark_starts(strings, moved)  # a split may use what the base's types do not
-        self._name_all(strings, moved, marked, base.source)
+        for one in base.chain:
+            _parts.mark_names(one.words, one.columns.names, 0, moved)
+        _parts.mark_starts(strings, moved)  # a split may use what the base's types do not
+        self.settle_names(strings, moved, base.source)
         for layer in base.chain:
             self._take(layer, 0, array("I"), moved, 1, 0)
         self.below = moved
@@ -89,17 +89,22 @@ class Graph:
         refuse_unknown_in(btf)
         first = len(self)
         start = btf.start_str_off
-        moved = words(len(btf.strings))
-        marked = _parts.mark_names(btf.words, btf.columns.names, start, moved)
-        for offset in extra:
-            if offset >= start and offset and not moved[offset - start]:
-                moved[offset - start] = 1
-                marked += 1
-        self._name_all(btf.strings, moved, marked, btf.source)
+        moved = self.name_own(btf, extra)
         self.name_below(btf)
-        self.extra = {at: moved[at - start] - 1 if at >= start else at for at in extra if at}
         self._take(btf, start, self.below, moved, btf.start_id, first - btf.start_id)
         return first
+
+    def name_own(self, btf: Btf, extra: Iterable[int]) -> array[int]:
+        """Settle the names of `btf` that lie in its own strings: 1 + the place in the pool by offset."""
+        start = btf.start_str_off
+        moved = words(len(btf.strings))
+        _parts.mark_names(btf.words, btf.columns.names, start, moved)
+        for offset in extra:
+            if offset >= start and offset:
+                moved[offset - start] = 1
+        self.settle_names(btf.strings, moved, btf.source)
+        self.extra = {at: moved[at - start] - 1 if at >= start else at for at in extra if at}
+        return moved
 
     def name_below(self, btf: Btf) -> None:
         """Settle the names of a split that begin where no string of the base does: ends of longer ones."""
@@ -112,49 +117,32 @@ class Graph:
         for text in texts:
             moved[at] = 1
             at += len(text)
-        self._name_all(b"".join(texts), moved, len(texts), btf.source)
+        self.settle_names(b"".join(texts), moved, btf.source)
         at = 0
         for offset, text in zip(found, texts, strict=True):
             self.below[offset] = moved[at]
             at += len(text)
 
-    def _name_all(self, strings: memoryview | bytes, moved: array[int], count: int, source: str | None) -> None:
-        """Give each of the `count` marked words of `moved` the place of its string in the pool, plus 1."""
-        self._make_room(self._names + count)
-        before = self.pool_end
-        self._fill(strings, moved, source)
-        self._names += self.pool.count(0, before, self.pool_end)
+    def settle_names(self, strings: memoryview | bytes, moved: array[int], source: str | None) -> None:
+        """Give each marked word of `moved` the offset of its string in the pool, plus 1."""
+        self.names.limit = min(self.names.end + OVERLAP * len(strings) + (1 << 16), MOST)
+        try:
+            self.names.settle(strings, moved)
+        except OverflowError:
+            raise FormatError(
+                f"names of more than {OVERLAP} times the bytes that the section has: ends of longer strings",
+                section="strings",
+                source=source,
+            ) from None
 
-    def _fill(
-        self, strings: memoryview | bytes, moved: array[int], source: str | None, below: Graph | None = None
-    ) -> None:
-        """The loop of `_name_all`, as the pool grows; a name that the pool of `below` has is told by its place there.
+    @property
+    def pool(self) -> bytearray:
+        """All names, each followed by a NUL, up to `pool_end`."""
+        return self.names.data
 
-        With `below`, the pool continues that one's behind `first_offset`.
-        """
-        at, limit = 0, self.pool_end + OVERLAP * len(strings) + (1 << 16)
-        shift = 0 if below is None else self.first_offset
-        there, buckets = (_NOTHING, _NO_BUCKETS) if below is None else (below.pool, below._buckets)
-        while True:
-            room = self.pool_end + max(4096, min(len(strings) - at + 1, limit))
-            if len(self.pool) < room:
-                self.pool.extend(bytes(room - len(self.pool)))
-            at, self.pool_end = _parts.settle_names(
-                strings, at, moved, there, buckets, self.pool, shift, self.pool_end, self._buckets, self.prime, _mask
-            )
-            if at >= len(moved):
-                return
-            if self.pool_end > limit or self.pool_end > MOST:
-                raise FormatError(
-                    f"names of more than {OVERLAP} times the bytes that the section has: ends of longer strings",
-                    section="strings",
-                    source=source,
-                )
-
-    def _make_room(self, names: int) -> None:
-        if 2 * names > len(self._buckets):
-            self._buckets = zeros(power(4 * names))
-            _parts.index(self.pool, 0, self.pool_end, self._buckets, self.prime, _mask)
+    @property
+    def pool_end(self) -> int:
+        return self.names.end
 
     def _take(self, piece: Btf, start: int, below: array[int], moved: array[int], first_id: int, shift: int) -> None:
         node, at, edges = len(self), len(self.norm), len(self.refs)
@@ -267,6 +255,11 @@ class Graph:
         return self._back[self._back_starts[node] : self._back_starts[node + 1]]
 
 
+def table(data: bytearray, prime: int, start: int = 0, below: StringTable | None = None) -> StringTable:
+    """A table of names: `data` are those that are there, `start` the offset of the first."""
+    return StringTable(data, start, prime & 0xFFFFFFFF, _mask, MOST, below)
+
+
 def power(count: int) -> int:
     """A power of two that is not below `count`."""
     return max(16, 1 << (count - 1).bit_length()) if count > 1 else 16
@@ -275,7 +268,3 @@ def power(count: int) -> int:
 def grow(column: array[int], count: int) -> None:
     """Add `count` words of 0."""
     column.frombytes(bytes(4 * count))
-
-
-_NOTHING = b"\0"
-_NO_BUCKETS = words(1)
