@@ -32,10 +32,34 @@ from btfkit.show.used_by import read_types
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypedDict
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject
+
+    class Facts(TypedDict, total=False):
+        """What is told of a member, enumerator, parameter or tags: sizes and offsets in bytes, unless they are called bits."""
+
+        type: str
+        name: str
+        offset: int
+        size: int
+        bit_offset: int
+        bits: int
+        value: int
+        tags: list[str]
+
+    class TypeFacts(TypedDict, total=False):
+        """What is told of a type as a whole, in bytes."""
+
+        text: str
+        size: int | None
+        signed: bool
+        cachelines: int
+        alignment: int
+        holes: int
+        sum_holes: int
+        padding: int
 
     Key = tuple[str, bytes]
     Scope = Mapping[tuple[str, str], "frozenset[str] | None"]
@@ -55,7 +79,7 @@ class Change:
 
     __slots__ = ("new", "old", "path", "what")
 
-    def __init__(self, what: str, path: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+    def __init__(self, what: str, path: str, old: Facts | None, new: Facts | None) -> None:
         self.what = what
         self.path = path
         self.old = old
@@ -85,8 +109,8 @@ class TypeChange:
         self.old_id = old_id
         self.new_id = new_id
         self.changes: list[Change] = []
-        self.old: dict[str, Any] = {}
-        self.new: dict[str, Any] = {}
+        self.old: TypeFacts = {}
+        self.new: TypeFacts = {}
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name!r}: {len(self.changes)} changes>"
@@ -371,8 +395,8 @@ class _Comparison:
         other: Any = self.new.btf[self.new.btf.word(b, 2)]
         mine, theirs = self.old.identities.reference, self.new.identities.reference
         if mine(one.type_id) != theirs(other.type_id):
-            old, new = {"type": self.old.names[one.type_id]}, {"type": self.new.names[other.type_id]}
-            found.changes.append(Change("retyped", "returns", old, new))
+            returned = self.old.names[one.type_id], self.new.names[other.type_id]
+            found.changes.append(Change("retyped", "returns", {"type": returned[0]}, {"type": returned[1]}))
         left = [(each.name, each.type_id, mine(each.type_id)) for each in one.parameters]
         right = [(each.name, each.type_id, theirs(each.type_id)) for each in other.parameters]
         head = 0
@@ -392,11 +416,11 @@ class _Comparison:
     def _tags(self, found: TypeChange, a: int, b: int) -> None:
         old, new = self.old.identities.tags.get(a, ()), self.new.identities.tags.get(b, ())
         if old != new:
-            told = [{"tags": [text(tag) for tag, _ in tags]} for tags in (old, new)]
-            found.changes.append(Change("tags", "", *told))
+            before, after = ([text(tag) for tag, _ in tags] for tags in (old, new))
+            found.changes.append(Change("tags", "", {"tags": before}, {"tags": after}))
 
 
-def _parameter(side: _Side, parameter: tuple[str, int, int] | None) -> dict[str, Any] | None:
+def _parameter(side: _Side, parameter: tuple[str, int, int] | None) -> Facts | None:
     """What is told of a parameter (name, type id, key)."""
     if parameter is None:
         return None
@@ -413,9 +437,9 @@ def _is_read(change: Change, reads: frozenset[str]) -> bool:
     )
 
 
-def _facts(layouts: Layouts, type_id: int) -> dict[str, Any]:
+def _facts(layouts: Layouts, type_id: int) -> TypeFacts:
     found = layouts[type_id]
-    facts: dict[str, Any] = {"size": found.size, "cachelines": found.cachelines, "alignment": found.natural_alignment}
+    facts: TypeFacts = {"size": found.size, "cachelines": found.cachelines, "alignment": found.natural_alignment}
     if not found.is_union:
         facts |= {"holes": found.holes, "sum_holes": found.sum_holes, "padding": found.padding}
     return facts
@@ -537,8 +561,8 @@ class _MemberDiff:
                         break
         return found
 
-    def _at(self, side: _Side, leaf: _Leaf) -> dict[str, Any]:
-        facts = {"type": side.names[leaf.type_id], "offset": leaf.offset, "size": leaf.size}
+    def _at(self, side: _Side, leaf: _Leaf) -> Facts:
+        facts: Facts = {"type": side.names[leaf.type_id], "offset": leaf.offset, "size": leaf.size}
         if leaf.bits:
             facts |= {"bit_offset": leaf.bit_offset, "bits": leaf.bits}
         return facts

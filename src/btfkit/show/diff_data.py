@@ -4,14 +4,44 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import NotRequired, TypedDict
 
-    from btfkit.show.diff import Diff, Entry, TypeChange
+    from btfkit.show.diff import Change, Diff, Entry, Facts, TypeChange, TypeFacts
+
+    class ChangeObject(TypedDict):
+        """One change within a type."""
+
+        what: str
+        path: str
+        old: Facts | None
+        new: Facts | None
+        guess: NotRequired[bool]
+
+    class TypeObject(TypedDict):
+        """One changed type."""
+
+        kind: str
+        name: str
+        old_id: int
+        new_id: int
+        old: TypeFacts
+        new: TypeFacts
+        changes: list[ChangeObject]
+
+    class EntryObject(TypedDict):
+        """One type that only one side has."""
+
+        kind: str
+        name: str
+        id: int
+        size: NotRequired[int]
+        text: NotRequired[str]
+
 
 SCHEMA = 1
 
 
-def diff_object(found: Diff) -> dict[str, Any]:
+def diff_object(found: Diff) -> dict[str, object]:
     """The whole diff: "counts" by kind, "changed", "added" and "removed" types."""
     return {
         "schema": SCHEMA,
@@ -28,7 +58,7 @@ def diff_object(found: Diff) -> dict[str, Any]:
     }
 
 
-def type_object(change: TypeChange) -> dict[str, Any]:
+def type_object(change: TypeChange) -> TypeObject:
     """One changed type."""
     return {
         "kind": change.kind,
@@ -37,17 +67,18 @@ def type_object(change: TypeChange) -> dict[str, Any]:
         "new_id": change.new_id,
         "old": change.old,
         "new": change.new,
-        "changes": [
-            {"what": one.what, "path": one.path, "old": one.old, "new": one.new}
-            | ({"guess": True} if one.guess else {})
-            for one in change.changes
-        ],
+        "changes": [_change_object(one) for one in change.changes],
     }
 
 
-def entry_object(entry: Entry) -> dict[str, Any]:
+def _change_object(change: Change) -> ChangeObject:
+    told: ChangeObject = {"what": change.what, "path": change.path, "old": change.old, "new": change.new}
+    return told | ({"guess": True} if change.guess else {})
+
+
+def entry_object(entry: Entry) -> EntryObject:
     """One type that only one side has."""
-    told: dict[str, Any] = {"kind": entry.kind, "name": entry.name, "id": entry.type_id}
+    told: EntryObject = {"kind": entry.kind, "name": entry.name, "id": entry.type_id}
     if entry.size is not None:
         told["size"] = entry.size
     return told | ({"text": entry.text} if entry.text else {})

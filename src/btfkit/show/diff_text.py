@@ -9,7 +9,8 @@ from btfkit.show.identity import FUNC, INT, STRUCT, TYPEDEF, UNION, VAR
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+
+    from btfkit.show.diff import Facts, TypeFacts
 
 WIDTH = 110  # columns
 NAMES = 4  # of members that moved together, this many are named
@@ -114,7 +115,7 @@ def _title(change: TypeChange) -> str:
     return name + (f": {', '.join(facts)}" if facts else "")
 
 
-def _holes(facts: dict[str, Any]) -> str:
+def _holes(facts: TypeFacts) -> str:
     return f"{facts['holes']} ({_many(facts['sum_holes'], 'byte')})" if facts["holes"] else "none"
 
 
@@ -151,7 +152,7 @@ def _shift(changes: list[Change]) -> tuple[str, int] | None:
     return "moved", _bit(new) - _bit(old)
 
 
-def _bit(facts: dict[str, Any]) -> int:
+def _bit(facts: Facts) -> int:
     return int(facts["bit_offset"] if "bits" in facts else 8 * facts["offset"])
 
 
@@ -185,7 +186,7 @@ def _one(path: str, changes: list[Change]) -> str:
     return f"  ~ {name:{COLUMN}} {', '.join(map(_said, changes))}"
 
 
-def _told(facts: dict[str, Any], at: str) -> str:
+def _told(facts: Facts, at: str) -> str:
     if "value" in facts:
         return f"= {facts['value']}"
     if "offset" not in facts:
@@ -219,7 +220,7 @@ def _said(change: Change) -> str:
     return f"moved, {old['offset']} -> {new['offset']}"
 
 
-def _likeness(old: dict[str, Any], new: dict[str, Any]) -> str:
+def _likeness(old: Facts, new: Facts) -> str:
     return "same type, same place" if _bit(old) == _bit(new) else "same type, behind the same member"
 
 

@@ -51,9 +51,9 @@ class Found:
         self.bits = 0
         self.value: int | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, str | int | None]:
         """For JSON: what is known of it."""
-        told: dict[str, Any] = {"kind": self.kind, "name": self.name, "id": self.type_id}
+        told: dict[str, str | int | None] = {"kind": self.kind, "name": self.name, "id": self.type_id}
         told |= {key: value for key in ("owner", "text") if (value := getattr(self, key))}
         told |= {key: value for key in ("offset", "size", "value") if (value := getattr(self, key)) is not None}
         return told | ({"bits": self.bits, "bit_offset": self.bit_offset} if self.bits else {})

@@ -17,9 +17,84 @@ from btfkit.hot import scan as _scan
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
+    from typing import TypedDict
 
     from btfkit.btf.header import Header
+
+    class Section(TypedDict):
+        """A section of the blob: where it lies and its size, in bytes."""
+
+        name: str
+        offset: int
+        size: int
+
+    class HeaderFields(TypedDict):
+        """The header."""
+
+        length: int
+        version: int
+        flags: int
+        sections: list[Section]
+
+    PointerSize = TypedDict("PointerSize", {"bytes": int | None, "from": str | None, "type_id": int | None})
+
+    class Base(TypedDict):
+        """What it is split on."""
+
+        path: str | None
+        types: int
+
+    class Types(TypedDict):
+        """How many types there are, and of which kinds the own ones are."""
+
+        own: int
+        total: int | None
+        first_id: int | None
+        kinds: dict[str, int]
+
+    class Strings(TypedDict):
+        """Bytes of strings."""
+
+        own_bytes: int
+        total_bytes: int | None
+
+    class ExtCounts(TypedDict):
+        """How many records of each sort `.BTF.ext` has."""
+
+        size: int
+        func_info: int | None
+        line_info: int | None
+        core_relo: int | None
+        problem: str | None
+
+    class Distilled(TypedDict):
+        """The distilled base."""
+
+        size: int
+        types: int | None
+        problem: str | None
+
+    class Summary(TypedDict):
+        """All that `summary` tells."""
+
+        schema: int
+        path: str
+        layers: list[str]
+        size: int
+        byte_order: str
+        pointer_size: PointerSize
+        header: HeaderFields
+        split: bool | None
+        needs_base: bool
+        base: Base | None
+        types: Types
+        strings: Strings
+        sorted: bool | None
+        layout: int | None
+        ext: ExtCounts | None
+        distilled_base: Distilled | None
+        problem: str | None
+
 
 SCHEMA = 1
 
@@ -34,7 +109,7 @@ def summary(
     ext: bytes | memoryview[int] | None = None,
     distilled: bytes | memoryview[int] | None = None,
     needs_base: bool = False,
-) -> dict[str, Any]:
+) -> Summary:
     """What can be said of the `.BTF` blob `data` out of the file `path`, as a dict that JSON can hold (schema 1).
 
     `btf` is the loaded blob, or the error that loading it ended with ("problem" is its text then); `needs_base` says that the
@@ -73,7 +148,7 @@ def _parse(view: memoryview[int], path: str) -> Header:
         raise error.at(path) from None
 
 
-def _header_fields(h: Header) -> dict[str, Any]:
+def _header_fields(h: Header) -> HeaderFields:
     parts = [
         ("types", h.type_off, h.type_len),
         ("layout", h.layout_off, h.layout_len),
@@ -91,7 +166,7 @@ def _header_fields(h: Header) -> dict[str, Any]:
     }
 
 
-def _pointer_size(btf: Btf | None, given: int | None) -> dict[str, Any]:
+def _pointer_size(btf: Btf | None, given: int | None) -> PointerSize:
     """The size of a pointer and what tells it: "elf" (its class), "base", "type" (an INT, by id) or nothing."""
     if given is not None:
         return {"bytes": given, "from": "elf", "type_id": None}
@@ -102,7 +177,7 @@ def _pointer_size(btf: Btf | None, given: int | None) -> dict[str, Any]:
     return {"bytes": btf.pointer_size, "from": "type", "type_id": btf.pointer_size_carrier()}
 
 
-def _base(base: Btf) -> dict[str, Any]:
+def _base(base: Btf) -> Base:
     return {"path": base.source, "types": len(base) - 1}
 
 
@@ -110,7 +185,7 @@ def _total_strings(btf: Btf | None) -> int | None:
     return btf.start_str_off + len(btf.strings) if btf is not None else None
 
 
-def _types(view: memoryview[int], h: Header, btf: Btf | None) -> dict[str, Any]:
+def _types(view: memoryview[int], h: Header, btf: Btf | None) -> Types:
     if btf is not None:
         return {
             "own": len(btf.own_ids),
@@ -150,18 +225,19 @@ def _kind_label(kind: int) -> str:
     return spec.kind_name(kind) if 0 < kind < len(spec.KINDS) else f"kind {kind}"
 
 
-def _ext(data: bytes | memoryview[int]) -> dict[str, Any]:
+def _ext(data: bytes | memoryview[int]) -> ExtCounts:
     """How many records of each sort `.BTF.ext` has; "problem" says why it could not be read."""
-    from btfkit.btf.ext import SECTIONS, Ext
+    from btfkit.btf.ext import Ext
 
     try:
         ext = Ext.from_bytes(data)
     except BtfError as error:
-        return {"size": len(data), **dict.fromkeys(SECTIONS), "problem": str(error)}
-    return {"size": len(data), **{kind: sum(map(len, getattr(ext, kind))) for kind in SECTIONS}, "problem": None}
+        return {"size": len(data), "func_info": None, "line_info": None, "core_relo": None, "problem": str(error)}
+    functions, lines, relocations = (sum(map(len, each)) for each in (ext.func_info, ext.line_info, ext.core_relo))
+    return {"size": len(data), "func_info": functions, "line_info": lines, "core_relo": relocations, "problem": None}
 
 
-def _distilled(data: bytes | memoryview[int]) -> dict[str, Any]:
+def _distilled(data: bytes | memoryview[int]) -> Distilled:
     try:
         return {"size": len(data), "types": len(Btf.from_bytes(data)) - 1, "problem": None}
     except BtfError as error:
@@ -171,7 +247,7 @@ def _distilled(data: bytes | memoryview[int]) -> dict[str, Any]:
 # ---- rendering ---------------------------------------------------------------------------------------------------
 
 
-def lines(info: dict[str, Any]) -> Iterator[str]:
+def lines(info: Summary) -> Iterator[str]:
     """`summary`'s dict for people: aligned lines without newlines; its "problem" is the caller's to say."""
     yield printable(info["path"])
     yield ""
@@ -184,7 +260,7 @@ def lines(info: dict[str, Any]) -> Iterator[str]:
         yield from _table(info["types"]["kinds"])
 
 
-def _rows(info: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _rows(info: Summary) -> Iterator[tuple[str, str]]:
     yield "container", " > ".join(info["layers"]) or "raw"
     yield "size", f"{info['size']:,} bytes"
     yield "byte order", f"{info['byte_order']}-endian"
@@ -203,14 +279,14 @@ def _rows(info: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield ".BTF.base", _distilled_text(info["distilled_base"])
 
 
-def _pointer_text(pointer: dict[str, Any]) -> str:
+def _pointer_text(pointer: PointerSize) -> str:
     if pointer["bytes"] is None:
         return "unknown"
     sources = {"elf": "ELF class", "base": "as in the base", "type": f"by type {pointer['type_id']}"}
-    return f"{pointer['bytes']} bytes ({sources[pointer['from']]})"
+    return f"{pointer['bytes']} bytes ({sources[pointer['from'] or '']})"
 
 
-def _base_text(info: dict[str, Any]) -> str:
+def _base_text(info: Summary) -> str:
     if info["base"] is not None:
         name = printable(info["base"]["path"] or ("its own .BTF.base" if info["distilled_base"] else "in memory"))
         return f"split on {name}, {info['base']['types']:,} types"
@@ -221,27 +297,28 @@ def _base_text(info: dict[str, Any]) -> str:
     return "none: stands alone" if info["split"] is False else "unknown"
 
 
-def _types_text(types: dict[str, Any]) -> str:
+def _types_text(types: Types) -> str:
     if types["total"] is None:
         return f"{types['own']:,} own"
     if types["own"] == 0:
         return f"none, {types['total']:,} with the base" if types["total"] else "none"
-    ids = f"ids {types['first_id']} to {types['first_id'] + types['own'] - 1}"
+    first = types["first_id"] or 0
+    ids = f"ids {first} to {first + types['own'] - 1}"
     if types["own"] == types["total"]:
         return f"{types['own']:,} ({ids})"
     return f"{types['own']:,} own ({ids}), {types['total']:,} with the base"
 
 
-def _ext_text(ext: dict[str, Any] | None) -> str:
+def _ext_text(ext: ExtCounts | None) -> str:
     if ext is None:
         return "none"
     if ext["problem"] is not None:
         return f"unreadable: {ext['problem']}"
-    parts = (("func_info", "function"), ("line_info", "line"), ("core_relo", "CO-RE relocation"))
-    return ", ".join(f"{ext[key]:,} {word}{'' if ext[key] == 1 else 's'}" for key, word in parts)
+    counts = ((ext["func_info"], "function"), (ext["line_info"], "line"), (ext["core_relo"], "CO-RE relocation"))
+    return ", ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts)
 
 
-def _distilled_text(distilled: dict[str, Any] | None) -> str:
+def _distilled_text(distilled: Distilled | None) -> str:
     if distilled is None:
         return "none"
     if distilled["problem"] is not None:

@@ -9,9 +9,52 @@ from btfkit.errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import TypedDict
 
     from btfkit.show.layout import Field, Layout, Layouts
+
+    class Body(TypedDict, total=False):
+        """A struct or union, in bytes unless a name says bits; `alias` is what a page calls one without a name."""
+
+        id: int
+        kind: str
+        name: str
+        size: int
+        cachelines: int
+        last_cacheline: int
+        alignment: int | None
+        natural_alignment: int
+        packed: bool
+        sum_members: int
+        sum_bitfield_bits: int
+        holes: int
+        sum_holes: int
+        bit_holes: int
+        sum_bit_holes: int
+        first_hole: int
+        first_bit_hole: int
+        padding: int
+        bit_padding: int
+        unaccounted_bits: int
+        members: list[MemberObject]
+        alias: str
+
+    class MemberObject(TypedDict, total=False):
+        """A member; `members_of` is its type where that is opened."""
+
+        name: str
+        type: str
+        type_id: int
+        offset: int
+        size: int
+        bit_offset: int
+        bits: int
+        first_bit: int
+        alignment: int
+        hole: int
+        bit_hole: int
+        members_of: Body
+
 
 SCHEMA = 1
 
@@ -28,19 +71,22 @@ class LayoutData:
         self.expand = expand
         self._budget = 0
 
-    def of(self, type_id: int) -> dict[str, Any]:
+    def of(self, type_id: int) -> Body:
         """The object of one struct or union; raises FormatError where its types are damaged or nested without end."""
         self._budget = MAX_MEMBERS
         found = self.layouts[type_id]
-        return {"id": type_id, "kind": found.keyword, "name": found.name} | self._body(found, 0, 0)
+        return self._body(found, 0, 0)
 
-    def _body(self, found: Layout, base: int, depth: int) -> dict[str, Any]:
+    def _body(self, found: Layout, base: int, depth: int) -> Body:
         if depth > MAX_DEPTH:
             raise FormatError(f"structs nested more than {MAX_DEPTH} deep", section="types", type_id=found.type_id)
         self._budget -= len(found.members)
         if self._budget < 0:
             raise FormatError(f"more than {MAX_MEMBERS:,} members", section="types", type_id=found.type_id)
-        body: dict[str, Any] = {
+        body: Body = {
+            "id": found.type_id,
+            "kind": found.keyword,
+            "name": found.name,
             "size": found.size,
             "cachelines": found.cachelines,
             "last_cacheline": found.last_cacheline,
@@ -65,9 +111,9 @@ class LayoutData:
         body["members"] = [self._member(found, field, base, depth) for field in found.members]
         return body
 
-    def _member(self, outer: Layout, field: Field, base: int, depth: int) -> dict[str, Any]:
+    def _member(self, outer: Layout, field: Field, base: int, depth: int) -> MemberObject:
         offset = base + field.offset
-        member: dict[str, Any] = {
+        member: MemberObject = {
             "name": field.name,
             "type": self.names[field.type_id],
             "type_id": field.type_id,
@@ -85,8 +131,5 @@ class LayoutData:
         if target_kind in spec.COMPOSITES and (
             self.expand or (kind in spec.COMPOSITES and not self.layouts[target].name)
         ):
-            inner = self.layouts[target]
-            member["members_of"] = {"id": target, "kind": inner.keyword, "name": inner.name} | self._body(
-                inner, offset, depth + 1
-            )
+            member["members_of"] = self._body(self.layouts[target], offset, depth + 1)
         return member

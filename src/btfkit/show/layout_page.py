@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from btfkit.show.layout import Layouts
+    from btfkit.show.layout_data import Body
 
 EXPANDED = 400  # with no more types than this, their members' members travel with the page
 
@@ -32,5 +33,5 @@ def layout_page(layouts: Layouts, type_ids: Sequence[int], *, names: Mapping[int
     return page("layout", what, {"cacheline": layouts.cacheline, "types": types}, source=source, count=len(types))
 
 
-def _title(one: dict[str, object]) -> str:
-    return f"{one['kind']} {one['name']}" if one["name"] else str(one.get("alias") or f"nameless {one['kind']}")
+def _title(one: Body) -> str:
+    return f"{one['kind']} {one['name']}" if one["name"] else one.get("alias") or f"nameless {one['kind']}"

@@ -9,8 +9,6 @@ from btfkit.errors import AmbiguousError, NotFoundError, UnsupportedError, print
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from btfkit.btf.btf import Btf
 
 
@@ -34,9 +32,9 @@ class Place:
         """Bytes from the start of the root."""
         return self.bit_offset // 8
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, str | int | None]:
         """For JSON."""
-        told: dict[str, Any] = {
+        told: dict[str, str | int | None] = {
             "path": self.path,
             "offset": self.offset,
             "size": self.size,
