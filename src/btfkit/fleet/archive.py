@@ -15,7 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
-    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject
@@ -64,7 +63,7 @@ class Options:
         self.keep_going = keep_going
         self.report = report
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """What the output depends on."""
         names = ("closure", "keep_funcs", "keep_types", "pack", "verify")
         return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in names}
@@ -227,7 +226,7 @@ def _clear(store: Store, journal: Journal, result: Archived, before: dict[str, R
             journal.add(stem, None)
 
 
-def _head(digests: list[dict[str, str]], options: Options) -> dict[str, Any]:
+def _head(digests: list[dict[str, str]], options: Options) -> dict[str, object]:
     from btfkit._version import __version__
 
     return {"tool": f"btfkit {__version__}", "objects": digests, "options": options.as_dict()}

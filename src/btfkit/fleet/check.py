@@ -23,7 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
-    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import Relocation
@@ -249,7 +248,7 @@ def parse_allowed(text: str) -> tuple[str, str]:
 
 def parse_given(texts: Sequence[str]) -> dict[str, int]:
     """{name: value} of NAME=VALUE words (numbers as C writes them, y, n, m, true, false).  Raises UnsupportedError."""
-    words: dict[str, Any] = {"y": 1, "n": 0, "m": 2, "true": 1, "false": 0}
+    words = {"y": 1, "n": 0, "m": 2, "true": 1, "false": 0}
     found = {}
     for text in texts:
         name, mark, value = text.partition("=")

@@ -37,7 +37,7 @@ class Manifest:
 
     __slots__ = ("head", "records", "work")
 
-    def __init__(self, work: str, head: dict[str, Any], records: dict[str, Record] | None = None) -> None:
+    def __init__(self, work: str, head: dict[str, object], records: dict[str, Record] | None = None) -> None:
         self.work = work
         self.head = head
         self.records = records or {}

@@ -11,10 +11,48 @@ from btfkit.fleet.matrix import BREAKS, GUARDED, STATUSES, WORKS, columns_text, 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, NotRequired, TypedDict
 
-    from btfkit.fleet.matrix import Cell, Matrix, Range, ReadSite
+    from btfkit.fleet.matrix import Cell, Column, Matrix, Range, ReadSite
     from btfkit.programs.verdict import ProgramFinding
+
+    class KernelObject(TypedDict):
+        """A kernel in JSON."""
+
+        name: str
+        distro: str
+        release: str
+        arch: str
+        uname: str
+        source: str
+        error: NotRequired[str]
+
+    class FindingObject(TypedDict, total=False):
+        """A finding in JSON; where it lies in the program, as far as that is known."""
+
+        effect: str
+        reason: str
+        detail: str
+        relocation: int
+        kind: str
+        access: str
+        function: str
+        section: str
+        insn: int
+        file: str
+        line: int
+        column: int
+        source: str
+        subject: str
+        unless: str
+
+    class VerdictObject(TypedDict):
+        """A verdict in JSON; `program` is a number."""
+
+        program: int
+        status: str
+        findings: list[FindingObject]
+
 
 SCHEMA = 1
 PLACES = 4  # places of one finding that are shown
@@ -313,7 +351,7 @@ def _cell(text: str) -> str:
 # ---- JSON --------------------------------------------------------------------------------------------------------
 
 
-def as_dict(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, Any]:
+def as_dict(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, object]:
     """The matrix for programs: schema 1, described in docs/check.md."""
     return {
         "schema": SCHEMA,
@@ -364,9 +402,9 @@ def as_dict(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, Any]:
     }
 
 
-def _kernel(column: Any) -> dict[str, Any]:
+def _kernel(column: Column) -> KernelObject:
     key = column.key
-    found = {
+    found: KernelObject = {
         "name": column.name,
         "distro": key.distro,
         "release": key.release,
@@ -377,7 +415,7 @@ def _kernel(column: Any) -> dict[str, Any]:
     return found | ({"error": column.error} if column.error else {})
 
 
-def _verdict(matrix: Matrix, cell: Cell) -> dict[str, Any]:
+def _verdict(matrix: Matrix, cell: Cell) -> VerdictObject:
     return {
         "program": cell.program,
         "status": cell.status,
@@ -385,8 +423,8 @@ def _verdict(matrix: Matrix, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _finding(matrix: Matrix, cell: Cell, finding: ProgramFinding) -> dict[str, Any]:
-    found: dict[str, Any] = {"effect": finding.effect, "reason": finding.reason, "detail": finding.detail}
+def _finding(matrix: Matrix, cell: Cell, finding: ProgramFinding) -> FindingObject:
+    found: FindingObject = {"effect": finding.effect, "reason": finding.reason, "detail": finding.detail}
     place = matrix.programs[cell.program].place_of(finding)
     if place is not None:
         if finding.relocation >= 0:

@@ -37,7 +37,7 @@ class _Table:
         return list(self.numbers)
 
 
-def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, Any]:
+def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, object]:
     """What the page carries; `templates/check.js` reads it."""
     series = [column for column in matrix.series if not matrix.columns[column].error]
     position = {column: number for number, column in enumerate(series)}
