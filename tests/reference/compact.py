@@ -1,4 +1,4 @@
-"""Twin of `hot/compact.py` and `passes/compact.py`: new records for one level after the other."""
+"""Twin of `passes/compact.py`: new records for one level after the other."""
 
 from __future__ import annotations
 

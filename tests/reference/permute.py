@@ -1,4 +1,4 @@
-"""Twin of `hot/permute.py`: the order of names, and records in another order."""
+"""Twin of `passes/permute.py`: the order of names, and records in another order."""
 
 from __future__ import annotations
 

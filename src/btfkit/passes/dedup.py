@@ -16,7 +16,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.emit import Frame
 from btfkit.errors import FormatError
-from btfkit.hot import parts as _parts
+from btfkit.hot import nodes as _nodes
 from btfkit.hot import refine as _refine
 from btfkit.hot.columns import Columns, zeros
 from btfkit.passes.forward import TAGS, resolve
@@ -158,7 +158,7 @@ def dedup_chain(base: Btf, splits: Iterable[Btf]) -> Joined:
     graph.let_base_go()
     firsts = [graph.add(split) for split in splits]
     declared = list[int]()
-    _parts.declarations(graph.norm, graph.place, 1, declared)
+    _nodes.declarations(graph.norm, graph.place, 1, declared)
     layout = next((layer.layout for layer in reversed(base.chain) if layer.layout), b"")
     new = _Writing(graph, Frame.of(base, None) if base.base is None else _alone(base, layout))
     heads, at, head = [], 1, 1
@@ -238,7 +238,7 @@ class _Writing:
         self._renamed = words(max(1, len(pool)))
         self._order: list[int] = []
         out, positions, targets = zeros(total), zeros(self.stays.count(1)), zeros(len(graph.refs))
-        _parts.gather(
+        _nodes.gather(
             graph.norm,
             graph.place,
             graph.starts,
@@ -251,8 +251,8 @@ class _Writing:
             targets,
         )
         columns = Columns(out, positions, spec.TABLE)
-        _parts.put(out, columns.ids, targets)
-        self._end = _parts.rename(out, columns.names, pool, self._first, self._renamed, self._first, self._order)
+        _nodes.put(out, columns.ids, targets)
+        self._end = _nodes.rename(out, columns.names, pool, self._first, self._renamed, self._first, self._order)
         del columns, positions, targets
         for offset in graph.extra.values():
             self.offset(offset)
@@ -274,7 +274,7 @@ class _Writing:
 
     def _strings(self) -> bytes:
         out = bytearray(self._end - self._first + 1)  # in front the empty string, which a split has from its base
-        _parts.spell(self._pool, self._first, self._order, out, 1)
+        _nodes.spell(self._pool, self._first, self._order, out, 1)
         return bytes(out if self._first == 1 else memoryview(out)[1:])
 
     def _declared(self, name: Name) -> Declared:

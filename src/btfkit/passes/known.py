@@ -15,8 +15,8 @@ from array import array
 
 from btfkit.btf.btf import Btf
 from btfkit.hot import classes as _classes
-from btfkit.hot import known as _known
-from btfkit.hot import parts as _parts
+from btfkit.hot import nodes as _nodes
+from btfkit.hot import prints as _prints
 from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
 from btfkit.passes import partition
@@ -55,13 +55,13 @@ class Known:
         """Prints of more and more steps, until they tell all classes apart; returns whether they ever do."""
         graph = self.graph
         prints = _longs(len(graph))
-        _known.skeletons(graph.norm, graph.place, 0, prints, graph.prime)
+        _prints.skeletons(graph.norm, graph.place, 0, prints, graph.prime)
         self._prints.append(prints)
-        while not _known.index_prints(self._prints[-1], self._rep, self._buckets):
+        while not _prints.index_prints(self._prints[-1], self._rep, self._buckets):
             if len(self._prints) > min(MOST_STEPS, graph.rounds + 1):
                 return False
             following = _longs(len(graph))
-            _known.step(
+            _prints.step(
                 graph.starts,
                 graph.refs,
                 len(graph),
@@ -121,9 +121,9 @@ class Remainder(Graph):
             words(count + 1),
         )
         self.own_refs, self.own_hashes = words(len(columns.ids)), words(count)
-        _parts.settle(self.own_norm, columns.names, btf.start_str_off, below.below, moved)
-        _parts.take_ids(self.own_norm, columns.ids, btf.start_id, 0, self.own_refs)
-        _parts.place_nodes(
+        _nodes.settle(self.own_norm, columns.names, btf.start_str_off, below.below, moved)
+        _nodes.take_ids(self.own_norm, columns.ids, btf.start_id, 0, self.own_refs)
+        _nodes.place_nodes(
             self.own_norm,
             0,
             btf.positions,
@@ -153,14 +153,14 @@ class Remainder(Graph):
         """Find the matches, and make the graph of the rest."""
         below, count = known.graph, len(self.own_hashes)
         skeleton, before, after = _longs(count), _longs(count), _longs(count)
-        _known.skeletons(self.own_norm, self.own_place, self.start, skeleton, self.prime)
+        _prints.skeletons(self.own_norm, self.own_place, self.start, skeleton, self.prime)
         before[:] = skeleton
         for prints in known._prints[:-1]:
-            _known.step(self.own_starts, self.own_refs, self.start, skeleton, prints, before, after, self.prime)
+            _prints.step(self.own_starts, self.own_refs, self.start, skeleton, prints, before, after, self.prime)
             before, after = after, before
         self.match = words(count)
-        _known.look_up(before, known._prints[-1], known._buckets, self.match)
-        _known.verify(
+        _prints.look_up(before, known._prints[-1], known._buckets, self.match)
+        _prints.verify(
             self.own_norm,
             self.own_place,
             self.own_starts,
@@ -181,7 +181,7 @@ class Remainder(Graph):
         self.norm, self.refs = words(len(self.own_norm)), words(len(self.own_refs))
         self.place, self.hashes = words(left + 2), words(left + 1)
         self.starts = words(left + 3 + len(self.own_refs))
-        used, edges = _known.gather(
+        used, edges = _prints.gather(
             self.own_norm,
             self.own_place,
             self.own_starts,
@@ -211,7 +211,7 @@ class Remainder(Graph):
             words(left + 1),
             partition._mask,
         )
-        self.classes = _known.classify(
+        self.classes = _prints.classify(
             self.below_ids, known._rep, known._board, self.label, self.size, left + 1, self.classes
         )
         self.place.extend([used] * len(self.below_ids))
@@ -228,7 +228,7 @@ class Remainder(Graph):
         local[left:] = array("I", self.below_ids)
         ids = known.ids()
         ids.frombytes(bytes(4 * len(self.match)))
-        _known.spread(self.match, self.local, local, self.start, ids)
+        _prints.spread(self.match, self.local, local, self.start, ids)
         return ids, local, stays, total
 
 

@@ -14,7 +14,7 @@ from btfkit.btf.btf import Btf
 from btfkit.errors import FormatError
 from btfkit.hot import classes as _classes
 from btfkit.hot import columns as _columns
-from btfkit.hot import parts as _parts
+from btfkit.hot import nodes as _nodes
 from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
 from btfkit.hot.strings import StringTable
@@ -34,7 +34,7 @@ class Graph:
     """Nodes 0 (void), then a base's types, then those of the inputs in their order.
 
     `first` is the first node that is not the base's; `norm`, `place`, `starts` and `refs` tell what each node says and refers to
-    (see `hot.parts`), `label` its class once that is settled.  `pool` has all names.
+    (see `hot.nodes`), `label` its class once that is settled.  `pool` has all names.
     """
 
     def __init__(self, base: Btf | None = None) -> None:
@@ -69,8 +69,8 @@ class Graph:
         self.names.index()
         moved = words(len(strings))
         for one in base.chain:
-            _parts.mark_names(one.words, one.columns.names, 0, moved)
-        _parts.mark_starts(strings, moved)  # a split may use what the base's types do not
+            _nodes.mark_names(one.words, one.columns.names, 0, moved)
+        _nodes.mark_starts(strings, moved)  # a split may use what the base's types do not
         self.settle_names(strings, moved, base.source)
         for layer in base.chain:
             self._take(layer, 0, array("I"), moved, 1, 0)
@@ -98,7 +98,7 @@ class Graph:
         """Settle the names of `btf` that lie in its own strings: 1 + the place in the pool by offset."""
         start = btf.start_str_off
         moved = words(len(btf.strings))
-        _parts.mark_names(btf.words, btf.columns.names, start, moved)
+        _nodes.mark_names(btf.words, btf.columns.names, start, moved)
         for offset in extra:
             if offset >= start and offset:
                 moved[offset - start] = 1
@@ -156,9 +156,9 @@ class Graph:
             grow(column, count)
         norm, refs = memoryview(self.norm), memoryview(self.refs)
         place, starts, hashes = (memoryview(column)[node:] for column in (self.place, self.starts, self.hashes))
-        _parts.settle(norm[at:], columns.names, start, below, moved)
-        _parts.take_ids(norm[at:], columns.ids, first_id, shift, refs[edges:])
-        _parts.place_nodes(norm, at, piece.positions, columns.id_starts, edges, place, starts, hashes, self.prime)
+        _nodes.settle(norm[at:], columns.names, start, below, moved)
+        _nodes.take_ids(norm[at:], columns.ids, first_id, shift, refs[edges:])
+        _nodes.place_nodes(norm, at, piece.positions, columns.id_starts, edges, place, starts, hashes, self.prime)
 
     # ---- classes ---------------------------------------------------------------------------------------------------
 
