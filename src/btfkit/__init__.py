@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from btfkit._version import __version__ as __version__
     from btfkit.btf.btf import Btf as Btf
     from btfkit.btf.build import Builder as Builder
+    from btfkit.btf.elements import Element as Element
+    from btfkit.btf.elements import Elements as Elements
+    from btfkit.btf.elements import Enumerator as Enumerator
+    from btfkit.btf.elements import Member as Member
+    from btfkit.btf.elements import Parameter as Parameter
+    from btfkit.btf.elements import SectionEntry as SectionEntry
     from btfkit.btf.ext import Ext as Ext
     from btfkit.btf.types import AnyEnum as AnyEnum
     from btfkit.btf.types import Array as Array
     from btfkit.btf.types import Const as Const
     from btfkit.btf.types import Datasec as Datasec
     from btfkit.btf.types import DeclTag as DeclTag
-    from btfkit.btf.types import Element as Element
-    from btfkit.btf.types import Elements as Elements
     from btfkit.btf.types import Enum as Enum
     from btfkit.btf.types import Enum64 as Enum64
-    from btfkit.btf.types import Enumerator as Enumerator
     from btfkit.btf.types import Float as Float
     from btfkit.btf.types import Func as Func
     from btfkit.btf.types import FuncProto as FuncProto
     from btfkit.btf.types import Fwd as Fwd
     from btfkit.btf.types import Int as Int
-    from btfkit.btf.types import Member as Member
-    from btfkit.btf.types import Parameter as Parameter
     from btfkit.btf.types import Ptr as Ptr
     from btfkit.btf.types import Restrict as Restrict
-    from btfkit.btf.types import SectionEntry as SectionEntry
     from btfkit.btf.types import Struct as Struct
     from btfkit.btf.types import Type as Type
     from btfkit.btf.types import Typedef as Typedef
@@ -133,6 +133,7 @@ _HOMES = {
     "Btf": "btf.btf",
     "Builder": "btf.build",
     "Ext": "btf.ext",
+    **dict.fromkeys(("Element", "Elements", "Enumerator", "Member", "Parameter", "SectionEntry"), "btf.elements"),
     **dict.fromkeys(
         (
             "AnyEnum",
@@ -140,21 +141,15 @@ _HOMES = {
             "Const",
             "Datasec",
             "DeclTag",
-            "Element",
-            "Elements",
             "Enum",
             "Enum64",
-            "Enumerator",
             "Float",
             "Func",
             "FuncProto",
             "Fwd",
             "Int",
-            "Member",
-            "Parameter",
             "Ptr",
             "Restrict",
-            "SectionEntry",
             "Struct",
             "Type",
             "Typedef",

@@ -1,0 +1,212 @@
+"""Views of the elements of types: members, enumerators, parameters, section entries, each a sequence in its type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from btfkit.btf import spec
+from btfkit.btf.btf import text
+from btfkit.errors import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar, overload
+
+    from btfkit.btf.types import Type
+
+    Item = TypeVar("Item", bound="Element")
+
+
+class Element:
+    """One member, parameter, enumerator or section entry: element number `index` of the type `parent`."""
+
+    __slots__ = ("at", "index", "parent")
+
+    def __init__(self, parent: Type, index: int, at: int) -> None:
+        self.parent = parent
+        self.index = index
+        self.at = at
+
+    def _word(self, slot: int) -> int:
+        return self.parent.layer.words[self.at + slot]
+
+    @property
+    def name(self) -> str:
+        """The name, "" for an anonymous one."""
+        return text(self.parent.btf.string(self._word(0)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Element) and self.at == other.at and self.parent == other.parent
+
+    def __hash__(self) -> int:
+        return hash((self.parent, self.at))
+
+
+class Typed(Element):
+    """An element with a type."""
+
+    __slots__ = ()
+
+    @property
+    def type_id(self) -> int:
+        """The id of its type."""
+        return self._word(1)
+
+    @property
+    def type(self) -> Type:
+        """Its type."""
+        return self.parent.btf[self.type_id]
+
+    @property
+    def size(self) -> int:
+        """The size of its type in bytes; 0 where that has none."""
+        return self.parent.btf.sizeof(self.type_id) or 0
+
+    def __str__(self) -> str:
+        from btfkit.btf.spelling import Spelling
+
+        return Spelling(self.parent.btf).declare(self.type_id, printable(self.name))
+
+
+class Elements(Sequence["Item"]):
+    """The elements of one type in order: a sequence of views that are made when asked for."""
+
+    __slots__ = ("_owner", "_places", "_view")
+
+    def __init__(self, owner: Type, view: Callable[[Type, int, int], Item], width: int) -> None:
+        start = owner.at + 3
+        self._owner = owner
+        self._view = view
+        self._places = range(start, start + width * owner.vlen, width)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: int) -> Item: ...
+
+        @overload
+        def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
+        numbers = range(len(self._places))[index]
+        if isinstance(numbers, int):
+            return self._view(self._owner, numbers, self._places[numbers])
+        return tuple(self._view(self._owner, number, self._places[number]) for number in numbers)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[Item]:
+        owner, view = self._owner, self._view
+        return (view(owner, number, at) for number, at in enumerate(self._places))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} elements of {self._owner!r}>"
+
+
+def signed(value: int, bits: int, is_signed: bool) -> int:
+    """A value of `bits` bits, as signed or not."""
+    return value - (1 << bits) if is_signed and value >> (bits - 1) else value
+
+
+class Member(Typed):
+    """One member of a struct or union.
+
+    `parent` is what holds it: an anonymous struct or union within the one that was asked where `Composite.member` found it
+    there, which begins `base_bits` bits from the start; offsets are from the start of the one that was asked.
+    """
+
+    __slots__ = ("base_bits",)
+
+    def __init__(self, parent: Type, index: int, at: int, base_bits: int = 0) -> None:
+        super().__init__(parent, index, at)
+        self.base_bits = base_bits
+
+    @property
+    def bit_offset(self) -> int:
+        """Where it begins, in bits."""
+        word = self._word(2)
+        return self.base_bits + (word & 0xFFFFFF if self.parent.kind_flag else word)
+
+    @property
+    def offset(self) -> int:
+        """Where it begins, in bytes; of a bitfield the byte that its first bit is in."""
+        return self.bit_offset // 8
+
+    @property
+    def bitfield_size(self) -> int:
+        """Its width in bits where kind_flag says so, 0 for an ordinary member."""
+        return self._word(2) >> 24 if self.parent.kind_flag else 0
+
+    @property
+    def bits(self) -> int:
+        """Its width in bits: a bitfield's own (also where the INT tells it, as old BTF has it), else 8 * size."""
+        if self.bitfield_size:
+            return self.bitfield_size
+        btf = self.parent.btf
+        target = btf.strip(self.type_id)
+        return btf.word(target, 3) & 0xFF if btf.kind(target) == spec.INT else 8 * self.size
+
+    def __str__(self) -> str:
+        return super().__str__() + (f":{self.bitfield_size}" if self.bitfield_size else "")
+
+    def __repr__(self) -> str:
+        return f"<member {self.index}: {self.name!r} at bit {self.bit_offset}>"
+
+
+class Enumerator(Element):
+    """One name of an enum and its value, which follows the enum's `signed`."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> int:
+        """The value."""
+        if self.parent.kind == spec.ENUM64:
+            return signed(self._word(1) | self._word(2) << 32, 64, self.parent.kind_flag)
+        return signed(self._word(1), 32, self.parent.kind_flag)
+
+    def __repr__(self) -> str:
+        return f"<enumerator {self.name!r} = {self.value}>"
+
+
+class Parameter(Typed):
+    """One parameter of a prototype; the last is without name and type (0) where further ones may follow."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<parameter {self.index}: {self.name!r}>"
+
+
+class SectionEntry(Typed):
+    """Where a variable (or function) lies in a section; its `name` is that of the variable, its `type` the VAR or FUNC."""
+
+    __slots__ = ()
+
+    @property
+    def type_id(self) -> int:
+        """The id of the VAR or FUNC."""
+        return self._word(0)
+
+    @property
+    def name(self) -> str:
+        """The name of the variable."""
+        return self.type.name
+
+    @property
+    def offset(self) -> int:
+        """Bytes from the start of the section."""
+        return self._word(1)
+
+    @property
+    def size(self) -> int:
+        """Size in bytes, as the section has it."""
+        return self._word(2)
+
+    def __str__(self) -> str:
+        return str(self.type)
+
+    def __repr__(self) -> str:
+        return f"<entry {self.index}: {self.name!r} at {self.offset}, {self.size} bytes>"
