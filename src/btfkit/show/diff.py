@@ -12,6 +12,7 @@ from btfkit.btf.btf import text
 from btfkit.btf.members import flat_members
 from btfkit.btf.spelling import Spelling
 from btfkit.errors import refuse_text
+from btfkit.show.diff_leaves import Leaf, neighbours, unique, without_groups
 from btfkit.show.identity import (
     CLASSES,
     ENUM,
@@ -467,36 +468,21 @@ def _enum_changes(old: dict[str, int], new: dict[str, int]) -> list[Change]:
     return sorted(changes, key=lambda change: (change.new or change.old or {})["value"])
 
 
-class _Leaf:
-    """A member, those of nameless structs and unions counted as members of what contains them."""
-
-    __slots__ = ("bit_offset", "bits", "key", "offset", "path", "size", "type_id")
-
-    def __init__(self, path: str, type_id: int, key: int, offset: int, size: int, bit_offset: int, bits: int) -> None:
-        self.path = path
-        self.type_id = type_id
-        self.key = key
-        self.offset = offset
-        self.size = size
-        self.bit_offset = bit_offset
-        self.bits = bits
-
-
 class _MemberDiff:
     """The members of one struct or union against those of another."""
 
     def __init__(self, old: _Side, old_id: int, new: _Side, new_id: int) -> None:
         self.old = old
         self.new = new
-        self.left = _without_groups(_unique(self._leaves(old, old_id)))
-        self.right = _without_groups(_unique(self._leaves(new, new_id)))
+        self.left = without_groups(unique(self._leaves(old, old_id)))
+        self.right = without_groups(unique(self._leaves(new, new_id)))
 
-    def _leaves(self, side: _Side, type_id: int) -> list[_Leaf]:
-        found: list[_Leaf] = []
+    def _leaves(self, side: _Side, type_id: int) -> list[Leaf]:
+        found: list[Leaf] = []
         for member in flat_members(side.btf, type_id, open_named=True, own_first=True):
             field = side.layouts[member.owner].members[member.index]
             found.append(
-                _Leaf(
+                Leaf(
                     member.path,
                     member.type_id,
                     side.identities.reference(member.type_id),
@@ -526,7 +512,7 @@ class _MemberDiff:
         changes.sort(key=lambda change: change[0])
         return [change for _, change in changes]
 
-    def _pair(self, a: _Leaf, b: _Leaf) -> Iterator[Change]:
+    def _pair(self, a: Leaf, b: Leaf) -> Iterator[Change]:
         old, new = self._at(self.old, a), self._at(self.new, b)
         if a.path != b.path:
             yield Change("renamed", b.path, old | {"name": a.path}, new)
@@ -539,14 +525,14 @@ class _MemberDiff:
         if a.bit_offset != b.bit_offset:
             yield Change("moved", b.path, old, new)
 
-    def _renamed(self) -> dict[str, _Leaf]:
+    def _renamed(self) -> dict[str, Leaf]:
         """The members that seem to have another name now: same type and width, same place or the same neighbour before."""
         gone = [leaf for path, leaf in self.left.items() if path not in self.right]
         come = [leaf for path, leaf in self.right.items() if path not in self.left]
         if not gone or not come:
             return {}
-        before_old, before_new = _neighbours(self.left), _neighbours(self.right)
-        found: dict[str, _Leaf] = {}
+        before_old, before_new = neighbours(self.left), neighbours(self.right)
+        found: dict[str, Leaf] = {}
         taken: set[str] = set()
         for same_place in (True, False):
             for a in gone:
@@ -561,43 +547,8 @@ class _MemberDiff:
                         break
         return found
 
-    def _at(self, side: _Side, leaf: _Leaf) -> Facts:
+    def _at(self, side: _Side, leaf: Leaf) -> Facts:
         facts: Facts = {"type": side.names[leaf.type_id], "offset": leaf.offset, "size": leaf.size}
         if leaf.bits:
             facts |= {"bit_offset": leaf.bit_offset, "bits": leaf.bits}
         return facts
-
-
-def _unique(leaves: list[_Leaf]) -> dict[str, _Leaf]:
-    """By path; a second member of one name (C has none) is told apart by a number."""
-    found: dict[str, _Leaf] = {}
-    for leaf in leaves:
-        path = leaf.path
-        number = 2
-        while path in found:
-            path = f"{leaf.path}#{number}"
-            number += 1
-        leaf.path = path
-        found[path] = leaf
-    return found
-
-
-def _without_groups(leaves: dict[str, _Leaf]) -> dict[str, _Leaf]:
-    """Without the second name of a member: of `headers.csum` and `csum` at one place (the kernel's struct_group) the latter."""
-    found = {}
-    for path, leaf in leaves.items():
-        around, _, name = path.rpartition(".")
-        other = leaves.get(f"{around.rpartition('.')[0]}.{name}".lstrip(".")) if around else None
-        if other is None or (other.key, other.bit_offset, other.bits) != (leaf.key, leaf.bit_offset, leaf.bits):
-            found[path] = leaf
-    return found
-
-
-def _neighbours(leaves: dict[str, _Leaf]) -> dict[str, str]:
-    """The path of the member before each."""
-    before = ""
-    found = {}
-    for path in leaves:
-        found[path] = before
-        before = path
-    return found
