@@ -434,12 +434,12 @@ def many(count=80):
 
 
 SLOWLY = """
-import time
+import sys, time
 from btfkit.cli import entry
 from btfkit.fleet import archive
 cut = archive.Shrink._cut
 archive.Shrink._cut = lambda *args: (time.sleep(0.1), cut(*args))[1]
-entry()
+sys.exit(entry())
 """
 
 
