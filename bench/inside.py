@@ -199,16 +199,16 @@ def dedup_split(runs: int, kernel: str, folder: str, most: str) -> dict[str, obj
     """Dedup the first modules in a directory against their base."""
     from btfkit.btf.btf import Btf
     from btfkit.passes.dedup import dedup
-    from btfkit.passes.known import Known
+    from btfkit.passes.prepared_base import PreparedBase
 
     with open(kernel, "rb") as file:
         base = Btf.from_bytes(file.read())
-    known = Known(base)
+    prepared = PreparedBase(base)
     names = sorted(os.listdir(folder))[: int(most)]
     before = after = 0
     for name in names:
         with open(os.path.join(folder, name), "rb") as file:
-            done = dedup(Btf.from_bytes(file.read(), base), known=known)
+            done = dedup(Btf.from_bytes(file.read(), base), prepared=prepared)
         done.btf.to_bytes()
         before += done.report.types[0]
         after += done.report.types[1]

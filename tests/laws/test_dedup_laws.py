@@ -8,10 +8,10 @@ from btfkit.btf.btf import references
 from btfkit.btf.build import Builder
 from btfkit.judges.deduped import kept, leftovers
 from btfkit.judges.structure import structure
-from btfkit.passes import partition
+from btfkit.passes import type_graph
 from btfkit.passes.append import append
 from btfkit.passes.dedup import dedup, dedup_all
-from btfkit.passes.known import Known
+from btfkit.passes.prepared_base import PreparedBase
 from reference.dedup import classes
 from reference.plain import Level
 from strategies import btfs, chains, orders
@@ -94,10 +94,10 @@ def test_once_is_enough(btf):
 def test_hashes_decide_nothing(btf):
     expected = dedup(btf)
     try:
-        partition._mask = 0
+        type_graph._mask = 0
         collided = dedup(btf)
     finally:
-        partition._mask = 0xFFFFFFFF
+        type_graph._mask = 0xFFFFFFFF
     assert collided.btf.to_bytes() == expected.btf.to_bytes()
     assert dict(collided.ids.items()) == dict(expected.ids.items())
 
@@ -136,9 +136,9 @@ def _is_thing(btf, type_id):
 @given(st.one_of(splits, chains(), btfs().flatmap(lambda base: btfs(base=base))))
 def test_a_known_base_saves_work_and_changes_nothing(btf):
     expected = dedup(btf)
-    known = Known(btf.base)
+    prepared = PreparedBase(btf.base)
     for _ in range(2):
-        done = dedup(btf, known=known)
+        done = dedup(btf, prepared=prepared)
         assert done.btf.to_bytes() == expected.btf.to_bytes()
         assert dict(done.ids.items()) == dict(expected.ids.items())
         assert (done.report.before, done.report.after) == (expected.report.before, expected.report.after)

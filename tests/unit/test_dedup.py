@@ -12,9 +12,9 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.btf.ext import Ext
 from btfkit.errors import FormatError, UnsupportedError
-from btfkit.passes import partition
+from btfkit.passes import type_graph
 from btfkit.passes.dedup import dedup, dedup_all, dedup_chain
-from btfkit.passes.known import Known
+from btfkit.passes.prepared_base import PreparedBase
 from reference.plain import encode
 
 
@@ -316,26 +316,26 @@ def test_a_chain(order):
 def test_a_known_base(order, monkeypatch):
     """Its classes are made once; where it cannot be used, the result is the same."""
     base, split = base_and_split(order)
-    known = Known(base)
-    assert known.exact
+    prepared = PreparedBase(base)
+    assert prepared.exact
     expected = dedup(split)
     ext = Ext.from_bytes(ext_blob(order, split.start_str_off, 1, 1, 13, split.start_str_off))
     for collide in (False, True):
         if collide:
-            monkeypatch.setattr(partition, "_mask", 0)
-            known = Known(base)
-            assert not known.exact
-        done = dedup(split, known=known, ext=ext)
+            monkeypatch.setattr(type_graph, "_mask", 0)
+            prepared = PreparedBase(base)
+            assert not prepared.exact
+        done = dedup(split, prepared=prepared, ext=ext)
         assert done.btf.to_bytes() == expected.btf.to_bytes()
         assert done.ext.to_bytes() == dedup(split, ext=ext).ext.to_bytes()
-    other = Known(base_and_split(order)[0])
-    assert dedup(split, known=other).btf.to_bytes() == expected.btf.to_bytes()
+    other = PreparedBase(base_and_split(order)[0])
+    assert dedup(split, prepared=other).btf.to_bytes() == expected.btf.to_bytes()
 
 
 def test_a_known_base_and_declarations(order):
     for base_fwd, fwd in ((False, True), (True, True), (True, False)):
         base, split = base_and_split(order, base_fwd, fwd)
-        assert dedup(split, known=Known(base)).btf.to_bytes() == dedup(split).btf.to_bytes()
+        assert dedup(split, prepared=PreparedBase(base)).btf.to_bytes() == dedup(split).btf.to_bytes()
 
 
 # ---- names, bytes, refusals --------------------------------------------------------------------------------------------
@@ -381,7 +381,7 @@ def test_hashes_decide_nothing(monkeypatch, order):
         unit(b, 4 + i // 2 * 4, fwd=i == 3)
     btf = b.build()
     expected = dedup(btf)
-    monkeypatch.setattr(partition, "_mask", 0)
+    monkeypatch.setattr(type_graph, "_mask", 0)
     collided = dedup(btf)
     assert collided.btf.to_bytes() == expected.btf.to_bytes()
     assert list(collided.ids.items()) == list(expected.ids.items())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from btfkit.judges.deduped import Below
     from btfkit.passes.dedup import Deduped
     from btfkit.passes.distill import Distilled
-    from btfkit.passes.known import Known
+    from btfkit.passes.prepared_base import PreparedBase
 
 NAMES = 20  # names with several types that are described
 
@@ -85,24 +85,24 @@ class JoinedFiles:
 
 
 class _State:
-    """The base of all files, its types known, and ready to be compared with."""
+    """The base of all files, prepared for `dedup` and for the proof."""
 
-    __slots__ = ("_below", "_known", "shared")
+    __slots__ = ("_below", "_prepared", "shared")
 
     def __init__(self, shared: SharedBase | None) -> None:
         self.shared = shared
-        self._known: Known | None = None
+        self._prepared: PreparedBase | None = None
         self._below: Below | None = None
 
-    def known(self, base: Btf | None) -> Known | None:
-        """What is known of a base, where it is that of all files."""
+    def prepared(self, base: Btf | None) -> PreparedBase | None:
+        """The base prepared for `dedup`, if it is the one of all files."""
         if base is None or self.shared is None or base is not self.shared.btf:
             return None
-        if self._known is None:
-            from btfkit.passes.known import Known
+        if self._prepared is None:
+            from btfkit.passes.prepared_base import PreparedBase
 
-            self._known = Known(base)
-        return self._known
+            self._prepared = PreparedBase(base)
+        return self._prepared
 
     def below(self, base: Btf | None) -> Below | None:
         """The base for the proof, where it is that of all files."""
@@ -144,7 +144,7 @@ class DedupFiles(FileOperation):
 
         found = file.resolve(state.shared)
         btf = found.btf
-        done = dedup(btf, ext=None if found.was_reconciled else file.ext, known=state.known(btf.base))
+        done = dedup(btf, ext=None if found.was_reconciled else file.ext, prepared=state.prepared(btf.base))
         if self.prove:
             _prove(btf, done, state.below(btf.base))
         record = _record(done, job.output, len(btf.blob), path=job.path)
@@ -235,7 +235,7 @@ def dedup_files(
             sizes.append(len(btf.blob))
             yield btf
 
-    done, firsts = dedup_all(inputs(), known=state.known(shared))
+    done, firsts = dedup_all(inputs(), prepared=state.prepared(shared))
     if prove:
         for path, first in zip(paths, firsts, strict=True):
             if path != "-":
@@ -289,9 +289,9 @@ def _record(done: Deduped, output: str, bytes_before: int, path: str | None = No
 
 
 def _nearly(btf: Btf) -> NearlyEquivalent:
-    from btfkit.passes.near import nearly
+    from btfkit.passes.inequivalent import inequivalent_types
 
-    found, total = nearly(btf, NAMES)
+    found, total = inequivalent_types(btf, NAMES)
     first: list[dict[str, object]] = [
         {"type": n.title, "ids": n.ids, "path": n.path or None, "difference": n.what, "text": str(n)} for n in found
     ]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.judges.on_kernel import Examination, Sign
-    from btfkit.passes.content import Change
+    from btfkit.passes.definition_changes import Change
     from btfkit.passes.reconcile import Misfit
 
     Path = str | os.PathLike[str]
@@ -308,7 +308,7 @@ def _findings(findings: Sequence[Misfit], module: Module, new: Btf, limit: int |
 def _changes(finding: Misfit, module: Module, new: Btf) -> Sequence[Change]:
     """What changed within a type, by the kernel that the module was built with, where that was given."""
     from btfkit.btf import spec
-    from btfkit.passes.content import changes
+    from btfkit.passes.definition_changes import changes
 
     old = module.old.base if module.old is not None else None
     if old is None or finding.kind not in spec.COMPOSITES | spec.ENUMS or not finding.candidates:

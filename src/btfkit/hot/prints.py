@@ -2,7 +2,7 @@
 
 A *print* is a hash (64 bits) of a type and of what can be reached from it in so many steps; equal types have equal prints.  Those
 of the base are kept for every number of steps, so that a split's take as many rounds over the split alone.  Prints only propose:
-`verify` looks at what they say.  `passes/known.py` tells the rest.
+`verify` looks at what they say.  `passes/prepared_base.py` tells the rest.
 """
 
 from btfkit.hot import kinds

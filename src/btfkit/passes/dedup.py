@@ -1,7 +1,7 @@
 """`dedup`: of all types that are equivalent one stays, and forward declarations become what they stand for.
 
 Equivalent are types that say the same and refer, place by place, to equivalent types; variables and sections, which are things
-and not types, only ever to themselves.  `passes/partition.py` finds the classes, `passes/forward.py` decides on declarations;
+and not types, only ever to themselves.  `passes/type_graph.py` finds the classes, `passes/declarations.py` decides on declarations;
 docs/design/dedup.md states the relation and why the result is exactly its classes.  Here the result is written: of each class
 the lowest type, all in their old order.  A base never changes; a type that it has too goes, and references lead to the base's.
 
@@ -19,9 +19,9 @@ from btfkit.errors import FormatError
 from btfkit.hot import nodes as _nodes
 from btfkit.hot import refine as _refine
 from btfkit.hot.columns import Columns, zeros
-from btfkit.passes.forward import TAGS, resolve
+from btfkit.passes.declarations import TAGS, resolve
 from btfkit.passes.idmap import Dense
-from btfkit.passes.partition import Graph
+from btfkit.passes.type_graph import Graph
 from btfkit.passes.rebase import words
 
 TYPE_CHECKING = False
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from btfkit.btf.ext import Ext
-    from btfkit.passes.forward import Name
-    from btfkit.passes.known import Known, Remainder
+    from btfkit.passes.declarations import Name
+    from btfkit.passes.prepared_base import PreparedBase, Remainder
 
 
 class Declared:
@@ -85,10 +85,10 @@ class Deduped:
         return f"<deduped: {self.btf!r}>"
 
 
-def dedup(btf: Btf, *, ext: Ext | None = None, known: Known | None = None) -> Deduped:
+def dedup(btf: Btf, *, ext: Ext | None = None, prepared: PreparedBase | None = None) -> Deduped:
     """Merge the equivalent own types of `btf` with each other, and with those of its base.
 
-    `ext` is the `.BTF.ext` that goes with it; `known`, a `Known` made of its base, saves the work on that where many are split
+    `ext` is the `.BTF.ext` that goes with it; `prepared`, a `PreparedBase` made of its base, saves the work on that where many are split
     on it.  Raises UnsupportedError for a kind whose references are unknown, FormatError
     where `ext` refers to what is not there.
     """
@@ -99,7 +99,7 @@ def dedup(btf: Btf, *, ext: Ext | None = None, known: Known | None = None) -> De
     ):
         if numbers and max(numbers) >= limit:
             raise FormatError(f"refers to {what} {max(numbers)}, the limit is {limit}", section=".BTF.ext")
-    new = (known and _on_known(known, btf, strings)) or _on_all(btf, strings)
+    new = (prepared and _on_prepared(prepared, btf, strings)) or _on_all(btf, strings)
     done = Deduped(new.btf, Dense(new.ids), new.report)
     if ext is not None:
         names = new.graph.extra
@@ -107,7 +107,7 @@ def dedup(btf: Btf, *, ext: Ext | None = None, known: Known | None = None) -> De
     return done
 
 
-def dedup_all(inputs: Iterable[Btf], *, known: Known | None = None) -> tuple[Deduped, list[int]]:
+def dedup_all(inputs: Iterable[Btf], *, prepared: PreparedBase | None = None) -> tuple[Deduped, list[int]]:
     """`dedup` of several BTFs at once, one behind the other, all alone or all split on one base; each is let go of as soon as it
     is taken in.
 
@@ -197,17 +197,17 @@ def _on_all(btf: Btf, strings: Iterable[int]) -> _Writing:
     return _Writing(graph, Frame.of(btf, btf.base))
 
 
-def _on_known(known: Known, btf: Btf, strings: Iterable[int]) -> _Writing | None:
+def _on_prepared(prepared: PreparedBase, btf: Btf, strings: Iterable[int]) -> _Writing | None:
     """The own types alone, where what is known of the base says all that is to be said; else None."""
-    if not known.exact or btf.base is not known.btf:
+    if not prepared.exact or btf.base is not prepared.btf:
         return None
-    from btfkit.passes.known import Remainder
+    from btfkit.passes.prepared_base import Remainder
 
-    graph = Remainder(known, btf, strings)
-    if graph.declares(known):
+    graph = Remainder(prepared, btf, strings)
+    if graph.declares(prepared):
         return None
-    graph.find(known)
-    return _WritingRemainder(graph, btf, known)
+    graph.find(prepared)
+    return _WritingRemainder(graph, btf, prepared)
 
 
 class _Writing:
@@ -291,9 +291,9 @@ class _Writing:
 class _WritingRemainder(_Writing):
     """The same of a graph that has only what the base lacks."""
 
-    def __init__(self, graph: Remainder, like: Btf, known: Known) -> None:
+    def __init__(self, graph: Remainder, like: Btf, prepared: PreparedBase) -> None:
         self.graph = graph
-        self.ids, local, self.stays, total = graph.number(known)
+        self.ids, local, self.stays, total = graph.number(prepared)
         before, after, none = words(128), words(128), words(128)
         own = len(like.positions)
         _refine.count_kinds(graph.own_norm, graph.own_place, bytearray(own + 1), 0, before, none)

@@ -19,9 +19,9 @@ from btfkit.hot import nodes as _nodes
 from btfkit.hot import prints as _prints
 from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
-from btfkit.passes import partition
-from btfkit.passes.forward import DEFINED
-from btfkit.passes.partition import Graph, power
+from btfkit.passes import type_graph
+from btfkit.passes.declarations import DEFINED
+from btfkit.passes.type_graph import Graph, power
 from btfkit.passes.rebase import refuse_unknown_in, words
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MOST_STEPS = 48  # that prints may take
 
 
-class Known:
+class PreparedBase:
     """The types of `btf`, ready to be compared with those of any number of BTFs that are split on it."""
 
     __slots__ = ("_board", "_buckets", "_defined", "_identity", "_prints", "_rep", "btf", "exact", "graph")
@@ -48,7 +48,7 @@ class Known:
         self._defined: set[tuple[int, int]] | None = None
         self._prints: list[array[int]] = []
         self._buckets = words(power(2 * len(graph)))
-        self.exact = partition._mask != 0 and self._print()
+        self.exact = type_graph._mask != 0 and self._print()
         graph.forget_classes()
 
     def _print(self) -> bool:
@@ -102,15 +102,15 @@ class Remainder(Graph):
     none; `below` the ids of the base's types that are nodes too, behind the others.
     """
 
-    def __init__(self, known: Known, btf: Btf, extra: Iterable[int] = ()) -> None:
+    def __init__(self, prepared: PreparedBase, btf: Btf, extra: Iterable[int] = ()) -> None:
         refuse_unknown_in(btf)
-        below = known.graph
+        below = prepared.graph
         below.name_below(btf)
         self.prime, self.base, self.first, self.rounds = below.prime, btf.base, 1, 0
         self.first_offset = below.first_offset
         self._back_starts = self._back = memoryview(b"").cast("I")
         self._room = None
-        self.names = partition.table(
+        self.names = type_graph.table(
             below.pool[below.first_offset : below.pool_end], self.prime, below.first_offset, below.names
         )
         moved = self.name_own(btf, extra)
@@ -136,7 +136,7 @@ class Remainder(Graph):
         )
         self.start = btf.start_id
 
-    def declares(self, known: Known) -> bool:
+    def declares(self, prepared: PreparedBase) -> bool:
         """Whether an own declaration has a definition, or could be one with another that says it otherwise."""
         flags = bytearray(self.first_offset + self.pool_end)
         if not _refine.declared(self.own_norm, self.own_place, 0, flags):
@@ -147,19 +147,19 @@ class Remainder(Graph):
         declared = [key for key in keys if not key[1] & DEFINED]
         own = {(name, bit & ~DEFINED) for name, bit in keys if bit & DEFINED}
         enums = [name for name, bit in declared if bit == 4]
-        return len(set(enums)) < len(enums) or any(key in own or known.defines(*key) for key in declared)
+        return len(set(enums)) < len(enums) or any(key in own or prepared.defines(*key) for key in declared)
 
-    def find(self, known: Known) -> None:
+    def find(self, prepared: PreparedBase) -> None:
         """Find the matches, and make the graph of the rest."""
-        below, count = known.graph, len(self.own_hashes)
+        below, count = prepared.graph, len(self.own_hashes)
         skeleton, before, after = _longs(count), _longs(count), _longs(count)
         _prints.skeletons(self.own_norm, self.own_place, self.start, skeleton, self.prime)
         before[:] = skeleton
-        for prints in known._prints[:-1]:
+        for prints in prepared._prints[:-1]:
             _prints.step(self.own_starts, self.own_refs, self.start, skeleton, prints, before, after, self.prime)
             before, after = after, before
         self.match = words(count)
-        _prints.look_up(before, known._prints[-1], known._buckets, self.match)
+        _prints.look_up(before, prepared._prints[-1], prepared._buckets, self.match)
         _prints.verify(
             self.own_norm,
             self.own_place,
@@ -171,11 +171,11 @@ class Remainder(Graph):
             below.place,
             below.starts,
             below.refs,
-            known._rep,
+            prepared._rep,
         )
-        self._gather(known)
+        self._gather(prepared)
 
-    def _gather(self, known: Known) -> None:
+    def _gather(self, prepared: PreparedBase) -> None:
         left = self.match.count(0)
         self.local, self.below_ids = words(len(self.match)), list[int]()
         self.norm, self.refs = words(len(self.own_norm)), words(len(self.own_refs))
@@ -190,7 +190,7 @@ class Remainder(Graph):
             self.start,
             self.match,
             self.local,
-            known._board,
+            prepared._board,
             self.norm,
             self.place,
             self.starts,
@@ -209,15 +209,15 @@ class Remainder(Graph):
             self.size,
             words(power(2 * left)),
             words(left + 1),
-            partition._mask,
+            type_graph._mask,
         )
         self.classes = _prints.classify(
-            self.below_ids, known._rep, known._board, self.label, self.size, left + 1, self.classes
+            self.below_ids, prepared._rep, prepared._board, self.label, self.size, left + 1, self.classes
         )
         self.place.extend([used] * len(self.below_ids))
         self.refine()
 
-    def number(self, known: Known) -> tuple[array[int], array[int], bytearray, int]:
+    def number(self, prepared: PreparedBase) -> tuple[array[int], array[int], bytearray, int]:
         """(`ids` for all old ids, new id by node, which nodes stay, words of their records)."""
         nodes = len(self)
         left = nodes - len(self.below_ids)
@@ -226,7 +226,7 @@ class Remainder(Graph):
         for node in range(1, left):
             local[node] += self.start - 1
         local[left:] = array("I", self.below_ids)
-        ids = known.ids()
+        ids = prepared.ids()
         ids.frombytes(bytes(4 * len(self.match)))
         _prints.spread(self.match, self.local, local, self.start, ids)
         return ids, local, stays, total

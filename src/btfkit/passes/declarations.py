@@ -29,7 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from btfkit.passes.partition import Graph
+    from btfkit.passes.type_graph import Graph
 
     Pair = tuple[int, int]
     Columns = tuple[array[int], array[int]]

@@ -17,7 +17,7 @@ _NAMED = frozenset((*spec.COMPOSITES, *spec.ENUMS, spec.TYPEDEF, spec.FUNC, spec
 _THINGS = frozenset((spec.VAR, spec.DATASEC))
 
 
-class Near:
+class Inequivalent:
     """Types `ids` (ascending) of one `name` and kind (`title`: "struct file"); the first two differ in `what`, at `path`."""
 
     __slots__ = ("ids", "path", "title", "what")
@@ -33,7 +33,7 @@ class Near:
         return f"{self.title} stays {len(self.ids)} times: {self.what}{where}"
 
 
-def nearly(btf: Btf, most: int = 20) -> tuple[list[Near], int]:
+def inequivalent_types(btf: Btf, most: int = 20) -> tuple[list[Inequivalent], int]:
     """The names that several own types (or an own one and the base's) share, those with the most types first, and how many
     there are in all; no more than `most` of them are explained."""
     groups: dict[tuple[bytes, int], list[int]] = {}
@@ -52,7 +52,7 @@ def nearly(btf: Btf, most: int = 20) -> tuple[list[Near], int]:
     found = []
     for (name, kind), ids in shared[:most]:
         path, what = difference(btf, ids[0], ids[1])
-        found.append(Near(f"{spec.word(kind)} {text(name)}", ids, path, what))
+        found.append(Inequivalent(f"{spec.word(kind)} {text(name)}", ids, path, what))
     return found, len(shared)
 
 
