@@ -1,9 +1,10 @@
 """`dedup`: of all types that are equivalent one stays, and forward declarations become what they stand for.
 
-Equivalent are types that say the same and refer, place by place, to equivalent types; variables and sections, which are things
-and not types, only ever to themselves.  `passes/type_graph.py` finds the classes, `passes/declarations.py` decides on declarations;
-docs/design/dedup.md states the relation and why the result is exactly its classes.  Here the result is written: of each class
-the lowest type, all in their old order.  A base never changes; a type that it has too goes, and references lead to the base's.
+Types are equivalent if their own contents are equal and their references lead, place by place, to equivalent types.  Variables
+and sections are things, not types, and are equivalent only to themselves.  `passes/type_graph.py` finds the classes,
+`passes/declarations.py` decides on declarations; docs/design/dedup.md states the relation and why the result is exactly its
+classes.  This file writes the result: the lowest type of each class, in the old order.
+A base never changes; a type that it has too goes, and references lead to the base's.
 
 Rules: libbpf 1.8-dev, btf__dedup; where that errs (docs/differences.md), what its documentation says.
 """
@@ -21,8 +22,8 @@ from btfkit.hot import refine as _refine
 from btfkit.hot.columns import Columns, zeros
 from btfkit.passes.declarations import TAGS, resolve
 from btfkit.passes.idmap import Dense
-from btfkit.passes.type_graph import Graph
 from btfkit.passes.rebase import words
+from btfkit.passes.type_graph import Graph
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ class Deduped:
 def dedup(btf: Btf, *, ext: Ext | None = None, prepared: PreparedBase | None = None) -> Deduped:
     """Merge the equivalent own types of `btf` with each other, and with those of its base.
 
-    `ext` is the `.BTF.ext` that goes with it; `prepared`, a `PreparedBase` made of its base, saves the work on that where many are split
-    on it.  Raises UnsupportedError for a kind whose references are unknown, FormatError
-    where `ext` refers to what is not there.
+    `ext` is the `.BTF.ext` that refers to it, which is translated; `prepared`, made of the base of `btf`, saves the work on the
+    base if many are split on it.  Raises UnsupportedError for a kind whose references are unknown, FormatError if `ext` refers
+    beyond the types or strings.
     """
     strings, ids = _references(ext)
     for what, numbers, limit in (

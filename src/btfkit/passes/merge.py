@@ -23,8 +23,8 @@ from btfkit.hot import names as _names
 from btfkit.passes.append import append
 from btfkit.passes.dedup import dedup_chain
 from btfkit.passes.idmap import Dense, IdMap
-from btfkit.passes.type_graph import power
 from btfkit.passes.rebase import words
+from btfkit.passes.type_graph import power
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

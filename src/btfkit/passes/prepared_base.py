@@ -21,8 +21,8 @@ from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
 from btfkit.passes import type_graph
 from btfkit.passes.declarations import DEFINED
-from btfkit.passes.type_graph import Graph, power
 from btfkit.passes.rebase import refuse_unknown_in, words
+from btfkit.passes.type_graph import Graph, power
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ prototypes goes unseen, and a name with several candidates is refused even where
 - of several candidates the one of the same kind wins over a FWD or a definition in its stead, then one of the same size,
   then, where the base tells members, the one that has not changed; of candidates that are equivalent the lowest id;
   else nothing;
-- what the base tells of members and enumerators of a type that is held by value has to be so still (`passes/definition_changes.py`).
+- members and enumerators that the old base states of a type held by value must be unchanged (`passes/definition_changes.py`).
 - An INT of another encoding is another type, but for plain `char`: its name says nothing about a sign, C leaves that
   to the compiler, and kernels are built with -funsigned-char since 6.2.  Size and layout are the same, so nothing
   breaks; but the module's code does treat it as its own BTF says.  So the split keeps its own `char`, as an own type
