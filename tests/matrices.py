@@ -74,17 +74,21 @@ def _verdict(row: int, version: tuple[int, int], chance: random.Random, program:
     if old and row % 3 == 0:
         missing = range(1 + chance.randrange(2))
         return Verdict(
-            [
+            tuple(
                 ProgramFinding("breaks", "no-member", f"struct task_struct has no member 'member_{n}'", n)
                 for n in missing
-            ]
+            )
         )
     if old and row % 3 == 1:
         return Verdict(
-            [ProgramFinding("works, guarded", "no-member", "struct task_struct has no member 'member_0'", 0)]
+            (ProgramFinding("works, guarded", "no-member", "struct task_struct has no member 'member_0'", 0),)
         )
     if row % 3 == 2 and chance.random() < 0.02:
         return Verdict(
-            [ProgramFinding("breaks", "no-attach-target", f"no tracepoint {program.section}", subject=program.section)]
+            tuple(
+                ProgramFinding(
+                    "breaks", "no-attach-target", f"no tracepoint {program.section}", subject=program.section
+                )
+            )
         )
-    return Verdict([])
+    return Verdict(())

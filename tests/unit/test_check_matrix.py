@@ -17,7 +17,7 @@ from btfkit.programs.verdict import ProgramFinding, Verdict
 from hostile import NAMES
 from matrices import made
 
-WORKS, BREAKS = Verdict([]), Verdict([ProgramFinding("breaks", "no-member", "gone", 0)])
+WORKS, BREAKS = Verdict(()), Verdict((ProgramFinding("breaks", "no-member", "gone", 0),))
 
 
 def column(distro, arch, uname, error=""):

@@ -68,8 +68,8 @@ def test_programs_and_sub_programs(order):
     assert by_name["optional"].attach == "xdp"
     assert "sub_program" not in by_name
     linked = code.link(by_name["with_call"])
-    assert [function.name for _, function in linked.parts] == ["with_call", "sub_program"]
-    start = linked.parts[1][0]
+    assert [function.name for _, function in linked.functions] == ["with_call", "sub_program"]
+    start = linked.functions[1][0]
     assert set(linked.targets.values()) == {start}
     assert len(linked.targets) == 2
     names = {code.object.expression(code.object.relocations[n]) for n in linked.relocations.values()}
@@ -100,7 +100,7 @@ def test_linkage_externs_and_variables():
     assert variables["user_flag"].volatile
     assert variables["user_flag"].offset != variables["user_flag_on"].offset
     callback = code.link(next(p for p in code.programs if p.name == "bad_callback"))
-    assert [function.name for _, function in callback.parts] == ["bad_callback", "callback_reads"]
+    assert [function.name for _, function in callback.functions] == ["bad_callback", "callback_reads"]
 
 
 def patched(order, name, program, target="a.x86_64"):
@@ -145,7 +145,7 @@ def test_an_instruction_that_was_changed_is_refused():
     (outcomes,) = relocate([code.object], Target(Btf.from_bytes(target_bytes("a.x86_64")[0])))
     slot = next(iter(linked.relocations))
     linked.insns[slot] = (*linked.insns[slot][:4], linked.insns[slot][4] + 1)
-    assert "changed, or is damaged" in next(iter(patch_program(code, linked, outcomes).refusals.values()))
+    assert "changed or is damaged" in next(iter(patch_program(code, linked, outcomes).refusals.values()))
 
 
 @pytest.mark.parametrize("name", sorted(manifest()["objects"]))

@@ -1,4 +1,4 @@
-"""The thirteen kinds of CO-RE relocations, one row each: which group, and what is left where nothing matches.
+"""The thirteen kinds of CO-RE relocations, one row each: their group, and what the instruction gets if nothing matches.
 
 Source: include/uapi/linux/bpf.h, enum bpf_core_relo_kind; tools/lib/bpf/relo_core.c (libbpf 1.8-dev).
 """
@@ -9,7 +9,7 @@ FIELD, TYPE, ENUMVAL = "field", "type", "enumval"
 
 
 class RelocationKind:
-    """One row: `number`, `name`, `group`, whether the answer is only "exists" (`is_test`), and whether an
+    """One row: `number`, `name`, `group`, whether the answer is only whether something exists (`is_test`), and whether an
     instruction without an answer is poisoned (`poisons`) or gets zero."""
 
     __slots__ = ("group", "is_test", "name", "number", "poisons")
@@ -40,3 +40,8 @@ KINDS = (
     RelocationKind(ENUMVAL_VALUE, "enumval_value", ENUMVAL, poisons=True),
     RelocationKind(TYPE_MATCHES, "type_matches", TYPE, is_test=True),
 )
+
+
+def kind_name(number: int) -> str:
+    """The name of a kind as bpftool and libbpf write it: "byte_off"."""
+    return KINDS[number].name if number < len(KINDS) else f"kind {number}"

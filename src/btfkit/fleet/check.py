@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import os
 
+from btfkit.co_re.kinds import kind_name
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable, refuse_text
 from btfkit.fleet.matrix import Column, Matrix, Program, ReadSite
 from btfkit.programs.code import EXTERN, KFUNC, load_code
 from btfkit.programs.constants import version_range
-from btfkit.programs.verdict import Checks, kind_name
+from btfkit.programs.verdict import Checks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _uses(code: Code, program: Function) -> dict[str, ReadSite]:
         return uses
     for slot, reference in linked.references.items():
         if reference.kind in (KFUNC, EXTERN) and reference.name not in uses:
-            start, function = linked.part(slot)
+            start, function = linked.function_at(slot)
             spot = _Spot(function.section, function.offset + 8 * (slot - start))
             uses[reference.name] = _place(code, spot, reference.name, reference.kind)
     return uses
@@ -210,7 +211,7 @@ def _warnings(code: Code) -> Iterable[str]:
         plural = "s belong" if dropped > 1 else " belongs"
         yield f"{dropped} relocation{plural} to functions that the linker dropped (weak ones that others replaced)"
     try:
-        linked = {function for program in code.programs for _, function in code.link(program).parts}
+        linked = {function for program in code.programs for _, function in code.link(program).functions}
     except BtfError:
         return
     idle = [f.name for f in code.functions if f not in linked and any(owner is f for owner in code.owners)]

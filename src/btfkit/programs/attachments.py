@@ -1,9 +1,12 @@
-"""Does what a program attaches to, and what it calls of the kernel, exist there?  As far as BTF can tell.
+"""Whether the things that a program attaches to, calls or reads by name exist on a kernel, as far as BTF shows.
 
-Rules: libbpf 1.8-dev, section_defs and libbpf_find_attach_btf_id (what a section's name asks for),
-bpf_object__resolve_ksym_var_btf_id and _func_btf_id (externs), bpf_map__init_kern_struct_ops (struct_ops)."""
+Rules: libbpf 1.8-dev, section_defs and libbpf_find_attach_btf_id (how a section's name is read),
+bpf_object__resolve_ksym_var_btf_id and _func_btf_id (externs), bpf_map__init_kern_struct_ops (struct_ops).
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
@@ -24,131 +27,121 @@ if TYPE_CHECKING:
 FOUND, MISSING, INCOMPATIBLE, UNKNOWN = "found", "missing", "incompatible", "unknown"
 BREAKS, WARNING, NOTE = "breaks", "warning", "note"
 
-# What the part of a section's name before "/" asks for, and by which type of the kernel's BTF.
 _TRAMPOLINES = ("fentry", "fentry.s", "fexit", "fexit.s", "fmod_ret", "fmod_ret.s", "fsession", "fsession.s")
 _KPROBES = ("kprobe", "kretprobe", "kprobe.multi", "kretprobe.multi", "kprobe.session")
-_SYSCALLS = ("ksyscall", "kretsyscall")
-_RAW = ("raw_tp", "raw_tracepoint", "raw_tp.w", "raw_tracepoint.w")
-_TRACEPOINTS = ("tp_btf",)
-_LSM = ("lsm", "lsm.s", "lsm_cgroup")
-_ITERATORS = ("iter", "iter.s")
-_UNSEEN = ("tracepoint", "tp")
+_TRACEPOINTS = ("tp_btf", "raw_tp", "raw_tracepoint", "raw_tp.w", "raw_tracepoint.w")
 _SYSCALL_PREFIXES = ("__x64_sys_", "__arm64_sys_", "__s390x_sys_", "__riscv_sys_", "__se_sys_", "__ia32_sys_", "sys_")
 
+# By the part of a section's name before "/": prefixes of the kernel's names, the kind of their type, the effect if none exists.
+_RULES: dict[str, tuple[tuple[str, ...], int, str]] = {
+    **dict.fromkeys(_TRAMPOLINES, (("",), spec.FUNC, BREAKS)),
+    **dict.fromkeys(_TRACEPOINTS, (("btf_trace_",), spec.TYPEDEF, BREAKS)),
+    **dict.fromkeys(("lsm", "lsm.s", "lsm_cgroup"), (("bpf_lsm_",), spec.FUNC, BREAKS)),
+    **dict.fromkeys(("iter", "iter.s"), (("bpf_iter_",), spec.FUNC, BREAKS)),
+    **dict.fromkeys(("ksyscall", "kretsyscall"), (_SYSCALL_PREFIXES, spec.FUNC, WARNING)),
+    **dict.fromkeys(_KPROBES, (("",), spec.FUNC, WARNING)),
+}
 
-class Attachment:
-    """What a program attaches to: `kind` of its section ("fentry", ...), the `names` of which one has to be there, as
-    types of `type_kind`, in the module `module` or anywhere ("").  `effect` says what it means if none is."""
 
-    __slots__ = ("effect", "kind", "module", "names", "target", "type_kind")
+class Attachment(NamedTuple):
+    """What a program attaches to: a type of `type_kind` with one of `names`, in the module `module` or anywhere ("").
 
-    def __init__(
-        self, kind: str, target: str, names: tuple[str, ...], type_kind: int, effect: str, module: str = ""
-    ) -> None:
-        self.kind = kind
-        self.target = target
-        self.names = names
-        self.type_kind = type_kind
-        self.effect = effect
-        self.module = module
+    `kind` and `target` are the parts of the section's name; `effect` is what happens if there is no such type.
+    """
+
+    kind: str
+    target: str
+    names: tuple[str, ...]
+    type_kind: int
+    effect: str
+    module: str
+
+
+class Problem(NamedTuple):
+    """Something that a kernel lacks: its `effect` on the program, a `reason` in one word for scripts, and a sentence."""
+
+    effect: str
+    reason: str
+    detail: str
 
 
 def attachment(function: Function) -> Attachment | None:
-    """What the program attaches to, None where its section names nothing that BTF could tell of."""
+    """What the program attaches to, None if its section names nothing that BTF could describe."""
     kind, _, target = function.attach.partition("/")
-    if not target:
+    if not target or kind not in _RULES:
         return None
+    prefixes, type_kind, effect = _RULES[kind]
+    module, name = "", target
     if kind in _TRAMPOLINES:
         module, _, name = target.rpartition(":")
-        return Attachment(kind, target, (name,), spec.FUNC, BREAKS, module)
-    if kind in _TRACEPOINTS:
-        return Attachment(kind, target, ("btf_trace_" + target,), spec.TYPEDEF, BREAKS)
-    if kind in _RAW:
-        return Attachment(kind, target, ("btf_trace_" + target,), spec.TYPEDEF, BREAKS)
-    if kind in _LSM:
-        return Attachment(kind, target, ("bpf_lsm_" + target,), spec.FUNC, BREAKS)
-    if kind in _ITERATORS:
-        return Attachment(kind, target, ("bpf_iter_" + target,), spec.FUNC, BREAKS)
-    if kind in _SYSCALLS:
-        return Attachment(kind, target, tuple(p + target for p in _SYSCALL_PREFIXES), spec.FUNC, WARNING)
-    if kind in _KPROBES:
+    elif kind in _KPROBES:
         name = target.partition("+")[0].rpartition(":")[2]
-        if name and not any(c in name for c in "*?"):
-            return Attachment(kind, target, (name,), spec.FUNC, WARNING)
-    return None
-
-
-def is_unseen(function: Function) -> bool:
-    """Whether the program attaches to a tracepoint by category and name, of which BTF says nothing."""
-    kind, _, target = function.attach.partition("/")
-    return kind in _UNSEEN and bool(target)
+        if not name or any(c in name for c in "*?"):
+            return None
+    return Attachment(kind, target, tuple(prefix + name for prefix in prefixes), type_kind, effect, module)
 
 
 def wanted_names(code: Code) -> Iterator[tuple[int, bytes]]:
-    """(kind, name) of all that will be looked up for an object, for `Target.prepare`."""
+    """(kind, name) of everything that will be looked up for an object, for `Target.prepare`."""
     for program in code.programs:
-        found = attachment(program)
-        for name in found.names if found is not None else ():
-            yield found.type_kind if found is not None else 0, _raw(name)
+        if (found := attachment(program)) is not None:
+            yield from ((found.type_kind, _raw(name)) for name in found.names)
     for extern in code.externs.values():
         if extern.section == ".ksyms" and extern.type_id:
             yield code.object.btf.kind(extern.type_id), essential(_raw(extern.name))
-    for operations in struct_ops(code):
-        yield spec.STRUCT, operations.name
-        yield spec.STRUCT, b"bpf_struct_ops_" + operations.name
+    for variable in struct_ops(code):
+        yield spec.STRUCT, variable.name
+        yield spec.STRUCT, b"bpf_struct_ops_" + variable.name
 
 
 def lookup(target: Target, kind: int, name: bytes) -> list[tuple[Btf, int]]:
-    """The types of that kind and exact name: those of vmlinux, behind them those of the modules."""
+    """The types of that kind and exact name: first those of vmlinux, then those of the modules."""
     if not name:
         return []
-    key = essential(name)
-    if key != name:  # `Target` goes by essential names
-        chains = (target.vmlinux, *target.modules)
-        return [(btf, type_id) for btf in chains for type_id in _own(btf, text(name), kind, target.vmlinux)]
-    first, behind = target.named(kind, name)
-    return [(btf, type_id) for btf, type_id in (*first, *behind) if btf.string(btf.word(type_id, 0)) == name]
-
-
-def _own(btf: Btf, name: str, kind: int, vmlinux: Btf) -> Iterator[int]:
-    return (type_id for type_id in btf.find_ids(name, kind) if btf is vmlinux or type_id >= btf.start_id)
+    if essential(name) == name:
+        in_vmlinux, in_modules = target.named(kind, name)
+        return [(btf, i) for btf, i in (*in_vmlinux, *in_modules) if btf.string(btf.word(i, 0)) == name]
+    return [  # `Target` only knows essential names
+        (btf, type_id)
+        for btf in (target.vmlinux, *target.modules)
+        for type_id in btf.find_ids(text(name), kind)
+        if btf is target.vmlinux or type_id >= btf.start_id
+    ]
 
 
 def _raw(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
-# ---- what is said ------------------------------------------------------------------------------------------------
+class Scope(NamedTuple):
+    """What a kernel's BTF covers: `functions` (none if it was minimized), `tracepoints` (a type for each, since 5.5)."""
 
-
-class Scope:
-    """What a kernel's BTF tells of at all: `tracepoints` (a type for each, since 5.5), `functions` (not where it was cut
-    down)."""
-
-    __slots__ = ("functions", "tracepoints")
-
-    def __init__(self, *, functions: bool = True, tracepoints: bool = True) -> None:
-        self.functions = functions
-        self.tracepoints = tracepoints
+    functions: bool = True
+    tracepoints: bool = True
 
 
 def scope_of(vmlinux: Btf) -> Scope:
-    """What the BTF of a kernel tells of: sched_switch is in every kernel, and so is vfs_read."""
+    """What the BTF of a kernel covers: every kernel has sched_switch and vfs_read."""
     functions = vmlinux.find_id("vfs_read", spec.FUNC) is not None
     functions = functions or any(vmlinux.kind(type_id) == spec.FUNC for type_id in range(1, len(vmlinux)))
-    return Scope(functions=functions, tracepoints=vmlinux.find_id("btf_trace_sched_switch", spec.TYPEDEF) is not None)
+    return Scope(functions, vmlinux.find_id("btf_trace_sched_switch", spec.TYPEDEF) is not None)
 
 
-NO_MODULES = "; a module may have it, none was given"
-CUT_DOWN = "cannot be seen: this BTF has no functions at all, it was cut down (btfkit min, bpftool gen min_core_btf)"
+NO_MODULES = "; it may be in a module, but no modules were given"
 
 
-def attached(function: Function, target: Target, scope: Scope) -> tuple[str, str, str] | None:
-    """(effect, reason, sentence) where what the program attaches to is not there, or cannot be seen; else None."""
+def _minimized(what: str) -> str:
+    reason = "this BTF has no functions, it was minimized (btfkit min, bpftool gen min_core_btf)"
+    return f"cannot tell whether {what} exists: {reason}"
+
+
+def attached(function: Function, target: Target, scope: Scope) -> Problem | None:
+    """The problem if what the program attaches to does not exist, or BTF does not show it; else None."""
     wanted = attachment(function)
     if wanted is None:
-        if is_unseen(function):
-            return NOTE, "not-in-btf", f"whether {function.attach} exists cannot be seen in BTF"
+        kind, _, name = function.attach.partition("/")
+        if kind in ("tracepoint", "tp") and name:
+            return Problem(NOTE, "not-in-btf", f"BTF does not show whether {function.attach} exists")
         return None
     for name in wanted.names:
         found = lookup(target, wanted.type_kind, _raw(name))
@@ -158,14 +151,15 @@ def attached(function: Function, target: Target, scope: Scope) -> tuple[str, str
     where = f"in module {wanted.module}" if wanted.module else "in the kernel's BTF"
     more = "" if target.modules else NO_MODULES
     if not scope.functions:
-        return WARNING, "not-in-btf", f"whether {wanted.kind}/{wanted.target} exists {CUT_DOWN}"
+        return Problem(WARNING, "not-in-btf", _minimized(f"{wanted.kind}/{wanted.target}"))
     if wanted.effect == WARNING:
-        return WARNING, "not-in-btf", f"no function {what} {where}, which lists not every function{more}"
-    if wanted.type_kind == spec.TYPEDEF:
-        if not scope.tracepoints:
-            return WARNING, "not-in-btf", f"whether tracepoint {wanted.target} exists cannot be seen in BTF before 5.5"
-        return BREAKS, "no-attach-target", f"no tracepoint {wanted.target}: no type {what} {where}{more}"
-    return BREAKS, "no-attach-target", f"no function {what} {where} to attach {wanted.kind} to{more}"
+        return Problem(WARNING, "not-in-btf", f"no function {what} {where}, which does not list every function{more}")
+    if wanted.type_kind == spec.FUNC:
+        return Problem(BREAKS, "no-attach-target", f"no function {what} {where} to attach {wanted.kind} to{more}")
+    if scope.tracepoints:
+        detail = f"no tracepoint {wanted.target}: no type {what} {where}{more}"
+        return Problem(BREAKS, "no-attach-target", detail)
+    return Problem(WARNING, "not-in-btf", f"BTF before 5.5 does not show whether tracepoint {wanted.target} exists")
 
 
 def _is_module(btf: Btf, name: str, target: Target) -> bool:
@@ -176,18 +170,15 @@ def _is_module(btf: Btf, name: str, target: Target) -> bool:
     return btf is not target.vmlinux and module_name(btf.source or "", underscores=True) == name.replace("-", "_")
 
 
-class ExternAnswer:
-    """What an extern is on a kernel: `status` FOUND, MISSING, INCOMPATIBLE or UNKNOWN, and a sentence."""
+class ExternAnswer(NamedTuple):
+    """Whether a kernel has an extern: `status` is FOUND, MISSING, INCOMPATIBLE or UNKNOWN, `detail` a sentence."""
 
-    __slots__ = ("detail", "status")
-
-    def __init__(self, status: str, detail: str = "") -> None:
-        self.status = status
-        self.detail = detail
+    status: str
+    detail: str = ""
 
 
 def extern_answers(code: Code, target: Target, scope: Scope) -> dict[str, ExternAnswer]:
-    """What each extern of `.ksyms` is on a kernel, by name."""
+    """Whether a kernel has each extern of `.ksyms`, by name."""
     return {
         name: _extern_answer(code, extern, target, scope)
         for name, extern in code.externs.items()
@@ -200,40 +191,35 @@ def _extern_answer(code: Code, extern: Extern, target: Target, scope: Scope) -> 
     kind = local.kind(extern.type_id)
     wanted = local.word(extern.type_id, 2)
     if kind == spec.VAR and local.strip(wanted) == 0:
-        return ExternAnswer(UNKNOWN, f"{extern.name} is an address that the kernel's symbol table tells, not BTF")
-    what = "kernel function" if kind == spec.FUNC else "variable"
+        return ExternAnswer(UNKNOWN, f"the address of {extern.name} is in the kernel's symbol table, not in BTF")
+    what = f"{'kernel function' if kind == spec.FUNC else 'variable'} {extern.name}"
     found = lookup(target, kind, essential(_raw(extern.name)))
     if not found and not scope.functions:
-        return ExternAnswer(UNKNOWN, f"whether {what} {extern.name} exists {CUT_DOWN}")
+        return ExternAnswer(UNKNOWN, _minimized(what))
     if not found:
-        more = "" if target.modules else NO_MODULES
-        return ExternAnswer(MISSING, f"no {what} {extern.name} in the kernel's BTF{more}")
+        return ExternAnswer(MISSING, f"no {what} in the kernel's BTF{'' if target.modules else NO_MODULES}")
     btf, type_id = found[0]
     try:
-        same = TypeRelation(local, btf, Witness()).compatible(wanted, btf.word(type_id, 2))
+        compatible = TypeRelation(local, btf, Witness()).compatible(wanted, btf.word(type_id, 2))
     except BtfError:
-        same = False
-    if same:
+        compatible = False
+    if compatible:
         return ExternAnswer(FOUND)
-    return ExternAnswer(
-        INCOMPATIBLE, f"{what} {extern.name} has another {'prototype' if kind == spec.FUNC else 'type'} there"
-    )
+    changed = "prototype" if kind == spec.FUNC else "type"
+    return ExternAnswer(INCOMPATIBLE, f"{what} has a different {changed} on this kernel")
 
 
 # ---- struct_ops --------------------------------------------------------------------------------------------------
 
 
-class StructOps:
-    """A variable of a `.struct_ops` section: the essential `name` of its struct, `type_id` in the object, and its programs as
-    {number of the member: name of the program}."""
+class StructOps(NamedTuple):
+    """A variable of a `.struct_ops` section: the essential `name` of its struct, that struct's `type_id` in the object, and
+    its programs as {index of the member: name of the program}."""
 
-    __slots__ = ("name", "optional", "programs", "type_id")
-
-    def __init__(self, name: bytes, type_id: int, programs: dict[int, str], optional: bool) -> None:
-        self.name = name
-        self.type_id = type_id
-        self.programs = programs
-        self.optional = optional
+    name: bytes
+    type_id: int
+    programs: dict[int, str]
+    optional: bool
 
 
 def struct_ops(code: Code) -> Iterator[StructOps]:
@@ -244,50 +230,42 @@ def struct_ops(code: Code) -> Iterator[StructOps]:
             continue
         section: Any = btf[type_id]
         for entry in section.entries:
-            variable_id, offset = entry.type_id, entry.offset
-            struct_id = btf.strip(btf.word(variable_id, 2)) if btf.kind(variable_id) == spec.VAR else 0
+            struct_id = btf.strip(btf.word(entry.type_id, 2)) if btf.kind(entry.type_id) == spec.VAR else 0
             if not struct_id or btf.kind(struct_id) != spec.STRUCT:
                 continue
             struct: Any = btf[struct_id]
-            offset = code.places.get((section.name, btf.name(variable_id)), offset)
-            programs = {}
-            for number, member in enumerate(struct.members):
-                name = code.struct_ops.get((section.name, offset + member.bit_offset // 8))
-                if name is not None:
-                    programs[number] = name
+            start = code.places.get((section.name, btf.name(entry.type_id)), entry.offset)
+            names = (code.struct_ops.get((section.name, start + member.bit_offset // 8)) for member in struct.members)
+            programs = {index: name for index, name in enumerate(names) if name is not None}
             yield StructOps(essential(_raw(struct.name)), struct_id, programs, section.name.startswith("?"))
 
 
-def operations(code: Code, target: Target, scope: Scope) -> dict[str, tuple[str, str, str]]:
-    """{program: (effect, reason, sentence)} for those of struct_ops that a kernel does not have, or has otherwise."""
-    said: dict[str, tuple[str, str, str]] = {}
-    for ops in struct_ops(code):
-        name = text(ops.name)
-        registered = lookup(target, spec.STRUCT, b"bpf_struct_ops_" + ops.name)
-        kernel = [c for c in lookup(target, spec.STRUCT, ops.name) if registered and c[0] is registered[0][0]]
-        if not kernel:
-            effect = NOTE if ops.optional else BREAKS if scope.functions else WARNING
-            words = (
-                f"the kernel has no struct_ops {name}"
-                if scope.functions
-                else f"whether struct_ops {name} exists {CUT_DOWN}"
-            )
-            for program in ops.programs.values():
-                said[program] = effect, "no-struct-ops", words
+def operations(code: Code, target: Target, scope: Scope) -> dict[str, Problem]:
+    """{name of the program: problem} for struct_ops programs whose operation a kernel lacks, or has with another kind."""
+    problems: dict[str, Problem] = {}
+    local = code.object.btf
+    for variable in struct_ops(code):
+        name = text(variable.name)
+        registered = lookup(target, spec.STRUCT, b"bpf_struct_ops_" + variable.name)
+        found = [c for c in lookup(target, spec.STRUCT, variable.name) if registered and c[0] is registered[0][0]]
+        if not found:
+            effect, detail = BREAKS, f"the kernel has no struct_ops {name}"
+            if not scope.functions:
+                effect, detail = WARNING, _minimized(f"struct_ops {name}")
+            problem = Problem(NOTE if variable.optional else effect, "no-struct-ops", detail)
+            problems |= dict.fromkeys(variable.programs.values(), problem)
             continue
-        btf, type_id = kernel[0]
-        theirs: Any = btf[type_id]
-        members = {member.name: member for member in theirs.members}
-        mine: Any = code.object.btf[ops.type_id]
-        for number, program in ops.programs.items():
-            member = mine.members[number]
-            other = members.get(member.name)
+        btf, type_id = found[0]
+        kernel_struct: Any = btf[type_id]
+        kernel_members = {member.name: member for member in kernel_struct.members}
+        local_struct: Any = local[variable.type_id]
+        for index, program in variable.programs.items():
+            member = local_struct.members[index]
+            other = kernel_members.get(member.name)
             if other is None:
-                said[program] = (
-                    NOTE,
-                    "no-member",
-                    f"struct {name} has no {member.name}: libbpf does not load the program there",
-                )
-            elif btf.kind(btf.strip(other.type_id)) != code.object.btf.kind(code.object.btf.strip(member.type_id)):
-                said[program] = BREAKS, "kind-differs", f"{member.name} of struct {name} is of another kind there"
-    return said
+                detail = f"struct {name} has no {member.name}: libbpf does not load the program on this kernel"
+                problems[program] = Problem(NOTE, "no-member", detail)
+            elif btf.kind(btf.strip(other.type_id)) != local.kind(local.strip(member.type_id)):
+                detail = f"{member.name} of struct {name} has a different kind on this kernel"
+                problems[program] = Problem(BREAKS, "kind-differs", detail)
+    return problems

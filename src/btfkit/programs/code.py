@@ -1,8 +1,7 @@
 """The code of a BPF object: its programs and sub-programs, what their instructions refer to, and the source lines.
 
-`Code` reads what libbpf reads of the ELF file, in its manner: every function symbol of an executable section is a
-program, those of `.text` are sub-programs.  `link` puts a program and the sub-programs that it reaches one behind the
-other, as libbpf does before it hands them to the kernel.
+`Code` reads the ELF file as libbpf does: every function symbol of an executable section is a program, those of `.text` are
+sub-programs.  `link` concatenates a program and the sub-programs that it reaches, as libbpf does before it loads them.
 
 Rules: tools/lib/bpf/libbpf.c (1.8-dev), bpf_object__add_programs, bpf_program__record_reloc, bpf_object__reloc_code.
 """
@@ -11,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from struct import iter_unpack
+from typing import NamedTuple
 
 from btfkit.btf import spec
 from btfkit.btf.btf import MAX_CHAIN, text
@@ -43,37 +43,31 @@ if TYPE_CHECKING:
     from btfkit.programs.insns import Insn
 
 TEXT = ".text"
-MAX_INSNS = 1 << 20  # of one linked program; the kernel takes no more
+MAX_INSNS = 1 << 20  # of one linked program, the kernel's limit
 STV_INTERNAL, STV_HIDDEN = 1, 2
 
 CALL, KFUNC, EXTERN, DATA, MAP, FUNC = "call", "kfunc", "extern", "data", "map", "func"
 
 
-class Reference:
+class Reference(NamedTuple):
     """What an instruction refers to by an ELF relocation.
 
     `kind`: CALL (a sub-program), FUNC (its address), KFUNC (a call of an extern), EXTERN (the address of one), DATA (a place in
     the section `name`), MAP (the map `name`).  `value` is an offset in bytes: of the function in `.text`, or into the data.
     """
 
-    __slots__ = ("kind", "name", "value", "weak")
-
-    def __init__(self, kind: str, name: str, value: int = 0, weak: bool = False) -> None:
-        self.kind = kind
-        self.name = name
-        self.value = value
-        self.weak = weak
+    kind: str
+    name: str
+    value: int = 0
+    weak: bool = False
 
 
 class Function:
-    """A program or sub-program: `offset` in bytes within its `section` (a name, without libbpf's "?"), its instructions, and
-    `references` by their number.
+    """A program or sub-program: `offset` in bytes within its `section` (a name), its instructions, and `references` by slot.
 
-    `is_global`: the kernel verifies it on its own, with any arguments.  `optional`: the section's name begins with "?", so that
-    it is not loaded unless user space asks for it.
+    `is_global`: the kernel verifies it on its own, with any arguments.  `optional`: the section's name begins with "?", so
+    it is only loaded if user space asks for it.
     """
-
-    __slots__ = ("insns", "is_global", "is_program", "name", "offset", "optional", "references", "section", "weak")
 
     def __init__(self, name: str, section: str, offset: int, insns: list[Insn]) -> None:
         self.name = name
@@ -88,12 +82,12 @@ class Function:
 
     @property
     def attach(self) -> str:
-        """The section's name as libbpf reads it, which says what the program attaches to."""
+        """The section's name without the "?": what the program attaches to."""
         return self.section.removeprefix("?")
 
     @property
     def end(self) -> int:
-        """Where it ends, in bytes within its section."""
+        """The byte offset of its end within its section."""
         return self.offset + i.SIZE * len(self.insns)
 
     def __repr__(self) -> str:
@@ -101,10 +95,8 @@ class Function:
 
 
 class Extern:
-    """What the object takes from the kernel by name: `section` is ".ksyms" or ".kconfig", `type_id` the local FUNC or
-    VAR, 0 where the object's BTF does not tell."""
-
-    __slots__ = ("name", "section", "type_id", "weak")
+    """A function or variable of the kernel that the object refers to by name: `section` is ".ksyms" or ".kconfig", `type_id`
+    the local FUNC or VAR; "" and 0 if the object's BTF does not describe it."""
 
     def __init__(self, name: str, section: str, type_id: int, weak: bool) -> None:
         self.name = name
@@ -113,75 +105,66 @@ class Extern:
         self.weak = weak
 
 
-class Variable:
+class Variable(NamedTuple):
     """A global variable of a data section: `offset` and `size` in bytes; `volatile` ones are meant to be set before loading."""
 
-    __slots__ = ("name", "offset", "section", "size", "volatile")
-
-    def __init__(self, name: str, section: str, offset: int, size: int, volatile: bool) -> None:
-        self.name = name
-        self.section = section
-        self.offset = offset
-        self.size = size
-        self.volatile = volatile
+    name: str
+    section: str
+    offset: int
+    size: int
+    volatile: bool
 
 
-class Line:
-    """A line of the source: `file`, `line` and `column` from 1 (0: not told), `source` its text."""
+class Line(NamedTuple):
+    """A line of the source: `file`, `line` and `column` from 1 (0: unknown), `source` its text."""
 
-    __slots__ = ("column", "file", "line", "source")
-
-    def __init__(self, file: str, line: int, column: int, source: str) -> None:
-        self.file = file
-        self.line = line
-        self.column = column
-        self.source = source
+    file: str
+    line: int
+    column: int
+    source: str
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
 class Linked:
-    """A program with its sub-programs behind it: `insns`, `parts` as (first slot, Function), `references` by slot, and
-    `targets`, the slot that a call of a sub-program (or the load of its address) leads to, by slot.
+    """A program followed by its sub-programs: `insns`, `functions` as (first slot, Function), and `references` by slot.
 
-    `relocations` maps a slot to the number of the object's CO-RE relocation that belongs to it.
+    `targets` maps the slot of a call of a sub-program (or of the load of its address) to the slot that it leads to,
+    `relocations` a slot to the number of its CO-RE relocation.
     """
-
-    __slots__ = ("insns", "parts", "program", "references", "relocations", "starts", "targets")
 
     def __init__(self, program: Function) -> None:
         self.program = program
         self.insns: list[Insn] = []
-        self.parts: list[tuple[int, Function]] = []
-        self.starts: list[int] = []
+        self.functions: list[tuple[int, Function]] = []
         self.references: dict[int, Reference] = {}
         self.targets: dict[int, int] = {}
         self.relocations: dict[int, int] = {}
 
     def add(self, function: Function) -> int:
-        """Put a function behind the others; returns its first slot."""
+        """Append a function; returns its first slot."""
         start = len(self.insns)
         if start + len(function.insns) > MAX_INSNS:
             raise FormatError(f"more than {MAX_INSNS} instructions", section=self.program.section)
-        self.parts.append((start, function))
-        self.starts.append(start)
+        self.functions.append((start, function))
         self.insns += function.insns
         for slot, reference in function.references.items():
             self.references[start + slot] = reference
         return start
 
-    def part(self, slot: int) -> tuple[int, Function]:
-        """(first slot, Function) of the part that holds `slot`."""
-        return self.parts[bisect_right(self.starts, slot) - 1]
+    def function_at(self, slot: int) -> tuple[int, Function]:
+        """(first slot, Function) of the function that holds `slot`."""
+        return self.functions[bisect_right(self.functions, slot, key=lambda each: each[0]) - 1]
 
 
 class Code:
     """The code of one BPF object.
 
-    `object` is its CO-RE side, `functions` all functions in the order of sections and offsets, `programs` those that are
-    entered from outside.  `data` has the initial bytes of the read-only data sections, by name; `variables` what lies in
-    them."""
+    `object` has its BTF and relocations; `functions` are all functions by section and offset, `programs` the entry points.
+    `data` has the initial bytes of the read-only data sections by name, `variables` what is in them, `externs` what it
+    needs from the kernel by name, `owners` the function of each relocation.
+    """
 
     def __init__(self, obj: BpfObject, ext: Ext | None, elf: Elf) -> None:
         self.object = obj
@@ -191,7 +174,7 @@ class Code:
         self.struct_ops: dict[tuple[str, int], str] = {}  # (section, offset) -> program
         self.externs: dict[str, Extern] = {}
         self.variables: list[Variable] = []
-        self._handlers: dict[str, str] = {}  # program -> the function that its exceptions go to
+        self._handlers: dict[str, str] = {}  # program -> its exception handler
         self._lines: dict[str, list[tuple[int, int, int, int]]] = {}
         self._ext = ext
         self._read(elf)
@@ -200,9 +183,7 @@ class Code:
         for function in self.functions:
             self._by_place.setdefault(function.section, []).append(function)
         self._linked: dict[str, Linked] = {}
-        self.locals: dict[
-            tuple[int, bytes, int], int | None
-        ] = {}  # programs.patch's: values by the program's own types
+        self.locals: dict[tuple[int, bytes, int], int | None] = {}  # a cache of programs/patch.py
         self.owners = [self.owner(relocation.section, relocation.insn_off) for relocation in obj.relocations]
 
     @property
@@ -214,17 +195,14 @@ class Code:
 
     def _read(self, elf: Elf) -> None:
         symbols = list(elf.symbols())
-        code = {s.index: s for s in elf.sections if s.type == SHT_PROGBITS and s.flags & SHF_EXECINSTR and s.size}
-        by_section: dict[int, list[Function]] = {}
-        for section in code.values():
-            by_section[section.index] = list(self._functions_of(elf, section, symbols))
-        for functions in by_section.values():
-            self.functions += functions
-        lone_text = len(self.functions) == 1  # libbpf takes one function in .text, and nothing else, for a program
+        code = [s for s in elf.sections if s.type == SHT_PROGBITS and s.flags & SHF_EXECINSTR and s.size]
+        by_section = {section.index: list(self._functions_of(elf, section, symbols)) for section in code}
+        self.functions = [function for functions in by_section.values() for function in functions]
+        lone_text = len(self.functions) == 1  # libbpf treats a single function in .text as a program
         for function in self.functions:
             function.is_program = function.section != TEXT or lone_text
         self._mark_globals(symbols)
-        self.places = {  # of variables: clang leaves the offsets in DATASEC to the linker
+        self.places = {  # of variables: clang leaves the offsets of a DATASEC to the linker
             (elf.sections[s.section].name, s.name): s.value
             for s in symbols
             if s.type == STT_OBJECT and s.section < min(len(elf.sections), SHN_LORESERVE)
@@ -240,25 +218,22 @@ class Code:
 
     def _functions_of(self, elf: Elf, section: Section, symbols: list[Symbol]) -> Iterator[Function]:
         data = elf.data(section)
-        for symbol in sorted((s for s in symbols if s.section == section.index and s.type == STT_FUNC), key=_place):
+        functions = (s for s in symbols if s.section == section.index and s.type == STT_FUNC)
+        for symbol in sorted(functions, key=lambda symbol: symbol.value):
             if symbol.value % i.SIZE or symbol.size % i.SIZE or symbol.value + symbol.size > len(data):
                 raise FormatError(
                     f"function {symbol.name!r} of {symbol.size} bytes at {symbol.value:#x} does not fit its section",
                     source=elf.source,
                     section=section.name,
                 )
-            found = Function(
-                symbol.name,
-                section.name,
-                symbol.value,
-                i.decode(data[symbol.value : symbol.value + symbol.size], elf.order),
-            )
+            insns = i.decode(data[symbol.value : symbol.value + symbol.size], elf.order)
+            found = Function(symbol.name, section.name, symbol.value, insns)
             found.weak = symbol.bind == STB_WEAK
             found.is_global = symbol.bind != STB_LOCAL and symbol.visibility not in (STV_INTERNAL, STV_HIDDEN)
             yield found
 
     def _mark_globals(self, symbols: list[Symbol]) -> None:
-        """What the kernel goes by is the linkage of the FUNC that func_info names; libbpf makes hidden ones static."""
+        """The kernel goes by the linkage of the FUNC in func_info; libbpf makes hidden functions static."""
         if self._ext is None:
             return
         btf = self.object.btf
@@ -272,7 +247,7 @@ class Code:
                 function.is_global = function.is_global and is_global
 
     def _read_types(self, symbols: list[Symbol]) -> None:
-        """Externs, variables and exception handlers, as the object's BTF names them."""
+        """Read externs, variables and exception handlers from the object's BTF."""
         btf = self.object.btf
         undefined = {s.name: s for s in symbols if s.section == SHN_UNDEF and s.name and s.bind != STB_LOCAL}
         self.externs = {name: Extern(name, "", 0, s.bind == STB_WEAK) for name, s in undefined.items()}
@@ -287,7 +262,7 @@ class Code:
         btf = self.object.btf
         section: Any = btf[type_id]
         for entry in section.entries:
-            variable_id, offset, size = entry.type_id, entry.offset, entry.size
+            variable_id = entry.type_id
             if btf.kind(variable_id) not in (spec.VAR, spec.FUNC):
                 continue
             name = btf.name(variable_id)
@@ -296,20 +271,18 @@ class Code:
                 if extern is not None:
                     extern.section, extern.type_id = section.name, variable_id
             elif btf.kind(variable_id) == spec.VAR:
-                offset = self.places.get((section.name, name), offset)
+                offset = self.places.get((section.name, name), entry.offset)
                 volatile = _is_volatile(btf, btf.word(variable_id, 2))
-                self.variables.append(Variable(name, section.name, offset, size, volatile))
+                self.variables.append(Variable(name, section.name, offset, entry.size, volatile))
 
     def _read_references(self, elf: Elf, section: Section, functions: list[Function], symbols: list[Symbol]) -> None:
-        sections = elf.sections
-        starts = [function.offset for function in functions]
         for offset, number in _rel_entries(elf, section):
-            index = bisect_right(starts, offset) - 1
+            index = bisect_right(functions, offset, key=_offset) - 1
             if index < 0 or offset >= functions[index].end or offset % i.SIZE or number >= len(symbols):
-                continue  # code that no symbol owns: the linker dropped the function (a weak one)
+                continue  # code without a symbol: a weak function that the linker dropped
             function = functions[index]
             slot = (offset - function.offset) // i.SIZE
-            function.references[slot] = _reference(function.insns[slot], symbols[number], sections)
+            function.references[slot] = _reference(function.insns[slot], symbols[number], elf.sections)
 
     def _read_struct_ops(self, elf: Elf, section: Section, symbols: list[Symbol]) -> None:
         target = elf.sections[section.info].name
@@ -328,7 +301,7 @@ class Code:
         return functions[index] if index >= 0 and insn_off < functions[index].end else None
 
     def line(self, section: str, insn_off: int) -> Line | None:
-        """The source line of an instruction, or None where the object does not tell."""
+        """The source line of an instruction, or None if it is unknown."""
         if not self._lines and self._ext is not None:
             self._read_lines(self._ext)
         rows = self._lines.get(section, [])
@@ -347,14 +320,14 @@ class Code:
         limit = btf.start_str_off + len(btf.strings)
         for section_off, record in ext.records("line_info"):
             if section_off < limit:
-                self._lines.setdefault(text(btf.string(section_off)), []).append(
-                    (record[0], record[1], record[2], record[3])
-                )
+                rows = self._lines.setdefault(text(btf.string(section_off)), [])
+                rows.append((record[0], record[1], record[2], record[3]))
         for rows in self._lines.values():
             rows.sort()
 
     def link(self, program: Function) -> Linked:
-        """The program with the sub-programs that it reaches behind it.  Raises FormatError for a call that leads nowhere."""
+        """The program followed by the sub-programs that it reaches.  Raises FormatError for a call of something that is not a
+        function."""
         linked = self._linked.get(program.name)
         if linked is None:
             linked = self._linked[program.name] = self._link(program)
@@ -364,7 +337,7 @@ class Code:
         linked = Linked(program)
         placed = {program: linked.add(program)}
         pending = [(program, iter(range(len(program.insns))))]
-        while pending:  # depth first, as libbpf's recursion has it
+        while pending:  # depth first, in the order of libbpf's recursion
             function, slots = pending[-1]
             callee = None
             for slot in slots:
@@ -391,7 +364,7 @@ class Code:
         return linked
 
     def _callee(self, function: Function, slot: int) -> tuple[Function, int] | None:
-        """(sub-program, slot in it) that the instruction calls or loads the address of, None where it does neither."""
+        """(sub-program, slot in it) that the instruction calls or whose address it loads; None if it does neither."""
         insn = function.insns[slot]
         reference = function.references.get(slot)
         if reference is not None:
@@ -407,7 +380,7 @@ class Code:
         callee = self.owner(section, place)
         if callee is None or place % i.SIZE:
             raise FormatError(
-                f"{function.name}+{slot} calls {section}+{place // i.SIZE}, where no function is",
+                f"{function.name}+{slot} calls {section}+{place // i.SIZE}, which is not in a function",
                 source=self.object.source,
                 section=function.section,
             )
@@ -418,14 +391,14 @@ class Code:
         for number, owner in enumerate(self.owners):
             if owner is not None:
                 by_function.setdefault(owner, []).append(number)
-        for start, function in linked.parts:
+        for start, function in linked.functions:
             for number in by_function.get(function, ()):
                 relocation = self.object.relocations[number]
                 linked.relocations[start + (relocation.insn_off - function.offset) // i.SIZE] = number
 
 
 def _is_volatile(btf: Btf, type_id: int) -> bool:
-    """Whether a variable, or the elements that it is made of, is volatile."""
+    """Whether a variable, or an element of it, is volatile."""
     for _ in range(MAX_CHAIN):
         kind = btf.kind(type_id)
         if kind == spec.VOLATILE:
@@ -439,23 +412,16 @@ def _is_volatile(btf: Btf, type_id: int) -> bool:
     return False
 
 
-def _place(symbol: Symbol) -> int:
-    return symbol.value
-
-
 def _offset(function: Function) -> int:
     return function.offset
 
 
 def _rel_entries(elf: Elf, section: Section) -> Iterator[tuple[int, int]]:
-    """(offset, number of the symbol) of each entry of an SHT_REL section."""
+    """(offset, index of the symbol) of each entry of an SHT_REL section."""
     data = elf.data(section)
-    if elf.bits == 64:
-        for offset, info in iter_unpack(elf.mark + "QQ", data[: len(data) // 16 * 16]):
-            yield offset, info >> 32
-    else:
-        for offset, info in iter_unpack(elf.mark + "II", data[: len(data) // 8 * 8]):
-            yield offset, info >> 8
+    size, layout, shift = (16, "QQ", 32) if elf.bits == 64 else (8, "II", 8)
+    for offset, info in iter_unpack(elf.mark + layout, data[: len(data) // size * size]):
+        yield offset, info >> shift
 
 
 def _reference(insn: Insn, symbol: Symbol, sections: tuple[Section, ...]) -> Reference:
@@ -466,7 +432,7 @@ def _reference(insn: Insn, symbol: Symbol, sections: tuple[Section, ...]) -> Ref
     name = sections[symbol.section].name if symbol.section < min(len(sections), SHN_LORESERVE) else ""
     if i.is_call(insn):
         return Reference(CALL, symbol.name, symbol.value)
-    if sections[symbol.section].flags & SHF_EXECINSTR if name else False:
+    if name and sections[symbol.section].flags & SHF_EXECINSTR:
         return Reference(FUNC, symbol.name, symbol.value)
     if name.startswith((".data", ".bss", ".rodata", ".struct_ops")):
         return Reference(DATA, name, symbol.value + (insn[4] & 0xFFFFFFFF))
@@ -476,7 +442,7 @@ def _reference(insn: Insn, symbol: Symbol, sections: tuple[Section, ...]) -> Ref
 def load_code(path: str) -> list[Code]:
     """The code of each BPF object of a file: the file itself, or those that an executable embeds.
 
-    Raises as `load_objects` does, and FormatError for functions or relocations that do not fit.
+    Raises what `load_objects` raises, and FormatError for invalid functions or relocations.
     """
     from btfkit.files.container import read_objects
 
@@ -488,10 +454,5 @@ def read_code(found: ObjectBytes) -> Code:
     obj = read_elf_object(found)
     ext = found.elf.btf_section(".BTF.ext")
     code = Code(obj, None if ext is None else Ext.from_bytes(bytes(ext), source=found.source), found.elf)
-    obj.function_at = lambda section, insn_off: _function_name(code, section, insn_off)
+    obj.function_at = lambda *place: owner.name if (owner := code.owner(*place)) is not None else ""
     return code
-
-
-def _function_name(code: Code, section: str, insn_off: int) -> str:
-    owner = code.owner(section, insn_off)
-    return owner.name if owner is not None else ""

@@ -1,7 +1,7 @@
-"""BPF instructions: decoded, encoded, and what each reads and writes.
+"""BPF instructions: decoding, encoding, and what each reads and writes.
 
-An instruction is a tuple (code, dst, src, off, imm), `off` and `imm` signed.  A 64-bit load of an immediate takes two slots, the
-second with code 0.  Source: the kernel's Documentation/bpf/standardization/instruction-set.rst and include/uapi/linux/bpf.h.
+An instruction is a tuple (code, dst, src, off, imm) with signed `off` and `imm`.  A 64-bit load of an immediate has two slots,
+the second with code 0.  Source: the kernel's Documentation/bpf/standardization/instruction-set.rst and include/uapi/linux/bpf.h.
 """
 
 from __future__ import annotations
@@ -34,13 +34,12 @@ PSEUDO_MAP_FD, PSEUDO_MAP_VALUE, PSEUDO_BTF_ID, PSEUDO_FUNC = 1, 2, 3, 4  # src 
 PSEUDO_CALL, PSEUDO_KFUNC_CALL = 1, 2  # src of a call
 FETCH, XCHG, CMPXCHG, LOAD_ACQ, STORE_REL = 0x01, 0xE1, 0xF1, 0x100, 0x110  # imm of an atomic operation
 
-CALLEE_SAVED = 0b11111000000  # r6 to r10
 CALLER_SAVED = 0b00000111111  # r0 to r5
 ARGUMENTS = 0b00000111110
 
 
 def decode(data: bytes | memoryview[int], order: ByteOrder) -> list[Insn]:
-    """The instructions in `data`, a slot each; bytes beyond the last whole slot are left out."""
+    """The instructions in `data`, one per slot; bytes after the last whole slot are ignored."""
     data = data[: len(data) // SIZE * SIZE]
     if order == "little":
         return [(c, regs & 15, regs >> 4, off, imm) for c, regs, off, imm in iter_unpack("<BBhi", data)]
@@ -48,14 +47,14 @@ def decode(data: bytes | memoryview[int], order: ByteOrder) -> list[Insn]:
 
 
 def encode(insns: list[Insn], order: ByteOrder) -> bytes:
-    """The bytes of `insns`; immediates are taken modulo 2^32."""
+    """The bytes of `insns`, with immediates modulo 2^32."""
     if order == "little":
         return b"".join(pack("<BBhI", c, src << 4 | dst, off, imm & 0xFFFFFFFF) for c, dst, src, off, imm in insns)
     return b"".join(pack(">BBhI", c, dst << 4 | src, off, imm & 0xFFFFFFFF) for c, dst, src, off, imm in insns)
 
 
 def is_jump(insn: Insn) -> bool:
-    """Whether it may go on somewhere else within its function: a jump, no call and no exit."""
+    """Whether it is a jump within its function, not a call or exit."""
     return insn[0] & CLASS_MASK in (JMP, JMP32) and insn[0] & OP_MASK not in (CALL, EXIT)
 
 
@@ -70,61 +69,51 @@ def is_exit(insn: Insn) -> bool:
 
 
 def jump_distance(insn: Insn) -> int:
-    """How far a jump goes, counted from the next slot; `gotol` (JMP32 | JA) has it in the immediate."""
+    """The distance of a jump from the next slot; `gotol` (JMP32 | JA) has it in the immediate."""
     return insn[4] if insn[0] == JMP32 | JA else insn[3]
 
 
 def successors(insns: list[Insn], at: int) -> tuple[int, ...]:
-    """Where control goes from slot `at` within a function: the next slot, the target of a jump, or both; not into calls."""
+    """The slots that may follow slot `at` within a function: the next one, the target of a jump, or both."""
     insn = insns[at]
-    if insn[0] == LDIMM64:
-        return (at + 2,)
     if is_exit(insn):
         return ()
     if not is_jump(insn):
-        return (at + 1,)
+        return (at + 2,) if insn[0] == LDIMM64 else (at + 1,)
     target = at + 1 + jump_distance(insn)
-    if insn[0] & OP_MASK == JA:
-        return (target,)
-    return (at + 1, target)
+    return (target,) if insn[0] & OP_MASK == JA else (at + 1, target)
 
 
 def uses_and_defines(insn: Insn) -> tuple[int, int]:
-    """(registers that are read, registers that are written) as bit sets."""
+    """(registers read, registers written) as bit sets."""
     code, dst, src, _, imm = insn
-    of_class = code & CLASS_MASK
-    reads, writes = 1 << src, 1 << dst
+    of_class, op = code & CLASS_MASK, code & OP_MASK
+    from_src, to_dst = 1 << src, 1 << dst
+    operand = from_src if code & X else 0
     if of_class in (ALU, ALU64):
-        op = code & OP_MASK
         if op == MOV:
-            return (reads if code & X else 0), writes
-        if op in (NEG, END):
-            return writes, writes
-        return writes | (reads if code & X else 0), writes
+            return operand, to_dst
+        return (to_dst if op in (NEG, END) else to_dst | operand), to_dst
     if of_class == LD:
-        if code & MODE_MASK == IMM:
-            return 0, writes
-        return reads | 1 << 6, CALLER_SAVED
+        return (0, to_dst) if code & MODE_MASK == IMM else (from_src | 1 << 6, CALLER_SAVED)
     if of_class == LDX:
-        return reads, writes
+        return from_src, to_dst
     if of_class == ST:
-        return writes, 0
+        return to_dst, 0
     if of_class == STX:
-        if code & MODE_MASK == ATOMIC:
-            return _atomic(reads, writes, imm)
-        return reads | writes, 0
+        return _atomic(from_src, to_dst, imm) if code & MODE_MASK == ATOMIC else (from_src | to_dst, 0)
     if is_call(insn):
         return ARGUMENTS, CALLER_SAVED
     if is_exit(insn):
         return 1, 0
-    if code & OP_MASK in (JA, JCOND):
-        return (writes if code & X else 0), 0
-    return writes | (reads if code & X else 0), 0
+    if op in (JA, JCOND):
+        return (to_dst if code & X else 0), 0
+    return to_dst | operand, 0
 
 
-def _atomic(reads: int, writes: int, imm: int) -> tuple[int, int]:
+def _atomic(from_src: int, to_dst: int, imm: int) -> tuple[int, int]:
     if imm == LOAD_ACQ:
-        return reads, writes
+        return from_src, to_dst
     if imm == CMPXCHG:
-        return reads | writes | 1, 1
-    return reads | writes, reads if imm & FETCH else 0
+        return from_src | to_dst | 1, 1
+    return from_src | to_dst, from_src if imm & FETCH else 0

@@ -1,10 +1,13 @@
-"""A kernel's answers put into a program's instructions, as libbpf does before it loads it.
+"""Puts a kernel's answers into a program's instructions, as libbpf does before it loads the program.
 
-Rule: bpf_core_patch_insn (libbpf 1.8-dev, relo_core.c).  What an instruction takes is its immediate (arithmetic and
-64-bit loads) or its offset (loads and stores).  An instruction without an answer is poisoned: the kernel refuses the
-program if it can be reached.  What libbpf cannot write at all makes it refuse the whole object, reached or not."""
+Rule: bpf_core_patch_insn (libbpf 1.8-dev, relo_core.c).  An answer goes into the immediate (arithmetic and 64-bit loads) or the
+offset (loads and stores) of an instruction.  An instruction without an answer is poisoned: the kernel rejects the program if it
+can be reached.  If libbpf cannot write an answer, it rejects the whole object, whether or not the instruction is reached.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError
@@ -24,23 +27,21 @@ POISON = 195896080  # the number of the helper that is called instead, libbpf's 
 POISONED: Insn = (i.JMP | i.CALL, 0, 0, 0, POISON)
 MAX_OFF = 32767
 
-FIELD_CHECKED = (k.BYTE_OFFSET, k.BYTE_SIZE, k.LSHIFT)  # not compared with the local value where it is a bitfield's
+# Not compared with the local value of a bitfield.
+_UNCHECKED_BITFIELD = (k.BYTE_OFFSET, k.BYTE_SIZE, k.LSHIFT)
 
 
-class Patch:
-    """What becomes of one instruction: `insns` replace it (one slot, or two), `poison` where there is no answer, or `refusal`,
-    the words for what libbpf does not take."""
+class Patch(NamedTuple):
+    """The change to one instruction: `insns` replace it (one slot, or two); `poison` if there is no answer; or `refusal`, why
+    libbpf rejects the object."""
 
-    __slots__ = ("insns", "poison", "refusal")
-
-    def __init__(self, insns: tuple[Insn, ...] = (), *, poison: bool = False, refusal: str = "") -> None:
-        self.insns = insns
-        self.poison = poison
-        self.refusal = refusal
+    insns: tuple[Insn, ...] = ()
+    poison: bool = False
+    refusal: str = ""
 
 
 def patch(code: Code, number: int, outcome: Outcome, insn: Insn, following: Insn | None) -> Patch:
-    """What the answer `outcome` to relocation `number` makes of `insn`; `following` is the next slot."""
+    """The change to `insn` by the answer `outcome` to relocation `number`; `following` is the next slot."""
     relocation = code.object.relocations[number]
     if outcome.status in ("error", "ambiguous"):
         return Patch(refusal=outcome.detail)
@@ -48,7 +49,7 @@ def patch(code: Code, number: int, outcome: Outcome, insn: Insn, following: Insn
     wide = insn[0] == i.LDIMM64
     memory = of_class in (i.LDX, i.ST, i.STX)
     if relocation.insn_off % i.SIZE:
-        return Patch(refusal=f"an offset of {relocation.insn_off} bytes, which is between two instructions")
+        return Patch(refusal=f"byte offset {relocation.insn_off} is not that of an instruction")
     if outcome.value is None or (memory and outcome.load_size < 0):
         return Patch((POISONED, POISONED) if wide else (POISONED,), poison=True)
     value = outcome.value
@@ -58,51 +59,51 @@ def patch(code: Code, number: int, outcome: Outcome, insn: Insn, following: Insn
         return _immediate(code, relocation, insn, value)
     if memory:
         return _memory(code, relocation, insn, value, outcome.load_size)
-    return Patch(refusal=f"an instruction of code {insn[0]:#04x}, which takes no relocation")
+    return Patch(refusal=f"an instruction with code {insn[0]:#04x} cannot be relocated")
 
 
 def _wide(code: Code, relocation: Relocation, insn: Insn, following: Insn | None, value: int) -> Patch:
-    if following is None or insn[2] or insn[3] or following[0] or following[1] or following[2] or following[3]:
-        return Patch(refusal="a 64-bit load that has something else in it")
+    if following is None or any(insn[2:4]) or any(following[:4]):
+        return Patch(refusal="the 64-bit load has fields set that must be 0")
     found = (insn[4] & 0xFFFFFFFF) | (following[4] & 0xFFFFFFFF) << 32
     local = _local(code, relocation)
     narrow = local is not None and relocation.kind == k.ENUMVAL_VALUE and found == local & 0xFFFFFFFF
     if local is not None and found != local and not narrow:
-        return Patch(refusal=_unlike(found, local))
-    low, high = value & 0xFFFFFFFF, value >> 32
-    return Patch(((insn[0], insn[1], 0, 0, _signed(low)), (0, 0, 0, 0, _signed(high))))
+        return _changed(found, local)
+    return Patch(((insn[0], insn[1], 0, 0, _signed(value & 0xFFFFFFFF)), (0, 0, 0, 0, _signed(value >> 32))))
 
 
 def _immediate(code: Code, relocation: Relocation, insn: Insn, value: int) -> Patch:
     if insn[0] & i.X:
-        return Patch(refusal="arithmetic with a register, where an immediate is expected")
+        return Patch(refusal="the arithmetic instruction has a register operand, expected an immediate")
     local = _local(code, relocation)
     if local is not None and insn[4] & 0xFFFFFFFF != local & 0xFFFFFFFF:
-        return Patch(refusal=_unlike(insn[4], local))
+        return _changed(insn[4], local)
     return Patch(((*insn[:4], _signed(value & 0xFFFFFFFF)),))
 
 
 def _memory(code: Code, relocation: Relocation, insn: Insn, value: int, size: int) -> Patch:
     local = _local(code, relocation)
     if local is not None and insn[3] != local:
-        return Patch(refusal=_unlike(insn[3], local))
+        return _changed(insn[3], local)
     if value > MAX_OFF:
-        return Patch(refusal=f"offset {value}, a load or store reaches {MAX_OFF}")
+        return Patch(refusal=f"offset {value} is beyond {MAX_OFF}, the limit of a load or store")
     opcode = insn[0]
     wanted = code.object.spec(relocation)
     leaf = wanted.leaf if isinstance(wanted, Spec) and relocation.kind == k.BYTE_OFFSET else None
     if size > 0 and leaf is not None and leaf[2] and size != leaf[2]:
-        if i.BYTES[opcode & i.SIZE_MASK] != leaf[2]:
-            return Patch(refusal=f"a load of {i.BYTES[opcode & i.SIZE_MASK]} bytes, the member has {leaf[2]}")
+        loaded = i.BYTES[opcode & i.SIZE_MASK]
+        if loaded != leaf[2]:
+            return Patch(refusal=f"the load has {loaded} bytes, the member {leaf[2]}")
         if size not in i.SIZE_BITS:
-            return Patch(refusal=f"a load of {size} bytes, there are 1, 2, 4 and 8")
+            return Patch(refusal=f"the load would need {size} bytes, possible are 1, 2, 4 and 8")
         opcode = opcode & ~i.SIZE_MASK | i.SIZE_BITS[size]
     return Patch(((opcode, insn[1], insn[2], value, insn[4]),))
 
 
-def _unlike(found: int, local: int) -> str:
-    return (
-        f"the instruction has {found} where the program's own types say {local}: the object was changed, or is damaged"
+def _changed(found: int, local: int) -> Patch:
+    return Patch(
+        refusal=f"the instruction has {found}, the program's own types give {local}: the object was changed or is damaged"
     )
 
 
@@ -111,7 +112,7 @@ def _signed(value: int) -> int:
 
 
 def _local(code: Code, relocation: Relocation) -> int | None:
-    """What the instruction has to have in it by the program's own types; None where libbpf does not compare."""
+    """The value in the instruction before the change, by the program's own types; None if libbpf does not compare it."""
     key = (relocation.type_id, relocation.access, relocation.kind)
     if key not in code.locals:
         code.locals[key] = _local_value(code.object, relocation)
@@ -130,7 +131,7 @@ def _local_value(obj: BpfObject, relocation: Relocation) -> int | None:
     if kind == k.ENUMVAL_VALUE:
         type_id = obj.btf.strip(relocation.type_id)
         return enumerator_value(obj.btf, type_id, int(relocation.access))
-    if wanted.is_bitfield and kind in FIELD_CHECKED:
+    if wanted.is_bitfield and kind in _UNCHECKED_BITFIELD:
         return None
     try:
         return local_value(obj, relocation)
@@ -138,16 +139,13 @@ def _local_value(obj: BpfObject, relocation: Relocation) -> int | None:
         return None
 
 
-class Patched:
-    """A linked program with a kernel's answers in it: `insns`, the numbers of relocations by poisoned slot, and refusals as
-    {number of the relocation: words}."""
+class Patched(NamedTuple):
+    """A linked program with a kernel's answers in its `insns`; `poisoned` maps a slot to the number of its relocation, `refusals`
+    the number of a relocation to why libbpf rejects it."""
 
-    __slots__ = ("insns", "poisoned", "refusals")
-
-    def __init__(self, insns: list[Insn], poisoned: dict[int, int], refusals: dict[int, str]) -> None:
-        self.insns = insns
-        self.poisoned = poisoned
-        self.refusals = refusals
+    insns: list[Insn]
+    poisoned: dict[int, int]
+    refusals: dict[int, str]
 
 
 def patch_program(code: Code, linked: Linked, outcomes: list[Outcome]) -> Patched:

@@ -1,14 +1,14 @@
 """Which instructions of a program can be reached, with a kernel's answers in it.
 
-The kernel's verifier walks every path of a program with what it knows about registers and stack slots, and does not
-follow a branch that it can decide.  This module walks the same way and knows less: known numbers, ranges, pointers into
-the stack and into read-only data (`programs/registers.py`).  So what is not reached here is not reached there; what is reached
-here may, rarely, not be reached there.
+The kernel's verifier walks every path of a program with what it knows about registers and stack slots, and does not follow a
+branch that it can decide.  This module walks the same way but knows less: numbers, ranges, pointers into the stack and into
+read-only data (`programs/registers.py`).  So what is not reached here is not reached there; what is reached here may, rarely,
+not be reached there.
 
-States are kept for each place where paths meet.  A state that came by before is not followed again; where there are more
-than `MAX_STATES`, they are joined into one that covers them all, so that loops end.  Sub-programs are walked for each
-call, with the caller's registers; global functions (verified on their own by the kernel) and callbacks are walked with
-arguments of which nothing is known."""
+States are kept for each slot where paths meet, and a state that is already known is not followed again.  If there are more than
+`MAX_STATES`, they are joined into one that covers them all, so that loops end.  Sub-programs are walked for each call, with the
+caller's registers; global functions (which the kernel verifies on their own) and callbacks with unknown arguments.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from btfkit.programs.registers import (
     PLACE,
     RANGE,
     STACK,
+    U32,
     U64,
     arithmetic,
     bounds,
@@ -30,6 +31,7 @@ from btfkit.programs.registers import (
     may_be_stack,
     narrowed,
     signed,
+    unknown_after,
 )
 
 TYPE_CHECKING = False
@@ -44,66 +46,62 @@ if TYPE_CHECKING:
 
     Read = Callable[[str, int, int], Value]
     External = Callable[[str], Value]
+    Stack = dict[int, tuple[int, Value]]
 
-MAX_STATES = 24  # states that are kept apart at one place
-MAX_STEPS = 400_000  # instructions that are walked for one program
+MAX_STATES = 24  # separate states at one slot
+MAX_STEPS = 400_000  # instructions walked for one program
 MAX_DEPTH = 8  # frames; the kernel's MAX_CALL_FRAMES
 STACK_SIZE = 512  # bytes of a frame
 
-# Numbers of helpers (include/uapi/linux/bpf.h) that write nothing to what their arguments point to: look-ups, updates and
-# deletes of maps, output to perf and ring buffers, printing, and those that take no pointer.
+# Helpers (include/uapi/linux/bpf.h) that do not write to what their arguments point to: look-ups, updates and deletes of maps,
+# output to perf and ring buffers, printing, and helpers without pointer arguments.
 _READS = frozenset((1, 2, 3, 5, 6, 7, 8, 12, 14, 15, 25, 27, 35, 51, 125, 130, 131, 132, 133, 134, 158, 160, 177))
-# ... and of those that fill as many bytes at the first argument as the second says: probe_read and its kin, get_current_comm.
+# Helpers that fill the buffer of the first argument, whose size is the second: probe_read and its kin, get_current_comm.
 _FILLS_FIRST = frozenset((4, 16, 45, 112, 113, 114, 115, 148))
 
 
 class Doubt(Exception):
-    """The walk was given up: everything counts as reached."""
+    """The walk ended early: everything counts as reached."""
 
 
 class Frame:
-    """One frame in the making: `registers` (11 values), `stack` as {offset from the top: (bytes, value)}, and where to
-    return to."""
+    """A stack frame: `registers` (11 values), `stack` as {offset from the top: (bytes, value)}, and the slot of the call."""
 
-    __slots__ = ("back", "registers", "stack")
+    __slots__ = ("call_slot", "registers", "stack")
 
-    def __init__(self, registers: list[Value], stack: dict[int, tuple[int, Value]], back: int) -> None:
+    def __init__(self, registers: list[Value], stack: Stack, call_slot: int) -> None:
         self.registers = registers
         self.stack = stack
-        self.back = back
+        self.call_slot = call_slot
 
     def copy(self) -> Frame:
-        return Frame(self.registers[:], self.stack.copy(), self.back)
+        return Frame(self.registers[:], self.stack.copy(), self.call_slot)
 
 
 class Flow:
-    """What does not change from kernel to kernel: which registers are alive at each slot, where paths meet, and whether
-    all registers that are named exist (`sane`)."""
-
-    __slots__ = ("alive", "linked", "meets", "sane")
+    """The same on all kernels: the registers that are `alive` at each slot, where paths meet (`meets`), and whether all named
+    registers exist (`valid`)."""
 
     def __init__(self, linked: Linked) -> None:
         self.linked = linked
         insns = linked.insns
-        self.sane = all(dst <= 10 and src <= 10 for _, dst, src, _, _ in insns)
+        self.valid = all(dst <= 10 and src <= 10 for _, dst, src, _, _ in insns)
         self.meets = bytearray(len(insns) + 1)
-        for start, function in linked.parts:
+        self.alive = [0] * (len(insns) + 1)
+        for start, function in linked.functions:
             self.meets[start] = 1
             end = start + len(function.insns)
             slot = start
             while slot < end:
-                after = i.successors(insns, slot)
                 if i.is_jump(insns[slot]):
-                    for target in after:
+                    for target in i.successors(insns, slot):
                         if start <= target < end:
                             self.meets[target] = 1
                 slot += 2 if insns[slot][0] == i.LDIMM64 else 1
-        self.alive = [0] * (len(insns) + 1)
-        for start, function in linked.parts:
-            self._liveness(start, start + len(function.insns))
+            self._find_alive(start, end)
 
-    def _liveness(self, start: int, end: int) -> None:
-        """Registers that may be read later, by walking backwards until nothing changes."""
+    def _find_alive(self, start: int, end: int) -> None:
+        """Find the registers that may be read later, walking backwards until nothing changes."""
         insns, alive = self.linked.insns, self.alive
         effects = [i.uses_and_defines(insn) for insn in insns[start:end]]
         after = [tuple(t for t in i.successors(insns, slot) if start <= t < end) for slot in range(start, end)]
@@ -124,10 +122,10 @@ class Flow:
 class Walk:
     """One walk over a linked program.
 
-    `insns` are its instructions with the answers in them, `marks` the slots that are asked for, and whether they are
-    poisoned: such are noted in `reached` and then passed as if they had been what they were, so that every missing read
-    that can be reached is told.  `read(section, off, size)` yields what a load from read-only data gives,
-    `external(name)` the value of an extern's address."""
+    `insns` are its instructions with the answers in them, `marks` the slots to look for and whether they are poisoned.  When a
+    poisoned one is reached, the walk continues with the original instruction, so that it finds every missing read.
+    `read(section, off, size)` returns the value of a load from read-only data, `external(name)` that of an extern's address.
+    """
 
     def __init__(
         self,
@@ -147,23 +145,27 @@ class Walk:
         self.external = external
         self.reached: set[int] = set()
         self.steps = 0
-        self._seen: dict[tuple[int, ...], _Seen] = {}
+        self._seen: dict[tuple[int, ...], _States] = {}
         self._roots: list[int] = []
         self._entered: set[int] = set()
 
     def run(self) -> set[int]:
-        """The marked slots that can be reached.  Raises Doubt where the walk becomes too long, or leaves the program."""
-        if not self.flow.sane:
-            raise Doubt("it names registers that there are not")
+        """The marked slots that can be reached.  Raises Doubt if the walk becomes too long or leaves the program."""
+        if not self.flow.valid:
+            raise Doubt("it names registers that do not exist")
         self._enter(0, [None, None, None, None, None, None])
         if not self.verifier.lazy:
-            for start, function in self.linked.parts[1:]:
+            for start, function in self.linked.functions[1:]:
                 if function.is_global:
-                    self._entered.add(start)
-                    self._roots.append(start)
+                    self._enter_later(start)
         while self._roots:
             self._enter(self._roots.pop(), [None] + [MAYBE_STACK] * 5)
         return self.reached
+
+    def _enter_later(self, start: int) -> None:
+        if start not in self._entered:
+            self._entered.add(start)
+            self._roots.append(start)
 
     def _enter(self, start: int, arguments: list[Value]) -> None:
         registers = [*arguments, None, None, None, None, (STACK, 0, 0)]
@@ -172,28 +174,27 @@ class Walk:
             slot, frames = pending.pop()
             self._path(slot, frames, pending)
 
-    def _path(self, slot: int, frames: list[Frame], pending: list[Any]) -> None:
+    def _path(self, slot: int, frames: list[Frame], pending: list[tuple[int, list[Frame]]]) -> None:
         """Follow one path to its end; the other side of each open branch goes to `pending`."""
         insns, meets, marks = self.insns, self.flow.meets, self.marks
         size = len(insns)
         while True:
             if not 0 <= slot < size:
-                raise Doubt("control runs out of the program")
+                raise Doubt("control leaves the program")
             if meets[slot] and not self._is_new(slot, frames):
                 return
             self.steps += 1
             if self.steps > MAX_STEPS:
-                raise Doubt(f"more than {MAX_STEPS} instructions were walked")
-            poison = False
+                raise Doubt(f"the walk has more than {MAX_STEPS} instructions")
+            poison = marks.get(slot, False)
             if slot in marks:
                 self.reached.add(slot)
-                poison = marks[slot]
             insn = self.linked.insns[slot] if poison else insns[slot]
             code = insn[0]
             of_class = code & i.CLASS_MASK
             frame = frames[-1]
             if poison:
-                self._unanswered(insn, frame, frames)
+                self._unanswered(insn, frames)
                 slot += 2 if code == i.LDIMM64 else 1
             elif of_class in (i.ALU, i.ALU64):
                 self._alu(insn, frame.registers)
@@ -215,44 +216,41 @@ class Walk:
                 self._memory(insn, frame, frames)
                 slot += 1
 
-    # ---- where paths meet ------------------------------------------------------------------------------------------
-
     def _is_new(self, slot: int, frames: list[Frame]) -> bool:
-        """Whether this state has to be followed; `frames` may be widened to what covers the others."""
-        place = (slot, *(frame.back for frame in frames))
+        """Whether this state has to be followed; `frames` may become a state that covers several."""
+        place = (slot, *(frame.call_slot for frame in frames))
         alive = self.flow.alive[slot]
         registers = frames[-1].registers
         for number in range(10):
             if not alive >> number & 1:
                 registers[number] = None
-        seen = self._seen.get(place)
-        if seen is None:
-            seen = self._seen[place] = _Seen()
-        return seen.add(frames)
+        if place not in self._seen:
+            self._seen[place] = _States()
+        return self._seen[place].add(frames)
 
     # ---- instructions ----------------------------------------------------------------------------------------------
 
-    def _unanswered(self, insn: Insn, frame: Frame, frames: list[Frame]) -> None:
-        """Pass a read that has no answer: what it yields is not known."""
+    def _unanswered(self, insn: Insn, frames: list[Frame]) -> None:
+        """Step over a read that has no answer: its result is unknown."""
+        registers = frames[-1].registers
         _, writes = i.uses_and_defines(insn)
         if insn[0] & i.CLASS_MASK in (i.ST, i.STX):
-            self._store(frame.registers[insn[1]], None, insn, frames, any_off=True)
+            self._store(registers[insn[1]], None, insn, frames, any_off=True)
         for number in range(10):
             if writes >> number & 1:
-                frame.registers[number] = MAYBE_STACK if may_be_stack(frame.registers[number]) else None
+                registers[number] = unknown_after(registers[number])
 
     def _alu(self, insn: Insn, registers: list[Value]) -> None:
         code, dst, src, off, imm = insn
         wide = code & i.CLASS_MASK == i.ALU64
         op = code & i.OP_MASK
-        right = registers[src] if code & i.X else imm & (U64 if wide else 0xFFFFFFFF)
-        if op == i.MOV:
-            if off:  # with sign extension, or a cast of an arena's address
-                registers[dst] = MAYBE_STACK if may_be_stack(right) else None
-            else:
-                registers[dst] = right if wide else low_half(right)
+        right = registers[src] if code & i.X else imm & (U64 if wide else U32)
+        if op == i.MOV and off:  # with sign extension, or a cast of an arena's address
+            registers[dst] = unknown_after(right)
+        elif op == i.MOV:
+            registers[dst] = right if wide else low_half(right)
         elif op in (i.END, i.NEG):
-            registers[dst] = MAYBE_STACK if may_be_stack(registers[dst]) else None
+            registers[dst] = unknown_after(registers[dst])
         else:
             tracks_xor = self.verifier.narrow_spills
             registers[dst] = arithmetic(op, registers[dst], right, wide=wide, tracks_xor=tracks_xor)
@@ -262,7 +260,7 @@ class Walk:
         value: Value
         if reference is None:
             high = self.insns[slot + 1][4] if slot + 1 < len(self.insns) else 0
-            value = None if insn[2] else (insn[4] & 0xFFFFFFFF) | (high & 0xFFFFFFFF) << 32
+            value = None if insn[2] else (insn[4] & U32) | (high & U32) << 32
         elif reference.kind == "func":
             value = (CODE, self.linked.targets[slot])
         elif reference.kind == "data":
@@ -273,7 +271,7 @@ class Walk:
             value = NOT_NULL
         registers[insn[1]] = value
 
-    def _jump(self, slot: int, insn: Insn, frames: list[Frame], pending: list[Any]) -> int:
+    def _jump(self, slot: int, insn: Insn, frames: list[Frame], pending: list[tuple[int, list[Frame]]]) -> int:
         code, dst, src, _, imm = insn
         op = code & i.OP_MASK
         target = slot + 1 + i.jump_distance(insn)
@@ -287,13 +285,16 @@ class Walk:
         wide = code & i.CLASS_MASK == i.JMP
         registers = frames[-1].registers
         left = registers[dst]
-        right = registers[src] if code & i.X else imm & (U64 if wide else 0xFFFFFFFF)
+        right = registers[src] if code & i.X else imm & (U64 if wide else U32)
         taken = self._decided(op, code, left, right, wide)
         if taken is not None:
             return target if taken else slot + 1
         other = [frame.copy() for frame in frames]
-        self._narrow(op, dst, left, right, wide, other[-1].registers, registers)
         pending.append((target, other))
+        is_range = left.__class__ is tuple and left[0] == RANGE and right.__class__ is int
+        if is_range and (wide or (left[2] <= U32 and right <= U32)):
+            other[-1].registers[dst] = narrowed(op, left, right, True)
+            registers[dst] = narrowed(op, left, right, False)
         return slot + 1
 
     def _decided(self, op: int, code: int, left: Value, right: Value, wide: bool) -> bool | None:
@@ -302,17 +303,6 @@ class Walk:
                 return None
             return op == i.JEQ
         return decided(op, left, right, wide=wide, knows_pointers=self.verifier.stores)
-
-    def _narrow(
-        self, op: int, dst: int, left: Value, right: Value, wide: bool, taken: list[Value], not_taken: list[Value]
-    ) -> None:
-        """What a branch tells about a range that is compared with a number."""
-        if left.__class__ is not tuple or left[0] != RANGE or right.__class__ is not int:
-            return
-        if not wide and (left[2] > 0xFFFFFFFF or right > 0xFFFFFFFF):
-            return
-        taken[dst] = narrowed(op, left, right, True)
-        not_taken[dst] = narrowed(op, left, right, False)
 
     # ---- memory ----------------------------------------------------------------------------------------------------
 
@@ -323,10 +313,9 @@ class Walk:
         mode = code & i.MODE_MASK
         size = i.BYTES[code & i.SIZE_MASK]
         if of_class == i.LD and mode == i.IMM:
-            raise Doubt("control leads into the middle of an instruction")
+            raise Doubt("control enters the middle of an instruction")
         if of_class == i.LD:  # packet access by ABS and IND
-            for number in range(6):
-                registers[number] = None
+            registers[:6] = [None] * 6
         elif of_class == i.LDX:
             value = self._load(registers[src], off, size, frames)
             registers[dst] = value if mode == i.MEM else _extended(value, size) if mode == i.MEMSX else MAYBE_STACK
@@ -370,17 +359,17 @@ class Walk:
         return MAYBE_STACK if any(may_be_stack(value) for value in touched) else None
 
     def _store(self, pointer: Value, value: Value, insn: Insn, frames: list[Frame], *, any_off: bool = False) -> None:
-        """Note a store, where it may reach the stack."""
+        """Record a store if it may reach the stack."""
         if not may_be_stack(pointer):
             return
         size = i.BYTES[insn[0] & i.SIZE_MASK]
         if pointer[0] == MAYBE or pointer[1] >= len(frames):
             for frame in frames:
-                _forget(frame.stack, -STACK_SIZE, STACK_SIZE)
+                frame.stack.clear()
             return
         stack = frames[pointer[1]].stack
         if pointer[2] is None or any_off:
-            _forget(stack, -STACK_SIZE, STACK_SIZE)
+            stack.clear()
             return
         at = pointer[2] + insn[3]
         _forget(stack, at, size)
@@ -389,19 +378,20 @@ class Walk:
             stack[at] = (size, kept)
 
     def _spilled(self, value: Value, at: int, size: int, immediate: bool) -> Value:
-        """What the verifier keeps of a value that is put on the stack."""
+        """What the verifier knows of a value after it is stored on the stack."""
         if may_be_stack(value):
             return value if size == 8 else None
         if immediate:
             value = value & ((1 << 8 * size) - 1) if self.verifier.stores else None
         if value is None or (value == 0 and value.__class__ is int):
-            return value  # zeros are known byte by byte
-        known = bounds(value)
+            return value  # zeros are tracked byte by byte
+        number = bounds(value)
         if size == 8:
-            kept = known is None or self.verifier.narrow_spills or (known[0] == known[1] and self.verifier.decides)
-            return value if kept else None
-        fits = known is not None and not known[1] >> 8 * size
-        return value if fits and at % 8 == 0 and self.verifier.narrow_spills else None
+            kept = number is None or self.verifier.narrow_spills or (number[0] == number[1] and self.verifier.decides)
+        else:
+            fits = number is not None and not number[1] >> 8 * size
+            kept = fits and at % 8 == 0 and self.verifier.narrow_spills
+        return value if kept else None
 
     # ---- calls -----------------------------------------------------------------------------------------------------
 
@@ -409,14 +399,12 @@ class Walk:
         target = self.linked.targets.get(slot)
         registers = frames[-1].registers
         if target is None:
-            self._outside(insn, registers, frames, known=slot not in self.linked.references)
+            is_helper = not insn[2] and slot not in self.linked.references
+            self._outside(insn[4] if is_helper else -1, registers, frames)
             return slot + 1, frames
-        _, function = self.linked.part(target)
-        if function.is_global:
-            if target not in self._entered:
-                self._entered.add(target)
-                self._roots.append(target)
-            self._outside(insn, registers, frames, known=False)
+        if self.linked.function_at(target)[1].is_global:
+            self._enter_later(target)
+            self._outside(-1, registers, frames)
             return slot + 1, frames
         if len(frames) >= MAX_DEPTH:
             raise Doubt(f"calls nested more than {MAX_DEPTH} deep")
@@ -430,51 +418,40 @@ class Walk:
         if may_be_stack(value) and (value[0] == MAYBE or value[1] >= len(rest)):
             value = MAYBE_STACK
         caller.registers[:6] = [value, None, None, None, None, None]
-        return done.back + 1, rest
+        return done.call_slot + 1, rest
 
-    def _outside(self, insn: Insn, registers: list[Value], frames: list[Frame], *, known: bool) -> None:
-        """A helper, a function of the kernel, or a global function: what its arguments point to may change."""
+    def _outside(self, helper: int, registers: list[Value], frames: list[Frame]) -> None:
+        """Call a helper, or (-1) a function of the kernel or a global function: what its arguments point to may change."""
         arguments = registers[1:6]
         callbacks = [value[1] for value in arguments if value.__class__ is tuple and value[0] == CODE]
         for callback in callbacks:
-            if callback not in self._entered:
-                self._entered.add(callback)
-                self._roots.append(callback)
+            self._enter_later(callback)
         if callbacks or any(value.__class__ is tuple and value[0] == MAYBE for value in arguments):
             for frame in frames:
-                _forget(frame.stack, -STACK_SIZE, STACK_SIZE)
-        elif not known or insn[2] or insn[4] not in _READS:
-            self._written(insn[4] if known and not insn[2] else -1, arguments, frames)
+                frame.stack.clear()
+        elif helper not in _READS:
+            fills_first = helper in _FILLS_FIRST
+            for number, value in enumerate(arguments[:2] if fills_first else arguments):
+                if value.__class__ is not tuple or value[0] != STACK or value[1] >= len(frames):
+                    continue
+                stack = frames[value[1]].stack
+                size = bounds(arguments[1]) if fills_first and number == 0 else None
+                if value[2] is None:
+                    stack.clear()
+                else:
+                    _forget(stack, value[2], size[1] if size is not None else STACK_SIZE)
         registers[:6] = [None] * 6
 
-    def _written(self, helper: int, arguments: list[Value], frames: list[Frame]) -> None:
-        if helper in _FILLS_FIRST:
-            arguments = arguments[:2]
-        for number, value in enumerate(arguments):
-            if value.__class__ is not tuple or value[0] != STACK:
-                continue
-            if value[1] >= len(frames):
-                continue
-            stack = frames[value[1]].stack
-            size = bounds(arguments[number + 1]) if helper in _FILLS_FIRST and number == 0 else None
-            if value[2] is None:
-                _forget(stack, -STACK_SIZE, STACK_SIZE)
-            else:
-                _forget(stack, value[2], size[1] if size is not None else STACK_SIZE)
 
-
-class _Seen:
-    """The states that came by one place."""
-
-    __slots__ = ("joined", "keys")
+class _States:
+    """The states at one slot; beyond MAX_STATES they are joined."""
 
     def __init__(self) -> None:
         self.keys: set[Any] = set()
-        self.joined: list[tuple[tuple[Value, ...], dict[int, tuple[int, Value]]]] | None = None
+        self.joined: list[tuple[tuple[Value, ...], Stack]] | None = None
 
     def add(self, frames: list[Frame]) -> bool:
-        """Note a state; whether it has to be followed.  Beyond `MAX_STATES` `frames` become what covers all that come
-        later."""
+        """Add a state; whether it has to be followed.  Beyond MAX_STATES, `frames` become a state that covers all."""
         if self.joined is None:
             key = tuple((tuple(f.registers), frozenset(f.stack.items())) for f in frames)
             if key in self.keys:
@@ -494,10 +471,8 @@ class _Seen:
         return changed
 
 
-def _join_stacks(
-    one: dict[int, tuple[int, Value]], other: dict[int, tuple[int, Value]]
-) -> dict[int, tuple[int, Value]]:
-    """What covers two stacks; pointers into the stack are kept as such."""
+def _join_stacks(one: Stack, other: Stack) -> Stack:
+    """A stack that covers both; pointers into the stack are kept."""
     joined = {}
     for at in sorted({*one, *other}):
         a, b = one.get(at), other.get(at)
@@ -512,15 +487,15 @@ def _join_stacks(
     return joined
 
 
-def _forget(stack: dict[int, tuple[int, Value]], at: int, size: int) -> None:
-    """Drop what `size` bytes at `at` overwrite: the whole 8 bytes of each slot that they touch, as the verifier does."""
+def _forget(stack: Stack, at: int, size: int) -> None:
+    """Drop what `size` bytes at `at` overwrite: all 8 bytes of each slot that they touch, as the verifier does."""
     low, high = at & ~7, at + size + 7 & ~7
     for start in [start for start in stack if low <= start & ~7 < high]:
         del stack[start]
 
 
 def _extended(value: Value, size: int) -> Value:
-    """A load with sign extension."""
+    """`value` of a load with sign extension."""
     if value.__class__ is not int:
-        return MAYBE_STACK if may_be_stack(value) else None
+        return unknown_after(value)
     return signed(value & ((1 << 8 * size) - 1), 8 * size) & U64

@@ -1,19 +1,20 @@
-"""What a register or a stack slot may hold, as far as the kernel's verifier is sure to know it too.
+"""What a register or a stack slot may hold, as far as every kernel's verifier knows it too.
 
 A value is one of:
 
-- `int`: this number, 64 bits without sign;
-- `None`: anything but a pointer into the stack;
-- `(RANGE, low, high)`: a number between the two, without sign;
-- `(STACK, depth, off)`: a pointer into the stack of the frame `depth`; `off` from its top, None where not known;
+- `int`: this number, 64 bits, unsigned;
+- `None`: anything except a pointer into the stack;
+- `(RANGE, low, high)`: an unsigned number between the two;
+- `(STACK, depth, off)`: a pointer into the stack of the frame `depth`; `off` from its top, None if unknown;
 - `(PLACE, section, off)`: a pointer into a data section of the object (never NULL);
 - `(CODE, slot)`: the address of a sub-program;
 - `(ADDRESS,)`: a pointer that is not NULL;
-- `MAYBE_STACK`: anything, a pointer into the stack too.
+- `MAYBE_STACK`: anything, including a pointer into the stack.
 
-Whatever an operation does that the verifier of some kernel does not follow yields None here: to know less than the kernel
-does is safe (a read counts as reached), to know more is not.  Rules: kernel/bpf/verifier.c (5.3 to 6.18),
-adjust_scalar_min_max_vals, is_branch_taken, reg_set_min_max."""
+An operation that some kernel's verifier does not track yields None here: to know less than the kernel is safe (a read counts as
+reached), to know more is not.  Rules: kernel/bpf/verifier.c (5.3 to 6.18), adjust_scalar_min_max_vals, is_branch_taken,
+reg_set_min_max.
+"""
 
 from __future__ import annotations
 
@@ -34,17 +35,17 @@ U64 = 0xFFFFFFFFFFFFFFFF
 
 
 def signed(value: int, bits: int) -> int:
-    """`value` of `bits` bits, read with its sign."""
+    """`value` of `bits` bits as a signed number."""
     return value - (1 << bits) if value >> (bits - 1) & 1 else value
 
 
 def span(low: int, high: int) -> Value:
-    """The value for what lies between two numbers."""
+    """The value for a number between two numbers."""
     return low if low == high else (RANGE, low, high)
 
 
 def bounds(value: Value) -> tuple[int, int] | None:
-    """(least, greatest) of a number, None where nothing is known, or where it is a pointer."""
+    """(least, greatest) of a number, None for a pointer or if nothing is known."""
     if value.__class__ is int:
         return value, value
     if value is not None and value[0] == RANGE:
@@ -57,8 +58,13 @@ def may_be_stack(value: Value) -> bool:
     return value.__class__ is tuple and value[0] in (STACK, MAYBE)
 
 
+def unknown_after(value: Value) -> Value:
+    """What is known of `value` after an operation that is not tracked: at most that it may be a pointer into the stack."""
+    return MAYBE_STACK if may_be_stack(value) else None
+
+
 def join(one: Value, other: Value) -> Value:
-    """What covers both."""
+    """The least value that covers both."""
     if one == other:
         return one
     if may_be_stack(one) or may_be_stack(other):
@@ -69,40 +75,31 @@ def join(one: Value, other: Value) -> Value:
 
 
 def arithmetic(op: int, left: Value, right: Value, *, wide: bool, tracks_xor: bool) -> Value:
-    """What `left op right` yields; `wide` for 64 bits.  MOV and END are not here."""
+    """The result of `left op right`, in 64 bits if `wide`.  MOV and END are handled elsewhere."""
     if may_be_stack(left) or may_be_stack(right):
         return _pointer_arithmetic(op, left, right) if wide else MAYBE_STACK
     if left.__class__ is tuple and left[0] == PLACE:
-        return _place_arithmetic(op, left, right) if wide else None
+        return _moved(op, left, right) if wide and op in (i.ADD, i.SUB) else None
     if right.__class__ is tuple and right[0] == PLACE and op == i.ADD and wide:
-        return _place_arithmetic(op, right, left)
+        return _moved(op, right, left)
     a, b = bounds(left), bounds(right)
     if op == i.XOR and not tracks_xor:
         return None
     if a is None or b is None:
-        if op == i.AND:
-            return _masked(a, b, wide)
-        return None
-    limit = U64 if wide else U32
-    if not wide:
-        if (a[0] != a[1] and a[1] > U32) or (b[0] != b[1] and b[1] > U32):
+        mask = a or b
+        if op != i.AND or mask is None or mask[0] != mask[1] or not (wide or mask[1] <= U32):
             return None
-        a, b = (a[0] & U32, a[1] & U32), (b[0] & U32, b[1] & U32)
-    return _numbers(op, a, b, limit)
-
-
-def _masked(a: tuple[int, int] | None, b: tuple[int, int] | None, wide: bool) -> Value:
-    """Something unknown and a number: between 0 and the number."""
-    known = a or b
-    if known is None:
+        return span(0, mask[1])  # something unknown, masked with a number
+    if wide:
+        return _numbers(op, a, b, 64)
+    if (a[0] != a[1] and a[1] > U32) or (b[0] != b[1] and b[1] > U32):
         return None
-    high = known[1] if wide else known[1] & U32
-    return span(0, high) if known[0] == known[1] and (wide or known[1] <= U32) else None
+    return _numbers(op, (a[0] & U32, a[1] & U32), (b[0] & U32, b[1] & U32), 32)
 
 
-def _numbers(op: int, a: tuple[int, int], b: tuple[int, int], limit: int) -> Value:
+def _numbers(op: int, a: tuple[int, int], b: tuple[int, int], bits: int) -> Value:
     exact = a[0] == a[1] and b[0] == b[1]
-    bits = 64 if limit == U64 else 32
+    limit = (1 << bits) - 1
     if op == i.ADD:
         if exact:
             return a[0] + b[0] & limit
@@ -118,15 +115,14 @@ def _numbers(op: int, a: tuple[int, int], b: tuple[int, int], limit: int) -> Val
             return a[0] * b[0] & limit
         return span(a[0] * b[0], a[1] * b[1]) if a[1] * b[1] <= U32 else None
     if op in (i.LSH, i.RSH, i.ARSH):
-        if b[0] != b[1] or b[0] >= bits:
-            return None
-        return _shifted(op, a, b[0], bits, limit)
+        return _shifted(op, a, b[0], bits) if b[0] == b[1] and b[0] < bits else None
     if not exact or op not in (i.OR, i.XOR):
-        return None  # quotients, remainders and negatives are not followed by every kernel's verifier
+        return None  # not every kernel's verifier tracks quotients, remainders and negatives
     return a[0] | b[0] if op == i.OR else a[0] ^ b[0]
 
 
-def _shifted(op: int, a: tuple[int, int], by: int, bits: int, limit: int) -> Value:
+def _shifted(op: int, a: tuple[int, int], by: int, bits: int) -> Value:
+    limit = (1 << bits) - 1
     if op == i.RSH:
         return span(a[0] >> by, a[1] >> by)
     if a[0] == a[1]:
@@ -145,34 +141,33 @@ def _pointer_arithmetic(op: int, left: Value, right: Value) -> Value:
         pointer, number = right, left
     else:
         return MAYBE_STACK
-    if number.__class__ is not int or pointer[2] is None:
-        return (STACK, pointer[1], None)
-    by = signed(number, 64)
-    return (STACK, pointer[1], pointer[2] + by if op == i.ADD else pointer[2] - by)
+    return _moved(op, pointer, number)
 
 
-def _place_arithmetic(op: int, place: Value, number: Value) -> Value:
-    if op not in (i.ADD, i.SUB) or place[2] is None or number.__class__ is not int:
-        return (PLACE, place[1], None) if op in (i.ADD, i.SUB) else None
+def _moved(op: int, pointer: Value, number: Value) -> Value:
+    """A STACK or PLACE pointer after ADD or SUB of a number."""
+    kind, area, off = pointer
+    if number.__class__ is not int or off is None:
+        return (kind, area, None)
     by = signed(number, 64)
-    return (PLACE, place[1], place[2] + by if op == i.ADD else place[2] - by)
+    return (kind, area, off + by if op == i.ADD else off - by)
 
 
 def low_half(value: Value) -> Value:
-    """The lower 32 bits, as a 32-bit move leaves them."""
-    known = bounds(value)
-    if known is None:
-        return MAYBE_STACK if may_be_stack(value) else None
-    if known[0] == known[1]:
-        return known[0] & U32
-    return value if known[1] <= U32 else None
+    """The lower 32 bits, the result of a 32-bit move."""
+    number = bounds(value)
+    if number is None:
+        return unknown_after(value)
+    if number[0] == number[1]:
+        return number[0] & U32
+    return value if number[1] <= U32 else None
 
 
 # ---- branches ------------------------------------------------------------------------------------------------------
 
 
 def decided(op: int, left: Value, right: Value, *, wide: bool, knows_pointers: bool) -> bool | None:
-    """Whether a conditional jump is taken; None where that is open."""
+    """Whether a conditional jump is taken; None if either is possible."""
     if left.__class__ is tuple and left[0] in (PLACE, ADDRESS):
         if right == 0 and wide and op in (i.JEQ, i.JNE) and (left[0] == PLACE or knows_pointers):
             return op == i.JNE
@@ -180,12 +175,11 @@ def decided(op: int, left: Value, right: Value, *, wide: bool, knows_pointers: b
     a, b = bounds(left), bounds(right)
     if a is None or b is None or b[0] != b[1]:
         return None
-    bits = 64 if wide else 32
-    if not wide:
-        if a[0] != a[1] and a[1] > U32:
-            return None
-        a, b = (a[0] & U32, a[1] & U32), (b[0] & U32, b[0] & U32)
-    return _compared(op, a, b[0], bits)
+    if wide:
+        return _compared(op, a, b[0], 64)
+    if a[0] != a[1] and a[1] > U32:
+        return None
+    return _compared(op, (a[0] & U32, a[1] & U32), b[0] & U32, 32)
 
 
 def _compared(op: int, a: tuple[int, int], b: int, bits: int) -> bool | None:
@@ -197,24 +191,24 @@ def _compared(op: int, a: tuple[int, int], b: int, bits: int) -> bool | None:
         return (exact and low == b) == (op == i.JEQ)
     if op == i.JSET:
         return bool(low & b) if exact else None
-    if op in (i.JSGT, i.JSGE, i.JSLT, i.JSLE):
+    if op in _SIGNED:
         if not exact and high >> (bits - 1):
             return None
-        low, high, b = signed(low, bits), signed(high, bits), signed(b, bits)
-    if op in (i.JGT, i.JSGT):
-        return True if low > b else False if high <= b else None
-    if op in (i.JGE, i.JSGE):
-        return True if low >= b else False if high < b else None
-    if op in (i.JLT, i.JSLT):
-        return True if high < b else False if low >= b else None
-    if op in (i.JLE, i.JSLE):
-        return True if high <= b else False if low > b else None
+        low, high, b, op = signed(low, bits), signed(high, bits), signed(b, bits), _SIGNED[op]
+    if op in (i.JGT, i.JLE):
+        greater = True if low > b else False if high <= b else None
+        return greater if op == i.JGT or greater is None else not greater
+    if op in (i.JGE, i.JLT):
+        at_least = True if low >= b else False if high < b else None
+        return at_least if op == i.JGE or at_least is None else not at_least
     return None
 
 
+_SIGNED = {i.JSGT: i.JGT, i.JSGE: i.JGE, i.JSLT: i.JLT, i.JSLE: i.JLE}
+
+
 def narrowed(op: int, value: Value, number: int, taken: bool) -> Value:
-    """What is left of a range in the branch where `value op number` came out as `taken`; the value itself where that says
-    nothing."""
+    """What remains of a range in the branch that is entered if `value op number` is `taken`."""
     low, high = value[1], value[2]
     if op in (i.JEQ, i.JNE):
         return number if taken == (op == i.JEQ) else value  # "not equal" narrows nothing before 6.8

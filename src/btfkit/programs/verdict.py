@@ -1,15 +1,16 @@
-"""Will a program load on a kernel: works, works guarded, or breaks; and why.
+"""Whether a program will load on a kernel: works, works guarded, or breaks; and why.
 
-A program *works* where every CO-RE read has an answer and all that it attaches to and calls is there.  It is *guarded*
-where reads have no answer, and none of them can be reached there (`programs/reach.py`).  Everything else *breaks*.  Whether
-the verifier finds something else to complain of is beyond what BTF tells.
+A program *works* if every CO-RE read has an answer and everything that it attaches to and calls exists.  It is *guarded* if some
+reads have no answer but none of these can be reached (`programs/reach.py`).  Otherwise it *breaks*.  BTF does not show whether
+the verifier would reject the program for another reason.
 
-A `Check` is made once for an object's program and asked for many kernels; kernels whose answers are equal share a walk.
+A `Check` is made once for a program and answers for many kernels; kernels with equal answers share a walk.
 """
 
 from __future__ import annotations
 
-from btfkit.co_re.kinds import KINDS
+from typing import NamedTuple
+
 from btfkit.errors import BtfError
 from btfkit.programs.attachments import (
     BREAKS,
@@ -25,109 +26,70 @@ from btfkit.programs.attachments import (
     scope_of,
     wanted_names,
 )
-from btfkit.programs.constants import KCONFIG, Known
+from btfkit.programs.constants import KCONFIG, VERSION, Constants
 from btfkit.programs.patch import POISONED, patch_program
 from btfkit.programs.reach import Doubt, Flow, Walk
-from btfkit.programs.registers import NOT_NULL
+from btfkit.programs.registers import NOT_NULL, PLACE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.target import Target
     from btfkit.programs.attachments import Scope
     from btfkit.programs.code import Code, Function
+    from btfkit.programs.insns import Insn
     from btfkit.programs.patch import Patched
     from btfkit.programs.registers import Value
     from btfkit.programs.verifier import Verifier
 
 WORKS, GUARDED = "works", "works, guarded"
 STATUSES = (WORKS, GUARDED, BREAKS)
-MAX_CACHED = 256  # walks that are remembered for one program
+MAX_CACHED = 256  # walks that are kept for one program
 MAX_CONDITIONS = 8  # variables that are tried one by one
 
 
-class ProgramFinding:
-    """One thing that is said of a program on a kernel.
+class ProgramFinding(NamedTuple):
+    """A finding about a program on a kernel.
 
-    `effect`: BREAKS, GUARDED (a missing read that is not reached), WARNING or NOTE.  `relocation` is the number of the
-    object's CO-RE relocation, or -1; then `subject` names what is meant (an extern, what it attaches to).  `reason` is
-    one word for programs, `detail` a sentence, `unless` what user space could do about it ("use_new = 0")."""
+    `effect`: BREAKS, GUARDED (a read without an answer that is not reached), WARNING or NOTE.  `relocation` is the number of
+    the object's CO-RE relocation, or -1; then `subject` names an extern or what the program attaches to.  `reason` is one
+    word for scripts, `detail` a sentence, `unless` what user space could set to avoid it ("use_new = 0").
+    """
 
-    __slots__ = ("detail", "effect", "reason", "relocation", "subject", "unless")
-
-    def __init__(
-        self, effect: str, reason: str, detail: str, relocation: int = -1, subject: str = "", unless: str = ""
-    ) -> None:
-        self.effect = effect
-        self.reason = reason
-        self.detail = detail
-        self.relocation = relocation
-        self.subject = subject
-        self.unless = unless
-
-    @property
-    def key(self) -> tuple[str, str, str, int, str, str]:
-        """Equal for findings that say the same."""
-        return self.effect, self.reason, self.detail, self.relocation, self.subject, self.unless
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ProgramFinding) and self.key == other.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
+    effect: str
+    reason: str
+    detail: str
+    relocation: int = -1
+    subject: str = ""
+    unless: str = ""
 
     def __repr__(self) -> str:
         return f"<{self.effect}: {self.detail}>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ProgramFinding, self.key_as_arguments
+
+class Verdict(NamedTuple):
+    """The result for a program on a kernel."""
+
+    findings: tuple[ProgramFinding, ...]
 
     @property
-    def key_as_arguments(self) -> tuple[str, str, str, int, str, str]:
-        """The arguments that make it again."""
-        return self.effect, self.reason, self.detail, self.relocation, self.subject, self.unless
-
-
-class Verdict:
-    """What becomes of a program on a kernel: `status` is WORKS, GUARDED or BREAKS, `findings` say why."""
-
-    __slots__ = ("findings", "status")
-
-    def __init__(self, findings: Sequence[ProgramFinding]) -> None:
-        self.findings = tuple(findings)
-        effects = {finding.effect for finding in findings}
-        self.status = BREAKS if BREAKS in effects else GUARDED if GUARDED in effects else WORKS
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Verdict) and self.findings == other.findings
-
-    def __hash__(self) -> int:
-        return hash(self.findings)
+    def status(self) -> str:
+        """WORKS, GUARDED or BREAKS."""
+        effects = {finding.effect for finding in self.findings}
+        return BREAKS if BREAKS in effects else GUARDED if GUARDED in effects else WORKS
 
     def __repr__(self) -> str:
         return f"<{self.status}: {len(self.findings)} findings>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Verdict, (self.findings,)
-
 
 class KernelAnswers:
-    """What a kernel answers to one object: `outcomes` of its relocations, `externs` by name, and what it says of
-    struct_ops."""
-
-    __slots__ = ("externs", "operations", "outcomes", "scope", "target", "verifier", "version")
+    """The answers of a kernel to one object: `outcomes` of its relocations, `externs` by name, `operations` of struct_ops."""
 
     def __init__(
-        self,
-        code: Code,
-        target: Target,
-        outcomes: list[Outcome],
-        verifier: Verifier,
-        version: Value,
-        scope: Scope,
+        self, code: Code, target: Target, outcomes: list[Outcome], verifier: Verifier, version: Value, scope: Scope
     ) -> None:
         self.target = target
         self.outcomes = outcomes
@@ -138,8 +100,17 @@ class KernelAnswers:
         self.operations = operations(code, target, scope) if code.struct_ops else {}
 
 
+class Reached(NamedTuple):
+    """The marked slots that can be reached; `doubt` is why all count as reached ("": they do not); `unless` is, by slot, which
+    values of variables would keep the program from it."""
+
+    slots: frozenset[int]
+    doubt: str
+    unless: dict[int, str]
+
+
 class Check:
-    """A program of an object, ready to be asked for kernels; `given` are values of variables and kconfig externs by name."""
+    """A program of an object; `given` are values of variables and kconfig externs by name."""
 
     def __init__(self, code: Code, program: Function, given: Mapping[str, int]) -> None:
         self.code = code
@@ -151,7 +122,7 @@ class Check:
         except BtfError as error:
             self.problem = error.message
         self._flow: Flow | None = None
-        self._walks: dict[Any, tuple[frozenset[int], str, dict[int, str]]] = {}
+        self._walks: dict[Any, Reached] = {}
 
     @property
     def name(self) -> str:
@@ -159,134 +130,125 @@ class Check:
         return self.program.name
 
     def verdict(self, kernel: KernelAnswers) -> Verdict:
-        """What becomes of the program on a kernel."""
+        """The verdict on the program on a kernel."""
         if self.problem:
-            return Verdict([ProgramFinding(BREAKS, "bad-object", self.problem)])
+            return Verdict((ProgramFinding(BREAKS, "bad-object", self.problem),))
         patched = patch_program(self.code, self.linked, kernel.outcomes)
         findings = [
             ProgramFinding(
-                BREAKS, kernel.outcomes[number].reason or "refused", f"libbpf refuses the object: {words}", number
+                BREAKS, kernel.outcomes[number].reason or "refused", f"libbpf rejects the object: {refusal}", number
             )
-            for number, words in patched.refusals.items()
+            for number, refusal in patched.refusals.items()
         ]
         marks: dict[int, bool] = dict.fromkeys(patched.poisoned, True)
-        marks.update(self._zeros(kernel.outcomes, patched))
+        for slot, number in self.linked.relocations.items():  # sizes and type ids without an answer yield 0
+            outcome = kernel.outcomes[number]
+            if outcome.status == "missing" and outcome.value == 0 and number not in patched.refusals:
+                marks[slot] = False
         findings += self._externs(kernel, marks, patched)
         if marks:
             findings += self._missing(kernel, patched, marks)
-        said = kernel.operations.get(self.name)
-        said = said or attached(self.program, kernel.target, kernel.scope)
-        if said is not None:
-            findings.append(ProgramFinding(*said, subject=self.program.attach))
-        return Verdict(sorted(findings, key=_order))
-
-    def _zeros(self, outcomes: list[Outcome], patched: Patched) -> Iterator[tuple[int, bool]]:
-        """The slots of sizes and type ids without an answer, which yield 0."""
-        for slot, number in self.linked.relocations.items():
-            outcome = outcomes[number]
-            if outcome.status == "missing" and outcome.value == 0 and number not in patched.refusals:
-                yield slot, False
+        problem = kernel.operations.get(self.name) or attached(self.program, kernel.target, kernel.scope)
+        if problem is not None:
+            findings.append(ProgramFinding(*problem, subject=self.program.attach))
+        return Verdict(tuple(sorted(findings, key=_order)))
 
     def _externs(self, kernel: KernelAnswers, marks: dict[int, bool], patched: Patched) -> Iterator[ProgramFinding]:
-        """What the program calls or reads of the kernel by name; calls of weak functions that are not there are poisoned."""
-        said: set[str] = set()
+        """The kernel's functions and variables that the program uses; calls of missing weak functions are poisoned."""
+        seen: set[str] = set()
         for slot, reference in self.linked.references.items():
-            answer = kernel.externs.get(reference.name) if reference.kind in ("kfunc", "extern") else None
+            name = reference.name
+            answer = kernel.externs.get(name) if reference.kind in ("kfunc", "extern") else None
             if answer is None or answer.status not in (MISSING, INCOMPATIBLE, UNKNOWN):
                 continue
-            extern = self.code.externs[reference.name]
-            weak = extern.weak and answer.status == MISSING
+            weak = self.code.externs[name].weak and answer.status == MISSING
             if weak and reference.kind == "kfunc":
                 marks[slot] = True
                 patched.insns[slot] = POISONED
-            if reference.name in said:
+            if name in seen:
                 continue
-            said.add(reference.name)
+            seen.add(name)
             if answer.status == UNKNOWN:
-                yield ProgramFinding(NOTE, "not-in-btf", answer.detail, subject=reference.name)
+                yield ProgramFinding(NOTE, "not-in-btf", answer.detail, subject=name)
             elif not weak:
                 reason = "no-extern" if answer.status == MISSING else "incompatible"
-                yield ProgramFinding(BREAKS, reason, answer.detail, subject=reference.name)
+                yield ProgramFinding(BREAKS, reason, answer.detail, subject=name)
 
     def _missing(self, kernel: KernelAnswers, patched: Patched, marks: dict[int, bool]) -> Iterator[ProgramFinding]:
         """Each missing answer, reached or not."""
-        reached, doubt, unless = self._walk(kernel, patched, marks)
+        reached = self._walk(kernel, patched, marks)
         for slot in sorted(marks):
             number = self.linked.relocations.get(slot, -1)
-            is_reached = slot in reached
+            is_reached, unless = slot in reached.slots, reached.unless.get(slot, "")
+            effect = BREAKS if is_reached else GUARDED
             if number < 0:
                 name = self.linked.references[slot].name
-                said = kernel.externs[name].detail
-                yield ProgramFinding(
-                    BREAKS if is_reached else GUARDED, "no-extern", said, subject=name, unless=unless.get(slot, "")
-                )
+                yield ProgramFinding(effect, "no-extern", kernel.externs[name].detail, subject=name, unless=unless)
                 continue
             outcome = kernel.outcomes[number]
-            if not marks[slot]:
-                what = f"{outcome.detail}: it yields 0"
-                yield ProgramFinding(
-                    NOTE, outcome.reason, what + ("" if is_reached else ", and is not reached"), number
-                )
-                continue
             detail, reason = outcome.detail, outcome.reason
+            if not marks[slot]:
+                detail += ": it yields 0" if is_reached else ": it yields 0, and is not reached"
+                yield ProgramFinding(NOTE, reason, detail, number)
+                continue
             if reason == "no-type" and not kernel.target.modules:
                 detail += NO_MODULES
             if outcome.status == "value":
-                detail, reason = (
-                    "the member has another size than the program's load, which cannot be adjusted",
-                    "load-size",
-                )
-            if is_reached and doubt:
-                detail = f"{detail} (taken as reached: {doubt})"
-            yield ProgramFinding(BREAKS if is_reached else GUARDED, reason, detail, number, unless=unless.get(slot, ""))
+                reason = "load-size"
+                detail = "the size of the member differs from that of the program's load, which cannot be adjusted"
+            if is_reached and reached.doubt:
+                detail = f"{detail} (taken as reached: {reached.doubt})"
+            yield ProgramFinding(effect, reason, detail, number, unless=unless)
 
     # ---- what is reached -------------------------------------------------------------------------------------------
 
-    def _walk(
-        self, kernel: KernelAnswers, patched: Patched, marks: dict[int, bool]
-    ) -> tuple[frozenset[int], str, dict[int, str]]:
-        """(reached slots, why there is doubt, what would keep a reached one from it); remembered by all that it depends
-        on."""
+    def _walk(self, kernel: KernelAnswers, patched: Patched, marks: dict[int, bool]) -> Reached:
+        """Which of `marks` can be reached; cached by everything that the answer depends on."""
         insns = patched.insns
         key = (
             tuple(sorted(marks.items())),
             tuple(tuple(insns[slot : slot + 2]) for slot in self.linked.relocations),  # a wide load has two slots
             tuple((name, answer.status) for name, answer in kernel.externs.items()),
-            kernel.verifier.key,
-            kernel.version if "LINUX_KERNEL_VERSION" in self.code.externs else None,
+            kernel.verifier,
+            kernel.version if VERSION in self.code.externs else None,
         )
-        known = self._walks.get(key)
-        if known is None:
+        if key not in self._walks:
             if len(self._walks) >= MAX_CACHED:
                 self._walks.clear()
-            known = self._walks[key] = self._walk_anew(kernel, insns, marks)
-        return known
+            self._walks[key] = self._walk_anew(kernel, insns, marks)
+        return self._walks[key]
 
-    def _walk_anew(
-        self, kernel: KernelAnswers, insns: list[Any], marks: dict[int, bool]
-    ) -> tuple[frozenset[int], str, dict[int, str]]:
-        self._flow = self._flow or Flow(self.linked)
-        data = Known(self.code, self.given, kernel.version)
+    def _walk_anew(self, kernel: KernelAnswers, insns: list[Insn], marks: dict[int, bool]) -> Reached:
+        data = Constants(self.code, self.given, kernel.version)
         try:
             reached = self._reached(kernel, insns, marks, data)
         except Doubt as doubt:
-            return frozenset(marks), str(doubt), {}
+            return Reached(frozenset(marks), str(doubt), {})
         unless: dict[int, str] = {}
-        open_variables = [name for name in data.asked if name not in self.given]
-        if open_variables and any(marks[slot] for slot in reached):
-            unless = self._conditions(kernel, insns, marks, data, open_variables, reached)
-        return frozenset(reached), "", unless
+        variables = [name for name in data.asked if name not in self.given]
+        if variables and any(marks[slot] for slot in reached):
+            unless = self._conditions(kernel, insns, marks, data, variables, reached)
+        return Reached(frozenset(reached), "", unless)
 
-    def _reached(self, kernel: KernelAnswers, insns: list[Any], marks: dict[int, bool], data: Known) -> set[int]:
-        assert self._flow is not None
-        return Walk(self._flow, insns, marks, kernel.verifier, data.read, self._external(kernel)).run()
+    def _reached(self, kernel: KernelAnswers, insns: list[Insn], marks: dict[int, bool], data: Constants) -> set[int]:
+        def external(name: str) -> Value:
+            extern = self.code.externs.get(name)
+            if extern is not None and extern.section == KCONFIG:
+                return (PLACE, f"{KCONFIG}:{name}", 0)
+            answer = kernel.externs.get(name)
+            if answer is None or answer.status == UNKNOWN:
+                return None
+            return 0 if answer.status == MISSING else NOT_NULL
+
+        self._flow = self._flow or Flow(self.linked)
+        return Walk(self._flow, insns, marks, kernel.verifier, data.read, external).run()
 
     def _conditions(
         self,
         kernel: KernelAnswers,
-        insns: list[Any],
+        insns: list[Insn],
         marks: dict[int, bool],
-        data: Known,
+        data: Constants,
         variables: list[str],
         reached: set[int],
     ) -> dict[int, str]:
@@ -299,29 +261,15 @@ class Check:
             data.fixed = fixed
             data.asked = {}
             try:
-                still = self._reached(kernel, insns, marks, data)
+                still_reached = self._reached(kernel, insns, marks, data)
             except Doubt:
                 continue
             names = [name for name in data.asked if name not in self.given and (fixed is None or name in fixed)]
-            words = " and ".join(f"{name} = {data.initial(name)}" for name in names)
-            for slot in reached - still:
+            condition = " and ".join(f"{name} = {data.initial(name)}" for name in names)
+            for slot in reached - still_reached:
                 if marks[slot]:
-                    unless.setdefault(slot, words)
+                    unless.setdefault(slot, condition)
         return unless
-
-    def _external(self, kernel: KernelAnswers) -> Callable[[str], Value]:
-        def external(name: str) -> Value:
-            extern = self.code.externs.get(name)
-            if extern is not None and extern.section == KCONFIG:
-                from btfkit.programs.registers import PLACE
-
-                return (PLACE, f"{KCONFIG}:{name}", 0)
-            answer = kernel.externs.get(name)
-            if answer is None or answer.status == UNKNOWN:
-                return None
-            return 0 if answer.status == MISSING else NOT_NULL
-
-        return external
 
 
 def _order(finding: ProgramFinding) -> tuple[int, int, str]:
@@ -330,7 +278,7 @@ def _order(finding: ProgramFinding) -> tuple[int, int, str]:
 
 
 class Checks:
-    """All programs of several objects, ready to be asked for kernels."""
+    """All programs of several objects."""
 
     def __init__(self, codes: Sequence[Code], given: Mapping[str, int] | None = None) -> None:
         self.codes = list(codes)
@@ -344,8 +292,8 @@ class Checks:
         return [check for checks in self.checks for check in checks]
 
     def verdicts(self, target: Target, version: Value = None) -> list[Verdict]:
-        """What becomes of each program on a kernel; `version` is what LINUX_KERNEL_VERSION may be there
-        (`known.version_range`)."""
+        """The verdict on each program on a kernel; `version` is the range of LINUX_KERNEL_VERSION there
+        (`constants.version_range`)."""
         from btfkit.co_re.relocate import relocate
         from btfkit.programs.verifier import verifier_of
 
@@ -358,8 +306,3 @@ class Checks:
             kernel = KernelAnswers(code, target, answers, verifier, version, scope)
             result += [check.verdict(kernel) for check in checks]
         return result
-
-
-def kind_name(kind: int) -> str:
-    """The name of a relocation's kind."""
-    return KINDS[kind].name if kind < len(KINDS) else f"kind {kind}"

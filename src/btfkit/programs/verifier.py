@@ -1,11 +1,13 @@
-"""What the verifier of a kernel can follow, told by the types that it is made of.
+"""What a kernel's verifier can track, derived from the types that it is made of.
 
-Every kernel with BTF describes its own verifier: `enum bpf_stack_slot_type` has the kinds of stack slots that it knows, `struct
-bpf_reg_state` what it keeps of a register.  That holds for kernels to which newer verifiers were backported, too, where a version
-number would mislead.
+Every kernel with BTF describes its own verifier: `enum bpf_stack_slot_type` lists the kinds of stack slots, `struct
+bpf_reg_state` what is tracked for a register.  This also holds for kernels with a backported verifier, where a version number
+would mislead.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from btfkit.btf import spec
 
@@ -16,45 +18,37 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 
-class Verifier:
-    """What is relied on; where the BTF does not tell (it was cut down), the least of what 5.3 to 5.10 do.
+class Verifier(NamedTuple):
+    """The abilities of a verifier.  If the BTF does not show them (it was minimized), the least that 5.3 to 5.10 can do.
 
-    `decides`: conditional jumps on known numbers, whatever the operator (5.3; before only "is equal" to an immediate);
-    `narrow_spills`: numbers that are put on the stack in less than 64 bits, ranges, and exclusive or of numbers (5.19);
-    `stores`: immediates that are stored on the stack, and pointers that cannot be NULL (6.4);
-    `lazy`: global functions are verified where a call of them can be reached (6.8), before wherever they are linked.
+    `decides`: conditional jumps on known numbers, with any operator (5.3; before, only "is equal" to an immediate);
+    `narrow_spills`: numbers stored on the stack in less than 64 bits, ranges, and exclusive or of numbers (5.19);
+    `stores`: immediates stored on the stack, and pointers that cannot be NULL (6.4);
+    `lazy`: global functions are verified only if a call of them can be reached (6.8), before whenever they are linked.
     """
 
-    __slots__ = ("decides", "lazy", "narrow_spills", "stores")
-
-    def __init__(
-        self, decides: bool = True, narrow_spills: bool = False, stores: bool = False, lazy: bool = False
-    ) -> None:
-        self.decides = decides
-        self.narrow_spills = narrow_spills
-        self.stores = stores
-        self.lazy = lazy
-
-    @property
-    def key(self) -> tuple[bool, ...]:
-        """Equal for verifiers that follow the same."""
-        return self.decides, self.narrow_spills, self.stores, self.lazy
+    decides: bool = True
+    narrow_spills: bool = False
+    stores: bool = False
+    lazy: bool = False
 
     def __repr__(self) -> str:
-        return f"<Verifier {', '.join(name for name in self.__slots__ if getattr(self, name)) or 'of before 5.3'}>"
+        return f"<Verifier {', '.join(name for name in self._fields if getattr(self, name)) or 'before 5.3'}>"
 
 
 NEWEST = Verifier(True, True, True, True)
 
 
 def verifier_of(vmlinux: Btf) -> Verifier:
-    """The verifier of the kernel that `vmlinux` is the BTF of.
+    """The verifier of the kernel that `vmlinux` describes.
 
-    Sources: the commits that brought STACK_DYNPTR (5.19), STACK_ITER (6.4), bpf_reg_state.subreg_def (5.3) and
+    Sources: the commits that added STACK_DYNPTR (5.19), STACK_ITER (6.4), bpf_reg_state.subreg_def (5.3) and
     bpf_func_info_aux.verified (6.8).
     """
     register = _members(vmlinux, "bpf_reg_state")
-    slots = _enumerators(vmlinux, "bpf_stack_slot_type")
+    type_id = vmlinux.find_id("bpf_stack_slot_type", spec.ENUM)
+    enum: Any = vmlinux[type_id] if type_id is not None else None
+    slots = enum.values if enum is not None else ()
     return Verifier(
         decides=not register or "subreg_def" in register,
         narrow_spills="STACK_DYNPTR" in slots,
@@ -65,11 +59,5 @@ def verifier_of(vmlinux: Btf) -> Verifier:
 
 def _members(btf: Btf, name: str) -> set[str]:
     type_id = btf.find_id(name, spec.STRUCT)
-    composite: Any = btf[type_id] if type_id is not None else None
-    return {member.name for member in composite.members} if composite is not None else set()
-
-
-def _enumerators(btf: Btf, name: str) -> set[str]:
-    type_id = btf.find_id(name, spec.ENUM)
-    enum: Any = btf[type_id] if type_id is not None else None
-    return set(enum.values) if enum is not None else set()
+    struct: Any = btf[type_id] if type_id is not None else None
+    return {member.name for member in struct.members} if struct is not None else set()
