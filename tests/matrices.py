@@ -84,11 +84,6 @@ def _verdict(row: int, version: tuple[int, int], chance: random.Random, program:
             (ProgramFinding("works, guarded", "no-member", "struct task_struct has no member 'member_0'", 0),)
         )
     if row % 3 == 2 and chance.random() < 0.02:
-        return Verdict(
-            tuple(
-                ProgramFinding(
-                    "breaks", "no-attach-target", f"no tracepoint {program.section}", subject=program.section
-                )
-            )
-        )
+        detail = f"no tracepoint {program.section}"
+        return Verdict((ProgramFinding("breaks", "no-attach-target", detail, subject=program.section),))
     return Verdict(())
