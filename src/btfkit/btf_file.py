@@ -160,9 +160,12 @@ class BtfFile:
     @property
     def packings(self) -> tuple[str, ...]:
         """What the file is packed in, outermost first: ("xz",)."""
+        layers = self.container.layers
+        if len(layers) == 1:
+            return ()
         from btfkit.files.compression import MAGICS
 
-        return tuple(layer for layer in self.container.layers if layer in MAGICS)
+        return tuple(layer for layer in layers if layer in MAGICS)
 
     @property
     def signature(self) -> int:

@@ -97,7 +97,7 @@ class DistillFiles(FileOperation):
         contents = file.contents(
             job.output,
             result.btf,
-            result.ids,
+            result.ids if file.elf is not None else None,  # raw BTF has nothing else that refers to ids
             base=result.base,
             base_path=job.base_path,
             base_section=self.section,

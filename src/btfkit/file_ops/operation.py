@@ -108,7 +108,7 @@ def as_shared(base: Base) -> SharedBase:
 
 def signature_stripped(file: BtfFile) -> bool:
     """Whether the file's signature does not come along, now that the file is written anew."""
-    return file.rewritable and file.signature > 0
+    return file.elf is not None and file.rewritable and file.signature > 0
 
 
 def failure_text(path: str, error: Exception) -> str:

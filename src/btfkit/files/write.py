@@ -42,11 +42,10 @@ def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
             if mode is None:
                 direct.append((path, data))
                 continue
-            name = os.path.realpath(path)
+            name = os.path.realpath(path) if os.path.islink(path) else path
             temporary = _temporary_name(name)
             waiting.append((temporary, name))
             with _Blaming(path):
-                os.makedirs(os.path.dirname(name), exist_ok=True)
                 _write_temporary(temporary, data, mode, fsync)
         while waiting:
             with _Blaming(waiting[0][1]):
@@ -66,24 +65,43 @@ def overwritten(outputs: Iterable[str], inputs: Iterable[str | None]) -> tuple[s
 
     "-" and directories are no such files.
     """
-    taken = {_identity(path): path for path in inputs if path and path != "-" and os.path.isfile(path)}
+    taken: dict[object, str] = {}
+    for path in inputs:
+        if path and path != "-" and (status := _status(path)) is not None and S_ISREG(status.st_mode):
+            taken[status.st_dev, status.st_ino] = path
+    directories: dict[str, str] = {}
     for path in outputs:
         if path == "-":
             continue
-        which = _identity(path)
-        if which in taken:
-            return path, taken[which]
-        taken[which] = path
+        status = _status(path)
+        if status is None:
+            key: object = real_path(path, directories)
+        elif S_ISREG(status.st_mode):
+            key = status.st_dev, status.st_ino
+        else:
+            continue  # /dev/null may be several outputs
+        if key in taken:
+            return path, taken[key]
+        taken[key] = path
     return None
 
 
-def _identity(path: str) -> object:
-    """What is equal for two names of one file; for a file that is not there yet, its whole name."""
-    try:
-        status = os.stat(path)
-    except OSError:
+def real_path(path: str, directories: dict[str, str]) -> str:
+    """As `os.path.realpath`, for many files of few `directories`, whose real paths are kept there."""
+    directory, name = os.path.split(path)
+    if name in ("", ".", "..") or os.path.islink(path):
         return os.path.realpath(path)
-    return (status.st_dev, status.st_ino) if S_ISREG(status.st_mode) else object()  # /dev/null takes several
+    real = directories.get(directory)
+    if real is None:
+        real = directories[directory] = os.path.realpath(directory)
+    return os.path.join(real, name)
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
 
 class _Blaming:
@@ -124,7 +142,11 @@ def _temporary_name(name: str) -> str:
 
 def _write_temporary(name: str, data: Content, mode: int, fsync: bool) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    handle = os.open(name, flags, 0o666)
+    try:
+        handle = os.open(name, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.realpath(os.path.dirname(name)), exist_ok=True)
+        handle = os.open(name, flags, 0o666)
     try:
         _write_whole(handle, data)
         if mode:

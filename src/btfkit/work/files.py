@@ -10,6 +10,7 @@ import os
 
 from btfkit.errors import printable
 from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT, FileJob, FileResult, failure_text
+from btfkit.files.write import real_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,9 +96,10 @@ def plan_files(
         return Plan([FileJob(path, to, base_path or _beside(to if base_beside_output else path))], [], False)
     jobs: list[FileJob] = []
     problems: list[FileResult] = []
-    seen = {os.path.realpath(to): path for to, path in (taken or {}).items()}
+    directories: dict[str, str] = {}
+    seen = {real_path(to, directories): path for to, path in (taken or {}).items()}
     for path, to in _targets(paths, output, problems):
-        key = os.path.realpath(to)
+        key = real_path(to, directories)
         if key not in seen:
             seen[key] = path
             jobs.append(FileJob(path, to, _beside(to if base_beside_output else path)))
