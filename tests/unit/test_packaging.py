@@ -148,6 +148,11 @@ def test_kinds_have_one_set_of_numbers() -> None:
     assert [names[name] for name in spec.KIND_NAMES] == list(range(len(spec.KINDS)))
     columns = (kinds.TAIL, kinds.ELEM, kinds.THIRD_IS_TYPE, kinds.TAIL_IDS, kinds.ELEM_IDS, kinds.ELEM_NAMES)
     assert columns == (spec.COL_TAIL, spec.COL_ELEM, spec.COL_THIRD_IS_TYPE, *range(3, 6))
+    assert {kind for kind in range(128) if kinds.is_modifier(kind)} == spec.MODIFIERS
+    assert {kind for kind in range(128) if kinds.is_alias(kind)} == spec.MODS_AND_TYPEDEFS
+    bodies = re.compile(r"def .*?(\w+)\([^\n]*\n(?:    \"\"\".*\n)?    return (.*)")
+    assert dict(bodies.findall(pxd)) == dict(bodies.findall((SOURCE / "hot" / "kinds.py").read_text()))
+    assert len(bodies.findall(pxd)) == 2
 
 
 def _functions(path: Path) -> dict[str, list[str]]:

@@ -42,6 +42,7 @@ class Kind:
         "elem_names",
         "elem_words",
         "flag",
+        "modifier",
         "name",
         "number",
         "tail_ids",
@@ -64,6 +65,7 @@ class Kind:
         flag: str = "",
         vlen: str = "",
         word: str = "",
+        modifier: bool = False,
     ) -> None:
         self.number = number
         self.name = name
@@ -76,6 +78,7 @@ class Kind:
         self.elem_names = elem_names
         self.flag = flag
         self.vlen = vlen
+        self.modifier = modifier
 
 
 KINDS = (
@@ -88,22 +91,22 @@ KINDS = (
     Kind(ENUM, "ENUM", "size", elem_words=2, elem_names=(0,), flag="signed", vlen="enumerators"),
     Kind(FWD, "FWD", "", flag="union", word="declaration"),
     Kind(TYPEDEF, "TYPEDEF", "type"),
-    Kind(VOLATILE, "VOLATILE", "type"),
-    Kind(CONST, "CONST", "type"),
-    Kind(RESTRICT, "RESTRICT", "type"),
+    Kind(VOLATILE, "VOLATILE", "type", modifier=True),
+    Kind(CONST, "CONST", "type", modifier=True),
+    Kind(RESTRICT, "RESTRICT", "type", modifier=True),
     Kind(FUNC, "FUNC", "type", vlen="linkage", word="function"),
     Kind(FUNC_PROTO, "FUNC_PROTO", "type", 0, 2, elem_ids=(1,), elem_names=(0,), vlen="params", word="prototype"),
     Kind(VAR, "VAR", "type", tail_words=1, word="variable"),
     Kind(DATASEC, "DATASEC", "size", elem_words=3, elem_ids=(0,), vlen="variables", word="section"),
     Kind(FLOAT, "FLOAT", "size"),
     Kind(DECL_TAG, "DECL_TAG", "type", tail_words=1, flag="attribute", word="declaration tag"),
-    Kind(TYPE_TAG, "TYPE_TAG", "type", flag="attribute", word="type tag"),
+    Kind(TYPE_TAG, "TYPE_TAG", "type", flag="attribute", word="type tag", modifier=True),
     Kind(ENUM64, "ENUM64", "size", elem_words=3, elem_names=(0,), flag="signed", vlen="enumerators", word="enum"),
 )
 
 KIND_NAMES = tuple(kind.name for kind in KINDS)
 
-MODIFIERS = frozenset((VOLATILE, CONST, RESTRICT, TYPE_TAG))  # libbpf's btf_is_mod
+MODIFIERS = frozenset(kind.number for kind in KINDS if kind.modifier)  # libbpf's btf_is_mod
 MODS_AND_TYPEDEFS = MODIFIERS | {TYPEDEF}
 COMPOSITES = frozenset((STRUCT, UNION))
 ENUMS = frozenset((ENUM, ENUM64))

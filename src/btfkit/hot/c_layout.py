@@ -89,12 +89,7 @@ def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
                         else:
                             total *= count
                         here = words[at + 3]
-                    elif (
-                        kinds.TYPEDEF <= kind <= kinds.RESTRICT
-                        or kind == kinds.VAR
-                        or kind == kinds.DECL_TAG
-                        or kind == kinds.TYPE_TAG
-                    ):
+                    elif kinds.is_alias(kind) or kind == kinds.VAR or kind == kinds.DECL_TAG:
                         here = words[at + 2]
                     else:
                         break

@@ -43,12 +43,7 @@ def returning(words, positions, shown, returns):
     for index in range(len(positions)):
         at = positions[index]
         kind = (words[at + 1] >> 24) & 127
-        if (
-            kind == kinds.PTR
-            or kinds.TYPEDEF <= kind <= kinds.RESTRICT
-            or kind == kinds.TYPE_TAG
-            or (kind == kinds.FUNC and shown[index + 1])
-        ):
+        if kind == kinds.PTR or kinds.is_alias(kind) or (kind == kinds.FUNC and shown[index + 1]):
             target = words[at + 2]
             if target and (words[positions[target - 1] + 1] >> 24) & 127 == kinds.FUNC_PROTO:
                 returns[target] = 1
@@ -217,7 +212,7 @@ def plan(words, positions, queue, marks, steps, budget):
                         count += 1
                         marks[type_id] = mark | forwarded
                     break
-                if kind == kinds.PTR or kinds.VOLATILE <= kind <= kinds.RESTRICT or kind == kinds.TYPE_TAG:
+                if kind == kinds.PTR or kinds.is_modifier(kind):
                     type_id = words[at + 2]
                     continue
                 if kind == kinds.ARRAY:

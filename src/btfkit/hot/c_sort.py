@@ -61,13 +61,7 @@ class _Sorter:
                     kind = (info >> 24) & 127
                     if words[at]:
                         named = True
-                    if (
-                        kind == kinds.ARRAY
-                        or kind == kinds.PTR
-                        or kinds.TYPEDEF <= kind <= kinds.RESTRICT
-                        or kind == kinds.DECL_TAG
-                        or kind == kinds.TYPE_TAG
-                    ):
+                    if kind == kinds.ARRAY or kind == kinds.PTR or kind == kinds.DECL_TAG or kinds.is_alias(kind):
                         if not named:
                             ranked = False
                         here = words[at + 3] if kind == kinds.ARRAY else words[at + 2]
@@ -145,13 +139,7 @@ class _Sorter:
             steps += 1
             at = positions[here - 1]
             kind = (words[at + 1] >> 24) & 127
-            if not (
-                kind == kinds.ARRAY
-                or kind == kinds.PTR
-                or kinds.TYPEDEF <= kind <= kinds.RESTRICT
-                or kind == kinds.DECL_TAG
-                or kind == kinds.TYPE_TAG
-            ):
+            if not (kind == kinds.ARRAY or kind == kinds.PTR or kind == kinds.DECL_TAG or kinds.is_alias(kind)):
                 break
             here = words[at + 3] if kind == kinds.ARRAY else words[at + 2]
         while steps:
@@ -159,13 +147,7 @@ class _Sorter:
             here = self.path[path + steps]
             at = positions[here - 1]
             kind = (words[at + 1] >> 24) & 127
-            if (
-                kind == kinds.ARRAY
-                or kind == kinds.PTR
-                or kinds.TYPEDEF <= kind <= kinds.RESTRICT
-                or kind == kinds.DECL_TAG
-                or kind == kinds.TYPE_TAG
-            ):
+            if kind == kinds.ARRAY or kind == kinds.PTR or kind == kinds.DECL_TAG or kinds.is_alias(kind):
                 mine = self.string_hash(0, words[at])
                 if kind == kinds.ARRAY:
                     mine = (mine * 31 + words[at + 5]) & WORD_64

@@ -246,7 +246,7 @@ class Writer(Buffer):
         while type_id:
             at = self.positions[type_id - 1]
             kind = (words[at + 1] >> 24) & 127
-            if kinds.TYPEDEF <= kind <= kinds.RESTRICT or kind == kinds.TYPE_TAG:
+            if kinds.is_alias(kind):
                 type_id = words[at + 2]
                 continue
             if (kind == kinds.STRUCT or kind == kinds.UNION) and words[at]:
@@ -288,12 +288,7 @@ class Writer(Buffer):
             kind = (words[at + 1] >> 24) & 127
             if kind == kinds.ARRAY:
                 type_id = words[at + 3]
-            elif (
-                kind == kinds.PTR
-                or kinds.VOLATILE <= kind <= kinds.RESTRICT
-                or kind == kinds.FUNC_PROTO
-                or kind == kinds.TYPE_TAG
-            ):
+            elif kind == kinds.PTR or kind == kinds.FUNC_PROTO or kinds.is_modifier(kind):
                 type_id = words[at + 2]
             else:
                 return
@@ -443,7 +438,7 @@ class Writer(Buffer):
         while self.top > start:
             type_id = self.chain[self.top - 1]
             kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127 if type_id else 0
-            if not (kinds.VOLATILE <= kind <= kinds.RESTRICT or kind == kinds.TYPE_TAG):
+            if not kinds.is_modifier(kind):
                 return
             self.top -= 1
 

@@ -31,7 +31,7 @@ def reach(words, positions, table, first_id, levels, stack, below, policy):
             child = 2
         elif kind == kinds.PTR:
             child = 1
-        elif level == 3 and not kinds.TYPEDEF <= kind <= kinds.RESTRICT and kind != kinds.TYPE_TAG:
+        elif level == 3 and not kinds.is_alias(kind):
             child = 2
         number = 0
         place = id_place(words, table, at, number)

@@ -26,3 +26,9 @@ cdef enum:
     ELEM_IDS = 4
     ELEM_NAMES = 5
     NO_SUCH_KIND = 255
+
+cdef inline bint is_modifier(unsigned int kind) noexcept nogil:
+    return VOLATILE <= kind <= RESTRICT or kind == TYPE_TAG
+
+cdef inline bint is_alias(unsigned int kind) noexcept nogil:
+    return TYPEDEF <= kind <= RESTRICT or kind == TYPE_TAG

@@ -1,6 +1,6 @@
 """The numbers of the kinds (`BTF_KIND_*` of the kernel's include/uapi/linux/btf.h), and the columns of the packed table of kinds.
 
-Loops write `kinds.STRUCT`; `kinds.pxd` says the same numbers as C constants, so that it costs nothing where it is compiled.
+Loops write `kinds.STRUCT`; `kinds.pxd` has the same as C constants and inline functions, which cost nothing when compiled.
 This file itself is not compiled.
 """
 
@@ -33,3 +33,13 @@ TAIL_IDS = 3  # bits: which words of the tail are type ids
 ELEM_IDS = 4  # ... and which of an element
 ELEM_NAMES = 5  # ... and which of these are name offsets
 NO_SUCH_KIND = 255  # in the column TAIL
+
+
+def is_modifier(kind: int) -> bool:
+    """Whether it is one of `spec.MODIFIERS`."""
+    return VOLATILE <= kind <= RESTRICT or kind == TYPE_TAG
+
+
+def is_alias(kind: int) -> bool:
+    """Whether it is one of `spec.MODS_AND_TYPEDEFS`: what the C language treats as the type that it refers to."""
+    return TYPEDEF <= kind <= RESTRICT or kind == TYPE_TAG

@@ -134,7 +134,7 @@ def uses(words, positions, ids, id_starts, first_id, marks):
                 kind = (words[here + 1] >> 24) & 127
                 if kind == kinds.ARRAY:
                     target = words[here + 3]
-                elif kinds.TYPEDEF <= kind <= kinds.RESTRICT or kind == kinds.TYPE_TAG:
+                elif kinds.is_alias(kind):
                     target = words[here + 2]
                 else:
                     break

@@ -52,10 +52,8 @@ def mark_users(words, positions, ids, id_starts, first_id, marks, found):
             place += 1
         if place == end:
             continue
-        nameless = (
-            kind == numbers.PTR or kind == numbers.ARRAY or kind == numbers.FUNC_PROTO or kind == numbers.TYPE_TAG
-        )
-        nameless = nameless or numbers.VOLATILE <= kind <= numbers.RESTRICT
+        nameless = kind == numbers.PTR or kind == numbers.ARRAY or kind == numbers.FUNC_PROTO
+        nameless = nameless or numbers.is_modifier(kind)
         if nameless or (words[at] == 0 and numbers.STRUCT <= kind <= numbers.UNION):
             if not marks[first_id + index]:
                 marks[first_id + index] = 1

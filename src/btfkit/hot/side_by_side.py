@@ -75,7 +75,7 @@ def stripped(side, type_id):
             return 0
         at = side.low_positions[type_id - 1]
         kind = (side.low_words[at + 1] >> 24) & 127
-        if kind != kinds.TYPE_TAG and not kinds.TYPEDEF <= kind <= kinds.RESTRICT:
+        if not kinds.is_alias(kind):
             return type_id
         type_id = side.low_words[at + 2]
     return side.first_id
@@ -177,7 +177,7 @@ def elements(a, b, a_id, b_id, notes):
 
 def passes_on(kind):
     """Whether what has such a type by value has by value what that refers to."""
-    return kind == kinds.ARRAY or kinds.TYPEDEF <= kind <= kinds.RESTRICT or kind == kinds.TYPE_TAG
+    return kind == kinds.ARRAY or kinds.is_alias(kind)
 
 
 def walk(a, b, table, shared, whole, told, own_levels, notes, hard):
