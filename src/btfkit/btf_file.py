@@ -445,31 +445,39 @@ def _is_running_module(source: str) -> bool:
 # ---- many modules ----------------------------------------------------------------------------------------------------
 
 
-class Modules:
-    """The modules that were found: `btfs` and `names`, one each, and `without`, the files that hold no BTF."""
+class KernelBtf:
+    """The BTF of a kernel: `vmlinux`, and its `modules` with a name for each in `names`.
 
-    __slots__ = ("btfs", "names", "without")
+    `without` lists the files of modules that hold no BTF, `unwanted` counts modules that were read and not kept.
+    """
 
-    def __init__(self) -> None:
-        self.btfs: list[Btf] = []
+    __slots__ = ("modules", "names", "unwanted", "vmlinux", "without")
+
+    def __init__(self, vmlinux: Btf) -> None:
+        self.vmlinux = vmlinux
+        self.modules: list[Btf] = []
         self.names: list[str] = []
         self.without: list[str] = []
+        self.unwanted = 0
+
+    def __repr__(self) -> str:
+        return f"<KernelBtf {self.vmlinux.source or 'vmlinux'} with {len(self.modules)} modules>"
 
 
 def load_modules(
     paths: Sequence[str], base: Btf | SharedBase, on_error: Callable[[Exception], None] | None = None
-) -> Modules:
+) -> KernelBtf:
     """The modules in files, directories and tars, each on `base`, in the given order and by name within each.
 
     Files without BTF are listed in `without`.  An error is raised, or given to `on_error`; then that file is skipped.
     """
     refuse_text(paths=paths)
-    found = Modules()
+    found = KernelBtf(base.btf if isinstance(base, SharedBase) else base)
     for name, source, module in modules_on(paths, base, on_error):
         if module is None:
             found.without.append(source)
         else:
-            found.btfs.append(module)
+            found.modules.append(module)
             found.names.append(name)
     return found
 

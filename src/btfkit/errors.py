@@ -104,3 +104,12 @@ class UnsupportedError(BtfError):
 
 class VerificationError(BtfError):
     """The output does not mean what the input means, as the proof found: do not use it, and report it."""
+
+
+def error_text(error: Exception) -> str:
+    """The text of an error for one line of a report, with the file that it is about."""
+    if isinstance(error, OSError) and not isinstance(error, BtfError):
+        name = error.filename if isinstance(error.filename, str) else ""
+        what = error.strerror or str(error) or type(error).__name__
+        return f"{printable(name)}: {what}" if name else what
+    return "out of memory" if isinstance(error, MemoryError) else str(error)

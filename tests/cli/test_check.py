@@ -212,6 +212,16 @@ def test_one_kernel_with_modules(run, tmp_path):
     assert set(statuses(data, "ok_type_exists").values()) == {"works"}
     data = json.loads(run("guards.bpf.o", "--kernels", kernel, "--json").out)
     assert set(statuses(data, "ok_type_exists").values()) == {"works, guarded"}
+    (tmp_path / "mods" / "broken.ko").write_bytes(b"damaged")  # costs neither the kernel nor its neighbour
+    said = run("guards.bpf.o", "--kernels", kernel, "-m", "mods", "--json")
+    assert said.status == 3
+    assert "btfkit: module skipped: mods/broken.ko, byte 0x0: " in said.err
+    data = json.loads(said.out)
+    assert set(statuses(data, "ok_type_exists").values()) == {"works"}
+    assert [len(column["skipped_modules"]) for column in data["kernels"]] == [1]
+    os.unlink(tmp_path / "mods" / "broken.ko")
+    said = run("guards.bpf.o", "--kernels", kernel, "-m", "nowhere")
+    assert (said.status, said.err) == (3, "btfkit: nowhere: No such file or directory\n")
     said = run("guards.bpf.o", "--kernels", "hub", "-m", "mods")
     assert said.status == 3
     assert "nothing there is called like one of them" in said.err

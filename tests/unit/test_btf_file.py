@@ -152,7 +152,7 @@ def test_load_modules(tmp_path, vmlinux, distilled) -> None:
     found = load_modules([str(tmp_path), str(tmp_path / "no such")], vmlinux, errors.append)
     assert found.names == ["a", "b", "f"]
     wanted = text(btfkit.load(module(vmlinux), vmlinux))
-    assert all(text(btf) == wanted for btf in found.btfs)
+    assert all(text(btf) == wanted for btf in found.modules)
     assert [os.path.basename(path) for path in found.without] == ["c.ko", "d.ko"]
     assert [type(error) for error in errors] == [FormatError, FileNotFoundError]
 

@@ -190,17 +190,11 @@ def _complain(error: Exception) -> int:
 
 
 def in_words(error: Exception) -> str:
-    """What an error says, with the file that it is about and the option that would help."""
-    from btfkit.errors import BtfError, printable
+    """The text of an error, with the file that it is about and the option that would help."""
+    from btfkit.errors import error_text
 
-    if isinstance(error, OSError) and not isinstance(error, BtfError):
-        name = error.filename if isinstance(error.filename, str) else ""
-        what = error.strerror or str(error) or type(error).__name__
-        return f"{printable(name)}: {what}" if name else what
-    if isinstance(error, MemoryError):
-        return "out of memory"
     option = _REMEDIES.get(getattr(error, "remedy", ""))
-    return f"{error} ({option})" if option else str(error)
+    return f"{error} ({option})" if option else error_text(error)
 
 
 # How a command spells the parameter of the library that an error asks for.

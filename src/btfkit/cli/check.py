@@ -91,6 +91,8 @@ def _complain(matrix: Matrix, tree: Tree, *, quiet: bool) -> bool:
         if column.error:
             where = printable(column.source)
             print(f"btfkit: {column.error if where in column.error else f'{where}: {column.error}'}", file=sys.stderr)
+        for text in column.skipped:
+            print(f"btfkit: module skipped: {text}", file=sys.stderr)
     if tree.marks and not quiet:
         count = len(tree.marks)
         print(
@@ -99,7 +101,7 @@ def _complain(matrix: Matrix, tree: Tree, *, quiet: bool) -> bool:
         )
     for path, problem in tree.problems:
         print(f"btfkit: {printable(path)}: {problem}", file=sys.stderr)
-    return bool(tree.problems) or any(column.error for column in matrix.columns)
+    return bool(tree.problems) or any(column.error or column.skipped for column in matrix.columns)
 
 
 COMMAND = Command(

@@ -163,8 +163,8 @@ def _read_chain(job: Job, input_path: str) -> None:
             f"{input_path} is a module: say -B VMLINUX {input_path}, or -m {input_path} with the vmlinux as INPUT"
         )
     found = load_modules(args.modules, job.vmlinux, job.excuse if args.keep_going else None)
-    job.modules, job.without = found.btfs, found.without
-    job.names = dict(zip(found.btfs, found.names, strict=True))
+    job.modules, job.without = found.modules, found.without
+    job.names = dict(zip(found.modules, found.names, strict=True))
 
 
 def _references(job: Job) -> list[Btf]:

@@ -22,7 +22,7 @@ def run(args: Args) -> int:
         raise UsageError("-b TARGET is missing: the vmlinux BTF to relocate against")
     objects = [obj for path in args.operands for obj in load_objects(path)]
     vmlinux = load(args.btf)
-    rows = relocations(objects, vmlinux, load_modules(args.modules, vmlinux).btfs)
+    rows = relocations(objects, vmlinux, load_modules(args.modules, vmlinux).modules)
     counts = Counts(row.outcome for row in rows)
     statuses = WITHOUT_ANSWER if args.missing else STATUSES
     if args.json:

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from btfkit.btf.btf import Btf
+    from btfkit.btf_file import KernelBtf
     from btfkit.co_re.program import BpfObject
     from btfkit.co_re.relocate import Outcome
     from btfkit.files.elf import Data
     from btfkit.fleet.manifest import Record
     from btfkit.fleet.store import Store
-    from btfkit.fleet.tree import Chain, Kernel, Tree
+    from btfkit.fleet.tree import Kernel, Tree
     from btfkit.passes.minimize import Minimized
     from btfkit.passes.select import Closure
     from btfkit.work.job import Ended
@@ -337,7 +338,9 @@ class Shrink:
     def _excuse(self, left_out: list[str]) -> Callable[[Exception], None] | None:
         return (lambda error: left_out.append(str(error))) if self.options.keep_going else None
 
-    def _cut(self, kernel: Kernel, chain: Chain, objects: Sequence[BpfObject]) -> tuple[Minimized, dict[str, bytes]]:
+    def _cut(
+        self, kernel: Kernel, chain: KernelBtf, objects: Sequence[BpfObject]
+    ) -> tuple[Minimized, dict[str, bytes]]:
         """The cut BTF of vmlinux and of the modules that are read, by path, proved."""
         from btfkit.file_ops.minimize import minimize
 
@@ -388,7 +391,7 @@ class Shrink:
     def _record(
         self,
         kernel: Kernel,
-        chain: Chain,
+        chain: KernelBtf,
         result: Minimized,
         reader: _Reader,
         blobs: dict[str, bytes],
@@ -407,7 +410,7 @@ class Shrink:
                 "types": sum(len(result.layers[btf].btf.positions) for btf in (chain.vmlinux, *result.used)),
                 "bytes": sum(map(len, blobs.values())),
                 "input_bytes": len(chain.vmlinux.blob),
-                "modules": len(chain.modules) + chain.dropped,
+                "modules": len(chain.modules) + chain.unwanted,
                 "relocations": len(statuses),
                 "answered": statuses.count("value"),
                 "missing": statuses.count("missing"),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 
 from btfkit.co_re.kinds import kind_name
-from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable, refuse_text
+from btfkit.errors import BtfError, NotFoundError, UnsupportedError, error_text, printable, refuse_text
 from btfkit.fleet.matrix import Column, Matrix, Program, ReadSite
 from btfkit.programs.code import EXTERN, KFUNC, load_code
 from btfkit.programs.constants import version_range
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
-    from btfkit.btf.btf import Btf
     from btfkit.co_re.program import Relocation
+    from btfkit.co_re.target import Target
     from btfkit.fleet.tree import Kernel, Tree
     from btfkit.programs.code import Code, Function
     from btfkit.programs.verdict import Verdict
@@ -75,6 +75,8 @@ def check(
     if not tree.kernels:
         raise NotFoundError("no kernel there: neither BTF files, nor images, nor a tree of them")
     folders = [os.fspath(path) for path in modules]
+    for path in folders:
+        os.stat(path)  # one that is missing ends the run, not each kernel
     unames = [kernel.key.uname for kernel in tree.kernels]
     if folders and len(unames) > 1 and not any(_own_modules(folders, unames)):
         raise NotFoundError(
@@ -91,9 +93,10 @@ def check(
         raise UnknownProgram(f"no program {unknown[0]!r} in these objects")
     for ended in jobs.run(work, tree.kernels, executor=executor, workers=workers, observe=observe):
         if ended.error is not None:
-            matrix.columns[ended.number].error = _in_words(ended.error)
+            matrix.columns[ended.number].error = error_text(ended.error)
         else:
-            matrix.put(ended.number, ended.value)
+            verdicts, matrix.columns[ended.number].skipped = ended.value
+            matrix.put(ended.number, verdicts)
     matrix.settle()
     if hints:
         from btfkit.fleet.hints import add_hints
@@ -122,22 +125,20 @@ class Work:
         """The objects, read and linked."""
         return Checks([code for path in self.objects for code in load_code(path)], self.given)
 
-    def run(self, state: Checks, job: Kernel) -> list[Verdict]:
-        """The verdicts of all programs on one kernel."""
+    def run(self, state: Checks, job: Kernel) -> tuple[list[Verdict], list[str]]:
+        """The verdicts of all programs on one kernel, and an error for each module that was skipped."""
+        skipped: list[str] = []
+        target = self.target(job, lambda error: skipped.append(error_text(error)))
+        return state.verdicts(target, version_range(job.key.uname)), skipped
+
+    def target(self, kernel: Kernel, on_error: Callable[[Exception], None]) -> Target:
+        """The BTF of a kernel and of its modules; `on_error` receives the error of a module that cannot be read."""
+        from btfkit.btf_file import load_modules
         from btfkit.co_re.target import Target
 
-        vmlinux, modules = self.load(job)
-        return state.verdicts(Target(vmlinux, modules), version_range(job.key.uname))
-
-    def load(self, kernel: Kernel) -> tuple[Btf, list[Btf]]:
-        """The BTF of a kernel and of its modules."""
-        from btfkit.btf_file import load_modules
-
-        chain = kernel.load()
-        if not self.modules:
-            return chain.vmlinux, chain.modules
+        btf = kernel.load(on_error=on_error)
         paths = self.modules if self.single else _own_modules(self.modules, [kernel.key.uname])
-        return chain.vmlinux, [*chain.modules, *load_modules(paths, chain.vmlinux).btfs]
+        return Target(btf.vmlinux, [*btf.modules, *load_modules(paths, btf.vmlinux, on_error).modules])
 
 
 def _own_modules(folders: Sequence[str], unames: Sequence[str]) -> list[str]:
@@ -231,12 +232,6 @@ def _columns(kernels: Sequence[Kernel]) -> list[Column]:
         else [k.source for k in kernels]
     )
     return [Column(k.key, name, k.source) for k, name in zip(kernels, names, strict=True)]
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, OSError) and not isinstance(error, BtfError):
-        return f"{printable(str(error.filename or ''))}: {error.strerror or error}".removeprefix(": ")
-    return "out of memory" if isinstance(error, MemoryError) else str(error)
 
 
 def parse_allowed(text: str) -> tuple[str, str]:

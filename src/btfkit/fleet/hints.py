@@ -157,12 +157,14 @@ class Look:
 
     def run(self, state: Checks, job: tuple[Kernel, Kernel | None, list[Question]]) -> list[str]:
         """A sentence for each question, "" where there is nothing to say."""
-        from btfkit.co_re.target import Target
-
         bad, good, questions = job
-        without = Target(*self.work.load(bad))
-        having = Target(*self.work.load(good)) if good is not None else None
+        without = self.work.target(bad, _ignore)
+        having = self.work.target(good, _ignore) if good is not None else None
         return [_answer(state, question, without, having) for question in questions]
+
+
+def _ignore(error: Exception) -> None:
+    """The first round has reported this module."""
 
 
 def _answer(state: Checks, question: Question, without: Target, having: Target | None) -> str:

@@ -98,10 +98,10 @@ class Program:
 
 
 class Column:
-    """A kernel: its `key`, the `name` that stands for it in text, its `source`, and the `error` where it could not be
-    read."""
+    """A kernel: its `key`, the `name` that stands for it in text, its `source`, the `error` if it could not be read, and
+    `skipped`, an error for each of its modules that could not."""
 
-    __slots__ = ("error", "key", "name", "source", "version")
+    __slots__ = ("error", "key", "name", "skipped", "source", "version")
 
     def __init__(self, key: Key, name: str, source: str, error: str = "") -> None:
         from btfkit.fleet.keys import version_order
@@ -110,6 +110,7 @@ class Column:
         self.name = name
         self.source = source
         self.error = error
+        self.skipped: list[str] = []
         self.version = version_order(key.uname)
 
     @property

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         uname: str
         source: str
         error: NotRequired[str]
+        skipped_modules: NotRequired[list[str]]
 
     class FindingObject(TypedDict, total=False):
         """A finding in JSON; where it lies in the program, as far as that is known."""
@@ -412,7 +413,11 @@ def _kernel(column: Column) -> KernelObject:
         "uname": key.uname,
         "source": column.source,
     }
-    return found | ({"error": column.error} if column.error else {})
+    if column.error:
+        found["error"] = column.error
+    if column.skipped:
+        found["skipped_modules"] = column.skipped
+    return found
 
 
 def _verdict(matrix: Matrix, cell: Cell) -> VerdictObject:

@@ -2,8 +2,8 @@
 
     tree = find_kernels(["/archive", "/boot/vmlinuz-6.1.0-47-amd64", "s3://bucket/btf"])
     for kernel in tree.kernels:            # sorted: distro, release, architecture, version
-        chain = kernel.load()              # read and unpacked in memory, nothing is written
-        print(kernel.key.uname, chain.vmlinux.find("struct task_struct").size, len(chain.modules))
+        btf = kernel.load()              # read and unpacked in memory, nothing is written
+        print(kernel.key.uname, btf.vmlinux.find("struct task_struct").size, len(btf.modules))
     for place, text in tree.problems: ...  # what could not be listed, a line each
 
 A kernel is a file or a folder:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
-    from btfkit.btf_file import SharedBase
+    from btfkit.btf_file import KernelBtf, SharedBase
     from btfkit.files.elf import Data
     from btfkit.fleet.store import Store
 
@@ -52,20 +52,6 @@ _MARK = re.compile(rf"(?P<uname>.+)\.(?P<mark>{HAS_BTF}|{FAILED})", re.DOTALL)
 LIMIT = 1 << 28  # bytes that a file may unpack to: a kernel image takes 100 MB, its BTF 10
 _VERSION = re.compile(r"\d+\.\d+")
 _BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
-
-
-class Chain:
-    """The BTF of a kernel: `vmlinux`, its `modules` with the `names` of their files (below the tree's root), `without`, the files
-    of modules that hold no BTF, and `dropped`, how many were read and not wanted."""
-
-    __slots__ = ("dropped", "modules", "names", "vmlinux", "without")
-
-    def __init__(self, vmlinux: Btf) -> None:
-        self.vmlinux = vmlinux
-        self.modules: list[Btf] = []
-        self.names: list[str] = []
-        self.without: list[str] = []
-        self.dropped = 0
 
 
 class Kernel:
@@ -121,26 +107,26 @@ class Kernel:
         read: Callable[[str], Data] | None = None,
         on_error: Callable[[Exception], None] | None = None,
         wanted: Callable[[Btf], bool] | None = None,
-    ) -> Chain:
+    ) -> KernelBtf:
         """Its BTF, with that of its modules.
 
         `read` gives the bytes of a file in place of the store; only `wanted` modules stay in memory.  Raises AmbiguousError where
         several files for the kernel disagree, what `open_container` and `Btf.from_bytes` raise, and OSError; `on_error` is given
         a module's error in place of raising it, and the module is left out.
         """
-        from btfkit.btf_file import SharedBase
+        from btfkit.btf_file import KernelBtf, SharedBase
 
         read = read or self.read
-        chain = Chain(self._vmlinux(read))
-        base = SharedBase(chain.vmlinux)
+        found = KernelBtf(self._vmlinux(read))
+        base = SharedBase(found.vmlinux)
         for path in self.modules:
             try:
-                self._add_module(chain, base, path, read(path), wanted)
+                self._add_module(found, base, path, read(path), wanted)
             except (BtfError, OSError) as error:
                 if on_error is None:
                     raise
                 on_error(error)
-        return chain
+        return found
 
     def _vmlinux(self, read: Callable[[str], Data]) -> Btf:
         from btfkit.btf_file import open
@@ -159,7 +145,7 @@ class Kernel:
         return first.btf()
 
     def _add_module(
-        self, chain: Chain, base: SharedBase, path: str, data: Data, wanted: Callable[[Btf], bool] | None
+        self, found: KernelBtf, base: SharedBase, path: str, data: Data, wanted: Callable[[Btf], bool] | None
     ) -> None:
         from btfkit.btf_file import open
 
@@ -168,13 +154,13 @@ class Kernel:
         try:
             module = open(data, self.store.full(path), limit=LIMIT).btf(base)
         except NotFoundError:
-            chain.without.append(path)
+            found.without.append(path)
             return
         if wanted is not None and not wanted(module):
-            chain.dropped += 1
+            found.unwanted += 1
             return
-        chain.modules.append(module)
-        chain.names.append(path)
+        found.modules.append(module)
+        found.names.append(path)
 
 
 class Mark:
