@@ -74,6 +74,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """ "1 type", "1,234 types"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def refuse_text(**lists: object) -> None:
     """Raise TypeError where a string is given for one of `lists` (by the names of the parameters): its letters would count
     as names."""

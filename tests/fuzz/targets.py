@@ -109,14 +109,14 @@ def judges(btf: Btf) -> None:
     """Structure and the kernel's rules, and what commands print."""
     from btfkit.judges.kernel import kernel_rules
     from btfkit.judges.structure import structure
-    from btfkit.show.info import lines, summary
+    from btfkit.show.info import Summary
     from btfkit.show.raw import raw_text
 
     for finding in [*structure(btf), *kernel_rules(btf, program=btf.base is None)]:
         str(finding)
     for _ in raw_text(btf):
         pass
-    list(lines(summary("x", btf.blob, btf)))
+    list(Summary("x", btf.blob, btf).lines())
     if len(btf) < LARGE:
         texts(btf)
 

@@ -9,7 +9,7 @@ import pytest
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.errors import BtfError, ChainError, FormatError
-from btfkit.show.info import lines, summary
+from btfkit.show.info import Summary
 
 ORDERS = ("little", "big")
 
@@ -36,16 +36,17 @@ def failure(data: bytes, base: Btf | None = None) -> BtfError:
     return caught.value
 
 
-def shown(info) -> dict[str, str]:
+def shown(info: Summary) -> dict[str, str]:
     """The rendered rows, by label."""
-    rows = [line.strip().split("  ", 1) for line in lines(info) if line.startswith("  ")]
+    rows = [line.strip().split("  ", 1) for line in info.lines() if line.startswith("  ")]
     return {row[0]: row[1].strip() for row in rows if len(row) == 2}
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_whole(order) -> None:
     data = kernel(order).to_bytes()
-    info = summary("a.btf", data, Btf.from_bytes(data), layers=("xz", "raw"))
+    summary = Summary("a.btf", data, Btf.from_bytes(data), layers=("xz", "raw"))
+    info = summary.as_json()
     assert json.loads(json.dumps(info)) == info
     assert info["schema"] == 1
     assert info["byte_order"] == order
@@ -58,7 +59,7 @@ def test_whole(order) -> None:
     assert info["split"] is False
     assert info["sorted"] is True
     assert info["problem"] is None
-    rows = shown(info)
+    rows = shown(summary)
     assert rows["container"] == "xz > raw"
     assert rows["pointer size"] == "8 bytes (by type 2)"
     assert rows["types"] == "5 (ids 1 to 5)"
@@ -71,13 +72,14 @@ def test_split(order) -> None:
     base = kernel(order).build()
     base.source = "vmlinux"
     data = module(base)
-    info = summary("m", data, Btf.from_bytes(data, base))
+    summary = Summary("m", data, Btf.from_bytes(data, base))
+    info = summary.as_json()
     assert info["split"] is True
     assert info["base"] == {"path": "vmlinux", "types": 5}
     assert info["types"] == {"own": 2, "total": 7, "first_id": 6, "kinds": {"PTR": 1, "STRUCT": 1}}
     assert info["strings"]["total_bytes"] == len(base.strings) + info["strings"]["own_bytes"]
     assert info["pointer_size"] == {"bytes": 8, "from": "base", "type_id": None}
-    rows = shown(info)
+    rows = shown(summary)
     assert rows["types"] == "2 own (ids 6 to 7), 7 with the base"
     assert rows["base"] == "split on vmlinux, 5 types"
 
@@ -87,10 +89,11 @@ def test_split_without_base(order) -> None:
     data = module(kernel(order).build())
     error = failure(data)
     assert isinstance(error, ChainError)
-    info = summary("m", data, error, needs_base=True)
+    summary = Summary("m", data, error, needs_base=True)
+    info = summary.as_json()
     assert info["split"] is True
     assert info["types"] == {"own": 2, "total": None, "first_id": None, "kinds": {"PTR": 1, "STRUCT": 1}}
-    rows = shown(info)
+    rows = shown(summary)
     assert rows["base"].startswith("split: needs its base")
     assert rows["types"] == "2 own"
     assert "sorted" not in rows
@@ -100,35 +103,36 @@ def test_split_on_another_base() -> None:
     data = module(kernel("little").build())
     small = Builder()
     small.int("int", 4)
-    info = summary("m", data, failure(data, small.build()))
-    assert shown(info)["base"] == "split, but not on the given base"
+    assert shown(Summary("m", data, failure(data, small.build())))["base"] == "split, but not on the given base"
 
 
 def test_broken_types() -> None:
     b = kernel("little")
     b.record(31, "x")
     data = b.to_bytes()
-    info = summary("a", data, failure(data))
+    summary = Summary("a", data, failure(data))
+    info = summary.as_json()
     assert info["types"]["own"] == 5
     assert info["split"] is None
     assert "kind 31" in info["problem"]
-    assert shown(info)["base"] == "unknown"
+    assert shown(summary)["base"] == "unknown"
 
 
 def test_broken_header() -> None:
     data = kernel("little").to_bytes()
     with pytest.raises(FormatError, match=r"^a\.btf, header"):
-        summary("a.btf", data[:-1], failure(data[:-1]))
+        Summary("a.btf", data[:-1], failure(data[:-1]))
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_layout(order) -> None:
     b = kernel(order, layout=True)
     data = b.to_bytes()
-    info = summary("a", data, Btf.from_bytes(data))
+    summary = Summary("a", data, Btf.from_bytes(data))
+    info = summary.as_json()
     assert info["layout"] == 20
     assert [s["name"] for s in info["header"]["sections"]] == ["types", "layout", "strings"]
-    assert shown(info)["layout"] == "20 kinds described"
+    assert shown(summary)["layout"] == "20 kinds described"
 
 
 def test_elf_sections() -> None:
@@ -137,26 +141,27 @@ def test_elf_sections() -> None:
     func = [8, 1, 1, 0, 2]
     core = [16, 1, 1, 0, 3, 5, 0]
     ext = b"".join(w.to_bytes(4, "little") for w in words + func + core)
-    info = summary("o", data, Btf.from_bytes(data, pointer_size=4), pointer_size=4, ext=ext, distilled=data)
+    summary = Summary("o", data, Btf.from_bytes(data, pointer_size=4), pointer_size=4, ext=ext, distilled=data)
+    info = summary.as_json()
     assert info["pointer_size"] == {"bytes": 4, "from": "elf", "type_id": None}
     assert info["ext"] == {"size": 80, "func_info": 1, "line_info": 0, "core_relo": 1, "problem": None}
     assert info["distilled_base"] == {"size": len(data), "types": 5, "problem": None}
-    rows = shown(info)
+    rows = shown(summary)
     assert rows[".BTF.ext"] == "1 function, 0 lines, 1 CO-RE relocation"
     assert rows[".BTF.base"] == f"5 types, {len(data)} bytes"
-    bad = summary("o", data, Btf.from_bytes(data), ext=b"junk", distilled=b"junk")
-    assert bad["ext"]["problem"]
-    assert bad["distilled_base"]["problem"]
+    bad = Summary("o", data, Btf.from_bytes(data), ext=b"junk", distilled=b"junk")
+    assert bad.ext.problem
+    assert bad.distilled.problem
     assert "unreadable" in shown(bad)[".BTF.ext"]
 
 
 def test_empty_and_unknown_pointer_size() -> None:
     data = Builder().to_bytes()
-    rows = shown(summary("a", data, Btf.from_bytes(data)))
+    rows = shown(Summary("a", data, Btf.from_bytes(data)))
     assert rows["types"] == "none"
     assert rows["pointer size"] == "unknown"
 
 
 def test_path_is_escaped() -> None:
     data = Builder().to_bytes()
-    assert next(lines(summary("a\x1b", data, Btf.from_bytes(data)))) == "a\\x1b"
+    assert next(Summary("a\x1b", data, Btf.from_bytes(data)).lines()) == "a\\x1b"

@@ -19,14 +19,14 @@ def run(args: Args) -> int:
     """Print what the file is; exit 3 where its BTF is broken or not on the given base, but say what its header says."""
     from btfkit.errors import ChainError
     from btfkit.files.container import open_container
-    from btfkit.show.info import lines, summary
+    from btfkit.show.info import Summary
 
     path, *more = args.operands
     if more:
         raise UsageError(f"one file at a time, not also {more[0]!r}")
     container = open_container(path)
     btf = _load(container, args.base)
-    info = summary(
+    info = Summary(
         container.source,
         memoryview(container.btf),
         btf,
@@ -39,13 +39,13 @@ def run(args: Args) -> int:
     if args.json:
         import json
 
-        print(json.dumps(info, indent=2))
+        print(json.dumps(info.as_json(), indent=2))
     else:
-        print("\n".join(lines(info)))
-    if info["problem"] is None or info["needs_base"]:
+        print("\n".join(info.lines()))
+    if info.problem is None or info.needs_base:
         return DONE
     sys.stdout.flush()
-    print(f"btfkit: {info['problem']}", file=sys.stderr)
+    print(f"btfkit: {info.problem}", file=sys.stderr)
     return FAILED
 
 

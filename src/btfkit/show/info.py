@@ -1,7 +1,6 @@
-"""What a file with BTF is, on one screen: its container, header, sizes and counts.
+"""What a file with BTF contains, on one screen: its container, header, sizes and counts.
 
-`summary` computes a JSON-ready dict, `lines` renders it.  A split BTF whose base is not at hand is described as far as its
-own bytes go: header, sections and kinds need no base.
+If the base of a split BTF is missing, the summary covers what needs no base: header, sections and kinds.
 """
 
 from __future__ import annotations
@@ -11,194 +10,206 @@ from array import array
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
-from btfkit.errors import BtfError, ChainError, printable
+from btfkit.errors import BtfError, ChainError, counted, printable
 from btfkit.hot import scan as _scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import TypedDict
+    from collections.abc import Callable, Iterable, Iterator
 
     from btfkit.btf.header import Header
 
-    class Section(TypedDict):
-        """A section of the blob: where it lies and its size, in bytes."""
-
-        name: str
-        offset: int
-        size: int
-
-    class HeaderFields(TypedDict):
-        """The header."""
-
-        length: int
-        version: int
-        flags: int
-        sections: list[Section]
-
-    PointerSize = TypedDict("PointerSize", {"bytes": int | None, "from": str | None, "type_id": int | None})
-
-    class Base(TypedDict):
-        """What it is split on."""
-
-        path: str | None
-        types: int
-
-    class Types(TypedDict):
-        """How many types there are, and of which kinds the own ones are."""
-
-        own: int
-        total: int | None
-        first_id: int | None
-        kinds: dict[str, int]
-
-    class Strings(TypedDict):
-        """Bytes of strings."""
-
-        own_bytes: int
-        total_bytes: int | None
-
-    class ExtCounts(TypedDict):
-        """How many records of each sort `.BTF.ext` has."""
-
-        size: int
-        func_info: int | None
-        line_info: int | None
-        core_relo: int | None
-        problem: str | None
-
-    class Distilled(TypedDict):
-        """The distilled base."""
-
-        size: int
-        types: int | None
-        problem: str | None
-
-    class Summary(TypedDict):
-        """All that `summary` tells."""
-
-        schema: int
-        path: str
-        layers: list[str]
-        size: int
-        byte_order: str
-        pointer_size: PointerSize
-        header: HeaderFields
-        split: bool | None
-        needs_base: bool
-        base: Base | None
-        types: Types
-        strings: Strings
-        sorted: bool | None
-        layout: int | None
-        ext: ExtCounts | None
-        distilled_base: Distilled | None
-        problem: str | None
-
+    Bytes = bytes | memoryview[int]
 
 SCHEMA = 1
+_POINTER_SIZE_SOURCES = {"elf": "ELF class", "base": "as in the base"}
 
 
-def summary(
-    path: str,
-    data: bytes | memoryview[int],
-    btf: Btf | BtfError,
-    *,
-    layers: Iterable[str] = (),
-    pointer_size: int | None = None,
-    ext: bytes | memoryview[int] | None = None,
-    distilled: bytes | memoryview[int] | None = None,
-    needs_base: bool = False,
-) -> Summary:
-    """What can be said of the `.BTF` blob `data` out of the file `path`, as a dict that JSON can hold (schema 1).
+class OtherSection:
+    """`.BTF.ext` or `.BTF.base`: its `size` in bytes and the `counts` of its contents, or the `problem` that prevents reading it."""
 
-    `btf` is the loaded blob, or the error that loading it ended with ("problem" is its text then); `needs_base` says that the
-    error is a missing base.  `layers` names the containers around it, `pointer_size` (bytes) is what an ELF class says, `ext`
-    and `distilled` are the sections `.BTF.ext` and `.BTF.base`.  Offsets and sizes are in bytes, offsets from the start of
-    the blob.  Raises FormatError where not even the header can be read.
+    __slots__ = ("counts", "names", "problem", "size")
+
+    def __init__(self, data: Bytes, names: tuple[str, ...], count: Callable[[Bytes], Iterable[int]]) -> None:
+        self.size = len(data)
+        self.names = names
+        self.counts: tuple[int, ...] = ()
+        self.problem: str | None = None
+        try:
+            self.counts = tuple(count(data))
+        except BtfError as error:
+            self.problem = str(error)
+
+    def as_json(self) -> dict[str, object]:
+        """Its part of the document; the counts are null if it cannot be read."""
+        counts = self.counts or (None,) * len(self.names)
+        return {"size": self.size, **dict(zip(self.names, counts, strict=True)), "problem": self.problem}
+
+
+class Summary:
+    """A summary of the `.BTF` blob `data` from the file `path`: `as_json` is the document (schema 1), `lines` the text.
+
+    `btf` is the loaded blob, or the error that loading it ended with, whose text becomes `problem`; `needs_base` means that
+    the error is a missing base.  `layers` names the containers around the blob, `pointer_size` (bytes) is what an ELF class
+    implies, `ext` and `distilled` are the sections `.BTF.ext` and `.BTF.base`.  Offsets and sizes are in bytes, offsets from
+    the start of the blob.  Raises FormatError if not even the header can be read.
     """
-    view = memoryview(data)
-    h = _parse(view, path)
-    loaded = btf if isinstance(btf, Btf) else None
-    return {
-        "schema": SCHEMA,
-        "path": path,
-        "layers": list(layers),
-        "size": len(view),
-        "byte_order": h.order,
-        "pointer_size": _pointer_size(loaded, pointer_size),
-        "header": _header_fields(h),
-        "split": loaded.base is not None if loaded is not None else True if isinstance(btf, ChainError) else None,
-        "needs_base": needs_base,
-        "base": _base(loaded.base) if loaded is not None and loaded.base is not None else None,
-        "types": _types(view, h, loaded),
-        "strings": {"own_bytes": h.str_len, "total_bytes": _total_strings(loaded)},
-        "sorted": loaded.first_named_id is not None if loaded is not None else None,
-        "layout": h.layout_len // 4 if h.layout_len else None,
-        "ext": _ext(ext) if ext is not None else None,
-        "distilled_base": _distilled(distilled) if distilled is not None else None,
-        "problem": str(btf) if isinstance(btf, BtfError) else None,
-    }
 
+    def __init__(
+        self,
+        path: str,
+        data: Bytes,
+        btf: Btf | BtfError,
+        *,
+        layers: Iterable[str] = (),
+        pointer_size: int | None = None,
+        ext: Bytes | None = None,
+        distilled: Bytes | None = None,
+        needs_base: bool = False,
+    ) -> None:
+        view = memoryview(data)
+        try:
+            self.header = _header.parse(view)
+        except BtfError as error:
+            raise error.at(path) from None
+        self.path = path
+        self.layers = list(layers)
+        self.size = len(view)
+        self.needs_base = needs_base
+        self.btf = btf if isinstance(btf, Btf) else None
+        self.base = btf.base if isinstance(btf, Btf) else None
+        self.problem = None if isinstance(btf, Btf) else str(btf)
+        self.split = self.base is not None if self.btf is not None else True if isinstance(btf, ChainError) else None
+        self.pointer_size = _pointer_size(self.btf, pointer_size)
+        words, positions = (btf.words, btf.positions) if isinstance(btf, Btf) else _records(view, self.header)
+        self.own_types = len(positions)
+        self.kinds = _count_kinds(words, positions)
+        self.ext = OtherSection(ext, ("func_info", "line_info", "core_relo"), _count_ext) if ext is not None else None
+        self.distilled = OtherSection(distilled, ("types",), _count_types) if distilled is not None else None
 
-def _parse(view: memoryview[int], path: str) -> Header:
-    try:
-        return _header.parse(view)
-    except BtfError as error:
-        raise error.at(path) from None
+    @property
+    def sections(self) -> list[tuple[str, int, int]]:
+        """The name, offset and size of each section of the blob."""
+        h = self.header
+        sections = [
+            ("types", h.length + h.type_off, h.type_len),
+            ("layout", h.length + h.layout_off, h.layout_len),
+            ("strings", h.length + h.str_off, h.str_len),
+        ]
+        return [section for section in sections if section[2] or section[0] != "layout"]
 
-
-def _header_fields(h: Header) -> HeaderFields:
-    parts = [
-        ("types", h.type_off, h.type_len),
-        ("layout", h.layout_off, h.layout_len),
-        ("strings", h.str_off, h.str_len),
-    ]
-    return {
-        "length": h.length,
-        "version": h.version,
-        "flags": h.flags,
-        "sections": [
-            {"name": name, "offset": h.length + at, "size": size}
-            for name, at, size in parts
-            if size or name != "layout"
-        ],
-    }
-
-
-def _pointer_size(btf: Btf | None, given: int | None) -> PointerSize:
-    """The size of a pointer and what tells it: "elf" (its class), "base", "type" (an INT, by id) or nothing."""
-    if given is not None:
-        return {"bytes": given, "from": "elf", "type_id": None}
-    if btf is None or btf.pointer_size is None:
-        return {"bytes": None, "from": None, "type_id": None}
-    if btf.base is not None and btf.base.pointer_size is not None:
-        return {"bytes": btf.pointer_size, "from": "base", "type_id": None}
-    return {"bytes": btf.pointer_size, "from": "type", "type_id": btf.pointer_size_carrier()}
-
-
-def _base(base: Btf) -> Base:
-    return {"path": base.source, "types": len(base) - 1}
-
-
-def _total_strings(btf: Btf | None) -> int | None:
-    return btf.start_str_off + len(btf.strings) if btf is not None else None
-
-
-def _types(view: memoryview[int], h: Header, btf: Btf | None) -> Types:
-    if btf is not None:
+    def as_json(self) -> dict[str, object]:
+        """The document."""
+        h, btf, base = self.header, self.btf, self.base
+        size, source, carrier = self.pointer_size
         return {
-            "own": len(btf.own_ids),
-            "total": len(btf) - 1,
-            "first_id": btf.start_id,
-            "kinds": _kinds(btf.words, btf.positions),
+            "schema": SCHEMA,
+            "path": self.path,
+            "layers": self.layers,
+            "size": self.size,
+            "byte_order": h.order,
+            "pointer_size": {"bytes": size, "from": source, "type_id": carrier},
+            "header": {
+                "length": h.length,
+                "version": h.version,
+                "flags": h.flags,
+                "sections": [{"name": name, "offset": at, "size": length} for name, at, length in self.sections],
+            },
+            "split": self.split,
+            "needs_base": self.needs_base,
+            "base": {"path": base.source, "types": len(base) - 1} if base is not None else None,
+            "types": {
+                "own": self.own_types,
+                "total": len(btf) - 1 if btf is not None else None,
+                "first_id": btf.start_id if btf is not None else None,
+                "kinds": self.kinds,
+            },
+            "strings": {
+                "own_bytes": h.str_len,
+                "total_bytes": btf.start_str_off + len(btf.strings) if btf is not None else None,
+            },
+            "sorted": btf.first_named_id is not None if btf is not None else None,
+            "layout": h.layout_len // 4 if h.layout_len else None,
+            "ext": self.ext.as_json() if self.ext is not None else None,
+            "distilled_base": self.distilled.as_json() if self.distilled is not None else None,
+            "problem": self.problem,
         }
-    words, positions = _records(view, h)
-    return {"own": len(positions), "total": None, "first_id": None, "kinds": _kinds(words, positions)}
+
+    def lines(self) -> Iterator[str]:
+        """Aligned lines without newlines; `problem` is not among them."""
+        yield printable(self.path)
+        yield ""
+        rows = list(self._rows())
+        width = max(len(label) for label, _ in rows)
+        for label, text in rows:
+            yield f"  {label:{width}}  {text}".rstrip()
+        if self.kinds:
+            yield ""
+            width = max(map(len, self.kinds))
+            digits = len(f"{self.own_types:,}")
+            for kind, count in self.kinds.items():
+                yield f"  {kind:{width}}  {count:>{digits},}  {100 * count / self.own_types:5.1f} %"
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        h, btf = self.header, self.btf
+        size, source, carrier = self.pointer_size
+        yield "container", " > ".join(self.layers) or "raw"
+        yield "size", f"{self.size:,} bytes"
+        yield "byte order", f"{h.order}-endian"
+        how = _POINTER_SIZE_SOURCES.get(source or "", f"by type {carrier}")
+        yield "pointer size", f"{size} bytes ({how})" if size is not None else "unknown"
+        yield "header", f"{h.length} bytes, version {h.version}, flags {h.flags:#x}"
+        digits = max(len(f"{length:,}") for _, _, length in self.sections)
+        for name, at, length in self.sections:
+            yield "  " + name, f"{length:>{digits},} bytes at {at:#x}"
+        yield "base", self._base_text()
+        yield "types", self._types_text()
+        if btf is not None:
+            yield "sorted", "by name" if btf.first_named_id is not None else "no"
+        yield "layout", f"{h.layout_len // 4} kinds described" if h.layout_len else "none"
+        for name, section in ((".BTF.ext", self.ext), (".BTF.base", self.distilled)):
+            if section is None or section.problem is not None:
+                yield name, "none" if section is None else f"unreadable: {section.problem}"
+            elif section is self.distilled:
+                yield name, f"{section.counts[0]:,} types, {section.size:,} bytes"
+            else:
+                nouns = ("function", "line", "CO-RE relocation")
+                yield name, ", ".join(map(counted, section.counts, nouns))
+
+    def _base_text(self) -> str:
+        if self.base is not None:
+            name = printable(self.base.source or ("its own .BTF.base" if self.distilled is not None else "in memory"))
+            return f"split on {name}, {len(self.base) - 1:,} types"
+        if self.needs_base:
+            return "split: needs its base, the vmlinux that it was built with"
+        if self.split:
+            return "split, but not on the given base"
+        return "none: stands alone" if self.split is False else "unknown"
+
+    def _types_text(self) -> str:
+        own, btf = self.own_types, self.btf
+        if btf is None:
+            return f"{own:,} own"
+        total = len(btf) - 1
+        if own == 0:
+            return f"none, {total:,} with the base" if total else "none"
+        ids = f"ids {btf.start_id} to {total}"
+        return f"{own:,} ({ids})" if own == total else f"{own:,} own ({ids}), {total:,} with the base"
+
+
+def _pointer_size(btf: Btf | None, elf: int | None) -> tuple[int | None, str | None, int | None]:
+    """The size of a pointer, its source ("elf", "base" or "type") and the id of the INT that determines it."""
+    if elf is not None:
+        return elf, "elf", None
+    if btf is None or btf.pointer_size is None:
+        return None, None, None
+    if btf.base is not None and btf.base.pointer_size is not None:
+        return btf.pointer_size, "base", None
+    return btf.pointer_size, "type", btf.pointer_size_carrier()
 
 
 def _records(view: memoryview[int], h: Header) -> tuple[memoryview[int], memoryview[int]]:
-    """The words of the type section and where its records lie, up to the first that is not whole."""
+    """The words of the type section and the positions of its records, up to the first incomplete one."""
     body = view[h.length :]
     words = array("I", bytes(body[h.type_off : h.type_off + h.type_len]))
     if h.order != _header.NATIVE:
@@ -212,123 +223,22 @@ def _records(view: memoryview[int], h: Header) -> tuple[memoryview[int], memoryv
     return memoryview(words), room[:count]
 
 
-def _kinds(words: memoryview[int], positions: memoryview[int]) -> dict[str, int]:
-    """How many records of each kind, the most frequent first; "kind 25" for one that has no name."""
+def _count_kinds(words: memoryview[int], positions: memoryview[int]) -> dict[str, int]:
+    """The number of records of each kind, the most frequent first; "kind 25" for an unknown one."""
     counts = [0] * (spec.MAX_KIND + 1)
     for at in positions:
         counts[words[at + 1] >> 24 & spec.MAX_KIND] += 1
     present = sorted((-count, kind) for kind, count in enumerate(counts) if count)
-    return {_kind_label(kind): -count for count, kind in present}
+    known = range(1, len(spec.KINDS))
+    return {spec.kind_name(kind) if kind in known else f"kind {kind}": -count for count, kind in present}
 
 
-def _kind_label(kind: int) -> str:
-    return spec.kind_name(kind) if 0 < kind < len(spec.KINDS) else f"kind {kind}"
-
-
-def _ext(data: bytes | memoryview[int]) -> ExtCounts:
-    """How many records of each sort `.BTF.ext` has; "problem" says why it could not be read."""
+def _count_ext(data: Bytes) -> Iterator[int]:
     from btfkit.btf.ext import Ext
 
-    try:
-        ext = Ext.from_bytes(data)
-    except BtfError as error:
-        return {"size": len(data), "func_info": None, "line_info": None, "core_relo": None, "problem": str(error)}
-    functions, lines, relocations = (sum(map(len, each)) for each in (ext.func_info, ext.line_info, ext.core_relo))
-    return {"size": len(data), "func_info": functions, "line_info": lines, "core_relo": relocations, "problem": None}
+    ext = Ext.from_bytes(data)
+    return (sum(map(len, groups)) for groups in (ext.func_info, ext.line_info, ext.core_relo))
 
 
-def _distilled(data: bytes | memoryview[int]) -> Distilled:
-    try:
-        return {"size": len(data), "types": len(Btf.from_bytes(data)) - 1, "problem": None}
-    except BtfError as error:
-        return {"size": len(data), "types": None, "problem": str(error)}
-
-
-# ---- rendering ---------------------------------------------------------------------------------------------------
-
-
-def lines(info: Summary) -> Iterator[str]:
-    """`summary`'s dict for people: aligned lines without newlines; its "problem" is the caller's to say."""
-    yield printable(info["path"])
-    yield ""
-    rows = list(_rows(info))
-    width = max(len(label) for label, _ in rows)
-    for label, text in rows:
-        yield f"  {label:{width}}  {text}".rstrip()
-    if info["types"]["kinds"]:
-        yield ""
-        yield from _table(info["types"]["kinds"])
-
-
-def _rows(info: Summary) -> Iterator[tuple[str, str]]:
-    yield "container", " > ".join(info["layers"]) or "raw"
-    yield "size", f"{info['size']:,} bytes"
-    yield "byte order", f"{info['byte_order']}-endian"
-    yield "pointer size", _pointer_text(info["pointer_size"])
-    header = info["header"]
-    yield "header", f"{header['length']} bytes, version {header['version']}, flags {header['flags']:#x}"
-    wide = max(len(f"{section['size']:,}") for section in header["sections"])
-    for section in header["sections"]:
-        yield "  " + section["name"], f"{section['size']:>{wide},} bytes at {section['offset']:#x}"
-    yield "base", _base_text(info)
-    yield "types", _types_text(info["types"])
-    if info["sorted"] is not None:
-        yield "sorted", "by name" if info["sorted"] else "no"
-    yield "layout", f"{info['layout']} kinds described" if info["layout"] else "none"
-    yield ".BTF.ext", _ext_text(info["ext"])
-    yield ".BTF.base", _distilled_text(info["distilled_base"])
-
-
-def _pointer_text(pointer: PointerSize) -> str:
-    if pointer["bytes"] is None:
-        return "unknown"
-    sources = {"elf": "ELF class", "base": "as in the base", "type": f"by type {pointer['type_id']}"}
-    return f"{pointer['bytes']} bytes ({sources[pointer['from'] or '']})"
-
-
-def _base_text(info: Summary) -> str:
-    if info["base"] is not None:
-        name = printable(info["base"]["path"] or ("its own .BTF.base" if info["distilled_base"] else "in memory"))
-        return f"split on {name}, {info['base']['types']:,} types"
-    if info["needs_base"]:
-        return "split: needs its base, the vmlinux that it was built with"
-    if info["split"]:
-        return "split, but not on the given base"
-    return "none: stands alone" if info["split"] is False else "unknown"
-
-
-def _types_text(types: Types) -> str:
-    if types["total"] is None:
-        return f"{types['own']:,} own"
-    if types["own"] == 0:
-        return f"none, {types['total']:,} with the base" if types["total"] else "none"
-    first = types["first_id"] or 0
-    ids = f"ids {first} to {first + types['own'] - 1}"
-    if types["own"] == types["total"]:
-        return f"{types['own']:,} ({ids})"
-    return f"{types['own']:,} own ({ids}), {types['total']:,} with the base"
-
-
-def _ext_text(ext: ExtCounts | None) -> str:
-    if ext is None:
-        return "none"
-    if ext["problem"] is not None:
-        return f"unreadable: {ext['problem']}"
-    counts = ((ext["func_info"], "function"), (ext["line_info"], "line"), (ext["core_relo"], "CO-RE relocation"))
-    return ", ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts)
-
-
-def _distilled_text(distilled: Distilled | None) -> str:
-    if distilled is None:
-        return "none"
-    if distilled["problem"] is not None:
-        return f"unreadable: {distilled['problem']}"
-    return f"{distilled['types']:,} types, {distilled['size']:,} bytes"
-
-
-def _table(kinds: dict[str, int]) -> Iterator[str]:
-    total = sum(kinds.values())
-    name = max(map(len, kinds))
-    wide = len(f"{total:,}")
-    for kind, count in kinds.items():
-        yield f"  {kind:{name}}  {count:>{wide},}  {100 * count / total:5.1f} %"
+def _count_types(data: Bytes) -> tuple[int]:
+    return (len(Btf.from_bytes(data)) - 1,)

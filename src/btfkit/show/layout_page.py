@@ -11,27 +11,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from btfkit.show.layout import Layouts
-    from btfkit.show.layout_data import Body
 
-EXPANDED = 400  # with no more types than this, their members' members travel with the page
+EXPANDED = 400  # with at most so many types, the page includes the members of their members
 
 
 def layout_page(layouts: Layouts, type_ids: Sequence[int], *, names: Mapping[int, str] | None = None) -> bytes:
-    """The page of the structs and unions of `type_ids`; `names` is what nameless ones are called.
+    """The page of the structs and unions with the ids `type_ids`; `names` has names to show for anonymous ones.
 
-    Raises FormatError where their types are damaged, UnsupportedError without jinja2.
+    Raises FormatError if their types are damaged, UnsupportedError without jinja2.
     """
     data = LayoutData(layouts, expand=len(type_ids) <= EXPANDED)
-    types = []
-    for type_id in type_ids:
-        one = data.of(type_id)
-        if not one["name"] and names:
-            one["alias"] = names.get(type_id, "")
-        types.append(one)
+    types = [data.of(type_id) for type_id in type_ids]
+    title = f"{len(types):,} structs and unions"
+    for type_id, document in zip(type_ids, types, strict=True):
+        found = layouts[type_id]
+        alias = names.get(type_id, "") if names and not found.name else ""
+        if alias:
+            document["alias"] = alias
+        if len(types) == 1:
+            title = f"{found.keyword} {found.name}" if found.name else alias or f"anonymous {found.keyword}"
     source = printable(layouts.btf.source or "BTF in memory")
-    what = _title(types[0]) if len(types) == 1 else f"{len(types):,} structs and unions"
-    return page("layout", what, {"cacheline": layouts.cacheline, "types": types}, source=source, count=len(types))
-
-
-def _title(one: Body) -> str:
-    return f"{one['kind']} {one['name']}" if one["name"] else one.get("alias") or f"nameless {one['kind']}"
+    return page("layout", title, {"cacheline": layouts.cacheline, "types": types}, source=source, count=len(types))
