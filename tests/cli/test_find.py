@@ -87,7 +87,7 @@ def test_offset(capsys) -> None:
 def test_no_offset(capsys) -> None:
     said = run(capsys, "offset", "vmlinux", "file.f_count", "file.f_next.f_count")
     assert (said.status, said.out) == (3, "")
-    assert "ask for file.f_count there" in said.err
+    assert "use file.f_count there" in said.err
     assert run(capsys, "offset", "vmlinux", "file", "--plain", "--json").status == 2
     assert run(capsys, "offset", "vmlinux", "file", "--id", "99").status == 3
 

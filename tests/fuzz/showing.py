@@ -88,7 +88,7 @@ def offsets(btf: Btf, r: Random) -> None:
     for one in r.sample(members, min(10, len(members))):
         with contextlib.suppress(BtfError):
             place = offset(btf, f"{btf.name(one.type_id)}.{one.name}", type_id=one.type_id)
-            json.dumps(place.as_dict())
+            json.dumps(place.as_json())
 
 
 TARGETS = {"show": (6, make_show)}

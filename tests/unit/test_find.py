@@ -69,7 +69,7 @@ def test_what_is_told(b) -> None:
     assert next(find(btf, "GREEN")).value == 7
     assert next(find(btf, "list_add")).text == "void list_add(struct list *new, int n)"
     assert next(find(btf, "thing")).size == 64
-    assert next(find(btf, "blue")).as_dict() == {
+    assert next(find(btf, "blue")).as_json() == {
         "kind": "member", "name": "blue", "id": btf.find("struct thing").id, "owner": "struct thing",
         "text": "enum color", "offset": 28, "size": 4,
     }  # fmt: skip
@@ -148,13 +148,13 @@ def test_offset(b, path, expected) -> None:
         ("thing.lst", NotFoundError, "did you mean 'list'"),
         ("int.a", NotFoundError, "int is of kind int"),
         ("thing.blue.a", NotFoundError, "no members"),
-        ("thing.list[0]", NotFoundError, "no array"),
+        ("thing.list[0]", NotFoundError, "is not an array"),
         ("thing.tail[1]", NotFoundError, r"the last is \[0\]"),
-        ("list.next.next", UnsupportedError, "pointer.*ask for list.next there"),
-        ("thing..list", UnsupportedError, "name is missing"),
+        ("list.next.next", UnsupportedError, "pointer.*use list.next there"),
+        ("thing..list", UnsupportedError, "missing name"),
         ("thing.tail[x]", UnsupportedError, "index"),
         ("thing.tail[0", UnsupportedError, "index"),
-        ("", UnsupportedError, "name is missing"),
+        ("", UnsupportedError, "missing name"),
     ],
 )
 def test_no_offset(b, path, error, says) -> None:

@@ -14,7 +14,7 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.errors import NotFoundError
 from btfkit.show import records
-from btfkit.show.json import ITEMS, json_text
+from btfkit.show.json import json_text
 from btfkit.show.raw import raw_text
 
 ORDERS = ("little", "big")
@@ -165,7 +165,3 @@ def test_some_ids() -> None:
     assert text(btf, []) == '{"types":[]}\n'
     with pytest.raises(NotFoundError):
         text(btf, [len(btf)])
-
-
-def test_every_kind_has_its_items() -> None:
-    assert set(ITEMS) == set(range(1, len(spec.KINDS)))

@@ -10,7 +10,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.errors import NotFoundError
-from btfkit.show import raw, records
+from btfkit.show import records
 from btfkit.show.raw import raw_text
 
 ORDERS = ("little", "big")
@@ -222,4 +222,4 @@ def test_empty() -> None:
 
 
 def test_every_kind_has_a_format() -> None:
-    assert set(raw.FORMATS) == set(range(1, len(spec.KINDS)))
+    assert set(records.ITEMS) == set(range(1, len(spec.KINDS)))

@@ -98,7 +98,7 @@ def _print_json(things: Iterator[Found], path: str, pattern: str) -> int:
     head: dict[str, object] = {"schema": 1, "path": path, "pattern": pattern, "found": []}
     out.write(dumps(head)[:-2])
     for count, found in enumerate(things, 1):
-        out.write(("\n" if count == 1 else ",\n") + dumps(found.as_dict()))
+        out.write(("\n" if count == 1 else ",\n") + dumps(found.as_json()))
     out.write("\n]}\n")
     out.flush()
     return count

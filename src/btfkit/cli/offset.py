@@ -24,7 +24,7 @@ def run(args: Args) -> int:
     if args.json:
         from json import dumps
 
-        print(dumps({"schema": 1, "path": path, "places": [place.as_dict() for place in places]}, indent=2))
+        print(dumps({"schema": 1, "path": path, "places": [place.as_json() for place in places]}, indent=2))
     elif args.plain:
         print("\n".join(str(place.offset) for place in places))
     else:

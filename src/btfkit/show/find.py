@@ -1,6 +1,6 @@
-"""Finding by name: types, members, enumerators, functions; and who refers to a type.
+"""Finding types, members, enumerators and functions by name, and the users of a type.
 
-A pattern is a name, a glob ("tcp_*"), or a regular expression between slashes ("/^sk_.*buf/", which finds anywhere in a name).
+A pattern is a name, a glob ("tcp_*"), or a regular expression between slashes ("/^sk_.*buf/"), which matches anywhere in a name.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _NUMBERS: dict[str, tuple[int, ...]] = {
 
 
 class Found:
-    """One thing with a name: its `kind` (of KINDS), `name`, and `type_id`, for a member or enumerator that of what holds it.
+    """A type, member or enumerator: its `kind` (one of KINDS), `name` and `type_id` (for a member or enumerator, its owner's).
 
-    `owner` is what holds it ("struct task_struct"), "" for a type; `text` what it is in C's words; `offset` and `size` are in
-    bytes, `bit_offset` and `bits` (0: no bitfield) in bits, from the start of the owner; `value` is an enumerator's.  None
-    where it has none.
+    `owner` is the type that contains it ("struct task_struct"), "" for a type.  `text` is its type or declaration in C.
+    `offset` and `size` are in bytes, `bit_offset` and `bits` (0: not a bitfield) in bits, from the start of the owner; `value`
+    is that of an enumerator.  All are None if they do not apply.
     """
 
     __slots__ = ("bit_offset", "bits", "kind", "name", "offset", "owner", "size", "text", "type_id", "value")
@@ -51,22 +51,22 @@ class Found:
         self.bits = 0
         self.value: int | None = None
 
-    def as_dict(self) -> dict[str, str | int | None]:
-        """For JSON: what is known of it."""
-        told: dict[str, str | int | None] = {"kind": self.kind, "name": self.name, "id": self.type_id}
-        told |= {key: value for key in ("owner", "text") if (value := getattr(self, key))}
-        told |= {key: value for key in ("offset", "size", "value") if (value := getattr(self, key)) is not None}
-        return told | ({"bits": self.bits, "bit_offset": self.bit_offset} if self.bits else {})
+    def as_json(self) -> dict[str, str | int | None]:
+        """The JSON document, without what does not apply."""
+        document: dict[str, str | int | None] = {"kind": self.kind, "name": self.name, "id": self.type_id}
+        document |= {key: value for key in ("owner", "text") if (value := getattr(self, key))}
+        document |= {key: value for key in ("offset", "size", "value") if (value := getattr(self, key)) is not None}
+        return document | ({"bits": self.bits, "bit_offset": self.bit_offset} if self.bits else {})
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.owner + '.' if self.owner else ''}{self.name}>"
 
 
 def find(btf: Btf, pattern: str, kinds: Sequence[str] = (), *, own: bool = False) -> Iterator[Found]:
-    """What is called by a name, a glob or a /regular expression/, in order of type ids; with `own` without the base's.
+    """Find by a name, a glob or a /regular expression/, in order of type ids; `own` excludes the base.
 
-    `kinds` are some of KINDS, all of them by default; "struct x" in `pattern` is a struct.  A member of a nameless struct comes
-    with the struct around it as its owner, where there is one.  Raises UnsupportedError for a pattern that is none.
+    `kinds` are some of KINDS, all by default; "struct x" in `pattern` is a struct.  The owner of a member of an anonymous struct
+    is the enclosing named struct, if there is one.  Raises UnsupportedError for an invalid regular expression.
     """
     refuse_text(kinds=kinds)
     tag, _, rest = pattern.partition(" ")
@@ -78,7 +78,7 @@ def find(btf: Btf, pattern: str, kinds: Sequence[str] = (), *, own: bool = False
 
 
 def is_exact(pattern: str) -> bool:
-    """Whether a pattern is a name, no glob and no regular expression."""
+    """Whether a pattern is a name: neither a glob nor a regular expression."""
     return not _is_expression(pattern) and not any(c in pattern for c in _GLOB)
 
 
@@ -87,12 +87,12 @@ def _is_expression(pattern: str) -> bool:
 
 
 def _by_name(btf: Btf, name: str, kinds: Sequence[str], own: bool) -> Iterator[Found]:
-    """Types of one name, by the order of names where there is one."""
+    """The types with one name, looked up in sorted BTF by binary search."""
     numbers = {number for kind in kinds for number in _NUMBERS[kind]}
-    tell = _Teller(btf)
+    describe = _Describer(btf)
     for type_id in btf.find_ids(name):
         if btf.kind(type_id) in numbers and (type_id >= btf.start_id or not own):
-            yield tell.type(type_id)
+            yield describe.type(type_id)
 
 
 def _by_pattern(btf: Btf, pattern: str, kinds: Sequence[str], own: bool) -> Iterator[Found]:
@@ -106,18 +106,18 @@ def _by_pattern(btf: Btf, pattern: str, kinds: Sequence[str], own: bool) -> Iter
         wanted[number] |= 2
     layers = (btf,) if own else btf.chain
     names = _names(btf, layers, pattern, wanted)
-    tell = _Teller(btf)
+    describe = _Describer(btf)
     for layer in layers:
         found: list[int] = []
         columns = layer.columns
         _search.named(layer.words, layer.positions, columns.names, columns.name_starts, wanted, names, found)
         for index, number in zip(found[::2], found[1::2], strict=True):
             type_id = layer.start_id + index
-            yield tell.type(type_id) if number < 0 else tell.element(type_id, number)
+            yield describe.type(type_id) if number < 0 else describe.element(type_id, number)
 
 
 def _names(btf: Btf, layers: Sequence[Btf], pattern: str, wanted: bytearray) -> bytearray:
-    """A byte a string offset of the chain: 1 where the name there fits the pattern."""
+    """One byte for each string offset of the chain: 1 if the name there matches the pattern."""
     names = bytearray(btf.start_str_off + len(btf.strings))
     if is_exact(pattern):
         raw = pattern.encode("utf-8", "surrogateescape")
@@ -128,10 +128,10 @@ def _names(btf: Btf, layers: Sequence[Btf], pattern: str, wanted: bytearray) -> 
     for layer in layers:
         columns = layer.columns
         _search.used_names(layer.words, layer.positions, columns.names, columns.name_starts, wanted, used)
-    fits = _matcher(pattern)
+    matches = _matcher(pattern)
     at = used.find(1)
     while at >= 0:
-        if fits(text(btf.string(at))):
+        if matches(text(btf.string(at))):
             names[at] = 1
         at = used.find(1, at + 1)
     return names
@@ -147,11 +147,11 @@ def _matcher(pattern: str) -> Callable[[str], Any]:
     try:
         return re.compile(pattern[1:-1]).search
     except (re.error, RecursionError, OverflowError) as error:
-        raise UnsupportedError(f"{printable(pattern)} is no regular expression: {error}") from None
+        raise UnsupportedError(f"{printable(pattern)} is not a regular expression: {error}") from None
 
 
-class _Teller:
-    """Makes `Found` of ids."""
+class _Describer:
+    """Makes a `Found` for each id."""
 
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
@@ -191,21 +191,21 @@ class _Teller:
         return found
 
     def _around(self, type_id: int) -> tuple[int, int]:
-        """The struct with a name that a nameless one is a member of, without a name, and the offset (bytes) in it."""
+        """The named struct that contains an anonymous one as an anonymous member, and its offset (bytes) there."""
         offset = 0
         for _ in range(MAX_DEPTH):
             if self.btf.word(type_id, 0):
                 break
             if self._owners is None:
-                self._owners = self._nameless()
+                self._owners = self._anonymous_members()
             outer, at = self._owners.get(type_id, (0, 0))
             if not outer:
                 break
             type_id, offset = outer, offset + at
         return type_id, offset
 
-    def _nameless(self) -> dict[int, tuple[int, int]]:
-        """Where each nameless struct or union is a nameless member first: (id, offset in bytes)."""
+    def _anonymous_members(self) -> dict[int, tuple[int, int]]:
+        """The first place of each anonymous struct or union as an anonymous member: (id of the owner, offset in bytes)."""
         found: dict[int, tuple[int, int]] = {}
         for layer in self.btf.chain:
             words = layer.words
@@ -224,11 +224,11 @@ class _Teller:
 
 
 def users(btf: Btf, name: str | int, *, own: bool = False) -> Iterator[Found]:
-    """Who refers to a type, given by id or by name: members that are, hold or point to it, functions that take or return it,
-    typedefs and variables of it, by order of ids; with `own` those of the base are left out.
+    """The users of a type, given by id or by name: members that are, contain or point to it, functions that take or return
+    it, typedefs and variables of it, in order of ids; `own` excludes the base.
 
-    References through pointers, arrays, qualifiers, prototypes and nameless structs count, those through typedefs count
-    as references to the typedef.  Raises NotFoundError for a name that is not there.
+    References through pointers, arrays, qualifiers, prototypes and anonymous structs count; one through a typedef is a
+    use of the typedef.  Raises NotFoundError for a name or id that does not exist.
     """
     ids = [name] if isinstance(name, int) else [i for i in btf.find_ids(name) if btf.kind(i) != spec.FUNC]
     if not ids:
@@ -247,32 +247,32 @@ def _users(btf: Btf, ids: Iterable[int], own: bool) -> Iterator[Found]:
     chain = btf.chain
     hits = [bytearray(len(layer.positions)) for layer in chain]
     fresh = 1
-    while fresh:  # as often as references without a name lead backwards
+    while fresh:  # again, as long as types without a name refer backwards
         fresh = 0
         for layer, found in zip(chain, hits, strict=True):
             columns = layer.columns
             fresh += _search.mark_users(
                 layer.words, layer.positions, columns.ids, columns.id_starts, layer.start_id, marks, found
             )
-    tell = _Teller(btf)
+    describe = _Describer(btf)
     for layer, found in zip(chain, hits, strict=True):
         if own and layer is not btf:
             continue
         at = found.find(1)
         while at >= 0:
-            yield from _uses(tell, layer.start_id + at, marks)
+            yield from _uses(describe, layer.start_id + at, marks)
             at = found.find(1, at + 1)
 
 
-def _uses(tell: _Teller, type_id: int, marks: bytearray) -> Iterator[Found]:
-    """The type itself, or each of its members that does it."""
-    btf = tell.btf
+def _uses(describe: _Describer, type_id: int, marks: bytearray) -> Iterator[Found]:
+    """The type itself, or each of its members that is a user."""
+    btf = describe.btf
     if btf.kind(type_id) not in spec.COMPOSITES:
-        yield tell.type(type_id)
+        yield describe.type(type_id)
         return
     for member in flat_members(btf, type_id, open_named=True, own_first=True):
         if marks[member.type_id]:
-            found = Found(MEMBER, member.path, type_id, tell.names[member.type_id], owner=tell.names[type_id])
+            found = Found(MEMBER, member.path, type_id, describe.names[member.type_id], owner=describe.names[type_id])
             bit = member.bit_offset
-            found.offset, found.bit_offset, found.size = bit // 8, bit, tell.size(member.type_id)
+            found.offset, found.bit_offset, found.size = bit // 8, bit, describe.size(member.type_id)
             yield found

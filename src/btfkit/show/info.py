@@ -26,7 +26,7 @@ _POINTER_SIZE_SOURCES = {"elf": "ELF class", "base": "as in the base"}
 
 
 class OtherSection:
-    """`.BTF.ext` or `.BTF.base`: its `size` in bytes and the `counts` of its contents, or the `problem` that prevents reading it."""
+    """`.BTF.ext` or `.BTF.base`: its `size` in bytes and the `counts` of its contents, or why it is unreadable (`problem`)."""
 
     __slots__ = ("counts", "names", "problem", "size")
 

@@ -1,10 +1,9 @@
-"""How structs and unions lie in memory: offsets, holes, padding, bitfields, forced alignment; the numbers of pahole.
+"""The layout of structs and unions in memory: offsets, holes, padding, bitfields and forced alignment, with pahole's numbers.
 
-`Layouts` computes and remembers; rendering is elsewhere (`layout_text`, `layout_json`, `layout_page`).  What a member is
-called and where it begins stands in the BTF; the rest is inferred, by the rules of pahole 1.32: holes and padding
-(class__find_holes), alignment that must have been asked for (class__infer_alignment) and packing
-(class__infer_packed_attributes).  Where pahole's answer depends on what it printed before, this one does not
-(docs/differences.md).
+`Layouts` computes and caches; `layout_text`, `layout_data` and `layout_page` render.  BTF has the name and offset of each
+member.  The rest is inferred by the rules of pahole 1.32: holes and padding (class__find_holes), alignment that an attribute
+must have requested (class__infer_alignment) and packing (class__infer_packed_attributes).  Unlike pahole's, the results do not
+depend on earlier output (docs/differences.md).
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ if TYPE_CHECKING:
 
 CACHELINE = 64  # bytes
 _SIZED = (spec.INT, spec.FLOAT, spec.ENUM, spec.ENUM64, spec.STRUCT, spec.UNION)
-_BIT_TYPES = (spec.INT, spec.ENUM, spec.ENUM64)  # what a bitfield can be made of
+_BIT_TYPES = (spec.INT, spec.ENUM, spec.ENUM64)  # the types that a bitfield can have
 
 
 class Field:
     """One member of a layout.
 
-    `offset` and `size` are in bytes; those of a bitfield are its storage unit's, which holds `bits` bits (0: no bitfield) from
-    bit `first_bit` on.  `bit_offset` counts bits from the start of the composite.  `hole` (bytes) and `bit_hole` (bits) are
-    what is unused between it and the next member, `alignment` (bytes) is what it must have been aligned to by an
-    attribute (0: none), `kind` the kind of its type.
+    `offset` and `size` are in bytes; for a bitfield they describe its storage unit, in which it has `bits` bits (0: not a
+    bitfield) from bit `first_bit` on.  `bit_offset` counts bits from the start of the composite.  `hole` (bytes) and `bit_hole`
+    (bits) are unused between it and the next member.  `alignment` (bytes) is the alignment that an attribute must have
+    requested (0: none), `kind` the kind of its type.
     """
 
     __slots__ = (
@@ -64,12 +63,12 @@ class Field:
 
 
 class Layout:
-    """A struct or union: `size` (bytes), `members` in order, and what lies between them.
+    """A struct or union: `size` (bytes), `members` in order, and the gaps between them.
 
-    `pre_hole` and `pre_bit_hole` come before the first member, `padding` (bytes) and `bit_padding` (bits) behind the last;
+    `pre_hole` and `pre_bit_hole` come before the first member, `padding` (bytes) and `bit_padding` (bits) after the last;
     `holes` and `bit_holes` count the gaps, `forced` the members with an alignment of their own.  `alignment` (bytes) is
-    one that was asked for by an attribute (0: none), `natural_alignment` that of the widest member.  `packed`: no compiler
-    lays it out like this without being told to.  `sum_members` and `sum_holes` are bytes, `sum_bits` (of bitfields) and
+    the one that an attribute requested (0: none), `natural_alignment` that of the widest member.  `packed`: compilers use this
+    layout only with a packed attribute.  `sum_members` and `sum_holes` are bytes, `sum_bits` (of bitfields) and
     `sum_bit_holes` bits.  A union has neither holes nor sums.
     """
 
@@ -118,17 +117,17 @@ class Layout:
 
     @property
     def cachelines(self) -> int:
-        """How many cache lines it takes where it starts at the beginning of one."""
+        """The number of cache lines that it occupies if it starts at the beginning of one."""
         return -(-self.size // self.cacheline)
 
     @property
     def last_cacheline(self) -> int:
-        """How many bytes it takes of the last cache line, 0 where it fills that."""
+        """The number of bytes that it occupies in the last cache line, 0 if it fills that."""
         return self.size % self.cacheline
 
     @property
     def unaccounted(self) -> int:
-        """Bits of a struct that are neither member nor hole nor padding; not 0 where members overlap or stick out."""
+        """Bits of a struct that are neither member nor hole nor padding; not 0 if members overlap or extend past the end."""
         if self.is_union or not self.members:
             return 0
         whole = 8 * (self.sum_members + self.sum_holes + self.padding)
@@ -139,9 +138,9 @@ class Layout:
 
 
 def layout(btf: Btf, name: str | int, *, cacheline: int = CACHELINE) -> Layout:
-    """The layout of one struct or union: by id, or by name as `Layouts.find` takes it.
+    """The layout of one struct or union: by id, or by name as in `Layouts.find`.
 
-    `cacheline` is in bytes.  Raises NotFoundError, and FormatError where the type is damaged.
+    `cacheline` is in bytes.  Raises NotFoundError, and FormatError if the type is damaged.
     """
     layouts = Layouts(btf, cacheline)
     return layouts[name if isinstance(name, int) else layouts.find(name)[0]]
@@ -150,41 +149,39 @@ def layout(btf: Btf, name: str | int, *, cacheline: int = CACHELINE) -> Layout:
 class Layouts:
     """The layouts of one BTF, each computed once: `layouts[type_id]`; `cacheline` in bytes.
 
-    Raises FormatError where a type is damaged: a cycle of typedefs, nesting without end.
+    Raises FormatError if a type is damaged: a cycle of typedefs, or nesting too deep.
     """
 
-    __slots__ = ("_facts", "_known", "_names", "btf", "cacheline", "pointer_size")
+    __slots__ = ("_facts", "_layouts", "_names", "btf", "cacheline", "pointer_size")
 
     def __init__(self, btf: Btf, cacheline: int = CACHELINE) -> None:
         self.btf = btf
         self.cacheline = cacheline
         self.pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE
-        self._known: dict[int, Layout] = {}
+        self._layouts: dict[int, Layout] = {}
         self._facts: dict[int, _Facts] = {}
         self._names: dict[int, str] = {}
 
     def __getitem__(self, type_id: int) -> Layout:
-        """The layout of a struct or union; raises NotFoundError where the id is none of these."""
-        found = self._known.get(type_id)
+        """The layout of a struct or union; raises NotFoundError for an id of any other kind."""
+        found = self._layouts.get(type_id)
         if found is None:
             try:
-                found = self._known[type_id] = self._compute(type_id)
+                found = self._layouts[type_id] = self._compute(type_id)
             except BtfError as error:
                 raise error.at(self.btf.source) if self.btf.source is not None else error  # noqa: B904
         return found
 
     def find(self, name: str) -> list[int]:
-        """The ids of the structs and unions called `name`, ascending; "struct x" and "union x" say which.
+        """The ids of the structs and unions called `name`, ascending; "struct x" and "union x" select one of the two kinds.
 
-        The name of a typedef of a nameless one will do too.  Raises NotFoundError where there is none.
+        The name can also be that of a typedef of an anonymous one.  Raises NotFoundError if there is none.
         """
         btf = self.btf
         ids = [type_id for type_id in btf.find_ids(name) if btf.kind(type_id) in spec.COMPOSITES]
         if not ids:
-            for type_id in btf.find_ids(name, "TYPEDEF"):
-                target = self.strip(type_id)
-                if btf.kind(target) in spec.COMPOSITES and target not in ids:
-                    ids.append(target)
+            targets = dict.fromkeys(self.strip(type_id) for type_id in btf.find_ids(name, spec.TYPEDEF))
+            ids = [target for target in targets if btf.kind(target) in spec.COMPOSITES]
         if not ids:
             from btfkit.btf.suggest import did_you_mean_type
 
@@ -201,27 +198,15 @@ class Layouts:
                 yield start + index
 
     def strip(self, type_id: int) -> int:
-        """The type behind typedefs, const, volatile, restrict and type tags."""
+        """The type without typedefs, const, volatile, restrict and type tags."""
         return self.facts(type_id)[1]
 
-    def kind(self, type_id: int) -> int:
-        """The kind of a type."""
-        return self.facts(type_id)[0]
-
-    def size_of(self, type_id: int) -> int:
-        """The size in bytes of a type, 0 where it has none."""
-        return self.facts(type_id)[3]
-
-    def natural_alignment(self, type_id: int) -> int:
-        """The alignment in bytes that a type has of its own accord, 1 where it has none.
-
-        That of a composite is its widest member's, wherever that lies.  Rule: pahole 1.32, tag__natural_alignment.
-        """
-        return self.facts(type_id)[4]
-
     def facts(self, type_id: int, depth: int = 0) -> _Facts:
-        """What members need to know of a type: kind, id and kind behind typedefs and qualifiers, size, natural alignment, and
-        of an INT that is a bitfield in itself its bit offset << 8 | bits, else 0."""
+        """What members need of a type: its kind, the id and kind of its target (`strip`), the size in bytes (0: none), the
+        natural alignment in bytes (1: none), and for an INT that is itself a bitfield its bit offset << 8 | bits, else 0.
+
+        The natural alignment of a composite is that of its widest member.  Rule: pahole 1.32, tag__natural_alignment.
+        """
         found = self._facts.get(type_id)
         if found is None:
             btf = self.btf
@@ -297,7 +282,7 @@ class Layouts:
         return found
 
     def _as_bitfield(self, field: Field, where: int, kind: int, legacy: int) -> None:
-        """Where and how wide a member is whose struct has bitfields (`where`), or whose INT is one (`legacy`)."""
+        """Set the place and width of a member whose struct has bitfields (`where`), or whose INT is one (`legacy`)."""
         if where:
             field.bit_offset, field.bits = where & 0xFFFFFF, where >> 24
             field.offset = field.bit_offset >> 3
@@ -309,7 +294,7 @@ class Layouts:
             field.first_bit = field.bit_offset - 8 * field.offset
 
     def _legacy_bitfield(self, type_id: int, size: int) -> int:
-        """A bitfield as it was written before kind_flag: an INT of fewer bits than its bytes hold."""
+        """A bitfield in the form used before kind_flag: an INT with fewer bits than its bytes hold."""
         word = self.btf.word(type_id, 3)
         bits = word & 0xFF
         if not 0 < bits < 8 * size or (word >> 24 & spec.INT_BOOL and bits == 1):
@@ -317,7 +302,7 @@ class Layouts:
         return (word >> 16 & 0xFF) << 8 | bits
 
     def _forced(self, offset: int, natural: int, end: int) -> int:
-        """The alignment that must have been asked for, if something that could lie at `end` lies at `offset`; 0 for none.
+        """The alignment that an attribute must have requested for something at `offset` that would fit at `end`; 0 for none.
 
         Rule: pahole 1.32, class__infer_alignment.
         """
@@ -345,16 +330,16 @@ class Layouts:
         return found.size % widest != 0
 
     def packs(self, outer: Layout, field: Field) -> bool:
-        """Whether a member shows that its type, a struct, is packed: it lies where an unpacked one could not.
+        """Whether the place of a member shows that its type, a struct, is packed: an unpacked one could not be there.
 
         Rule: pahole 1.32, type__check_structs_at_unnatural_alignments and union__infer_packed_attributes.
         """
-        type_id = self.strip(field.type_id)
-        if self.btf.kind(type_id) != spec.STRUCT:
+        _, _, kind, _, natural, _ = self.facts(field.type_id)
+        if kind != spec.STRUCT:
             return False
         if outer.is_union:
-            return outer.size % self.natural_alignment(type_id) != 0
-        return bool(outer.padding or outer.holes) and field.offset % self.natural_alignment(type_id) != 0
+            return outer.size % natural != 0
+        return bool(outer.padding or outer.holes) and field.offset % natural != 0
 
 
 def _find_holes(found: Layout) -> None:
@@ -362,14 +347,14 @@ def _find_holes(found: Layout) -> None:
     seen = 0  # where the last member ended
     members = total_bits = holes = bit_holes = 0
     in_bits = False
-    unit_end, unit_bits = 8 * found.size, 0  # the storage unit of the bitfields at hand
+    unit_end, unit_bits = 8 * found.size, 0  # the current storage unit of bitfields
     last: Field | None = None
     for field in found.members:
         start = field.bit_offset
         bits = field.bits
         end = start + (bits or 8 * field.size)
         hole = bit_hole = 0
-        if in_bits:  # bits that are left at the end of a unit
+        if in_bits:  # unused bits at the end of a unit
             limit = min(start, unit_end)
             bit_hole = limit - seen
             seen = limit

@@ -1,6 +1,6 @@
-"""What a layout's picture is put together from: the pen (where it is), notes between members, counts, declarations in parts.
+"""The parts of a layout's picture: the pen (the current place), notes between members, statistics, declarations in pieces.
 
-Source of words and columns: pahole 1.32, dwarves_fprintf.c, as for `layout_text`.
+The source of the wording and the columns is pahole 1.32, dwarves_fprintf.c, as for `layout_text`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Parts:
-    """A declaration in parts: "const struct ", "file", "(*" and ")(int)"; `dimensions` are those of an array."""
+    """A declaration in pieces: "const struct ", "file", "(*" and ")(int)"; `dimensions` are those of an array."""
 
     __slots__ = ("before", "core", "dimensions", "lead", "right")
 
@@ -22,12 +22,12 @@ class Parts:
         self.right = right
         self.dimensions = dimensions
 
-    def made(self, lead: str, dimensions: list[int]) -> Parts:
-        """An array of it."""
+    def array(self, lead: str, dimensions: list[int]) -> Parts:
+        """The parts of an array of it."""
         return Parts(lead + self.lead, self.core, self.before, self.right, (*dimensions, *self.dimensions))
 
     def columns(self, pen: Pen) -> tuple[str, str, tuple[int, ...]]:
-        """What stands left and right of the name, in the columns of `pen`, and the dimensions of an array."""
+        """The text before and after the name, in the columns of `pen`, and the dimensions of an array."""
         core = self.core.ljust(abs(pen.spacing - len(self.lead)))
         return f"{self.lead}{core} {self.before}", self.right, self.dimensions
 
@@ -38,44 +38,43 @@ class Parts:
 
 
 def brackets(dimensions: list[int] | tuple[int, ...], pen: Pen) -> str:
-    """The lengths of an array; a flexible one, last of several members, has none."""
-    flexible = pen.last and not pen.first and not pen.union_member
-    return "".join("[]" if not length and flexible else f"[{length}]" for length in dimensions)
+    """The lengths of an array; a flexible array at the end of a struct has none."""
+    return "".join("[]" if not length and pen.at_end else f"[{length}]" for length in dimensions)
 
 
 class Pen:
-    """Where the picture is: indentation, columns, the offset of what is around, the cache line reached (shared: a list of one).
+    """The current place in the picture: indentation and columns, the offset of the enclosing type, the cache line reached.
 
-    `base` None: offsets count from the start of the innermost type (behind a pointer).
+    `line` is that cache line, as a list of one that all pens share.  `base` None: offsets count from the start of the
+    innermost type (after a pointer).  `in_union`: some enclosing type is a
+    union; `at_end`: the member is the last of several in a struct.
     """
 
-    __slots__ = ("base", "first", "last", "line", "spacing", "tabs", "union_member", "wide")
+    __slots__ = ("at_end", "base", "in_union", "line", "spacing", "tabs", "wide")
 
-    def __init__(self, depth: int, spacing: int, wide: int, base: int | None, line: list[int]) -> None:
-        self.tabs = "\t" * depth
+    def __init__(self, tabs: str, spacing: int, wide: int, base: int | None, line: list[int]) -> None:
+        self.tabs = tabs
         self.spacing = spacing
         self.wide = wide
         self.base = base
         self.line = line
-        self.union_member = self.first = self.last = False
+        self.in_union = self.at_end = False
 
     def _copy(self) -> Pen:
-        other = Pen.__new__(Pen)
-        other.tabs, other.spacing, other.wide, other.base, other.line = (
-            self.tabs, self.spacing, self.wide, self.base, self.line,
-        )  # fmt: skip
-        other.union_member, other.first, other.last = self.union_member, self.first, self.last
+        other = Pen(self.tabs, self.spacing, self.wide, self.base, self.line)
+        other.in_union, other.at_end = self.in_union, self.at_end
         return other
 
-    def within(self, *, union_member: bool = False) -> Pen:
-        """One level deeper."""
+    def within(self, *, union: bool = False) -> Pen:
+        """One level deeper, in a struct or union."""
         other = self._copy()
         other.tabs += "\t"
-        other.union_member |= union_member
+        other.in_union |= union
+        other.at_end = False
         return other
 
     def at(self, base: int | None) -> Pen:
-        """With what follows counted from `base`."""
+        """With offsets counted from `base`."""
         if base == self.base:
             return self
         other = self._copy()
@@ -88,13 +87,9 @@ class Pen:
         other.spacing -= columns
         return other
 
-    def relative(self) -> Pen:
-        """Behind a pointer."""
-        return self.at(None)
-
 
 class Notes:
-    """Comments between members: an empty line before the first of them, and one behind the last."""
+    """Comments between members, with an empty line before the first and one after the last."""
 
     __slots__ = ("out", "pending", "tabs")
 
@@ -109,7 +104,7 @@ class Notes:
         self.pending = True
 
     def after(self, note: str) -> None:
-        """A comment behind a member, whose line has not ended yet."""
+        """A comment after a member, whose line has not ended yet."""
         self.out.append(f"{'' if self.pending else chr(10)}\n{self.tabs}/* {note} */")
         self.pending = True
 
@@ -121,7 +116,7 @@ class Notes:
 
 
 class Note:
-    """What there is to say of the holes in a struct that is a member, and its `text`, "" for nothing."""
+    """The note about holes in a struct that is a member, and its `text`, "" for none."""
 
     __slots__ = ("found", "holds_flexible", "is_flexible", "text")
 
@@ -143,53 +138,32 @@ class Note:
         self.text = "XXX last struct has " + ", ".join(parts) if parts else ""
 
 
-class MemberKinds:
-    """What the structs within a struct have of holes and padding."""
+def lines_about_holes(notes: list[Note]) -> list[str]:
+    """The lines of the statistics about holes and padding within members."""
 
-    any = False
-    paddings = sum_paddings = bit_paddings = sum_bit_paddings = 0
-    with_holes = sum_holes = with_bit_holes = sum_bit_holes = 0
-    flexible = embedded_flexible = 0
+    def totals(name: str) -> tuple[int, int]:
+        values = [getattr(note.found, name) for note in notes]
+        return sum(value != 0 for value in values), sum(values)
 
-    def add(self, note: Note) -> None:
-        """Count one member."""
-        found = note.found
-        self.any = True
-        self.flexible += note.is_flexible
-        self.embedded_flexible += note.holds_flexible
-        self.paddings += found.padding != 0
-        self.sum_paddings += found.padding
-        self.bit_paddings += found.bit_padding != 0
-        self.sum_bit_paddings += found.bit_padding
-        self.with_holes += found.holes != 0
-        self.sum_holes += found.holes
-        self.with_bit_holes += found.bit_holes != 0
-        self.sum_bit_holes += found.bit_holes
+    parts = []
+    for words, name in (("holes", "holes"), ("bit holes", "bit_holes"), ("bit paddings", "bit_padding")):
+        count, total = totals(name)
+        if count:
+            parts.append(f"{words}: {count}, total: {counted(total, 'bit') if name == 'bit_padding' else total}")
+    lines = ["member types with " + ", ".join(parts)] if parts else []
+    count, total = totals("padding")
+    return [*lines, f"paddings: {count}, sum paddings: {total}"] if count else lines
 
-    def lines_of_holes(self) -> list[str]:
-        """Lines of statistics."""
-        parts = []
-        if self.with_holes:
-            parts.append(f"holes: {self.with_holes}, total: {self.sum_holes}")
-        if self.with_bit_holes:
-            parts.append(f"bit holes: {self.with_bit_holes}, total: {self.sum_bit_holes}")
-        if self.bit_paddings:
-            parts.append(f"bit paddings: {self.bit_paddings}, total: {counted(self.sum_bit_paddings, 'bit')}")
-        lines = ["member types with " + ", ".join(parts)] if parts else []
-        if self.paddings:
-            lines.append(f"paddings: {self.paddings}, sum paddings: {self.sum_paddings}")
-        return lines
 
-    def lines_of_flexible(self) -> list[str]:
-        """One more."""
-        parts = [f"end: {self.flexible}"] if self.flexible else []
-        if self.embedded_flexible:
-            parts.append(f"middle: {self.embedded_flexible}")
-        return ["flexible array members: " + ", ".join(parts)] if parts else []
+def lines_about_flexible_arrays(notes: list[Note]) -> list[str]:
+    """The line of the statistics about flexible arrays within members."""
+    counts = {"end": sum(note.is_flexible for note in notes), "middle": sum(note.holds_flexible for note in notes)}
+    parts = [f"{place}: {count}" for place, count in counts.items() if count]
+    return ["flexible array members: " + ", ".join(parts)] if parts else []
 
 
 def forced_line(found: Layout) -> list[str]:
-    """The line about alignment that was asked for."""
+    """The line about alignment that an attribute requested."""
     count = holes = total = 0
     before = found.pre_hole
     for field in found.members:
@@ -204,5 +178,5 @@ def forced_line(found: Layout) -> list[str]:
 
 
 def counted(number: int, word: str) -> str:
-    """ "1 hole", "2 holes"."""
+    """ "1 hole", "2 holes", as pahole writes them: without a separator of thousands."""
     return f"{number} {word}{'' if number == 1 else 's'}"

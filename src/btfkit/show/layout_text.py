@@ -1,7 +1,7 @@
-"""Layouts as text: pahole's picture of a struct or union, its words and its columns.
+"""Layouts as text: pahole's picture of a struct or union, with its wording and columns.
 
-Source: pahole 1.32, dwarves_fprintf.c.  Where that text depends on what was printed before, is cut at a buffer's end or
-joins array dimensions the wrong way round, this one differs (docs/differences.md).
+Source: pahole 1.32, dwarves_fprintf.c.  This text differs where pahole's depends on earlier output, is cut at the end of a
+buffer or reverses array dimensions (docs/differences.md).
 """
 
 from __future__ import annotations
@@ -12,7 +12,17 @@ from btfkit.btf.members import MAX_DEPTH, MAX_MEMBERS
 from btfkit.btf.spelling import keyword
 from btfkit.errors import FormatError, printable
 from btfkit.show.layout import Field, Layout, Layouts
-from btfkit.show.layout_marks import MemberKinds, Note, Notes, Parts, Pen, brackets, counted, forced_line
+from btfkit.show.layout_marks import (
+    Note,
+    Notes,
+    Parts,
+    Pen,
+    brackets,
+    counted,
+    forced_line,
+    lines_about_flexible_arrays,
+    lines_about_holes,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,18 +40,18 @@ _BRACED = frozenset(_TAGS)
 class LayoutText:
     """Writes pictures; `expand` shows the members of members (`pahole -E`).
 
-    Raises FormatError where a type is damaged, or where the picture would have more than MAX_MEMBERS members.
+    Raises FormatError if a type is damaged, or if the picture would have more than MAX_MEMBERS members.
     """
 
     __slots__ = (
-        "_budget",
         "_columns",
         "_flexible",
-        "_lists",
+        "_members_left",
         "_names",
         "_notes",
+        "_parameter_lists",
         "_parts",
-        "_shown",
+        "_spelled",
         "btf",
         "expand",
         "layouts",
@@ -51,43 +61,33 @@ class LayoutText:
         self.layouts = layouts
         self.btf = layouts.btf
         self.expand = expand
-        self._names: dict[int, str] = {}
-        self._lists: dict[int, str] = {}
+        self._spelled: dict[int, str] = {}
+        self._parameter_lists: dict[int, str] = {}
         self._notes: dict[int, Note | None] = {}
         self._flexible: dict[int, bool] = {}
         self._parts: dict[int, Parts | None] = {}
         self._columns: dict[int, tuple[str, str, tuple[int, ...]] | None] = {}  # by type id and width
-        self._shown: dict[int, str] = {}
-        self._budget = MAX_MEMBERS
+        self._names: dict[int, str] = {}
+        self._members_left = MAX_MEMBERS
 
     def picture(self, type_id: int, alias: str = "") -> str:
-        """The picture of a struct or union, newline included; `alias` is the typedef that a nameless one is shown as."""
+        """The picture of a struct or union, newline included; `alias` is the typedef to show for an anonymous one."""
         found = self.layouts[type_id]
-        self._budget = MAX_MEMBERS
-        name = printable(found.name)
-        spacing = TYPE_SPACING
-        if not name and alias:
-            spacing -= 8
-        wide = (
-            EXPANDED_SPACING
-            if self.expand
-            else UNION_SPACING
-            if found.is_union and (name or not alias)
-            else NAME_SPACING
-        )
-        pen = Pen(0, spacing, wide, 0, [0])
-        lead, tail = ("typedef ", printable(alias)) if not name and alias else ("", "")
-        body = self._union(found, pen, tail) if found.is_union else self._outermost(found, pen, tail)
-        return f"{lead}{body};\n"
+        self._members_left = MAX_MEMBERS
+        alias = "" if found.name else printable(alias)
+        width = UNION_SPACING if found.is_union and not alias else NAME_SPACING
+        pen = Pen("", TYPE_SPACING - (8 if alias else 0), EXPANDED_SPACING if self.expand else width, 0, [0])
+        write = self._union if found.is_union else self._struct_with_statistics
+        return f"{'typedef ' if alias else ''}{write(found, pen, alias)};\n"
 
-    def _outermost(self, found: Layout, pen: Pen, suffix: str) -> str:
-        return self._struct(found, pen, found.packed, suffix, stats=True)
+    def _struct_with_statistics(self, found: Layout, pen: Pen, suffix: str) -> str:
+        return self._struct(found, pen, found.packed, suffix, statistics=True)
 
     # ---- composites --------------------------------------------------------------------------------------------
 
     def _union(self, found: Layout, pen: Pen, suffix: str) -> str:
         out = [f"union {printable(found.name)} {{\n" if found.name else "union {\n"]
-        inner = pen.within(union_member=True)
+        inner = pen.within(union=True)
         line = pen.line[0]
         for field in found.members:
             out.append(inner.tabs)
@@ -97,15 +97,15 @@ class LayoutText:
         out.append(f"{pen.tabs}}}{' ' + suffix if suffix else ''}")
         return "".join(out)
 
-    def _struct(self, found: Layout, pen: Pen, packed: bool, suffix: str, *, stats: bool = False) -> str:
+    def _struct(self, found: Layout, pen: Pen, packed: bool, suffix: str, *, statistics: bool = False) -> str:
         inner = pen.within()
         out = [f"struct {printable(found.name)} {{\n" if found.name else "struct {\n"]
-        say = Notes(out, inner.tabs)
+        comments = Notes(out, inner.tabs)
         if found.pre_bit_hole > 0:
-            say.before(f"XXX {counted(found.pre_bit_hole, 'bit')} hole, try to pack")
+            comments.before(f"XXX {counted(found.pre_bit_hole, 'bit')} hole, try to pack")
         if found.pre_hole > 0:
-            say.before(f"XXX {counted(found.pre_hole, 'byte')} hole, try to pack")
-        kinds = MemberKinds()
+            comments.before(f"XXX {counted(found.pre_hole, 'byte')} hole, try to pack")
+        notes: list[Note] = []
         last: Field | None = None
         last_size = 0
         count = len(found.members)
@@ -114,26 +114,27 @@ class LayoutText:
             if last_size and last is not None:
                 step = field.offset - last.offset
                 if step < last_size or (last.bit_hole and field.bits):
-                    self._between(last, last_size, field, inner, say)
-            if say.pending:
-                say.blank()
+                    self._between(last, last_size, field, inner, comments)
+            if comments.pending:
+                comments.blank()
             row = plain(field)
             if row is None:
-                inner.first, inner.last = last is None, number == count
+                inner.at_end = number == count > 1 and not inner.in_union
                 row = inner.tabs + self._member(found, field, inner)
             out.append(row)
-            if field.kind == spec.STRUCT:
-                self._inside(field.type_id, kinds, say)
+            if field.kind == spec.STRUCT and (note := self._note(field.type_id)):
+                notes.append(note)
+                comments.after(note.text)
             if field.bit_hole:
-                say.after(f"XXX {counted(field.bit_hole, 'bit')} hole, try to pack")
+                comments.after(f"XXX {counted(field.bit_hole, 'bit')} hole, try to pack")
             if field.hole > 0:
-                say.after(f"XXX {counted(field.hole, 'byte')} hole, try to pack")
+                comments.after(f"XXX {counted(field.hole, 'byte')} hole, try to pack")
             out.append("\n")
             if last is None or not last_size or last.offset != field.offset or (field.bits and not last.bits):
                 last_size = field.size
             last = field
-        if stats:
-            self._statistics(found, kinds, inner, out)
+        if statistics:
+            self._statistics(found, notes, inner, out)
         out.append(f"{pen.tabs}}}")
         if packed:
             out.append(" __attribute__((__packed__))")
@@ -144,7 +145,7 @@ class LayoutText:
         return "".join(out)
 
     def _plain(self, pen: Pen) -> Callable[[Field], str | None]:
-        """A function that writes what most members are, a line in the cache line at hand; None for any other."""
+        """A function that writes the line of a simple member within the current cache line; None for any other member."""
         columns, width, tabs, line = self._columns, pen.spacing + pen.wide, pen.tabs, pen.line
         base, spacing, cacheline = pen.base, pen.spacing & 0xFF, self.layouts.cacheline
 
@@ -162,46 +163,40 @@ class LayoutText:
 
         return plain
 
-    def _between(self, last: Field, last_size: int, field: Field, pen: Pen, say: Notes) -> None:
-        """What C has to say between two members for the second to lie where it lies."""
+    def _between(self, last: Field, last_size: int, field: Field, pen: Pen, comments: Notes) -> None:
+        """The comments, and the unnamed bitfields, that explain the place of the second of two members."""
         if last.bit_hole and field.bits:
             width = last.bit_hole
             if last.offset != field.offset:
-                say.out.append(f"\n{pen.tabs}/* Force alignment to the next boundary: */\n")
+                comments.out.append(f"\n{pen.tabs}/* Force alignment to the next boundary: */\n")
                 width = 0
-            say.out.append(f"{pen.tabs}{self._declaration(field.type_id, '', pen)}:{width};\n")
+            comments.out.append(f"{pen.tabs}{self._declaration(field.type_id, '', pen)}:{width};\n")
         step = field.offset - last.offset
         if step < 0 or (step == 0 and not last.bits and field.bits):
-            say.before("Bitfield combined with previous fields")
+            comments.before("Bitfield combined with previous fields")
         elif 0 < step < last_size:
-            say.before("Bitfield combined with next fields")
-
-    def _inside(self, type_id: int, kinds: MemberKinds, say: Notes) -> None:
-        """What is to be said of the holes within a member that is a struct."""
-        if type_id not in self._notes:
-            self._notes[type_id] = self._note(type_id)
-        note = self._notes[type_id]
-        if note:
-            kinds.add(note)
-            say.after(note.text)
+            comments.before("Bitfield combined with next fields")
 
     def _note(self, type_id: int) -> Note | None:
-        found = self.layouts[type_id]
-        note = Note(found, self._is_flexible(found), self._holds_flexible(found, 0))
-        return note if note.text else None
+        """The note about the holes within a member that is a struct."""
+        if type_id not in self._notes:
+            found = self.layouts[type_id]
+            note = Note(found, self._is_flexible(found), self._holds_flexible(found, 0))
+            self._notes[type_id] = note if note.text else None
+        return self._notes[type_id]
 
     def _is_flexible(self, found: Layout) -> bool:
-        """Whether the last member is an array without length."""
+        """Whether the last member is a flexible array."""
         if not found.members:
             return False
         type_id = found.members[-1].type_id
         return self.btf.kind(type_id) == spec.ARRAY and self.btf.word(type_id, 5) == 0
 
     def _holds_flexible(self, found: Layout, depth: int) -> bool:
-        """Whether a struct within it ends in an array without length."""
-        known = self._flexible.get(found.type_id)
-        if known is not None:
-            return known
+        """Whether a struct within it ends in a flexible array."""
+        holds = self._flexible.get(found.type_id)
+        if holds is not None:
+            return holds
         if depth > MAX_CHAIN:
             raise FormatError(f"structs nested more than {MAX_CHAIN} deep", section="types", type_id=found.type_id)
         holds = False
@@ -215,34 +210,26 @@ class LayoutText:
         self._flexible[found.type_id] = holds
         return holds
 
-    def _statistics(self, found: Layout, kinds: MemberKinds, pen: Pen, out: list[str]) -> None:
+    def _statistics(self, found: Layout, notes: list[Note], pen: Pen, out: list[str]) -> None:
         """The lines at the end."""
-        say = [f"size: {found.size}, cachelines: {found.cachelines}, members: {len(found.members)}"]
+        lines = [f"size: {found.size}, cachelines: {found.cachelines}, members: {len(found.members)}"]
         holes, bit_holes = found.sum_holes, found.sum_bit_holes
         members, bits = found.sum_members, found.sum_bits
         if (holes or bit_holes) and members:
-            say.append(f"sum members: {members}" + (f", holes: {found.holes}, sum holes: {holes}" if holes else ""))
+            lines.append(f"sum members: {members}" + (f", holes: {found.holes}, sum holes: {holes}" if holes else ""))
         if (holes or bit_holes) and bits:
-            more = (
-                f", bit holes: {found.bit_holes}, sum bit holes: {bit_holes} bits"
-                if bit_holes
-                else f" ({bits // 8} bytes)"
-            )
-            say.append(f"sum bitfield members: {bits} bits{more}")
+            more = f", bit holes: {found.bit_holes}, sum bit holes: {bit_holes} bits"
+            lines.append(f"sum bitfield members: {bits} bits{more if bit_holes else f' ({bits // 8} bytes)'}")
         if found.padding > 0:
-            say.append(f"padding: {found.padding}")
-        if kinds.any:
-            say += kinds.lines_of_holes()
+            lines.append(f"padding: {found.padding}")
+        lines += lines_about_holes(notes)
         if found.bit_padding > 0:
-            say.append(f"bit_padding: {found.bit_padding} bits")
-        if found.forced:
-            say += forced_line(found)
-        if kinds.any:
-            say += kinds.lines_of_flexible()
+            lines.append(f"bit_padding: {found.bit_padding} bits")
+        lines += forced_line(found) + lines_about_flexible_arrays(notes)
         if last := ((pen.base or 0) + found.size) % found.cacheline:
-            say.append(f"last cacheline: {last} bytes")
+            lines.append(f"last cacheline: {last} bytes")
         out.append("\n")
-        out += [f"{pen.tabs}/* {line} */\n" for line in say]
+        out += [f"{pen.tabs}/* {line} */\n" for line in lines]
         if found.unaccounted:
             out.append(
                 f"\n{pen.tabs}/* members overlap or lie outside: {found.size} bytes != {members} (members) + {bits} bits "
@@ -252,8 +239,8 @@ class LayoutText:
     # ---- members -----------------------------------------------------------------------------------------------
 
     def _member(self, outer: Layout, field: Field, pen: Pen) -> str:
-        self._budget -= 1
-        if self._budget < 0:
+        self._members_left -= 1
+        if self._members_left < 0:
             raise FormatError(
                 f"more than {MAX_MEMBERS:,} members once expanded", section="types", type_id=outer.type_id
             )
@@ -306,7 +293,7 @@ class LayoutText:
         return self.layouts[self.layouts.strip(field.type_id)].packed or self.layouts.packs(outer, field)
 
     def _boundary(self, offset: int, pen: Pen) -> str:
-        """The line that says that a cache line begins here, or began within the member before."""
+        """The line that marks the start of a cache line, here or within the previous member."""
         number, into = divmod(offset, self.layouts.cacheline)
         pen.line[0] = number
         ago = f" was {counted(into, 'byte')} ago" if into else ""
@@ -342,17 +329,18 @@ class LayoutText:
         if kind == spec.PTR:
             target = self._untagged(btf.word(type_id, 2))
             if btf.kind(target) in _BRACED and not self._name(target):
-                return lead + self._braces(target, f"* {name}", pen.relative().narrower(8), packed)
+                return lead + self._braces(target, f"* {name}", pen.at(None).narrower(8), packed)
         elif kind == spec.ARRAY:
-            return lead + self._array(type_id, name, pen, packed)
+            dimensions, element = self._dimensions(type_id)
+            return lead + self._declaration(element, name, pen, packed=packed) + brackets(dimensions, pen)
         elif kind in _BRACED and (self.expand or not self._name(type_id)):
-            return lead + self._braces(type_id, name, pen, packed, stats=bool(lead))
+            return lead + self._braces(type_id, name, pen, packed, statistics=bool(lead))
         parts = self._simple(type_id)
         if parts is None:
             raise FormatError(f"types nested more than {MAX_CHAIN} deep", section="types", type_id=type_id)
         return lead + parts.join(name, pen)
 
-    def _braces(self, type_id: int, name: str, pen: Pen, packed: bool, *, stats: bool = False) -> str:
+    def _braces(self, type_id: int, name: str, pen: Pen, packed: bool, *, statistics: bool = False) -> str:
         kind = self.btf.kind(type_id)
         if kind in spec.ENUMS:
             return self._enum(type_id, name, pen)
@@ -361,15 +349,10 @@ class LayoutText:
         found = self.layouts[type_id]
         if kind == spec.UNION:
             return self._union(found, pen.narrower(8), name)
-        return self._struct(found, pen.narrower(8), packed or found.packed, name, stats=stats)
-
-    def _array(self, type_id: int, name: str, pen: Pen, packed: bool) -> str:
-        """An array of something that has braces; dimensions from left to right."""
-        dimensions, element = self._dimensions(type_id)
-        return self._declaration(element, name, pen, packed=packed) + brackets(dimensions, pen)
+        return self._struct(found, pen.narrower(8), packed or found.packed, name, statistics=statistics)
 
     def _dimensions(self, type_id: int) -> tuple[list[int], int]:
-        """The lengths of an array of arrays from the outermost in, and the element's type."""
+        """The lengths of an array of arrays, the outermost first, and the type of the elements."""
         btf = self.btf
         found: list[int] = []
         while btf.kind(type_id) == spec.ARRAY:
@@ -397,9 +380,9 @@ class LayoutText:
 
     def _name(self, type_id: int) -> str:
         """The name of a type, safe to show."""
-        found = self._shown.get(type_id)
+        found = self._names.get(type_id)
         if found is None:
-            found = self._shown[type_id] = printable(self.btf.name(type_id))
+            found = self._names[type_id] = printable(self.btf.name(type_id))
         return found
 
     def _untagged(self, type_id: int) -> int:
@@ -407,10 +390,10 @@ class LayoutText:
             if self.btf.kind(type_id) != spec.TYPE_TAG:
                 return type_id
             type_id = self.btf.word(type_id, 2)
-        raise FormatError("type tags in a circle", section="types", type_id=type_id)
+        raise FormatError("a cycle of type tags", section="types", type_id=type_id)
 
     def _simple(self, type_id: int) -> Parts | None:
-        """How a declaration without braces is put together, None where it has some."""
+        """The parts of a declaration without braces; None if it has braces."""
         if type_id not in self._parts:
             self._parts[type_id] = self._make_parts(type_id)
         return self._parts[type_id]
@@ -426,11 +409,11 @@ class LayoutText:
                 break
             type_id = btf.word(type_id, 2)
         else:
-            raise FormatError("types in a circle", section="types", type_id=type_id)
+            raise FormatError("a cycle of types", section="types", type_id=type_id)
         if kind == spec.ARRAY:
             dimensions, element = self._dimensions(type_id)
             parts = self._simple(element)
-            return None if parts is None else parts.made(lead, dimensions)
+            return None if parts is None else parts.array(lead, dimensions)
         if kind in _TAGS:
             name = self._name(type_id)
             return Parts(lead + _TAGS[kind], name, "", "") if name else None
@@ -446,14 +429,14 @@ class LayoutText:
         return Parts(lead, self._type(type_id), "", "")
 
     def _type(self, type_id: int, depth: int = 0) -> str:
-        """A type as pahole writes it outside of braces: "struct file *", "const char  *"."""
-        found = self._names.get(type_id)
+        """A type as pahole writes it without braces: "struct file *", "const char  *"."""
+        found = self._spelled.get(type_id)
         if found is None:
-            found = self._names[type_id] = self._bounded(self._make_type, type_id, depth + 1)
+            found = self._spelled[type_id] = self._bounded(self._make_type, type_id, depth + 1)
         return found
 
     def _bounded(self, make: Callable[[int, int], str], type_id: int, depth: int) -> str:
-        """What `make` makes; raises FormatError where that would have no end."""
+        """The result of `make`; raises FormatError if it is nested too deep or too long."""
         if depth > MAX_DEPTH:
             raise FormatError(f"types nested more than {MAX_DEPTH} deep", section="types", type_id=type_id)
         found = make(type_id, depth)
@@ -492,9 +475,9 @@ class LayoutText:
 
     def _parameters(self, type_id: int, depth: int) -> str:
         """The parameters of a prototype, in parentheses."""
-        found = self._lists.get(type_id)
+        found = self._parameter_lists.get(type_id)
         if found is None:
-            found = self._lists[type_id] = self._bounded(self._make_parameters, type_id, depth + 1)
+            found = self._parameter_lists[type_id] = self._bounded(self._make_parameters, type_id, depth + 1)
         return found
 
     def _make_parameters(self, type_id: int, depth: int) -> str:

@@ -1,4 +1,4 @@
-"""Where a member lies: `task_struct.thread.sp` as bytes from the start of the struct."""
+"""The offset of a member: `task_struct.thread.sp` in bytes from the start of the struct."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 class Place:
-    """Where a member lies: `offset` bytes from the start of the root, `size` bytes (None: it has none), or, of a bitfield,
-    `bits` bits (0: none) from bit `bit_offset` on; its type as `text` and `type_id`, and the root's `root_id`."""
+    """The place of a member: `offset` and `size` in bytes from the start of the root (None: no size); for a bitfield, `bits`
+    bits (0: not one) from bit `bit_offset` on.  Its type is `text` and `type_id`; `root_id` is the id of the root."""
 
     __slots__ = ("bit_offset", "bits", "path", "root_id", "size", "text", "type_id")
 
@@ -32,9 +32,9 @@ class Place:
         """Bytes from the start of the root."""
         return self.bit_offset // 8
 
-    def as_dict(self) -> dict[str, str | int | None]:
-        """For JSON."""
-        told: dict[str, str | int | None] = {
+    def as_json(self) -> dict[str, str | int | None]:
+        """The JSON document."""
+        document: dict[str, str | int | None] = {
             "path": self.path,
             "offset": self.offset,
             "size": self.size,
@@ -42,24 +42,23 @@ class Place:
             "type_id": self.type_id,
             "root_id": self.root_id,
         }
-        return told | ({"bit_offset": self.bit_offset, "bits": self.bits} if self.bits else {})
+        return document | ({"bit_offset": self.bit_offset, "bits": self.bits} if self.bits else {})
 
     def __repr__(self) -> str:
         return f"<{self.path} at {self.offset}>"
 
 
 def offset(btf: Btf, path: str, *, type_id: int | None = None) -> Place:
-    """Where `path` leads: "task_struct.mm", "struct sock.__sk_common.skc_family", "task_struct.comm[3]", "task_struct" itself.
+    """The place of the member at `path`: "task_struct.mm", "struct sock.__sk_common.skc_family", "task_struct.comm[3]".
 
-    Members of nameless structs and unions are named as in C.  `type_id` says which of several structs of that name.  Raises
-    NotFoundError for a name that is not there, UnsupportedError where the path goes on behind a pointer, AmbiguousError
-    where structs of that name disagree.
+    Members of anonymous structs and unions are named as in C.  "task_struct" alone is the struct itself.  `type_id` selects one
+    of several structs with that name.  Raises NotFoundError for a name that does not exist, UnsupportedError if the path
+    continues after a pointer, AmbiguousError if structs with that name disagree.
     """
     root, steps = _parsed(path)
     if type_id is not None:
         return _Walk(btf, path, type_id).done(steps)
-    ids = [i for i in btf.find_ids(root) if btf.kind(i) in spec.COMPOSITES]
-    ids = ids or [i for i in btf.find_ids(root) if btf.kind(i) == spec.TYPEDEF]
+    ids = [i for i in btf.find_ids(root) if btf.kind(i) in spec.COMPOSITES] or list(btf.find_ids(root, spec.TYPEDEF))
     if not ids:
         from btfkit.btf.suggest import did_you_mean_type
 
@@ -76,22 +75,23 @@ def offset(btf: Btf, path: str, *, type_id: int | None = None) -> Place:
         assert failure is not None
         raise failure
     if len({(place.bit_offset, place.bits, place.size) for place in places}) > 1:
-        told = ", ".join(f"type {place.root_id}: {place.offset}" for place in places[:8])
+        offsets = ", ".join(f"type {place.root_id}: {place.offset}" for place in places[:8])
         raise AmbiguousError(
-            f"{len(places)} types called {printable(root)!r} disagree: {told} (say which id)", source=btf.source
+            f"{len(places)} types called {printable(root)!r} disagree: choose one by its id ({offsets})",
+            source=btf.source,
         )
     return places[0]
 
 
 def _parsed(path: str) -> tuple[str, list[str | int]]:
-    """The root, and then names and indexes."""
+    """The name of the root, and the names and indexes after it."""
     root, *names = path.strip().split(".")
     steps: list[str | int] = []
     first = True
     for part in (root, *names):
         name, _, rest = part.partition("[")
         if not name and (first or not rest):
-            raise UnsupportedError(f"{printable(path)!r}: a name is missing; a path is STRUCT.MEMBER.MEMBER[3]")
+            raise UnsupportedError(f"{printable(path)!r}: missing name; a path is STRUCT.MEMBER.MEMBER[3]")
         if first:
             root, first = name, False
         elif name:
@@ -99,7 +99,7 @@ def _parsed(path: str) -> tuple[str, list[str | int]]:
         for index in filter(None, ("[" + rest).split("[")) if rest else ():
             number = index.removesuffix("]")
             if not index.endswith("]") or not number.isdecimal() or len(number) > 9:
-                raise UnsupportedError(f"{printable(path)!r}: [{printable(index)} is no index")
+                raise UnsupportedError(f"{printable(path)!r}: [{printable(index)} is not an index")
             steps.append(int(number))
     return root, steps
 
@@ -115,13 +115,13 @@ class _Walk:
         self.place = Place(path, root_id, root_id, 0, 0)
 
     def done(self, steps: list[str | int]) -> Place:
-        """At the end of the path."""
+        """The place at the end of the path."""
         walked = printable(self.btf.name(self.place.root_id))
         for step in steps:
             target = self.btf.strip(self.place.type_id)
             kind = self.btf.kind(target)
             if kind == spec.PTR:
-                raise self._behind_pointer(walked, target, step)
+                raise self._pointer_error(walked, target, step)
             if isinstance(step, int):
                 self._element(walked, target, kind, step)
                 walked += f"[{step}]"
@@ -132,20 +132,20 @@ class _Walk:
         self.place.text = self.names[self.place.type_id]
         return self.place
 
-    def _behind_pointer(self, walked: str, type_id: int, step: str | int) -> UnsupportedError:
+    def _pointer_error(self, walked: str, type_id: int, step: str | int) -> UnsupportedError:
         target = self.btf.strip(self.btf.word(type_id, 2))
         name = self.btf.name(target)
         what = self.names[self.place.type_id]
         hint = ""
         if name and isinstance(step, str) and self.btf.kind(target) in spec.COMPOSITES:
-            hint = f"; ask for {printable(name)}.{printable(step)} there"
-        return UnsupportedError(
-            f"{walked} is a pointer ({what}): what it points to lies elsewhere{hint}", source=self.btf.source
-        )
+            hint = f"; use {printable(name)}.{printable(step)} there"
+        return UnsupportedError(f"{walked} is a pointer ({what}) to another object{hint}", source=self.btf.source)
 
     def _element(self, walked: str, type_id: int, kind: int, index: int) -> None:
         if kind != spec.ARRAY:
-            raise NotFoundError(f"{walked} is no array but {self.names[self.place.type_id]}", source=self.btf.source)
+            raise NotFoundError(
+                f"{walked} is not an array: it is {self.names[self.place.type_id]}", source=self.btf.source
+            )
         length = self.btf.word(type_id, 5)
         if length and index >= length:
             raise NotFoundError(f"{walked} has {length} elements, the last is [{length - 1}]", source=self.btf.source)
