@@ -153,7 +153,7 @@ def test_modifiers_of_nothing(ask, tmp_path) -> None:
         make(b, 1000)
         status, text, told = ask(put(tmp_path / "m.ko", elf({".BTF": b.to_bytes()})))
         assert (status, told["verdict"]) == (1, "refuses")
-        assert "a modifier of a type that is not there" in text
+        assert "a modifier of a missing type" in text
 
 
 def test_a_broken_base_on_a_kernel_that_knows_none(ask, tmp_path) -> None:

@@ -63,7 +63,7 @@ def test_errors(write, capsys):
     assert main(["verify", write(broken())]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "error: type 3: member 0 'a' of struct bad ends at bit 32, the struct has 8 [member-beyond]"
-    refusal = "would be refused by BPF_BTF_LOAD: struct bad: member 0 ends at byte 4 of 1 (EINVAL)"
+    refusal = "would be rejected by BPF_BTF_LOAD: struct bad: member 0 ends at byte 4 of 1 (EINVAL)"
     assert lines[1] == f"note: type 3: {refusal} [kernel-resolve]"
     assert lines[2:] == ["NOT CLEAN: 3 types, 1 error, 1 note"]
 
@@ -72,17 +72,17 @@ def test_warnings_do_not_count(write, capsys):
     assert main(["verify", write(sound(), tail=b"xx")]) == 0
     out = capsys.readouterr().out
     assert "warning: 2 bytes follow the strings" in out
-    assert "note: would be refused by BPF_BTF_LOAD: 2 bytes that belong to no section (EINVAL) [kernel-header]" in out
+    assert "note: would be rejected by BPF_BTF_LOAD: 2 bytes that belong to no section (EINVAL) [kernel-header]" in out
     assert out.endswith("OK: 2 types, 1 warning, 1 note\n")
 
 
 def test_the_kernels_rules_count_where_asked(write, capsys):
     path = write(refused())
     assert main(["verify", path]) == 0
-    refusal = "would be refused by BPF_BTF_LOAD: typedef two words: the name is no identifier"
+    refusal = "would be rejected by BPF_BTF_LOAD: typedef two words: the name is not an identifier"
     assert f"note: type 3: {refusal}" in capsys.readouterr().out
     assert main(["verify", path, "--kernel"]) == 1
-    assert capsys.readouterr().out.startswith("error: type 3: would be refused by BPF_BTF_LOAD")
+    assert capsys.readouterr().out.startswith("error: type 3: would be rejected by BPF_BTF_LOAD")
 
 
 def test_sections_as_compiled_are_one_note(write, capsys):
@@ -103,14 +103,14 @@ def test_split(write, capsys):
     vmlinux, module = write(base, "vmlinux"), write(split, "module")
     assert main(["verify", module, "-B", vmlinux]) == 0
     out = capsys.readouterr().out
-    assert "would be refused when the module is loaded: typedef two words" in out
+    assert "would be rejected when the module is loaded: typedef two words" in out
     assert "OK: 2 types, 1 note" in out
     assert main(["verify", module, "-B", vmlinux, "--kernel"]) == 1
     capsys.readouterr()
     assert main(["verify", module]) == 3
     assert "-B" in capsys.readouterr().err
     assert main(["verify", module, "-B", vmlinux, "--load"]) == 3
-    assert "a kernel takes split BTF with its module only" in capsys.readouterr().err
+    assert "a kernel only accepts split BTF together with its module" in capsys.readouterr().err
 
 
 def test_a_long_list_is_cut(write, capsys):
@@ -187,7 +187,7 @@ def test_load(write, capsys):
 
 def test_load_of_the_other_byte_order(write, capsys):
     assert main(["verify", "--load", write(sound(OTHER[NATIVE]))]) == 3
-    assert f"this machine's kernel takes {NATIVE}-endian BTF" in capsys.readouterr().err
+    assert f"this machine's kernel accepts {NATIVE}-endian BTF only" in capsys.readouterr().err
 
 
 def test_kernels_and_objects(capsys):

@@ -214,7 +214,7 @@ def _key(finding: Misfit) -> tuple[int, str]:
 
 def _misread(found: Examination, limit: int | None, *, examples: bool) -> Iterator[str]:
     """Why `.BTF` on its own is wrong here."""
-    from btfkit.judges.on_kernel import TOLD
+    from btfkit.judges.on_kernel import DESCRIPTIONS
 
     if found.refused:
         first = found.refused[0]
@@ -227,7 +227,7 @@ def _misread(found: Examination, limit: int | None, *, examples: bool) -> Iterat
         return
     was = "It was built on another vmlinux." if examples else "Without its base, .BTF means something else."
     yield f"{was} Of {found.types:,} references and {found.names:,} names in the kernel's part:"
-    for what, text in TOLD.items():
+    for what, text in DESCRIPTIONS.items():
         if found.count.get(what):
             yield f"  {found.count[what]:,} {text}"
             signs = [sign for sign in found.signs if sign.what == what] if examples else []

@@ -1,12 +1,12 @@
-"""Proof that a minimized BTF answers as the original does.
+"""Proof that a minimized BTF gives the same answers as the original.
 
-Knows nothing of the minimizer: it takes the objects, the answers on the original, and a target made of the bytes that were
-written; it relocates every object on these and compares.  Equal means: the same status and value, the same size of loads, and
-candidate by candidate the same offsets and values, so that whatever libbpf's order of relocations leaves of the candidates,
-it leaves the same.  Type ids cannot stay; they have to follow one consistent map, which the comparison collects.
+Independent of the minimizer: the objects are relocated on the bytes that were written, and the answers are compared with those on
+the original: status and value, the size of loads, and the offsets and values of each candidate, so that any order of relocations
+(which libbpf's candidates depend on) gives the same.  Type ids may change; they have to follow one consistent map, which is
+collected.
 
-Where BTFs were merged into one, equal candidates may have become one: there the candidates are compared as sets, and two types
-of two modules that made a type id ambiguous may have become the one that is meant.
+If several BTFs were merged into one, equal candidates may have become one: there the candidates are compared as sets, and two
+types of two modules that made a type id ambiguous may have become one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class AnswerDifference:
-    """A relocation that is answered otherwise: `before` and `after` are its outcomes."""
+    """A relocation with another answer: `before` and `after` are its outcomes."""
 
     __slots__ = ("after", "before", "obj", "relocation")
 
@@ -43,7 +43,7 @@ class AnswerDifference:
 
 
 class Answers:
-    """The result: `total` relocations compared, `differences`, and the target types' new ids where answers are ids."""
+    """The result: `total` relocations compared, `differences`, and the new `ids` of the target types whose id is an answer."""
 
     __slots__ = ("differences", "ids", "total")
 
@@ -56,23 +56,23 @@ class Answers:
 def prove(
     objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, blobs: Mapping[Btf, bytes]
 ) -> dict[tuple[int, int], int]:
-    """Relocate `objects` on the bytes that are about to be written and compare with the outcomes `before` on `original`.
+    """Relocate `objects` on the bytes to be written and compare with the outcomes `before` on `original`.
 
-    `blobs` has the new bytes of each BTF of the original that is left, bases first.  Returns the new ids of target types where
-    answers are ids (`Answers.ids`).  Raises VerificationError where an answer would be another one.
+    `blobs` has the new bytes of each BTF of the original that is kept, bases first.  Returns `Answers.ids`.  Raises
+    VerificationError if an answer differs.
     """
-    again: dict[Btf, Btf] = {}
+    written: dict[Btf, Btf] = {}
     for layer, blob in blobs.items():
-        base = again[layer.base] if layer.base is not None else None
-        again[layer] = Btf.from_bytes(blob, base, source="the output", pointer_size=layer.given_pointer_size)
-    after = Target(again[original.vmlinux], [again[module] for module in original.modules if module in again])
+        base = written[layer.base] if layer.base is not None else None
+        written[layer] = Btf.from_bytes(blob, base, source="the output", pointer_size=layer.given_pointer_size)
+    after = Target(written[original.vmlinux], [written[module] for module in original.modules if module in written])
     return _demand_same(compare(objects, before, original, after), "  This is a bug in btfkit, please report it")
 
 
 def prove_merged(
     objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, blob: bytes
 ) -> dict[tuple[int, int], int]:
-    """Like `prove` for a BTF that the whole original was merged into."""
+    """Like `prove`, for a BTF into which the whole original was merged."""
     after = Target(Btf.from_bytes(blob, source="the output", pointer_size=original.vmlinux.given_pointer_size))
     return _demand_same(compare(objects, before, original, after, merged=True), "")
 
@@ -95,27 +95,28 @@ def compare(
     *,
     merged: bool = False,
 ) -> Answers:
-    """Relocate `objects` on `after` and compare with the outcomes `before` on `original` (`merged`: which `after` is in one
-    BTF)."""
+    """Relocate `objects` on `after` and compare with the outcomes `before` on `original`; `merged`: `after` is all of it in
+    one BTF."""
     result = Answers()
-    number = {id(btf): index for index, btf in enumerate((original.vmlinux, *original.modules))}
+    numbers = {id(btf): index for index, btf in enumerate((original.vmlinux, *original.modules))}
+    equal = _equal_when_merged if merged else _equal
     for obj, olds, news in zip(objects, before, relocate(objects, after), strict=True):
         for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
             result.total += 1
-            if not (_folded if merged else _equal)(relocation, old, new, result.ids, number):
+            if not equal(relocation, old, new, result.ids, numbers):
                 result.differences.append(AnswerDifference(obj, relocation, old, new))
     return result
 
 
 def _equal(
-    relocation: Relocation, old: Outcome, new: Outcome, ids: dict[tuple[int, int], int], number: dict[int, int]
+    relocation: Relocation, old: Outcome, new: Outcome, ids: dict[tuple[int, int], int], numbers: dict[int, int]
 ) -> bool:
     if old.status != new.status or old.load_size != new.load_size or len(old.matches) != len(new.matches):
         return False
     if relocation.kind == TYPE_ID_TARGET:
         return all(
-            ids.setdefault((_owner(o.btf, o.type_id, number), o.type_id), n.type_id) == n.type_id
-            and _described(o.btf, o.type_id) == _described(n.btf, n.type_id)
+            ids.setdefault((_owner(o.btf, o.type_id, numbers), o.type_id), n.type_id) == n.type_id
+            and _identity(o.btf, o.type_id) == _identity(n.btf, n.type_id)
             for o, n in zip(old.matches, new.matches, strict=True)
         )
     return old.value == new.value and all(
@@ -124,31 +125,31 @@ def _equal(
     )
 
 
-def _folded(
-    relocation: Relocation, old: Outcome, new: Outcome, ids: dict[tuple[int, int], int], number: dict[int, int]
+def _equal_when_merged(
+    relocation: Relocation, old: Outcome, new: Outcome, ids: dict[tuple[int, int], int], numbers: dict[int, int]
 ) -> bool:
-    """Whether an answer is that of before, where equal candidates may have become one."""
+    """Like `_equal`, but equal candidates may have become one."""
     if relocation.kind == TYPE_ID_TARGET:
-        found = {match.type_id for match in new.matches}
-        if {_described(o.btf, o.type_id) for o in old.matches} != {_described(n.btf, n.type_id) for n in new.matches}:
+        if {_identity(o.btf, o.type_id) for o in old.matches} != {_identity(n.btf, n.type_id) for n in new.matches}:
             return False
-        if len(found) == 1:
-            return {old.status, new.status} <= {"value", "ambiguous"} and all(
-                ids.setdefault((_owner(o.btf, o.type_id, number), o.type_id), n) == n
-                for o in old.matches
-                for n in found
-            )
-        return old.status == new.status
-    seen = [{(match.value, match.bit_offset, match.load) for match in one.matches} for one in (old, new)]
-    return (old.status, old.value, old.load_size) == (new.status, new.value, new.load_size) and seen[0] == seen[1]
+        new_ids = {match.type_id for match in new.matches}
+        if len(new_ids) != 1:
+            return old.status == new.status
+        (new_id,) = new_ids
+        return {old.status, new.status} <= {"value", "ambiguous"} and all(
+            ids.setdefault((_owner(o.btf, o.type_id, numbers), o.type_id), new_id) == new_id for o in old.matches
+        )
+    candidates = [{(match.value, match.bit_offset, match.load) for match in one.matches} for one in (old, new)]
+    same_answer = (old.status, old.value, old.load_size) == (new.status, new.value, new.load_size)
+    return same_answer and candidates[0] == candidates[1]
 
 
-def _owner(btf: Btf, type_id: int, number: dict[int, int]) -> int:
-    """Which BTF of the original target an id belongs to: ids of modules overlap."""
-    return number.get(id(btf), -1) if type_id >= btf.start_id else 0
+def _owner(btf: Btf, type_id: int, numbers: dict[int, int]) -> int:
+    """The number of the BTF of the original target that an id belongs to: ids of modules overlap."""
+    return numbers.get(id(btf), -1) if type_id >= btf.start_id else 0
 
 
-def _described(btf: Btf, type_id: int) -> tuple[int, str, int]:
-    """What tells a type from others whatever its id: kind, name, and the size where its record has one."""
+def _identity(btf: Btf, type_id: int) -> tuple[int, str, int]:
+    """What identifies a type apart from its id: kind, name, and the size if its record has one."""
     kind = btf.kind(type_id)
     return kind, btf.name(type_id), btf.word(type_id, 2) if spec.KINDS[kind].third == "size" else 0

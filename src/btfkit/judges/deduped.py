@@ -1,10 +1,10 @@
-"""Proof that `dedup` changed no meaning, and that nothing equivalent is left.
+"""Proof that `dedup` kept the meaning of every type, and left no equivalent types.
 
-Knows nothing of how classes are found.  `kept` takes the map of ids at its word and looks at every type of the input: the type
-that it became has to say the same, word for word and name for name, and refer, place by place, to what the map says that the
-referred types became; a declaration may have become a definition of its name and tag.  Such a map is a homomorphism onto the
-result, which is what keeping the meaning is.  `leftovers` finds types of the result that are equivalent by striking off, in
-rounds, what is not; Python's dictionaries compare whole keys, so no hash is trusted here either.
+Independent of how dedup finds equivalent types.  `kept` checks every type of the input with the given map of ids: the type that
+it became has to be equal word for word and name for name, and has to refer, place by place, to what the map gives for the
+original references; a declaration may have become a definition of its name and tag.  Such a map is a homomorphism onto the
+result, which is what keeping the meaning is.  `leftovers` finds equivalent types in the result by partition refinement;
+Python's dictionaries compare whole keys, so no hash is trusted here either.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
 
-_THINGS = frozenset((spec.VAR, spec.DATASEC))
+_OBJECTS = frozenset((spec.VAR, spec.DATASEC))  # each is only equivalent to itself
 
 
 class Below:
-    """A base as the proof looks at it, made once for all that are split on it."""
+    """A base in the form that the proof needs, made once for all BTFs that are split on it."""
 
     __slots__ = ("btf", "flat", "strings")
 
@@ -40,17 +40,17 @@ class Below:
 def kept(
     before: Btf, after: Btf, ids: Sequence[int], first: int | None = None, below: Below | None = None
 ) -> str | None:
-    """What is wrong with the first own type of `before` that did not keep its meaning in `after`; None where all did.
+    """A description of the first own type of `before` that did not keep its meaning in `after`; None if all did.
 
-    `ids[id]` is the new id of each old one, a base's ones included; where several BTFs became one, `first` is the old id of the
-    first own type of `before` there.  `below` is `Below(before.base)`, made once for many.
+    `ids[id]` is the new id of each old one, including those of a base.  If several BTFs became one, `first` is the index in
+    `ids` of the first own type of `before`.  `below` is `Below(before.base)`, made once for many.
     """
     below = below or Below(before.base)
     flat = below.flat
     shift = (before.start_id if first is None else first) - before.start_id
     table = ids if isinstance(ids, array) else array("I", ids)
-    doubtful = list[int]()
-    none = memoryview(b"").cast("I")
+    uncertain = list[int]()
+    empty = memoryview(b"").cast("I")
     index = _proof.prove(
         before.words,
         before.positions,
@@ -60,64 +60,65 @@ def kept(
         shift,
         below.strings,
         before.strings,
-        flat.words if flat is not None else none,
-        flat.positions if flat is not None else none,
+        flat.words if flat is not None else empty,
+        flat.positions if flat is not None else empty,
         after.words,
         after.positions,
         after.strings,
         array("I", bytes(4 * (before.start_str_off + len(before.strings)))),
-        doubtful,
+        uncertain,
     )
     if index < len(before.positions):
         old = before.start_id + index
         return f"{_title(before, old)} became {_title(after, table[old + shift])}"
-    for a, b in zip(doubtful[::2], doubtful[1::2], strict=True):
+    for a, b in zip(uncertain[::2], uncertain[1::2], strict=True):
         if not equivalent(before, a, b):
             return f"{_title(before, a)} of the base became {_title(before, b)}"
     return None
 
 
 def equivalent(btf: Btf, a: int, b: int) -> bool:
-    """Whether two types are equivalent: nothing that can be reached from both in the same way tells them apart."""
+    """Whether two types are equivalent: everything that is reached from both in the same way is equal."""
     todo, seen = [(a, b)], {(a, b)}
     while todo:
         a, b = todo.pop()
         if a == b:
             continue
-        if not a or not b or btf.kind(a) in _THINGS:
+        if not a or not b or btf.kind(a) in _OBJECTS:
             return False
-        (own, refs), (other, others) = _parts(btf, a), _parts(btf, b)
-        if own != other:
+        (a_content, a_references), (b_content, b_references) = _split(btf, a), _split(btf, b)
+        if a_content != b_content:
             return False
-        for pair in zip(refs, others, strict=True):
-            if pair not in seen:
-                seen.add(pair)
-                todo.append(pair)
+        new = [pair for pair in zip(a_references, b_references, strict=True) if pair not in seen]
+        seen.update(new)
+        todo += new
     return True
 
 
 def leftovers(btf: Btf) -> list[tuple[int, int]]:
-    """Pairs (one, own) of types that are equivalent, own ones of `btf` with each other and with its base's: none, if it was
-    deduped.  Slow: seconds for a kernel."""
-    parts = [((), list[int]()), *(_parts(btf, type_id) for type_id in range(1, len(btf)))]
-    label, count = _numbered([own for own, _ in parts])
-    while True:
-        label, now = _numbered([(label[i], *[label[ref] for ref in refs]) for i, (_, refs) in enumerate(parts)])
-        if now == count:
-            break
-        count = now
-    lowest: dict[int, int] = {}
-    return [(one, i) for i in range(1, len(btf)) if (one := lowest.setdefault(label[i], i)) != i and i >= btf.start_id]
+    """Pairs (type, own type) that are equivalent, own types of `btf` with each other and with its base's: none after dedup.
+    Slow: seconds for a kernel."""
+    types = [((), list[int]()), *(_split(btf, type_id) for type_id in range(1, len(btf)))]
+    classes, count = _numbered([content for content, _ in types])
+    previous = 0
+    while count != previous:
+        keys = [(classes[i], *[classes[ref] for ref in references]) for i, (_, references) in enumerate(types)]
+        previous = count
+        classes, count = _numbered(keys)
+    lowest = [0] * count
+    for i in reversed(range(1, len(btf))):
+        lowest[classes[i]] = i
+    return [(lowest[classes[i]], i) for i in btf.own_ids if lowest[classes[i]] != i]
 
 
 def _numbered(keys: Sequence[object]) -> tuple[list[int], int]:
-    """A number for each of the different keys."""
+    """The number of each key, and how many different keys there are."""
     numbers: dict[object, int] = {}
     return [numbers.setdefault(key, len(numbers)) for key in keys], len(numbers)
 
 
-def _parts(btf: Btf, type_id: int) -> tuple[tuple[object, ...], list[int]]:
-    """What a type says itself (a VAR or DATASEC also which one it is), and what it refers to."""
+def _split(btf: Btf, type_id: int) -> tuple[tuple[object, ...], list[int]]:
+    """The content of a type without references (for a VAR or DATASEC with its id), and its references."""
     layer, at = btf.locate(type_id)
     words: list[object] = list(btf[type_id].words)
     refs = []
@@ -127,7 +128,7 @@ def _parts(btf: Btf, type_id: int) -> tuple[tuple[object, ...], list[int]]:
         else:
             refs.append(layer.words[word])
             words[word - at] = "type"
-    if btf.kind(type_id) in _THINGS:
+    if btf.kind(type_id) in _OBJECTS:
         words.append(type_id)
     return tuple(words), refs
 

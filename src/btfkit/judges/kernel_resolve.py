@@ -1,14 +1,15 @@
-"""The resolve stage of the kernel's judgement: what records refer to, and whether it fits.
+"""The resolve stage of the kernel's judgement: whether what records refer to is valid.
 
-It walks as the kernel does, depth first with a stack of 32 and in one of three modes, which say what has to be resolved before
-the type at hand: anything, pointers and modifiers, or what is contained by value.  Which chains are too deep or a loop
-depends on where the walk begins, so nothing less than the same walk gives the same answers.  `STEPS` has one step a kind,
-`FITS` and `FITS_FLAGGED` say where a member of a kind can lie.  Source: as `judges.kernel`.
+The walk is the kernel's: depth first with a stack of 32, in one of three modes that decide what is resolved before the current
+type: anything, pointers and modifiers, or what is contained by value.  Which chains are too deep or a loop depends on where
+the walk begins, so only the same walk gives the same answers.  `STEPS` has one step a kind, `FITS` and `FITS_FLAGGED` say
+where a member of a kind can lie.  Source: as in `judges.kernel`.
 """
 
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.judges.structure import TAGGABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,28 +18,19 @@ if TYPE_CHECKING:
     from btfkit.judges.kernel import KernelRules
 
 MAX_DEPTH = 32  # types on the stack
-POINTER = 8  # bytes; every kernel that has a use for BTF of programs is 64-bit, or as good as (BPF pointers are)
+POINTER = 8  # bytes: BPF pointers have 64 bits on every kernel
 U32 = 0xFFFFFFFF
 
-MODIFIERS = spec.MODS_AND_TYPEDEFS  # what the kernel calls so
-SOURCES = frozenset((spec.VAR, spec.DECL_TAG, spec.DATASEC))  # nothing but their own kind of user may refer to them
+MODIFIERS = spec.MODS_AND_TYPEDEFS  # the kernel's word for both
+SOURCES = frozenset((spec.VAR, spec.DECL_TAG, spec.DATASEC))  # not types: only special records refer to them
 SIZELESS = frozenset((0, spec.FWD, spec.FUNC, spec.FUNC_PROTO, spec.DECL_TAG))
 SIZED = frozenset((spec.INT, spec.STRUCT, spec.UNION, spec.ENUM, spec.DATASEC, spec.FLOAT, spec.ENUM64))
-RESOLVED_KINDS = MODIFIERS | {
-    spec.PTR,
-    spec.STRUCT,
-    spec.UNION,
-    spec.ARRAY,
-    spec.VAR,
-    spec.FUNC,
-    spec.DECL_TAG,
-    spec.DATASEC,
-}
-TAGGABLE = frozenset((spec.FUNC, spec.STRUCT, spec.UNION, spec.VAR, spec.TYPEDEF))
+VALUES_FIRST = spec.COMPOSITES | {spec.ARRAY}
+RESOLVED_KINDS = MODIFIERS | VALUES_FIRST | SOURCES | {spec.PTR, spec.FUNC}
 
 
-class Refused(Exception):
-    """A refusal of a type, with the errno where it is not the usual one."""
+class Rejected(Exception):
+    """The rejection of a type, with its errno."""
 
     def __init__(self, type_id: int, message: str, errno: str = "EINVAL") -> None:
         super().__init__(message)
@@ -47,23 +39,24 @@ class Refused(Exception):
         self.errno = errno
 
 
-class _Poisoned(Exception):
-    """A type that was refused before was come upon again."""
+class _AlreadyRejected(Exception):
+    """The walk reached a type that was rejected before."""
 
 
-NEW, ON_STACK, RESOLVED, REFUSED = range(4)
-ANY, POINTERS, VALUES = range(3)  # modes: what has to be resolved before the type at hand
+NEW, ON_STACK, RESOLVED, REJECTED = range(4)
+ANY, POINTERS, VALUES = range(3)  # modes: what has to be resolved before the current type
 
 
 class Resolve:
-    """The resolve stage: what types refer to, depth first, without recursion."""
+    """The resolve stage: depth first, without recursion."""
 
     def __init__(self, kernel: KernelRules) -> None:
         self.kernel = kernel
         self.words, self.at, self.kinds = kernel.words, kernel.at, kernel.kinds
+        self.shown, self.elements = kernel.records.shown, kernel.records.elements
         count = len(self.at)
         self.state = bytearray(count)
-        self.target = [0] * count  # the type that a modifier or pointer comes down to
+        self.target = [0] * count  # the type that a modifier or pointer resolves to
         self.size = [0] * count  # bytes, of arrays
         self.stack: list[list[int]] = []  # type id, next element
         self.mode = ANY
@@ -76,20 +69,20 @@ class Resolve:
                     self.one(type_id)
                 if kind == spec.FUNC_PROTO:
                     self.prototype(type_id)
-            except Refused as refusal:
-                label = self.kernel.records.label(refusal.type_id)
-                self.kernel.refuse(refusal.type_id, f"{label}: {refusal.message}", "resolve", refusal.errno)
+            except Rejected as rejection:
+                label = self.kernel.records.label(rejection.type_id)
+                self.kernel.reject(rejection.type_id, f"{label}: {rejection.message}", "resolve", rejection.errno)
                 self.give_up()
-            except _Poisoned:
+            except _AlreadyRejected:
                 self.give_up()
 
     def give_up(self) -> None:
         for type_id, _ in self.stack:
-            self.state[type_id] = REFUSED
+            self.state[type_id] = REJECTED
         self.stack.clear()
 
     def one(self, type_id: int) -> None:
-        """Resolve `type_id` and whatever it needs."""
+        """Resolve `type_id` and everything that it needs."""
         self.mode = ANY
         self.push(type_id)
         while self.stack:
@@ -97,19 +90,19 @@ class Resolve:
             STEPS[self.kinds[top]](self, top, following)
 
     def push(self, type_id: int) -> None:
-        if self.state[type_id] == REFUSED:
-            raise _Poisoned
+        if self.state[type_id] == REJECTED:
+            raise _AlreadyRejected
         if len(self.stack) == MAX_DEPTH:
-            raise Refused(self.stack[0][0], f"more than {MAX_DEPTH} types deep", "E2BIG")
+            raise Rejected(self.stack[0][0], f"more than {MAX_DEPTH} types deep", "E2BIG")
         if self.state[type_id] != NEW:
-            raise Refused(self.stack[0][0], f"a loop, through type {type_id}", "EEXIST")
+            raise Rejected(self.stack[0][0], f"a loop, through type {type_id}", "EEXIST")
         self.state[type_id] = ON_STACK
         self.stack.append([type_id, 0])
         if self.mode == ANY:
             kind = self.kinds[type_id]
             if kind == spec.PTR:
                 self.mode = POINTERS
-            elif kind in (spec.STRUCT, spec.UNION, spec.ARRAY):
+            elif kind in VALUES_FIRST:
                 self.mode = VALUES
 
     def pop(self, target: int, size: int = 0) -> None:
@@ -119,21 +112,21 @@ class Resolve:
         self.state[type_id] = RESOLVED
 
     def waits(self, type_id: int) -> bool:
-        """Whether `type_id` has to be resolved first, in which case it is on the stack now."""
+        """Whether `type_id` has to be resolved first; if so, it is on the stack now."""
         kind = self.kinds[type_id]
         if self.mode == ANY:
             needed = kind in RESOLVED_KINDS
         elif self.mode == POINTERS:
             needed = kind in MODIFIERS or kind == spec.PTR
         else:
-            needed = kind in MODIFIERS or kind in (spec.ARRAY, spec.STRUCT, spec.UNION)
+            needed = kind in MODIFIERS or kind in VALUES_FIRST
         if not needed or self.state[type_id] == RESOLVED:
             return False
         self.push(type_id)
         return True
 
     def sized(self, type_id: int) -> tuple[int, int] | None:
-        """The type that `type_id` comes down to and its size in bytes; None where it has none."""
+        """The type that `type_id` resolves to and its size in bytes; None if it has none."""
         kind = self.kinds[type_id]
         if kind in MODIFIERS or kind == spec.VAR:
             type_id = self.target[type_id]
@@ -144,14 +137,14 @@ class Resolve:
             return type_id, self.size[type_id]
         return (type_id, POINTER) if kind == spec.PTR else None
 
-    # ---- a step for each kind: returns when something was pushed or the top was popped -------------------------
+    # ---- a step for each kind: returns after a push, or after popping the top ----------------------------------
 
     def reference(self, type_id: int, following: int) -> None:
         """PTR and modifiers: anything with a size, void, a forward declaration or a prototype."""
         target = self.words[self.at[type_id] + 2]
         if self.kinds[target] in SOURCES:
-            raise Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
-        if self.waits(target) or (self.kinds[type_id] == spec.PTR and self.pointer_behind(target)):
+            raise Rejected(type_id, f"refers to {self.shown(target)}")
+        if self.waits(target) or (self.kinds[type_id] == spec.PTR and self.waits_for_pointer_of(target)):
             return
         found = self.sized(target)
         if found is not None:
@@ -160,70 +153,70 @@ class Resolve:
         if self.state[target] == RESOLVED:
             target = self.target[target]
         if self.kinds[target] not in (0, spec.FWD, spec.FUNC_PROTO):
-            raise Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
+            raise Rejected(type_id, f"refers to {self.shown(target)}")
         self.pop(target)
 
-    def pointer_behind(self, target: int) -> bool:
-        """Where a modifier was resolved only down to a pointer, that pointer has to be resolved too."""
+    def waits_for_pointer_of(self, target: int) -> bool:
+        """Whether a modifier was only resolved down to a pointer that has to be resolved first."""
         if self.kinds[target] not in MODIFIERS:
             return False
-        behind = self.target[target]
-        return self.kinds[behind] == spec.PTR and self.waits(behind)
+        pointer = self.target[target]
+        return self.kinds[pointer] == spec.PTR and self.waits(pointer)
 
     def variable(self, type_id: int, following: int) -> None:
         target = self.words[self.at[type_id] + 2]
         if self.kinds[target] in SOURCES:
-            raise Refused(type_id, f"refers to {self.kernel.records.shown(target)}")
-        if self.waits(target) or self.pointer_behind(target):
+            raise Rejected(type_id, f"refers to {self.shown(target)}")
+        if self.waits(target) or self.waits_for_pointer_of(target):
             return
         found = self.sized(target)
         if found is None:
-            raise Refused(type_id, f"its type, {self.kernel.records.shown(target)}, has no size")
+            raise Rejected(type_id, f"its type, {self.shown(target)}, has no size")
         self.pop(found[0])
 
     def array(self, type_id: int, following: int) -> None:
         element, index, length = self.words[self.at[type_id] + 3 : self.at[type_id] + 6]
-        found = self.part(type_id, index, "index")
+        found = self.array_operand(type_id, index, "index")
         if found is None:
             return
         if self.kinds[found[0]] != spec.INT or not self.regular(found[0]):
-            raise Refused(type_id, f"its index, {self.kernel.records.shown(index)}, is no plain integer")
-        found = self.part(type_id, element, "element")
+            raise Rejected(type_id, f"its index, {self.shown(index)}, is not a plain integer")
+        found = self.array_operand(type_id, element, "element")
         if found is None:
             return
         target, size = found
         if self.kinds[target] == spec.INT and not self.regular(target):
-            raise Refused(type_id, "an array of integers with odd bits")
+            raise Rejected(type_id, "an array of integers with an unusual number of bits")
         if length and size > U32 // length:
-            raise Refused(type_id, "more than 4294967295 bytes")
+            raise Rejected(type_id, "more than 4294967295 bytes")
         self.pop(target, size * length)
 
-    def part(self, type_id: int, target: int, what: str) -> tuple[int, int] | None:
-        """The index or element of an array once it is resolved."""
+    def array_operand(self, type_id: int, target: int, what: str) -> tuple[int, int] | None:
+        """The index or element of an array, None if it has to be resolved first."""
         kind = self.kinds[target]
         if kind in SIZELESS or kind in SOURCES:
-            raise Refused(type_id, f"its {what} is {self.kernel.records.shown(target)}")
+            raise Rejected(type_id, f"its {what} is {self.shown(target)}")
         if self.waits(target):
             return None
         found = self.sized(target)
         if found is None:
-            raise Refused(type_id, f"its {what}, {self.kernel.records.shown(target)}, has no size")
+            raise Rejected(type_id, f"its {what}, {self.shown(target)}, has no size")
         return found
 
     def regular(self, type_id: int) -> bool:
-        """Whether an INT is of 8, 16, 32, 64 or 128 bits, from its first."""
+        """Whether an INT has 8, 16, 32, 64 or 128 bits, without a bit offset."""
         word = self.words[self.at[type_id] + 3]
         return word & 0xFF in (8, 16, 32, 64, 128) and not word >> 16 & 0xFF
 
     def composite(self, type_id: int, following: int) -> None:
-        elements = self.kernel.records.elements(type_id)
+        elements = self.elements(type_id)
         if following:
             self.member(type_id, elements[following - 1])
         for number in range(following, len(elements)):
             target = self.words[elements[number] + 1]
             kind = self.kinds[target]
             if kind in SIZELESS or kind in SOURCES:
-                raise Refused(type_id, f"member {number} is {self.kernel.records.shown(target)}")
+                raise Rejected(type_id, f"member {number} is {self.shown(target)}")
             self.stack[-1][1] = number + 1
             if self.waits(target):
                 return
@@ -231,7 +224,7 @@ class Resolve:
         self.pop(0)
 
     def member(self, type_id: int, element: int) -> None:
-        """Whether a member fits, as `FITS` says for the kind it comes down to."""
+        """Reject a member that does not fit, by `FITS` for the kind that it resolves to."""
         at = self.at[type_id]
         target, offset = self.words[element + 1 : element + 3]
         found = self.sized(target) if self.kinds[target] in MODIFIERS else (target, 0)
@@ -245,76 +238,76 @@ class Resolve:
                 fits = FITS.get(self.kinds[found[0]], _whole)
             what = fits(self, found[0], offset, width, self.words[at + 2]) or ""
         if what:
-            number = self.kernel.records.elements(type_id).index(element)
-            raise Refused(type_id, f"member {number} {what}")
+            number = self.elements(type_id).index(element)
+            raise Rejected(type_id, f"member {number} {what}")
 
     def function(self, type_id: int, following: int) -> None:
-        """The parameters of a function have names; one without is the end of a variable list."""
+        """The parameters of a function have names; one without a name is the end of a variable list."""
         prototype = self.words[self.at[type_id] + 2]
-        for number, element in enumerate(self.kernel.records.elements(prototype)):
+        for number, element in enumerate(self.elements(prototype)):
             if not self.words[element] and self.words[element + 1]:
-                raise Refused(type_id, f"parameter {number} has no name")
+                raise Rejected(type_id, f"parameter {number} has no name")
         self.pop(prototype)
 
     def section(self, type_id: int, following: int) -> None:
         self.mode = ANY
-        elements = self.kernel.records.elements(type_id)
+        elements = self.elements(type_id)
         for number in range(following, len(elements)):
             target, _, size = self.words[elements[number] : elements[number] + 3]
             if self.kinds[target] != spec.VAR:
-                raise Refused(type_id, f"entry {number} is {self.kernel.records.shown(target)}, no variable")
+                raise Rejected(type_id, f"entry {number} is {self.shown(target)}, which is not a variable")
             self.stack[-1][1] = number + 1
             if self.waits(target):
                 return
             found = self.sized(self.words[self.at[target] + 2])
             if found is None or size < found[1]:
-                raise Refused(type_id, f"entry {number} of {size} bytes is smaller than its variable's type")
+                raise Rejected(type_id, f"entry {number} of {size} bytes is smaller than its variable's type")
         self.pop(0)
 
     def tag(self, type_id: int, following: int) -> None:
         target, component = self.words[self.at[type_id] + 2 : self.at[type_id] + 4]
         kind = self.kinds[target]
         if kind not in TAGGABLE:
-            raise Refused(type_id, f"tags {self.kernel.records.shown(target)}")
+            raise Rejected(type_id, f"tags {self.shown(target)}")
         if self.waits(target):
             return
         if component != U32:
             owner = self.words[self.at[target] + 2] if kind == spec.FUNC else target
             count = self.words[self.at[owner] + 1] & spec.MAX_VLEN
             if kind in (spec.VAR, spec.TYPEDEF) or component >= count:
-                raise Refused(type_id, f"tags component {component} of {self.kernel.records.shown(target)}")
+                raise Rejected(type_id, f"tags component {component} of {self.shown(target)}")
         self.pop(target)
 
     def prototype(self, type_id: int) -> None:
-        """What a FUNC_PROTO returns and takes: values, or void as result and as the last parameter without a name."""
-        elements = list(self.kernel.records.elements(type_id))
+        """A FUNC_PROTO returns a value or void; its parameters are values, or void as the last without a name."""
+        elements = list(self.elements(type_id))
         returned = self.words[self.at[type_id] + 2]
         if returned:
             self.value(type_id, returned, "the return value")
         if elements and not self.words[elements[-1] + 1] and self.words[elements.pop()]:
-            raise Refused(type_id, "the last parameter is void and has a name")
+            raise Rejected(type_id, "the last parameter is void and has a name")
         for number, element in enumerate(elements):
             name, target = self.words[element : element + 2]
             if self.kinds[target] in SOURCES:
-                raise Refused(type_id, f"parameter {number} is {self.kernel.records.shown(target)}")
+                raise Rejected(type_id, f"parameter {number} is {self.shown(target)}")
             if name and not self.kernel.identifier(name):
-                raise Refused(type_id, f"parameter {number}: the name is no identifier, or too long")
+                raise Rejected(type_id, f"parameter {number}: the name is not an identifier, or is too long")
             self.value(type_id, target, f"parameter {number}")
 
     def value(self, type_id: int, target: int, what: str) -> None:
         kind = self.kinds[target]
         if kind in SOURCES:
-            raise Refused(type_id, f"{what} is {self.kernel.records.shown(target)}")
+            raise Rejected(type_id, f"{what} is {self.shown(target)}")
         if kind in RESOLVED_KINDS and self.state[target] != RESOLVED:
-            if self.state[target] == REFUSED:
-                raise _Poisoned
+            if self.state[target] == REJECTED:
+                raise _AlreadyRejected
             self.one(target)
         if self.sized(target) is None:
-            raise Refused(type_id, f"{what}, {self.kernel.records.shown(target)}, has no size")
+            raise Rejected(type_id, f"{what}, {self.shown(target)}, has no size")
 
 
 def _bits_end(offset: int, bits: int, size: int) -> str | None:
-    """Bits `offset` to `offset + bits`, read as whole bytes from the one that the first is in."""
+    """Bits `offset` to `offset + bits`, read as whole bytes from that of the first bit."""
     copied = bits + offset % 8
     if copied > 128:
         return f"has {copied} bits"
@@ -334,7 +327,7 @@ def _whole(resolve: Resolve, target: int, offset: int, width: int, size: int) ->
 
 
 def _int_fits(resolve: Resolve, target: int, offset: int, width: int, size: int) -> str | None:
-    """INT without kind_flag: its own bit offset and bits say where it lies."""
+    """INT without kind_flag: its own bit offset and size count."""
     word = resolve.words[resolve.at[target] + 3]
     return _bits_end(offset + (word >> 16 & 0xFF), word & 0xFF, size)
 
@@ -342,21 +335,21 @@ def _int_fits(resolve: Resolve, target: int, offset: int, width: int, size: int)
 def _float_fits(resolve: Resolve, target: int, offset: int, width: int, size: int) -> str | None:
     length = resolve.words[resolve.at[target] + 2]
     if offset % (8 * min(POINTER, length)):
-        return f"begins at bit {offset}, where a FLOAT of {length} bytes cannot"
+        return f"begins at bit {offset}, which is not possible for a FLOAT of {length} bytes"
     return _end(offset // 8 + length, size)
 
 
 def _generic(resolve: Resolve, target: int, offset: int, width: int, size: int) -> str | None:
     """Kinds that cannot be bitfields."""
     if width:
-        return f"is a bitfield of {width} bits, which its type cannot be"
+        return f"is a bitfield of {width} bits, which is not possible for its type"
     return FITS.get(resolve.kinds[target], _whole)(resolve, target, offset, 0, size)
 
 
 def _int_bitfield(resolve: Resolve, target: int, offset: int, width: int, size: int) -> str | None:
     bits = resolve.words[resolve.at[target] + 3] & 0xFF
     if not resolve.regular(target):
-        return "is an integer with odd bits"
+        return "is an integer with an unusual number of bits"
     if width > bits or (not width and offset % 8):
         return f"is {width} bits wide at bit {offset}, its type {bits}"
     return _bits_end(offset, width or bits, size)
@@ -372,15 +365,9 @@ def _enum_bitfield(resolve: Resolve, target: int, offset: int, width: int, size:
 FITS = {spec.INT: _int_fits, spec.FLOAT: _float_fits}
 FITS_FLAGGED = {spec.INT: _int_bitfield, spec.ENUM: _enum_bitfield, spec.ENUM64: _enum_bitfield}
 STEPS: dict[int, Callable[[Resolve, int, int], None]] = {
-    spec.PTR: Resolve.reference,
+    **dict.fromkeys((spec.PTR, *MODIFIERS), Resolve.reference),
+    **dict.fromkeys(spec.COMPOSITES, Resolve.composite),
     spec.ARRAY: Resolve.array,
-    spec.STRUCT: Resolve.composite,
-    spec.UNION: Resolve.composite,
-    spec.TYPEDEF: Resolve.reference,
-    spec.VOLATILE: Resolve.reference,
-    spec.CONST: Resolve.reference,
-    spec.RESTRICT: Resolve.reference,
-    spec.TYPE_TAG: Resolve.reference,
     spec.FUNC: Resolve.function,
     spec.VAR: Resolve.variable,
     spec.DATASEC: Resolve.section,

@@ -1,11 +1,12 @@
-"""Asking the kernel of this machine: BPF_BTF_LOAD through the bpf(2) system call.
+"""Loads BTF into the running kernel: BPF_BTF_LOAD through the bpf(2) system call.
 
-What it answers is the truth for this kernel and needs CAP_BPF (or CAP_SYS_ADMIN); `judges.kernel` tells what any kernel
-would say.  The BTF that was loaded is let go at once.
+The answer is exact for this kernel and needs CAP_BPF (or CAP_SYS_ADMIN); `judges.kernel` predicts that of any kernel.  The loaded
+BTF is released at once.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from struct import pack
 
@@ -21,13 +22,12 @@ SYSCALLS = {
     "ppc64le": 361,
     "ppc64": 361,
 }
-LOG_SIZES = (1 << 16, 1 << 20, 1 << 24)  # bytes; the kernel says ENOSPC where its log does not fit
-ENOTSUPP = 524  # the kernel's own, in no errno.h
-NAMES = {ENOTSUPP: "ENOTSUPP"}
+LOG_SIZES = (1 << 16, 1 << 20, 1 << 24)  # bytes; ENOSPC if the log does not fit
+ENOTSUPP = 524  # the kernel's own, not in errno.h
 
 
 class KernelVerdict:
-    """What the kernel said: `ok`, the name of the error ("EINVAL", "" where it took the BTF) and its log."""
+    """The kernel's answer: `ok`, the name of the error ("EINVAL", "" if it accepted the BTF) and its log."""
 
     __slots__ = ("errno", "log", "ok")
 
@@ -41,14 +41,14 @@ class KernelVerdict:
 
 
 def load_into_kernel(blob: bytes) -> KernelVerdict:
-    """Load a `.BTF` blob into the running kernel and let it go again.
+    """Load a `.BTF` blob into the running kernel and release it.
 
-    Raises UnsupportedError where there is no such system call, or no right to use it.  Rule: bpf(2), BPF_BTF_LOAD.
+    Raises UnsupportedError if the system call is missing or not permitted.  Rule: bpf(2), BPF_BTF_LOAD.
     """
     number = _syscall_number()
     error, log = _load(number, blob, 0)
     if error == "EPERM":
-        raise UnsupportedError("the kernel lets only root (CAP_BPF) load BTF")
+        raise UnsupportedError("only root (CAP_BPF) can load BTF into the kernel")
     if error == "ENOSYS":
         raise UnsupportedError("this kernel has no bpf(2) system call")
     for size in LOG_SIZES if error else ():
@@ -62,36 +62,25 @@ def _syscall_number() -> int:
     uname = getattr(os, "uname", None)
     system, machine = (uname().sysname, uname().machine) if uname is not None else (os.name, "")
     if system != "Linux":
-        raise UnsupportedError(f"only Linux can be asked to load BTF, this is {system}")
+        raise UnsupportedError(f"only Linux can load BTF, this is {system}")
     if machine not in SYSCALLS:
-        raise UnsupportedError(f"the number of the bpf system call on {machine} is not known here")
+        raise UnsupportedError(f"the number of the bpf system call is unknown for {machine}")
     return SYSCALLS[machine]
 
 
 def _load(number: int, blob: bytes, log_size: int) -> tuple[str, str]:
-    """One BPF_BTF_LOAD: the name of the error, "" for none, and the log, of at most `log_size` bytes."""
+    """One BPF_BTF_LOAD: the name of the error ("" for none) and the log, of at most `log_size` bytes."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
     data = ctypes.create_string_buffer(blob, max(len(blob), 1))
     log = ctypes.create_string_buffer(max(log_size, 1))
-    fields = (
-        ctypes.addressof(data),
-        ctypes.addressof(log) if log_size else 0,
-        len(blob),
-        log_size,
-        int(log_size > 0),
-        0,
-    )
-    attr = pack("=QQIIII", *fields)
+    log_at = ctypes.addressof(log) if log_size else 0
+    attr = pack("=QQIIII", ctypes.addressof(data), log_at, len(blob), log_size, int(log_size > 0), 0)
     fd = libc.syscall(ctypes.c_long(number), BPF_BTF_LOAD, ctypes.c_char_p(attr), len(attr))
     if fd >= 0:
         os.close(fd)
         return "", ""
-    return _name(ctypes.get_errno()), log.value.decode("utf-8", "backslashreplace")
-
-
-def _name(error: int) -> str:
-    import errno
-
-    return NAMES.get(error) or errno.errorcode.get(error) or f"errno {error}"
+    error = ctypes.get_errno()
+    name = "ENOTSUPP" if error == ENOTSUPP else errno.errorcode.get(error, f"errno {error}")
+    return name, log.value.decode("utf-8", "backslashreplace")

@@ -1,9 +1,9 @@
-"""What the module loader makes of a module's split BTF on a kernel, and whether it is right to.
+"""What the module loader makes of a module's split BTF on a kernel, and whether that is right.
 
-The kernel looks at each record of a module's BTF for itself: sizes, flags, names.  It checks neither what references lead
-to nor that they lead anywhere (kernel/bpf/btf.c, btf_parse_module: no resolve stage).  So BTF that was made for another
-vmlinux is refused only where one of its names happens to be no identifier there, and else accepted with every reference
-wrong.  `examine` tells both apart: what the kernel says, and the signs of another base.
+The kernel judges each record of a module's BTF by itself: sizes, flags, names.  It does not check references
+(kernel/bpf/btf.c, btf_parse_module: no resolve stage).  So BTF that was made for another vmlinux is only rejected if one of its
+names happens not to be an identifier there, and otherwise accepted with every reference wrong.  `examine` finds both: the
+kernel's answer, and the signs of another base.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from btfkit.btf.btf import Btf, references, text
 from btfkit.btf.spelling import label
 from btfkit.errors import BtfError, FormatError
 from btfkit.judges.kernel import KernelRules
+from btfkit.judges.structure import DECLARATIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,16 +27,16 @@ MAX_SIGNS = 1000
 # Signs of another base.
 ID, NAME, NAME_INSIDE, KIND, PROTOTYPE, SIZE = "id", "name", "name-inside", "kind", "prototype", "size"
 
-TOLD = {
-    ID: "references to types that are not there",
-    NAME: "names behind the end of all strings",
+DESCRIPTIONS = {
+    ID: "references to missing types",
+    NAME: "names beyond the end of the strings",
     NAME_INSIDE: "names that begin in the middle of a string",
-    KIND: "references to types that cannot stand there (functions, variables, types without a size)",
-    PROTOTYPE: "functions whose type is no prototype",
-    SIZE: "members larger than what they are in",
+    KIND: "references to types of an impossible kind (functions, variables, types without a size)",
+    PROTOTYPE: "functions whose type is not a prototype",
+    SIZE: "members that end beyond their struct",
 }
 
-# What a kernel's BTF has since which release: its rules for BTF are seen by the functions that hold them.
+# What the BTF of a kernel has since a release: the functions that contain its rules for BTF show which rules they are.
 _MARKS = (
     ("btf_check_modifier_chain_length", "FUNC", "", (7, 2)),
     ("btf_header", "STRUCT", "layout_off", (7, 1)),
@@ -47,15 +48,14 @@ _MARKS = (
     ("btf_array_check_meta", "FUNC", "", (5, 11)),
 )
 
-_DECLARED = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
 _TAGGED = spec.COMPOSITES | {spec.FUNC, spec.VAR, spec.TYPEDEF, spec.DATASEC}
 _BY_VALUE = spec.COMPOSITES | {spec.ARRAY, spec.VAR}
 _UNSIZED = frozenset((0, spec.FWD, spec.FUNC_PROTO))
 
 
 class Sign:
-    """One sign of another base: `what` it is, the own type `user` and `place` ("struct foo.bar") that refers, and `target`, the
-    type id or string offset that it refers to; `end` is where a member that is too large would end, in bytes."""
+    """A sign of another base: `what` it is; the own type `user` and `place` ("struct foo.bar") of a reference; its `target`, a
+    type id or string offset; `end`, the byte at which a member that is too large ends."""
 
     __slots__ = ("end", "place", "target", "user", "what")
 
@@ -71,10 +71,9 @@ class Sign:
 
 
 class Examination:
-    """What was found: `unreadable` says why the bytes cannot be read at all ("" where they can), `refused` is what the kernel
-    finds wrong, `signs` of another base (at most MAX_SIGNS), `count` of all of them by what they are, of `types` references
-    into the base and `names` in its strings.  `btf` is the split BTF, with whatever wrong references it has (None:
-    unreadable)."""
+    """The result: `unreadable` is why the bytes cannot be read ("": they can), `refused` the faults that the kernel finds,
+    `signs` those of another base (at most MAX_SIGNS), `count` the number of all signs by kind, `types` and `names` the numbers
+    of references into the base and its strings.  `btf` is the split BTF, including wrong references (None: unreadable)."""
 
     __slots__ = ("btf", "count", "names", "refused", "signs", "types", "unreadable")
 
@@ -93,16 +92,16 @@ class Examination:
 
     @property
     def right(self) -> bool:
-        """Whether it may have been built on this base; a few names inside strings are let pass, as `btf.evidence` does."""
+        """Whether it may have been built on this base, with a few names inside strings, as `btf.evidence` allows."""
         others = sum(self.count.values()) - self.count.get(NAME_INSIDE, 0)
         return not self.unreadable and not others and 8 * self.count.get(NAME_INSIDE, 0) <= self.names
 
     def __str__(self) -> str:
-        return ", ".join(f"{self.count[what]:,} {told}" for what, told in TOLD.items() if self.count.get(what))
+        return ", ".join(f"{self.count[what]:,} {text}" for what, text in DESCRIPTIONS.items() if self.count.get(what))
 
 
 class _Lenient(Btf):
-    """A split BTF whose references are not checked: what leads nowhere reads as void and as "?"."""
+    """A split BTF with unchecked references: a missing type reads as void, a missing name as "?"."""
 
     __slots__ = ()
 
@@ -120,8 +119,8 @@ class _Lenient(Btf):
 
 
 def rules_of(base: Btf) -> Release | None:
-    """By which release's rules for BTF the kernel with the BTF `base` goes, as far as `judges.kernel` tells releases apart;
-    None where its BTF does not tell (it was cut, say)."""
+    """The release whose rules for BTF the kernel with the BTF `base` has, as far as they differ in `judges.kernel`; None if its
+    BTF does not show it (for example because it was minimized)."""
     for name, kind, member, release in _MARKS:
         found = base.find_id(name, kind)
         if found is not None and (not member or any(m.name == member for m in base[found].members)):  # type: ignore[attr-defined]
@@ -130,9 +129,9 @@ def rules_of(base: Btf) -> Release | None:
 
 
 def examine(blob: bytes, base: Btf, source: str | None = None, *, pointer_size: int | None = None) -> Examination:
-    """Look at the split BTF `blob` as a kernel with the BTF `base` would; any bytes at all give a result.
+    """Examine the split BTF `blob` as a kernel with the BTF `base` would; any bytes give a result.
 
-    Rules: kernel/bpf/btf.c, btf_parse_module, of the release that `rules_of` tells; tests/vm asks real kernels.
+    Rules: kernel/bpf/btf.c, btf_parse_module, of the release from `rules_of`; tests/vm compares with real kernels.
     """
     found = Examination()
     try:
@@ -141,7 +140,9 @@ def examine(blob: bytes, base: Btf, source: str | None = None, *, pointer_size: 
         found.unreadable = error.message
         return found
     if btf.byte_order != base.byte_order:
-        found.unreadable = f"it is {btf.byte_order}-endian, the kernel {base.byte_order}-endian: another machine's"
+        found.unreadable = (
+            f"it is {btf.byte_order}-endian, the kernel {base.byte_order}-endian: it is for another machine"
+        )
         return found
     beyond: Sign | None = None
     for sign in _signs(btf, found):
@@ -149,19 +150,19 @@ def examine(blob: bytes, base: Btf, source: str | None = None, *, pointer_size: 
         beyond = beyond or (sign if sign.what == NAME else None)
         if len(found.signs) < MAX_SIGNS:
             found.signs.append(sign)
-    found.refused = _refusals(btf, beyond, rules_of(base))
+    found.refused = _rejections(btf, beyond, rules_of(base))
     return found
 
 
-def _refusals(btf: Btf, beyond: Sign | None, release: Release | None) -> list[Finding]:
-    """What the kernel would refuse; `beyond` is a name that lies behind all strings."""
+def _rejections(btf: Btf, beyond: Sign | None, release: Release | None) -> list[Finding]:
+    """What the kernel would reject; `beyond` is a name beyond the end of the strings."""
     kernel = KernelRules(btf, False, release)
     for stage in (kernel.header, kernel.strings, kernel.meta, kernel.chains):
         if stage == kernel.meta and beyond is not None:
-            kernel.refuse(beyond.user, f"a name at {beyond.target:#x}, behind the end of all strings", "meta")
+            kernel.reject(beyond.user, f"a name at {beyond.target:#x}, beyond the end of the strings", "meta")
             break
-        if stage == kernel.chains and (lost := _modifier_beyond(btf)):
-            kernel.refuse(lost, "a modifier of a type that is not there", "chain")
+        if stage == kernel.chains and (modifier := _modifier_of_nothing(btf)):
+            kernel.reject(modifier, "a modifier of a missing type", "chain")
             break
         stage()
         if any(finding.severity == "error" for finding in kernel.findings):
@@ -169,8 +170,8 @@ def _refusals(btf: Btf, beyond: Sign | None, release: Release | None) -> list[Fi
     return [finding for finding in kernel.findings if finding.severity == "error"]
 
 
-def _modifier_beyond(btf: Btf) -> int:
-    """The first own modifier of a type that is not there, or 0 (the kernel: btf_check_type_tags)."""
+def _modifier_of_nothing(btf: Btf) -> int:
+    """The first own modifier of a missing type, or 0 (in the kernel: btf_check_type_tags)."""
     ids = (i for i in btf.own_ids if btf.kind(i) in spec.MODS_AND_TYPEDEFS and btf.word(i, 2) >= len(btf))
     return next(ids, 0)
 
@@ -179,7 +180,7 @@ def _modifier_beyond(btf: Btf) -> int:
 
 
 def _signs(btf: Btf, found: Examination) -> Iterator[Sign]:
-    """All signs in the own records, in order; counts the references in `found`."""
+    """All signs in the own records, in order; adds the numbers of references to `found`."""
     base = btf.base
     assert base is not None
     types, strings = len(btf), btf.start_str_off + len(btf.strings)
@@ -197,21 +198,20 @@ def _signs(btf: Btf, found: Examination) -> Iterator[Sign]:
                 member = text(btf.string(value)) if word != at else ""
                 if value and value < btf.start_str_off:
                     found.names += 1
-                    if not _begins(base, value):
+                    if not _is_start(base, value):
                         yield Sign(NAME_INSIDE, user, _place(btf, user, member), value)
             elif value >= types:
                 yield Sign(ID, user, _place(btf, user, member), value)
             else:
                 found.types += 0 < value < btf.start_id
-                wrong = _wrong_kind(btf, kind, word - at, value)
-                if wrong:
+                if wrong := _wrong_kind(btf, kind, word - at, value):
                     yield Sign(wrong, user, _place(btf, user, member), value)
         if kind == spec.STRUCT:
-            yield from _too_large(btf, user)
+            yield from _beyond_struct(btf, user)
 
 
-def _begins(base: Btf, offset: int) -> bool:
-    """Whether a string of the base begins at `offset`."""
+def _is_start(base: Btf, offset: int) -> bool:
+    """Whether `offset` is the start of a string of the base."""
     layer = base
     while offset < layer.start_str_off:
         assert layer.base is not None
@@ -220,7 +220,7 @@ def _begins(base: Btf, offset: int) -> bool:
 
 
 def _wrong_kind(btf: Btf, kind: int, word: int, target: int) -> str:
-    """Whether a record of `kind` cannot refer to type `target` at that word of it."""
+    """The sign if a record of `kind` cannot refer to type `target` in that word, else ""."""
     other = btf.kind(target)
     if kind == spec.FUNC:
         return "" if other == spec.FUNC_PROTO else PROTOTYPE
@@ -228,15 +228,14 @@ def _wrong_kind(btf: Btf, kind: int, word: int, target: int) -> str:
         return "" if other in _TAGGED else KIND
     if kind == spec.DATASEC:
         return "" if other in (spec.VAR, spec.FUNC) else KIND
-    if other in _DECLARED or (kind == spec.ARRAY and word == 4 and other != spec.INT):
+    if other in DECLARATIONS or (kind == spec.ARRAY and word == 4 and other != spec.INT):
         return KIND
-    return (
-        KIND if kind in _BY_VALUE and word != 4 and other in _UNSIZED and not (kind == spec.VAR and not other) else ""
-    )
+    by_value = kind in _BY_VALUE and word != 4 and not (kind == spec.VAR and not other)
+    return KIND if by_value and other in _UNSIZED else ""
 
 
-def _too_large(btf: Btf, user: int) -> Iterator[Sign]:
-    """Members of a struct whose types have more bytes here than there is room."""
+def _beyond_struct(btf: Btf, user: int) -> Iterator[Sign]:
+    """Members that end beyond their struct with the types of this base."""
     size = btf.word(user, 2)
     for member in btf[user].members:  # type: ignore[attr-defined]
         if member.bitfield_size or not 0 < member.type_id < btf.start_id:
@@ -251,5 +250,5 @@ def _too_large(btf: Btf, user: int) -> Iterator[Sign]:
 
 
 def _place(btf: Btf, user: int, member: str) -> str:
-    """Who refers, as text: "struct foo.bar", "function probe"."""
+    """The place of a reference: "struct foo.bar", "function probe"."""
     return f"{label(btf, user)}.{member}" if member else label(btf, user)

@@ -1,12 +1,12 @@
-"""Proof that a split BTF means on its new base what it meant on the old one.
+"""Proof that a split BTF has the same meaning on its new base as on the old one.
 
-Knows nothing of `distill` and `reconcile`, and takes no map of ids from them: it walks both graphs side by side from
-the module's own types, the first of one being the first of the other, and compares what it meets.  Own, derived and
-anonymous types have to be the same word for word but for ids and offsets of names, which have to lead to types that
-correspond and to equal texts.  A named type of the base has to have its name and a kind that fits; where the module
-has it by value its size; where the older base tells its members or enumerators, these too have to be there still.
+Independent of `distill` and `reconcile`, without their maps of ids: it walks both graphs side by side, beginning with the
+module's own types in order, and compares each pair.  Own, derived and anonymous types have to be equal word for word, except
+that ids have to lead to types that correspond, and offsets of names to equal names.  A named type of the base has to keep its
+name, and a kind that fits; if the module has it by value, also its size; the members or enumerators that the older base has
+must still exist.
 
-It serves for either step, and for both: original and distilled, distilled and reconciled, original and reconciled.
+It proves either step and both together: original and distilled, distilled and reconciled, original and reconciled.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 MAX_DIFFERENCES = 100
-MAX_FIELDS = 10_000  # anonymous types within one type
-MAX_DEPTH = 100  # of them in each other
+MAX_MEMBERS = 10_000  # anonymous types within one type
+MAX_DEPTH = 100  # of nested anonymous types
 DEFINITIONS = ("none", "by-value", "full")
 CONTENTS = ("none", "embedded", "all")
 
 _PLAIN = frozenset((spec.INT, spec.FLOAT, spec.FWD, spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64))
-_THROUGH = spec.MODS_AND_TYPEDEFS | {spec.ARRAY}  # what is by value stays so
+_THROUGH = spec.MODS_AND_TYPEDEFS | {spec.ARRAY}  # by value if they are by value themselves
 _ELEMENTS = spec.COMPOSITES | spec.ENUMS
-_HOLDERS = spec.COMPOSITES | {spec.VAR, spec.FUNC_PROTO}  # what they refer to, they have by value
+_HOLDERS = spec.COMPOSITES | {spec.VAR, spec.FUNC_PROTO}  # they contain by value
 
 
 class Difference:
-    """A type that does not correspond: its ids `before` and `after`, and `what` is wrong."""
+    """A type that does not correspond: its ids `before` and `after`, and `what` differs."""
 
     __slots__ = ("after", "before", "what")
 
@@ -63,17 +63,17 @@ class Comparison:
 
 
 def compare(before: Btf, after: Btf, *, contents: str = "embedded", definitions: str = "none") -> Comparison:
-    """Walk `before` and `after`, the same module's split BTF on two bases, from its own types on.
+    """Compare `before` and `after`, split BTFs of one module on two bases, beginning with their own types.
 
-    `contents` tells for which named types of the base the members and enumerators that the older base tells have to be
-    there still: those held by value ("embedded"), "all", or "none", where the newer base tells less.  `definitions` tells which
-    of the newer base have to be complete, to the word: those held by value ("by-value"), all ("full"), or "none".
+    `contents`: which named types of the base must still have their members and enumerators: those contained by value
+    ("embedded"), "all", or "none" (the newer base has fewer).  `definitions`: which ones of the newer base must be complete,
+    to the word: those contained by value ("by-value"), all ("full"), or "none".
     """
     return _Walk(before, after, contents, definitions).run()
 
 
-class _Board:
-    """What the walk notes of the types below: all 0, but for the ids `seen`."""
+class _Notes:
+    """The notes of the loop about the types of the old base: all 0 except for the ids in `seen`."""
 
     __slots__ = ("copies", "levels", "mates", "nested", "seen", "size")
 
@@ -88,11 +88,11 @@ class _Board:
         self.seen.clear()
 
 
-_spare: list[_Board] = []  # for the next walk: to make one anew would cost more than a small module
+_spare_notes: list[_Notes] = []  # for the next walk: making new ones costs more than a small module
 
 
 class _Walk:
-    """The loop in hot/side_by_side.py proves nearly all pairs; those that it cannot are judged here, one by one and in words."""
+    """The loop in hot/side_by_side.py proves nearly all pairs; the others are judged here one by one."""
 
     def __init__(self, before: Btf, after: Btf, contents: str, definitions: str) -> None:
         self.before = before
@@ -100,11 +100,11 @@ class _Walk:
         self.contents = contents
         self.definitions = definitions
         self.result = Comparison()
-        self.board = _spare.pop() if _spare else _Board(0)
-        if self.board.size < before.start_id:
-            self.board = _Board(before.start_id)
+        self.notes = _spare_notes.pop() if _spare_notes else _Notes(0)
+        if self.notes.size < before.start_id:
+            self.notes = _Notes(before.start_id)
         self._mates: dict[int, int] = {}
-        self._levels: dict[tuple[int, int], int] = {}  # 1 behind a pointer, 2 by value: the highest that was looked at
+        self._levels: dict[tuple[int, int], int] = {}  # 1 through a pointer, 2 by value: the highest that was judged
         self._todo: list[tuple[int, int, int]] = []
 
     def run(self) -> Comparison:
@@ -115,13 +115,13 @@ class _Walk:
         below, above = self.before.base, self.after.base
         if below is not None and above is not None and self.before.table == self.after.table == spec.TABLE:
             self._prove(Flat(below), Flat(above))
-        else:  # types of unknown kinds, or no split BTF
+        else:  # types of unknown kinds, or not split BTF
             self._judge_all()
         while self._todo and len(self.result.differences) < MAX_DIFFERENCES:
             self.pair(*self._todo.pop())
         self.result.total += len(self._levels)
-        self.board.clear()
-        _spare[:] = [self.board]
+        self.notes.clear()
+        _spare_notes[:] = [self.notes]
         return self.result
 
     def _judge_all(self) -> None:
@@ -129,8 +129,8 @@ class _Walk:
             self.meet(self.before.start_id + index, self.after.start_id + index, 1)
 
     def _prove(self, below: Flat, above: Flat) -> None:
-        """Walk all pairs in one loop, and judge those that it leaves."""
-        before, after, board = self.before, self.after, self.board
+        """Walk all pairs in one loop, and judge those that it cannot prove."""
+        before, after, notes = self.before, self.after, self.notes
         hard: list[tuple[int, int, int, int]] = []
         a = _side_by_side.Side(
             before.words, before.positions, before.strings, below.words, below.positions, below.strings
@@ -144,10 +144,10 @@ class _Walk:
             DEFINITIONS.index(self.definitions),
             CONTENTS.index(self.contents),
             bytearray(len(before.positions)),
-            _side_by_side.Notes(board.levels, board.mates, board.copies, board.nested, board.seen),
+            _side_by_side.Notes(notes.levels, notes.mates, notes.copies, notes.nested, notes.seen),
             hard,
         )
-        judge = {_side_by_side.JUDGE: self.pair, _side_by_side.MEET: self.meet, _side_by_side.INSIDE: self.judge_inside}
+        judge = {_side_by_side.JUDGE: self.pair, _side_by_side.MEET: self.meet, _side_by_side.INSIDE: self.inside}
         for what, before_id, after_id, level in hard:
             if len(self.result.differences) < MAX_DIFFERENCES:
                 judge[what](before_id, after_id, level)
@@ -156,36 +156,36 @@ class _Walk:
         self.result.differences.append(Difference(a, b, what))
 
     def meet(self, a: int, b: int, level: int) -> None:
-        """Types `a` and `b` have to correspond, at `level`."""
+        """Require that types `a` and `b` correspond, at `level`."""
         if not a or not b:
             if a != b:
                 self.differ(a, b, "void on one side only")
             return
         others = [mate for mate in self._mates_of(a) if mate not in (0, b)]
         self._mates.setdefault(a, b)
-        if others and not self._alike_own(a):
+        if others and not self._may_become_two(a):
             self.differ(a, b, f"corresponds to type {others[0]} elsewhere")
         if self.level(a, b) < level:
             self._levels[a, b] = level
             self._todo.append((a, b, level))
 
     def _mates_of(self, a: int) -> tuple[int, ...]:
-        """What `a` corresponds to elsewhere."""
+        """The types that `a` corresponds to elsewhere."""
         if a >= self.before.start_id:
             return (a - self.before.start_id + self.after.start_id,)
-        return (self.board.mates[a], self.board.copies[a], self._mates.get(a, 0))
+        return (self.notes.mates[a], self.notes.copies[a], self._mates.get(a, 0))
 
     def level(self, a: int, b: int) -> int:
-        """The level at which a pair has been looked at."""
-        known = self._levels.get((a, b), 0)
+        """The level at which a pair was judged."""
+        level = self._levels.get((a, b), 0)
         if a >= self.before.start_id:
-            return known
-        if b == self.board.copies[a]:
-            return max(known, self.board.levels[a] >> 2)
-        return max(known, self.board.levels[a] & 3) if b == self.board.mates[a] else known
+            return level
+        if b == self.notes.copies[a]:
+            return max(level, self.notes.levels[a] >> 2)
+        return max(level, self.notes.levels[a] & 3) if b == self.notes.mates[a] else level
 
-    def _alike_own(self, a: int) -> bool:
-        """Whether one type may have become two: a copy of a derived one, never a named one."""
+    def _may_become_two(self, a: int) -> bool:
+        """Whether one type may have become two: copies of a derived type, never of a named one."""
         return self.before.kind(a) not in _PLAIN or not self.before.word(a, 0)
 
     def pair(self, a: int, b: int, level: int) -> None:
@@ -193,44 +193,43 @@ class _Walk:
         if before.string(before.word(a, 0)) != after.string(after.word(b, 0)):
             self.differ(a, b, f"{label(before, a)} has become {label(after, b)}")
             return
-        if self._bare(a, b, level):
+        if self._may_be_reduced(a, b, level):
             self.named(a, b, level)
         else:
             self.records(a, b, level)
 
-    def _bare(self, a: int, b: int, level: int) -> bool:
-        """Whether the newer base may tell less of a type than the older: nothing but a name, a kind and a size."""
+    def _may_be_reduced(self, a: int, b: int, level: int) -> bool:
+        """Whether the newer base may reduce a type to a name, a kind and a size."""
         if a >= self.before.start_id or self.before.kind(a) not in _PLAIN:
             return False
         if self.definitions == "none":
             return bool(self._named(a))
-        below = b < self.after.start_id
-        return self.definitions == "by-value" and level < 2 and (bool(self._named(a)) or below)
+        return self.definitions == "by-value" and level < 2 and (bool(self._named(a)) or b < self.after.start_id)
 
     def _named(self, a: int) -> bytes:
         return self.before.string(self.before.word(a, 0))
 
     def records(self, a: int, b: int, level: int) -> None:
-        """Two records that have to be equal but for ids and offsets of names."""
-        one, at = self.before.locate(a)
-        other, _ = self.after.locate(b)
-        words, news = one[a].words, other[b].words
+        """Require that two records are equal except for ids and offsets of names."""
+        layer, at = self.before.locate(a)
+        words, new_words = layer[a].words, self.after.locate(b)[0][b].words
         kind = words[1] >> 24 & spec.MAX_KIND
-        if words[1] != news[1] or len(words) != len(news):
-            told = f"has become {label(self.after, b)}"
-            if (words[1] ^ news[1]) >> 24 == 0 and kind < len(spec.KINDS) and spec.KINDS[kind].vlen:
-                counted = spec.KINDS[kind].vlen
-                told = f"had {words[1] & spec.MAX_VLEN} {counted}, has {news[1] & spec.MAX_VLEN}"
-            self.differ(a, b, f"{label(self.before, a)} {told}")
+        if words[1] != new_words[1] or len(words) != len(new_words):
+            change = f"has become {label(self.after, b)}"
+            if (words[1] ^ new_words[1]) >> 24 == 0 and kind < len(spec.KINDS) and spec.KINDS[kind].vlen:
+                change = f"had {words[1] & spec.MAX_VLEN} {spec.KINDS[kind].vlen}, has {new_words[1] & spec.MAX_VLEN}"
+            self.differ(a, b, f"{label(self.before, a)} {change}")
             return
-        places = {place - at: what for place, what in references(one.words, at, one.table)}
-        below = a < self.before.start_id and b < self.after.start_id  # a prototype there is behind a pointer
-        holds = kind in _HOLDERS and not (below and kind == spec.FUNC_PROTO)
-        child = 2 if holds else level if kind in _THROUGH else 1
+        fields = {place - at: what for place, what in references(layer.words, at, layer.table)}
+        in_bases = (
+            a < self.before.start_id and b < self.after.start_id
+        )  # a prototype there is reached through a pointer
+        contains = kind in _HOLDERS and not (in_bases and kind == spec.FUNC_PROTO)
+        child = 2 if contains else level if kind in _THROUGH else 1
         for slot in range(1, len(words)):
-            old, new, what = words[slot], news[slot], places.get(slot)
+            old, new, what = words[slot], new_words[slot], fields.get(slot)
             if what == "type":
-                self.meet(old, new, 1 if kind == spec.ARRAY and slot == 4 else child)  # an index is nowhere held
+                self.meet(old, new, 1 if kind == spec.ARRAY and slot == 4 else child)  # nothing contains an index
             elif what == "name":
                 if self.before.string(old) != self.after.string(new):
                     self.differ(a, b, f"{label(self.before, a)}: a name in it has changed")
@@ -238,7 +237,7 @@ class _Walk:
                 self.differ(a, b, f"{label(self.before, a)}: word {slot} was {old:#x}, is {new:#x}")
 
     def named(self, a: int, b: int, level: int) -> None:
-        """A named type of the old base: name and kind, by value the size, and what the old base tells of its elements."""
+        """A named type of the old base: its name and kind, by value its size, and its elements."""
         before, after = self.before, self.after
         one, other = before.kind(a), after.kind(b)
         if not self._kinds_fit(a, b, level):
@@ -248,7 +247,7 @@ class _Walk:
         if sized and before.word(a, 2) != after.word(b, 2):
             self.differ(a, b, f"{label(before, a)} had {before.word(a, 2)} bytes, has {after.word(b, 2)}")
         if one == spec.INT and before.word(a, 3) != after.word(b, 3):
-            self.differ(a, b, f"{label(before, a)} is encoded otherwise")
+            self.differ(a, b, f"{label(before, a)} has another encoding")
         wanted = self.contents == "all" or (self.contents == "embedded" and level == 2)
         if wanted and one in _ELEMENTS and other != spec.FWD and before.word(a, 1) & spec.MAX_VLEN:
             self.elements(a, b)
@@ -262,7 +261,7 @@ class _Walk:
         return one == other
 
     def elements(self, a: int, b: int) -> None:
-        """Every enumerator and every member that the old base tells is there still."""
+        """Require every enumerator and every member of the old base."""
         before, after = self.before, self.after
         if before.kind(a) in spec.ENUMS:
             missing = _values(before, a) - _values(after, b)
@@ -270,9 +269,9 @@ class _Walk:
                 self.differ(a, b, f"{label(before, a)}: {min(missing)[0]} is gone or has another value")
             return
         try:
-            then, now = _Fields(before, a).found, _Fields(after, b).found
+            then, now = _Members(before, a).found, _Members(after, b).found
         except _TooMany:
-            self.differ(a, b, f"{label(before, a)}: anonymous members without number")
+            self.differ(a, b, f"{label(before, a)}: too many anonymous members")
             return
         for key, (place, type_id) in then.items():
             if key not in now:
@@ -285,12 +284,12 @@ class _Walk:
                 self.inner(_held(before, type_id), _held(after, now[key][1]))
 
     def inner(self, a: int, b: int) -> None:
-        """What a member of a named type has by value: that type's elements count as well."""
+        """What a member of a named type contains by value: its elements count as well."""
         if self.before.kind(a) in _ELEMENTS and self.level(a, b) < 2:
             self._levels[a, b] = 2
-            self.judge_inside(a, b, 2)
+            self.inside(a, b, 2)
 
-    def judge_inside(self, a: int, b: int, level: int) -> None:
+    def inside(self, a: int, b: int, level: int) -> None:
         """A composite or enum within a definition."""
         if self._named(a):
             self.pair(a, b, level)
@@ -299,12 +298,12 @@ class _Walk:
 
 
 def _shared(one: memoryview[int], other: memoryview[int]) -> int:
-    """How many bytes at the beginning are the same: all of `one`, or none."""
+    """The number of equal bytes at the beginning: all of `one`, or none."""
     return len(one) if other[: len(one)] == one else 0
 
 
 def _held(btf: Btf, type_id: int) -> int:
-    """What a member of that type has by value: the element of an array."""
+    """What a member of that type contains by value: for an array, its element."""
     for _ in range(MAX_CHAIN):
         type_id = btf.strip(type_id)
         if btf.kind(type_id) != spec.ARRAY:
@@ -314,10 +313,10 @@ def _held(btf: Btf, type_id: int) -> int:
 
 
 class _TooMany(Exception):
-    """More than MAX_FIELDS: anonymous members in each other, again and again."""
+    """More than MAX_MEMBERS anonymous members."""
 
 
-class _Fields:
+class _Members:
     """Each named member's (offset, bitfield size) in bits and its type id, by name and the number of that name; anonymous
     members' members included.  Raises _TooMany."""
 
@@ -328,7 +327,7 @@ class _Fields:
         self._btf = btf
         self._count: dict[str, int] = {}
         self._empty: set[int] = set()  # anonymous types without a named member
-        self._left = MAX_FIELDS
+        self._left = MAX_MEMBERS
         self._gather(type_id, 0, 0)
 
     def _gather(self, outer: int, start: int, depth: int) -> None:
@@ -350,7 +349,7 @@ class _Fields:
 
 
 def _shape(btf: Btf, type_id: int) -> tuple[object, ...]:
-    """A type as a list of what it is made of, up to a name: ("PTR", "struct", "file")."""
+    """The structure of a type down to a name: ("PTR", "struct", "file")."""
     shape: list[object] = []
     for _ in range(50):
         type_id = btf.strip(type_id)

@@ -1,12 +1,11 @@
-"""What a consumer of BTF may trip over although loading it went well.
+"""Faults that may mislead a consumer of BTF although the BTF loads.
 
-Loading proves that every record is whole and that every reference leads somewhere, as libbpf does.  libbpf stops there;
-the rest (cycles, members beyond their struct, tags on components that are not there) makes dumpers recurse without end and
-readers compute wrong offsets.  The judge shares no loop with the loader: it takes the bytes that the BTF encodes to and
-walks them anew with `struct`.
+Loading proves, as in libbpf, that every record is whole and that every reference leads to a type.  The rest (cycles, members
+beyond their struct, tags on missing components) makes dumpers recurse without end and readers compute wrong offsets.  This judge
+shares no code with the loader: it encodes the BTF and reads the bytes again with `struct`.
 
-Severities: an "error" misleads or hangs a consumer, a "warning" is refused by some consumer or breaks a convention that
-compilers keep, a "note" is worth knowing.  All work is linear in the size of the chain, without recursion.
+Severities: an "error" misleads or hangs a consumer, a "warning" is rejected by some consumer or breaks a convention of
+compilers, a "note" is worth knowing.  All work is linear in the size of the chain, without recursion.
 """
 
 from __future__ import annotations
@@ -26,32 +25,20 @@ if TYPE_CHECKING:
 
 ENDLESS = -2  # the size of a type that contains itself
 NO_SIZE = -1  # the size of void, functions and forward declarations
-HUGE = 1 << 64  # bytes; where larger sizes are cut off
-SHOWN_PATH = 6  # types of a cycle that a message tells
+HUGE = 1 << 64  # bytes; larger sizes are cut off
+SHOWN_PATH = 6  # types of a cycle in a message
 
 DECLARATIONS = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
 TAGGABLE = frozenset((spec.FUNC, spec.STRUCT, spec.UNION, spec.VAR, spec.TYPEDEF))
 NAMELESS = frozenset((spec.PTR, spec.ARRAY, spec.VOLATILE, spec.CONST, spec.RESTRICT, spec.FUNC_PROTO))
-NAMED = frozenset(
-    (
-        spec.INT,
-        spec.FLOAT,
-        spec.FWD,
-        spec.TYPEDEF,
-        spec.FUNC,
-        spec.VAR,
-        spec.DATASEC,
-        spec.DECL_TAG,
-        spec.TYPE_TAG,
-    )
-)
+NAMED = DECLARATIONS | {spec.INT, spec.FLOAT, spec.FWD, spec.TYPEDEF, spec.TYPE_TAG}
 
 
 class Finding:
-    """One thing that is wrong, or worth knowing.
+    """A fault, or something worth knowing.
 
-    `severity` is "error", "warning" or "note", `type_id` the type that it is about (None: the whole BTF), `rule` a short name
-    that does not change, `errno` ("EINVAL") what the kernel would say, "" where it is not asked.
+    `severity` is "error", "warning" or "note", `type_id` the type that it concerns (None: the whole BTF), `rule` a stable short
+    name, `errno` the error of the kernel ("EINVAL"), "" if the kernel's rules are not involved.
     """
 
     __slots__ = ("errno", "message", "rule", "severity", "type_id")
@@ -82,11 +69,11 @@ class Finding:
 
 
 class Records:
-    """The records of a whole chain, read anew from the bytes.
+    """The records of a whole chain, read again from the bytes.
 
-    `words` are the type sections of all layers one after the other, behind three zeros that stand for void; `at[type_id]` is
-    where a record begins in them and `kinds[type_id]` its kind.  `strings` are all string sections, so that a string
-    offset of the chain is an index.  `start_id` is the first own type id, `whole` whether the walk came out even.
+    `words` are three zeros for void and then the type sections of all layers; `at[type_id]` is the start of a record in them,
+    `kinds[type_id]` its kind.  `strings` are all string sections, indexed by the string offsets of the chain.  `start_id` is
+    the first own type id; `whole` is false if the last record is incomplete.
     """
 
     __slots__ = ("_extents", "at", "kinds", "start_id", "strings", "whole", "words")
@@ -99,31 +86,30 @@ class Records:
 
     def __init__(self, btf: Btf) -> None:
         below = _base_records(btf.base) if btf.base is not None else None
-        self.words = below.words.copy() if below is not None else [0, 0, 0]
-        self.at = below.at.copy() if below is not None else [0]
-        self.kinds = below.kinds[:] if below is not None else bytearray(1)
+        self.words = below.words.copy() if below else [0, 0, 0]
+        self.at = below.at.copy() if below else [0]
+        self.kinds = below.kinds[:] if below else bytearray(1)
         self.whole = True
-        self._extents = below._extents if below is not None else {}
+        self._extents = below._extents if below else {}
         self.start_id = len(self.at)
         strings = self._read(btf.to_bytes(), inherit=below is not None)
-        self.strings = below.strings + strings if below is not None else strings
+        self.strings = below.strings + strings if below else strings
 
     def _read(self, blob: bytes, *, inherit: bool) -> bytes:
-        """Take in one layer and return its strings; `inherit` says that a missing layout section is the base's."""
+        """Read one layer and return its strings; with `inherit`, the base's layout section stands in for a missing one."""
         mark = "<" if blob[:2] == b"\x9f\xeb" else ">"
         length, type_off, type_len, str_off, str_len = unpack_from(mark + "5I", blob, 4)
         layout_off, layout_len = unpack_from(mark + "2I", blob, 24) if length >= 32 else (0, 0)
         if layout_len or not inherit:
-            self._take_layout(blob[length + layout_off : length + layout_off + layout_len])
+            layout = blob[length + layout_off : length + layout_off + layout_len]
+            given = {
+                number: (layout[4 * number] // 4, layout[4 * number + 1] // 4) for number in range(len(layout) // 4)
+            }
+            self._extents = given | {kind.number: (kind.tail_words, kind.elem_words) for kind in spec.KINDS[1:]}
         begin = len(self.words)
         self.words += unpack(f"{mark}{type_len // 4}I", blob[length + type_off : length + type_off + type_len])
         self._walk(begin)
         return blob[length + str_off : length + str_off + str_len]
-
-    def _take_layout(self, layout: bytes) -> None:
-        known = {kind.number: (kind.tail_words, kind.elem_words) for kind in spec.KINDS[1:]}
-        told = {number: (layout[4 * number] // 4, layout[4 * number + 1] // 4) for number in range(len(layout) // 4)}
-        self._extents = told | known
 
     def _walk(self, position: int) -> None:
         words, extents, end = self.words, self._extents, len(self.words)
@@ -136,38 +122,37 @@ class Records:
             self.kinds.append(kind)
             tail, elem = extents[kind]
             position += 3 + tail + (elem and elem * (info & spec.MAX_VLEN))
-        if position != end:
-            self.whole = False
+        self.whole = self.whole and position == end
 
     @property
     def own_ids(self) -> range:
-        """The ids of the types that are judged: those of the topmost layer."""
+        """The ids of the topmost layer's types, which are judged."""
         return range(self.start_id, len(self.at))
 
     def string(self, offset: int) -> str:
-        """The string at `offset`, fit to be shown."""
+        """The string at `offset`, for messages."""
         return printable(self.raw(offset))
 
     def raw(self, offset: int) -> str:
-        """The string at `offset` as it is."""
+        """The unescaped string at `offset`."""
         return self.strings[offset : self.strings.index(0, offset)].decode("utf-8", "surrogateescape")
 
     def label(self, type_id: int) -> str:
-        """The type that a message is about: "struct file", "pointer type 312"."""
+        """The subject of a message: "struct file", "pointer type 312"."""
         at = self.at[type_id]
         return label_of(
             self.kinds[type_id], self.raw(self.words[at]), type_id, forward_union=self.words[at + 1] >> 31 != 0
         )
 
     def shown(self, type_id: int) -> str:
-        """Another type as messages name it: its label, with the id where that is not part of it."""
+        """Another type in a message: its label, with the id if that is not part of it."""
         if not type_id:
             return "void"
         label = self.label(type_id)
         return f"{label} (type {type_id})" if self.words[self.at[type_id]] else label
 
     def elements(self, type_id: int) -> range:
-        """The word positions at which the elements of a STRUCT, ENUM, FUNC_PROTO or DATASEC begin."""
+        """The word positions of the elements of a STRUCT, ENUM, FUNC_PROTO or DATASEC."""
         at = self.at[type_id]
         kind = spec.KINDS[self.kinds[type_id]]
         begin, width = at + 3 + kind.tail_words, kind.elem_words
@@ -176,15 +161,15 @@ class Records:
 
 @lru_cache(maxsize=1)
 def _base_records(base: Btf) -> Records:
-    """The records of a base; the last one is kept, as thousands of modules have the same."""
+    """The records of a base; the last ones are cached, because thousands of modules have the same base."""
     return Records(base)
 
 
 def structure(btf: Btf) -> list[Finding]:
-    """Everything about the own types of `btf` that a consumer may trip over, by type id, whole-BTF findings first.
+    """All findings about the own types of `btf`, by type id, after those about the whole BTF.
 
-    A split BTF is judged with its base, whose own faults are not told again.  Rules: the C language as compilers put it into
-    BTF (Documentation/bpf/btf.rst), and what the kernel refuses (`judges.kernel`) where another consumer minds too.
+    A split BTF is judged with its base, whose own faults are not reported again.  Rules: the C language as compilers express it
+    in BTF (Documentation/bpf/btf.rst), and what the kernel rejects (`judges.kernel`) if it matters to other consumers too.
     """
     return _Judge(btf).judge()
 
@@ -194,110 +179,74 @@ class _Judge:
 
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
-        self.records = Records(btf)
+        self.records = records = Records(btf)
+        self.words, self.at, self.kinds, self.shown = records.words, records.at, records.kinds, records.shown
         self.findings: list[Finding] = []
         self.pointer_size = btf.pointer_size or 8
-        self.sizes: list[int | None] = [NO_SIZE] + [None] * (len(self.records.at) - 1)
-        self.by_kind: dict[int, Callable[[int, int], None]] = {
-            spec.INT: self._int,
-            spec.PTR: self._reference,
-            spec.ARRAY: self._array,
-            spec.STRUCT: self._composite,
-            spec.UNION: self._composite,
-            spec.ENUM: self._enum,
-            spec.ENUM64: self._enum,
-            spec.TYPEDEF: self._reference,
-            spec.VOLATILE: self._reference,
-            spec.CONST: self._reference,
-            spec.RESTRICT: self._reference,
-            spec.TYPE_TAG: self._reference,
-            spec.FUNC: self._func,
-            spec.FUNC_PROTO: self._func_proto,
-            spec.VAR: self._var,
-            spec.DATASEC: self._datasec,
-            spec.DECL_TAG: self._decl_tag,
-        }
+        self.sizes: list[int | None] = [NO_SIZE] + [None] * (len(self.at) - 1)
 
     def judge(self) -> list[Finding]:
-        whole = self.findings
         self._header()
         self._layout()
         self._strings()
-        self.findings = []
+        whole, self.findings = self.findings, []
         if not self.records.whole:
-            self._say("error", None, "the type section is not a row of whole records", "extent")
+            self._error(None, "the type section is not a sequence of whole records", "extent")
         self._cycles()
         self._types()
-        self.findings.sort(key=lambda finding: finding.type_id or 0)
-        return whole + self.findings
+        return whole + sorted(self.findings, key=lambda finding: finding.type_id or 0)
 
-    def _say(self, severity: str, type_id: int | None, message: str, rule: str) -> None:
-        self.findings.append(Finding(severity, type_id, message, rule))
+    def _error(self, type_id: int | None, message: str, rule: str) -> None:
+        self.findings.append(Finding("error", type_id, message, rule))
+
+    def _warn(self, type_id: int | None, message: str, rule: str) -> None:
+        self.findings.append(Finding("warning", type_id, message, rule))
 
     # ---- the whole ---------------------------------------------------------------------------------------------
 
     def _header(self) -> None:
-        """Gaps, trailing bytes and fields that are not known: from the bytes as they were read."""
-        h, blob = self.btf.header, self.btf.blob
-        end = len(blob) - h.length
-        sections = [
-            (h.type_off, h.type_len, "types"),
-            (h.layout_off, h.layout_len, "layout"),
-            (h.str_off, h.str_len, "strings"),
-        ]
-        at = 0
+        """Gaps, trailing bytes and unknown fields, from the bytes as they were read."""
+        h = self.btf.header
+        sections = [(h.type_off, h.type_len, "types"), (h.str_off, h.str_len, "strings")]
+        if h.layout_len:
+            sections.insert(1, (h.layout_off, h.layout_len, "layout"))
+        end = 0
         for offset, length, name in sections:
-            if name == "layout" and not length:
-                continue
-            if offset > at:
-                self._say(
-                    "warning",
-                    None,
-                    f"{offset - at} bytes of gap before the {name}, at byte {h.length + at}",
-                    "header-gap",
+            if offset > end:
+                self._warn(
+                    None, f"gap of {offset - end} bytes before the {name}, at byte {h.length + end}", "header-gap"
                 )
-            at = offset + length
-        if end > at:
-            self._say(
-                "warning", None, f"{end - at} bytes follow the strings, at byte {h.length + at}", "trailing-bytes"
-            )
+            end = offset + length
+        rest = len(self.btf.blob) - h.length - end
+        if rest > 0:
+            self._warn(None, f"{rest} bytes follow the strings, at byte {h.length + end}", "trailing-bytes")
         if h.flags:
-            self._say("warning", None, f"header flags {h.flags:#x}; none is defined", "header-flags")
+            self._warn(None, f"header flags {h.flags:#x}, expected 0", "header-flags")
         if any(h.extra):
-            self._say(
-                "warning",
-                None,
-                f"{len(h.extra)} bytes of a header that is newer than this build are not zero",
-                "header-extra",
-            )
+            message = f"the header has {len(h.extra)} bytes that are unknown to this version and not zero"
+            self._warn(None, message, "header-extra")
 
     def _layout(self) -> None:
-        layout = self.btf.layout
         for kind in spec.KINDS[1:]:
-            entry = layout[4 * kind.number : 4 * kind.number + 4]
-            if entry and entry[:2] != bytes((4 * kind.tail_words, 4 * kind.elem_words)):
-                self._say(
-                    "warning",
-                    None,
-                    f"the layout section gives {kind.name} {entry[0]} + vlen * {entry[1]} bytes,"
-                    f" it has {4 * kind.tail_words} + vlen * {4 * kind.elem_words}",
-                    "layout",
-                )
+            entry = self.btf.layout[4 * kind.number : 4 * kind.number + 4]
+            tail, element = 4 * kind.tail_words, 4 * kind.elem_words
+            if entry and entry[:2] != bytes((tail, element)):
+                given = f"the layout section gives {kind.name} {entry[0]} + vlen * {entry[1]} bytes"
+                self._warn(None, f"{given}, expected {tail} + vlen * {element}", "layout")
 
     def _strings(self) -> None:
         own = bytes(self.btf.strings)
         if not own:
             return
-        parts = own[:-1].split(b"\0")
-        twice = len(parts) - len(set(parts))
-        if twice:
-            self._say("note", None, f"{twice} of {len(parts)} strings are there more than once", "string-duplicates")
+        strings = own[:-1].split(b"\0")
+        repeated = len(strings) - len(set(strings))
+        if repeated:
+            message = f"{repeated} of {len(strings)} strings are repetitions"
+            self.findings.append(Finding("note", None, message, "string-duplicates"))
         if self.btf.start_str_off + len(own) > spec.MAX_NAME_OFF + 1:
-            self._say(
-                "warning", None, f"strings go beyond offset {spec.MAX_NAME_OFF:#x}, the format's limit", "string-limit"
-            )
-        if len(self.records.at) > spec.MAX_TYPE_ID + 1:
-            self._say("warning", None, f"type ids go beyond {spec.MAX_TYPE_ID:#x}, the format's limit", "type-limit")
+            self._warn(None, f"strings exceed offset {spec.MAX_NAME_OFF:#x}, the format's limit", "string-limit")
+        if len(self.at) > spec.MAX_TYPE_ID + 1:
+            self._warn(None, f"type ids exceed {spec.MAX_TYPE_ID:#x}, the format's limit", "type-limit")
 
     # ---- cycles ------------------------------------------------------------------------------------------------
 
@@ -306,51 +255,45 @@ class _Judge:
             self._cycle(path, begin, "a declaration in terms of itself")
             for type_id in path[begin : begin + SHOWN_PATH]:
                 self.sizes[type_id] = ENDLESS
-        kinds = self.records.kinds
         for path, begin in self._back_edges(self._contained):
-            # Without a struct it was told above.  From the top: what is not a struct has one way out, so no step is taken twice.
-            if any(kinds[path[at]] in spec.COMPOSITES for at in range(len(path) - 1, begin - 1, -1)):
+            # A cycle without a struct was reported above.  Anything else has one way out, so going back visits no step twice.
+            if any(self.kinds[path[at]] in spec.COMPOSITES for at in range(len(path) - 1, begin - 1, -1)):
                 self._cycle(path, begin, "a type that contains itself")
 
     def _cycle(self, path: list[int], begin: int, what: str) -> None:
-        shown = [self.records.shown(type_id) for type_id in path[begin : begin + SHOWN_PATH]]
+        first = path[begin : begin + SHOWN_PATH]
+        shown = [self.shown(type_id) for type_id in first]
         if len(path) - begin > len(shown):
             shown.append(f"{len(path) - begin - len(shown)} more")
-        lowest = min(path[begin : begin + SHOWN_PATH])
-        self._say("error", lowest, f"{what}: {' -> '.join((*shown, str(path[begin])))}", "cycle")
+        self._error(min(first), f"{what}: {' -> '.join((*shown, str(path[begin])))}", "cycle")
 
     def _spelled_with(self, type_id: int) -> Sequence[int]:
-        """The types that have to be spelled out for the declaration of `type_id`: struct, union and enum have names."""
-        records = self.records
-        kind, at = records.kinds[type_id], records.at[type_id]
+        """The types that the declaration of `type_id` spells out: struct, union and enum have names."""
+        kind, at = self.kinds[type_id], self.at[type_id]
         if kind == spec.PTR or kind in spec.MODS_AND_TYPEDEFS:
-            return (records.words[at + 2],)
+            return (self.words[at + 2],)
         if kind == spec.ARRAY:
-            return (records.words[at + 3],)
+            return (self.words[at + 3],)
         if kind == spec.FUNC_PROTO:
-            return [records.words[at + 2]] + [records.words[element + 1] for element in records.elements(type_id)]
+            return [self.words[at + 2]] + [self.words[element + 1] for element in self.records.elements(type_id)]
         return ()
 
     def _contained(self, type_id: int) -> Sequence[int]:
-        """The types of which a value of type `type_id` has values within."""
-        records = self.records
-        kind, at = records.kinds[type_id], records.at[type_id]
+        """The types that a value of type `type_id` contains."""
+        kind, at = self.kinds[type_id], self.at[type_id]
         if kind in spec.COMPOSITES:
-            vlen = records.words[at + 1] & spec.MAX_VLEN
-            return records.words[at + 4 : at + 4 + 3 * vlen : 3]
+            return self.words[at + 4 : at + 4 + 3 * (self.words[at + 1] & spec.MAX_VLEN) : 3]
         if kind == spec.ARRAY:
-            return (records.words[at + 3],)
+            return (self.words[at + 3],)
         if kind in spec.MODS_AND_TYPEDEFS:
-            return (records.words[at + 2],)
+            return (self.words[at + 2],)
         return ()
 
     def _back_edges(self, edges: Callable[[int], Sequence[int]]) -> Iterator[tuple[list[int], int]]:
-        """The cycles of a graph over the own types: a path, and where in it the cycle begins that its end closes."""
-        records = self.records
-        depth = [-1] * records.start_id + [0] * len(
-            records.own_ids
-        )  # -1: done, else the depth on the path, counted from 1
-        for root in records.own_ids:
+        """The cycles of a graph over the own types: a path whose end leads back to a step in it, and the index of that step."""
+        own_ids = self.records.own_ids
+        depth = [-1] * self.records.start_id + [0] * len(own_ids)  # on the path, counted from 1; -1: done
+        for root in own_ids:
             if depth[root]:
                 continue
             path, todo = [root], [iter(edges(root))]
@@ -375,108 +318,92 @@ class _Judge:
         size = self.sizes[type_id]
         if size is not None:
             return size
-        records, chain = self.records, []
+        chain: list[int] = []
         while size is None:
             chain.append(type_id)
             self.sizes[type_id] = ENDLESS  # until it is known
-            kind, at = records.kinds[type_id], records.at[type_id]
-            if kind in spec.MODS_AND_TYPEDEFS:
-                type_id = records.words[at + 2]
-                size = self.sizes[type_id]
-            elif kind == spec.ARRAY:
-                type_id = records.words[at + 3]
+            kind, at = self.kinds[type_id], self.at[type_id]
+            if kind in spec.MODS_AND_TYPEDEFS or kind == spec.ARRAY:
+                type_id = self.words[at + (3 if kind == spec.ARRAY else 2)]
                 size = self.sizes[type_id]
             elif kind == spec.PTR:
                 size = self.pointer_size
             elif kind < len(spec.KINDS) and spec.KINDS[kind].third == "size" and kind != spec.DATASEC:
-                size = records.words[at + 2]
+                size = self.words[at + 2]
             else:
                 size = NO_SIZE
         for passed in reversed(chain):
-            if records.kinds[passed] == spec.ARRAY and size >= 0:
-                size = min(size * records.words[records.at[passed] + 5], HUGE)
+            if self.kinds[passed] == spec.ARRAY and size >= 0:
+                size = min(size * self.words[self.at[passed] + 5], HUGE)
             self.sizes[passed] = size
         return size
 
-    def _bare(self, type_id: int) -> int:
-        """The kind behind modifiers and typedefs; only for types whose size is known not to be endless."""
-        records = self.records
-        while records.kinds[type_id] in spec.MODS_AND_TYPEDEFS:
-            type_id = records.words[records.at[type_id] + 2]
-        return records.kinds[type_id]
+    def _stripped(self, type_id: int) -> int:
+        """The type without modifiers and typedefs; only for types whose size is known not to be endless."""
+        while self.kinds[type_id] in spec.MODS_AND_TYPEDEFS:
+            type_id = self.words[self.at[type_id] + 2]
+        return type_id
 
     # ---- types -------------------------------------------------------------------------------------------------
 
     def _types(self) -> None:
-        records, by_kind = self.records, self.by_kind
-        words, kinds = records.words, records.kinds
         unknown: dict[int, list[int]] = {}
-        for type_id in records.own_ids:
-            at, kind = records.at[type_id], kinds[type_id]
+        for type_id in self.records.own_ids:
+            at, kind = self.at[type_id], self.kinds[type_id]
             if kind >= len(spec.KINDS) or kind == 0:
                 unknown.setdefault(kind, []).append(type_id)
                 continue
-            if words[at]:
-                if kind in NAMELESS:
-                    self._say("warning", type_id, f"{records.label(type_id)} has a name, its kind has none", "name")
-            elif kind in NAMED:
-                self._say("warning", type_id, f"{spec.word(kind)} without a name", "name")
+            name, info, third = self.words[at : at + 3]
             row = spec.KINDS[kind]
-            info = words[at + 1]
+            if name and kind in NAMELESS:
+                self._warn(type_id, f"{self.records.label(type_id)} has a name, but {row.name} should not", "name")
+            elif not name and kind in NAMED:
+                self._warn(type_id, f"{spec.word(kind)} without a name", "name")
             if info >> 31 and not row.flag:
-                self._say("warning", type_id, f"kind_flag is set, {row.name} has none", "kind-flag")
+                self._warn(type_id, f"kind_flag is set, but {row.name} has no use for it", "kind-flag")
             if info & spec.MAX_VLEN and not row.vlen:
-                self._say("warning", type_id, f"vlen is {info & spec.MAX_VLEN}, {row.name} has none", "vlen")
-            if not row.third and words[at + 2]:
-                self._say(
-                    "warning", type_id, f"the third word of {row.name} is {words[at + 2]:#x}, not 0", "third-word"
-                )
-            check = by_kind.get(kind)
-            if check is not None:
-                check(type_id, at)
+                self._warn(type_id, f"vlen is {info & spec.MAX_VLEN}, but {row.name} has no use for it", "vlen")
+            if third and not row.third:
+                self._warn(type_id, f"the third word of {row.name} is {third:#x}, expected 0", "third-word")
+            if kind in _CHECKS:
+                _CHECKS[kind](self, type_id, at)
         for kind, ids in unknown.items():
-            self._say("note", ids[0], f"{len(ids)} types are of kind {kind}, which this build does not know", "kind")
+            message = f"{len(ids)} types of unknown kind {kind} (this version knows 1 to {len(spec.KINDS) - 1})"
+            self.findings.append(Finding("note", ids[0], message, "kind"))
 
     def _int(self, type_id: int, at: int) -> None:
-        size, word = self.records.words[at + 2 : at + 4]
+        size, word = self.words[at + 2 : at + 4]
         bits = (word & 0xFF) + (word >> 16 & 0xFF)
         if bits > 8 * size or bits > 128:
-            self._say("error", type_id, f"INT of {size} bytes has a value that ends at bit {bits}", "int-bits")
+            self._error(type_id, f"INT of {size} bytes with a value that ends at bit {bits}", "int-bits")
         if word & 0xF0000000 or word & 0xFF00 or (word >> 24) & (word >> 24) - 1:
-            message = f"INT word {word:#010x} has more than one encoding, or unknown bits"
-            self._say("warning", type_id, message, "int-encoding")
+            self._warn(type_id, f"INT word {word:#010x} has more than one encoding, or unknown bits", "int-encoding")
 
     def _enum(self, type_id: int, at: int) -> None:
-        size = self.records.words[at + 2]
+        size = self.words[at + 2]
         if size not in (1, 2, 4, 8):
-            self._say(
-                "warning", type_id, f"{self.records.label(type_id)} of {size} bytes; 1, 2, 4 and 8 can be", "enum-size"
-            )
+            self._warn(type_id, f"{self.records.label(type_id)} has {size} bytes, expected 1, 2, 4 or 8", "enum-size")
 
     def _reference(self, type_id: int, at: int) -> None:
-        target = self.records.words[at + 2]
-        if self.records.kinds[target] in DECLARATIONS:
-            self._say("error", type_id, f"{self._from_to(type_id, target)}, a declaration and no type", "target")
+        target = self.words[at + 2]
+        if self.kinds[target] in DECLARATIONS:
+            self._error(type_id, f"{self._from_to(type_id, target)}, which is not a type", "target")
 
     def _from_to(self, type_id: int, target: int) -> str:
-        return f"{spec.word(self.records.kinds[type_id])} refers to {self.records.shown(target)}"
+        return f"{spec.word(self.kinds[type_id])} refers to {self.shown(target)}"
 
     def _array(self, type_id: int, at: int) -> None:
-        element, index = self.records.words[at + 3 : at + 5]
-        kind = self.records.kinds[element]
-        size = self._size(element)
-        if kind in DECLARATIONS or size == NO_SIZE:
-            self._say("error", type_id, f"an array of {self.records.shown(element)}, which has no size", "unsized")
+        element, index = self.words[at + 3 : at + 5]
+        if self.kinds[element] in DECLARATIONS or self._size(element) == NO_SIZE:
+            self._error(type_id, f"an array of {self.shown(element)}, which has no size", "unsized")
         elif self._size(type_id) > 0xFFFFFFFF:
-            self._say("warning", type_id, "an array of more than 4294967295 bytes", "array-size")
-        if self._size(index) != ENDLESS and self._bare(index) not in (spec.INT, *spec.ENUMS):
-            self._say(
-                "warning", type_id, f"an array whose index is {self.records.shown(index)}, no integer", "array-index"
-            )
+            self._warn(type_id, "an array of more than 4294967295 bytes", "array-size")
+        if self._size(index) != ENDLESS and self.kinds[self._stripped(index)] not in (spec.INT, *spec.ENUMS):
+            self._warn(type_id, f"an array indexed by {self.shown(index)}, expected an integer", "array-index")
 
     def _composite(self, type_id: int, at: int) -> None:
-        words, sizes = self.records.words, self.sizes
-        size_bits, flag, is_union = 8 * words[at + 2], words[at + 1] >> 31, self.records.kinds[type_id] == spec.UNION
+        words, sizes = self.words, self.sizes
+        size_bits, flag, is_union = 8 * words[at + 2], words[at + 1] >> 31, self.kinds[type_id] == spec.UNION
         last = 0
         for element in self.records.elements(type_id):
             target, offset = words[element + 1], words[element + 2]
@@ -487,100 +414,94 @@ class _Judge:
             if size is None:
                 size = self._size(target)
             if offset < last:
-                self._member(
-                    type_id, element, "warning", f"begins at bit {offset}, before the one ahead of it", "member-order"
-                )
+                message = self._member(type_id, element, f"begins at bit {offset}, before the previous member")
+                self._warn(type_id, message, "member-order")
             last = offset
             if is_union and offset:
-                self._member(type_id, element, "warning", f"of a union begins at bit {offset}, not 0", "union-offset")
-            if size < 0:
-                if size == NO_SIZE:
-                    self._member(
-                        type_id, element, "error", f"is {self.records.shown(target)}, which has no size", "unsized"
-                    )
-            elif offset + (width or 8 * size) > size_bits:
-                self._beyond(type_id, element, offset, width or 8 * size, size_bits)
+                message = self._member(type_id, element, f"begins at bit {offset} of the union, expected 0")
+                self._warn(type_id, message, "union-offset")
+            if size == NO_SIZE:
+                message = self._member(type_id, element, f"is {self.shown(target)}, which has no size")
+                self._error(type_id, message, "unsized")
+            elif size >= 0 and offset + (width or 8 * size) > size_bits:
+                self._ends_beyond(type_id, element, offset, width or 8 * size, size_bits)
 
-    def _beyond(self, type_id: int, element: int, offset: int, width: int, size_bits: int) -> None:
-        """A member that seems to end behind its struct: it does not where it is an INT of fewer bits (a legacy bitfield)."""
-        target = self.records.words[element + 1]
-        while self.records.kinds[target] in spec.MODS_AND_TYPEDEFS:
-            target = self.records.words[self.records.at[target] + 2]
-        if self.records.kinds[target] == spec.INT and not self.records.words[element + 2] >> 24:
-            word = self.records.words[self.records.at[target] + 3]
+    def _ends_beyond(self, type_id: int, element: int, offset: int, width: int, size_bits: int) -> None:
+        """Report a member that ends beyond its struct, unless it is an INT with fewer bits (a legacy bitfield)."""
+        target = self._stripped(self.words[element + 1])
+        if self.kinds[target] == spec.INT and not self.words[element + 2] >> 24:
+            word = self.words[self.at[target] + 3]
             width = (word & 0xFF) + (word >> 16 & 0xFF)
         if offset + width > size_bits:
-            message = f"ends at bit {offset + width}, the {spec.word(self.records.kinds[type_id])} has {size_bits}"
-            self._member(type_id, element, "error", message, "member-beyond")
+            what = f"ends at bit {offset + width}, the {spec.word(self.kinds[type_id])} has {size_bits}"
+            self._error(type_id, self._member(type_id, element, what), "member-beyond")
 
-    def _member(self, type_id: int, element: int, severity: str, what: str, rule: str) -> None:
+    def _member(self, type_id: int, element: int, what: str) -> str:
         index = self.records.elements(type_id).index(element)
-        name = self.records.string(self.records.words[element])
+        name = self.records.string(self.words[element])
         label = f"member {index} '{name}'" if name else f"member {index}"
-        self._say(severity, type_id, f"{label} of {self.records.label(type_id)} {what}", rule)
+        return f"{label} of {self.records.label(type_id)} {what}"
+
+    def _linkage(self, type_id: int, linkage: int) -> None:
+        if linkage >= len(spec.LINKAGES):
+            self._warn(type_id, f"{self.records.label(type_id)} has linkage {linkage}, expected 0 to 2", "linkage")
 
     def _func(self, type_id: int, at: int) -> None:
-        linkage = self.records.words[at + 1] & spec.MAX_VLEN
-        if linkage >= len(spec.LINKAGES):
-            self._say(
-                "warning", type_id, f"{self.records.label(type_id)} has linkage {linkage}; 0 to 2 can be", "linkage"
-            )
+        self._linkage(type_id, self.words[at + 1] & spec.MAX_VLEN)
 
     def _func_proto(self, type_id: int, at: int) -> None:
-        records = self.records
-        elements = records.elements(type_id)
-        for index, target in enumerate([records.words[at + 2], *(records.words[element + 1] for element in elements)]):
+        elements = self.records.elements(type_id)
+        for index, target in enumerate([self.words[at + 2], *(self.words[element + 1] for element in elements)]):
             what = f"parameter {index - 1}" if index else "the return value"
-            kind = records.kinds[target]
-            if kind in DECLARATIONS or kind == spec.FUNC_PROTO:
-                self._say("error", type_id, f"{what} is {records.shown(target)}, which no value can be", "target")
-            elif index and target == 0 and (index < len(elements) or records.words[elements[-1]]):
-                self._say("error", type_id, f"{what} is void, which only a last one without a name can be", "parameter")
+            if self.kinds[target] in DECLARATIONS or self.kinds[target] == spec.FUNC_PROTO:
+                self._error(type_id, f"{what} is {self.shown(target)}, which cannot be a value", "target")
+            elif index and target == 0 and (index < len(elements) or self.words[elements[-1]]):
+                self._error(type_id, f"{what} is void, but is not the last one or has a name", "parameter")
 
     def _var(self, type_id: int, at: int) -> None:
-        target, linkage = self.records.words[at + 2 : at + 4]
-        kind = self.records.kinds[target]
-        if kind in DECLARATIONS or kind == spec.FUNC_PROTO:
-            self._say("error", type_id, f"{self._from_to(type_id, target)}, which no value can be", "target")
-        if linkage >= len(spec.LINKAGES):
-            self._say(
-                "warning", type_id, f"{self.records.label(type_id)} has linkage {linkage}; 0 to 2 can be", "linkage"
-            )
+        target, linkage = self.words[at + 2 : at + 4]
+        if self.kinds[target] in DECLARATIONS or self.kinds[target] == spec.FUNC_PROTO:
+            self._error(type_id, f"{self._from_to(type_id, target)}, which cannot be a value", "target")
+        self._linkage(type_id, linkage)
 
     def _datasec(self, type_id: int, at: int) -> None:
-        """Compilers leave size and offsets to the loader: they are judged only where the section has a size."""
-        words = self.records.words
-        size, end = words[at + 2], 0
+        """Compilers leave size and offsets to the loader: they are only judged if the section has a size."""
+        size, end = self.words[at + 2], 0
         for element in self.records.elements(type_id):
-            target, offset, length = words[element : element + 3]
-            if self.records.kinds[target] not in (spec.VAR, spec.FUNC):
-                self._say(
-                    "error", type_id, f"{self._from_to(type_id, target)}, neither variable nor function", "target"
-                )
+            target, offset, length = self.words[element : element + 3]
+            if self.kinds[target] not in (spec.VAR, spec.FUNC):
+                self._error(type_id, f"{self._from_to(type_id, target)}, which is not a variable or function", "target")
             if size and offset + length > size:
-                message = f"{self.records.shown(target)} ends at byte {offset + length} of a section of {size}"
-                self._say("error", type_id, message, "variable-beyond")
+                message = f"{self.shown(target)} ends at byte {offset + length} of a section of {size}"
+                self._error(type_id, message, "variable-beyond")
             elif size and offset < end:
-                message = f"{self.records.shown(target)} begins within the variable before it"
-                self._say("warning", type_id, message, "variable-order")
+                self._warn(type_id, f"{self.shown(target)} begins within the previous variable", "variable-order")
             end = offset + length
 
     def _decl_tag(self, type_id: int, at: int) -> None:
-        target, component = self.records.words[at + 2 : at + 4]
-        kind = self.records.kinds[target]
+        target, component = self.words[at + 2 : at + 4]
+        kind = self.kinds[target]
         if kind not in TAGGABLE:
-            self._say("error", type_id, f"{self._from_to(type_id, target)}, which cannot be tagged", "target")
+            self._error(type_id, f"{self._from_to(type_id, target)}, which cannot be tagged", "target")
             return
         if component == 0xFFFFFFFF:
             return
-        if kind == spec.FUNC:
-            target = self.records.words[self.records.at[target] + 2]
-        count = (
-            self.records.words[self.records.at[target] + 1] & spec.MAX_VLEN
-            if kind not in (spec.VAR, spec.TYPEDEF)
-            else 0
-        )
+        owner = self.words[self.at[target] + 2] if kind == spec.FUNC else target
+        count = 0 if kind in (spec.VAR, spec.TYPEDEF) else self.words[self.at[owner] + 1] & spec.MAX_VLEN
         if component >= count:
             number = component - (1 << 32) if component >> 31 else component
-            message = f"tags component {number} of {self.records.shown(target)}, which has {count}"
-            self._say("error", type_id, message, "component")
+            self._error(type_id, f"tags component {number} of {self.shown(target)}, which has {count}", "component")
+
+
+_CHECKS: dict[int, Callable[[_Judge, int, int], None]] = {
+    **dict.fromkeys((spec.PTR, *spec.MODS_AND_TYPEDEFS), _Judge._reference),
+    **dict.fromkeys(spec.COMPOSITES, _Judge._composite),
+    **dict.fromkeys(spec.ENUMS, _Judge._enum),
+    spec.INT: _Judge._int,
+    spec.ARRAY: _Judge._array,
+    spec.FUNC: _Judge._func,
+    spec.FUNC_PROTO: _Judge._func_proto,
+    spec.VAR: _Judge._var,
+    spec.DATASEC: _Judge._datasec,
+    spec.DECL_TAG: _Judge._decl_tag,
+}

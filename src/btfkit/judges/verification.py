@@ -1,4 +1,4 @@
-"""`verify`: all that there is to say about a BTF: its structure, the kernel's rules, and what this machine's kernel answers."""
+"""`verify`: all findings about a BTF: its structure, the kernel's rules, and the answer of the running kernel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEVERITIES = ("error", "warning", "note")
 
 
 class Verification:
-    """What was found: `findings`, errors first; `loaded` is what this machine's kernel said, None where it was not asked.
+    """The result: `findings`, errors first; `loaded` is the answer of the running kernel, None if it was not asked.
 
     Iterates over the findings.
     """
@@ -31,12 +31,12 @@ class Verification:
 
     @property
     def clean(self) -> bool:
-        """Whether there is no error, and the kernel took it where it was asked."""
+        """Whether there is no error, and the kernel, if asked, accepted the BTF."""
         return not self.errors and (self.loaded is None or self.loaded.ok)
 
     @property
     def errors(self) -> list[Finding]:
-        """The findings that are errors."""
+        """The errors among the findings."""
         return [finding for finding in self.findings if finding.severity == "error"]
 
     def __iter__(self) -> Iterator[Finding]:
@@ -50,56 +50,47 @@ class Verification:
 
     @property
     def summary(self) -> str:
-        """The numbers: "138 types, 1 error, 2 notes"."""
+        """The counts: "138 types, 1 error, 2 notes"."""
         counts = {severity: sum(one.severity == severity for one in self.findings) for severity in SEVERITIES}
         shown = {"type": self.types} | {severity: count for severity, count in counts.items() if count}
         return ", ".join(f"{count:,} {what}{'s' * (count != 1)}" for what, count in shown.items())
 
     def as_json(self) -> dict[str, Any]:
         """For JSON."""
-        found: dict[str, Any] = {"clean": self.clean, "types": self.types}
-        found["findings"] = [finding.as_json() for finding in self.findings]
+        findings = [finding.as_json() for finding in self.findings]
+        result: dict[str, Any] = {"clean": self.clean, "types": self.types, "findings": findings}
         if self.loaded is not None:
-            found["load"] = {"ok": self.loaded.ok, "errno": self.loaded.errno or None, "log": self.loaded.log}
-        return found
+            result["load"] = {"ok": self.loaded.ok, "errno": self.loaded.errno or None, "log": self.loaded.log}
+        return result
 
 
 def verify(btf: Btf, *, kernel: bool = False, load: bool = False) -> Verification:
-    """Judge `btf`: its structure and the kernel's rules; with `load` it is loaded into this machine's kernel, too.
+    """Judge `btf` by its structure and the kernel's rules; with `load`, also load it into the running kernel.
 
-    With `kernel` what a kernel would refuse is an error, else a note.  Raises UnsupportedError where it cannot be loaded: split
-    BTF, the other byte order, or no right to do so.
+    What a kernel would reject is an error with `kernel`, else a note.  Raises UnsupportedError if it cannot be loaded: split
+    BTF, the other byte order, or no permission.
     """
-    findings = structure(btf) + _kernel(btf, counts=kernel)
+    findings = structure(btf) + _kernel(btf, as_errors=kernel)
     return Verification(len(btf.own_ids), findings, _load(btf) if load else None)
 
 
-def _kernel(btf: Btf, *, counts: bool) -> list[Finding]:
-    """The kernel's rules as findings; as notes unless they count."""
-    from btfkit.judges.kernel import kernel_rules
+def _kernel(btf: Btf, *, as_errors: bool) -> list[Finding]:
+    """The kernel's rules as findings; as notes, the sections of an object without a size (which is normal) become one."""
+    from btfkit.judges.kernel import UNSIZED_SECTION, kernel_rules
 
-    asked = "by BPF_BTF_LOAD" if btf.base is None else "when the module is loaded"
+    when = "by BPF_BTF_LOAD" if btf.base is None else "when the module is loaded"
     findings = kernel_rules(btf, program=btf.base is None)
-    if not counts:
-        findings = _sections_as_one(findings)
+    unsized = [] if as_errors else [finding for finding in findings if finding.rule == UNSIZED_SECTION]
+    findings = [finding for finding in findings if finding not in unsized]
     for finding in findings:
         if finding.severity == "error":
-            finding.message = f"would be refused {asked}: {finding.message} ({finding.errno})"
-            finding.severity = "error" if counts else "note"
+            finding.message = f"would be rejected {when}: {finding.message} ({finding.errno})"
+            finding.severity = "error" if as_errors else "note"
             finding.rule = "kernel-" + finding.rule
+    if unsized:
+        message = f"{len(unsized)} DATASEC without a size: libbpf fills it in when it loads the object"
+        findings.append(Finding("note", unsized[0].type_id, message, UNSIZED_SECTION))
     return findings
-
-
-def _sections_as_one(findings: list[Finding]) -> list[Finding]:
-    """The sections of an object that have no size yet, which is as compilers make them, in one note."""
-    from btfkit.judges.kernel import UNSIZED_SECTION
-
-    sections = [finding for finding in findings if finding.rule == UNSIZED_SECTION]
-    if not sections:
-        return findings
-    message = f"{len(sections)} DATASEC without a size: libbpf fills it in when it loads the object"
-    note = Finding("note", sections[0].type_id, message, UNSIZED_SECTION)
-    return [finding for finding in findings if finding.rule != UNSIZED_SECTION] + [note]
 
 
 def _load(btf: Btf) -> KernelVerdict:
@@ -107,11 +98,11 @@ def _load(btf: Btf) -> KernelVerdict:
     from btfkit.judges.load_kernel import load_into_kernel
 
     if btf.base is not None:
-        raise UnsupportedError("a kernel takes split BTF with its module only, not by itself", source=btf.source)
+        raise UnsupportedError("a kernel only accepts split BTF together with its module", source=btf.source)
     if btf.byte_order != NATIVE:
         raise UnsupportedError(
-            f"{btf.byte_order}-endian, this machine's kernel takes {NATIVE}-endian BTF; "
-            "the kernel's rules tell what the right one would say",
+            f"{btf.byte_order}-endian BTF, this machine's kernel accepts {NATIVE}-endian BTF only; "
+            "use the kernel's rules without loading it",
             source=btf.source,
         )
     return load_into_kernel(btf.blob)
