@@ -148,7 +148,7 @@ def test_wrong_base(tmp_path, capsys) -> None:
     assert main(["distill", path, "-B", other, "--in-place"]) == 3
     err = capsys.readouterr().err
     assert "not built on" in err
-    assert "references to types that are not there" in err
+    assert "references to missing types" in err
 
 
 def test_wrong_byte_order(tmp_path, vmlinux, capsys) -> None:

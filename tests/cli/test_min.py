@@ -282,7 +282,7 @@ def test_report_missing(capsys):
     assert said.status == 0, "a relocation without an answer is no failure of the run"
     assert said.err.startswith("ambiguous.bpf.o:\n")
     assert "((struct dup *)0)->b" in said.err
-    assert "missing: no struct dup there" in said.err
+    assert "missing: no struct dup on the target" in said.err
     assert "dup_b_exists" not in said.err
     assert "dup_b_exists" in run(capsys, "min", "vmlinux", "o", "ambiguous.bpf.o", "--report", "all").err
     ambiguous = run(capsys, "min", "dup", "o", "ambiguous.bpf.o", "--report=missing").err

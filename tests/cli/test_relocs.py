@@ -27,7 +27,7 @@ def test_lines(capsys):
     lines = said.out.splitlines()
     assert lines[0] == "ambiguous.bpf.o:"
     cells = [cell.strip() for cell in lines[1].split("  ") if cell.strip()]
-    assert cells == ["dup_b+0", "byte_off", "((struct dup *)0)->b", "missing: no struct dup there"]
+    assert cells == ["dup_b+0", "byte_off", "((struct dup *)0)->b", "missing: no struct dup on the target"]
     assert said.err == "8 relocations: 1 answered, 7 missing, 0 ambiguous\n"
 
 

@@ -1,8 +1,8 @@
-"""From a relocation record to what it asks for: the *local* side of CO-RE.
+"""What a relocation record asks for: the *local* side of CO-RE.
 
-A field relocation's access string `0:1:2` walks through the program's own types.  What matters on a target is only this: the
-root's name and kind, the index in front, and then either names to look for (with what the member's type has to be compatible
-to) or array indexes.  So a `FieldSpec` holds just that, and equal specs of different programs have equal answers.
+The access string of a field relocation, `0:1:2`, is a path through the program's own types.  On a target only this matters: the
+name and kind of the root, the first index, and then either names to look for (with what the member's type has to be compatible
+with) or array indexes.  A `Spec` holds just that, so equal specs of different programs have equal answers.
 
 Rules: tools/lib/bpf/relo_core.c, bpf_core_parse_spec (libbpf 1.8-dev).
 """
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from btfkit.co_re.witness import Witness
 
 MAX_ACCESS = 64  # BPF_CORE_SPEC_MAX_LEN
-U32 = 0xFFFFFFFF  # libbpf counts offsets and shifts in 32 bits, without a look at what carries out of them
+U32 = 0xFFFFFFFF  # libbpf computes offsets and shifts in 32 bits and ignores overflows
 
 
 class SpecError(BtfError):
-    """A relocation record, or a type that it leads to, is such that libbpf refuses the whole object.
+    """A relocation record, or a type that it leads to, makes libbpf reject the whole object.
 
-    `witness` is what was read of a target up to there, None where the record is wrong in itself.  `reason` is "cycle" where
-    types of the target go round in a circle, which no selection of them can keep up.
+    `witness` is what was read of a target so far, None if the record itself is wrong.  `reason` is "cycle" if types of the
+    target form a cycle, which no selection of them can reproduce.
     """
 
     reason = "bad-type"
@@ -52,10 +52,10 @@ def essential(name: bytes) -> bytes:
 class Spec:
     """What a relocation asks for.
 
-    `root_id` is the local type, `root_kind` its kind (ENUM for ENUM64 too), `name` its essential name.  Field
-    relocations add `index` (the pointer-style index in front) and `steps`: (name, compatibility key) or an array index each.
-    Enumerator relocations add `enumerator` (essential name).  `leaf` is (kind, encoding, size in bytes) of what a load
-    through this access would read by the program's own types: (0, 0, 0) for a bitfield, None where it has no size.
+    `root_id` is the local type, `root_kind` its kind (ENUM also for ENUM64), `name` its essential name.  Field relocations
+    have `index` (the first number, of a pointer-style access) and `steps`: each (name, compatibility key) or an array index.
+    Enumerator relocations have `enumerator` (essential name).  `leaf` is (kind, encoding, size in bytes) of what a load
+    through this access reads by the program's own types: (0, 0, 0) for a bitfield, None if it has no size.
     """
 
     __slots__ = ("enumerator", "index", "is_bitfield", "leaf", "name", "root_id", "root_kind", "steps")
@@ -74,7 +74,7 @@ class Spec:
 def parse_access(string: bytes) -> list[int]:
     """The numbers of an access string.  Raises SpecError.
 
-    Rule: bpf_core_parse_spec, which reads with C's %d: blanks and a plus sign in front of a number are let pass.
+    Rule: bpf_core_parse_spec, which reads with C's %d: blanks and a plus sign before a number are accepted.
     """
     if not string or string[:1] == b":":
         raise SpecError(f"access string {text(string)!r} is empty or begins with a colon")
@@ -83,41 +83,40 @@ def parse_access(string: bytes) -> list[int]:
         digits = part.lstrip(b" \t\n\v\f\r")
         digits = digits[1:] if digits[:1] == b"+" else digits
         if not digits.isdigit() or len(digits) > 10:
-            raise SpecError(f"access string {text(string)!r} has {text(part)!r} for a number")
+            raise SpecError(f"access string {text(string)!r} has {text(part)!r}, expected a number")
         numbers.append(int(digits))
     if len(numbers) > MAX_ACCESS:
         raise SpecError(
-            f"access string {text(string)[:40]}... has {len(numbers)} parts, at most {MAX_ACCESS} are allowed"
+            f"access string {text(string)[:40]}... has {len(numbers)} numbers, expected at most {MAX_ACCESS}"
         )
     if max(numbers) > 0x7FFFFFFF:
-        raise SpecError(f"access string {text(string)!r} has a number beyond 2147483647")
+        raise SpecError(f"access string {text(string)!r} has a number above 2147483647")
     return numbers
 
 
 def parse(local: Btf, type_id: int, access: bytes, kind: int) -> Spec:
     """The spec of one record: local root `type_id`, access string, number of the relocation kind.  Raises SpecError."""
     if not 0 < type_id < len(local):
-        raise SpecError(f"local type {type_id} is not there, ids are 1 to {len(local) - 1}")
+        raise SpecError(f"no local type {type_id} (ids are 1 to {len(local) - 1})")
     if kind >= len(KINDS):
-        raise SpecError(f"relocation kind {kind} is unknown, this build knows 0 to {len(KINDS) - 1}")
+        raise SpecError(f"unknown relocation kind {kind} (this version knows 0 to {len(KINDS) - 1})")
     root_kind = local.kind(type_id)
-    result = Spec(
-        type_id, spec.ENUM if root_kind == spec.ENUM64 else root_kind, essential(local.string(local.word(type_id, 0)))
-    )
+    search_kind = spec.ENUM if root_kind == spec.ENUM64 else root_kind
+    result = Spec(type_id, search_kind, essential(local.string(local.word(type_id, 0))))
     group = KINDS[kind].group
     if group == FIELD:
         _parse_field(local, result, parse_access(access), kind)
     elif group == ENUMVAL:
         _parse_enumerator(local, result, parse_access(access))
     elif access != b"0":
-        raise SpecError(f"access string {text(access)!r}, a type relocation has '0'")
+        raise SpecError(f"access string {text(access)!r}, expected '0' for a type relocation")
     elif kind == TYPE_SIZE and sizeof(local, type_id) is None:
         raise SpecError(f"the local root is a {spec.kind_name(local.kind(local.strip(type_id)))}, which has no size")
     return result
 
 
 def sizeof(btf: Btf, type_id: int) -> int | None:
-    """`Btf.sizeof`, but None beyond 32 bits.  Rule: btf__resolve_size."""
+    """`Btf.sizeof`, but None above 32 bits.  Rule: btf__resolve_size."""
     size = btf.sizeof(type_id)
     return None if size is None or size > U32 else size
 
@@ -125,16 +124,14 @@ def sizeof(btf: Btf, type_id: int) -> int | None:
 def covering_load(bit_offset: int, bits: int, size: int) -> tuple[int, int]:
     """(offset, size) in bytes of the smallest aligned load that covers a bitfield; `size` is that of its type.
 
-    Raises SpecError where 8 bytes do not.  Rule: bpf_core_calc_field_relo.
+    Raises SpecError if 8 bytes are not enough.  Rule: bpf_core_calc_field_relo.
     """
     if size == 0:
         raise SpecError("a bitfield whose type has size 0")
-    start = bit_offset // 8 // size * size
-    while bit_offset + bits > 8 * (start + size):
+    while bit_offset + bits > 8 * ((start := bit_offset // 8 // size * size) + size):
         if size >= 8:
-            raise SpecError("a bitfield that no load of 8 bytes covers")
+            raise SpecError("a bitfield that a load of 8 bytes does not cover")
         size *= 2
-        start = bit_offset // 8 // size * size
     return start, size
 
 
@@ -150,9 +147,9 @@ def _parse_enumerator(local: Btf, result: Spec, numbers: list[int]) -> None:
 
 
 def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> None:
-    """Walk the access through the local types and note names, compatibility keys and array indexes.
+    """Follow the access through the local types and collect names, compatibility keys and array indexes.
 
-    libbpf also works out the value by the local types, whatever the target has: where that fails, the record is wrong.
+    libbpf always computes the value by the local types as well: if that fails, the record is wrong.
     """
     current = local.strip(result.root_id)
     bit_offset = numbers[0] * _size(local, current, "the local root") * 8
@@ -160,7 +157,7 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
     steps: list[Any] = []
     leaf_id = current
     bits = 0
-    last = None  # the named member that was stepped into just before: (count of members, index)
+    after_last_member = False  # whether the previous step entered the last member, by name
     for number in numbers[1:]:
         layer, at = local.locate(current) if current else (local, -1)
         info = layer.words[at + 1] if current else 0
@@ -173,18 +170,17 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
             if name_off and (name := local.string(name_off)):
                 steps.append((name, compatibility(local, member_type)))
                 bits = offset >> 24 if info >> 31 else 0
-                last = (vlen, number)
+                after_last_member = number == vlen - 1
                 leaf_id = member_type
             current = local.strip(member_type)
         elif of_kind == spec.ARRAY:
             length = layer.words[at + 5]
-            flexible = length == 0 and last is not None and last[1] == last[0] - 1
-            if number >= length and not flexible:
+            if number >= length and not (length == 0 and after_last_member):
                 raise SpecError(f"element {number} of an array with {length}")
             steps.append(number)
             current = leaf_id = local.strip(layer.words[at + 3])
             bit_offset += number * _size(local, current, "an array's element") * 8
-            last = None
+            after_last_member = False
             bits = 0
         else:
             raise SpecError(f"a {spec.kind_name(of_kind) if current else 'void'} is accessed by index {number}")
@@ -193,7 +189,7 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
     if kind == FIELD_EXISTS:
         return
     if kind not in (BYTE_OFFSET, BYTE_SIZE) and (not steps or steps[-1].__class__ is int):
-        raise SpecError("signs and shifts are those of a member, not of an array element")
+        raise SpecError("signs and shifts need a member, not an array element")
     if bits:
         covering_load(bit_offset & U32, bits, _size(local, leaf_id, "a bitfield"))
         result.leaf = (0, 0, 0)
@@ -211,7 +207,7 @@ def _size(local: Btf, type_id: int, what: str) -> int:
 
 
 def _leaf(local: Btf, type_id: int) -> tuple[int, int, int]:
-    """(kind, encoding, size) that a load of this type has: arrays count as one of their innermost elements."""
+    """(kind, encoding, size) of a load of this type: for an array, of one of its innermost elements."""
     kind, encoding = load_class(local, type_id)
     for _ in range(MAX_CHAIN):
         type_id = local.strip(type_id)
@@ -222,14 +218,14 @@ def _leaf(local: Btf, type_id: int) -> tuple[int, int, int]:
 
 
 def load_class(btf: Btf, type_id: int) -> tuple[int, int]:
-    """(kind, INT encoding or 0) of a member's type without modifiers: what decides if a load's size may be adjusted."""
+    """(kind, INT encoding or 0) of a member's type without modifiers, which decide whether the size of a load is adjustable."""
     type_id = btf.strip(type_id)
     kind = btf.kind(type_id)
     return kind, (btf.word(type_id, 3) >> 24 & 0xFF if kind == spec.INT else 0)
 
 
 def adjustable(local: tuple[int, int, int], kind: int, encoding: int) -> bool:
-    """Whether a load of another size on the target may be rewritten: pointers, and integers not exactly SIGNED.
+    """Whether a load may get another size on the target: pointers, and integers whose encoding is not exactly SIGNED.
 
     Rule: bpf_core_calc_relo, "fail_memsz_adjust".
     """
@@ -239,7 +235,7 @@ def adjustable(local: tuple[int, int, int], kind: int, encoding: int) -> bool:
 
 
 def compatibility(local: Btf, type_id: int) -> tuple[Any, ...]:
-    """The key of a local member's type: all that bpf_core_fields_are_compat looks at on the local side.
+    """The key of a local member's type: everything that bpf_core_fields_are_compat reads on the local side.
 
     (kind,), (INT, whether its bit offset is 0), (FWD or ENUM, essential name), or (ARRAY, key of the element).
     """
@@ -265,7 +261,7 @@ def compatibility(local: Btf, type_id: int) -> tuple[Any, ...]:
 def expression(local: Btf, type_id: int, access: bytes, kind: int) -> str:
     """The access as C would write it: `((struct task_struct *)0)->mm`, `enum pid_type: PIDTYPE_PID`, `struct sk_buff`.
 
-    Never raises for a malformed record; it shows what it can.
+    Never raises for a malformed record.
     """
     if not 0 < type_id < len(local):
         return f"type {type_id}, {text(access)}"
@@ -274,16 +270,11 @@ def expression(local: Btf, type_id: int, access: bytes, kind: int) -> str:
         group = KINDS[kind].group if kind < len(KINDS) else "type"
         numbers = parse_access(access) if group != "type" else []
         if group == ENUMVAL:
-            return f"{root}: {_enumerator_name(local, type_id, numbers[0])}"
+            at, layer = _element_at(local, local.strip(type_id), numbers[0], spec.ENUMS)
+            return f"{root}: {text(local.string(layer.words[at]))}"
         return _field_expression(local, root, type_id, numbers) if numbers else root
     except (BtfError, IndexError):
         return f"{root}, {text(access)}"
-
-
-def _enumerator_name(local: Btf, type_id: int, index: int) -> str:
-    type_id = local.strip(type_id)
-    at, layer = _element_at(local, type_id, index, spec.ENUMS)
-    return text(local.string(layer.words[at]))
 
 
 def _field_expression(local: Btf, root: str, type_id: int, numbers: list[int]) -> str:
@@ -306,7 +297,7 @@ def _field_expression(local: Btf, root: str, type_id: int, numbers: list[int]) -
 
 
 def _element_at(local: Btf, type_id: int, index: int, kinds: frozenset[int]) -> tuple[int, Btf]:
-    """The word position of an element, and the BTF that holds it; raises IndexError where there is none."""
+    """The word position of an element, and the BTF that holds it.  Raises IndexError."""
     kind = local.kind(type_id)
     if kind not in kinds or index >= local.word(type_id, 1) & spec.MAX_VLEN:
         raise IndexError(index)
@@ -315,7 +306,7 @@ def _element_at(local: Btf, type_id: int, index: int, kinds: frozenset[int]) -> 
 
 
 def spelled(btf: Btf, type_id: int) -> str:
-    """`btf.spelling.spelled`, which is only loaded where there is something to say: start-up counts here."""
+    """`btf.spelling.spelled`, imported only when needed: start-up time counts here."""
     from btfkit.btf import spelling
 
     return spelling.spelled(btf, type_id)

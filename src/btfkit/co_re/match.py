@@ -1,10 +1,10 @@
-"""Does a candidate have what a spec names?  Each noting in a `Witness` what it read.
+"""Whether a candidate has what a spec names; what is read is recorded in a `Witness`.
 
-- `field`: walk a spec's names and indexes through a target type;
-- `enumerator`: the enumerator of that name.
+- `field`: follow a spec's names and indexes through a target type;
+- `enumerator`: find the enumerator of that name.
 
 Whole types are compared in `relation`.  Rules: tools/lib/bpf/relo_core.c (libbpf 1.8-dev), bpf_core_spec_match.
-A `Mismatch` says at which step and why; `SpecError` is what makes libbpf refuse the whole object.
+A `Mismatch` has the reason; a `SpecError` makes libbpf reject the whole object.
 """
 
 from __future__ import annotations
@@ -16,49 +16,46 @@ from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.access import Spec
     from btfkit.co_re.witness import Witness
 
-_MODS = spec.MODS_AND_TYPEDEFS
-
 
 class Mismatch:
-    """Why a candidate does not match: `code` is one word for programs, `text` a sentence for people."""
+    """Why a candidate does not match: `code` is one word for scripts, `text` a sentence."""
 
     __slots__ = ("_text", "code")
 
-    def __init__(self, code: str, text: Any) -> None:
+    def __init__(self, code: str, text: str | Callable[[], str]) -> None:
         self.code = code
         self._text = text
 
     @property
     def text(self) -> str:
-        """What was looked for and what was found."""
-        return str(self._text() if callable(self._text) else self._text)
+        """What was expected and what was found."""
+        return self._text if isinstance(self._text, str) else self._text()
 
 
 class TargetField:
-    """Where a field spec ends on a target: `bit_offset` from the start of the root, and what lies there.
+    """The end of a field spec on a target: `bit_offset` from the start of the root, and the `type_id` there, without modifiers.
 
-    `composite` and `member` are the last named step (ids and index), or composite is -1 where the last step was an
-    index; then `type_id` is the element's type.  `type_id` is without modifiers.
+    `composite` and `member` (type id and index) are the last step; composite is -1 if that was an array index.
     """
 
-    __slots__ = ("bit_offset", "composite", "member", "path", "type_id")
+    __slots__ = ("bit_offset", "composite", "member", "type_id")
 
-    def __init__(self, bit_offset: int, composite: int, member: int, type_id: int, path: tuple[int, ...]) -> None:
+    def __init__(self, bit_offset: int, composite: int, member: int, type_id: int) -> None:
         self.bit_offset = bit_offset
         self.composite = composite
         self.member = member
         self.type_id = type_id
-        self.path = path
 
 
 def size_of(btf: Btf, type_id: int, witness: Witness) -> int | None:
-    """`access.sizeof`, noting what is read."""
+    """`access.sizeof`, recording what is read."""
     factor = 1
     for _ in range(MAX_CHAIN):
         type_id = btf.strip(type_id)
@@ -74,11 +71,11 @@ def size_of(btf: Btf, type_id: int, witness: Witness) -> int | None:
             witness.pointer_size = True
             size = factor * (btf.pointer_size or DEFAULT_POINTER_SIZE)
             return size if size <= U32 else None
-        else:
-            if kind >= len(spec.KINDS) or spec.KINDS[kind].third != "size":
-                return None
+        elif kind < len(spec.KINDS) and spec.KINDS[kind].third == "size":
             size = factor * layer.words[at + 2]
             return size if size <= U32 else None
+        else:
+            return None
     raise SpecError("a target type whose arrays form a cycle", type_id=type_id)
 
 
@@ -86,14 +83,14 @@ def size_of(btf: Btf, type_id: int, witness: Witness) -> int | None:
 
 
 def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> TargetField | Mismatch:
-    """Walk a field spec from the candidate `root_id`.  Rule: bpf_core_spec_match."""
+    """Follow a field spec from the candidate `root_id`.  Rule: bpf_core_spec_match."""
     current = _root(btf, root_id, witness)
     size = size_of(btf, current, witness)
     if size is None:
         raise SpecError(f"the candidate {spelled(btf, root_id)} has no size", type_id=root_id)
     bits = wanted.index * size * 8 & U32
     composite, member = -1, 0
-    path: list[int] = [wanted.index]
+    length_of_path = 1
     for step in wanted.steps:
         if step.__class__ is int:
             layer, at = btf.locate(current) if current else (btf, -1)
@@ -107,26 +104,25 @@ def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> TargetField
             if size is None:
                 raise SpecError("an array whose elements have no size", type_id=current)
             bits = bits + step * size * 8 & U32
-            path.append(step)
+            length_of_path += 1
             composite = -1
         else:
             found = _find_member(btf, current, step[0], step[1], witness, 0, {})
             if found is None or found.__class__ is Mismatch:
                 return found or _no_member(btf, current, step[0])
-            steps, member_type = found
-            for owner, index, offset in steps:
-                witness.members.append((owner, index))
+            members, member_type = found
+            for composite, member, offset in members:
+                witness.members.append((composite, member))
                 bits = bits + offset & U32
-                path.append(index)
-            composite, member, _ = steps[-1]
+            length_of_path += len(members)
             current = btf.strip(member_type)
-        if len(path) > MAX_ACCESS:
+        if length_of_path > MAX_ACCESS:
             raise SpecError(f"more than {MAX_ACCESS} steps on the target", type_id=root_id)
-    return TargetField(bits, composite, member, current, tuple(path))
+    return TargetField(bits, composite, member, current)
 
 
 def _root(btf: Btf, root_id: int, witness: Witness) -> int:
-    """The candidate without modifiers; a typedef that is kept for another reason has to go on leading there."""
+    """The candidate without modifiers; a typedef that is kept for another reason must still lead there."""
     current = btf.strip(root_id)
     witness.types.append(root_id)
     if current != root_id and current:
@@ -136,7 +132,7 @@ def _root(btf: Btf, root_id: int, witness: Witness) -> int:
 
 
 def _is_flexible(btf: Btf, composite: int, member: int, length: int, witness: Witness) -> bool:
-    """Whether a zero-length array, reached through `member` of `composite`, is the last one there.  Rule: is_flex_arr."""
+    """Whether a zero-length array, `member` of `composite`, is the last member.  Rule: is_flex_arr."""
     if length or composite < 0:
         return False
     if member == (btf.word(composite, 1) & spec.MAX_VLEN) - 1:
@@ -148,11 +144,11 @@ def _is_flexible(btf: Btf, composite: int, member: int, length: int, witness: Wi
 def _find_member(
     btf: Btf, type_id: int, name: bytes, key: tuple[Any, ...], witness: Witness, depth: int, seen: dict[int, int]
 ) -> Any:
-    """The member called `name` of a composite or of its anonymous members, in order.
+    """The member `name` of a composite or of its anonymous members, in order.
 
-    Returns ([(composite, index, bit offset)...] down to it, its type id), a Mismatch where it has another type, or None
-    where there is none.  `seen` maps what was gone through to the depth it was at: anonymous structs that hold each other
-    many times are gone through once.  Rule: bpf_core_match_member.
+    Returns ([(composite, index, bit offset)...] down to it, its type id), a Mismatch if it has another type, or None if there
+    is none.  `seen` maps a searched type to its depth: anonymous structs that contain each other many times are searched
+    once.  Rule: bpf_core_match_member.
     """
     type_id = btf.strip(type_id)
     if type_id == 0 or depth > MAX_ACCESS or seen.get(type_id, depth + 1) <= depth:
@@ -178,7 +174,7 @@ def _find_member(
         if found_name:
             if _fits(btf, member_type, key, witness):
                 return [(type_id, index, offset)], member_type
-            if _occurs(btf, type_id, name, index + 1, depth, {}):  # libbpf does not look further; it has to stay hidden
+            if _occurs(btf, type_id, name, index + 1, depth, {}):  # libbpf stops here: the later one must stay hidden
                 witness.hides.append((type_id, index))
             return _other_type(btf, type_id, name, member_type, key)
         found = _find_member(btf, member_type, name, key, witness, depth + 1, seen)
@@ -189,7 +185,7 @@ def _find_member(
 
 
 def _occurs(btf: Btf, type_id: int, name: bytes, start: int, depth: int, seen: dict[int, int]) -> bool:
-    """Whether a member from `start` on, or one of an anonymous member, is called `name`."""
+    """Whether a member from `start` on, or one of an anonymous member, has that name."""
     type_id = btf.strip(type_id)
     if type_id == 0 or depth > MAX_ACCESS or btf.kind(type_id) not in spec.COMPOSITES:
         return False
@@ -207,12 +203,11 @@ def _occurs(btf: Btf, type_id: int, name: bytes, start: int, depth: int, seen: d
 
 
 def _fits(btf: Btf, type_id: int, key: tuple[Any, ...], witness: Witness) -> bool:
-    """Whether a target member's type is compatible to a key (`access.compatibility`).  Rule: bpf_core_fields_are_compat."""
+    """Whether a target member's type is compatible with a key (`access.compatibility`).  Rule: bpf_core_fields_are_compat."""
     depth = 0
     if key[0] == spec.ARRAY:
         depth, key = key[1], key[2]
     before = len(witness.types)
-    kind = 0
     for _ in range(MAX_CHAIN):
         type_id = btf.strip(type_id)
         witness.types.append(type_id)
@@ -246,28 +241,26 @@ def _leaf_fits(btf: Btf, type_id: int, kind: int, key: tuple[Any, ...]) -> bool:
     return False
 
 
-# ---- what is said about a field that is not there ---------------------------------------------------------------
+# ---- reasons ---------------------------------------------------------------------------------------------------
 
 
 def _not_an_array(btf: Btf, type_id: int) -> Mismatch:
-    return Mismatch("not-array", lambda: f"{spelled(btf, type_id)} is no array")
+    return Mismatch("not-array", lambda: f"{spelled(btf, type_id)} is not an array")
 
 
 def _no_member(btf: Btf, type_id: int, name: bytes) -> Mismatch:
     if type_id and btf.kind(btf.strip(type_id)) in spec.COMPOSITES:
         return Mismatch("no-member", lambda: f"{spelled(btf, type_id)} has no member {text(name)!r}")
-    return Mismatch("not-composite", lambda: f"{spelled(btf, type_id)} has no members ({text(name)!r} is wanted)")
+    return Mismatch("not-composite", lambda: f"{spelled(btf, type_id)} has no members (looking for {text(name)!r})")
 
 
 def _other_type(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[Any, ...]) -> Mismatch:
-    return Mismatch("kind-differs", lambda: _kind_differs(btf, composite, name, type_id, key))
+    def sentence() -> str:
+        wanted = "array of " * key[1] + spec.word(key[2][0]) if key[0] == spec.ARRAY else spec.word(key[0])
+        found = spelled(btf, btf.strip(type_id))
+        return f"member {text(name)!r} of {spelled(btf, composite)} is {found}, the program's is {wanted}"
 
-
-def _kind_differs(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[Any, ...]) -> str:
-    wanted = spec.word(key[2][0] if key[0] == spec.ARRAY else key[0])
-    wanted = ("array of " * key[1] if key[0] == spec.ARRAY else "") + wanted
-    found = spelled(btf, btf.strip(type_id))
-    return f"member {text(name)!r} of {spelled(btf, composite)} is {found}, the program's is {wanted}"
+    return Mismatch("kind-differs", sentence)
 
 
 # ---- enumerators ------------------------------------------------------------------------------------------------
@@ -277,7 +270,7 @@ def enumerator(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> int | 
     """The index of the first enumerator with the wanted essential name.  Rule: bpf_core_spec_match."""
     type_id = _root(btf, root_id, witness)
     if btf.kind(type_id) not in spec.ENUMS:
-        return Mismatch("kind-differs", lambda: f"{spelled(btf, root_id)} is {spelled(btf, type_id)}, no enum")
+        return Mismatch("kind-differs", lambda: f"{spelled(btf, root_id)} is {spelled(btf, type_id)}, not an enum")
     for index, name in enumerate(enumerator_names(btf, type_id)):
         if name == wanted.enumerator:
             witness.values.append((type_id, index))

@@ -1,4 +1,4 @@
-"""A BPF object as CO-RE sees it: its own BTF and the relocation records of its `.BTF.ext`."""
+"""A BPF object for CO-RE: its own BTF and the relocation records of its `.BTF.ext`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from btfkit.files.container import ObjectBytes
     from btfkit.files.elf import Functions
 
+    FunctionAt = Callable[[str, int], str]
+
 
 class Relocation:
-    """One record: the ELF `section` (name), `insn_off` (bytes within it), the local root `type_id`, the `access` string and
-    the number of its `kind`."""
+    """A record: the ELF `section` (name), `insn_off` (bytes within it), the local root `type_id`, the `access` string, and the
+    number of its `kind`."""
 
-    __slots__ = ("_access_off", "access", "insn_off", "kind", "section", "type_id")
+    __slots__ = ("access", "insn_off", "kind", "section", "type_id")
 
     def __init__(self, section: str, insn_off: int, type_id: int, access: bytes, kind: int) -> None:
         self.section = section
@@ -32,7 +34,7 @@ class Relocation:
 class BpfObject:
     """A BPF object: `name`, its `btf`, its `relocations` in the order of the records.
 
-    `function_at(section, insn_off)` names the function that holds an instruction, "" where the symbols do not tell.
+    `function_at(section, insn_off)` is the name of the function that holds an instruction, "" if unknown.
     """
 
     __slots__ = ("_specs", "btf", "function_at", "name", "relocations", "source")
@@ -42,13 +44,13 @@ class BpfObject:
         name: str,
         btf: Btf,
         relocations: list[Relocation],
-        function_at: Callable[[str, int], str] = lambda section, insn_off: "",
+        function_at: FunctionAt | None = None,
         source: str | None = None,
     ) -> None:
         self.name = name
         self.btf = btf
         self.relocations = relocations
-        self.function_at = function_at
+        self.function_at: FunctionAt = function_at or (lambda section, insn_off: "")
         self.source = source or name
         self._specs: dict[tuple[int, bytes, int], Spec | SpecError] = {}
 
@@ -75,16 +77,16 @@ def read_object(
     ext_blob: bytes | None,
     *,
     source: str | None = None,
-    function_at: Callable[[str, int], str] = lambda section, insn_off: "",
+    function_at: FunctionAt | None = None,
     pointer_size: int | None = 8,
 ) -> BpfObject:
     """A BPF object from its `.BTF` and `.BTF.ext`.
 
-    Without `.BTF.ext` (None) raises FormatError; one without CO-RE records gives an object without relocations.
+    Raises FormatError without `.BTF.ext` (None); one without CO-RE records gives an object without relocations.
     """
     btf = Btf.from_bytes(btf_blob, source=source, pointer_size=pointer_size)
     if ext_blob is None:
-        raise FormatError("no .BTF.ext section: no BPF object compiled with -g, or stripped", source=source)
+        raise FormatError("no .BTF.ext section: not a BPF object, compiled without -g, or stripped", source=source)
     ext = Ext.from_bytes(ext_blob, source=source)
     if ext.order != btf.byte_order:
         raise FormatError(
@@ -100,7 +102,7 @@ def _records(btf: Btf, ext: Ext, source: str | None) -> list[Relocation]:
     for section_off, (insn_off, type_id, access_off, kind) in ext.records("core_relo"):
         if section_off >= strings or access_off >= strings:
             raise FormatError(
-                f"a CO-RE record refers to string {max(section_off, access_off):#x}, strings end at {strings:#x}",
+                f"a CO-RE record refers to string {max(section_off, access_off):#x}, the strings end at {strings:#x}",
                 source=source,
                 section=".BTF.ext",
             )
@@ -113,7 +115,7 @@ def _records(btf: Btf, ext: Ext, source: str | None) -> list[Relocation]:
 def load_objects(path: str) -> list[BpfObject]:
     """The BPF objects of a file: the file itself, or those that an executable embeds (skeletons).
 
-    Raises NotFoundError where it holds none, FormatError for a damaged one or one without `.BTF.ext`.
+    Raises NotFoundError if it has none, FormatError for a damaged one or one without `.BTF.ext`.
     """
     from btfkit.files.container import read_objects
 
@@ -121,8 +123,8 @@ def load_objects(path: str) -> list[BpfObject]:
 
 
 class _Symbols:
-    """The names of functions, read from the file again when the first is asked for: most runs ask for none, and the
-    file's bytes need not be kept for it."""
+    """The names of functions, read from the file again for the first one: most runs need none, so the file's bytes are not
+    kept."""
 
     __slots__ = ("_functions", "_index", "_path")
 
@@ -139,19 +141,17 @@ class _Symbols:
                 return ""
             try:
                 self._functions = read_objects(self._path)[self._index].elf.functions()
-            except (BtfError, OSError, IndexError):  # the file is another one by now
+            except (BtfError, OSError, IndexError):  # the file was replaced
                 return ""
         try:
             function = self._functions.at(section, insn_off)
-        except BtfError:  # a symbol table that lies: a name for people is not worth a failure
+        except BtfError:  # a wrong symbol table: do not fail for a name
             return ""
         return function.name if function is not None else ""
 
 
-def read_elf_object(
-    found: ObjectBytes, function_at: Callable[[str, int], str] = lambda section, insn_off: ""
-) -> BpfObject:
-    """A BPF object from its ELF file; raises FormatError where it has no `.BTF` or `.BTF.ext`."""
+def read_elf_object(found: ObjectBytes, function_at: FunctionAt | None = None) -> BpfObject:
+    """A BPF object from its ELF file.  Raises FormatError if it has no `.BTF` or `.BTF.ext`."""
     elf = found.elf
     btf, ext = elf.btf_section(".BTF"), elf.btf_section(".BTF.ext")
     if btf is None:

@@ -1,6 +1,6 @@
-"""The two relations between a local type and a target type, each noting in a `Witness` what it read.
+"""The two relations between a local type and a target type; what is read is recorded in a `Witness`.
 
-- `compatible`: types of one name are taken for each other (TYPE_EXISTS, TYPE_SIZE, TYPE_ID_TARGET);
+- `compatible`: types of one name count as the same (TYPE_EXISTS, TYPE_SIZE, TYPE_ID_TARGET);
 - `matches`: the stricter relation of TYPE_MATCHES.
 
 Rules: tools/lib/bpf/relo_core.c (libbpf 1.8-dev), __bpf_core_types_are_compat, __bpf_core_types_match.
@@ -14,7 +14,7 @@ from btfkit.co_re.match import enumerator_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.witness import Witness
@@ -24,7 +24,7 @@ MAX_STEPS = 100_000  # comparisons for one relocation; real ones need a few hund
 
 
 class _Pair:
-    """Two types compared: their stripped ids, their kinds, the positions of their records."""
+    """A local and a target type: their stripped ids, kinds, and the positions of their records."""
 
     __slots__ = ("kind", "local", "local_at", "local_layer", "target", "target_at", "target_kind", "target_layer")
 
@@ -54,52 +54,51 @@ class _Pair:
 class TypeRelation:
     """Compares types of a program with types of a target, for one relocation and one candidate.
 
-    Pairs that were compared are remembered, with the levels that were left then: with as many or more left the answer is
-    the same.
+    Answers are cached with the levels that were left: with as many or more left, the answer is the same.
     """
 
-    __slots__ = ("_btf", "_known", "_learnt", "_local", "_steps", "_witness")
+    __slots__ = ("_answers", "_btf", "_local", "_positive", "_steps", "_witness")
 
     def __init__(self, local: Btf, btf: Btf, witness: Witness) -> None:
         self._local = local
         self._btf = btf
         self._witness = witness
         self._steps = 0
-        self._known: dict[tuple[int, int, bool], tuple[bool, int]] = {}
-        self._learnt: list[tuple[int, int, bool]] = []
+        self._answers: dict[tuple[int, int, bool], tuple[bool, int]] = {}
+        self._positive: list[tuple[int, int, bool]] = []
 
-    def _recall(self, key: tuple[int, int, bool], parent: int, level: int) -> bool | None:
-        """What is known about a pair, None where nothing is; its own reads are noted already."""
-        known = self._known.get(key)
-        if known is None or known[1] > level:
+    def _cached(self, key: tuple[int, int, bool], parent: int, level: int) -> bool | None:
+        """The cached answer for a pair, None if there is none; its own reads are recorded already."""
+        answer, at_level = self._answers.get(key, (False, MAX_DEPTH + 1))
+        if at_level > level:
             return None
         self._step(level)
         self._read(parent, self._btf.strip(key[1]))
-        return known[0]
+        return answer
 
-    def _learn(self, key: tuple[int, int, bool], answer: bool, level: int) -> bool:
-        self._known[key] = answer, level
+    def _cache(self, key: tuple[int, int, bool], answer: bool, level: int) -> bool:
+        self._answers[key] = answer, level
         if answer:
-            self._learnt.append(key)
+            self._positive.append(key)
         return answer
 
     def _retract(self, mark: tuple[int, ...]) -> None:
-        """What was noted since `mark` need not stay, so what it was to prove is no longer known."""
+        """Drop the reads since `mark`, and the answers that they prove."""
         self._witness.retract(mark[1:])
-        for key in self._learnt[mark[0] :]:
-            self._known.pop(key, None)
-        del self._learnt[mark[0] :]
+        for key in self._positive[mark[0] :]:
+            self._answers.pop(key, None)
+        del self._positive[mark[0] :]
 
     def _mark(self) -> tuple[int, ...]:
-        return (len(self._learnt), *self._witness.mark())
+        return (len(self._positive), *self._witness.mark())
 
     def _step(self, depth: int) -> None:
         self._steps += 1
         if depth <= 0 or self._steps > MAX_STEPS:
-            raise SpecError("types nested too deeply to be compared (a cycle, or more than 32 levels)")
+            raise SpecError("types nested too deeply to compare (a cycle, or more than 32 levels)")
 
     def _read(self, parent: int, type_id: int) -> None:
-        """Note that the comparison went from `parent` to `type_id`."""
+        """Record that the comparison went from `parent` to `type_id`."""
         if type_id:
             self._witness.types.append(type_id)
             if parent:
@@ -113,8 +112,8 @@ class TypeRelation:
 
     def _compatible(self, local_id: int, type_id: int, parent: int, level: int) -> bool:
         key = local_id, type_id, False
-        known = self._recall(key, parent, level)
-        return self._learn(key, self._compare(local_id, type_id, parent, level), level) if known is None else known
+        answer = self._cached(key, parent, level)
+        return self._cache(key, self._compare(local_id, type_id, parent, level), level) if answer is None else answer
 
     def _compare(self, local_id: int, type_id: int, parent: int, level: int) -> bool:
         for depth in range(MAX_DEPTH, -1, -1):
@@ -139,8 +138,8 @@ class TypeRelation:
                 return False
         raise AssertionError("unreachable")
 
-    def _params(self, pair: _Pair, level: int, compare: Any) -> bool:
-        """Whether two FUNC_PROTOs have as many parameters and each pair of them compares."""
+    def _params(self, pair: _Pair, level: int, compare: Callable[[int, int, int, int], bool]) -> bool:
+        """Whether two FUNC_PROTOs have the same number of parameters, and `compare` is true for each pair."""
         mine, theirs = pair.vlens
         if mine != theirs:
             return False
@@ -157,40 +156,41 @@ class TypeRelation:
         """TYPE_MATCHES.  Rule: __bpf_core_types_match."""
         return self._matches(local_id, type_id, type_id, False, MAX_DEPTH)
 
-    def _matches(self, local_id: int, type_id: int, parent: int, behind: bool, level: int) -> bool:
-        key = local_id, type_id, behind
-        known = self._recall(key, parent, level)
-        return self._learn(key, self._walk(local_id, type_id, parent, behind, level), level) if known is None else known
+    def _matches(self, local_id: int, type_id: int, parent: int, through_pointer: bool, level: int) -> bool:
+        key = local_id, type_id, through_pointer
+        answer = self._cached(key, parent, level)
+        if answer is None:
+            answer = self._cache(key, self._walk(local_id, type_id, parent, through_pointer, level), level)
+        return answer
 
-    def _walk(self, local_id: int, type_id: int, parent: int, behind: bool, level: int) -> bool:
+    def _walk(self, local_id: int, type_id: int, parent: int, through_pointer: bool, level: int) -> bool:
         for depth in range(MAX_DEPTH, -1, -1):
             self._step(min(depth, level))
             pair = _Pair(self._local, local_id, self._btf, type_id)
             self._read(parent, pair.target)
             parent = pair.target
-            if not self._names_match(
-                pair.local_word(0) if pair.local else 0, pair.target_word(0) if pair.target else 0
-            ):
+            local_name = pair.local_word(0) if pair.local else 0
+            if not self._names_match(local_name, pair.target_word(0) if pair.target else 0):
                 return False
             kind = pair.kind
-            if kind == spec.PTR:
-                behind = True
-            if kind in (spec.PTR, spec.ARRAY, spec.FUNC_PROTO):
-                if pair.target_kind != kind:
-                    return False
-                if kind == spec.ARRAY and pair.local_word(5) != pair.target_word(5):
-                    return False
-                if kind == spec.FUNC_PROTO and not self._params(
-                    pair, level, lambda a, b, c, d, behind=behind: self._matches(a, b, c, behind, d)
-                ):
-                    return False
-                third = 3 if kind == spec.ARRAY else 2
-                local_id, type_id = pair.local_word(third), pair.target_word(third)
-                continue
-            return self._leaf_matches(pair, behind, level)
+            if kind not in (spec.PTR, spec.ARRAY, spec.FUNC_PROTO):
+                return self._leaf_matches(pair, through_pointer, level)
+            if pair.target_kind != kind:
+                return False
+            if kind == spec.ARRAY and pair.local_word(5) != pair.target_word(5):
+                return False
+            through_pointer = through_pointer or kind == spec.PTR
+
+            def matches(a: int, b: int, c: int, d: int, through_pointer: bool = through_pointer) -> bool:
+                return self._matches(a, b, c, through_pointer, d)
+
+            if kind == spec.FUNC_PROTO and not self._params(pair, level, matches):
+                return False
+            referred = 3 if kind == spec.ARRAY else 2
+            local_id, type_id = pair.local_word(referred), pair.target_word(referred)
         raise AssertionError("unreachable")
 
-    def _leaf_matches(self, pair: _Pair, behind: bool, level: int) -> bool:
+    def _leaf_matches(self, pair: _Pair, through_pointer: bool, level: int) -> bool:
         kind, other = pair.kind, pair.target_kind
         if kind == spec.UNKN:
             return other == spec.UNKN
@@ -206,9 +206,9 @@ class TypeRelation:
             union = pair.local_word(1) >> 31
             if other == spec.FWD:
                 return union == pair.target_word(1) >> 31
-            return behind and other == (spec.UNION if union else spec.STRUCT)
+            return through_pointer and other == (spec.UNION if union else spec.STRUCT)
         if kind in spec.COMPOSITES:
-            if behind:
+            if through_pointer:
                 return other == kind or (other == spec.FWD and (kind == spec.UNION) == bool(pair.target_word(1) >> 31))
             return other == kind and self._composites_match(pair, level)
         return False
@@ -235,7 +235,7 @@ class TypeRelation:
         return True
 
     def _composites_match(self, pair: _Pair, level: int) -> bool:
-        """Each local member has a target member of its (essential) name whose type matches."""
+        """Whether each local member has a target member of its essential name whose type matches."""
         mine, theirs = pair.vlens
         if mine > theirs:
             return False
@@ -252,9 +252,9 @@ class TypeRelation:
                 return False
         return True
 
-    def _member_matches(self, pair: _Pair, local_id: int, indexes: Any, level: int) -> bool:
-        """Whether the type of one of the target's members `indexes` matches.  What is noted, is noted before it is
-        known, so that an error leaves the whole way to it."""
+    def _member_matches(self, pair: _Pair, local_id: int, indexes: Sequence[int], level: int) -> bool:
+        """Whether the type of one of the target's members `indexes` matches.  Reads are recorded first, so that an error leaves
+        the whole path to it."""
         for index in indexes:
             mark = self._mark()
             self._witness.members.append((pair.target, index))

@@ -1,8 +1,8 @@
-"""The engine: what each relocation of an object yields on a target, and what that was read from.
+"""The CO-RE engine: the answer to each relocation of an object on a target, and what it was read from.
 
-Every relocation is looked at on its own: all candidates of its root are asked, and all that match have to agree in bit offset
-and value.  (libbpf drops, for the rest of an object, the candidates that an earlier relocation did not match, so its answers
-depend on the order of relocations: docs/differences.md.)  The failure of one never stops the others.
+Each relocation is judged by itself: all candidates for its root are asked, and all that match have to agree in bit offset and
+value.  (libbpf drops, for the rest of an object, the candidates that an earlier relocation did not match, so its answers depend
+on the order of relocations: docs/differences.md.)  A failed relocation never affects the others.
 
 Rule: bpf_core_calc_relo_insn (libbpf 1.8-dev).
 """
@@ -28,9 +28,9 @@ VALUE, MISSING, AMBIGUOUS, ERROR = "value", "missing", "ambiguous", "error"
 
 
 class Match:
-    """One candidate that matched: the type (`btf`, `type_id`), what it yields, and the witness.
+    """A candidate that matched: the type (`btf`, `type_id`), its answer, and the witness.
 
-    `load` is (kind, INT encoding, size in bytes) of what a load at that offset reads, (0, 0, 0) where no load is meant.
+    `load` is (kind, INT encoding, size in bytes) of what a load at that offset reads, (0, 0, 0) if there is no load.
     """
 
     __slots__ = ("bit_offset", "btf", "load", "type_id", "value", "witness")
@@ -47,18 +47,16 @@ class Match:
 
 
 class Outcome:
-    """What one relocation yields on one target.
+    """The result of one relocation on one target.
 
-    `status` is "value" (it has an answer: `value`; for tests of existence 1 or 0), "missing" (it has none: the
-    instruction is poisoned, or gets 0 where `value` is 0), "ambiguous" (candidates disagree) or "error" (the record or a
-    type is such that libbpf refuses the whole object).  `reason` is one word for programs ("no-type", "no-member", ...),
-    `detail` a sentence.  `matches` are the candidates that matched, `refused` the witnesses of those that did not.
-    `load_size` is the size (bytes) of a load at that offset, 0 where it does not matter, and -1 where the program's load
-    cannot be adjusted to it.
-    `guarded` is for later: whether the program reaches the instruction at all on this target; None: not looked at.
+    `status` is "value" (`value` is the answer; 1 or 0 for tests of existence), "missing" (no answer: the instruction is
+    poisoned, or gets 0 if `value` is 0), "ambiguous" (candidates disagree) or "error" (libbpf rejects the whole object because
+    of the record or a type).  `reason` is one word for scripts ("no-type", "no-member", ...), `detail` a sentence.  `matches`
+    are the candidates that matched, `refused` the witnesses of those that did not.  `load_size` is the size (bytes) of a load
+    at that offset, 0 if it does not matter, -1 if the program's load cannot be adjusted to it.
     """
 
-    __slots__ = ("candidates", "detail", "guarded", "load_size", "matches", "reason", "refused", "status", "value")
+    __slots__ = ("candidates", "detail", "load_size", "matches", "reason", "refused", "status", "value")
 
     def __init__(self, status: str, value: int | None = None, reason: str = "", detail: str = "") -> None:
         self.status = status
@@ -69,14 +67,13 @@ class Outcome:
         self.matches: Sequence[Match] = ()
         self.refused: Sequence[tuple[Btf, Witness]] = ()
         self.candidates: Sequence[tuple[Btf, int]] = ()
-        self.guarded: bool | None = None
 
     def __repr__(self) -> str:
         return f"<{self.status}{'' if self.value is None else f' {self.value}'}{self.reason and f' ({self.reason})'}>"
 
 
 def roots(objects: Iterable[BpfObject]) -> Roots:
-    """What the relocations of `objects` look for by name."""
+    """The names that the relocations of `objects` look for."""
     from btfkit.co_re.target import Roots
 
     return Roots(root for obj in objects for root in _roots(obj))
@@ -103,7 +100,7 @@ def outcome(obj: BpfObject, relocation: Relocation, target: Target) -> Outcome:
     if relocation.kind == k.TYPE_ID_LOCAL:
         return Outcome(VALUE, relocation.type_id)
     if not wanted.name:
-        return Outcome(ERROR, reason="anonymous-root", detail="the local root type has no name to look for")
+        return Outcome(ERROR, reason="anonymous-root", detail="the local root type has no name")
     candidates = target.candidates(wanted.root_kind, wanted.name)
     result = _ask_all(obj, wanted, relocation.kind, target, candidates)
     result.candidates = candidates
@@ -113,7 +110,7 @@ def outcome(obj: BpfObject, relocation: Relocation, target: Target) -> Outcome:
 
 
 def _load_size(wanted: Spec, load: tuple[int, int, int]) -> int:
-    """The size (bytes) that a load has to have on the target, -1 where it cannot be made so."""
+    """The size (bytes) of the load on the target, -1 if the program's load cannot be adjusted to it."""
     assert wanted.leaf is not None
     if wanted.leaf[2] == load[2] or adjustable(wanted.leaf, load[0], load[1]):
         return load[2]
@@ -127,55 +124,46 @@ def _ask_all(obj: BpfObject, wanted: Spec, kind: int, target: Target, candidates
     for btf, type_id in candidates:
         try:
             answer = _ask(obj, wanted, kind, target, btf, type_id)
-        except SpecError as error:
-            return _failed(error, matches, refused, btf, type_id)
+        except SpecError as error:  # ends the relocation; what was read so far is a witness as well
+            result = Outcome(ERROR, reason=error.reason, detail=error.message)
+            if error.witness is not None:
+                matches.append(Match(btf, type_id, 0, 0, NO_LOAD, error.witness))
+            break
         if isinstance(answer, Match):
             matches.append(answer)
         else:
             refused.append((btf, answer[1]))
             mismatch = mismatch or answer[0]
-    result = _decide(kind, matches) if matches else _nothing(obj, wanted, kind, mismatch)
-    result.matches = matches
-    result.refused = refused
-    return result
-
-
-def _failed(
-    error: SpecError, matches: list[Match], refused: list[tuple[Btf, Witness]], btf: Btf, type_id: int
-) -> Outcome:
-    """A candidate that cannot be asked ends the matter; what it was read from, up to there, is a witness as well."""
-    result = Outcome(ERROR, reason=error.reason, detail=error.message)
-    if error.witness is not None:
-        matches.append(Match(btf, type_id, 0, 0, NO_LOAD, error.witness))
+    else:
+        result = _decide(kind, matches) if matches else _nothing(obj, wanted, kind, mismatch)
     result.matches = matches
     result.refused = refused
     return result
 
 
 def _decide(kind: int, matches: list[Match]) -> Outcome:
-    """All matches have to agree with the first."""
+    """The answer if all matches agree with the first, else AMBIGUOUS."""
     first = matches[0]
     for other in matches[1:]:
-        # ids of two types differ even where they are the same number, in two modules (there libbpf takes them for one)
+        # two types with the same id in two modules are different answers (libbpf does not distinguish them)
         if other.bit_offset != first.bit_offset or other.value != first.value or kind == k.TYPE_ID_TARGET:
             equal = kind != k.TYPE_ID_TARGET and all(m.value == first.value for m in matches)
             shown = ", ".join(f"type {m.type_id}: {f'bit {m.bit_offset}' if equal else m.value}" for m in matches)
-            return Outcome(
-                AMBIGUOUS, reason="candidates-differ", detail=f"{len(matches)} candidates disagree ({shown})"
-            )
+            detail = f"{len(matches)} candidates disagree ({shown})"
+            return Outcome(AMBIGUOUS, reason="candidates-differ", detail=detail)
     return Outcome(VALUE, first.value)
 
 
 def _nothing(obj: BpfObject, wanted: Spec, kind: int, mismatch: Mismatch | None) -> Outcome:
     row = k.KINDS[kind]
     if mismatch is None:
-        mismatch = Mismatch("no-type", lambda: f"no {spelled(obj.btf, wanted.root_id)} there")
+        mismatch = Mismatch("no-type", lambda: f"no {spelled(obj.btf, wanted.root_id)} on the target")
     status = VALUE if row.is_test else MISSING
     return _Lazy(status, None if row.poisons else 0, mismatch)
 
 
 class _Lazy(Outcome):
-    """An outcome whose sentence is made when it is asked for."""
+    """An outcome whose `detail` is computed on demand."""
 
     __slots__ = ("_mismatch",)
 
@@ -195,12 +183,12 @@ class _Lazy(Outcome):
 def _ask(
     obj: BpfObject, wanted: Spec, kind: int, target: Target, btf: Btf, type_id: int
 ) -> Match | tuple[Mismatch, Witness]:
-    """Ask one candidate."""
+    """The answer of one candidate, or why it does not match."""
     group = k.KINDS[kind].group
     key = (id(btf), type_id, wanted.index, wanted.steps, kind) if group == k.FIELD else None
-    if key is not None and key in target.memo:  # equal specs walk the same way, whichever object has them
-        known: Match | tuple[Mismatch, Witness] = target.memo[key]
-        return known
+    if key is not None and key in target.memo:  # equal specs of different objects have equal answers
+        cached: Match | tuple[Mismatch, Witness] = target.memo[key]
+        return cached
     witness = Witness()
     try:
         if group == k.FIELD:
@@ -225,7 +213,7 @@ def _ask_field(wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness
 
 
 def local_value(obj: BpfObject, relocation: Relocation) -> int:
-    """What a field or size relocation yields by the program's own types.  Raises BtfError where nothing does."""
+    """The answer to a field or size relocation by the program's own types.  Raises BtfError if there is none."""
     wanted = obj.spec(relocation)
     if isinstance(wanted, SpecError):
         raise wanted
@@ -257,7 +245,7 @@ def _ask_type(
     witness.types.append(type_id)
     same = relation.matches if kind == k.TYPE_MATCHES else relation.compatible
     if not same(wanted.root_id, type_id):
-        what = "does not match" if kind == k.TYPE_MATCHES else "is not compatible to"
+        what = "does not match" if kind == k.TYPE_MATCHES else "is not compatible with"
         return Mismatch("incompatible", lambda: f"{spelled(btf, type_id)} {what} the program's"), witness
     if kind == k.TYPE_SIZE:
         size = size_of(btf, type_id, witness)

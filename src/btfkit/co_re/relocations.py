@@ -1,8 +1,8 @@
-"""Relocations and what they yield as data: a record each, counted, and for JSON."""
+"""Relocations and their answers as data: records, counts, lines and JSON."""
 
 from __future__ import annotations
 
-from btfkit.co_re.kinds import KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET
+from btfkit.co_re.kinds import KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET, kind_name
 from btfkit.co_re.relocate import relocate
 from btfkit.errors import printable
 
@@ -20,8 +20,7 @@ WITHOUT_ANSWER = STATUSES[1:]
 
 
 class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
-    """A relocation and its outcome: the tuple (`object`, `relocation`, `outcome`), and the `number` of the relocation in the
-    object."""
+    """A relocation and its outcome: the tuple (`object`, `relocation`, `outcome`), and `number`, its index in the object."""
 
     number: int
 
@@ -32,7 +31,7 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
 
     @property
     def object(self) -> BpfObject:
-        """The BPF object that the relocation is of."""
+        """The BPF object with the relocation."""
         return self[0]
 
     @property
@@ -42,7 +41,7 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
 
     @property
     def outcome(self) -> Outcome:
-        """What it yields."""
+        """The result on the target."""
         return self[2]
 
     def __repr__(self) -> str:
@@ -50,23 +49,22 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
 
     @property
     def function(self) -> str:
-        """The function that holds the instruction, "" where the symbols do not tell."""
+        """The function that holds the instruction, "" if unknown."""
         return self.object.function_at(self.relocation.section, self.relocation.insn_off)
 
     @property
     def place(self) -> str:
-        """The function (or section) and the number of the instruction in it: "probe+12"."""
+        """The function (or section) and the index of the instruction in it: "probe+12"."""
         return f"{self.function or self.relocation.section}+{self.relocation.insn_off // 8}"
 
     @property
     def kind(self) -> str:
-        """The kind of the relocation, as bpftool and libbpf name it: "byte_off"."""
-        number = self.relocation.kind
-        return KINDS[number].name if number < len(KINDS) else f"kind {number}"
+        """The kind of the relocation, as bpftool and libbpf write it: "byte_off"."""
+        return kind_name(self.relocation.kind)
 
     @property
     def access(self) -> str:
-        """What the program reads, as C would write it."""
+        """What the program reads, in C."""
         return self.object.expression(self.relocation)
 
     @property
@@ -76,12 +74,12 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
 
     @property
     def value(self) -> int | None:
-        """What the instruction gets; None where it is poisoned."""
+        """What the instruction gets; None if it is poisoned."""
         return self.outcome.value
 
     @property
     def answer(self) -> str:
-        """What it yields, in a few words: "1568", "yes", "missing: ...", "type id 12"."""
+        """The result in a few words: "1568", "yes", "missing: ...", "type id 12"."""
         outcome, kind = self.outcome, self.relocation.kind
         if outcome.status != "value":
             zero = " (yields 0)" if outcome.status == "missing" and outcome.value == 0 else ""
@@ -91,7 +89,7 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
         if kind in (TYPE_ID_LOCAL, TYPE_ID_TARGET):
             return f"type id {outcome.value}"
         if outcome.load_size == -1:
-            return f"{outcome.value} (a load of another size than the program's: poisoned in a load or store)"
+            return f"{outcome.value} (not the size of the program's load: a load or store is poisoned)"
         assert outcome.value is not None
         return f"{outcome.value:#x}" if outcome.value > 0xFFFFFFFF else str(outcome.value)
 
@@ -123,7 +121,7 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
 
 
 class Counts:
-    """How many relocations have which status, and how many find a candidate in which BTF (`by_btf`)."""
+    """The number of relocations by status, and by the BTF of a matching candidate (`by_btf`)."""
 
     __slots__ = ("by_btf", "by_status")
 
@@ -137,12 +135,12 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """All relocations."""
+        """The number of all relocations."""
         return sum(self.by_status.values())
 
     @property
     def all_answered(self) -> bool:
-        """Whether each has a value."""
+        """Whether all have a value."""
         return self.by_status["value"] == self.total
 
     def as_json(self) -> dict[str, int]:
@@ -165,14 +163,14 @@ def relocations(objects: Sequence[BpfObject], vmlinux: Btf, modules: Sequence[Bt
 
 
 def relocated(objects: Sequence[BpfObject], outcomes: Iterable[Sequence[Outcome]]) -> Iterator[Relocated]:
-    """A record for each relocation of `objects`, of which `relocate` gave the `outcomes`."""
+    """A record for each relocation of `objects`, with the `outcomes` from `relocate`."""
     for obj, answers in zip(objects, outcomes, strict=True):
         for number, outcome in enumerate(answers):
             yield Relocated(obj, number, outcome)
 
 
 def relocation_lines(rows: Iterable[Relocated], statuses: Collection[str] = STATUSES) -> Iterator[str]:
-    """A line for each relocation of one of `statuses`, below a line for each object that has some."""
+    """A line for each object with relocations of one of `statuses`, followed by a line for each of them."""
     by_object: dict[BpfObject, list[Relocated]] = {}
     for row in rows:
         if row.status in statuses:

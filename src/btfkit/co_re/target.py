@@ -1,7 +1,7 @@
-"""What is relocated against: a vmlinux BTF and, behind it, those of modules; and the search for candidates in it.
+"""The target of relocations, a vmlinux BTF followed by those of modules, and the search for candidates in it.
 
-A candidate is a type of the same kind (ENUM and ENUM64 are one) whose essential name equals the local root's.  vmlinux
-is searched first; only where it has none, all modules are, each over its own types.  Rule: bpf_core_find_cands (libbpf 1.8-dev).
+A candidate is a type of the same kind (ENUM and ENUM64 count as one) whose essential name equals the local root's.  vmlinux is
+searched first; only if it has none, all modules are, each over its own types.  Rule: bpf_core_find_cands (libbpf 1.8-dev).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class Target:
-    """A vmlinux (or any single BTF) and the modules that are searched behind it, in the given order.
+    """A vmlinux (or any single BTF) and the modules that are searched after it, in the given order.
 
-    `memo` is the engine's: what was asked of this target before.
+    `memo` is a cache of the engine: earlier answers of this target.
     """
 
     __slots__ = ("_found", "_kinds", "memo", "modules", "vmlinux")
@@ -39,26 +39,16 @@ class Target:
         self.memo: dict[Any, Any] = {}
 
     def prepare(self, roots: Iterable[tuple[int, bytes]]) -> None:
-        """Look up many (kind, essential name) roots in one pass over each BTF; optional, but much faster than one by one."""
-        wanted: set[bytes] = set()
-        kinds: set[int] = set()
-        for kind, name in roots:
-            kinds.add(kind)
-            if name:
-                wanted.add(name)
-        if spec.ENUM in kinds:
-            kinds.add(spec.ENUM64)
+        """Look up many (kind, essential name) roots in one pass over each BTF; optional, much faster than one by one."""
+        wanted, kinds = _names_and_kinds(roots)
         if not kinds <= self._kinds:
             wanted |= set(self._found)
             self._kinds |= kinds
         else:
             wanted -= set(self._found)
-        if wanted:
-            self._search(wanted)
-
-    def _search(self, wanted: set[bytes]) -> None:
-        """Fill `_found` for the names in `wanted`: (candidates of any wanted kind in vmlinux, those in the modules)."""
-        search = _Search(wanted, kind_set(frozenset(self._kinds)))
+        if not wanted:
+            return
+        search = _Search(wanted, self._kinds)
         found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {name: ([], []) for name in wanted}
         for name, type_id in search.whole(self.vmlinux):
             found[name][0].append((self.vmlinux, type_id))
@@ -68,35 +58,43 @@ class Target:
         self._found.update(found)
 
     def candidates(self, kind: int, name: bytes) -> list[Candidate]:
-        """The candidates for a root of that kind (ENUM for ENUM64 too) and essential name, in libbpf's order."""
-        first, behind = self.named(kind, name)
-        return first or behind
+        """The candidates for a root of that kind (ENUM also for ENUM64) and essential name, in libbpf's order."""
+        in_vmlinux, in_modules = self.named(kind, name)
+        return in_vmlinux or in_modules
 
     def named(self, kind: int, name: bytes) -> tuple[list[Candidate], list[Candidate]]:
-        """Like `candidates`, but those of vmlinux and those of the modules apart, the latter also where the former are."""
+        """All types of that kind and essential name: (those of vmlinux, those of the modules)."""
         if name not in self._found or kind not in self._kinds:
             self.prepare([(kind, name)])
         if not name:
             return [], []
-        first, behind = self._found[name]
+        in_vmlinux, in_modules = self._found[name]
         kinds = (spec.ENUM, spec.ENUM64) if kind == spec.ENUM else (kind,)
-        return [c for c in first if c[0].kind(c[1]) in kinds], [c for c in behind if c[0].kind(c[1]) in kinds]
+        return [c for c in in_vmlinux if c[0].kind(c[1]) in kinds], [c for c in in_modules if c[0].kind(c[1]) in kinds]
+
+
+def _names_and_kinds(roots: Iterable[tuple[int, bytes]]) -> tuple[set[bytes], set[int]]:
+    names: set[bytes] = set()
+    kinds: set[int] = set()
+    for kind, name in roots:
+        kinds.add(kind)
+        if name:
+            names.add(name)
+    if spec.ENUM in kinds:
+        kinds.add(spec.ENUM64)
+    return names, kinds
 
 
 class Roots:
-    """The (kind, essential name) roots of some relocations, to ask of one vmlinux's modules whether they have a candidate."""
+    """The (kind, essential name) roots of some relocations, to find the modules that have a candidate."""
 
     __slots__ = ("_search",)
 
     def __init__(self, roots: Iterable[tuple[int, bytes]]) -> None:
-        found = set(roots)
-        kinds = {kind for kind, _ in found}
-        if spec.ENUM in kinds:
-            kinds.add(spec.ENUM64)
-        self._search = _Search({name for _, name in found if name}, kind_set(frozenset(kinds)))
+        self._search = _Search(*_names_and_kinds(roots))
 
     def are_in(self, btf: Btf) -> bool:
-        """Whether one of the own types of `btf` could be a candidate: if not, it can be left out of a `Target`."""
+        """Whether one of the own types of `btf` may be a candidate: if not, a `Target` does not need it."""
         return bool(self._search.own(btf))
 
 
@@ -105,9 +103,9 @@ class _Search:
 
     __slots__ = ("_below", "_buckets", "_kinds", "_wanted")
 
-    def __init__(self, wanted: set[bytes], kinds: bytes) -> None:
+    def __init__(self, wanted: set[bytes], kinds: set[int]) -> None:
         self._wanted = wanted
-        self._kinds = kinds
+        self._kinds = kind_set(frozenset(kinds))
         self._buckets = name_buckets(wanted)
         self._below: dict[tuple[int, int], bytes | None] = {}
 
@@ -132,7 +130,7 @@ class _Search:
         return result
 
     def _named_in_base(self, btf: Btf) -> list[tuple[bytes, int]]:
-        """The matches among the own types whose names lie in the base's strings."""
+        """The matches among the own types whose names are in the base's strings."""
         assert btf.base is not None
         result = []
         offsets = array("I")

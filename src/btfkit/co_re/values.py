@@ -1,7 +1,7 @@
-"""What a matched field relocation yields: offsets, sizes, signs and shifts.
+"""The answers of matched field relocations: offsets, sizes, signs and shifts.
 
-Rule: bpf_core_calc_field_relo (libbpf 1.8-dev).  The left shift of a bitfield follows the byte order of the target, where libbpf
-takes that of the machine it runs on.
+Rule: bpf_core_calc_field_relo (libbpf 1.8-dev).  The left shift of a bitfield follows the byte order of the target; libbpf uses
+that of the machine it runs on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def field_value(kind: int, place: TargetField, btf: Btf, witness: Witness) -> tu
     """(value, load) of a field relocation of that kind; `load` is (kind, encoding, size in bytes) of what a load at this
     offset reads, for BYTE_OFFSET of an ordinary member, else (0, 0, 0).
 
-    Raises SpecError where libbpf refuses the object.
+    Raises SpecError if libbpf rejects the object.
     """
     if kind == FIELD_EXISTS:
         return 1, NO_LOAD
@@ -47,11 +47,11 @@ def _element(kind: int, place: TargetField, btf: Btf, witness: Witness) -> tuple
         return place.bit_offset // 8, _load(btf, place.type_id, witness)
     if kind == BYTE_SIZE:
         return _size(btf, place.type_id, witness), NO_LOAD
-    raise SpecError("signs and shifts are those of a member, not of an array element")
+    raise SpecError("signs and shifts need a member, not an array element")
 
 
 def _bitfield(kind: int, place: TargetField, bits: int, btf: Btf, witness: Witness) -> int:
-    """Values of a bitfield of `bits` bits: offset and size are those of the smallest aligned load that covers it."""
+    """The answer for a bitfield of `bits` bits: offset and size are those of the smallest aligned load that covers it."""
     start, size = covering_load(place.bit_offset, bits, _size(btf, place.type_id, witness))
     if kind == BYTE_OFFSET:
         return start
@@ -92,7 +92,7 @@ def _load(btf: Btf, type_id: int, witness: Witness) -> tuple[int, int, int]:
 def enumerator_value(btf: Btf, type_id: int, index: int) -> int:
     """The value of an enumerator as 64 unsigned bits.
 
-    A 32-bit value is extended by its sign where the enum is signed, with zeros where not; libbpf always extends the sign.
+    A 32-bit value is sign-extended if the enum is signed, else zero-extended; libbpf always sign-extends.
     """
     layer, at = btf.locate(type_id)
     words = layer.words

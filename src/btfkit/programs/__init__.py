@@ -1,2 +1,2 @@
-"""What becomes of a BPF program on a kernel: its code, patched by what relocations yield, what of it is reached, where it
-attaches, and the verdict."""
+"""A BPF program on a kernel: its code, patched with the answers to its relocations; what is reached; what it attaches to; the
+verdict."""
