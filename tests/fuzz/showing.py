@@ -57,13 +57,12 @@ def layouts(btf: Btf, r: Random) -> None:
 
 def diffs(whole: Btf, broken: Btf) -> None:
     from btfkit.show.diff import diff
-    from btfkit.show.diff_data import diff_object
     from btfkit.show.diff_text import diff_lines
 
     assert not diff(broken, broken), "it differs from itself"
     found = diff(whole, broken)
     assert all(line.isprintable() for line in diff_lines(found)), "a line does not print"
-    json.dumps(diff_object(found))
+    json.dumps(found.as_json())
 
 
 def searches(btf: Btf, r: Random) -> None:

@@ -11,7 +11,6 @@ from btfkit.btf import spec
 from btfkit.btf.build import Builder
 from btfkit.errors import FormatError
 from btfkit.show.diff import SIZE, diff
-from btfkit.show.diff_data import diff_object
 from btfkit.show.diff_page import diff_page
 from btfkit.show.diff_text import coloured, diff_lines
 from hostile import NAMES
@@ -96,7 +95,7 @@ def test_members(order) -> None:
     assert "  ~ a                            int -> long, 4 -> 8 bytes" in shown
     assert "  - gone                         void *, was at 8, 8 bytes" in shown
     assert "  > 2 members +8 bytes           c, d" in shown
-    assert "renamed from was? (a guess: same type, behind the same member), moved, 32 -> 40" in shown
+    assert "renamed from was? (a guess: same type, after the same member), moved, 32 -> 40" in shown
 
 
 def test_growth_of_what_is_inside(order) -> None:
@@ -310,7 +309,7 @@ def test_split(order) -> None:
 
 def test_json_and_page_are_the_same_each_time(order) -> None:
     found = two(order, lambda b: b.struct("s", 4, [("a", 1, 0)]), lambda b: b.struct("s", 8, [("a", 3, 0)]))
-    data = diff_object(found)
+    data = found.as_json()
     assert json.loads(json.dumps(data)) == data
     assert (data["schema"], data["differs"], data["counts"]["struct"]["changed"]) == (1, True, 1)
     assert data["changed"][0]["changes"] == [
@@ -337,7 +336,7 @@ def test_hostile_names(order, name) -> None:
     found = two(order, side(4), side(8))
     assert all(line.isprintable() for line in diff_lines(found))
     assert b"<script>window" not in diff_page(found)
-    assert json.loads(json.dumps(diff_object(found)))["changed"][0]["name"] == name
+    assert json.loads(json.dumps(found.as_json()))["changed"][0]["name"] == name
 
 
 def test_a_kind_that_only_the_layout_section_knows() -> None:

@@ -85,9 +85,7 @@ def _text(found: Diff, args: Args) -> Iterator[bytes]:
 def _json(found: Diff) -> Iterator[bytes]:
     from json import dumps
 
-    from btfkit.show.diff_data import diff_object
-
-    yield dumps(diff_object(found), indent=1).encode() + b"\n"
+    yield dumps(found.as_json(), indent=1).encode() + b"\n"
 
 
 COMMAND = Command(

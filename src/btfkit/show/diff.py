@@ -1,8 +1,7 @@
-"""What differs between two kernels, or two modules: types that came, went and changed, and what that does to their layout.
+"""Differences between two kernels, or two modules: types added, removed and changed, and the effect on their layout.
 
-Types are matched by kind and name, several of one name by what they have in common; ids do not matter.  What "the same"
-means stands in `identity`.  Whoever only reads some members gives a `Scope`.  Computes, never prints: `diff_text`,
-`diff_data` and `diff_page` render.
+Types are matched by kind and name, several with one name by their similarity; ids do not matter.  `identity` defines when two
+types are identical.  A `Scope` limits the comparison to what a program reads.  `diff_text` and `diff_page` render.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from btfkit.btf.btf import text
 from btfkit.btf.members import flat_members
 from btfkit.btf.spelling import Spelling
 from btfkit.errors import refuse_text
-from btfkit.show.diff_leaves import Leaf, neighbours, unique, without_groups
+from btfkit.show.diff_leaves import Leaf, previous_members, unique, without_groups
 from btfkit.show.identity import (
     CLASSES,
     ENUM,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject
 
     class Facts(TypedDict, total=False):
-        """What is told of a member, enumerator, parameter or tags: sizes and offsets in bytes, unless they are called bits."""
+        """The facts about a member, enumerator, parameter or tags: in bytes, except where the name has "bit" in it."""
 
         type: str
         name: str
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
         tags: list[str]
 
     class TypeFacts(TypedDict, total=False):
-        """What is told of a type as a whole, in bytes."""
+        """The facts about a type as a whole, in bytes."""
 
         text: str
         size: int | None
@@ -65,17 +64,17 @@ if TYPE_CHECKING:
     Key = tuple[str, bytes]
     Scope = Mapping[tuple[str, str], "frozenset[str] | None"]
 
-KINDS = (STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, INT, FLOAT)  # in the order in which they are told
+SCHEMA = 1
+KINDS = (STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, INT, FLOAT)  # in the order of output
 
 
 class Change:
     """One change within a type.
 
     `what` is "added", "removed", "renamed", "retyped", "grown" (or shrunk: the same type, another size), "moved",
-    "width" (of a bitfield), "value" (of an enumerator), "tags" (of a declaration).  `path` names the member ("lock.owner"),
-    enumerator or parameter; of one that was renamed `old["name"]` is what it was called, and that is a guess: same
-    type, same place.  `old` and `new` say where it lay and what it was: "offset", "size" (bytes), "bit_offset", "bits"
-    (bits), "type", "value", "name".
+    "width" (of a bitfield), "value" (of an enumerator) or "tags" (of a declaration).  `path` names the member ("lock.owner"),
+    enumerator or parameter.  "renamed" is a guess (same type, same place), with the former name in `old["name"]`.  `old` and
+    `new` describe both sides: "offset", "size" (bytes), "bit_offset", "bits" (bits), "type", "value", "name".
     """
 
     __slots__ = ("new", "old", "path", "what")
@@ -88,17 +87,22 @@ class Change:
 
     @property
     def guess(self) -> bool:
-        """Whether this is inferred: the BTF does not say that a member was renamed."""
+        """Whether this is inferred: BTF does not record that a member was renamed."""
         return self.what == "renamed"
+
+    def as_json(self) -> dict[str, object]:
+        """Its part of the JSON document."""
+        document: dict[str, object] = {"what": self.what, "path": self.path, "old": self.old, "new": self.new}
+        return document | ({"guess": True} if self.guess else {})
 
     def __repr__(self) -> str:
         return f"<{self.path!r} {self.what}: {self.old} -> {self.new}>"
 
 
 class TypeChange:
-    """A type that is in both: its `kind` and `name`, its ids, and the `changes` within.
+    """A type that both sides have: its `kind` and `name`, its ids, and the `changes` within.
 
-    `old` and `new` describe the whole: "text" (its declaration) or, of a struct or union, "size", "holes", "sum_holes",
+    `old` and `new` describe the whole type: "text" (its declaration) or, for a struct or union, "size", "holes", "sum_holes",
     "cachelines", "alignment", "padding" (bytes).
     """
 
@@ -113,13 +117,25 @@ class TypeChange:
         self.old: TypeFacts = {}
         self.new: TypeFacts = {}
 
+    def as_json(self) -> dict[str, object]:
+        """Its part of the JSON document."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "old_id": self.old_id,
+            "new_id": self.new_id,
+            "old": self.old,
+            "new": self.new,
+            "changes": [change.as_json() for change in self.changes],
+        }
+
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name!r}: {len(self.changes)} changes>"
 
 
 class Entry:
-    """A type that only one side has: its `kind`, `name`, `type_id`, its `text` (a prototype, a typedef) and `size`
-    (bytes, None where it has none)."""
+    """A type that only one side has: its `kind`, `name` and `type_id`, its `text` (of a prototype or typedef) and `size`
+    (bytes; None: no size)."""
 
     __slots__ = ("kind", "name", "size", "text", "type_id")
 
@@ -130,14 +146,20 @@ class Entry:
         self.text = shown
         self.size = size
 
+    def as_json(self) -> dict[str, object]:
+        """Its part of the JSON document."""
+        document: dict[str, object] = {"kind": self.kind, "name": self.name, "id": self.type_id}
+        document |= {"size": self.size} if self.size is not None else {}
+        return document | ({"text": self.text} if self.text else {})
+
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name!r}>"
 
 
 class Diff:
-    """What differs from `old` to `new`: `added`, `removed` and `changed`, each in the order of KINDS, then by name.
+    """The differences from `old` to `new`: `added`, `removed` and `changed`, each in the order of KINDS, then by name.
 
-    `counts[kind]` is (same, changed, added, removed).  True where anything differs.
+    `counts[kind]` is (same, changed, added, removed).  True if anything differs.
     """
 
     __slots__ = ("added", "changed", "counts", "new", "old", "removed")
@@ -153,6 +175,20 @@ class Diff:
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
 
+    def as_json(self) -> dict[str, object]:
+        """The JSON document (schema 1)."""
+        names = ("same", "changed", "added", "removed")
+        return {
+            "schema": SCHEMA,
+            "old": {"path": self.old.source, "types": len(self.old) - 1},
+            "new": {"path": self.new.source, "types": len(self.new) - 1},
+            "differs": bool(self),
+            "counts": {kind: dict(zip(names, counts, strict=True)) for kind, counts in self.counts.items()},
+            "changed": [change.as_json() for change in self.changed],
+            "added": [entry.as_json() for entry in self.added],
+            "removed": [entry.as_json() for entry in self.removed],
+        }
+
     def __repr__(self) -> str:
         return f"<diff: {len(self.changed)} changed, {len(self.added)} added, {len(self.removed)} removed>"
 
@@ -166,12 +202,12 @@ def diff(
     used_by: Sequence[BpfObject] = (),
     scope: Scope | None = None,
 ) -> Diff:
-    """Compare two BTFs: their own types, each by name.
+    """Compare the own types of two BTFs by name.
 
-    `names` limits it to types of these names ("sk_buff", "struct sk_buff"), `kinds` to some of KINDS, `used_by` to what
-    the CO-RE relocations of these objects read on either, `scope` to what is read: by (kind, name), the paths of members or
-    enumerators (and SIZE), or None for all of the type.  A type that one of two
-    split BTFs has and the other finds in its base is compared with that one.  Raises FormatError where a BTF is damaged.
+    `names` limits the comparison to types with these names ("sk_buff", "struct sk_buff"), `kinds` to some of KINDS, `used_by`
+    to what the CO-RE relocations of these objects read on either side.  `scope` limits it to (kind, name) pairs, each with the
+    paths of members or enumerators (and SIZE) that are read, or None for the whole type.  If a type is in one split BTF and
+    in the base of the other, those two are compared.  Raises FormatError if a BTF is damaged.
     """
     refuse_text(names=names, kinds=kinds)
     if used_by:
@@ -188,7 +224,7 @@ def _wanted(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 class _Side:
-    """One of the two: its BTF and what is worked out of it."""
+    """One of the two sides: its BTF and what is derived from it."""
 
     __slots__ = ("btf", "identities", "layouts", "names", "types")
 
@@ -200,7 +236,7 @@ class _Side:
         self.types = self._types()
 
     def _types(self) -> dict[Key, list[int]]:
-        """The own types that have a name, by kind and name."""
+        """The own named types, by kind and name."""
         btf, name = self.btf, self.identities.name
         words, start = btf.words, btf.start_id
         found: dict[Key, list[int]] = {}
@@ -210,8 +246,8 @@ class _Side:
                 found.setdefault((kind, name(words[at])), []).append(start + index)
         return found
 
-    def below(self, key: Key) -> list[int]:
-        """The types of that kind and name in the base."""
+    def in_base(self, key: Key) -> list[int]:
+        """The types with that kind and name in the base."""
         base = self.btf.base
         if base is None:
             return []
@@ -224,7 +260,7 @@ class _Side:
         return None if self.btf.kind(type_id) in (spec.FUNC, spec.VAR) else self.btf.sizeof(type_id)
 
     def text(self, type_id: int) -> str:
-        """What a type is, as its declaration has it; "" for a struct, union, enum or number."""
+        """The declaration of a type, the bits of an INT; "" for a struct, union, enum or float."""
         if self.btf.kind(type_id) == spec.INT:
             view: Any = self.btf[type_id]
             signed = " signed" if view.encoding & spec.INT_SIGNED else ""
@@ -247,7 +283,7 @@ class _Comparison:
         self.same = dict.fromkeys(KINDS, 0)
 
     def done(self) -> Diff:
-        """All of it."""
+        """The result."""
         rank = {kind: number for number, kind in enumerate(KINDS)}
         keys = [key for key in self.old.types.keys() | self.new.types.keys() if self._is_wanted(key)]
         keys.sort(key=lambda key: (rank[key[0]], key[1]))
@@ -264,10 +300,10 @@ class _Comparison:
         return not self.names or ("", key[1]) in self.names or key in self.names
 
     def _compare(self, key: Key) -> None:
-        """The types of one kind and name."""
+        """Compare the types with one kind and name."""
         ours, theirs = self.old.types.get(key, []), self.new.types.get(key, [])
-        ours = ours or self.old.below(key)
-        theirs = theirs or self.new.below(key)
+        ours = ours or self.old.in_base(key)
+        theirs = theirs or self.new.in_base(key)
         if not ours or not theirs:
             self.found.removed += [self.old.entry(key, i) for i in ours]
             self.found.added += [self.new.entry(key, i) for i in theirs]
@@ -283,12 +319,12 @@ class _Comparison:
                 self.same[key[0]] += 1
             else:
                 self.found.changed.append(change)
-        if self.scope is None or not pairs:  # who reads by name has found what there is
+        if self.scope is None or not pairs:  # a reader by name has found its type
             self.found.removed += [self.old.entry(key, i) for i in left]
             self.found.added += [self.new.entry(key, i) for i in right]
 
     def _without_equals(self, key: Key, ours: list[int], theirs: list[int]) -> tuple[list[int], list[int]]:
-        """What is left where equal ones are taken out in pairs."""
+        """Both lists without the pairs of identical types."""
         mine, other = self.old.identities.definition, self.new.identities.definition
         if len(ours) == len(theirs) == 1:
             if mine(ours[0]) == other(theirs[0]):
@@ -307,8 +343,8 @@ class _Comparison:
         return left, right
 
     def _best_pairs(self, left: list[int], right: list[int]) -> list[tuple[int, int]]:
-        """Pairs of types of one name, those with the most in common first."""
-        scored = [(-self._likeness(a, b), a, b) for a in left for b in right]
+        """Pairs of types with one name, the most similar first."""
+        scored = [(-self._similarity(a, b), a, b) for a in left for b in right]
         pairs: list[tuple[int, int]] = []
         used: set[tuple[str, int]] = set()
         for _, a, b in sorted(scored):
@@ -317,8 +353,8 @@ class _Comparison:
                 pairs.append((a, b))
         return pairs
 
-    def _likeness(self, a: int, b: int) -> int:
-        """How many members, enumerators or parameters two types share."""
+    def _similarity(self, a: int, b: int) -> int:
+        """The number of members or enumerators that two types share."""
         return len(self._features(self.old, a) & self._features(self.new, b))
 
     def _features(self, side: _Side, type_id: int) -> set[object]:
@@ -344,7 +380,7 @@ class _Comparison:
     # ---- one type ----------------------------------------------------------------------------------------------
 
     def _change(self, key: Key, a: int, b: int) -> TypeChange | None:
-        """What has changed between two types, None where nothing that is looked at has."""
+        """The change between two types; None if nothing within the scope has changed."""
         found = TypeChange(key[0], text(key[1]), a, b)
         if key[0] in (STRUCT, UNION):
             self._composite(found, a, b)
@@ -391,7 +427,7 @@ class _Comparison:
             found.old["size"], found.new["size"] = self.old.btf.sizeof(a), self.new.btf.sizeof(b)
 
     def _function(self, found: TypeChange, a: int, b: int) -> None:
-        """Return type and parameters, parameters by place, those before and behind a change taken together."""
+        """Compare the return type and the parameters; parameters by position, from both ends."""
         one: Any = self.old.btf[self.old.btf.word(a, 2)]
         other: Any = self.new.btf[self.new.btf.word(b, 2)]
         mine, theirs = self.old.identities.reference, self.new.identities.reference
@@ -408,11 +444,11 @@ class _Comparison:
             tail += 1
         a_mid, b_mid = left[head : len(left) - tail], right[head : len(right) - tail]
         for number in range(max(len(a_mid), len(b_mid))):
-            gone = a_mid[number] if number < len(a_mid) else None
-            come = b_mid[number] if number < len(b_mid) else None
+            before = a_mid[number] if number < len(a_mid) else None
+            after = b_mid[number] if number < len(b_mid) else None
             path = f"parameter {head + number + 1}"
-            what = "retyped" if gone and come else "removed" if gone else "added"
-            found.changes.append(Change(what, path, _parameter(self.old, gone), _parameter(self.new, come)))
+            what = "retyped" if before and after else "removed" if before else "added"
+            found.changes.append(Change(what, path, _parameter(self.old, before), _parameter(self.new, after)))
 
     def _tags(self, found: TypeChange, a: int, b: int) -> None:
         old, new = self.old.identities.tags.get(a, ()), self.new.identities.tags.get(b, ())
@@ -422,14 +458,14 @@ class _Comparison:
 
 
 def _parameter(side: _Side, parameter: tuple[str, int, int] | None) -> Facts | None:
-    """What is told of a parameter (name, type id, key)."""
+    """The facts about a parameter (name, type id, key)."""
     if parameter is None:
         return None
     return {"type": side.names[parameter[1]] if parameter[1] else "...", "name": parameter[0]}
 
 
 def _is_read(change: Change, reads: frozenset[str]) -> bool:
-    """Whether a change is one of a member that is read, or of one that it lies in or that lies in it."""
+    """Whether a change affects a member that is read, one that contains it or one within it."""
     names = {change.path}
     if change.what == "renamed" and change.old is not None:
         names.add(change.old["name"])
@@ -447,17 +483,17 @@ def _facts(layouts: Layouts, type_id: int) -> TypeFacts:
 
 
 def _enum_changes(old: dict[str, int], new: dict[str, int]) -> list[Change]:
-    """By name; one that went and one that came with the same value are taken for a renamed one (a guess)."""
-    came = {value: name for name, value in reversed(new.items()) if name not in old}
+    """The changes by name; a removed and an added enumerator with the same value count as renamed (a guess)."""
+    added = {value: name for name, value in reversed(new.items()) if name not in old}
     changes = []
     renamed: set[str] = set()
     for name, value in old.items():
         if name in new:
             if new[name] != value:
                 changes.append(Change("value", name, {"value": value}, {"value": new[name]}))
-        elif value in came and came[value] not in renamed:
-            renamed.add(came[value])
-            changes.append(Change("renamed", came[value], {"name": name, "value": value}, {"value": value}))
+        elif value in added and added[value] not in renamed:
+            renamed.add(added[value])
+            changes.append(Change("renamed", added[value], {"name": name, "value": value}, {"value": value}))
         else:
             changes.append(Change("removed", name, {"value": value}, None))
     changes += [
@@ -496,7 +532,7 @@ class _MemberDiff:
         return found
 
     def changes(self) -> list[Change]:
-        """All changes, in the order of where members lie."""
+        """All changes, in the order of offsets."""
         changes: list[tuple[int, Change]] = []
         renamed = self._renamed()
         for path, a in self.left.items():
@@ -505,9 +541,9 @@ class _MemberDiff:
                 changes.append((a.bit_offset, Change("removed", path, self._at(self.old, a), None)))
             else:
                 changes += ((b.bit_offset, change) for change in self._pair(a, b))
-        came = set(self.right) - set(self.left) - {leaf.path for leaf in renamed.values()}
+        added = set(self.right) - set(self.left) - {leaf.path for leaf in renamed.values()}
         for path, b in self.right.items():
-            if path in came:
+            if path in added:
                 changes.append((b.bit_offset, Change("added", path, None, self._at(self.new, b))))
         changes.sort(key=lambda change: change[0])
         return [change for _, change in changes]
@@ -526,19 +562,19 @@ class _MemberDiff:
             yield Change("moved", b.path, old, new)
 
     def _renamed(self) -> dict[str, Leaf]:
-        """The members that seem to have another name now: same type and width, same place or the same neighbour before."""
-        gone = [leaf for path, leaf in self.left.items() if path not in self.right]
-        come = [leaf for path, leaf in self.right.items() if path not in self.left]
-        if not gone or not come:
+        """The members that seem to be renamed: same type and width, same place or the same previous member."""
+        removed = [leaf for path, leaf in self.left.items() if path not in self.right]
+        added = [leaf for path, leaf in self.right.items() if path not in self.left]
+        if not removed or not added:
             return {}
-        before_old, before_new = neighbours(self.left), neighbours(self.right)
+        before_old, before_new = previous_members(self.left), previous_members(self.right)
         found: dict[str, Leaf] = {}
         taken: set[str] = set()
         for same_place in (True, False):
-            for a in gone:
+            for a in removed:
                 if a.path in found:
                     continue
-                for b in come:
+                for b in added:
                     if b.path in taken or a.key != b.key or a.bits != b.bits or a.size != b.size:
                         continue
                     if a.bit_offset == b.bit_offset if same_place else before_old[a.path] == before_new[b.path]:

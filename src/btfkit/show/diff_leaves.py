@@ -1,10 +1,10 @@
-"""The members that `diff` compares, by their paths: those of nameless structs and unions count as what is around has them."""
+"""The members that `diff` compares, by their paths; members of anonymous structs and unions count for the enclosing type."""
 
 from __future__ import annotations
 
 
 class Leaf:
-    """A member, those of nameless structs and unions counted as members of what contains them."""
+    """A member of a type, or of its anonymous structs and unions."""
 
     __slots__ = ("bit_offset", "bits", "key", "offset", "path", "size", "type_id")
 
@@ -19,7 +19,7 @@ class Leaf:
 
 
 def unique(leaves: list[Leaf]) -> dict[str, Leaf]:
-    """By path; a second member of one name (C has none) is told apart by a number."""
+    """The members by path; a second member with the same name (not valid C) gets a number."""
     found: dict[str, Leaf] = {}
     for leaf in leaves:
         path = leaf.path
@@ -33,7 +33,7 @@ def unique(leaves: list[Leaf]) -> dict[str, Leaf]:
 
 
 def without_groups(leaves: dict[str, Leaf]) -> dict[str, Leaf]:
-    """Without the second name of a member: of `headers.csum` and `csum` at one place (the kernel's struct_group) the latter."""
+    """`leaves` with one name for each member: `csum`, not `headers.csum` in the same place (the kernel's struct_group)."""
     found = {}
     for path, leaf in leaves.items():
         around, _, name = path.rpartition(".")
@@ -43,11 +43,6 @@ def without_groups(leaves: dict[str, Leaf]) -> dict[str, Leaf]:
     return found
 
 
-def neighbours(leaves: dict[str, Leaf]) -> dict[str, str]:
-    """The path of the member before each."""
-    before = ""
-    found = {}
-    for path in leaves:
-        found[path] = before
-        before = path
-    return found
+def previous_members(leaves: dict[str, Leaf]) -> dict[str, str]:
+    """The path of the previous member, for each."""
+    return dict(zip(leaves, ["", *leaves], strict=False))

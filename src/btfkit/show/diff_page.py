@@ -27,7 +27,7 @@ def diff_page(found: Diff) -> bytes:
         "effects": effects(found),
         "items": items,
     }
-    return page("diff", "What differs", data, old=old, new=new)
+    return page("diff", "Differences", data, old=old, new=new)
 
 
 def _one_sided(what: str, entry: Entry) -> list[Any]:

@@ -1,8 +1,8 @@
-"""A diff for people: what there is in numbers, then each changed type with its members, then what came and went."""
+"""A diff as text: counts, then each changed type with its members, then the added and removed types."""
 
 from __future__ import annotations
 
-from btfkit.errors import printable
+from btfkit.errors import counted, printable
 from btfkit.show.diff import KINDS, Change, Diff, Entry, TypeChange
 from btfkit.show.identity import FUNC, INT, STRUCT, TYPEDEF, UNION, VAR
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from btfkit.show.diff import Facts, TypeFacts
 
 WIDTH = 110  # columns
-NAMES = 4  # of members that moved together, this many are named
-COLUMN = 28  # where the description of a member begins
+NAMES = 4  # names shown of members that moved together
+COLUMN = 28  # width of a member's name
 PLURALS = {"enum": "enums", "typedef": "typedefs", "int": "integers", "float": "floats"}
 
 
 def diff_lines(found: Diff, *, summary: bool = False) -> Iterator[str]:
-    """The lines, without newlines; with `summary` only the numbers."""
+    """The lines, without newlines; `summary` gives the counts only."""
     yield from _head(found)
     if summary:
         return
@@ -51,7 +51,7 @@ def _head(found: Diff) -> Iterator[str]:
     yield ""
     if not found:
         total = sum(counts[0] for counts in found.counts.values())
-        yield f"no difference in what was looked at: {_many(total, 'type')} with a name"
+        yield f"no differences: {counted(total, 'named type')} compared"
         return
     yield f"{'':12}{'same':>10}{'changed':>10}{'added':>10}{'removed':>10}"
     for kind, counts in found.counts.items():
@@ -63,26 +63,26 @@ def _head(found: Diff) -> Iterator[str]:
 
 
 def effects(found: Diff) -> list[str]:
-    """In a few words, what it does to layouts: how many structs changed size, how many have moved, retyped or lost members."""
+    """The effect on layouts: the number of structs that changed size, and of those with moved, retyped or removed members."""
     composites = [
         change for change in found.changed if change.kind in (STRUCT, UNION, TYPEDEF) and "size" in change.old
     ]
     sizes = sum(change.old["size"] != change.new["size"] for change in composites)
-    told = [f"{_many(sizes, 'type')} changed size"] if sizes else []
+    found_effects = [f"{counted(sizes, 'type')} changed size"] if sizes else []
     for what, words in (
         ("moved", "with moved members"),
         ("retyped", "with retyped members"),
-        ("removed", "lost members"),
-        ("renamed", "with members that seem renamed"),
+        ("removed", "with removed members"),
+        ("renamed", "with apparently renamed members"),
     ):
         count = sum(any(one.what == what for one in change.changes) for change in composites)
         if count:
-            told.append(f"{count:,} {words}")
-    return told
+            found_effects.append(f"{count:,} {words}")
+    return found_effects
 
 
 def type_lines(change: TypeChange) -> Iterator[str]:
-    """A changed type: its title ("struct file: 184 -> 192 bytes"), then a line a change."""
+    """A changed type: its title ("struct file: 184 -> 192 bytes"), then a line for each change."""
     yield _title(change)
     if change.kind in (FUNC, VAR) or (change.kind == TYPEDEF and "holes" not in change.old and not change.changes):
         yield f"  - {change.old['text']}"
@@ -116,7 +116,7 @@ def _title(change: TypeChange) -> str:
 
 
 def _holes(facts: TypeFacts) -> str:
-    return f"{facts['holes']} ({_many(facts['sum_holes'], 'byte')})" if facts["holes"] else "none"
+    return f"{facts['holes']} ({counted(facts['sum_holes'], 'byte')})" if facts["holes"] else "none"
 
 
 def _arrow(old: object, new: object) -> str:
@@ -124,7 +124,7 @@ def _arrow(old: object, new: object) -> str:
 
 
 def _members(change: TypeChange) -> Iterator[str]:
-    """A line a member; those that only moved, and by the same distance, together."""
+    """A line for each member, and one for consecutive members that only moved, by the same distance."""
     grouped: dict[str, list[Change]] = {}
     for one in change.changes:
         grouped.setdefault(one.path, []).append(one)
@@ -143,7 +143,7 @@ def _members(change: TypeChange) -> Iterator[str]:
 
 
 def _shift(changes: list[Change]) -> tuple[str, int] | None:
-    """("moved" or "value", how far), where that is all that has changed."""
+    """("moved" or "value", distance) if that is the only change."""
     if len(changes) != 1 or changes[0].what not in ("moved", "value"):
         return None
     old, new = changes[0].old or {}, changes[0].new or {}
@@ -157,16 +157,15 @@ def _bit(facts: Facts) -> int:
 
 
 def _together(run: list[tuple[str, Change]]) -> str:
-    """Members that moved, or enumerators that count on, by the same distance."""
+    """The line for members, or values of enumerators, that moved by the same distance."""
     what, far = _shift([run[0][1]]) or ("moved", 0)
     if len(run) == 1:
         return _one(run[0][0], [run[0][1]])
     if what == "value":
         distance = f"{far:+d}"
     else:
-        distance = (
-            f"{far // 8:+d} byte{'s' * (abs(far) != 8)}" if far % 8 == 0 else f"{far:+d} bit{'s' * (abs(far) != 1)}"
-        )
+        amount, unit = (far // 8, "byte") if far % 8 == 0 else (far, "bit")
+        distance = f"{amount:+d} {unit}{'s' * (abs(amount) != 1)}"
     names = [printable(path) for path, _ in run]
     if len(names) > NAMES:
         names = [*names[: NAMES - 1], "...", names[-1]]
@@ -180,32 +179,34 @@ def _one(path: str, changes: list[Change]) -> str:
     if first.what == "tags":
         return f"  ~ {_tags(first)}"
     if first.what == "added":
-        return f"  + {name:{COLUMN}} {_told(first.new or {}, 'at')}"
+        return f"  + {name:{COLUMN}} {_described(first.new or {}, 'at')}"
     if first.what == "removed":
-        return f"  - {name:{COLUMN}} {_told(first.old or {}, 'was at')}"
-    return f"  ~ {name:{COLUMN}} {', '.join(map(_said, changes))}"
+        return f"  - {name:{COLUMN}} {_described(first.old or {}, 'was at')}"
+    return f"  ~ {name:{COLUMN}} {', '.join(map(_change_text, changes))}"
 
 
-def _told(facts: Facts, at: str) -> str:
+def _described(facts: Facts, at: str) -> str:
     if "value" in facts:
         return f"= {facts['value']}"
     if "offset" not in facts:
         return str(facts["type"])
     bits = (
-        f", {_many(facts['bits'], 'bit')} at bit {facts['bit_offset'] - 8 * facts['offset']}" if "bits" in facts else ""
+        f", {counted(facts['bits'], 'bit')} at bit {facts['bit_offset'] - 8 * facts['offset']}"
+        if "bits" in facts
+        else ""
     )
-    return f"{facts['type']}, {at} {facts['offset']}{bits or ', ' + _many(facts['size'], 'byte')}"
+    return f"{facts['type']}, {at} {facts['offset']}{bits or ', ' + counted(facts['size'], 'byte')}"
 
 
-def _said(change: Change) -> str:
-    """One change of a member that is still there."""
+def _change_text(change: Change) -> str:
+    """One change of a member that both sides have."""
     old, new = change.old or {}, change.new or {}
     if change.what == "renamed":
-        where = "same value" if "value" in old else _likeness(old, new)
+        where = "same value" if "value" in old else _similarity(old, new)
         return f"renamed from {printable(old['name'])}? (a guess: {where})"
     if change.what == "retyped":
         if old["type"] == new["type"]:
-            return f"{new['type']}: what it consists of has changed"
+            return f"{new['type']}: its definition changed"
         sizes = f", {_arrow(old['size'], new['size'])} bytes" if old.get("size") != new.get("size") else ""
         return f"{old['type']} -> {new['type']}{sizes}"
     if change.what == "grown":
@@ -220,8 +221,8 @@ def _said(change: Change) -> str:
     return f"moved, {old['offset']} -> {new['offset']}"
 
 
-def _likeness(old: Facts, new: Facts) -> str:
-    return "same type, same place" if _bit(old) == _bit(new) else "same type, behind the same member"
+def _similarity(old: Facts, new: Facts) -> str:
+    return "same type, same place" if _bit(old) == _bit(new) else "same type, after the same member"
 
 
 def _tags(change: Change) -> str:
@@ -230,7 +231,7 @@ def _tags(change: Change) -> str:
 
 
 def _names(entries: list[Entry], mark: str) -> Iterator[str]:
-    """Names in lines of some width; structs with their size."""
+    """Names, wrapped at WIDTH; structs with their size."""
     line = ""
     for entry in entries:
         word = printable(entry.name)
@@ -242,10 +243,6 @@ def _names(entries: list[Entry], mark: str) -> Iterator[str]:
         line += (", " if line else "") + word
     if line:
         yield f"  {mark}{line}"
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 _COLOURS = {"  + ": "\x1b[32m", "  - ": "\x1b[31m", "  ~ ": "\x1b[33m", "  > ": "\x1b[36m"}
