@@ -12,7 +12,7 @@ from html import unescape
 import pytest
 
 from btfkit.errors import UnsupportedError
-from btfkit.show.html import TEMPLATES, island, page
+from btfkit.show.html import TEMPLATES, json_element, page
 from hostile import NAMES
 
 
@@ -36,9 +36,9 @@ def test_hostile_names(name) -> None:
     assert unescape(title[1]).isprintable()
 
 
-def test_island() -> None:
-    assert island("</script>&\u2028") == '"\\u003c/script\\u003e\\u0026\\u2028"'
-    assert json.loads(island({"a": "<&>"})) == {"a": "<&>"}
+def test_json_element() -> None:
+    assert json_element("</script>&\u2028") == '"\\u003c/script\\u003e\\u0026\\u2028"'
+    assert json.loads(json_element({"a": "<&>"})) == {"a": "<&>"}
 
 
 def test_policy_is_of_what_stands_there() -> None:

@@ -1,9 +1,9 @@
 """C: the declarations of all types, or of some with what they need, byte for byte as `bpftool btf dump file F format c`.
 
-Four steps, each a loop of `hot/`: which types are looked at and in which order (`c_sort`), what they pull in (`c_order.order`),
-where a forward declaration is needed (`c_order.plan`), and the text (`c_text`, on the sizes of `c_layout`).  Differences from
-bpftool, which `compat` undoes: no type is lost in sorted output; an anonymous enum that only a function returns is not printed
-twice; a name that is no C identifier is made one, and the texts of tags cannot break out of their place.
+There are four steps, each a loop of `hot/`: choose and sort the types (`c_sort`), add their dependencies (`c_order.order`),
+decide where forward declarations are needed (`c_order.plan`), and write the text (`c_text`, with the sizes of `c_layout`).
+Differences from bpftool, which `compat` removes: sorted output loses no type; an anonymous enum that only a function returns is
+not printed twice; a name that is not a C identifier is made one, and the texts of tags cannot end their attribute.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import DEFAULT_POINTER_SIZE, kind_set, name_buckets
 from btfkit.btf.flat import Flat
 from btfkit.btf.spelling import label
-from btfkit.errors import FormatError, NotFoundError, UnsupportedError
+from btfkit.errors import FormatError, UnsupportedError
 from btfkit.hot import c_layout, c_order, c_sort
 from btfkit.hot import c_text as _c_text
 from btfkit.hot import names as _names
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
 
-CHUNK = 1 << 18  # bytes of text in one go
-STEPS = 100  # types that may be looked at, for each word of a BTF; real ones need less than one
-TEXT = 64  # bytes of text for each byte of a BTF; real ones give less than one
+CHUNK = 1 << 18  # bytes of text at a time
+STEPS = 100  # visits of types allowed for each word of a BTF; real ones need less than one
+TEXT = 64  # bytes of text allowed for each byte of a BTF; real ones give less than one
 STEPS_AT_LEAST = 1 << 20  # however small the BTF is
 TEXT_AT_LEAST = 1 << 25
 
@@ -73,11 +73,13 @@ END = b"""\
 #endif /* __VMLINUX_H__ */
 """
 
+ENDLESS = "too much C text for gaps between members or nested anonymous types"
+TANGLED = "anonymous types and prototypes nested so that their C text takes too long"
 KFUNC_TAG, FASTCALL_TAG = b"bpf_kfunc", b"bpf_fastcall"
 NO_COMPONENT = 0xFFFFFFFF  # of a DECL_TAG: the declaration itself
 
 DECLARED = frozenset(range(1, len(spec.KINDS))) - {spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG}
-"""The kinds that C text may be asked for; the others have no declaration of their own there."""
+"""The kinds that have a C declaration of their own."""
 
 _IDENTIFIER = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 _ATTRIBUTE = _IDENTIFIER + b' "(),.:-+*<>='
@@ -85,7 +87,7 @@ LITERAL = bytes(range(256))
 
 
 def _only(allowed: bytes) -> bytes:
-    """A table that leaves the bytes in `allowed` as they are and makes an underscore of any other."""
+    """A translation table that replaces all bytes except `allowed` with underscores."""
     return bytes(c if c in allowed else 0x5F for c in range(256))
 
 
@@ -94,18 +96,17 @@ def c_text(
 ) -> Iterator[bytes]:
     """The types of the whole chain of `btf` as a C header, in chunks; or those of `ids` with what they need, in that order.
 
-    All types come sorted by kind and name, or with `unsorted` in the order of ids, and the prototypes of kfuncs after them.
-    `exact` gives every layout in any C compiler, where bpftool's text does not: packed unions are marked as such, and unnamed
-    members of a named struct or union, which need -fms-extensions, are spelled out.
-    `compat` gives bpftool's very bytes, its defects included.  Raises, before any text: NotFoundError for an id that is not
-    there, FormatError where a type contains itself or the types are tangled beyond measure, UnsupportedError for a kind that
-    this build does not know.
+    The types are sorted by kind and name, or with `unsorted` in the order of ids, followed by the prototypes of kfuncs.
+    `exact` gives the right layout with any C compiler, unlike bpftool's text: packed unions are marked as such, and unnamed
+    members with a named struct or union type, which need -fms-extensions, are spelled out.  `compat` gives the exact bytes of
+    bpftool, its defects included.  Raises, before any text: NotFoundError for an id that does not exist, FormatError if a
+    type contains itself or the types are nested beyond all limits, UnsupportedError for an unknown kind.
     """
     return _Header(btf, exact, compat).text(ids, unsorted)
 
 
 class _Header:
-    """One header in the making."""
+    """Makes one header."""
 
     __slots__ = ("btf", "budget", "compat", "count", "exact", "flat")
 
@@ -123,12 +124,12 @@ class _Header:
         plan = self._plan(self._queue(roots, kfuncs))
         return self._write(plan, kfuncs if ids is None else None)
 
-    # ---- what is printed ----------------------------------------------------------------------------------------
+    # ---- what to print ------------------------------------------------------------------------------------------
 
     def _all(self, unsorted: bool) -> memoryview[int]:
         flat = self.flat
         ids = memoryview(bytearray(4 * self.count)).cast("I")
-        lost = self.compat and not unsorted  # bpftool takes the first of the sorted ids, void among them, for void
+        lost = self.compat and not unsorted  # bpftool skips the first of the sorted ids (void included) as void
         kinds = bytes((1,)) * 128 if lost else kind_set(DECLARED)
         ids = ids[: lost + c_sort.choose(flat.words, flat.positions, kinds, ids[lost:])]
         if not unsorted:
@@ -139,7 +140,7 @@ class _Header:
         wanted = list(ids)
         for type_id in wanted:
             if not 0 <= type_id < self.count:
-                raise NotFoundError(f"no type {type_id}: ids end at {self.count - 1}", source=self.btf.source)
+                raise self.btf.no_type(type_id)
         return array("I", wanted)
 
     def _kfuncs(self) -> list[tuple[bytes, int, bool]]:
@@ -161,7 +162,7 @@ class _Header:
         return sorted((btf.string(btf.word(func, 0)), func, func in fast) for func in kfuncs)
 
     def _queue(self, roots: memoryview[int] | array[int], kfuncs: list[tuple[bytes, int, bool]]) -> memoryview[int]:
-        """What is declared for the roots, dependencies first."""
+        """The types to declare for the roots, dependencies first."""
         flat = self.flat
         states = bytearray(self.count)
         returns = bytearray(self.count)
@@ -180,12 +181,12 @@ class _Header:
             raise self._cycle(path)
         if end == c_order.STRANGE:
             raise UnsupportedError(
-                f"kind {self.btf.kind(path[-1])} is unknown here, so what refers to it has no C declaration",
+                f"unknown kind {self.btf.kind(path[-1])}: no C declaration for types that refer to it",
                 source=self.btf.source,
                 type_id=path[-1],
             )
         if end == c_order.TANGLED:
-            raise self._tangled()
+            raise self._limit_error(TANGLED)
         return queue[:size]
 
     def _plan(self, queue: memoryview[int]) -> memoryview[int]:
@@ -194,7 +195,7 @@ class _Header:
         marks[0] = c_order.EMITTED
         size = c_order.plan(self.flat.words, self.flat.positions, queue, marks, steps, self.budget)
         if size < 0:
-            raise self._tangled()
+            raise self._limit_error(TANGLED)
         return steps[:size]
 
     # ---- the text -------------------------------------------------------------------------------------------------
@@ -217,7 +218,7 @@ class _Header:
             writer.put(END)
             yield writer.take()
         except OverflowError as error:
-            raise (self._endless() if error.args == ("text",) else self._tangled()) from None
+            raise self._limit_error(ENDLESS if error.args == ("text",) else TANGLED) from None
 
     def _writer(self) -> _c_text.Writer:
         flat, count = self.flat, self.count
@@ -233,7 +234,7 @@ class _Header:
             self.exact, self.budget, TEXT * size + TEXT_AT_LEAST,
         )  # fmt: skip
 
-    # ---- what cannot be ---------------------------------------------------------------------------------------------
+    # ---- errors -------------------------------------------------------------------------------------------------
 
     def _cycle(self, path: list[int]) -> FormatError:
         last = path[-1]
@@ -242,24 +243,12 @@ class _Header:
         if len(names) > 8:
             names[4:-4] = ["..."]
         return FormatError(
-            f"a type that contains itself has no C declaration: {' > '.join(names)}",
+            f"type contains itself, so it has no C declaration: {' > '.join(names)}",
             source=self.btf.source,
             section="types",
             type_id=last,
         )
 
-    def _endless(self) -> FormatError:
-        return FormatError(
-            "gaps between members, or anonymous types within each other, would make far more C text than any kernel has: "
-            "the file is damaged, or was made to harm",
-            source=self.btf.source,
-            section="types",
-        )
-
-    def _tangled(self) -> FormatError:
-        return FormatError(
-            "anonymous types and prototypes within each other, over and over: their C text would not end in reasonable time; "
-            "the file is damaged, or was made to harm",
-            source=self.btf.source,
-            section="types",
-        )
+    def _limit_error(self, problem: str) -> FormatError:
+        message = f"{problem}: the file is damaged or hostile"
+        return FormatError(message, source=self.btf.source, section="types")

@@ -1,10 +1,9 @@
-"""Pages: one HTML file each, with all that it needs in it, that shows data which travels in it as JSON.
+"""Pages: self-contained HTML files that show data which they include as JSON.
 
-A page is `templates/NAME.html` (it extends `base.html`), and beside it `NAME.css` and `NAME.js` where it has some of its own;
-`base.css` and `base.js` come before them: colours for light and dark, the search box, the tooltip, and `btfkit`, the object
-through which a script reads the data and makes elements.  Names out of a BTF are hostile: the templates escape what they
-print, the data cannot end its element, scripts set text and never HTML, and the page's own policy (CSP) lets no script run
-but those it was made with, and nothing be loaded at all.
+A page is `templates/NAME.html` (which extends `base.html`) with `NAME.css` and `NAME.js`, if they exist, after `base.css` and
+`base.js`.  Those have the colours for light and dark, the search box, the tooltip, and `btfkit`, the object through which a
+script reads the data and makes elements.  Names from a BTF can be hostile: templates escape them, the data cannot end its
+element, scripts set text and never HTML, and the page's policy (CSP) runs only its own scripts and loads nothing.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates"
 
 
 def page(name: str, title: str, data: object, **values: Any) -> bytes:
-    """The page `templates/NAME.html` as UTF-8: `title` for people, `data` (what JSON can hold) for its script.
+    """The page `templates/NAME.html` as UTF-8, with its `title`, and `data` (a JSON document) for its script.
 
-    `values` are further names for the template.  Same arguments, same bytes.  Raises UnsupportedError without jinja2.
+    `values` are more variables for the template.  Equal arguments give equal bytes.  Raises UnsupportedError without jinja2.
     """
     environment = _environment()
     script, style = _part(name, "js"), _part(name, "css")
     text: str = environment.get_template(name + ".html").render(
         title=title,
-        data=environment.markup(island(data)),
+        data=environment.markup(json_element(data)),
         script=environment.markup(script),
         style=environment.markup(style),
         policy=_policy(script, style),
@@ -38,8 +37,8 @@ def page(name: str, title: str, data: object, **values: Any) -> bytes:
     return text.encode()
 
 
-def island(data: object) -> str:
-    """`data` as JSON that may stand within a `<script type="application/json">`: ASCII, no `<`, `>` or `&`."""
+def json_element(data: object) -> str:
+    """`data` as JSON that is safe within a `<script type="application/json">`: ASCII, no `<`, `>` or `&`."""
     import json
 
     text = json.dumps(data, separators=(",", ":"))
@@ -50,7 +49,7 @@ def _environment() -> Any:
     try:
         import jinja2
     except ImportError:
-        raise UnsupportedError("HTML needs jinja2, which is not installed here: pip install 'btfkit[html]'") from None
+        raise UnsupportedError("HTML needs jinja2, which is not installed: pip install 'btfkit[html]'") from None
     from markupsafe import Markup
 
     environment: Any = jinja2.Environment(
@@ -66,14 +65,14 @@ def _environment() -> Any:
 
 
 def _shown(value: object) -> object:
-    """What a template prints: control and undecodable characters of a name are escaped (line breaks are no part of one)."""
+    """A value as a template prints it: control and undecodable characters are escaped."""
     if type(value) is str and not value.isprintable():
         return printable(value)
     return value
 
 
 def _part(name: str, kind: str) -> str:
-    """The shared script or style sheet, and the page's own."""
+    """The shared script or style sheet, followed by the page's own."""
     text = _read(f"base.{kind}")
     own = f"{name}.{kind}"
     has_own = name != "base" and os.path.exists(os.path.join(TEMPLATES, own))
@@ -86,7 +85,7 @@ def _read(name: str) -> str:
 
 
 def _policy(script: str, style: str) -> str:
-    """Nothing is loaded, and only this script and this style sheet count."""
+    """The policy that loads nothing and allows only this script and this style sheet."""
     return f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
 
 

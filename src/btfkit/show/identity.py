@@ -1,10 +1,9 @@
-"""What makes two types of two BTFs the same: exact keys, equal where the types are equivalent, whatever their ids.
+"""The identity of types across BTFs: exact keys that are equal if the types are equivalent, whatever their ids.
 
-A type *as it is referred to* is its kind and name where it has a name, and all that it consists of where it has none
-(pointers, arrays, prototypes, nameless structs).  The *definition* of a named type is what it consists of, each
-part as it is referred to.  So a change deep inside shows in the definition of the type that was changed, and in those whose
-layout it moves, and nowhere else.  Names of parameters and the index types of arrays are no part of it, and a
-declaration (FWD) is referred to like the definition.
+A *reference* to a type is its kind and name if it has a name, and its content if it has none (pointers, arrays, prototypes,
+anonymous structs).  The *definition* of a named type is its content, with references for its parts.  So a change deep inside
+appears only in the definition of the type that changed and of those whose layout it moves.  Names of parameters and index
+types of arrays do not count, and a reference to a declaration (FWD) is one to the type itself.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
-MAX_DEPTH = 150  # types without a name within each other
+MAX_DEPTH = 150  # levels of types without a name
 STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, INT, FLOAT = (
     "struct", "union", "enum", "typedef", "function", "variable", "int", "float",
 )  # fmt: skip
@@ -30,7 +29,7 @@ _NAMED = frozenset((spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64, spec.TYPEDE
 
 
 class Interner:
-    """Numbers for keys: equal keys, of whichever BTF, get the same number."""
+    """Numbers for keys: equal keys of any BTF get the same number."""
 
     __slots__ = ("_numbers",)
 
@@ -42,9 +41,9 @@ class Interner:
 
 
 class Identities:
-    """The keys of the types of one BTF; compare only those made with one `Interner`.
+    """The keys of the types of one BTF, comparable with those made with the same `Interner`.
 
-    Raises FormatError where types without a name are nested without end.
+    Raises FormatError if types without a name are nested too deep.
     """
 
     __slots__ = ("_definitions", "_intern", "_names", "_references", "btf", "tags")
@@ -58,7 +57,7 @@ class Identities:
         self.tags = self._declaration_tags()
 
     def _declaration_tags(self) -> dict[int, tuple[tuple[bytes, int], ...]]:
-        """The declaration tags (text, component) of each type that has some."""
+        """The declaration tags (text, component) of each tagged type."""
         found: dict[int, list[tuple[bytes, int]]] = {}
         for layer in self.btf.chain:
             words = layer.words
@@ -75,7 +74,7 @@ class Identities:
         return found
 
     def reference(self, type_id: int, depth: int = 0) -> int:
-        """The key of a type as it is referred to."""
+        """The key of a reference to a type."""
         found = self._references.get(type_id)
         if found is None:
             found = self._references[type_id] = self._intern(self._reference(type_id, depth))
@@ -97,50 +96,52 @@ class Identities:
         kind = info >> 24 & spec.MAX_KIND
         if kind in _NAMED and words[at]:
             return (CLASSES[kind], self.name(words[at]))
-        if kind == spec.INT:  # of whatever sign: that is the INT's own business
+        if kind == spec.INT:  # without the encoding: that belongs to the definition
             return (INT, self.name(words[at]), words[at + 2], words[at + 3] & 0xFFFFFF)
         if kind == spec.FWD:
             return (UNION if info >> 31 else STRUCT, self.name(words[at]))
-        return self._content(layer, at, kind, depth)
+        return self._body(layer, at, kind, depth)
 
     def definition(self, type_id: int) -> int:
-        """The key of what a type consists of."""
+        """The key of the definition of a type."""
         found = self._definitions.get(type_id)
         if found is None:
             layer, at = self.btf.locate(type_id)
             kind = layer.words[at + 1] >> 24 & spec.MAX_KIND
-            content: object = self._content(layer, at, kind, 0)
+            body: object = self._body(layer, at, kind, 0)
             if type_id in self.tags:
-                content = (content, self.tags[type_id])
-            found = self._definitions[type_id] = self._intern(content)
+                body = (body, self.tags[type_id])
+            found = self._definitions[type_id] = self._intern(body)
         return found
 
-    def _content(self, layer: Btf, at: int, kind: int, depth: int) -> object:
+    def _body(self, layer: Btf, at: int, kind: int, depth: int) -> object:
         words = layer.words
         info = words[at + 1]
         count = info & spec.MAX_VLEN
-        refer, known, name = self.reference, self._references, self.name
+        refer, cached, name = self.reference, self._references, self.name
         if kind == spec.STRUCT or kind == spec.UNION:
             parts: list[object] = [kind, words[at + 2]]
             flag = info >> 31
             for m in range(at + 3, at + 3 + 3 * count, 3):
                 target, where = words[m + 1], words[m + 2]
-                key = known.get(target)
+                key = cached.get(target)
                 if flag:
-                    where = (where >> 24) << 32 | (where & 0xFFFFFF)  # bits above, so that no flag is needed to read it
+                    where = (where >> 24) << 32 | (
+                        where & 0xFFFFFF
+                    )  # the width in the high bits, whatever kind_flag is
                 parts += (name(words[m]), refer(target, depth + 1) if key is None else key, where)
             return tuple(parts)
         if kind == spec.FUNC_PROTO:
             parts = [kind, refer(words[at + 2], depth + 1)]
             for p in range(at + 4, at + 4 + 2 * count, 2):
                 target = words[p]
-                key = known.get(target)
+                key = cached.get(target)
                 parts.append(refer(target, depth + 1) if key is None else key)
             return tuple(parts)
-        if kind == spec.ENUM:
-            return (kind, words[at + 2], info >> 31, *self._values(layer, at, count, 2))
-        if kind == spec.ENUM64:
-            return (kind, words[at + 2], info >> 31, *self._values(layer, at, count, 3))
+        if kind in spec.ENUMS:
+            width = 2 if kind == spec.ENUM else 3
+            values = ((name(words[v]), *words[v + 1 : v + width]) for v in range(at + 3, at + 3 + width * count, width))
+            return (kind, words[at + 2], info >> 31, *values)
         if kind == spec.ARRAY:
             return (kind, refer(words[at + 3], depth + 1), words[at + 5])
         if kind == spec.INT:
@@ -149,16 +150,6 @@ class Identities:
             return (kind, name(words[at]), words[at + 2])
         if kind == spec.TYPE_TAG:
             return (kind, name(words[at]), refer(words[at + 2], depth + 1))
-        if kind == spec.FUNC:
-            return (kind, refer(words[at + 2], depth + 1))
         if kind >= len(spec.KINDS) or spec.KINDS[kind].third != "type":
             return (kind, name(words[at]))
         return (kind, refer(words[at + 2], depth + 1))
-
-    def _values(self, layer: Btf, at: int, count: int, width: int) -> list[object]:
-        words = layer.words
-        found: list[object] = []
-        for v in range(at + 3, at + 3 + width * count, width):
-            found.append(self.name(words[v]))
-            found += words[v + 1 : v + width]
-        return found

@@ -1,4 +1,4 @@
-"""What BPF objects read of a kernel, by name: the scope of a diff that is limited to it."""
+"""The types and members that BPF objects read in a kernel, by name: the scope of a diff."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     Reads = dict[tuple[str, str], set[str] | None]
     Scope = dict[tuple[str, str], frozenset[str] | None]
 
-SIZE = "<size>"  # in a scope: the size of the type is read
+SIZE = "<size>"  # in a scope: the program reads the size of the type
 _WHOLE = (k.TYPE_ID_TARGET, k.TYPE_MATCHES)
 
 
 def read_types(objects: Sequence[BpfObject], btfs: Sequence[Btf]) -> Scope:
-    """(kind, name) of each type that a CO-RE relocation of `objects` looks at in any of `btfs`: the paths that it reads, or None
-    for all of it.  A member that is not there is among them under the struct in which it was looked for."""
+    """By (kind, name), the paths that CO-RE relocations of `objects` read in each type of any of `btfs`; None: the whole type.
+
+    A missing member counts for the struct in which it was searched.
+    """
     found: Reads = {}
     for obj in objects:
         for relocation in obj.relocations:
@@ -54,7 +56,7 @@ def _note(found: Reads, wanted: Spec, kind: int, btf: Btf) -> None:
 
 
 def _roots(btf: Btf, wanted: Spec) -> Iterator[int]:
-    """The types that the root of a relocation may stand for."""
+    """The types that may be the root of a relocation."""
     for type_id in btf.find_ids(text(wanted.name)):
         kind = btf.kind(type_id)
         if (spec.ENUM if kind == spec.ENUM64 else kind) == wanted.root_kind and kind in CLASSES:
@@ -71,7 +73,7 @@ def _walk(found: Reads, wanted: Spec, btf: Btf, type_id: int, owner: tuple[str, 
         paths.add(SIZE)
     prefix = ""
     for step in wanted.steps:
-        if step.__class__ is int:  # an element: `type_id` is that of the elements already
+        if step.__class__ is int:  # an array element: `type_id` is already the element type
             continue
         path = prefix + text(step[0])
         paths = found.setdefault(owner, set())
