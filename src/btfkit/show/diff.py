@@ -417,11 +417,11 @@ class _Comparison:
     def _typedef(self, found: TypeChange, a: int, b: int) -> None:
         one, other = self.old.btf.word(a, 2), self.new.btf.word(b, 2)
         kinds = self.old.btf.kind(one), self.new.btf.kind(other)
-        nameless = not self.old.btf.name(one) and not self.new.btf.name(other)
+        anonymous = not self.old.btf.name(one) and not self.new.btf.name(other)
         found.old["text"], found.new["text"] = self.old.text(a), self.new.text(b)
-        if nameless and kinds[0] == kinds[1] and kinds[0] in spec.COMPOSITES:
+        if anonymous and kinds[0] == kinds[1] and kinds[0] in spec.COMPOSITES:
             self._composite(found, one, other)
-        elif nameless and kinds[0] in spec.ENUMS and kinds[1] in spec.ENUMS:
+        elif anonymous and kinds[0] in spec.ENUMS and kinds[1] in spec.ENUMS:
             self._enum(found, one, other)
         else:
             found.old["size"], found.new["size"] = self.old.btf.sizeof(a), self.new.btf.sizeof(b)

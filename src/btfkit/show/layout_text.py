@@ -259,7 +259,7 @@ class LayoutText:
             if parts is None and key not in self._columns:
                 simple = self._simple(field.type_id)
                 parts = self._columns[key] = None if simple is None else simple.columns(pen)
-        nameless = packed = False
+        anonymous = packed = False
         if parts is not None:
             left, right, dimensions = parts
             declared = left + name + right
@@ -269,17 +269,17 @@ class LayoutText:
             kind, _, target_kind, *_ = self.layouts.facts(field.type_id)
             packed = target_kind == spec.STRUCT and self._is_packed(outer, field)
             if kind in _BRACED:
-                nameless = not self._name(field.type_id)
+                anonymous = not self._name(field.type_id)
                 declared = self._declaration(field.type_id, "", pen.at(base), packed=packed)
                 if name:
-                    declared += f" {name}" if nameless or self.expand else name
+                    declared += f" {name}" if anonymous or self.expand else name
             else:
                 declared = self._declaration(field.type_id, name, pen.at(base), packed=packed)
         if field.bits:
             declared += f":{field.bits}"
         forced = f" __attribute__((__aligned__({field.alignment})))" if field.alignment else ""
         declared += forced + ";"
-        if nameless:  # the braces end on a line of their own
+        if anonymous:  # the braces end on a line of their own
             width = pen.spacing + pen.wide - 3 - len(forced) - (len(name) if name else -1)
             width = abs(width - 28 if packed else width)
         else:
