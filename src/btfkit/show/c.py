@@ -18,6 +18,7 @@ from btfkit.errors import FormatError, UnsupportedError
 from btfkit.hot import c_layout, c_order, c_sort
 from btfkit.hot import c_text as _c_text
 from btfkit.hot import names as _names
+from btfkit.show.records import checked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class _Header:
 
     def text(self, ids: Iterable[int] | None, unsorted: bool) -> Iterator[bytes]:
         kfuncs = [] if ids is not None else self._kfuncs()
-        roots = self._all(unsorted) if ids is None else self._chosen(ids)
+        roots = self._all(unsorted) if ids is None else array("I", checked(self.btf, ids))
         plan = self._plan(self._queue(roots, kfuncs))
         return self._write(plan, kfuncs if ids is None else None)
 
@@ -135,13 +136,6 @@ class _Header:
         if not unsorted:
             c_sort.sort(flat.words, flat.positions, flat.strings, ids, memoryview(bytearray(4 * len(ids))).cast("I"))
         return ids[lost:]
-
-    def _chosen(self, ids: Iterable[int]) -> array[int]:
-        wanted = list(ids)
-        for type_id in wanted:
-            if not 0 <= type_id < self.count:
-                raise self.btf.no_type(type_id)
-        return array("I", wanted)
 
     def _kfuncs(self) -> list[tuple[bytes, int, bool]]:
         """(name, id of the FUNC, whether it is a fast call) of each kfunc, by name."""

@@ -309,8 +309,7 @@ class _Comparison:
             self.found.added += [self.new.entry(key, i) for i in theirs]
             return
         left, right = self._without_equals(key, ours, theirs)
-        single = len(left) <= 1 and len(right) <= 1
-        pairs = list(zip(left, right, strict=False)) if single else self._best_pairs(left, right)
+        pairs = self._best_pairs(left, right)
         for a, b in pairs:
             left.remove(a)
             right.remove(b)
@@ -326,11 +325,6 @@ class _Comparison:
     def _without_equals(self, key: Key, ours: list[int], theirs: list[int]) -> tuple[list[int], list[int]]:
         """Both lists without the pairs of identical types."""
         mine, other = self.old.identities.definition, self.new.identities.definition
-        if len(ours) == len(theirs) == 1:
-            if mine(ours[0]) == other(theirs[0]):
-                self.same[key[0]] += 1
-                return [], []
-            return list(ours), list(theirs)
         right = list(theirs)
         left = []
         for a in ours:
@@ -344,6 +338,8 @@ class _Comparison:
 
     def _best_pairs(self, left: list[int], right: list[int]) -> list[tuple[int, int]]:
         """Pairs of types with one name, the most similar first."""
+        if len(left) == len(right) == 1:
+            return [(left[0], right[0])]
         scored = [(-self._similarity(a, b), a, b) for a in left for b in right]
         pairs: list[tuple[int, int]] = []
         used: set[tuple[str, int]] = set()

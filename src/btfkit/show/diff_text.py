@@ -106,10 +106,9 @@ def _title(change: TypeChange) -> str:
         facts.append(f"{_arrow(old['cachelines'], new['cachelines'])} cache lines")
     if "holes" in old and "holes" in new and (old["holes"], old["sum_holes"]) != (new["holes"], new["sum_holes"]):
         facts.append(f"holes {_holes(old)} -> {_holes(new)}")
-    if old.get("padding") != new.get("padding"):
-        facts.append(f"padding {old.get('padding')} -> {new.get('padding')}")
-    if old.get("alignment") != new.get("alignment"):
-        facts.append(f"alignment {old.get('alignment')} -> {new.get('alignment')}")
+    for word in ("padding", "alignment"):
+        if old.get(word) != new.get(word):
+            facts.append(f"{word} {old.get(word)} -> {new.get(word)}")
     if old.get("signed") != new.get("signed"):
         facts.append("now signed" if new.get("signed") else "now unsigned")
     return name + (f": {', '.join(facts)}" if facts else "")

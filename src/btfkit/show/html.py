@@ -73,15 +73,13 @@ def _shown(value: object) -> object:
 
 def _part(name: str, kind: str) -> str:
     """The shared script or style sheet, followed by the page's own."""
-    text = _read(f"base.{kind}")
-    own = f"{name}.{kind}"
-    has_own = name != "base" and os.path.exists(os.path.join(TEMPLATES, own))
-    return text + _read(own) if has_own else text
-
-
-def _read(name: str) -> str:
-    with open(os.path.join(TEMPLATES, name), encoding="utf-8", newline="\n") as file:
-        return file.read()
+    text = ""
+    for part in dict.fromkeys(("base", name)):
+        path = os.path.join(TEMPLATES, f"{part}.{kind}")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8", newline="\n") as file:
+                text += file.read()
+    return text
 
 
 def _policy(script: str, style: str) -> str:

@@ -35,6 +35,7 @@ MAX_TEXT = 1 << 20  # characters of one declaration
 _QUALIFIERS = {kind: f"{spec.word(kind)} " for kind in (spec.CONST, spec.VOLATILE)}
 _TAGS = {kind: f"{spec.word(kind)} " for kind in (spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64)}
 _BRACED = frozenset(_TAGS)
+_TYPE_TAG = frozenset((spec.TYPE_TAG,))
 
 
 class LayoutText:
@@ -266,8 +267,8 @@ class LayoutText:
             if dimensions:
                 declared += brackets(dimensions, pen)
         else:
-            kind, _, target_kind, *_ = self.layouts.facts(field.type_id)
-            packed = target_kind == spec.STRUCT and self._is_packed(outer, field)
+            kind, target, target_kind, *_ = self.layouts.facts(field.type_id)
+            packed = target_kind == spec.STRUCT and (self.layouts[target].packed or self.layouts.packs(outer, field))
             if kind in _BRACED:
                 anonymous = not self._name(field.type_id)
                 declared = self._declaration(field.type_id, "", pen.at(base), packed=packed)
@@ -288,9 +289,6 @@ class LayoutText:
         if field.bits:
             return f"{boundary}{declared}{space}/* {offset:5}:{field.first_bit:2} {field.size:2} */"
         return f"{boundary}{declared}{space}/* {offset:5} {field.size:5} */"
-
-    def _is_packed(self, outer: Layout, field: Field) -> bool:
-        return self.layouts[self.layouts.strip(field.type_id)].packed or self.layouts.packs(outer, field)
 
     def _boundary(self, offset: int, pen: Pen) -> str:
         """The line that marks the start of a cache line, here or within the previous member."""
@@ -317,17 +315,11 @@ class LayoutText:
     def _nested(self, type_id: int, name: str, pen: Pen, packed: bool) -> str:
         """A declaration that has, or may have, braces in it."""
         btf = self.btf
-        lead = ""
-        for _ in range(MAX_CHAIN):
-            kind = btf.kind(type_id)
-            if kind == spec.CONST and btf.word(type_id, 2):
-                lead += "const "
-                pen = pen.narrower(6)
-            elif kind != spec.TYPE_TAG:
-                break
-            type_id = btf.word(type_id, 2)
+        lead, type_id, kind = self._leading_const(type_id)
+        if lead:
+            pen = pen.narrower(len(lead))
         if kind == spec.PTR:
-            target = self._untagged(btf.word(type_id, 2))
+            target = btf.strip(btf.word(type_id, 2), _TYPE_TAG)
             if btf.kind(target) in _BRACED and not self._name(target):
                 return lead + self._braces(target, f"* {name}", pen.at(None).narrower(8), packed)
         elif kind == spec.ARRAY:
@@ -385,12 +377,17 @@ class LayoutText:
             found = self._names[type_id] = printable(self.btf.name(type_id))
         return found
 
-    def _untagged(self, type_id: int) -> int:
+    def _leading_const(self, type_id: int) -> tuple[str, int, int]:
+        """Every "const " at the start of a declaration, and the id and kind of the type after them and type tags."""
+        lead = ""
         for _ in range(MAX_CHAIN):
-            if self.btf.kind(type_id) != spec.TYPE_TAG:
-                return type_id
-            type_id = self.btf.word(type_id, 2)
-        raise FormatError("a cycle of type tags", section="types", type_id=type_id)
+            kind = self.btf.kind(type_id)
+            target = self.btf.word(type_id, 2) if kind in (spec.CONST, spec.TYPE_TAG) else 0
+            if kind != spec.TYPE_TAG and not target:
+                return lead, type_id, kind
+            lead += "const " if kind == spec.CONST else ""
+            type_id = target
+        raise FormatError("a cycle of types", section="types", type_id=type_id)
 
     def _simple(self, type_id: int) -> Parts | None:
         """The parts of a declaration without braces; None if it has braces."""
@@ -400,16 +397,7 @@ class LayoutText:
 
     def _make_parts(self, type_id: int) -> Parts | None:
         btf = self.btf
-        lead = ""
-        for _ in range(MAX_CHAIN):
-            kind = btf.kind(type_id)
-            if kind == spec.CONST and btf.word(type_id, 2):
-                lead += "const "
-            elif kind != spec.TYPE_TAG:
-                break
-            type_id = btf.word(type_id, 2)
-        else:
-            raise FormatError("a cycle of types", section="types", type_id=type_id)
+        lead, type_id, kind = self._leading_const(type_id)
         if kind == spec.ARRAY:
             dimensions, element = self._dimensions(type_id)
             parts = self._simple(element)
@@ -420,7 +408,7 @@ class LayoutText:
         if kind == spec.FUNC_PROTO:
             return Parts(lead, self._type(btf.word(type_id, 2)), "(", f"){self._parameters(type_id, 0)}")
         if kind == spec.PTR:
-            target = self._untagged(btf.word(type_id, 2))
+            target = btf.strip(btf.word(type_id, 2), _TYPE_TAG)
             target_kind = btf.kind(target)
             if target_kind == spec.FUNC_PROTO:
                 return Parts(lead, self._type(btf.word(target, 2)), "(*", f"){self._parameters(target, 0)}")
@@ -430,18 +418,17 @@ class LayoutText:
 
     def _type(self, type_id: int, depth: int = 0) -> str:
         """A type as pahole writes it without braces: "struct file *", "const char  *"."""
-        found = self._spelled.get(type_id)
-        if found is None:
-            found = self._spelled[type_id] = self._bounded(self._make_type, type_id, depth + 1)
-        return found
+        return self._cached(self._spelled, self._make_type, type_id, depth + 1)
 
-    def _bounded(self, make: Callable[[int, int], str], type_id: int, depth: int) -> str:
-        """The result of `make`; raises FormatError if it is nested too deep or too long."""
-        if depth > MAX_DEPTH:
-            raise FormatError(f"types nested more than {MAX_DEPTH} deep", section="types", type_id=type_id)
-        found = make(type_id, depth)
-        if len(found) > MAX_TEXT:
-            raise FormatError(f"a declaration of more than {MAX_TEXT:,} characters", section="types", type_id=type_id)
+    def _cached(self, cache: dict[int, str], make: Callable[[int, int], str], type_id: int, depth: int) -> str:
+        """The result of `make`, made once; raises FormatError if it is nested too deep or too long."""
+        found = cache.get(type_id)
+        if found is None:
+            if depth > MAX_DEPTH:
+                raise FormatError(f"types nested more than {MAX_DEPTH} deep", section="types", type_id=type_id)
+            found = cache[type_id] = make(type_id, depth)
+            if len(found) > MAX_TEXT:
+                raise FormatError(f"declaration of more than {MAX_TEXT:,} characters", section="types", type_id=type_id)
         return found
 
     def _make_type(self, type_id: int, depth: int) -> str:
@@ -475,10 +462,7 @@ class LayoutText:
 
     def _parameters(self, type_id: int, depth: int) -> str:
         """The parameters of a prototype, in parentheses."""
-        found = self._parameter_lists.get(type_id)
-        if found is None:
-            found = self._parameter_lists[type_id] = self._bounded(self._make_parameters, type_id, depth + 1)
-        return found
+        return self._cached(self._parameter_lists, self._make_parameters, type_id, depth + 1)
 
     def _make_parameters(self, type_id: int, depth: int) -> str:
         btf = self.btf

@@ -117,13 +117,16 @@ def records(btf: Btf, form: Form, ids: Iterable[int] | None = None) -> Iterator[
 
     Raises NotFoundError, before any text, for an id that does not exist.
     """
-    if ids is None:
-        return _Writer(btf, form).runs([btf.own_ids])
+    return _Writer(btf, form).runs([btf.own_ids] if ids is None else _runs(checked(btf, ids), btf))
+
+
+def checked(btf: Btf, ids: Iterable[int]) -> list[int]:
+    """`ids` as a list; raises NotFoundError for one that does not exist."""
     wanted = list(ids)
     for type_id in wanted:
         if not 0 <= type_id < len(btf):
             raise btf.no_type(type_id)
-    return _Writer(btf, form).runs(_runs(wanted, btf))
+    return wanted
 
 
 def _runs(ids: list[int], btf: Btf) -> Iterator[range]:

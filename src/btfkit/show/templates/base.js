@@ -1,6 +1,6 @@
 
 "use strict";
-// What every page has: its data, elements made safely (text only, never HTML), search, tooltip, light and dark.
+// Common to all pages: the data, safe creation of elements (text only, never HTML), search, tooltip, light and dark.
 const btfkit = {
   data: JSON.parse(document.getElementById("data").textContent),
   search: document.getElementById("search"),
@@ -21,13 +21,13 @@ const btfkit = {
     return node;
   },
 
-  // A name as it may be shown: what does not print is escaped, and so are the marks that turn text around.
+  // A name that is safe to show: unprintable characters and marks that change the direction of text are escaped.
   shown(name) {
     return String(name).replace(/[\u0000-\u001f\u007f-\u00a0\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]/gu,
       (c) => "\\" + (c.codePointAt(0) < 256 ? "x" + c.codePointAt(0).toString(16).padStart(2, "0") : "u" + c.codePointAt(0).toString(16).padStart(4, "0")));
   },
 
-  // The text with what was searched for marked.
+  // The text with the search words marked.
   marked(text, words) {
     const at = words ? text.toLowerCase().indexOf(words) : -1;
     if (at < 0) return [text];
@@ -39,12 +39,12 @@ const btfkit = {
     return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
   },
 
-  // A count and its word: "1 hole", "2 holes".
+  // A count and its noun: "1 hole", "2 holes".
   count(value, word) {
     return `${btfkit.number(value)} ${word}${value === 1 ? "" : "s"}`;
   },
 
-  // Calls `then` with what is in the search box, lower case, whenever that has changed.
+  // Calls `then` with the text of the search box, in lower case, whenever it changes.
   onSearch(then) {
     let timer = 0;
     let last = "";
@@ -59,12 +59,12 @@ const btfkit = {
     });
   },
 
-  // Shows what `tell(element)` returns (text or elements; null: nothing) for the element under the pointer or in focus that matches `selector`.
-  tips(root, selector, tell) {
+  // Shows the result of `describe(element)` (text or elements; null: nothing) for the element under the pointer or in focus that matches `selector`.
+  tips(root, selector, describe) {
     const tip = document.getElementById("tip");
     const hide = () => { tip.hidden = true; };
     const show = (event, target, x, y) => {
-      const content = tell(target, event);
+      const content = describe(target, event);
       if (content === null) return hide();
       tip.replaceChildren(...[content].flat());
       tip.hidden = false;
@@ -89,9 +89,9 @@ const btfkit = {
 };
 {
   const root = document.documentElement;
-  const remember = (value) => { try { localStorage.setItem("btfkit-theme", value); } catch { /* no storage for this page */ } };
+  const remember = (value) => { try { localStorage.setItem("btfkit-theme", value); } catch { /* storage is not available */ } };
   let chosen = null;
-  try { chosen = localStorage.getItem("btfkit-theme"); } catch { /* no storage for this page */ }
+  try { chosen = localStorage.getItem("btfkit-theme"); } catch { /* storage is not available */ }
   if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
   document.getElementById("theme").addEventListener("click", () => {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;

@@ -49,7 +49,7 @@
       && (from === "" || k.version >= Number(from)) && (to === "" || (k.version >= 0 && k.version <= Number(to))));
   }
 
-  // The verdicts whose reasons have the words that are searched for.
+  // The verdicts whose reasons contain the search words.
   function spoken() {
     const texts = data.findings.map(([, detail, subject, unless, place]) =>
       [detail, subject, unless, ...(place >= 0 ? data.places[place] : [])].join(" ").toLowerCase().includes(words));
@@ -83,7 +83,7 @@
     overview();
   }
 
-  // What the panel says while no cell is chosen.
+  // The text of the panel while no cell is selected.
   function overview() {
     const tally = [0, 0, 0];
     for (const p of view.programs) for (const k of view.kernels) { const s = statusOf(rows[p.at][k.at]); if (s >= 0) tally[s] += 1; }
@@ -92,7 +92,7 @@
       el("ul.stats", null, ...lines));
   }
 
-  // Kernels that follow each other in a series and are equal in all that is shown are one column.
+  // Consecutive kernels of a series with equal results share a column.
   function folded(chosen, listed) {
     const columns = [];
     let last = null;
@@ -164,7 +164,7 @@
     return pen;
   }
 
-  // The first column that ends behind x: columns are sorted by their places.
+  // The first column that ends after x; columns are sorted by position.
   function columnAt(x) {
     let low = 0, high = view.spots.length;
     while (low < high) {
@@ -235,7 +235,7 @@
     }
   }
 
-  // The first of `texts` that fits into the room, or what fits of the last.
+  // The first of `texts` that fits into the room, or the last, cut to fit.
   function fitted(pen, texts, room) {
     const whole = texts.find((text) => text && pen.measureText(text).width <= room);
     if (whole !== undefined) return whole;
@@ -331,7 +331,7 @@
     return el(`span.badge.${["good", "warn", "bad"][status]}`, null, STATUS[status]);
   }
 
-  const REASONS = 8; // different verdicts of one range that are told
+  const REASONS = 8; // different verdicts shown for one range
 
   function explain(program, kernelsOf) {
     const byVerdict = new Map();
@@ -352,7 +352,7 @@
     detail.scrollTop = 0;
   }
 
-  // Some kernels, as ranges of those that follow each other.
+  // Kernels as ranges of consecutive ones.
   function spread(some) {
     const runs = [];
     for (const kernel of some) {

@@ -1,9 +1,9 @@
 
-// What differs: numbers, then an item a type, filtered by what happened, kind and words.
+// The differences: counts, then an item for each type, filtered by change, kind and search words.
 {
   const { el, marked, number, count } = btfkit;
   const AT_ONCE = 60;
-  const SHOWN = 40; // lines of one item, before it is asked for more
+  const SHOWN = 40; // lines of one item that are shown at first
   const { items, counts, effects } = btfkit.data;
   const host = document.getElementById("items");
   const found = document.getElementById("found");
@@ -14,7 +14,7 @@
   document.getElementById("counts").append(el("table", null,
     el("thead", null, el("tr", null, el("th"), ["same", "changed", "added", "removed"].map((word) => el("th.num", null, word)))),
     el("tbody", null, counts.map(([name, , ...numbers]) => el("tr", null, el("td", null, name), numbers.map((value) => el("td.num", null, number(value))))))));
-  document.getElementById("effects").textContent = effects.length ? `Layout: ${effects.join(", ")}.` : items.length ? "" : "No difference.";
+  document.getElementById("effects").textContent = effects.length ? `Layout: ${effects.join(", ")}.` : items.length ? "" : "No differences.";
 
   const chosen = { what: new Set(), kind: new Set() };
   function buttons(host, group, names) {

@@ -1,17 +1,17 @@
 
-// Structs and unions, drawn.  A piece is what fills bytes: a member (of a member of ...) or something unused.
+// Draws structs and unions.  A piece fills bytes: a member (of a member of ...) or unused space.
 {
   const { el, shown, marked, number, count } = btfkit;
   const LINE = btfkit.data.cacheline;
   const AT_ONCE = 30;
-  const LONGEST = 64; // rows of one type that are drawn; of a large array only the ends
+  const LONGEST = 64; // rows drawn for one type; of a large array only the ends
   const types = btfkit.data.types;
   const host = document.getElementById("types");
   const found = document.getElementById("found");
   const more = document.getElementById("more");
   const holes = document.getElementById("holes");
 
-  const title = (type) => (type.name ? shown(type.name) : type.alias ? shown(type.alias) : "(nameless)");
+  const title = (type) => (type.name ? shown(type.name) : type.alias ? shown(type.alias) : "(anonymous)");
   const wasted = (type) => (type.sum_holes || 0) + (type.padding || 0);
   const plain = (text) => shown(text).toLowerCase();
 
@@ -22,8 +22,8 @@
     const walk = (body, depth, path, base, top, named) => {
       if (body.first_hole > 0) list.push({ depth, unused: body.first_hole, at: base, path: "hole" });
       for (const member of body.members) {
-        const nameless = member.members_of && !member.members_of.name;
-        const color = nameless && !member.name ? null : top !== null ? top : hue++ % 8;
+        const anonymous = member.members_of && !member.members_of.name;
+        const color = anonymous && !member.name ? null : top !== null ? top : hue++ % 8;
         const full = member.name ? (path ? `${path}.${shown(member.name)}` : shown(member.name)) : path;
         list.push({ depth, member, path: full, hue: color });
         const inner = member.members_of;
@@ -38,12 +38,12 @@
     return list;
   }
 
-  // Where a member ends; a bitfield, at the byte that its last bit is in.
+  // The end of a member; for a bitfield, that of the byte with its last bit.
   function end(member) {
     return member.bits ? Math.floor((member.bit_offset + member.bits + 7) / 8) : member.offset + member.size;
   }
 
-  // Which rows fill the bytes: no overlaps; of a union the first member, of bitfields in one byte all together.
+  // The rows that fill the bytes, without overlaps: the first member of a union, all bitfields of one byte together.
   function pieces(type, list) {
     const flat = [];
     for (let i = 0; i < list.length; i++) {
@@ -51,7 +51,7 @@
       if (row.bits) continue;
       if (row.unused) { flat.push({ rows: [i], from: row.at, to: row.at + row.unused, unused: true }); continue; }
       const inner = list[i + 1];
-      if (row.member.members_of && inner && inner.depth > row.depth) continue; // its members say it better
+      if (row.member.members_of && inner && inner.depth > row.depth) continue; // its members are shown instead
       const from = row.member.bits ? Math.floor(row.member.bit_offset / 8) : row.member.offset;
       const to = end(row.member);
       if (to > from) flat.push({ rows: [i], from, to, hue: row.hue === null ? 7 : row.hue });
@@ -92,7 +92,7 @@
       const to = from + LINE;
       while (next < all.length && all[next].to <= from) next++;
       const only = all[next];
-      if (lines > LONGEST && only && only.from < from && only.to >= to + LINE) { // in the midst of something long
+      if (lines > LONGEST && only && only.from < from && only.to >= to + LINE) { // within something long
         const skip = Math.floor((only.to - from) / LINE);
         if (skip > 2) {
           box.append(el("div.gap", null, `${number(skip)} more cache lines of ${label(list, only)}`));
@@ -139,7 +139,7 @@
   function table(list, words) {
     const body = el("tbody");
     list.forEach((row, i) => {
-      const name = row.member ? (row.member.name ? shown(row.member.name) : "(nameless)") : row.path;
+      const name = row.member ? (row.member.name ? shown(row.member.name) : "(anonymous)") : row.path;
       const first = el("td.what", null,
         row.member && row.hue === null ? "" : el(`span.swatch${row.member ? `.hue-${row.hue}` : ".unused"}`), ...marked(name, words),
         row.member ? el("span.kind", null, `  ${row.member.type}${row.member.alignment ? `  aligned(${row.member.alignment})` : ""}`) : "");
@@ -179,7 +179,7 @@
       if (cell) return cell.dataset.rows ? cell.dataset.rows.split(" ") : [];
       const line = event.target.closest("[data-row]");
       if (!line) return [];
-      // a member with members lights all of them
+      // a member with members highlights all of them
       const start = Number(line.dataset.row);
       const out = [line.dataset.row];
       for (let i = start + 1; i < list.length && list[i].depth > list[start].depth; i++) out.push(String(i));
@@ -193,7 +193,7 @@
     node.addEventListener("pointerover", (event) => { const rows = of(event); light(rows); if (event.target.closest(".cell")) reveal(rows); });
     node.addEventListener("pointerleave", () => light([]));
     node.addEventListener("focusin", (event) => { if (event.target.closest(".cell")) { light(of(event)); reveal(of(event)); } });
-    btfkit.tips(node, ".cell[data-rows]", (cell) => tell(list, cell));
+    btfkit.tips(node, ".cell[data-rows]", (cell) => describe(list, cell));
     if (words) for (const cell of cells) {
       const hit = cell.dataset.rows.split(" ").some((i) => i && list[i].member && plain(list[i].path).includes(words));
       cell.classList.toggle("dim", !hit && matchesMember(type, words));
@@ -201,7 +201,7 @@
     return node;
   }
 
-  function tell(list, cell) {
+  function describe(list, cell) {
     const from = Number(cell.dataset.from);
     const to = Number(cell.dataset.to);
     const rows = cell.dataset.rows ? cell.dataset.rows.split(" ").map((i) => list[i]) : [];
@@ -211,9 +211,9 @@
     const out = [];
     for (const row of seen) {
       const bits = row.member.bits ? `, ${count(row.member.bits, "bit")} from bit ${row.member.first_bit} of ${number(row.member.offset)}` : "";
-      out.push(el("b", null, row.path || "(nameless)"), `  ${row.member.type}${bits}\n`);
+      out.push(el("b", null, row.path || "(anonymous)"), `  ${row.member.type}${bits}\n`);
     }
-    if (rows.length > seen.length) out.push(`and ${number(rows.length - seen.length)} more that share these bytes\n`);
+    if (rows.length > seen.length) out.push(`and ${number(rows.length - seen.length)} more in these bytes\n`);
     out.push(bytes);
     return out;
   }
@@ -249,7 +249,7 @@
     drawn = 0;
     host.replaceChildren();
     const several = types.length > 1;
-    found.textContent = words || only ? `${count(wanted.length, "type")} of ${number(types.length)}` + (words && several ? `: ${number(named.length)} by name, ${number(having.length)} with such a member` : "") : "";
+    found.textContent = words || only ? `${count(wanted.length, "type")} of ${number(types.length)}` + (words && several ? `: ${number(named.length)} by name, ${number(having.length)} by a member` : "") : "";
     found.hidden = !found.textContent || (!several && wanted.length === 1);
     grow(AT_ONCE);
   }
