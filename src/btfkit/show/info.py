@@ -229,8 +229,8 @@ def _count_kinds(words: memoryview[int], positions: memoryview[int]) -> dict[str
     for at in positions:
         counts[words[at + 1] >> 24 & spec.MAX_KIND] += 1
     present = sorted((-count, kind) for kind, count in enumerate(counts) if count)
-    known = range(1, len(spec.KINDS))
-    return {spec.kind_name(kind) if kind in known else f"kind {kind}": -count for count, kind in present}
+    named = range(1, len(spec.KINDS))
+    return {spec.kind_name(kind) if kind in named else f"kind {kind}": -count for count, kind in present}
 
 
 def _count_ext(data: Bytes) -> Iterator[int]:

@@ -127,14 +127,10 @@ class Note:
         parts = ["a flexible array"] if is_flexible else []
         if holds_flexible:
             parts.append("embedded flexible array(s)")
-        if found.padding:
-            parts.append(f"{counted(found.padding, 'byte')} of padding")
-        if found.bit_padding:
-            parts.append(f"{counted(found.bit_padding, 'bit')} of padding")
-        if found.holes:
-            parts.append(counted(found.holes, "hole"))
-        if found.bit_holes:
-            parts.append(counted(found.bit_holes, "bit hole"))
+        paddings = ((found.padding, "byte"), (found.bit_padding, "bit"))
+        parts += [f"{counted(number, unit)} of padding" for number, unit in paddings if number]
+        holes = ((found.holes, "hole"), (found.bit_holes, "bit hole"))
+        parts += [counted(number, noun) for number, noun in holes if number]
         self.text = "XXX last struct has " + ", ".join(parts) if parts else ""
 
 
