@@ -36,8 +36,8 @@ def differences(code, program, outcomes, theirs, order):
     """The instructions that differ; what refers to maps, functions and externs is the kernel's own affair."""
     linked = code.link(program)
     done = patch_program(code, linked, outcomes)
-    if done.refusals:
-        return [done.refusals]
+    if done.rejections:
+        return [done.rejections]
     mine = done.insns
     if len(theirs) != len(mine):
         return [f"{len(mine)} slots, libbpf has {len(theirs)}"]

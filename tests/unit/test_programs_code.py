@@ -113,10 +113,10 @@ def patched(order, name, program, target="a.x86_64"):
 
 def test_an_offset_without_room_is_refused():
     _, linked, done = patched("el", "insns", "far_read")
-    assert list(done.refusals.values()) == [done.refusals[next(iter(linked.relocations.values()))]]
-    assert "32767" in next(iter(done.refusals.values()))
+    assert list(done.rejections.values()) == [done.rejections[next(iter(linked.relocations.values()))]]
+    assert "32767" in next(iter(done.rejections.values()))
     _, _, done = patched("el", "insns", "far_off")
-    assert not done.refusals
+    assert not done.rejections
 
 
 def test_loads_are_resized():
@@ -145,7 +145,7 @@ def test_an_instruction_that_was_changed_is_refused():
     (outcomes,) = relocate([code.object], Target(Btf.from_bytes(target_bytes("a.x86_64")[0])))
     slot = next(iter(linked.relocations))
     linked.insns[slot] = (*linked.insns[slot][:4], linked.insns[slot][4] + 1)
-    assert "changed or is damaged" in next(iter(patch_program(code, linked, outcomes).refusals.values()))
+    assert "changed or is damaged" in next(iter(patch_program(code, linked, outcomes).rejections.values()))
 
 
 @pytest.mark.parametrize("name", sorted(manifest()["objects"]))

@@ -208,13 +208,17 @@ def _size(local: Btf, type_id: int, what: str) -> int:
 
 def _leaf(local: Btf, type_id: int) -> tuple[int, int, int]:
     """(kind, encoding, size) of a load of this type: for an array, of one of its innermost elements."""
-    kind, encoding = load_class(local, type_id)
-    for _ in range(MAX_CHAIN):
-        type_id = local.strip(type_id)
-        if local.kind(type_id) != spec.ARRAY:
-            break
-        type_id = local.word(type_id, 3)
-    return kind, encoding, _size(local, type_id, "an array's element")
+    return *load_class(local, type_id), _size(local, innermost(local, type_id)[0], "an array's element")
+
+
+def innermost(btf: Btf, type_id: int) -> tuple[int, int]:
+    """The type without modifiers, typedefs and arrays, and the number of arrays."""
+    for depth in range(MAX_CHAIN):
+        type_id = btf.strip(type_id)
+        if btf.kind(type_id) != spec.ARRAY:
+            return type_id, depth
+        type_id = btf.word(type_id, 3)
+    return type_id, MAX_CHAIN
 
 
 def load_class(btf: Btf, type_id: int) -> tuple[int, int]:
@@ -239,14 +243,8 @@ def compatibility(local: Btf, type_id: int) -> tuple[Any, ...]:
 
     (kind,), (INT, whether its bit offset is 0), (FWD or ENUM, essential name), or (ARRAY, key of the element).
     """
-    depth = 0
-    for _ in range(MAX_CHAIN):
-        type_id = local.strip(type_id)
-        kind = local.kind(type_id)
-        if kind != spec.ARRAY:
-            break
-        depth += 1
-        type_id = local.word(type_id, 3)
+    type_id, depth = innermost(local, type_id)
+    kind = local.kind(type_id)
     if kind in spec.COMPOSITES:
         key: tuple[Any, ...] = (spec.STRUCT,)
     elif kind in spec.ENUMS or kind == spec.FWD:

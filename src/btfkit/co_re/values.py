@@ -7,7 +7,7 @@ that of the machine it runs on.
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.co_re.access import U32, SpecError, covering_load, load_class
+from btfkit.co_re.access import U32, SpecError, covering_load, innermost, load_class
 from btfkit.co_re.kinds import BYTE_OFFSET, BYTE_SIZE, FIELD_EXISTS, LSHIFT, RSHIFT, SIGNED
 from btfkit.co_re.match import size_of
 
@@ -83,10 +83,7 @@ def _size(btf: Btf, type_id: int, witness: Witness) -> int:
 
 def _load(btf: Btf, type_id: int, witness: Witness) -> tuple[int, int, int]:
     """(kind, encoding) of the type, and the size of one of its (innermost) elements."""
-    kind, encoding = load_class(btf, type_id)
-    while btf.kind(type_id) == spec.ARRAY:
-        type_id = btf.strip(btf.word(type_id, 3))
-    return kind, encoding, _size(btf, type_id, witness)
+    return *load_class(btf, type_id), _size(btf, innermost(btf, type_id)[0], witness)
 
 
 def enumerator_value(btf: Btf, type_id: int, index: int) -> int:

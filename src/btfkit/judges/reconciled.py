@@ -14,9 +14,10 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import MAX_CHAIN, references
+from btfkit.btf.btf import references
 from btfkit.btf.flat import Flat
 from btfkit.btf.spelling import keyword, label
+from btfkit.co_re.access import innermost
 from btfkit.hot import side_by_side as _side_by_side
 
 TYPE_CHECKING = False
@@ -281,7 +282,7 @@ class _Walk:
             elif _shape(before, type_id) != _shape(after, now[key][1]):
                 self.differ(a, b, f"{label(before, a)}: member {key[0]} has another type")
             else:
-                self.inner(_held(before, type_id), _held(after, now[key][1]))
+                self.inner(innermost(before, type_id)[0], innermost(after, now[key][1])[0])
 
     def inner(self, a: int, b: int) -> None:
         """What a member of a named type contains by value: its elements count as well."""
@@ -300,16 +301,6 @@ class _Walk:
 def _shared(one: memoryview[int], other: memoryview[int]) -> int:
     """The number of equal bytes at the beginning: all of `one`, or none."""
     return len(one) if other[: len(one)] == one else 0
-
-
-def _held(btf: Btf, type_id: int) -> int:
-    """What a member of that type contains by value: for an array, its element."""
-    for _ in range(MAX_CHAIN):
-        type_id = btf.strip(type_id)
-        if btf.kind(type_id) != spec.ARRAY:
-            break
-        type_id = btf.word(type_id, 3)
-    return type_id
 
 
 class _TooMany(Exception):

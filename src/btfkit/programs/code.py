@@ -59,7 +59,6 @@ class Reference(NamedTuple):
     kind: str
     name: str
     value: int = 0
-    weak: bool = False
 
 
 class Function:
@@ -78,7 +77,6 @@ class Function:
         self.references: dict[int, Reference] = {}
         self.is_global = False
         self.is_program = False
-        self.weak = False
 
     @property
     def attach(self) -> str:
@@ -228,7 +226,6 @@ class Code:
                 )
             insns = i.decode(data[symbol.value : symbol.value + symbol.size], elf.order)
             found = Function(symbol.name, section.name, symbol.value, insns)
-            found.weak = symbol.bind == STB_WEAK
             found.is_global = symbol.bind != STB_LOCAL and symbol.visibility not in (STV_INTERNAL, STV_HIDDEN)
             yield found
 
@@ -426,9 +423,8 @@ def _rel_entries(elf: Elf, section: Section) -> Iterator[tuple[int, int]]:
 
 def _reference(insn: Insn, symbol: Symbol, sections: tuple[Section, ...]) -> Reference:
     """What an instruction refers to.  Rule: bpf_program__record_reloc."""
-    weak = symbol.bind == STB_WEAK
     if symbol.section == SHN_UNDEF:
-        return Reference(KFUNC if i.is_call(insn) else EXTERN, symbol.name, 0, weak)
+        return Reference(KFUNC if i.is_call(insn) else EXTERN, symbol.name)
     name = sections[symbol.section].name if symbol.section < min(len(sections), SHN_LORESERVE) else ""
     if i.is_call(insn):
         return Reference(CALL, symbol.name, symbol.value)

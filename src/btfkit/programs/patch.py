@@ -32,24 +32,24 @@ _UNCHECKED_BITFIELD = (k.BYTE_OFFSET, k.BYTE_SIZE, k.LSHIFT)
 
 
 class Patch(NamedTuple):
-    """The change to one instruction: `insns` replace it (one slot, or two); `poison` if there is no answer; or `refusal`, why
+    """The change to one instruction: `insns` replace it (one slot, or two); `poison` if there is no answer; or `rejection`, why
     libbpf rejects the object."""
 
     insns: tuple[Insn, ...] = ()
     poison: bool = False
-    refusal: str = ""
+    rejection: str = ""
 
 
 def patch(code: Code, number: int, outcome: Outcome, insn: Insn, following: Insn | None) -> Patch:
     """The change to `insn` by the answer `outcome` to relocation `number`; `following` is the next slot."""
     relocation = code.object.relocations[number]
     if outcome.status in ("error", "ambiguous"):
-        return Patch(refusal=outcome.detail)
+        return Patch(rejection=outcome.detail)
     of_class = insn[0] & i.CLASS_MASK
     wide = insn[0] == i.LDIMM64
     memory = of_class in (i.LDX, i.ST, i.STX)
     if relocation.insn_off % i.SIZE:
-        return Patch(refusal=f"byte offset {relocation.insn_off} is not that of an instruction")
+        return Patch(rejection=f"byte offset {relocation.insn_off} is not that of an instruction")
     if outcome.value is None or (memory and outcome.load_size < 0):
         return Patch((POISONED, POISONED) if wide else (POISONED,), poison=True)
     value = outcome.value
@@ -59,12 +59,12 @@ def patch(code: Code, number: int, outcome: Outcome, insn: Insn, following: Insn
         return _immediate(code, relocation, insn, value)
     if memory:
         return _memory(code, relocation, insn, value, outcome.load_size)
-    return Patch(refusal=f"an instruction with code {insn[0]:#04x} cannot be relocated")
+    return Patch(rejection=f"an instruction with code {insn[0]:#04x} cannot be relocated")
 
 
 def _wide(code: Code, relocation: Relocation, insn: Insn, following: Insn | None, value: int) -> Patch:
     if following is None or any(insn[2:4]) or any(following[:4]):
-        return Patch(refusal="the 64-bit load has fields set that must be 0")
+        return Patch(rejection="the 64-bit load has fields set that must be 0")
     found = (insn[4] & 0xFFFFFFFF) | (following[4] & 0xFFFFFFFF) << 32
     local = _local(code, relocation)
     narrow = local is not None and relocation.kind == k.ENUMVAL_VALUE and found == local & 0xFFFFFFFF
@@ -75,7 +75,7 @@ def _wide(code: Code, relocation: Relocation, insn: Insn, following: Insn | None
 
 def _immediate(code: Code, relocation: Relocation, insn: Insn, value: int) -> Patch:
     if insn[0] & i.X:
-        return Patch(refusal="the arithmetic instruction has a register operand, expected an immediate")
+        return Patch(rejection="the arithmetic instruction has a register operand, expected an immediate")
     local = _local(code, relocation)
     if local is not None and insn[4] & 0xFFFFFFFF != local & 0xFFFFFFFF:
         return _changed(insn[4], local)
@@ -87,23 +87,23 @@ def _memory(code: Code, relocation: Relocation, insn: Insn, value: int, size: in
     if local is not None and insn[3] != local:
         return _changed(insn[3], local)
     if value > MAX_OFF:
-        return Patch(refusal=f"offset {value} is beyond {MAX_OFF}, the limit of a load or store")
+        return Patch(rejection=f"offset {value} is beyond {MAX_OFF}, the limit of a load or store")
     opcode = insn[0]
     wanted = code.object.spec(relocation)
     leaf = wanted.leaf if isinstance(wanted, Spec) and relocation.kind == k.BYTE_OFFSET else None
     if size > 0 and leaf is not None and leaf[2] and size != leaf[2]:
         loaded = i.BYTES[opcode & i.SIZE_MASK]
         if loaded != leaf[2]:
-            return Patch(refusal=f"the load has {loaded} bytes, the member {leaf[2]}")
+            return Patch(rejection=f"the load has {loaded} bytes, the member {leaf[2]}")
         if size not in i.SIZE_BITS:
-            return Patch(refusal=f"the load would need {size} bytes, possible are 1, 2, 4 and 8")
+            return Patch(rejection=f"the load would need {size} bytes, possible are 1, 2, 4 and 8")
         opcode = opcode & ~i.SIZE_MASK | i.SIZE_BITS[size]
     return Patch(((opcode, insn[1], insn[2], value, insn[4]),))
 
 
 def _changed(found: int, local: int) -> Patch:
     return Patch(
-        refusal=f"the instruction has {found}, the program's own types give {local}: the object was changed or is damaged"
+        rejection=f"the instruction has {found}, the program's own types give {local}: the object was changed or is damaged"
     )
 
 
@@ -140,26 +140,26 @@ def _local_value(obj: BpfObject, relocation: Relocation) -> int | None:
 
 
 class Patched(NamedTuple):
-    """A linked program with a kernel's answers in its `insns`; `poisoned` maps a slot to the number of its relocation, `refusals`
+    """A linked program with a kernel's answers in its `insns`; `poisoned` maps a slot to the number of its relocation, `rejections`
     the number of a relocation to why libbpf rejects it."""
 
     insns: list[Insn]
     poisoned: dict[int, int]
-    refusals: dict[int, str]
+    rejections: dict[int, str]
 
 
 def patch_program(code: Code, linked: Linked, outcomes: list[Outcome]) -> Patched:
     """Put the answers to all relocations of a linked program into its instructions; `outcomes` are those of the object."""
     insns = list(linked.insns)
     poisoned: dict[int, int] = {}
-    refusals: dict[int, str] = {}
+    rejections: dict[int, str] = {}
     for slot, number in linked.relocations.items():
         following = insns[slot + 1] if slot + 1 < len(insns) else None
         done = patch(code, number, outcomes[number], insns[slot], following)
-        if done.refusal:
-            refusals[number] = done.refusal
+        if done.rejection:
+            rejections[number] = done.rejection
             continue
         insns[slot : slot + len(done.insns)] = done.insns
         if done.poison:
             poisoned[slot] = number
-    return Patched(insns, poisoned, refusals)
+    return Patched(insns, poisoned, rejections)

@@ -136,14 +136,14 @@ class Check:
         patched = patch_program(self.code, self.linked, kernel.outcomes)
         findings = [
             ProgramFinding(
-                BREAKS, kernel.outcomes[number].reason or "refused", f"libbpf rejects the object: {refusal}", number
+                BREAKS, kernel.outcomes[number].reason or "refused", f"libbpf rejects the object: {rejection}", number
             )
-            for number, refusal in patched.refusals.items()
+            for number, rejection in patched.rejections.items()
         ]
         marks: dict[int, bool] = dict.fromkeys(patched.poisoned, True)
         for slot, number in self.linked.relocations.items():  # sizes and type ids without an answer yield 0
             outcome = kernel.outcomes[number]
-            if outcome.status == "missing" and outcome.value == 0 and number not in patched.refusals:
+            if outcome.status == "missing" and outcome.value == 0 and number not in patched.rejections:
                 marks[slot] = False
         findings += self._externs(kernel, marks, patched)
         if marks:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import MAX_CHAIN, text
+from btfkit.btf.btf import text
 from btfkit.btf.members import flat_member
 from btfkit.co_re import kinds as k
-from btfkit.co_re.access import Spec
+from btfkit.co_re.access import Spec, innermost
 from btfkit.show.identity import CLASSES
 
 TYPE_CHECKING = False
@@ -82,17 +82,8 @@ def _walk(found: Reads, wanted: Spec, btf: Btf, type_id: int, owner: tuple[str, 
         inner = flat_member(btf, type_id, text(step[0])) if btf.kind(type_id) in spec.COMPOSITES else None
         if inner is None:
             return
-        type_id = _element(btf, inner.type_id)
+        type_id = innermost(btf, inner.type_id)[0]
         if btf.kind(type_id) in spec.COMPOSITES and btf.name(type_id):
             owner, prefix = _key(btf, type_id), ""
         else:
             prefix = path + "."
-
-
-def _element(btf: Btf, type_id: int) -> int:
-    for _ in range(MAX_CHAIN):
-        type_id = btf.strip(type_id)
-        if btf.kind(type_id) != spec.ARRAY:
-            break
-        type_id = btf.word(type_id, 3)
-    return type_id
