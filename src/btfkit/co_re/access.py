@@ -86,9 +86,7 @@ def parse_access(string: bytes) -> list[int]:
             raise SpecError(f"access string {text(string)!r} has {text(part)!r}, expected a number")
         numbers.append(int(digits))
     if len(numbers) > MAX_ACCESS:
-        raise SpecError(
-            f"access string {text(string)[:40]}... has {len(numbers)} numbers, expected at most {MAX_ACCESS}"
-        )
+        raise SpecError(f"access string {text(string)[:40]}... has {len(numbers)} numbers, the limit is {MAX_ACCESS}")
     if max(numbers) > 0x7FFFFFFF:
         raise SpecError(f"access string {text(string)!r} has a number above 2147483647")
     return numbers

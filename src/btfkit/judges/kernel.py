@@ -213,7 +213,8 @@ class KernelRules:
             self.reject_before(type_id, what, row.flag, "kind-flag")
         return self.name(name, row) or self.third(third, row.third)
 
-    def third(self, word: int, rule: str | tuple[int, ...]) -> str | None:
+    @staticmethod
+    def third(word: int, rule: str | tuple[int, ...]) -> str | None:
         if rule == "any":
             return None
         if rule == "zero":

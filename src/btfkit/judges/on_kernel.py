@@ -140,9 +140,7 @@ def examine(blob: bytes, base: Btf, source: str | None = None, *, pointer_size: 
         found.unreadable = error.message
         return found
     if btf.byte_order != base.byte_order:
-        found.unreadable = (
-            f"it is {btf.byte_order}-endian, the kernel {base.byte_order}-endian: it is for another machine"
-        )
+        found.unreadable = f"it is {btf.byte_order}-endian, but the kernel is {base.byte_order}-endian"
         return found
     beyond: Sign | None = None
     for sign in _signs(btf, found):

@@ -222,9 +222,8 @@ class _Walk:
             self.differ(a, b, f"{label(self.before, a)} {change}")
             return
         fields = {place - at: what for place, what in references(layer.words, at, layer.table)}
-        in_bases = (
-            a < self.before.start_id and b < self.after.start_id
-        )  # a prototype there is reached through a pointer
+        # a prototype in the bases is reached through a pointer
+        in_bases = a < self.before.start_id and b < self.after.start_id
         contains = kind in _HOLDERS and not (in_bases and kind == spec.FUNC_PROTO)
         child = 2 if contains else level if kind in _THROUGH else 1
         for slot in range(1, len(words)):

@@ -139,10 +139,8 @@ class Records:
 
     def label(self, type_id: int) -> str:
         """The subject of a message: "struct file", "pointer type 312"."""
-        at = self.at[type_id]
-        return label_of(
-            self.kinds[type_id], self.raw(self.words[at]), type_id, forward_union=self.words[at + 1] >> 31 != 0
-        )
+        name_off, info = self.words[self.at[type_id] : self.at[type_id] + 2]
+        return label_of(self.kinds[type_id], self.raw(name_off), type_id, forward_union=info >> 31 != 0)
 
     def shown(self, type_id: int) -> str:
         """Another type in a message: its label, with the id if that is not part of it."""
@@ -213,9 +211,8 @@ class _Judge:
         end = 0
         for offset, length, name in sections:
             if offset > end:
-                self._warn(
-                    None, f"gap of {offset - end} bytes before the {name}, at byte {h.length + end}", "header-gap"
-                )
+                gap = f"gap of {offset - end} bytes before the {name}, at byte {h.length + end}"
+                self._warn(None, gap, "header-gap")
             end = offset + length
         rest = len(self.btf.blob) - h.length - end
         if rest > 0:

@@ -102,9 +102,8 @@ def _memory(code: Code, relocation: Relocation, insn: Insn, value: int, size: in
 
 
 def _changed(found: int, local: int) -> Patch:
-    return Patch(
-        rejection=f"the instruction has {found}, the program's own types give {local}: the object was changed or is damaged"
-    )
+    reason = "the object was changed or is damaged"
+    return Patch(rejection=f"the instruction has {found}, the program's own types give {local}: {reason}")
 
 
 def _signed(value: int) -> int:
@@ -140,8 +139,8 @@ def _local_value(obj: BpfObject, relocation: Relocation) -> int | None:
 
 
 class Patched(NamedTuple):
-    """A linked program with a kernel's answers in its `insns`; `poisoned` maps a slot to the number of its relocation, `rejections`
-    the number of a relocation to why libbpf rejects it."""
+    """A linked program with a kernel's answers in its `insns`; `poisoned` maps a slot to the number of its relocation,
+    `rejections` the number of a relocation to why libbpf rejects it."""
 
     insns: list[Insn]
     poisoned: dict[int, int]

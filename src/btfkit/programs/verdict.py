@@ -134,12 +134,10 @@ class Check:
         if self.problem:
             return Verdict((ProgramFinding(BREAKS, "bad-object", self.problem),))
         patched = patch_program(self.code, self.linked, kernel.outcomes)
-        findings = [
-            ProgramFinding(
-                BREAKS, kernel.outcomes[number].reason or "refused", f"libbpf rejects the object: {rejection}", number
-            )
-            for number, rejection in patched.rejections.items()
-        ]
+        findings: list[ProgramFinding] = []
+        for number, rejection in patched.rejections.items():
+            reason = kernel.outcomes[number].reason or "refused"
+            findings.append(ProgramFinding(BREAKS, reason, f"libbpf rejects the object: {rejection}", number))
         marks: dict[int, bool] = dict.fromkeys(patched.poisoned, True)
         for slot, number in self.linked.relocations.items():  # sizes and type ids without an answer yield 0
             outcome = kernel.outcomes[number]
