@@ -39,17 +39,19 @@ class FlatMember:
         self.start = start
 
 
-def flat_members(btf: Btf, type_id: int, *, open_named: bool = False, own_first: bool = False) -> Iterator[FlatMember]:
+def flat_members(
+    btf: Btf, type_id: int, *, open_named: bool = False, own_first: bool = False, among: bytearray | None = None
+) -> Iterator[FlatMember]:
     """The members of a struct or union in order, those of each anonymous member in its place.
 
     A member without a name that is not a struct or union, which C does not have, comes with the path "".
 
     `open_named` does the same with members whose type has no name: "headers.csum" for `headers`.  A type that contains itself
     is not opened again.  `own_first` gives the members of each composite before those of its anonymous members, of which the
-    last comes first.  Raises FormatError where there are more than MAX_DEPTH levels, or more than MAX_MEMBERS members
-    below the first: a damaged type.
+    last comes first.  With `among`, a mark for each type, members whose type is not marked are skipped.  Raises FormatError for a
+    damaged type: more than MAX_DEPTH levels, or more than MAX_MEMBERS members below the first.
     """
-    return _flat_members(btf, (type_id,), "", 0, open_named, own_first, [MAX_MEMBERS])
+    return _flat_members(btf, (type_id,), "", 0, open_named, own_first, [MAX_MEMBERS], among)
 
 
 def flat_member(btf: Btf, type_id: int, name: str) -> FlatMember | None:
@@ -58,7 +60,14 @@ def flat_member(btf: Btf, type_id: int, name: str) -> FlatMember | None:
 
 
 def _flat_members(
-    btf: Btf, around: tuple[int, ...], path: str, start: int, open_named: bool, own_first: bool, left: list[int]
+    btf: Btf,
+    around: tuple[int, ...],
+    path: str,
+    start: int,
+    open_named: bool,
+    own_first: bool,
+    left: list[int],
+    among: bytearray | None,
 ) -> Iterator[FlatMember]:
     owner = around[-1]
     layer, at = btf.locate(owner)
@@ -76,6 +85,8 @@ def _flat_members(
     later: list[Iterator[FlatMember]] = []
     for index in range(count):
         name_off, type_id, where = words[at + 3 + 3 * index : at + 6 + 3 * index]
+        if among is not None and not among[type_id]:
+            continue
         offset, bits = (where & 0xFFFFFF, where >> 24) if flag else (where, 0)
         name = text(btf.string(name_off)) if name_off else ""
         inner = _opened(btf, type_id, name, open_named)
@@ -83,7 +94,7 @@ def _flat_members(
             if inner in around:
                 continue
             deeper = f"{path}{name}." if name else path
-            opened = _flat_members(btf, (*around, inner), deeper, start + offset, open_named, own_first, left)
+            opened = _flat_members(btf, (*around, inner), deeper, start + offset, open_named, own_first, left, among)
             if own_first:
                 later.append(opened)
             else:

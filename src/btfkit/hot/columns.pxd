@@ -3,12 +3,16 @@ from btfkit.hot cimport kinds
 
 cpdef zeros(size_t count)
 
+@cython.locals(ids=cython.size_t, names=cython.size_t, index=cython.size_t, info=cython.uint, row=cython.uint,
+               mask=cython.uint)
+cpdef tuple count(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table)
+
 @cython.locals(to_id=cython.size_t, to_name=cython.size_t, index=cython.size_t, at=cython.size_t, info=cython.uint,
                row=cython.uint, tail=cython.size_t, elem=cython.size_t, mask=cython.uint, name_mask=cython.uint,
                slot=cython.size_t, end=cython.size_t)
-cpdef tuple find(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-                 unsigned int[::1] ids, unsigned int[::1] id_starts, unsigned int[::1] names,
-                 unsigned int[::1] name_starts)
+cpdef fill(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
+           unsigned int[::1] ids, unsigned int[::1] id_starts, unsigned int[::1] names,
+           unsigned int[::1] name_starts)
 
 @cython.locals(info=cython.uint, row=cython.uint, tail=cython.size_t, mask=cython.uint, slot=cython.size_t)
 cpdef size_t id_place(const unsigned int[::1] words, const unsigned char[::1] table, size_t at,

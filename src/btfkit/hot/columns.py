@@ -16,25 +16,44 @@ class Columns:
     __slots__ = ("id_starts", "ids", "name_starts", "names")
 
     def __init__(self, words, positions, table):
-        ids = zeros(len(words))
-        names = zeros(len(words))
-        self.id_starts = zeros(len(positions) + 1)
-        self.name_starts = zeros(len(positions) + 1)
-        found = find(words, positions, table, ids, self.id_starts, names, self.name_starts)
-        self.ids = ids[: found[0]]
-        self.names = names[: found[1]]
+        rows = len(positions) + 1
+        ids, names = count(words, positions, table)
+        room = zeros(2 * rows + ids + names)
+        self.id_starts, self.name_starts = room[:rows], room[rows : 2 * rows]
+        self.ids, self.names = room[2 * rows : 2 * rows + ids], room[2 * rows + ids :]
+        fill(words, positions, table, self.ids, self.id_starts, self.names, self.name_starts)
 
 
 def zeros(count):
-    """`count` words of 0, whose pages cost nothing until they are written to."""
+    """`count` words of 0."""
     return memoryview(bytearray(4 * count)).cast("I")
 
 
-def find(words, positions, table, ids, id_starts, names, name_starts):
-    """Fill the four columns; `ids` and `names` have room for as many places as there are words.
+def count(words, positions, table):
+    """(number of type ids, number of names) in the records at `positions`."""
+    ids = 0
+    names = len(positions)
+    for index in range(len(positions)):
+        info = words[positions[index] + 1]
+        row = ((info >> 24) & 127) << 3
+        ids += table[row + kinds.THIRD_IS_TYPE]
+        mask = table[row + kinds.TAIL_IDS]
+        while mask:
+            ids += mask & 1
+            mask >>= 1
+        mask = table[row + kinds.ELEM_IDS]
+        while mask:
+            ids += (mask & 1) * (info & 0xFFFFFF)
+            mask >>= 1
+        mask = table[row + kinds.ELEM_NAMES]
+        while mask:
+            names += (mask & 1) * (info & 0xFFFFFF)
+            mask >>= 1
+    return ids, names
 
-    Returns (number of type ids, number of names).
-    """
+
+def fill(words, positions, table, ids, id_starts, names, name_starts):
+    """Fill the four columns."""
     to_id = 0
     to_name = 0
     for index in range(len(positions)):
@@ -62,6 +81,13 @@ def find(words, positions, table, ids, id_starts, names, name_starts):
         if mask or name_mask:
             at += tail
             end = at + (info & 0xFFFFFF) * elem
+            if mask == 2 and name_mask == 1:
+                while at < end:
+                    names[to_name] = at
+                    to_name += 1
+                    ids[to_id] = at + 1
+                    to_id += 1
+                    at += elem
             while at < end:
                 for slot in range(elem):
                     if (mask >> slot) & 1:
@@ -73,7 +99,6 @@ def find(words, positions, table, ids, id_starts, names, name_starts):
                 at += elem
     id_starts[len(positions)] = to_id
     name_starts[len(positions)] = to_name
-    return to_id, to_name
 
 
 def id_place(words, table, at, number):

@@ -270,9 +270,8 @@ def _uses(describe: _Describer, type_id: int, marks: bytearray) -> Iterator[Foun
     if btf.kind(type_id) not in spec.COMPOSITES:
         yield describe.type(type_id)
         return
-    for member in flat_members(btf, type_id, open_named=True, own_first=True):
-        if marks[member.type_id]:
-            found = Found(MEMBER, member.path, type_id, describe.names[member.type_id], owner=describe.names[type_id])
-            bit = member.bit_offset
-            found.offset, found.bit_offset, found.size = bit // 8, bit, describe.size(member.type_id)
-            yield found
+    for member in flat_members(btf, type_id, open_named=True, own_first=True, among=marks):
+        found = Found(MEMBER, member.path, type_id, describe.names[member.type_id], owner=describe.names[type_id])
+        bit = member.bit_offset
+        found.offset, found.bit_offset, found.size = bit // 8, bit, describe.size(member.type_id)
+        yield found
