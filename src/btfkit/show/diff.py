@@ -23,7 +23,6 @@ from btfkit.show.identity import (
     UNION,
     VAR,
     Identities,
-    Interner,
 )
 from btfkit.show.layout import CACHELINE, Layouts
 from btfkit.show.used_by import SIZE as SIZE
@@ -228,9 +227,9 @@ class _Side:
 
     __slots__ = ("btf", "identities", "layouts", "names", "types")
 
-    def __init__(self, btf: Btf, intern: Interner) -> None:
+    def __init__(self, btf: Btf, numbers: dict[object, int]) -> None:
         self.btf = btf
-        self.identities = Identities(btf, intern)
+        self.identities = Identities(btf, numbers)
         self.layouts = Layouts(btf, CACHELINE)
         self.names = Spelling(btf)
         self.types = self._types()
@@ -273,9 +272,9 @@ class _Comparison:
     def __init__(
         self, old: Btf, new: Btf, names: frozenset[tuple[str, bytes]], kinds: frozenset[str], scope: Scope | None
     ) -> None:
-        intern = Interner()
-        self.old = _Side(old, intern)
-        self.new = _Side(new, intern)
+        numbers: dict[object, int] = {}
+        self.old = _Side(old, numbers)
+        self.new = _Side(new, numbers)
         self.names = names
         self.kinds = kinds
         self.scope = scope

@@ -28,29 +28,17 @@ CLASSES = {
 _NAMED = frozenset((spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64, spec.TYPEDEF))
 
 
-class Interner:
-    """Numbers for keys: equal keys of any BTF get the same number."""
-
-    __slots__ = ("_numbers",)
-
-    def __init__(self) -> None:
-        self._numbers: dict[object, int] = {}
-
-    def __call__(self, key: object) -> int:
-        return self._numbers.setdefault(key, len(self._numbers))
-
-
 class Identities:
-    """The keys of the types of one BTF, comparable with those made with the same `Interner`.
+    """The keys of the types of one BTF, comparable with those of other BTFs made with the same `numbers`.
 
     Raises FormatError if types without a name are nested too deep.
     """
 
-    __slots__ = ("_definitions", "_intern", "_names", "_references", "btf", "tags")
+    __slots__ = ("_definitions", "_names", "_numbers", "_references", "btf", "tags")
 
-    def __init__(self, btf: Btf, intern: Interner) -> None:
+    def __init__(self, btf: Btf, numbers: dict[object, int]) -> None:
         self.btf = btf
-        self._intern = intern
+        self._numbers = numbers
         self._references: dict[int, int] = {}
         self._definitions: dict[int, int] = {}
         self._names: dict[int, bytes] = {0: b""}
@@ -77,8 +65,11 @@ class Identities:
         """The key of a reference to a type."""
         found = self._references.get(type_id)
         if found is None:
-            found = self._references[type_id] = self._intern(self._reference(type_id, depth))
+            found = self._references[type_id] = self._number(self._reference(type_id, depth))
         return found
+
+    def _number(self, key: object) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
 
     def _reference(self, type_id: int, depth: int) -> object:
         if type_id == 0:
@@ -111,7 +102,7 @@ class Identities:
             body: object = self._body(layer, at, kind, 0)
             if type_id in self.tags:
                 body = (body, self.tags[type_id])
-            found = self._definitions[type_id] = self._intern(body)
+            found = self._definitions[type_id] = self._number(body)
         return found
 
     def _body(self, layer: Btf, at: int, kind: int, depth: int) -> object:

@@ -180,7 +180,7 @@ class Layouts:
         btf = self.btf
         ids = [type_id for type_id in btf.find_ids(name) if btf.kind(type_id) in spec.COMPOSITES]
         if not ids:
-            targets = dict.fromkeys(self.strip(type_id) for type_id in btf.find_ids(name, spec.TYPEDEF))
+            targets = dict.fromkeys(btf.strip(type_id) for type_id in btf.find_ids(name, spec.TYPEDEF))
             ids = [target for target in targets if btf.kind(target) in spec.COMPOSITES]
         if not ids:
             from btfkit.btf.suggest import did_you_mean_type
@@ -197,13 +197,9 @@ class Layouts:
             if words[at] and words[at + 1] >> 24 & spec.MAX_KIND in spec.COMPOSITES:
                 yield start + index
 
-    def strip(self, type_id: int) -> int:
-        """The type without typedefs, const, volatile, restrict and type tags."""
-        return self.facts(type_id)[1]
-
     def facts(self, type_id: int, depth: int = 0) -> _Facts:
-        """What members need of a type: its kind, the id and kind of its target (`strip`), the size in bytes (0: none), the
-        natural alignment in bytes (1: none), and for an INT that is itself a bitfield its bit offset << 8 | bits, else 0.
+        """What members need of a type: its kind, the id and kind without typedefs and qualifiers, the size in bytes (0: none),
+        the natural alignment in bytes (1: none), and for an INT that is itself a bitfield its bit offset << 8 | bits, else 0.
 
         The natural alignment of a composite is that of its widest member.  Rule: pahole 1.32, tag__natural_alignment.
         """

@@ -78,11 +78,11 @@ class LayoutText:
         alias = "" if found.name else printable(alias)
         width = UNION_SPACING if found.is_union and not alias else NAME_SPACING
         pen = Pen("", TYPE_SPACING - (8 if alias else 0), EXPANDED_SPACING if self.expand else width, 0, [0])
-        write = self._union if found.is_union else self._struct_with_statistics
-        return f"{'typedef ' if alias else ''}{write(found, pen, alias)};\n"
-
-    def _struct_with_statistics(self, found: Layout, pen: Pen, suffix: str) -> str:
-        return self._struct(found, pen, found.packed, suffix, statistics=True)
+        if found.is_union:
+            body = self._union(found, pen, alias)
+        else:
+            body = self._struct(found, pen, found.packed, alias, statistics=True)
+        return f"{'typedef ' if alias else ''}{body};\n"
 
     # ---- composites --------------------------------------------------------------------------------------------
 
