@@ -88,8 +88,6 @@ def _names_and_kinds(roots: Iterable[tuple[int, bytes]]) -> tuple[set[bytes], se
 class Roots:
     """The (kind, essential name) roots of some relocations, to find the modules that have a candidate."""
 
-    __slots__ = ("_search",)
-
     def __init__(self, roots: Iterable[tuple[int, bytes]]) -> None:
         self._search = _Search(*_names_and_kinds(roots))
 

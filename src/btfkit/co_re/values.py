@@ -28,26 +28,21 @@ def field_value(kind: int, place: TargetField, btf: Btf, witness: Witness) -> tu
     """
     if kind == FIELD_EXISTS:
         return 1, NO_LOAD
-    if place.composite < 0:
-        return _element(kind, place, btf, witness)
-    layer, at = btf.locate(place.composite)
-    bits = layer.words[at + 5 + 3 * place.member] >> 24 if layer.words[at + 1] >> 31 else 0
+    bits = 0
+    if place.composite >= 0:
+        layer, at = btf.locate(place.composite)
+        bits = layer.words[at + 5 + 3 * place.member] >> 24 if layer.words[at + 1] >> 31 else 0
     if bits:
         return _bitfield(kind, place, bits, btf, witness), NO_LOAD
     size = _size(btf, place.type_id, witness)
     if kind == BYTE_OFFSET:
-        return place.bit_offset // 8, _load(btf, place.type_id, witness)
+        load = *load_class(btf, place.type_id), _size(btf, innermost(btf, place.type_id)[0], witness)
+        return place.bit_offset // 8, load
     if kind == BYTE_SIZE:
         return size, NO_LOAD
+    if place.composite < 0:
+        raise SpecError("signs and shifts need a member, not an array element")
     return _shift_or_sign(kind, place, btf, 8 * size, size, place.bit_offset // 8), NO_LOAD
-
-
-def _element(kind: int, place: TargetField, btf: Btf, witness: Witness) -> tuple[int, tuple[int, int, int]]:
-    if kind == BYTE_OFFSET:
-        return place.bit_offset // 8, _load(btf, place.type_id, witness)
-    if kind == BYTE_SIZE:
-        return _size(btf, place.type_id, witness), NO_LOAD
-    raise SpecError("signs and shifts need a member, not an array element")
 
 
 def _bitfield(kind: int, place: TargetField, bits: int, btf: Btf, witness: Witness) -> int:
@@ -79,11 +74,6 @@ def _size(btf: Btf, type_id: int, witness: Witness) -> int:
     if size is None:
         raise SpecError("a member whose type has no size", type_id=type_id)
     return size
-
-
-def _load(btf: Btf, type_id: int, witness: Witness) -> tuple[int, int, int]:
-    """(kind, encoding) of the type, and the size of one of its (innermost) elements."""
-    return *load_class(btf, type_id), _size(btf, innermost(btf, type_id)[0], witness)
 
 
 def enumerator_value(btf: Btf, type_id: int, index: int) -> int:

@@ -13,6 +13,7 @@ judged: special fields of map values (bpf_spin_lock, kptr tags and the like).
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from btfkit.btf import spec
 from btfkit.judges.kernel_resolve import MODIFIERS, U32, Rejected, Resolve
@@ -73,7 +74,7 @@ def kernel_rules(btf: Btf, *, program: bool = True, release: Release | None = No
     return stages.findings
 
 
-class Meta:
+class Meta(NamedTuple):
     """A row of the meta stage: the rules for a record of one kind by itself.
 
     `name` is NO_NAME, a pattern, or None for any; with `optional` it may be missing.  `third` is "zero", "id", "some id" (not
@@ -81,24 +82,12 @@ class Meta:
     largest that is possible, None if it counts elements.  `elements` judges the rest of the record.
     """
 
-    __slots__ = ("elements", "flag", "name", "optional", "third", "vlen")
-
-    def __init__(
-        self,
-        third: str | tuple[int, ...],
-        name: re.Pattern[bytes] | str | None,
-        *,
-        optional: bool = False,
-        flag: Release | None = None,
-        vlen: int | None = 0,
-        elements: Callable[[KernelRules, int, int], str | None] | None = None,
-    ) -> None:
-        self.third = third
-        self.name = name
-        self.optional = optional
-        self.flag = flag
-        self.vlen = vlen
-        self.elements = elements
+    third: str | tuple[int, ...]
+    name: re.Pattern[bytes] | str | None
+    optional: bool = False
+    flag: Release | None = None
+    vlen: int | None = 0
+    elements: Callable[[KernelRules, int, int], str | None] | None = None
 
 
 class KernelRules:

@@ -8,6 +8,8 @@ kernel's answer, and the signs of another base.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, references, text
 from btfkit.btf.spelling import label
@@ -53,18 +55,15 @@ _BY_VALUE = spec.COMPOSITES | {spec.ARRAY, spec.VAR}
 _UNSIZED = frozenset((0, spec.FWD, spec.FUNC_PROTO))
 
 
-class Sign:
+class Sign(NamedTuple):
     """A sign of another base: `what` it is; the own type `user` and `place` ("struct foo.bar") of a reference; its `target`, a
     type id or string offset; `end`, the byte at which a member that is too large ends."""
 
-    __slots__ = ("end", "place", "target", "user", "what")
-
-    def __init__(self, what: str, user: int, place: str, target: int, end: int = 0) -> None:
-        self.end = end
-        self.what = what
-        self.user = user
-        self.place = place
-        self.target = target
+    what: str
+    user: int
+    place: str
+    target: int
+    end: int = 0
 
     def __repr__(self) -> str:
         return f"<Sign {self.what}: {self.place} to {self.target}>"

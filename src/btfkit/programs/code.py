@@ -92,15 +92,14 @@ class Function:
         return f"<Function {self.name!r} of {self.section}: {len(self.insns)} slots>"
 
 
-class Extern:
+class Extern(NamedTuple):
     """A function or variable of the kernel that the object refers to by name: `section` is ".ksyms" or ".kconfig", `type_id`
     the local FUNC or VAR; "" and 0 if the object's BTF does not describe it."""
 
-    def __init__(self, name: str, section: str, type_id: int, weak: bool) -> None:
-        self.name = name
-        self.section = section
-        self.type_id = type_id
-        self.weak = weak
+    name: str
+    section: str
+    type_id: int
+    weak: bool
 
 
 class Variable(NamedTuple):
@@ -264,9 +263,8 @@ class Code:
                 continue
             name = btf.name(variable_id)
             if section.name in (".ksyms", ".kconfig"):
-                extern = self.externs.get(name)
-                if extern is not None:
-                    extern.section, extern.type_id = section.name, variable_id
+                if name in self.externs:
+                    self.externs[name] = self.externs[name]._replace(section=section.name, type_id=variable_id)
             elif btf.kind(variable_id) == spec.VAR:
                 offset = self.places.get((section.name, name), entry.offset)
                 volatile = _is_volatile(btf, btf.word(variable_id, 2))
