@@ -4,16 +4,16 @@
 
     vmlinux = btfkit.load("/sys/kernel/btf/vmlinux")
     task = vmlinux.struct("task_struct")
-    print(task.size, task["comm"].offset, [member.name for member in task.members[:5]])
+    print(task.size, [(member.name, member.offset) for member in task.members[:3]])
 
     objects = btfkit.load_objects("prog.bpf.o")
-    for obj, relocation, outcome in btfkit.relocations(objects, vmlinux):
-        print(obj.expression(relocation), outcome.status, outcome.value)
+    for relocated in btfkit.relocations(objects, vmlinux):
+        print(relocated.access, relocated.status, relocated.value)
 
     small = btfkit.minimize(vmlinux, objects)
     open("min.btf", "wb").write(small.btf.to_bytes())
 
-Names are imported from where they live when they are first used, so that `import btfkit` costs next to nothing.
+Names are imported on first use, so that `import btfkit` costs next to nothing.
 """
 
 from __future__ import annotations
@@ -128,115 +128,52 @@ if TYPE_CHECKING:
     from btfkit.work.files import on_files as on_files
     from btfkit.work.files import sort_kernel as sort_kernel
 
-_HOMES = {
-    "__version__": "_version",
-    "Btf": "btf.btf",
-    "Builder": "btf.build",
-    "Ext": "btf.ext",
-    **dict.fromkeys(("Element", "Elements", "Enumerator", "Member", "Parameter", "SectionEntry"), "btf.elements"),
-    **dict.fromkeys(
-        (
-            "AnyEnum",
-            "Array",
-            "Const",
-            "Datasec",
-            "DeclTag",
-            "Enum",
-            "Enum64",
-            "Float",
-            "Func",
-            "FuncProto",
-            "Fwd",
-            "Int",
-            "Ptr",
-            "Restrict",
-            "Struct",
-            "Type",
-            "Typedef",
-            "TypeTag",
-            "Union",
-            "Var",
-            "Volatile",
-        ),
-        "btf.types",
+_NAMES = {  # by module
+    "_version": "__version__",
+    "btf.btf": "Btf",
+    "btf.build": "Builder",
+    "btf.elements": "Element Elements Enumerator Member Parameter SectionEntry",
+    "btf.ext": "Ext",
+    "btf.types": (
+        "AnyEnum Array Const Datasec DeclTag Enum Enum64 Float Func FuncProto Fwd Int Ptr Restrict "
+        "Struct Type Typedef TypeTag Union Var Volatile"
     ),
-    "BtfFile": "btf_file",
-    "load": "btf_file",
-    "load_modules": "btf_file",
-    "open": "btf_file",
-    "BpfObject": "co_re.program",
-    "load_objects": "co_re.program",
-    "Outcome": "co_re.relocate",
-    "Relocated": "co_re.relocations",
-    "relocations": "co_re.relocations",
-    "Target": "co_re.target",
-    "AmbiguousError": "errors",
-    "BtfError": "errors",
-    "ChainError": "errors",
-    "FormatError": "errors",
-    "NotFoundError": "errors",
-    "UnsupportedError": "errors",
-    "VerificationError": "errors",
-    "check": "fleet.check",
-    "append": "passes.append",
-    "find_kernels": "fleet.tree",
-    "minimize_archive": "fleet.archive",
-    "Deduped": "passes.dedup",
-    "dedup": "passes.dedup",
-    "Distilled": "passes.distill",
-    "distill": "passes.distill",
-    "Merged": "passes.merge",
-    "merge": "passes.merge",
-    "Minimized": "passes.minimize",
-    "Dump": "file_ops.dump",
-    "dump": "file_ops.dump",
-    "Explanation": "file_ops.explain",
-    "explain": "file_ops.explain",
-    "explain_on_kernels": "fleet.explain",
-    "minimize": "file_ops.minimize",
-    "permute": "passes.permute",
-    "sort": "passes.permute",
-    "Reconciled": "passes.reconcile",
-    "ReconcileError": "passes.reconcile",
-    "reconcile": "passes.reconcile",
-    "Diff": "show.diff",
-    "diff": "show.diff",
-    "Found": "show.find",
-    "find": "show.find",
-    "users": "show.find",
-    "Layout": "show.layout",
-    "Layouts": "show.layout",
-    "layout": "show.layout",
-    "Sanitized": "passes.sanitize",
-    "sanitize": "passes.sanitize",
-    "Place": "show.offset",
-    "offset": "show.offset",
-    "Verification": "judges.verification",
-    "verify": "judges.verification",
-    "DedupedFile": "file_ops.dedup",
-    "DedupFiles": "file_ops.dedup",
-    "JoinedFiles": "file_ops.dedup",
-    "dedup_file": "file_ops.dedup",
-    "dedup_files": "file_ops.dedup",
-    "DistilledFile": "file_ops.distill",
-    "DistillFiles": "file_ops.distill",
-    "distill_file": "file_ops.distill",
-    "extract_file": "file_ops.extract",
-    "MergedFiles": "file_ops.merge",
-    "merge_files": "file_ops.merge",
-    "ReconciledFile": "file_ops.reconcile",
-    "ReconcileFiles": "file_ops.reconcile",
-    "reconcile_file": "file_ops.reconcile",
-    "SanitizedFile": "file_ops.sanitize",
-    "SanitizeFiles": "file_ops.sanitize",
-    "sanitize_file": "file_ops.sanitize",
-    "SortedFile": "file_ops.sort",
-    "SortFiles": "file_ops.sort",
-    "sort_file": "file_ops.sort",
-    "Tally": "work.files",
-    "on_files": "work.files",
-    "sort_kernel": "work.files",
+    "btf_file": "BtfFile load load_modules open",
+    "co_re.program": "BpfObject load_objects",
+    "co_re.relocate": "Outcome",
+    "co_re.relocations": "Relocated relocations",
+    "co_re.target": "Target",
+    "errors": "AmbiguousError BtfError ChainError FormatError NotFoundError UnsupportedError VerificationError",
+    "file_ops.dedup": "dedup_file dedup_files DedupedFile DedupFiles JoinedFiles",
+    "file_ops.distill": "distill_file DistilledFile DistillFiles",
+    "file_ops.dump": "Dump dump",
+    "file_ops.explain": "explain Explanation",
+    "file_ops.extract": "extract_file",
+    "file_ops.merge": "merge_files MergedFiles",
+    "file_ops.minimize": "minimize",
+    "file_ops.reconcile": "reconcile_file ReconciledFile ReconcileFiles",
+    "file_ops.sanitize": "sanitize_file SanitizedFile SanitizeFiles",
+    "file_ops.sort": "sort_file SortedFile SortFiles",
+    "fleet.archive": "minimize_archive",
+    "fleet.check": "check",
+    "fleet.explain": "explain_on_kernels",
+    "fleet.tree": "find_kernels",
+    "judges.verification": "Verification verify",
+    "passes.append": "append",
+    "passes.dedup": "dedup Deduped",
+    "passes.distill": "distill Distilled",
+    "passes.merge": "merge Merged",
+    "passes.minimize": "Minimized",
+    "passes.permute": "permute sort",
+    "passes.reconcile": "reconcile Reconciled ReconcileError",
+    "passes.sanitize": "sanitize Sanitized",
+    "show.diff": "Diff diff",
+    "show.find": "find Found users",
+    "show.layout": "Layout layout Layouts",
+    "show.offset": "offset Place",
+    "work.files": "on_files sort_kernel Tally",
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [*_HOMES]
 
@@ -247,9 +184,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'btfkit' has no attribute {name!r}")
     from importlib import import_module
 
-    module, _, other = home.partition(":")
-    value = getattr(import_module("btfkit." + module), other or name)
-    globals()[name] = value
+    value = globals()[name] = getattr(import_module("btfkit." + home), name)
     return value
 
 

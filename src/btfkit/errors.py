@@ -1,19 +1,19 @@
-"""What can go wrong, in families by what a caller can do about it.
+"""The errors of btfkit, in families by what a caller can do about them.
 
-Every error of btfkit is a `BtfError`.  An error carries its place: the file (or other source), the section,
-the byte offset and the type id, each where it is known, and its text begins with that place, the way compilers
-write it.  "This relocation has no answer on that kernel" is no error but a value (see `btfkit.co_re`).
+Every error is a `BtfError` and carries its place: the file (or other source), section, byte offset and type id, as far as they
+are known.  Its text begins with that place, as compilers do.  A relocation that fails on a kernel is not an error but a
+value (see `btfkit.co_re`).
 """
 
 from __future__ import annotations
 
 
 class BtfError(Exception):
-    """The root of all errors of btfkit.
+    """The base of all errors of btfkit.
 
-    `message` says what was found and what was allowed, and guesses the mistake; `source` names the file,
-    `section` the part of it, `offset` the byte offset within that part, `type_id` the BTF type.  `remedy` is the name of the
-    parameter that would help ("base", "strip_signature"), where there is one: a command adds its own spelling of it.
+    `message` has what was found, what was expected, and the likely mistake; `source` names the file, `section` the part of it,
+    `offset` the byte in that part, `type_id` the BTF type.  `remedy` is the name of a parameter that would help ("base",
+    "strip_signature"), if any; a command adds its own spelling of it.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class BtfError(Exception):
         self.remedy = remedy
 
     def at(self, source: str) -> BtfError:
-        """This error, with `source` filled in where it was not known yet."""
+        """This error, with its source set to `source` if it had none."""
         if self.source is None:
             self.source = source
         return self
@@ -68,7 +68,7 @@ def _rebuild(
 
 
 def printable(text: str) -> str:
-    """`text` safe for one line of a terminal: control and undecodable characters are escaped."""
+    """`text` with control and undecodable characters escaped, safe for a line of a terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
@@ -80,35 +80,34 @@ def counted(number: int, noun: str) -> str:
 
 
 def refuse_text(**lists: object) -> None:
-    """Raise TypeError where a string is given for one of `lists` (by the names of the parameters): its letters would count
-    as names."""
+    """Raise TypeError if one of `lists` (by the name of the parameter) is a string: its letters would count as names."""
     for parameter, value in lists.items():
         if isinstance(value, str | bytes):
-            raise TypeError(f"{parameter} is a list of names, not one: [{value!r}]")
+            raise TypeError(f"{parameter} must be a list of names: [{value!r}]")
 
 
 class FormatError(BtfError):
-    """The bytes are not what they claim to be: get other bytes."""
+    """The bytes are damaged or of another format."""
 
 
 class ChainError(BtfError):
-    """A split BTF without its base, or with a base it was not built on: pass the right base."""
+    """A split BTF without its base, or with a base that it was not built on."""
 
 
 class NotFoundError(BtfError):
-    """A name, a section or a file member that was asked for is not there."""
+    """A name, section or member of a file does not exist."""
 
 
 class AmbiguousError(BtfError):
-    """A name or a container stands for several things: say which one."""
+    """A name or a container stands for several things."""
 
 
 class UnsupportedError(BtfError):
-    """The input is (or may be) valid, but this build cannot do that with it: see the message for the way out."""
+    """The input may be valid, but is not supported; the message suggests a way out."""
 
 
 class VerificationError(BtfError):
-    """The output does not mean what the input means, as the proof found: do not use it, and report it."""
+    """A proof found that the output does not mean what the input means: do not use it, and report it."""
 
 
 def error_text(error: Exception) -> str:

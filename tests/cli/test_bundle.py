@@ -149,7 +149,7 @@ def test_bad_kernels_are_one_line_each(capsys):
     assert said.status == 3
     lines = [line for line in said.err.splitlines() if line.startswith("btfkit:")]
     assert len(lines) == 2
-    assert "no BTF but an HTML page" in lines[0]
+    assert "not BTF but an HTML page" in lines[0]
     assert "5.4: two kernels of this name" in lines[1]
     assert len(Bundle.open("b").entries) == 4
 
@@ -167,7 +167,7 @@ def test_damaged(capsys, here):
     bundle(capsys, "create", "b", "--archive", "tree", "fields.bpf.o")
     data = (here / "b").read_bytes()
     (here / "cut").write_bytes(data[:-10])
-    assert "cut short" in refused(capsys, "bundle", "list", "cut")
+    assert "truncated" in refused(capsys, "bundle", "list", "cut")
     assert "this is no bundle" in refused(capsys, "bundle", "lookup", "vmlinux")
     flipped = bytearray(data)
     flipped[-60] ^= 1

@@ -134,7 +134,7 @@ def test_empty_and_broken(ask, tmp_path) -> None:
     cases = {
         "none": (elf({".text": b"x", ".modinfo": b""}), "none", "no .BTF section"),
         "empty": (elf({".BTF": b""}), "none", "empty"),
-        "cut": (elf({".BTF": blob[:-5]}), "refuses", "cut short"),
+        "cut": (elf({".BTF": blob[:-5]}), "refuses", "truncated file"),
         "head": (elf({".BTF": blob[:10]}), "refuses", ""),
         "zeros": (elf({".BTF": bytes(len(blob))}), "refuses", ""),
         "order": (ko(module(kernel("big")), kernel("big"), "big"), "refuses", "endian"),

@@ -215,7 +215,7 @@ def test_trees_that_cannot_be_used(capsys):
     os.makedirs("empty")
     assert "no kernel in it" in refused(capsys, "min", "--archive", "empty", "-o", "out", "fields.bpf.o")
     assert "absent: No such file" in refused(capsys, "min", "--archive", "absent", "-o", "out", "fields.bpf.o")
-    assert "vmlinux: this is BTF" in refused(capsys, "min", "--archive", "tree", "-o", "out", "vmlinux")
+    assert "vmlinux: expected a BPF object" in refused(capsys, "min", "--archive", "tree", "-o", "out", "vmlinux")
 
 
 # ---- going on where it ended ---------------------------------------------------------------------------------------

@@ -66,12 +66,12 @@ def test_another_pointer_size(tmp_path, capsys) -> None:
 
 
 NO_BASES = {
-    "junk": (b"junk", "it begins with 6a 75, BTF with 9f eb or eb 9f"),
-    "empty": (b"", "no BTF: it begins with nothing"),
-    "zeros": (bytes(64), "it begins with 00 00"),
+    "junk": (b"junk", "not BTF: begins with 6a 75, expected 9f eb or eb 9f"),
+    "empty": (b"", "not BTF: begins with nothing"),
+    "zeros": (bytes(64), "begins with 00 00"),
     "vmlinux": (kernel().to_bytes(), "not a distilled one"),
     "split": (module(kernel()), "needs its base|split BTF"),
-    "truncated": (distill(Btf.from_bytes(module(kernel()), kernel())).base.to_bytes()[:-7], "cut short|end"),
+    "truncated": (distill(Btf.from_bytes(module(kernel()), kernel())).base.to_bytes()[:-7], "truncated|end"),
 }
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -116,3 +117,9 @@ def test_they_pass_mypy_strict(tmp_path):
     ]
     done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_package_has_the_readme_s_example() -> None:
+    code = re.search(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert code is not None
+    assert textwrap.indent(code[1], "    ") in str(btfkit.__doc__)

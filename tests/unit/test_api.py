@@ -28,7 +28,7 @@ KERNEL = btfkit.Builder().build()
     ],
 )
 def test_a_string_where_a_list_is_wanted(call, parameter):
-    with pytest.raises(TypeError, match=rf"^{parameter} is a list of names, not one: \['"):
+    with pytest.raises(TypeError, match=rf"^{parameter} must be a list of names: \['"):
         call()
 
 

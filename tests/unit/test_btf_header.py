@@ -120,29 +120,29 @@ def refused(data, *parts, error=FormatError, base=None):
 
 @pytest.mark.parametrize("data", [b"", b"\x9f", b"\x7fELF" + bytes(60), b"\0\0" + bytes(60)])
 def test_no_magic(data):
-    error = refused(data, "no BTF", "9f eb or eb 9f")
+    error = refused(data, "not BTF", "9f eb or eb 9f")
     assert (error.section, error.offset) == ("header", 0)
 
 
 def test_cut_short_in_the_header(order):
     data = blob(order, int_record(order))
     for size in range(2, 24):
-        refused(data[:size], f"{size} bytes are no whole BTF header", "cut short")
+        refused(data[:size], f"truncated header: {size} bytes, need 24")
 
 
 def test_cut_short_behind_it(order):
     data = blob(order, int_record(order))
     for size in range(24, len(data)):
-        refused(data[:size], "strings end at", "cut short")
+        refused(data[:size], "strings end at", "truncated file")
 
 
 def test_version(order):
-    refused(blob(order, int_record(order), version=2), "version 2", "reads version 1", error=UnsupportedError)
+    refused(blob(order, int_record(order), version=2), "unknown BTF version 2", "knows 1", error=UnsupportedError)
 
 
 @pytest.mark.parametrize("hdr_len", [0, 23, 1000, 0xFFFFFFFF])
 def test_header_length(order, hdr_len):
-    refused(blob(order, int_record(order), hdr_len=hdr_len), f"header length of {hdr_len}", "24 to 45")
+    refused(blob(order, int_record(order), hdr_len=hdr_len), f"header length is {hdr_len}", "24 to 45")
 
 
 def test_alignment_of_the_types(order):
@@ -155,12 +155,12 @@ def test_types_reach_into_the_strings(order):
 
 
 def test_strings_reach_beyond_the_end(order):
-    refused(blob(order, int_record(order), str_len=6), "strings end at 22, but 21 bytes follow", "cut short")
-    refused(blob(order, int_record(order), str_len=0xFFFFFFFF), "cut short")
+    refused(blob(order, int_record(order), str_len=6), "strings end at 22, but 21 bytes follow", "truncated file")
+    refused(blob(order, int_record(order), str_len=0xFFFFFFFF), "truncated file")
 
 
 def test_strings_without_end(order):
-    error = refused(blob(order, int_record(order), b"\0int"), "no end (NUL)", "cut short")
+    error = refused(blob(order, int_record(order), b"\0int"), "not terminated (NUL)", "truncated file")
     assert (error.section, error.offset) == ("strings", 3)
 
 
@@ -183,12 +183,14 @@ def test_a_split_may_have_no_strings(order):
 
 
 def test_records_that_are_not_whole(order):
-    error = refused(blob(order, int_record(order) + words(order, 0, 0)), "8 bytes are left", "at least 12", "cut short")
+    error = refused(blob(order, int_record(order) + words(order, 0, 0)), "truncated type: 8 bytes, need 12")
     assert (error.section, error.offset, error.type_id) == ("types", 16, 2)
-    refused(blob(order, int_record(order)[:12]), "INT with vlen 0 does not fit into the 12 bytes")
+    refused(blob(order, int_record(order)[:12]), "INT with vlen 0 does not fit into the remaining 12 bytes")
     struct = words(order, 0, spec.STRUCT << 24 | 0xFFFFFF, 4, 0, 1, 0)
     refused(
-        blob(order, int_record(order) + struct), "STRUCT with vlen 16777215 does not fit into the 24 bytes", "type 2"
+        blob(order, int_record(order) + struct),
+        "STRUCT with vlen 16777215 does not fit into the remaining 24 bytes",
+        "type 2",
     )
 
 
@@ -265,7 +267,7 @@ def test_a_layout_of_odd_sizes(order, entry):
 )
 def test_a_layout_that_is_not_between_types_and_strings(order, fields):
     data = blob(order, int_record(order), length=32, layout=spec.layout_section(), **fields)
-    refused(data, "a layout section at", "between types and strings")
+    refused(data, "layout section at", "between types and strings")
 
 
 def test_a_layout_of_no_bytes_is_none(order):

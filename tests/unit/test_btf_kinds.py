@@ -285,7 +285,7 @@ def test_what_cannot_be_written():
         b.record(spec.INT, vlen=1 << 24)
     with pytest.raises(FormatError, match="kind 128"):
         b.record(128)
-    with pytest.raises(TypeError, match="a number is wanted"):
+    with pytest.raises(TypeError, match="expected a number"):
         b.struct("s", 4, [("a", "b", 0)])
 
 

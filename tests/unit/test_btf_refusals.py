@@ -73,7 +73,7 @@ def test_type_ids_of_a_split(order, what):
     error = caught.value
     assert (error.type_id, error.offset) == (3, 4 * word)
     assert "with this base type ids end at 3" in str(error)
-    assert "not a minimized one" in str(error)
+    assert "not minimized" in str(error)
     assert "has 3 types" in str(error)
 
 
@@ -128,13 +128,13 @@ def test_a_func_has_to_have_a_prototype(order):
     with pytest.raises(FormatError) as caught:
         b.build()
     assert (caught.value.type_id, caught.value.offset) == (2, 16 + 8)
-    assert "FUNC has type 1, a INT; it has to be a FUNC_PROTO" in str(caught.value)
+    assert "FUNC has type 1, a INT; expected a FUNC_PROTO" in str(caught.value)
 
 
 def test_a_func_of_void(order):
     b = Builder(order=order)
     b.func("f", 0)
-    with pytest.raises(FormatError, match="it has to be a FUNC_PROTO"):
+    with pytest.raises(FormatError, match="expected a FUNC_PROTO"):
         b.build()
 
 
@@ -143,7 +143,7 @@ def test_a_func_whose_prototype_is_in_the_base(order):
     b.func("f", 2)
     assert b.build()[3].type.kind_name == "FUNC_PROTO"
     b.func("g", 1)
-    with pytest.raises(ChainError, match=r"a INT; it has to be a FUNC_PROTO: this is not the base") as caught:
+    with pytest.raises(ChainError, match=r"a INT; expected a FUNC_PROTO: wrong base") as caught:
         b.build()
     assert caught.value.type_id == 4
 

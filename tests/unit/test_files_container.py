@@ -54,7 +54,7 @@ def test_packed_in_layers():
     assert open_container(gzip.compress(OBJECT)).layers == ("gzip", "elf")
     four = gzip.compress(lzma.compress(bz2.compress(gzip.compress(blob))))
     assert open_container(four).btf == blob
-    with pytest.raises(FormatError, match="packed more than 4 times"):
+    with pytest.raises(FormatError, match="more than 4 layers"):
         open_container(gzip.compress(four))
     with pytest.raises(AmbiguousError):
         open_container(tar_of(("a.btf", blob, b"0"), ("b.btf", blob, b"0")))
@@ -64,7 +64,7 @@ def test_limits():
     with pytest.raises(FormatError, match="more than 1000 bytes"):
         open_container(gzip.compress(bytes(100_000)), "bomb.gz", limit=1000)
     bomb = tar_of(("a.btf", tiny_btf(), b"0"), ("b", bytes(100_000), b"0"))
-    with pytest.raises(FormatError, match="at most 50000"):
+    with pytest.raises(FormatError, match="the limit is 50000"):
         open_container(bomb, "bomb.tar", limit=50_000)
     with pytest.raises(FormatError, match="more than 50000"):
         open_container(lzma.compress(bomb), "bomb.tar.xz", limit=50_000)
@@ -73,8 +73,8 @@ def test_limits():
 @pytest.mark.parametrize(
     ("data", "guess"),
     [
-        (b"", "an empty file"),
-        (b"\x9f", "one byte"),
+        (b"", "file is empty"),
+        (b"\x9f", "only one byte"),
         (b"\n<!DOCTYPE html><p>404", "HTML page"),
         (b'{"message": "not found"}', "JSON text"),
         (b'{"types":[]}', "JSON dump of BTF"),
@@ -82,10 +82,10 @@ def test_limits():
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"#ifndef __VMLINUX_H__\n", "vmlinux.h"),
         (b"PK\x03\x04....", "zip file"),
-        (b"Not Found\n", "this is text"),
-        (bytes(5000), "nothing but zeros"),
+        (b"Not Found\n", "not BTF but text"),
+        (bytes(5000), "only zeros"),
         (b"BC\xc0\xde....", "LLVM bitcode"),
-        (b"\x01\x02\x03\x04" * 100, "neither BTF nor"),
+        (b"\x01\x02\x03\x04" * 100, "nothing that contains BTF"),
     ],
 )
 def test_guesses(data, guess):
@@ -104,7 +104,7 @@ def test_guesses(data, guess):
         ([(".debug_info", b"x")], {"machine": 62, "kind": 2}, "pahole -J"),
         ([(".init.text", b"x")], {"machine": 62, "kind": 2}, "CONFIG_DEBUG_INFO_BTF, or stripped"),
         ([(".rodata", OBJECT)], {"machine": 62, "kind": 3}, "1 BPF object"),
-        ([(".text", b"x")], {"machine": 62, "kind": 3}, "neither a kernel"),
+        ([(".text", b"x")], {"machine": 62, "kind": 3}, "not a kernel"),
     ],
 )
 def test_why_there_is_no_btf(sections, options, guess):
@@ -151,7 +151,7 @@ def test_an_endless_device_ends(monkeypatch):
     from btfkit.files import compression
 
     monkeypatch.setattr(compression, "LIMIT", 5 << 20)
-    with pytest.raises(FormatError, match="no end"):
+    with pytest.raises(FormatError, match="without an end"):
         open_bytes("/dev/zero")
 
 
@@ -186,8 +186,8 @@ def test_objects():
         (executable(), NotFoundError, "none is embedded"),
         (tiny_elf([(".modinfo", b"")], machine=62), NotFoundError, "kernel module"),
         (tiny_elf([(".BTF", b"")], machine=62, kind=2), NotFoundError, "has BTF"),
-        (tiny_btf(), FormatError, "this is BTF"),
-        (b"\x01\x02\x03\x04", FormatError, "no ELF file"),
+        (tiny_btf(), FormatError, "got BTF"),
+        (b"\x01\x02\x03\x04", FormatError, "not an ELF file"),
     ],
 )
 def test_no_objects(data, error, guess):

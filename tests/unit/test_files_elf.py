@@ -101,30 +101,30 @@ def test_zstd_compressed_section():
 @pytest.mark.parametrize("field", ["offset", "size"])
 def test_a_section_that_reaches_out_of_the_file(field):
     elf = Elf(tiny_elf([(".BTF", b"x", {field: 1 << 60})]), "liar.o")
-    with pytest.raises(FormatError, match=r"liar\.o, \.BTF: .*cut short") as caught:
+    with pytest.raises(FormatError, match=r"liar\.o, \.BTF: .*truncated file") as caught:
         elf.btf_section(".BTF")
     assert caught.value.section == ".BTF"
 
 
 def test_broken_headers():
     good = tiny_elf([(".BTF", b"x")])
-    with pytest.raises(FormatError, match="no ELF file"):
+    with pytest.raises(FormatError, match="not an ELF file"):
         Elf(b"hello")
     with pytest.raises(FormatError, match="class and byte order"):
         Elf(b"\x7fELF\x03\x01")
-    with pytest.raises(FormatError, match="no whole ELF header"):
+    with pytest.raises(FormatError, match=r"truncated ELF header: 40 bytes, need 64"):
         Elf(good[:40])
-    with pytest.raises(FormatError, match="cut short"):
+    with pytest.raises(FormatError, match="truncated file"):
         Elf(good[:-1]).section(".BTF")
-    with pytest.raises(FormatError, match="behind the file's end"):
+    with pytest.raises(FormatError, match="after the end of the file"):
         Elf(good[:100]).section(".BTF")
-    with pytest.raises(FormatError, match="sections, at most"):
+    with pytest.raises(FormatError, match="sections, the limit is"):
         Elf(tiny_elf([(".BTF", b"x")], extended=True)[:-192] + struct.pack("<IIQQQQIIQQ", *[1 << 30] * 10)).section("x")
     with pytest.raises(NotFoundError, match="no section"):
         Elf(good).data(".BTF.ext")
     with pytest.raises(FormatError, match="names"):
         Elf(good[:62] + b"\x63\0" + good[64:]).section(".BTF")
-    with pytest.raises(FormatError, match="a name at"):
+    with pytest.raises(FormatError, match="name at"):
         _ = Elf(tiny_elf([(".BTF", b"x", {"name": 1 << 30})])).sections
 
 

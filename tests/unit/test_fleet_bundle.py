@@ -231,7 +231,7 @@ def test_sizes_that_lie():
 
 def test_a_bomb_for_an_index(monkeypatch):
     monkeypatch.setattr("btfkit.fleet.bundle.MAX_INDEX", 1 << 20)
-    with pytest.raises(FormatError, match="unpacks to more than"):
+    with pytest.raises(FormatError, match="decompresses to more than"):
         opened(lzma.compress(HEAD.encode() + b"\n" * (2 << 20)))
 
 

@@ -61,7 +61,7 @@ def test_minimize_proves_its_result(here, monkeypatch) -> None:
 
 def test_one_string_is_no_list_of_names(here) -> None:
     vmlinux, _ = loaded(here)
-    with pytest.raises(TypeError, match=r"keep_types is a list of names, not one: \['struct file'\]"):
+    with pytest.raises(TypeError, match=r"keep_types must be a list of names: \['struct file'\]"):
         btfkit.minimize(vmlinux, keep_types="struct file")
 
 

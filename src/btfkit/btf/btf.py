@@ -1,8 +1,8 @@
 """A loaded BTF: its words, its strings and the positions of its records, read in one pass and never copied.
 
-`Btf` is immutable.  A *split* BTF has a `base`: its type ids and its string offsets continue the base's, and every
-look-up goes down that chain.  People, tests and small loops look at types through light views (`btf/types.py`), made on
-demand; loops over everything live in `hot/` and read `words` and `positions`.
+`Btf` is immutable.  A *split* BTF has a `base`: its type ids and string offsets continue the base's, and look-ups follow the
+chain of bases.  Types are seen through light views (`btf/types.py`), made on demand; loops over everything are in `hot/` and
+read `words` and `positions`.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ LONG_SPELLINGS = frozenset(
         b"int long unsigned",
     )
 )  # libbpf 1.7, determine_ptr_size
-DEFAULT_POINTER_SIZE = 8  # bytes, where nothing tells it; libbpf takes that of the machine it runs on
-MAX_CHAIN = 256  # steps along modifiers, typedefs and arrays before it is called a cycle
+DEFAULT_POINTER_SIZE = 8  # bytes, if unknown; libbpf uses that of the machine it runs on
+MAX_CHAIN = 256  # steps along modifiers, typedefs and arrays; more count as a cycle
 
 
 class Btf(Finders):
     """One BTF, alone or split on a `base`.
 
-    `len(btf)` is the number of type ids, void (0) and the base's included: valid ids are below it.  `btf[type_id]` is a
-    view of that type and `iter(btf)` yields them all in order; `own_ids` are those that this BTF adds to its base.
-    `btf["struct file"]` is the one type of that name, `btf.struct("file")` the same as a `Struct`; `"struct file" in btf`
-    says whether it is there.
+    `len(btf)` is the number of type ids, including void (0) and the base's: valid ids are below it.  `btf[type_id]` is a view of
+    a type, and `iter(btf)` yields them all in order; `own_ids` are those that this BTF adds to its base.
+    `btf["struct file"]` is the one type of that name, `btf.struct("file")` the same as a `Struct`, and
+    `"struct file" in btf` is true if it exists.
 
     For loops: `words` (u32, the own type section in this machine's byte order), `positions` (u32, the word position of
-    each own record), `strings` (bytes, the own string section), `start_id` and `start_str_off` (where the own ids and
-    string offsets begin), `table` (the packed table of kinds, with those that the layout section adds).
+    each own record), `strings` (bytes, the own string section), `start_id` and `start_str_off` (the first own id and
+    string offset), `table` (the packed table of kinds, including those of the layout section).
     """
 
     __slots__ = (
@@ -84,8 +84,8 @@ class Btf(Finders):
     start_str_off: int
     source: str | None
     _header: Header
-    _text: bytes  # what strings are read from: the whole blob
-    _text_at: int  # where in it string offset 0 would lie
+    _text: bytes  # the whole blob, from which strings are read
+    _text_at: int  # the place in it of string offset 0
     _given_pointer_size: int | None
     _caches: dict[str, Any]
 
@@ -98,11 +98,11 @@ class Btf(Finders):
         source: str | None = None,
         pointer_size: int | None = None,
     ) -> Btf:
-        """Read a `.BTF` blob in memory, split on `base` where one is given.
+        """Read a `.BTF` blob in memory, which is split if there is a `base`.
 
-        `source` names the bytes in messages; `pointer_size` (bytes) is what an ELF header said, and wins over any guess.
-        `bytes` are read in place, anything else is copied once.  Raises FormatError where a byte is wrong, ChainError where
-        the blob is plausible but not on this base.  Rules: libbpf 1.8-dev, btf_parse_*, and docs/differences.md.
+        `source` names the bytes in messages; `pointer_size` (bytes) comes from an ELF header and overrides any guess.  `bytes`
+        are read in place, anything else is copied once.  Raises FormatError if the blob is damaged, ChainError if it does not
+        fit the base.  Rules: libbpf 1.8-dev, btf_parse_*, and docs/differences.md.
         """
         try:
             return cls._read(data if isinstance(data, bytes) else bytes(data), base, source, pointer_size)
@@ -139,18 +139,15 @@ class Btf(Finders):
         size = len(self.strings)
         first, last = (self.strings[0], self.strings[-1]) if size else (0, 0)
         if self.base is None and (size == 0 or first):
-            what = "no strings at all" if size == 0 else "its first string is not the empty one"
+            what = "no strings" if size == 0 else "first string is not empty"
             raise ChainError(
-                f"{what}: this is the split BTF of a module, or damaged; a module's BTF needs its base, the vmlinux that "
-                "it was built with",
+                f"{what}: split BTF of a module, or damaged; a module's BTF needs its base, the vmlinux that it was built with",
                 section="strings",
                 offset=0,
                 remedy="base",
             )
         if last:
-            raise FormatError(
-                "the last string has no end (NUL): the file is cut short", section="strings", offset=size - 1
-            )
+            raise FormatError("last string is not terminated (NUL): truncated file", section="strings", offset=size - 1)
 
     def _kind_table(self) -> bytes:
         layout = self.layout or (self.base.layout if self.base is not None else b"")
@@ -179,7 +176,7 @@ class Btf(Finders):
         self._check(top_id, top_name)
 
     def _check(self, top_id: int, top_name: int) -> None:
-        """Refuse references to what is not there; `top_id` and `top_name` are the largest."""
+        """Reject references to types and strings that do not exist; `top_id` and `top_name` are the largest."""
         if top_id >= len(self) or top_name >= self.start_str_off + len(self.strings):
             from btfkit.btf.refusal import leads_nowhere
 
@@ -206,9 +203,9 @@ class Btf(Finders):
         return (view(self, type_id) for type_id in range(len(self)))
 
     def __getitem__(self, type_id: int | str) -> Type:
-        """A view of one type, by its id (0 is void) or its name ("struct file").
+        """A view of a type, by its id (0 is void) or name ("struct file").
 
-        Raises NotFoundError for what is not there, AmbiguousError for a name that several types have.
+        Raises NotFoundError if there is none, AmbiguousError if several types have that name.
         """
         from btfkit.btf.types import view
 
@@ -219,7 +216,7 @@ class Btf(Finders):
         return view(self, type_id)
 
     def __contains__(self, wanted: object) -> bool:
-        """Whether there is a type of that id or name, or the view is of a type of this chain."""
+        """Whether there is a type with that id or name; for a view, whether its type is in this chain."""
         if isinstance(wanted, str):
             return self.find_id(wanted) is not None
         type_id = getattr(wanted, "id", wanted)
@@ -228,7 +225,7 @@ class Btf(Finders):
         return type_id is wanted or self[type_id] == wanted
 
     def no_type(self, type_id: int) -> NotFoundError:
-        """The error for an id that is not there."""
+        """The error for an id that does not exist."""
         return NotFoundError(f"no type {type_id}, ids are 0 to {len(self) - 1}", source=self.source)
 
     def __repr__(self) -> str:
@@ -240,12 +237,12 @@ class Btf(Finders):
 
     @property
     def own_ids(self) -> range:
-        """The ids of the types that this BTF has beyond its base."""
+        """The ids of the types that this BTF adds to its base."""
         return range(self.start_id, len(self))
 
     @property
     def chain(self) -> tuple[Btf, ...]:
-        """The bases of this BTF and itself, the lowest first."""
+        """The bases of this BTF, the lowest first, and itself."""
         return (*self.base.chain, self) if self.base is not None else (self,)
 
     @property
@@ -260,20 +257,20 @@ class Btf(Finders):
 
     @property
     def blob(self) -> bytes:
-        """The bytes that it was read from, gaps between sections and bytes behind the last included."""
+        """The bytes that it was read from, including gaps between sections and bytes after the last."""
         return self._text
 
     @property
     def given_pointer_size(self) -> int | None:
-        """The pointer size (bytes) that the container told (ELF class), or None."""
+        """The pointer size (bytes) of the container (its ELF class), or None."""
         return self._given_pointer_size
 
     @property
     def pointer_size(self) -> int | None:
-        """The size of a pointer (bytes), or None where nothing tells it.
+        """The size of a pointer (bytes), or None if unknown.
 
-        An ELF class wins, then the base, then the first INT with one of the eleven spellings of (unsigned) long and
-        a size of 4 or 8.  Rule: libbpf 1.7, determine_ptr_size.
+        It is that of the ELF class, else of the base, else of the first INT of 4 or 8 bytes with one of the eleven spellings
+        of (unsigned) long.  Rule: libbpf 1.7, determine_ptr_size.
         """
         if self._given_pointer_size is not None:
             return self._given_pointer_size
@@ -286,7 +283,7 @@ class Btf(Finders):
         return size
 
     def pointer_size_carrier(self) -> int | None:
-        """The id of the first own INT whose name and size tell the pointer size, or None."""
+        """The id of the first own INT that determines the pointer size, or None."""
         return next(iter(self.pointer_size_carriers()), None)
 
     def pointer_size_carriers(self) -> tuple[int, ...]:
@@ -315,7 +312,7 @@ class Btf(Finders):
 
     @property
     def strings_below(self) -> bytes | memoryview[int]:
-        """The strings of the bases, in one piece: what name offsets below `start_str_off` are offsets in."""
+        """The strings of all bases in one piece, for name offsets below `start_str_off`."""
         base = self.base
         if base is None or base.base is None:
             return base.strings if base is not None else b""
@@ -326,7 +323,7 @@ class Btf(Finders):
 
     @property
     def columns(self) -> Columns:
-        """Where type ids and name offsets stand in `words`; made when it is first asked for, and kept."""
+        """The positions of type ids and name offsets in `words`, made on first use and kept."""
         if "columns" not in self._caches:
             from btfkit.hot.columns import Columns
 
@@ -336,7 +333,7 @@ class Btf(Finders):
 
     @property
     def first_named_id(self) -> int | None:
-        """Where the own types are sorted by name, the id of the first that has one; else None."""
+        """The id of the first own type with a name if the own types are sorted by name, else None."""
         if "sorted" not in self._caches:
             first = _scan.is_sorted(self.words, self.positions, self.strings_below, self.strings, self.start_str_off)
             self._caches["sorted"] = None if first < 0 else self.start_id + first
@@ -344,7 +341,7 @@ class Btf(Finders):
         return first_id
 
     def to_bytes(self, order: ByteOrder | None = None) -> bytes:
-        """The `.BTF` blob, in the byte order it was read in or in `order`: header, types, layout, strings, no gaps."""
+        """The `.BTF` blob in its byte order, or in `order`: header, types, layout, strings, without gaps."""
         h = self._header
         order = order or h.order
         layout = self.layout
@@ -355,7 +352,7 @@ class Btf(Finders):
     # ---- one type ----------------------------------------------------------------------------------------------
 
     def locate(self, type_id: int) -> tuple[Btf, int]:
-        """The BTF of the chain that holds type `type_id` (not 0), and the word position of its record there."""
+        """The BTF of the chain that contains type `type_id` (not 0), and the word position of its record there."""
         layer = self
         try:
             while type_id < layer.start_id:
@@ -368,7 +365,7 @@ class Btf(Finders):
         """The kind number of a type; 0 for void."""
         if type_id == 0:
             return 0
-        layer = self  # `locate`, without a call: this is asked a million times
+        layer = self  # `locate`, without a call: this runs a million times
         try:
             while type_id < layer.start_id:
                 layer = layer.base  # type: ignore[assignment]
@@ -377,7 +374,7 @@ class Btf(Finders):
             raise self.no_type(type_id) from None
 
     def word(self, type_id: int, position: int) -> int:
-        """One word of a type's record: 0 is the name offset, 1 the info, 2 the size or type."""
+        """A word of a type's record: 0 is the name offset, 1 the info, 2 the size or type."""
         layer = self
         try:
             while type_id < layer.start_id:
@@ -387,7 +384,7 @@ class Btf(Finders):
             raise self.no_type(type_id) from None
 
     def string(self, offset: int) -> bytes:
-        """The string at `offset`, without its NUL, from this BTF or the base that holds it."""
+        """The string at `offset`, without its NUL, from this BTF or its bases."""
         layer = self
         while offset < layer.start_str_off:
             assert layer.base is not None
@@ -400,9 +397,9 @@ class Btf(Finders):
         return text(self.string(self.word(type_id, 0))) if type_id else ""
 
     def strip(self, type_id: int, kinds: frozenset[int] = spec.MODS_AND_TYPEDEFS) -> int:
-        """The id of the first type along const, volatile, restrict, type tags and typedefs that is none of these.
+        """The id of a type without its const, volatile, restrict, type tags and typedefs (or other `kinds`).
 
-        Raises FormatError after MAX_CHAIN steps: the chain is a cycle.
+        Raises FormatError after MAX_CHAIN steps: they form a cycle.
         """
         for _ in range(MAX_CHAIN):
             if self.kind(type_id) not in kinds:
@@ -411,7 +408,7 @@ class Btf(Finders):
         raise self.cycle(type_id)
 
     def cycle(self, type_id: int) -> FormatError:
-        """The error for modifiers, typedefs or arrays that lead round in a circle."""
+        """The error for modifiers, typedefs or arrays that form a cycle."""
         return FormatError(
             f"more than {MAX_CHAIN} modifiers, typedefs or arrays in a row: they form a cycle",
             source=self.source,
@@ -422,18 +419,17 @@ class Btf(Finders):
     def sizeof(self, type_id: int) -> int | None:
         """The size of a type in bytes; None for void, FWD, FUNC and FUNC_PROTO, which have none.
 
-        Pointers count `pointer_size`, or 8 where it is not known.  Raises FormatError for a cycle.
-        Rule: libbpf 1.7, btf__resolve_size.
+        Pointers have `pointer_size`, or 8 if unknown.  Raises FormatError for a cycle.  Rule: libbpf 1.7, btf__resolve_size.
         """
         from btfkit.btf.sizes import sizeof
 
         return sizeof(self, type_id)
 
     def alignof(self, type_id: int) -> int | None:
-        """The natural alignment of a type in bytes, None where it has none.
+        """The natural alignment of a type in bytes, None if it has none.
 
-        That of a composite is its widest member's, or 1 where a member is not aligned or the size no multiple of it (it was
-        packed).  Rule: libbpf 1.7, btf__align_of.
+        That of a composite is its widest member's, or 1 if it is packed: a member is not aligned, or the size is not a
+        multiple of it.  Rule: libbpf 1.7, btf__align_of.
         """
         from btfkit.btf.sizes import alignof
 
@@ -442,10 +438,10 @@ class Btf(Finders):
     # ---- looking up --------------------------------------------------------------------------------------------
 
     def find(self, name: str, kind: int | str | None = None) -> Type:
-        """A view of the first type called `name`: the lowest id, in the base before the split.
+        """A view of the first type called `name`: the one with the lowest id.
 
-        `kind` (a number, or a name such as "STRUCT") narrows it, and so does C's spelling: `find("struct file")`.  Raises
-        NotFoundError.  Rule: libbpf 1.7, btf__find_by_name_kind.
+        `kind` (a number, or a name such as "STRUCT") restricts the search, and so does C's spelling: `find("struct file")`.
+        Raises NotFoundError.  Rule: libbpf 1.7, btf__find_by_name_kind.
         """
         type_id = self.find_id(name, kind)
         if type_id is None:
@@ -453,11 +449,11 @@ class Btf(Finders):
         return self[type_id]
 
     def find_id(self, name: str, kind: int | str | None = None) -> int | None:
-        """Like `find`, but the id, or None."""
+        """The id of the type that `find` finds, or None."""
         return next(self.find_ids(name, kind), None)
 
     def find_ids(self, name: str, kind: int | str | tuple[int, ...] | None = None) -> Iterator[int]:
-        """All ids of the types called `name`, ascending; of one kind, or of several."""
+        """The ids of all types called `name`, ascending; of one kind, or of several."""
         tag, _, rest = name.partition(" ")
         kinds = _kind_numbers(kind)
         if not kinds and rest and tag in spec.C_TAGS:
@@ -502,7 +498,7 @@ class Btf(Finders):
                 yield type_id
 
     def string_offsets(self, name: bytes) -> list[int]:
-        """Every offset at which the strings of this BTF or its bases spell `name`, ends of longer strings included."""
+        """Every offset of the string `name` in this BTF or its bases, including ends of longer strings."""
         found = self.base.string_offsets(name) if self.base is not None else []
         end = self._text_at + self.start_str_off + len(self.strings)
         at = self._text.find(name + b"\0", self._text_at + self.start_str_off, end)
@@ -512,7 +508,7 @@ class Btf(Finders):
         return found
 
     def types(self, kind: int | str | None = None, *, own: bool = False) -> Iterator[Type]:
-        """Views of all types, void excluded, or of those of one kind; with `own` without the base's."""
+        """Views of all types except void, or of those of one kind; `own` excludes the base's."""
         kinds = _kind_numbers(kind)
         for type_id in self.own_ids if own else range(1, len(self)):
             if not kinds or self.kind(type_id) in kinds:
@@ -541,7 +537,7 @@ def references(words: memoryview[int], at: int, table: bytes) -> Iterator[tuple[
 
 
 def kind_set(kinds: tuple[int, ...] | frozenset[int]) -> bytes:
-    """A set of kinds for the loops in `hot/`: 128 bytes, 1 for each kind that is in it."""
+    """A set of kinds for the loops in `hot/`: 128 bytes, 1 for each kind in the set."""
     wanted = bytearray(128)
     for kind in kinds:
         wanted[kind] = 1
@@ -549,7 +545,7 @@ def kind_set(kinds: tuple[int, ...] | frozenset[int]) -> bytes:
 
 
 def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> array[int]:
-    """The open-addressed table of the hashes of `names` that `hot.names.find_hashes` looks into."""
+    """The open-addressed table of the hashes of `names` for `hot.names.find_hashes`."""
     size = 8
     while size < 4 * len(names):
         size *= 2
@@ -564,7 +560,7 @@ def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> arr
 
 
 def _kind_numbers(kind: int | str | tuple[int, ...] | None) -> tuple[int, ...]:
-    """The numbers of the kinds that are asked for, by number or name: () for all."""
+    """The numbers of kinds given by number or name: () for all."""
     if isinstance(kind, str):
         if kind.upper() not in spec.KIND_NAMES:
             raise NotFoundError(f"no kind {kind!r}; kinds are {', '.join(spec.KIND_NAMES[1:])}")
@@ -573,12 +569,12 @@ def _kind_numbers(kind: int | str | tuple[int, ...] | None) -> tuple[int, ...]:
 
 
 def text(name: bytes) -> str:
-    """A name as text; bytes that are no UTF-8 become surrogates, so that nothing is lost."""
+    """A name as text; bytes that are not UTF-8 become surrogates, so that nothing is lost."""
     return name.decode("utf-8", "surrogateescape")
 
 
 def _as_words(section: memoryview[int], order: ByteOrder, aligned: bool) -> memoryview[int]:
-    """The u32 words of a section in this machine's byte order: in place where order and alignment allow it."""
+    """The u32 words of a section in this machine's byte order, in place if order and alignment allow it."""
     if order == _header.NATIVE:
         return (section if aligned else memoryview(bytes(section))).cast("I")
     words = array("I")

@@ -1,7 +1,7 @@
-"""Writing BTF: a `Builder` takes one type after the other, in either byte order, alone or on top of a base.
+"""Write BTF by hand: a `Builder` adds types one by one, in either byte order, with or without a base.
 
-It writes what it is told, invalid type graphs included (tests need those), but for what cannot be encoded at all; `build`
-reads the result back, so that a `Btf` that comes out is as checked as any other.
+It also writes invalid type graphs (tests need those), and rejects only what cannot be encoded; `build` reads the result back,
+so that the `Btf` is checked like any other.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Number = int  # inside the class, `int` is the method that adds an INT
 
 
 class Builder:
-    """Collects types and gives their ids as it goes.
+    """Collects types; each method adds one and returns its id.
 
-    `base` makes it a split BTF; `order` is "little" or "big" (this machine's, or the base's, by default); `layout` adds a layout
-    section.  Names are text; ids are not looked at before `build`, so a type may refer to one that comes later.
+    `base` makes a split BTF; `order` is "little" or "big" (default: that of the base, or of this machine); `layout` adds a layout
+    section.  Ids are not checked before `build`, so a type may refer to a later one.
     """
 
     __slots__ = ("_frame", "_strings", "_words", "next_id")
@@ -41,7 +41,7 @@ class Builder:
         self.next_id = len(base) if base is not None else 1
 
     def name(self, name: str | bytes) -> Number:
-        """The string offset of a name, which is added where it is new."""
+        """The string offset of a name, which is added if it is new."""
         return self._strings.add(name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape"))
 
     def record(
@@ -54,7 +54,7 @@ class Builder:
         vlen: Number = 0,
         flag: bool = False,
     ) -> Number:
-        """Add a record word by word and return its id; `rest` is what follows the third word."""
+        """Add a record word by word and return its id; `rest` are the words after the third."""
         if not 0 <= vlen <= spec.MAX_VLEN or not 0 <= kind <= spec.MAX_KIND:
             raise FormatError(
                 f"vlen {vlen} or kind {kind} cannot be written: the limits are {spec.MAX_VLEN} and {spec.MAX_KIND}"
@@ -88,7 +88,7 @@ class Builder:
     ) -> Number:
         """Add a STRUCT of `size` bytes; each member is (name, type id, offset in bits[, bitfield size in bits]).
 
-        kind_flag is set where a bitfield size is given for any of them (0 included: `("a", 1, 0, 0)`).
+        kind_flag is set if any of them has a bitfield size (which may be 0: `("a", 1, 0, 0)`).
         """
         flag = any(len(member) > 3 for member in members)
         words: list[Number] = []
@@ -103,7 +103,7 @@ class Builder:
     def enum(
         self, name: str, values: Sequence[tuple[str, Number]] = (), *, size: Number = 4, signed: bool | None = None
     ) -> Number:
-        """Add an ENUM of (name, value) pairs; signed where a value is negative, unless it is said."""
+        """Add an ENUM of (name, value) pairs; by default it is signed if a value is negative."""
         flag = any(value < 0 for _, value in values) if signed is None else signed
         words = [word for name_, value in values for word in (self.name(name_), value)]
         return self.record(spec.ENUM, name, size, words, vlen=len(values), flag=flag)
@@ -156,7 +156,7 @@ class Builder:
         )
 
     def decl_tag(self, text: str, type_id: Number, component: Number = -1, *, attribute: bool = False) -> Number:
-        """Add a DECL_TAG on a declaration (component -1) or on its member or parameter of that number."""
+        """Add a DECL_TAG to a declaration (component -1), or to its member or parameter number `component`."""
         return self.record(spec.DECL_TAG, text, type_id, (component,), flag=attribute)
 
     def type_tag(self, text: str, type_id: Number, *, attribute: bool = False) -> Number:
@@ -164,16 +164,16 @@ class Builder:
         return self.record(spec.TYPE_TAG, text, type_id, flag=attribute)
 
     def to_bytes(self) -> bytes:
-        """The `.BTF` blob as it stands, unchecked."""
+        """The `.BTF` blob so far, unchecked."""
         return self._frame.to_bytes(self._words, self._strings.to_bytes())
 
     def build(self, *, pointer_size: Number | None = None) -> Btf:
-        """The finished `Btf`; raises FormatError or ChainError where a type refers to one that is not there."""
+        """The finished `Btf`; raises FormatError or ChainError if a type refers to one that does not exist."""
         self._frame.pointer_size = pointer_size
         return self._frame.emit(self._words, self._strings.to_bytes())
 
 
 def _int(value: int | str) -> int:
     if isinstance(value, str):
-        raise TypeError(f"a number is wanted, not {value!r}")
+        raise TypeError(f"expected a number, got {value!r}")
     return value

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Element:
-    """One member, parameter, enumerator or section entry: element number `index` of the type `parent`."""
+    """A member, parameter, enumerator or section entry: element number `index` of the type `parent`."""
 
     __slots__ = ("at", "index", "parent")
 
@@ -60,7 +60,7 @@ class Typed(Element):
 
     @property
     def size(self) -> int:
-        """The size of its type in bytes; 0 where that has none."""
+        """The size of its type in bytes, 0 if it has none."""
         return self.parent.btf.sizeof(self.type_id) or 0
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Typed(Element):
 
 
 class Elements(Sequence["Item"]):
-    """The elements of one type in order: a sequence of views that are made when asked for."""
+    """The elements of a type in order: a sequence of views, made on demand."""
 
     __slots__ = ("_owner", "_places", "_view")
 
@@ -111,10 +111,10 @@ def signed(value: int, bits: int, is_signed: bool) -> int:
 
 
 class Member(Typed):
-    """One member of a struct or union.
+    """A member of a struct or union.
 
-    `parent` is what holds it: an anonymous struct or union within the one that was asked where `Composite.member` found it
-    there, which begins `base_bits` bits from the start; offsets are from the start of the one that was asked.
+    `parent` contains it.  If `Composite.member` found it in an anonymous struct or union, that is the `parent`, which begins
+    `base_bits` bits into the type that was searched; offsets are from the start of the type that was searched.
     """
 
     __slots__ = ("base_bits",)
@@ -131,17 +131,17 @@ class Member(Typed):
 
     @property
     def offset(self) -> int:
-        """Where it begins, in bytes; of a bitfield the byte that its first bit is in."""
+        """Where it begins, in bytes; for a bitfield, the byte of its first bit."""
         return self.bit_offset // 8
 
     @property
     def bitfield_size(self) -> int:
-        """Its width in bits where kind_flag says so, 0 for an ordinary member."""
+        """Its width in bits according to kind_flag, 0 for an ordinary member."""
         return self._word(2) >> 24 if self.parent.kind_flag else 0
 
     @property
     def bits(self) -> int:
-        """Its width in bits: a bitfield's own (also where the INT tells it, as old BTF has it), else 8 * size."""
+        """Its width in bits: that of a bitfield (in old BTF the bits of the INT), else 8 * size."""
         if self.bitfield_size:
             return self.bitfield_size
         btf = self.parent.btf
@@ -156,7 +156,7 @@ class Member(Typed):
 
 
 class Enumerator(Element):
-    """One name of an enum and its value, which follows the enum's `signed`."""
+    """A name of an enum and its value, signed as the enum is."""
 
     __slots__ = ()
 
@@ -172,7 +172,7 @@ class Enumerator(Element):
 
 
 class Parameter(Typed):
-    """One parameter of a prototype; the last is without name and type (0) where further ones may follow."""
+    """A parameter of a prototype; the last of a variadic function has no name and type 0."""
 
     __slots__ = ()
 
@@ -181,7 +181,7 @@ class Parameter(Typed):
 
 
 class SectionEntry(Typed):
-    """Where a variable (or function) lies in a section; its `name` is that of the variable, its `type` the VAR or FUNC."""
+    """The place of a variable (or function) in a section; `name` is the variable's, `type` is the VAR or FUNC."""
 
     __slots__ = ()
 
@@ -197,12 +197,12 @@ class SectionEntry(Typed):
 
     @property
     def offset(self) -> int:
-        """Bytes from the start of the section."""
+        """Offset in the section, in bytes."""
         return self._word(1)
 
     @property
     def size(self) -> int:
-        """Size in bytes, as the section has it."""
+        """Size in bytes, according to the section."""
         return self._word(2)
 
     def __str__(self) -> str:

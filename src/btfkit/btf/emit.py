@@ -1,8 +1,8 @@
 """The one writer: a type section and its strings become a `Btf`.
 
-A `Frame` is what a BTF has besides: its base, byte order, header, layout section, pointer size and source.  Passes make the
-words and the strings, and end in `Frame.emit`.  The result is read back and checked like any other input, which takes one
-millisecond for a vmlinux: a mistake of a pass is an error, never a `Btf` that loops would run out of bounds on.
+A `Frame` is the rest of a BTF: base, byte order, header, layout section, pointer size and source.  Passes make words and
+strings and call `Frame.emit`.  The result is read back and checked like any other input (one millisecond for a vmlinux), so
+that a mistake of a pass is an error, never a `Btf` on which loops run out of bounds.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Frame:
-    """All of a BTF but its types and strings.
+    """All of a BTF except its types and strings.
 
-    `base` (or None), `header` (byte order, flags and what is unknown here), `layout` (the section, in that byte order),
-    `pointer_size` (bytes, as a container told it, or None) and `source`.
+    `base` (or None), `header` (byte order, flags and unknown fields), `layout` (the section, in that byte order),
+    `pointer_size` (bytes, from a container, or None) and `source`.
     """
 
     __slots__ = ("base", "header", "layout", "pointer_size", "source")
@@ -54,7 +54,7 @@ class Frame:
         return self
 
     def drop_layout(self) -> None:
-        """Leave out the layout section, and with it all of the header that older readers do not know."""
+        """Remove the layout section, and the fields of the header that older readers do not know."""
         self.header, self.layout = _header.new(self.header.order), b""
 
     def to_bytes(self, words: Buffer, strings: Buffer) -> bytes:
@@ -62,39 +62,39 @@ class Frame:
         return _header.encode(self.header, self.header.order, words, self.layout, strings)
 
     def emit(self, words: Buffer, strings: Buffer) -> Btf:
-        """The BTF of `words` and `strings`.  Raises FormatError where these are not whole, or too large."""
+        """The BTF of `words` and `strings`.  Raises FormatError if these are not valid, or too large."""
         blob = self.to_bytes(words, strings)
         return Btf.from_bytes(blob, self.base, source=self.source, pointer_size=self.pointer_size)
 
 
 class Strings:
-    """A string section in the making: whole strings, each once, in the order of first use.
+    """Collects a string section: whole strings, each once, in the order of first use.
 
-    On a base, a string that the base's chain has is told by the base's offset; never one that begins within a longer
-    string, as libbpf writes none (and `btf.evidence` takes such for the sign of a wrong base).
+    A string of the base's chain is not added; its offset there is used, unless it begins within a longer string: libbpf
+    never writes such, and `btf.evidence` takes them as signs of a wrong base.
     """
 
-    __slots__ = ("_base", "_known", "_parts", "_size", "start")
+    __slots__ = ("_base", "_offsets", "_size", "_strings", "start")
 
     def __init__(self, base: Btf | None = None) -> None:
         self._base = base
         self.start = base.start_str_off + len(base.strings) if base is not None else 0
-        self._known: dict[bytes, int] = {b"": 0}
-        self._parts = [b""] if base is None else []
+        self._offsets: dict[bytes, int] = {b"": 0}
+        self._strings = [b""] if base is None else []
         self._size = 1 if base is None else 0
 
     def add(self, string: bytes) -> int:
-        """The offset of `string` (without NUL), which is added where it was not there yet."""
-        offset = self._known.get(string)
+        """The offset of `string` (without NUL), which is added if it is new."""
+        offset = self._offsets.get(string)
         if offset is None:
             offset = self._in_base(string)
             if offset is None:
                 if b"\0" in string:
-                    raise FormatError(f"a name with a NUL in it: {string!r}", section="strings")
+                    raise FormatError(f"name contains a NUL: {string!r}", section="strings")
                 offset = self.start + self._size
-                self._parts.append(string)
+                self._strings.append(string)
                 self._size += len(string) + 1
-            self._known[string] = offset
+            self._offsets[string] = offset
         return offset
 
     def _in_base(self, string: bytes) -> int | None:
@@ -105,4 +105,4 @@ class Strings:
 
     def to_bytes(self) -> bytes:
         """The section."""
-        return b"\0".join((*self._parts, b"")) if self._parts else b""
+        return b"\0".join((*self._strings, b"")) if self._strings else b""

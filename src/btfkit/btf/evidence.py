@@ -1,8 +1,7 @@
-"""Was a split BTF built on this base?  Nothing in the file says so, but references tell.
+"""Whether a split BTF was built on a given base, judged by its references: the file itself does not record its base.
 
-On the right base every name that lies in the base begins where a string begins, and nothing but tags and sections refers to
-functions or variables.  On a wrong one references land anywhere: half of a kernel's types are functions, and most offsets are in
-the middle of a string.
+On the right base, names begin where strings begin, and only tags and sections refer to functions or variables.  On a wrong
+base references are random: half of a kernel's types are functions, and most offsets are in the middle of a string.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class Fit:
-    """How the references of a split BTF fit its base: `types` into it and how many of these are `wrong` (land on a function,
-    variable, section or tag), `names` in its strings and how many of these begin `inside` a string."""
+    """How the references of a split BTF fit its base: the number of `types` in the base that it refers to, of which `wrong`
+    are functions, variables, sections or tags, and of `names` in the base, of which `inside` begin within a string."""
 
     __slots__ = ("inside", "names", "types", "wrong")
 
@@ -29,12 +28,12 @@ class Fit:
 
     @property
     def is_right(self) -> bool:
-        """Whether the base may be the right one; a few names inside strings are let pass (suffix sharing is legal)."""
+        """Whether the base may be the right one; a few names within strings are accepted (sharing suffixes is legal)."""
         return self.wrong == 0 and 8 * self.inside <= self.names
 
     def __str__(self) -> str:
         return (
-            f"{self.wrong} of {self.types} references into the base land on functions or variables, "
+            f"{self.wrong} of {self.types} references into the base are to functions or variables, "
             f"{self.inside} of {self.names} names begin in the middle of a string"
         )
 
@@ -60,26 +59,25 @@ def fit(split: Btf) -> Fit:
 
 
 def is_whole(split: Btf) -> bool:
-    """Whether a BTF that was read on a base was written without one: then its strings begin with an empty one.
+    """Whether a BTF that was read on a base is not split: its strings begin with an empty one.
 
-    Rule: libbpf 1.8-dev, btf_new_empty; it writes no empty string into a split BTF, nor does pahole.
+    Rule: libbpf 1.8-dev, btf_new_empty; neither it nor pahole writes an empty string into a split BTF.
     """
     return len(split.strings) > 0 and split.strings[0] == 0
 
 
 def demand_fit(split: Btf) -> Btf:
-    """`split` itself, or ChainError where the evidence says that it was built on another base."""
+    """`split` itself; raises ChainError if it was built on another base."""
     if split.base is not None and is_whole(split):
         raise ChainError(
-            "a BTF of its own, as that of a vmlinux is (its strings begin with the empty one), not the split BTF of a module: "
-            "it has no base",
+            "not split BTF but a BTF of its own, like that of a vmlinux (its strings begin with the empty one): it has no base",
             source=split.source,
         )
     found = fit(split)
     if not found.is_right:
         base = split.base.source if split.base is not None and split.base.source else "its base"
         raise ChainError(
-            f"not built on {base}: {found}; the base has to be the vmlinux of the very same build, not minimized",
+            f"not built on {base}: {found}; the base must be the vmlinux of the same build, not minimized",
             source=split.source,
         )
     return split

@@ -1,7 +1,7 @@
-"""`.BTF.ext`: which function, which source line and which CO-RE relocation belongs to which instruction.
+"""`.BTF.ext`: the function, source line and CO-RE relocation of each instruction.
 
-Layout of the section: the kernel's Documentation/bpf/btf.rst, "4.2 .BTF.ext section".  Acceptance rules: libbpf 1.8-dev,
-btf_ext_parse; records longer than the known fields are read and kept whole.
+Layout: the kernel's Documentation/bpf/btf.rst, "4.2 .BTF.ext section".  Rules for what is accepted: libbpf 1.8-dev,
+btf_ext_parse.  Records longer than the known fields are kept as they are.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Ext:
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview[int], *, source: str | None = None) -> Ext:
-        """Read a `.BTF.ext` blob.  Raises FormatError where it is not whole, UnsupportedError for another version."""
+        """Read a `.BTF.ext` blob.  Raises FormatError if it is not valid, UnsupportedError for another version."""
         data = bytes(data)
         self = cls()
         try:
@@ -70,16 +70,17 @@ class Ext:
     def _read_header(self, data: bytes) -> tuple[str, list[tuple[int, int]]]:
         order = byte_order(data[:2])
         if order is None or len(data) < 24:
-            raise FormatError("no .BTF.ext header: the section is cut short or something else", section=WHERE, offset=0)
+            raise FormatError("not a .BTF.ext header: damaged or truncated section", section=WHERE, offset=0)
         self.order = order
         mark = "<" if order == "little" else ">"
         version, flags, length = unpack_from(mark + "BBI", data, 2)
         if version != 1 or flags:
-            raise UnsupportedError(
-                f".BTF.ext of version {version}, flags {flags}; this build reads version 1", section=WHERE
-            )
+            message = f"unknown .BTF.ext version {version}, flags {flags} (this version knows version 1, no flags)"
+            raise UnsupportedError(message, section=WHERE)
         if length < 24 or length > len(data):
-            raise FormatError(f"a header length of {length}, data has {len(data)} bytes", section=WHERE, offset=4)
+            raise FormatError(
+                f"header length is {length}, expected 24 to {len(data)} (the size of the data)", section=WHERE, offset=4
+            )
         fields = list(unpack_from(mark + "IIII", data, 8))
         known = 24
         if length >= 32:
@@ -97,19 +98,21 @@ class Ext:
         end = start + size
         if (start - self._length) % 4 or end > len(data) or size < 4:
             raise FormatError(
-                f"{kind} at {start} of {size} bytes does not fit into {len(data)}", section=WHERE, offset=start
+                f"{kind} at {start}, {size} bytes: not within the {len(data)} bytes of the section",
+                section=WHERE,
+                offset=start,
             )
         (record_size,) = unpack_from(mark + "I", data, start)
         if record_size < MIN_RECORD[kind] or record_size % 4:
             raise FormatError(
-                f"{kind} records of {record_size} bytes, at least {MIN_RECORD[kind]} and a multiple of 4 are wanted",
+                f"{kind} records of {record_size} bytes, expected a multiple of 4 of at least {MIN_RECORD[kind]}",
                 section=WHERE,
                 offset=start,
             )
         self._record_sizes[kind] = record_size
         groups = list(_groups(kind, data, start + 4, end, record_size, mark))
         if not groups:
-            raise FormatError(f"{kind} without any record", section=WHERE, offset=start)
+            raise FormatError(f"{kind} has no records", section=WHERE, offset=start)
         return groups
 
     def records(self, kind: str) -> Iterator[tuple[int, tuple[int, ...]]]:
@@ -122,10 +125,10 @@ class Ext:
                 yield group.section, unpack_from(f"{mark}{width}I", group.data, at)
 
     def translated(self, types: Callable[[int], int] | None = None, strings: Callable[[int], int] | None = None) -> Ext:
-        """The same with other type ids and string offsets: `types(old)` and `strings(old)` give the new ones (None: as before).
+        """The same with other type ids and string offsets: `types(old)` and `strings(old)` return the new ones (None: unchanged).
 
-        Ids are those of func_info and core_relo; strings the names of the sections, those of line_info and the access
-        strings.  What a record has beyond the known fields stays.
+        Type ids are in func_info and core_relo; strings are the names of sections, those of line_info and access strings.
+        Unknown fields of a record are kept.
         """
         new = Ext()
         new.order, new._length, new._extra = self.order, self._length, self._extra
@@ -135,7 +138,7 @@ class Ext:
         return new
 
     def to_bytes(self) -> bytes:
-        """The section again, in the byte order it was read in: header, then the three tables without gaps."""
+        """The section in its byte order: header, then the three tables without gaps."""
         order = self.order
         bodies = [self._encode(kind) for kind in SECTIONS]
         at, fields = 0, []
@@ -157,8 +160,8 @@ class Ext:
         return b"".join(parts)
 
 
-TYPE_WORDS = {"func_info": (1,), "line_info": (), "core_relo": (1,)}  # of a record, which hold a type id
-STRING_WORDS = {"func_info": (), "line_info": (1, 2), "core_relo": (2,)}  # ... and which a string offset
+TYPE_WORDS = {"func_info": (1,), "line_info": (), "core_relo": (1,)}  # words of a record that hold a type id
+STRING_WORDS = {"func_info": (), "line_info": (1, 2), "core_relo": (2,)}  # ... or a string offset
 
 
 def _translated(
@@ -181,7 +184,7 @@ def _translated(
 def _groups(kind: str, data: bytes, at: int, end: int, record_size: int, mark: str) -> Iterator[Group]:
     while at < end:
         if end - at < 8:
-            raise FormatError(f"{kind} ends within a group's head", section=WHERE, offset=at)
+            raise FormatError(f"{kind} ends within the header of a group", section=WHERE, offset=at)
         name, count = unpack_from(mark + "II", data, at)
         stop = at + 8 + count * record_size
         if count == 0 or stop > end:

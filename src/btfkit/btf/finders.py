@@ -1,4 +1,4 @@
-"""Types by name and kind: `btf.struct("task_struct")` is a `Struct`, so that type checkers and editors know its `members`."""
+"""Types by name and kind: `btf.struct("task_struct")` is a `Struct`, so type checkers and editors know its `members`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST_IDS = 8  # in a message
 
 
 class Finders:
-    """What `Btf` finds by name, one method a kind.
+    """The look-ups of `Btf` by name, a method for each kind.
 
-    Each raises NotFoundError where there is no such type, with names that are close, and AmbiguousError where there are
-    several: `Btf.find_ids` gives them all.
+    Each raises NotFoundError if there is no such type, with close names, and AmbiguousError if there are several
+    (`Btf.find_ids` returns them all).
     """
 
     __slots__ = ()
@@ -79,7 +79,7 @@ class Finders:
 
 
 def only(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> Type:
-    """The one type called `name`, of one of `kinds` (by default of any, or of those of C's "struct x").
+    """The one type called `name`, of one of `kinds` (default: any, or those of C's "struct x").
 
     Raises NotFoundError and AmbiguousError.
     """
@@ -98,7 +98,7 @@ def only(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> Type:
 
 
 def missing(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> NotFoundError:
-    """The error for a type that is not there, with names that are close."""
+    """The error for a type that does not exist, with close names."""
     from btfkit.btf.suggest import did_you_mean_type
 
     what = spec.word(kinds[0]) if kinds else "type"

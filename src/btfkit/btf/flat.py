@@ -1,4 +1,4 @@
-"""A chain of BTFs looked at as one, for loops that follow references all the way down."""
+"""A chain of BTFs as one, for loops that follow references into the base."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Flat:
-    """A chain as one BTF for the loops: `words`, `positions` (record of id i at positions[i - 1]) and `strings`.
+    """A chain as one BTF: `words`, `positions` (the record of id i is at positions[i - 1]) and `strings`.
 
-    Ids and string offsets are those of the chain.  A chain of one is not copied.
+    Ids and string offsets are those of the chain.  A BTF without a base is not copied.
     """
 
     __slots__ = ("btf", "positions", "strings", "words")
@@ -40,7 +40,7 @@ class Flat:
 
     @property
     def columns(self) -> Columns:
-        """Where type ids and names stand in `words`."""
+        """The positions of type ids and names in `words`."""
         if self.btf.base is None:
             return self.btf.columns
         from btfkit.hot.columns import Columns

@@ -1,7 +1,7 @@
 """The header of a `.BTF` blob: where types, strings and layout lie, and in which byte order.
 
-Layout of the fields: include/uapi/linux/btf.h, struct btf_header (24 bytes; 32 with the layout section since 7.1).
-Acceptance rules: libbpf 1.8-dev, btf_parse_hdr, but for what it forgets (docs/differences.md, "Format").
+Fields: include/uapi/linux/btf.h, struct btf_header (24 bytes; 32 with the layout section since 7.1).  Rules for what is
+accepted: libbpf 1.8-dev, btf_parse_hdr, and what it does not check (docs/differences.md, "Format").
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_SECTION = 0x7FFFFFFF  # bytes; libbpf's limit
 class Header:
     """The fields of a header; offsets and lengths in bytes, offsets relative to the end of the header.
 
-    `extra` are the header's bytes behind the fields that are known here, kept as they are.
+    `extra` is the rest of the header after the known fields, kept as it is.
     """
 
     __slots__ = (
@@ -58,7 +58,7 @@ class Header:
 
 
 def byte_order(magic: bytes | memoryview) -> ByteOrder | None:
-    """The byte order that the first two bytes of a BTF blob tell, or None where they are not its magic."""
+    """The byte order of a BTF blob with the first two bytes `magic`, or None if they are not BTF's."""
     if magic == b"\x9f\xeb":
         return "little"
     if magic == b"\xeb\x9f":
@@ -67,17 +67,17 @@ def byte_order(magic: bytes | memoryview) -> ByteOrder | None:
 
 
 def parse(data: memoryview) -> Header:
-    """Read and check the header of the blob `data` (bytes); everything it points at lies inside `data`.
+    """Read and check the header of the blob `data`: all its sections lie within `data`.
 
-    Raises FormatError (section "header") where a field cannot be.  Bytes behind the last section and gaps between
-    sections are let pass, as libbpf does.
+    Raises FormatError (section "header") for an invalid field.  Gaps between sections and bytes after the last are accepted,
+    as by libbpf.
     """
     size = len(data)
     order = byte_order(data[:2])
     if order is None:
-        raise _bad(f"no BTF: it begins with {bytes(data[:2]).hex(' ') or 'nothing'}, BTF with 9f eb or eb 9f", 0)
+        raise _bad(f"not BTF: begins with {bytes(data[:2]).hex(' ') or 'nothing'}, expected 9f eb or eb 9f", 0)
     if size < HEADER_LEN:
-        raise _bad(f"{size} bytes are no whole BTF header of at least {HEADER_LEN}: the file is cut short", size)
+        raise _bad(f"truncated header: {size} bytes, need {HEADER_LEN}", size)
     h = Header()
     h.order = order
     mark = "<" if order == "little" else ">"
@@ -85,10 +85,10 @@ def parse(data: memoryview) -> Header:
     h.layout_off = h.layout_len = 0
     if h.version != VERSION:
         raise UnsupportedError(
-            f"BTF of version {h.version}, this build reads version {VERSION}", section="header", offset=2
+            f"unknown BTF version {h.version} (this version knows {VERSION})", section="header", offset=2
         )
     if h.length < HEADER_LEN or h.length > size:
-        raise _bad(f"a header length of {h.length}, it has to be {HEADER_LEN} to {size} (the size of the data)", 4)
+        raise _bad(f"header length is {h.length}, expected {HEADER_LEN} to {size} (the size of the data)", 4)
     known = HEADER_LEN
     if h.length >= LAYOUT_HEADER_LEN:
         h.layout_off, h.layout_len = unpack_from(mark + "II", data, HEADER_LEN)
@@ -99,15 +99,13 @@ def parse(data: memoryview) -> Header:
 
 
 def _check_sections(h: Header, size: int) -> None:
-    """The order, alignment and extents of the sections, as libbpf wants them; `size` is what follows the header."""
+    """Check the order, alignment and extents of the sections, as libbpf does; `size` bytes follow the header."""
     if h.type_off % 4 or h.type_len % 4:
         raise _bad(f"types at {h.type_off}, {h.type_len} bytes: both must be multiples of 4", 8)
     if h.type_off + h.type_len > h.str_off:
-        raise _bad(f"the types end at {h.type_off + h.type_len}, behind the start of the strings at {h.str_off}", 8)
+        raise _bad(f"types end at {h.type_off + h.type_len}, after the start of the strings at {h.str_off}", 8)
     if h.str_off + h.str_len > size:
-        raise _bad(
-            f"the strings end at {h.str_off + h.str_len}, but {size} bytes follow the header: the file is cut short", 16
-        )
+        raise _bad(f"strings end at {h.str_off + h.str_len}, but {size} bytes follow the header: truncated file", 16)
     if h.layout_len and (
         h.layout_off % 4
         or h.layout_len % 4
@@ -115,11 +113,11 @@ def _check_sections(h: Header, size: int) -> None:
         or h.layout_off + h.layout_len > h.str_off
     ):
         raise _bad(
-            f"a layout section at {h.layout_off} of {h.layout_len} bytes, which has to lie between types and strings",
+            f"layout section at {h.layout_off}, {h.layout_len} bytes: it must be between types and strings",
             24,
         )
     if h.type_len > MAX_SECTION or h.str_len > MAX_SECTION:
-        raise _bad(f"a section of more than {MAX_SECTION} bytes", 8)
+        raise _bad(f"section of more than {MAX_SECTION} bytes", 8)
 
 
 def _bad(message: str, offset: int) -> FormatError:
@@ -132,9 +130,9 @@ def swap_layout(layout: bytes) -> bytes:
 
 
 def encode(h: Header, order: ByteOrder, words: Buffer, layout: bytes, strings: Buffer) -> bytes:
-    """A whole blob with a header like `h`, but in `order`: then types, layout and strings, without gaps.
+    """A blob with a header like `h`, but in `order`, then types, layout and strings, without gaps.
 
-    `words` is the type section in this machine's byte order, `layout` is in `order` already.
+    `words` is the type section in this machine's byte order; `layout` is in `order`.
     """
     types = memoryview(words).cast("B")
     if order != NATIVE:
@@ -150,12 +148,9 @@ def encode(h: Header, order: ByteOrder, words: Buffer, layout: bytes, strings: B
 
 
 def new(order: ByteOrder = NATIVE, length: int = HEADER_LEN) -> Header:
-    """A header for a new blob, of 24 bytes or, for one with a layout section, of 32."""
+    """A header for a new blob, of 24 bytes or, with a layout section, 32."""
     h = Header()
-    h.order = order
-    h.version = VERSION
-    h.flags = 0
-    h.length = length
+    h.order, h.version, h.flags, h.length = order, VERSION, 0, length
     h.type_off = h.type_len = h.str_off = h.str_len = h.layout_off = h.layout_len = 0
     h.extra = b""
     return h

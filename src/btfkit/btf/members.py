@@ -1,7 +1,7 @@
-"""The members of a struct or union as C sees them: those of anonymous members count as members of what contains them.
+"""The members of a struct or union as in C: members of anonymous members count as members of what contains them.
 
-This is the one walk through anonymous members, with one limit of depth and one of work.  The judges in `judges/` walk by
-themselves because they share no code with what they judge, CO-RE's matcher because it follows libbpf's order step by step.
+This is the one walk through anonymous members, with one limit of depth and one of work.  `judges/` has its own, to share no
+code with what it judges, and so has CO-RE's matcher, which follows libbpf's order step by step.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ MAX_MEMBERS = 20_000  # of anonymous members, within one type
 
 
 class FlatMember:
-    """A member of a type or of its anonymous members: its `path` from there ("lock.owner", most often just its name).
+    """A member of a type or of its anonymous members, with its `path` from the type ("lock.owner", usually just the name).
 
-    It is member number `index` of the composite `owner`, which begins `start` bits into the outermost one, where the member
-    itself lies at `bit_offset`; `bits` is the width of a bitfield (0: none) and `type_id` its type.
+    It is member number `index` of the composite `owner`, which begins `start` bits into the type; the member begins at
+    `bit_offset` bits.  `bits` is the width of a bitfield (0: none), `type_id` the member's type.
     """
 
     __slots__ = ("bit_offset", "bits", "index", "owner", "path", "start", "type_id")
@@ -42,20 +42,19 @@ class FlatMember:
 def flat_members(
     btf: Btf, type_id: int, *, open_named: bool = False, own_first: bool = False, among: bytearray | None = None
 ) -> Iterator[FlatMember]:
-    """The members of a struct or union in order, those of each anonymous member in its place.
+    """The members of a struct or union in order, with those of each anonymous member in its place.
 
-    A member without a name that is not a struct or union, which C does not have, comes with the path "".
-
-    `open_named` does the same with members whose type has no name: "headers.csum" for `headers`.  A type that contains itself
-    is not opened again.  `own_first` gives the members of each composite before those of its anonymous members, of which the
-    last comes first.  With `among`, a mark for each type, members whose type is not marked are skipped.  Raises FormatError for a
-    damaged type: more than MAX_DEPTH levels, or more than MAX_MEMBERS members below the first.
+    A nameless member that is not a struct or union (not valid in C) has the path "".  `open_named` also opens members whose
+    type has no name: "headers.csum" for `headers`.  A type that contains itself is not opened again.  `own_first` yields the
+    members of a composite before those of its anonymous members, and the last of these first.  With `among`, a mark for each
+    type, members whose type is not marked are skipped.  Raises FormatError for a damaged type: more than MAX_DEPTH levels,
+    or MAX_MEMBERS members below the first level.
     """
     return _flat_members(btf, (type_id,), "", 0, open_named, own_first, [MAX_MEMBERS], among)
 
 
 def flat_member(btf: Btf, type_id: int, name: str) -> FlatMember | None:
-    """The member called `name`, also one of an anonymous member, or None; errors as in `flat_members`."""
+    """The member called `name`, of the type or of an anonymous member, or None; raises as `flat_members`."""
     return next((member for member in flat_members(btf, type_id) if member.path == name), None)
 
 
@@ -77,7 +76,7 @@ def _flat_members(
         left[0] -= count
         if len(around) > MAX_DEPTH or left[0] < 0:
             raise FormatError(
-                "anonymous structs and unions within each other without end",
+                "anonymous structs and unions are nested too deeply",
                 source=btf.source,
                 section="types",
                 type_id=owner,
@@ -106,7 +105,7 @@ def _flat_members(
 
 
 def _opened(btf: Btf, type_id: int, name: str, open_named: bool) -> int:
-    """The composite whose members stand for a member, 0 where it stands for itself."""
+    """The composite whose members replace a member, or 0."""
     if name:
         return type_id if open_named and btf.kind(type_id) in spec.COMPOSITES and not btf.word(type_id, 0) else 0
     inner = btf.strip(type_id)

@@ -32,7 +32,7 @@ def sizeof(btf: Btf, type_id: int) -> int | None:
 
 
 def alignof(btf: Btf, type_id: int, known: dict[int, int | None], depth: int = 0) -> int | None:
-    """See `Btf.alignof`; `known` keeps what each composite came to, for one that is in another many times."""
+    """See `Btf.alignof`; `known` caches the result for each composite."""
     if depth > MAX_CHAIN:
         raise btf.cycle(type_id)
     kind = btf.kind(type_id)

@@ -1,8 +1,7 @@
-"""The table of kinds: one row says how a record of that kind is laid out and what its words mean.
+"""The table of kinds: a row describes the layout of a record of that kind and the meaning of its words.
 
-Scanning, rewriting ids and names, closure, verification and dumping read this table; a second ladder of `if kind ==`
-somewhere else means that a column is missing here.  Sources: the kernel's `include/uapi/linux/btf.h` (7.2) and
-Documentation/bpf/btf.rst.
+Scanning, renumbering, closure, verification and dumping read this table.  A ladder of `if kind ==` elsewhere means that a column
+is missing here.  Sources: the kernel's `include/uapi/linux/btf.h` (7.2) and Documentation/bpf/btf.rst.
 
 A record is three words (name offset, info, size or type id), then `tail_words` words, then `vlen` elements of
 `elem_words` words each.  `info` holds vlen in bits 0-23, the kind in bits 24-30 and kind_flag in bit 31.
@@ -16,7 +15,7 @@ HEADER_LEN = 24  # bytes, without the layout fields
 LAYOUT_HEADER_LEN = 32  # bytes, with them
 MAX_KIND = 0x7F
 MAX_VLEN = 0xFFFFFF
-MAX_TYPE_ID = 0xFFFFF  # what uapi promises; libbpf and btfkit read up to 0x7fffffff
+MAX_TYPE_ID = 0xFFFFF  # according to uapi; libbpf and btfkit read up to 0x7fffffff
 MAX_NAME_OFF = 0xFFFFFF
 
 UNKN, INT, PTR, ARRAY, STRUCT, UNION, ENUM, FWD, TYPEDEF, VOLATILE, CONST, RESTRICT = range(12)
@@ -31,10 +30,10 @@ LINKAGES = ("static", "global", "extern")
 class Kind:
     """One row of the table.
 
-    `third` says what the third word is: "size" (bytes), "type" (an id) or "" (always 0).  `tail_ids`, `elem_ids` and
-    `elem_names` give the positions, in words, of type ids and name offsets within the tail and within one element.
-    `flag` says what kind_flag means ("" where it has to be 0), `vlen` what the vlen bits count.  `word` is what people call
-    the kind; for those that C has a keyword for, the keyword.
+    `third` is the meaning of the third word: "size" (bytes), "type" (an id) or "" (always 0).  `tail_ids`, `elem_ids` and
+    `elem_names` are the positions, in words, of type ids and name offsets within the tail and within an element.  `flag` is
+    the meaning of kind_flag ("": must be 0), `vlen` what the vlen bits count.  `word` is the kind's name in messages, C's
+    keyword if there is one.  `modifier`: C treats the type as the one that it refers to (so do typedefs).
     """
 
     __slots__ = (
@@ -125,10 +124,9 @@ def _mask(positions: tuple[int, ...]) -> int:
 def packed_table(layout: bytes | memoryview = b"") -> bytes:
     """The table of kinds for the loops in `hot/`: 128 rows of `ROW` bytes, the columns named COL_*.
 
-    `layout` is a BTF layout section (4 bytes a kind, in the file's order: size of the tail, size of an element, both in
-    bytes, then 16 bits of flags).  It adds the extents of kinds that have no row here, and only of those; their COL_KNOWN
-    is 0.  Raises ValueError where an unknown kind has an entry that is no multiple of 4 bytes.  Rule: libbpf 1.8-dev,
-    btf_type_size_unknown.
+    `layout` is a BTF layout section (4 bytes a kind: size of the tail, size of an element, both in bytes, then 16 bits of
+    flags in the file's order).  It adds the extents of kinds that have no row here; their COL_KNOWN is 0.  Raises ValueError
+    if such an extent is not a multiple of 4 bytes.  Rule: libbpf 1.8-dev, btf_type_size_unknown.
     """
     table = bytearray(128 * ROW)
     table[COL_TAIL::ROW] = bytes((NO_SUCH_KIND,)) * 128
@@ -159,16 +157,16 @@ TABLE = packed_table()
 
 
 def layout_section() -> bytes:
-    """The layout section that describes every kind known here, 4 bytes a kind; the same in either byte
-    order, as its 16-bit flags are 0 (what libbpf 1.8-dev writes with `add_layout`)."""
+    """The layout section for all known kinds, 4 bytes a kind, as libbpf 1.8-dev writes it with `add_layout`; its 16-bit flags
+    are 0, so both byte orders are equal."""
     return b"".join(bytes((4 * kind.tail_words, 4 * kind.elem_words, 0, 0)) for kind in KINDS)
 
 
 def kind_name(number: int) -> str:
-    """The name of a kind in capitals, as bpftool prints it; "UNKNOWN" for one that has no row."""
+    """The name of a kind in capitals, as bpftool prints it; "UNKNOWN" for a kind without a row."""
     return KIND_NAMES[number] if number < len(KIND_NAMES) else "UNKNOWN"
 
 
 def word(number: int) -> str:
-    """What people call a kind: "struct", "pointer"; "kind 25" for one that has no row."""
+    """The name of a kind in messages: "struct", "pointer"; "kind 25" for a kind without a row."""
     return KINDS[number].word if number < len(KINDS) else f"kind {number}"

@@ -1,7 +1,7 @@
-"""Types in words: the C spelling on one line, and the short label that messages use.
+"""Types as text: the C spelling on one line, and the short label that messages use.
 
-`spelled` is C: "struct file *", "int (*)(struct sock *, int)", "char [16]".  `label` is for messages about one
-type of one BTF: "struct file", "typedef pid_t", and "pointer type 312" where there is no name.
+`spelled` is C: "struct file *", "int (*)(struct sock *, int)", "char [16]".  `label` is for messages about a type of one
+BTF: "struct file", "typedef pid_t", or without a name "pointer type 312".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
-LONGEST = 400  # characters; what is longer is cut, and ends in CUT
+LONGEST = 400  # characters; longer text is cut and ends in CUT
 CUT = "\N{HORIZONTAL ELLIPSIS}"
 NAMELESS = "{" + CUT + "}"  # follows the keyword of a type without a name
 DEEPEST = 16  # prototypes within prototypes
@@ -23,8 +23,8 @@ _QUALIFIERS = frozenset((spec.CONST, spec.VOLATILE, spec.RESTRICT))
 
 
 def spelled(btf: Btf, type_id: int) -> str:
-    """One type in C, safe to show: "struct file *"; of a function or variable its declaration; `label`'s words for what C
-    cannot write (sections, declaration tags)."""
+    """A type in C, printable: "struct file *"; the declaration of a function or variable; for what C cannot express (sections,
+    declaration tags), its `label`."""
     kind = btf.kind(type_id)
     if kind in (spec.DATASEC, spec.DECL_TAG) or kind >= len(spec.KINDS):
         return label(btf, type_id)
@@ -33,14 +33,14 @@ def spelled(btf: Btf, type_id: int) -> str:
 
 
 def label(btf: Btf, type_id: int) -> str:
-    """One type as a message names it, safe to show: "struct file", "typedef pid_t", "pointer type 312", "void"."""
+    """A type as messages name it, printable: "struct file", "typedef pid_t", "pointer type 312", "void"."""
     if type_id == 0:
         return "void"
     return label_of(btf.kind(type_id), btf.name(type_id), type_id, forward_union=btf.word(type_id, 1) >> 31 != 0)
 
 
 def label_of(kind: int, name: str, type_id: int, *, forward_union: bool = False) -> str:
-    """`label` for those who read records by themselves; `forward_union` is the kind_flag of a FWD."""
+    """`label` for callers that read records themselves; `forward_union` is the kind_flag of a FWD."""
     word = spec.word(kind)
     if kind == spec.FWD:
         word = f"declaration of {'union' if forward_union else 'struct'}"
@@ -51,7 +51,7 @@ def label_of(kind: int, name: str, type_id: int, *, forward_union: bool = False)
 
 
 def keyword(btf: Btf, type_id: int) -> str:
-    """C's keyword for a type: "struct", "union" (also of a declaration), "enum", or ""."""
+    """C's keyword for a type: "struct", "union" (also for a declaration), "enum", or ""."""
     kind = btf.kind(type_id)
     if kind == spec.FWD:
         return "union" if btf.word(type_id, 1) >> 31 else "struct"
@@ -59,29 +59,29 @@ def keyword(btf: Btf, type_id: int) -> str:
 
 
 class Spelling:
-    """The C spelling of the types of one BTF, safe to show (no control characters), each made once."""
+    """The C spelling of the types of one BTF, printable (no control characters), each made once."""
 
-    __slots__ = ("_known", "_left", "btf")
+    __slots__ = ("_parameters_left", "_spelled", "btf")
 
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
-        self._known: dict[int, str] = {}
-        self._left = 0  # how many parameters more one text may look into
+        self._spelled: dict[int, str] = {}
+        self._parameters_left = 0  # in one text
 
     def __getitem__(self, type_id: int) -> str:
         """The type without a name to declare: "struct list_head *"."""
-        found = self._known.get(type_id)
+        found = self._spelled.get(type_id)
         if found is None:
-            found = self._known[type_id] = self.declare(type_id, "")
+            found = self._spelled[type_id] = self.declare(type_id, "")
         return found
 
     def declare(self, type_id: int, name: str, depth: int = 0) -> str:
-        """The declaration of `name` (which is shown as it is) with that type: "int (*handler)(int)"."""
+        """The declaration of `name` (unchanged) with that type: "int (*handler)(int)"."""
         if not depth:
-            self._left = MOST
+            self._parameters_left = MOST
         btf = self.btf
         declarator = name
-        qualifiers = ""  # of what comes next
+        qualifiers = ""  # of the next type
         for _ in range(MAX_CHAIN):
             kind = btf.kind(type_id)
             if kind in _QUALIFIERS:
@@ -105,8 +105,7 @@ class Spelling:
         return _cut(f"{CUT}{_space(declarator)}{declarator}")
 
     def declared(self, type_id: int) -> str:
-        """What a function or variable is declared as ("int tcp_close(struct sock *sk)"), what a typedef stands for ("int");
-        "" for other types."""
+        """The declaration of a function or variable ("int tcp_close(struct sock *)"), the type of a typedef ("int"), else ""."""
         kind = self.btf.kind(type_id)
         if kind not in (spec.TYPEDEF, spec.VAR, spec.FUNC):
             return ""
@@ -129,8 +128,8 @@ class Spelling:
         shown: list[str] = []
         for p in range(at + 3, at + 3 + 2 * (words[at + 1] & spec.MAX_VLEN), 2):
             name = printable(text(self.btf.string(words[p])))
-            self._left -= 1
-            if depth >= DEEPEST or self._left < 0:
+            self._parameters_left -= 1
+            if depth >= DEEPEST or self._parameters_left < 0:
                 shown.append(CUT)
                 break
             shown.append(self.declare(words[p + 1], name, depth + 1) if words[p + 1] or name else "...")

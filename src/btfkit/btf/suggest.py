@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
 
-FEW = 1000  # names that are all compared; of more, those whose length and first or last letters agree
+FEW = 1000  # names that are all compared; of more, only those of similar length and with the same first or last letters
 MOST = 3  # names in a suggestion
 LIKENESS, LIKENESS_OF_3 = 0.7, 0.65  # of 1 (difflib, ratio); of three letters, two are enough
 
@@ -23,7 +23,7 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 
 
 def did_you_mean_type(btf: Btf, name: str, kinds: Collection[int] = ()) -> str:
-    """`did_you_mean` for the names of types ("x", "struct x"), of `kinds` or of all; where `name` is of another kind, that."""
+    """`did_you_mean` for names of types ("x", "struct x") of `kinds` or of all; or the kind that `name` does have."""
     tag, _, rest = name.partition(" ")
     if rest and tag in spec.C_TAGS:
         name, kinds = rest, kinds or spec.C_TAGS[tag]

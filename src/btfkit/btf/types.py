@@ -1,8 +1,8 @@
-"""Light views of types, made on demand: a view holds its BTF, its id and where its record lies, and reads the words
-when asked.  For people, tests and small loops; a loop over all types belongs in `hot/`.
+"""Light views of types: a view has its BTF, its id and the place of its record, and reads the words on demand.  A loop over
+all types belongs in `hot/` instead.
 
-The same words everywhere: `name`, `type`, `type_id`, `offset` and `size` in bytes, `bit_offset` and `bits` in bits.  Members,
-parameters, enumerators and section entries are sequences of such views, and `str(view)` is C.  Field meanings: the
+All views use the same words: `name`, `type`, `type_id`, `offset` and `size` in bytes, `bit_offset` and `bits` in bits.  Members,
+parameters, enumerators and section entries are sequences of views, and `str(view)` is C.  Meaning of the fields: the
 kernel's Documentation/bpf/btf.rst.
 """
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class Type:
-    """One type of a BTF: what every kind has.
+    """A type of a BTF, with what every kind has.
 
-    `layer` is the BTF of the chain that holds the record, `btf` the one that was asked; ids are valid in `btf`.
+    `layer` is the BTF of the chain that contains the record; ids are valid in `btf`, which the view was made from.
     """
 
     __slots__ = ("at", "btf", "id", "layer")
@@ -52,7 +52,7 @@ class Type:
 
     @property
     def kind_flag(self) -> bool:
-        """Bit 31 of info; what it means depends on the kind (`spec.KINDS[kind].flag`)."""
+        """Bit 31 of info; its meaning depends on the kind (`spec.KINDS[kind].flag`)."""
         return bool(self.layer.words[self.at + 1] >> 31)
 
     @property
@@ -69,7 +69,7 @@ class Type:
 
     @property
     def size(self) -> int | None:
-        """Size in bytes; None for what has none: void, declarations, functions (`Btf.sizeof`)."""
+        """Size in bytes; None for void, declarations and functions (`Btf.sizeof`)."""
         return self.btf.sizeof(self.id)
 
     def _third(self) -> int:
@@ -122,7 +122,7 @@ class Sized(Type):
 
 
 class Reference(Type):
-    """A type that refers to one other."""
+    """A type that refers to another."""
 
     __slots__ = ()
 
@@ -134,7 +134,7 @@ class Reference(Type):
     @property
     def type(self) -> Type:
         """The type referred to."""
-        return self.btf[self._third()]
+        return self.btf[self.type_id]
 
 
 class Int(Sized):
@@ -159,7 +159,7 @@ class Int(Sized):
 
     @property
     def bits(self) -> int:
-        """How many bits the value has."""
+        """The width of the value in bits."""
         return self._tail(0) & 0xFF
 
 
@@ -176,12 +176,12 @@ class Ptr(Reference):
 
     @property
     def size(self) -> int:
-        """The size of a pointer in bytes: 8 where the BTF does not tell."""
+        """The size of a pointer in bytes, 8 if the BTF does not determine it."""
         return self.btf.sizeof(self.id) or 0
 
 
-class Array(Type):
-    """ARRAY."""
+class Array(Reference):
+    """ARRAY; `type` is the type of its elements."""
 
     __slots__ = ()
 
@@ -189,11 +189,6 @@ class Array(Type):
     def type_id(self) -> int:
         """The id of the element type."""
         return self._tail(0)
-
-    @property
-    def type(self) -> Type:
-        """The element type."""
-        return self.btf[self._tail(0)]
 
     @property
     def index_type_id(self) -> int:
@@ -222,7 +217,7 @@ class Composite(Sized):
         return Elements(self, Member, 3)
 
     def member(self, name: str) -> Member:
-        """The member called `name`, in anonymous structs and unions too, as in C.  Raises NotFoundError."""
+        """The member called `name`, including those of anonymous members, as in C.  Raises NotFoundError."""
         found = self._find(name)
         if found is None:
             from btfkit.btf.suggest import did_you_mean
@@ -332,13 +327,13 @@ class Restrict(Reference):
 
 
 class FuncProto(Reference):
-    """FUNC_PROTO; `type` is what it returns."""
+    """FUNC_PROTO; `type` is the return type."""
 
     __slots__ = ()
 
     @property
     def parameters(self) -> Elements[Parameter]:
-        """The parameters in order; the last is ("", void) where further ones may follow."""
+        """The parameters in order; the last of a variadic function is ("", void)."""
         return Elements(self, Parameter, 2)
 
 
@@ -354,7 +349,7 @@ class Func(Reference):
 
     @property
     def parameters(self) -> Elements[Parameter]:
-        """The parameters in order; the last is ("", void) where further ones may follow."""
+        """The parameters in order; the last of a variadic function is ("", void)."""
         return self.type.parameters
 
     @property
@@ -385,7 +380,7 @@ class Datasec(Sized):
 
     @property
     def entries(self) -> Elements[SectionEntry]:
-        """What lies in it, in order."""
+        """Its entries in order."""
         return Elements(self, SectionEntry, 3)
 
 
@@ -396,7 +391,7 @@ class DeclTag(Reference):
 
     @property
     def component(self) -> int:
-        """The number of the member or parameter that is tagged, -1 for the declaration itself."""
+        """The number of the tagged member or parameter, -1 for the declaration itself."""
         return signed(self._tail(0), 32, True)
 
 
@@ -407,7 +402,7 @@ class TypeTag(Reference):
 
 
 class Unknown(Type):
-    """A kind that has no row in the table; a layout section gave its size."""
+    """A kind without a row in the table, whose size is in a layout section."""
 
     __slots__ = ()
 
@@ -437,7 +432,7 @@ VIEWS: tuple[type[Type], ...] = (
 
 
 def view(btf: Btf, type_id: int) -> Type:
-    """The view of a type whose id is known to be there."""
+    """The view of a type that exists."""
     if type_id == 0:
         return Void(btf)
     layer, at = btf.locate(type_id)

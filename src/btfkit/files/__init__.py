@@ -1,5 +1,5 @@
-"""Where BTF comes from and where it goes: ELF, packings, boot images, archives, executables, folders of modules.
+"""Input and output of BTF: ELF, compression, boot images, archives, executables, directories of modules.
 
-Everything here works on bytes and knows no types; `container.open_container` peels a file until the `.BTF` blob shows,
-`container.read_objects` finds BPF objects, `modules.module_files` walks over modules, `write.write_atomic` writes.
+Everything here works on bytes and knows no types.  `container.open_container` finds the `.BTF` blob in a file,
+`container.read_objects` finds BPF objects, `modules.module_files` finds modules, `write.write_atomic` writes.
 """

@@ -1,8 +1,7 @@
 """BPF objects inside executables.
 
-A libbpf skeleton keeps the whole object in the program's .rodata; Go (bpf2go) and Rust programs embed it the same way.
-They are found by the ELF magic with BPF's machine number; where one ends is where its section headers, or its
-last section, end.
+A libbpf skeleton keeps the whole object in the program's .rodata, and so do Go (bpf2go) and Rust programs.  Objects are found
+by the ELF magic with BPF's machine number; one ends where its section headers or its last section ends.
 """
 
 from __future__ import annotations
@@ -17,35 +16,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.files.elf import Data
 
-MAX_HITS = 100_000  # places of the ELF magic that are looked at
-MAX_SECTIONS = 1 << 20  # section headers that are looked at, over all of them
+MAX_HITS = 100_000  # places of the ELF magic
+MAX_SECTIONS = 1 << 20  # section headers, over all these places
 
 
 class Embedded:
-    """A BPF object found in a file: `offset` and `size` in bytes within it, `data` its bytes (not copied), a `name`."""
+    """A BPF object in a file: its `offset` in bytes, its `data` (not copied), and a `name`."""
 
-    __slots__ = ("data", "name", "offset", "size")
+    __slots__ = ("data", "name", "offset")
 
-    def __init__(self, offset: int, size: int, data: memoryview, name: str) -> None:
+    def __init__(self, offset: int, data: memoryview, name: str) -> None:
         self.offset = offset
-        self.size = size
         self.data = data
         self.name = name
 
-    def __repr__(self) -> str:
-        return f"<Embedded {self.name!r}: {self.size} bytes at {self.offset:#x}>"
-
 
 def bpf_objects(data: Data, source: str = "executable") -> list[Embedded]:
-    """The BPF objects in the ELF file `data`, in the order of their places: all embedded ones, or the file itself.
+    """The BPF objects in the ELF file `data`, by place: the file itself, or all those embedded in it, if any.
 
-    Several are named "NAME#1", "NAME#2"...  Raises FormatError where `data` is no ELF file; an executable without any
-    gives an empty list.
+    Several are named "NAME#1", "NAME#2"...  Raises FormatError if `data` is not an ELF file.
     """
     outer = Elf(data, source)
     name = object_name(source)
     if outer.machine == EM_BPF:
-        return [Embedded(0, len(outer.view), outer.view, name)]
+        return [Embedded(0, outer.view, name)]
     hay = searchable(data)
     view = memoryview(hay)
     found = []
@@ -57,7 +51,7 @@ def bpf_objects(data: Data, source: str = "executable") -> list[Embedded]:
         size, looked = _extent(view, at)
         left -= looked
         if size:
-            found.append(Embedded(at, size, view[at : at + size], name))
+            found.append(Embedded(at, view[at : at + size], name))
         at = hay.find(MAGIC, at + max(size, 4))
     if len(found) > 1:
         for number, one in enumerate(found, 1):
@@ -66,7 +60,7 @@ def bpf_objects(data: Data, source: str = "executable") -> list[Embedded]:
 
 
 def _extent(view: memoryview, at: int) -> tuple[int, int]:
-    """(bytes of the BPF object at `at`, 0 where there is none; section headers that were looked at)."""
+    """(size in bytes of the BPF object at `at`, 0 if there is none; number of section headers read)."""
     if at + 64 > len(view) or view[at + 4] not in (1, 2) or view[at + 5] not in (1, 2):
         return 0, 0
     if unpack_from("<>"[view[at + 5] - 1] + "HH", view, at + 16) != (ET_REL, EM_BPF):

@@ -1,8 +1,7 @@
-"""Unpacking, by magic: gzip, bzip2, xz, lzma, zstd and lz4, in pieces, with a limit to what comes out.
+"""Decompression by magic (gzip, bzip2, xz, lzma, zstd, lz4), in pieces and up to a limit; and compression.
 
-All of it goes through `pieces`, which feeds a decompressor slice by slice and counts what comes out, so that a bomb
-ends in a FormatError, and the only whole copy is the one that the caller makes.  Kernels pack with all of these (the
-kernel's scripts/Makefile.lib), in lz4's case in its legacy form.
+`pieces` feeds a decompressor slice by slice and counts the output: a decompression bomb ends in a FormatError, and the only
+whole copy is the caller's.  The kernel's build uses all of these formats (scripts/Makefile.lib), lz4 in its legacy form.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from btfkit.errors import FormatError, UnsupportedError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from btfkit.files.elf import Data
 
     class Decompressor(Protocol):
-        """What bz2, lzma, zstd and lz4 have in common, and `_Zlib` makes of zlib."""
+        """What the decompressors of bz2, lzma, zstd and lz4 have in common; `_Zlib` adapts zlib to it."""
 
         @property
         def eof(self) -> bool: ...
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
         def decompress(self, data: bytes | memoryview, max_length: int = -1) -> bytes: ...
 
 
-LIMIT = 1 << 30  # bytes that may come out of one stream
-LZMA_MEMORY = 512 << 20  # bytes of dictionary; kernels are packed with 128 MiB at most
-MAX_FRAMES = 1 << 17  # streams one behind the other in a file
-_SLICE = 1 << 18  # bytes fed at once
-_PIECE = 1 << 20  # bytes taken out at once
-_LZ4_BLOCK = 8 << 20  # bytes that a block of legacy lz4 unpacks to, the last one excepted
+LIMIT = 1 << 30  # bytes of output
+LZMA_MEMORY = 512 << 20  # bytes of dictionary; kernels are compressed with 128 MiB at most
+MAX_FRAMES = 1 << 17  # consecutive streams in a file
+_SLICE = 1 << 18  # bytes of input per step
+_PIECE = 1 << 20  # bytes of output per step
+_LZ4_BLOCK = 8 << 20  # bytes in a block of legacy lz4, except the last
 
 MAGICS = {
     "gzip": b"\x1f\x8b\x08",
@@ -50,7 +49,7 @@ MAGICS = {
 
 
 def sniff(data: Data, offset: int = 0) -> str | None:
-    """The packing that begins at byte `offset` of `data`: a key of `MAGICS`, or None."""
+    """The compression format that begins at byte `offset` of `data`: a key of `MAGICS`, or None."""
     head = bytes(data[offset : offset + 16])
     for kind, magic in MAGICS.items():
         if head.startswith(magic) and _plausible(kind, head):
@@ -59,7 +58,7 @@ def sniff(data: Data, offset: int = 0) -> str | None:
 
 
 def _plausible(kind: str, head: bytes) -> bool:
-    """Whether what follows a short magic can follow it."""
+    """Whether the bytes after a short magic are valid for that format."""
     if kind == "gzip":
         return len(head) > 3 and head[3] < 0x20
     if kind == "bzip2":
@@ -72,93 +71,70 @@ def _plausible(kind: str, head: bytes) -> bool:
     return True
 
 
-def unpack(data: Data, source: str = "packed data", *, limit: int = LIMIT, kind: str | None = None) -> bytearray:
-    """All of the packed `data`, unpacked (bytes); several streams one behind the other give one result.
-
-    `kind` is what `sniff` says if it is not given ("zlib" is possible too).  Raises FormatError where the data is
-    broken, cut short, followed by something else than zeros, or gives more than `limit` bytes; UnsupportedError where
-    this installation cannot unpack that kind.
-    """
-    out = bytearray()
-    for piece in pieces(data, source, limit=limit, kind=kind):
-        out += piece
-    return out
-
-
-def unpack_prefix(
-    data: Data, offset: int = 0, source: str = "packed data", *, limit: int = LIMIT, kind: str | None = None
+def unpack(
+    data: Data, source: str = "compressed data", *, limit: int = LIMIT, kind: str | None = None, prefix: bool = False
 ) -> bytearray:
-    """The one packed stream that begins at byte `offset` of `data`, unpacked (bytes), whatever follows it.
+    """Decompress `data`, which may be several consecutive streams; with `prefix` only the first, whatever follows it.
 
-    Kernel images carry their payload so.  Raises as `unpack` does.
+    `kind` defaults to what `sniff` finds ("zlib" is accepted too).  Raises FormatError if the data is damaged, truncated,
+    followed by anything but zeros, or larger than `limit` bytes; UnsupportedError if this installation lacks the format.
     """
     out = bytearray()
-    for piece in pieces(data, source, limit=limit, kind=kind, offset=offset, prefix=True):
+    for piece in pieces(data, source, limit=limit, kind=kind, prefix=prefix):
         out += piece
     return out
 
 
 def first_stream(
-    data: Data, source: str = "packed data", *, limit: int = LIMIT, kind: str | None = None
+    data: Data, source: str = "compressed data", *, limit: int = LIMIT, kind: str | None = None
 ) -> tuple[bytearray, int]:
-    """The first packed stream of `data`, unpacked, and where it ends in `data` (bytes): others may follow.
-
-    For xz, zstd and gzip.  Raises as `unpack` does.
-    """
+    """The first xz, zstd or gzip stream of `data`, decompressed, and the byte of `data` where it ends; raises as `unpack`."""
     kind = kind or sniff(data) or ""
+    ends: list[int] = []
+
+    def stream() -> Iterator[bytes]:
+        ends.append((yield from _one_stream(_maker(kind, source)(), memoryview(data), 0, kind, source)))
+
     out = bytearray()
-    end = 0
-    stream = _one_stream(_maker(kind, source)(), memoryview(data), 0, kind, source)
-    while True:
-        try:
-            out += next(stream)
-        except StopIteration as stop:
-            end = stop.value
-            return out, end
-        except (FormatError, UnsupportedError):
-            raise
-        except Exception as broken:  # each decompressor has errors of its own
-            raise FormatError(f"broken {kind} data: {broken}", source=source) from broken
-        if len(out) > limit:
-            raise FormatError(f"the {kind} data unpacks to more than {limit} bytes", source=source)
+    for piece in _checked(stream(), kind, source, limit):
+        out += piece
+    return out, ends[0]
 
 
 def pieces(
     data: Data,
-    source: str = "packed data",
+    source: str = "compressed data",
     *,
     limit: int = LIMIT,
     kind: str | None = None,
     offset: int = 0,
     prefix: bool = False,
 ) -> Iterator[bytes]:
-    """The unpacked bytes of `data` in pieces of at most some MiB, unpacked as they are asked for.
-
-    With `prefix` only the first stream counts and what follows it does not matter.  Raises as `unpack` does.
-    """
+    """The output of `unpack` in pieces of a few MiB at most, decompressed on demand; `offset` is where `data` begins."""
     kind = kind or sniff(data, offset)
     if kind is None:
-        raise FormatError(
-            f"in no known packing: it begins with {bytes(data[offset : offset + 6]).hex(' ')}", source=source
-        )
+        start = bytes(data[offset : offset + 6]).hex(" ")
+        raise FormatError(f"unknown compression format: begins with {start}", source=source)
     view = memoryview(data)[offset:]
-    make = None if kind == "lz4-legacy" else _maker(kind, source)
-    stream = _legacy_lz4(view, source, prefix) if make is None else _frames(view, make, kind, source, prefix)
+    if kind == "lz4-legacy":
+        return _checked(_legacy_lz4(view, source, prefix), kind, source, limit)
+    return _checked(_frames(view, _maker(kind, source), kind, source, prefix), kind, source, limit)
+
+
+def _checked(stream: Iterator[bytes], kind: str, source: str, limit: int) -> Iterator[bytes]:
+    """The pieces of `stream` that are not empty; each decompressor's errors become FormatErrors."""
     total = 0
-    while True:
-        try:
-            piece = next(stream)
-        except StopIteration:
-            return
-        except (FormatError, UnsupportedError):
-            raise
-        except Exception as broken:  # each decompressor has errors of its own
-            raise FormatError(f"broken {kind} data: {broken}", source=source) from broken
-        total += len(piece)
-        if total > limit:
-            raise FormatError(f"the {kind} data unpacks to more than {limit} bytes", source=source)
-        if piece:
-            yield piece
+    try:
+        for piece in stream:
+            total += len(piece)
+            if total > limit:
+                raise FormatError(f"the {kind} data decompresses to more than {limit} bytes", source=source)
+            if piece:
+                yield piece
+    except (FormatError, UnsupportedError):
+        raise
+    except Exception as error:
+        raise FormatError(f"damaged {kind} data: {error}", source=source) from error
 
 
 def _frames(
@@ -170,18 +146,18 @@ def _frames(
         if prefix or kind == "zlib" or _only_zeros(view, at):
             return
         if sniff(view, at) != kind:
-            raise FormatError(f"something else follows the {kind} data", source=source, offset=at)
+            raise FormatError(f"unexpected data after the {kind} data", source=source, offset=at)
     raise FormatError(f"more than {MAX_FRAMES} {kind} streams in one file", source=source)
 
 
 def _one_stream(codec: Decompressor, view: memoryview, at: int, kind: str, source: str) -> Generator[bytes, None, int]:
-    """What one stream that begins at byte `at` unpacks to, in pieces; returns where it ends."""
+    """The output of the stream at byte `at`, in pieces; returns where the stream ends."""
     while not codec.eof:
         fed = view[at : at + _SLICE] if codec.needs_input else view[:0]
         at += len(fed)
         piece = codec.decompress(fed, _PIECE)
         if not piece and not fed and not codec.eof and codec.needs_input:
-            raise FormatError(f"the {kind} data ends in the middle: it is cut short", source=source, offset=at)
+            raise FormatError(f"truncated {kind} data", source=source, offset=at)
         yield piece
     return at - len(codec.unused_data or b"")
 
@@ -191,7 +167,7 @@ def _only_zeros(view: memoryview, at: int) -> bool:
 
 
 def _maker(kind: str, source: str) -> Callable[[], Decompressor]:
-    """What makes a new decompressor for one stream of `kind`; raises UnsupportedError."""
+    """A function that makes a decompressor for one stream of `kind`; raises UnsupportedError."""
     if kind in ("gzip", "zlib"):
         bits = 31 if kind == "gzip" else 15
         return lambda: _Zlib(bits)
@@ -205,14 +181,14 @@ def _maker(kind: str, source: str) -> Callable[[], Decompressor]:
         form = FORMAT_XZ if kind == "xz" else FORMAT_ALONE
         return lambda: LZMADecompressor(form, LZMA_MEMORY)
     if kind == "zstd":
-        return _zstd(source)
+        return _optional(kind, source).ZstdDecompressor  # type: ignore[no-any-return]
     if kind == "lz4":
-        return _lz4_frame(source)
-    raise UnsupportedError(f"{kind} cannot be unpacked here: unpack it first, lzo with `lzop -d`", source=source)
+        return _optional(kind, source).LZ4FrameDecompressor  # type: ignore[no-any-return]
+    raise UnsupportedError(f"{kind} is not supported: decompress the file first (lzo: `lzop -d`)", source=source)
 
 
 class _Zlib:
-    """zlib's decompressor with the manners of the others."""
+    """zlib's decompressor with the interface of the others."""
 
     __slots__ = ("_codec",)
 
@@ -237,33 +213,30 @@ class _Zlib:
         return self._codec.decompress(data or self._codec.unconsumed_tail, max_length)
 
 
-def _zstd(source: str) -> Callable[[], Decompressor]:
-    try:
+_LZ4 = "`pip install btfkit[lz4]`"
+_OPTIONAL = {  # by format: modules to try, and what provides one
+    "zstd": (("compression.zstd", "backports.zstd"), "Python 3.14 or `pip install backports.zstd`"),
+    "lz4": (("lz4.frame",), _LZ4),
+    "lz4-legacy": (("lz4.block",), _LZ4),
+}
+
+
+def _optional(kind: str, source: str) -> Any:
+    """The module for a format that not every installation has; raises UnsupportedError."""
+    from importlib import import_module
+
+    names, provider = _OPTIONAL[kind]
+    for name in names:
         try:
-            from compression.zstd import ZstdDecompressor  # type: ignore[import-not-found,unused-ignore]
+            return import_module(name)
         except ImportError:
-            from backports.zstd import ZstdDecompressor  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        raise UnsupportedError(
-            "packed with zstd, which needs Python 3.14 or `pip install backports.zstd` here", source=source
-        ) from None
-    return ZstdDecompressor  # type: ignore[no-any-return,unused-ignore]
-
-
-def _lz4_frame(source: str) -> Callable[[], Decompressor]:
-    try:
-        from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    except ImportError:
-        raise _no_lz4(source) from None
-    return LZ4FrameDecompressor  # type: ignore[no-any-return,unused-ignore]
+            continue
+    raise UnsupportedError(f"compressed with {kind}, which needs {provider}", source=source)
 
 
 def _legacy_lz4(view: memoryview, source: str, prefix: bool) -> Iterator[bytes]:
-    """Blocks of (u32 packed size, lz4 block), each of 8 MiB unpacked but the last (lz4's doc/lz4_Frame_format.md)."""
-    try:
-        from lz4.block import decompress  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    except ImportError:
-        raise _no_lz4(source) from None
+    """Blocks of (u32 size, lz4 block), each of 8 MiB decompressed except the last (lz4's doc/lz4_Frame_format.md)."""
+    decompress = _optional("lz4-legacy", source).decompress
     at, last, streams = 4, False, 1
     while at < len(view):
         size = unpack_from("<I", view, at)[0] if at + 4 <= len(view) else 0
@@ -273,33 +246,30 @@ def _legacy_lz4(view: memoryview, source: str, prefix: bool) -> Iterator[bytes]:
                 raise FormatError(f"more than {MAX_FRAMES} lz4 streams in one file", source=source)
             continue
         if last or at + 4 + size > len(view) or size == 0:
-            # the kernel's build appends the unpacked size (4 bytes): scripts/Makefile.lib, size_append
+            # the kernel's build appends the decompressed size (4 bytes): scripts/Makefile.lib, size_append
             if prefix or len(view) - at <= 4 or _only_zeros(view, at):
                 return
-            raise FormatError("a broken lz4 block, or something else behind the last one", source=source, offset=at)
+            raise FormatError("damaged lz4 block, or unexpected data after the last one", source=source, offset=at)
         piece = decompress(view[at + 4 : at + 4 + size], uncompressed_size=_LZ4_BLOCK)
         last = len(piece) < _LZ4_BLOCK
         at += 4 + size
         yield piece
 
 
-def _no_lz4(source: str) -> UnsupportedError:
-    return UnsupportedError("packed with lz4, which needs `pip install btfkit[lz4]` here", source=source)
+# Compression.
 
-
-# Packing again.
-
-XZ_DICTIONARY = 1 << 20  # bytes; what the kernel's build gives to xz (scripts/Makefile.modinst)
-XZ_LEAST = 4096  # bytes; liblzma takes no smaller dictionary
-XZ_NICE = 48  # bytes; on 4,229 modules the output of preset 6 (64), in a little less time
+XZ_DICTIONARY = 1 << 20  # bytes; as the kernel's build has it (scripts/Makefile.modinst)
+XZ_LEAST = 4096  # bytes; liblzma's minimum
+XZ_NICE = 48  # bytes; on 4,229 modules the same output as preset 6 (64), a little faster
 _LEVELS = {"gzip": 9, "zstd": 12, "bzip2": 9}
 
 
-def pack(data: Data, kind: str, source: str = "packed data") -> bytes:
-    """`data` packed as `kind` (a key of `MAGICS`), in one stream that the kernel itself and kmod can unpack.
+def pack(data: Data, kind: str, source: str = "compressed data") -> bytes:
+    """Compress `data` as `kind` (a key of `MAGICS`) into one stream that the kernel and kmod can decompress.
 
-    Same input, same bytes: no time and no name is in it.  xz gets a CRC32, the only check that the kernel knows, and a
-    dictionary of at most 1 MiB (the kernel's scripts/Makefile.modinst).  Raises UnsupportedError where this installation cannot.
+    The same input gives the same bytes: no time, no name.  xz gets a CRC32, the only check that the kernel supports, and a
+    dictionary of at most 1 MiB (the kernel's scripts/Makefile.modinst).  Raises UnsupportedError if this installation lacks
+    the format.
     """
     view = memoryview(data)
     if kind == "gzip":
@@ -314,10 +284,17 @@ def pack(data: Data, kind: str, source: str = "packed data") -> bytes:
     if kind in ("xz", "lzma"):
         return _pack_xz(view, kind)
     if kind == "zstd":
-        return _pack_zstd(view, source)
-    if kind in ("lz4", "lz4-legacy"):
-        return _pack_lz4(view, kind, source)
-    raise UnsupportedError(f"{kind} cannot be packed here: unpack the file first", source=source)
+        return bytes(_optional(kind, source).compress(view, _LEVELS[kind]))
+    if kind == "lz4":
+        return bytes(_optional(kind, source).compress(bytes(view), compression_level=9, content_checksum=True))
+    if kind == "lz4-legacy":
+        out = bytearray(MAGICS[kind])
+        for at in range(0, len(view), _LZ4_BLOCK):
+            block = bytes(view[at : at + _LZ4_BLOCK])
+            block = _optional(kind, source).compress(block, mode="high_compression", store_size=False)
+            out += len(block).to_bytes(4, "little") + block
+        return bytes(out)
+    raise UnsupportedError(f"{kind} compression is not supported: decompress the file first", source=source)
 
 
 def _pack_xz(view: memoryview, kind: str) -> bytes:
@@ -325,35 +302,7 @@ def _pack_xz(view: memoryview, kind: str) -> bytes:
 
     if kind == "lzma":
         return lzma.compress(view, lzma.FORMAT_ALONE)
-    # No larger than the file: the same output, and a fifth less time, for the encoder clears tables of the dictionary's size.
+    # A dictionary no larger than the file gives the same output in a fifth less time: the encoder clears tables of its size.
     size = min(max(1 << (len(view) - 1).bit_length(), XZ_LEAST), XZ_DICTIONARY) if len(view) else XZ_LEAST
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": size, "nice_len": XZ_NICE}]
     return lzma.compress(view, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters)
-
-
-def _pack_zstd(view: memoryview, source: str) -> bytes:
-    _zstd(source)  # says what is missing
-    try:
-        from compression.zstd import compress  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        from backports.zstd import compress  # type: ignore[import-not-found,unused-ignore]
-    packed: bytes = compress(view, _LEVELS["zstd"])
-    return packed
-
-
-def _pack_lz4(view: memoryview, kind: str, source: str) -> bytes:
-    if kind == "lz4":
-        _lz4_frame(source)
-        from lz4 import frame
-
-        framed: bytes = frame.compress(bytes(view), compression_level=9, content_checksum=True)
-        return framed
-    try:
-        from lz4.block import compress  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    except ImportError:
-        raise _no_lz4(source) from None
-    out = bytearray(MAGICS[kind])
-    for at in range(0, len(view), _LZ4_BLOCK):
-        block = compress(bytes(view[at : at + _LZ4_BLOCK]), mode="high_compression", store_size=False)
-        out += len(block).to_bytes(4, "little") + block
-    return bytes(out)

@@ -1,9 +1,8 @@
-"""ELF, as much of it as BTF needs: sections and symbols (`elf_write` puts sections in).
+"""Read the sections and symbols of ELF files of both classes and byte orders (`elf_write` writes sections).
 
-A BPF object is opened thousands of times in a run, so nothing is copied and little is looked at: the section headers
-are unpacked in one call, and a name is searched among them without decoding any.  Every extent is checked before its
-bytes are handed out.  Both classes, both byte orders.  Format: System V gABI, chapter 4; which section counts and what
-it must be: libbpf 1.8-dev, btf_find_elf_sections (the last one of a name wins, and it has to be SHT_PROGBITS).
+A run opens a BPF object thousands of times, so nothing is copied and little is read: section headers are unpacked in one
+call, and names are compared without decoding them.  Every extent is checked before its bytes are returned.  Format: System V
+gABI, chapter 4.  Rule for BTF sections: libbpf 1.8-dev, btf_find_elf_sections (the last one of a name, SHT_PROGBITS).
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ STT_OBJECT, STT_FUNC, STT_SECTION = 1, 2, 3
 STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
 BTF_SECTIONS = (".BTF", ".BTF.ext", ".BTF.base")
 
-MAX_SECTIONS = 1 << 18  # of one file; a header is 40 bytes of file and some 400 of memory
+MAX_SECTIONS = 1 << 18  # in a file; a header has 40 bytes in the file and some 400 in memory
 MAX_NAME = 1 << 14  # bytes of one section's or symbol's name
 
-# The fields of a section header stand in the same order in both classes; those of the others do not.
+# Section headers have the same order of fields in both classes; other records do not.
 SHDR = {32: "IIIIIIIIII", 64: "IIQQQQIIQQ"}
 _EHDR = {32: "HHIIIIIHHHHHH", 64: "HHIQQQIHHHHHH"}  # from byte 16
 _SYM = {32: "IIIBBH", 64: "IBBHQQ"}
@@ -53,7 +52,7 @@ _SUFFIXES = (".o", ".elf", ".exe", ".so", ".debug", ".bin", ".bpf", ".elf-with-s
 
 
 class Section:
-    """One section header: sizes, offsets and alignment in bytes; `link` and `info` are mostly section indexes."""
+    """A section header: sizes, offsets and alignment in bytes; `link` and `info` are section indexes for most types."""
 
     __slots__ = ("addr", "align", "entsize", "flags", "index", "info", "link", "name", "offset", "size", "type")
 
@@ -68,7 +67,7 @@ class Section:
 
 
 class Symbol:
-    """One symbol: `section` is a section's index (SHN_XINDEX resolved), or one of the reserved numbers from 0xff00."""
+    """A symbol: `section` is a section's index (SHN_XINDEX resolved), or a reserved number from 0xff00 on."""
 
     __slots__ = ("bind", "name", "section", "size", "type", "value", "visibility")
 
@@ -86,11 +85,10 @@ class Symbol:
 
 
 class Elf:
-    """An ELF file over `data`, of which nothing is copied.
+    """An ELF file in `data`, which is not copied.
 
-    `bits` is 32 or 64, `order` "little" or "big", `machine` and `type` the header's numbers (EM_BPF, ET_REL...), `view`
-    the whole file as a memoryview.  Raises FormatError where `data` does not begin with a whole ELF header; what lies
-    behind the header is looked at, and may raise FormatError, when it is asked for.
+    `bits` is 32 or 64, `order` "little" or "big", `machine` and `type` are the header's numbers (EM_BPF, ET_REL...), `view` is
+    the whole file.  Raises FormatError if the ELF header is not valid; everything else is read on demand, and may raise it too.
     """
 
     __slots__ = (
@@ -118,18 +116,15 @@ class Elf:
         self.view = view
         self.source = source
         if view[:4] != MAGIC:
-            raise FormatError(
-                f"no ELF file: it begins with {bytes(view[:4]).hex(' ') or 'nothing'}, not with 7f 45 4c 46",
-                source=source,
-                offset=0,
-            )
+            start = bytes(view[:4]).hex(" ") or "nothing"
+            raise FormatError(f"not an ELF file: begins with {start}, not 7f 45 4c 46", source=source, offset=0)
         if len(view) < 6 or view[4] not in (1, 2) or view[5] not in (1, 2):
-            raise self._bad(f"class and byte order {bytes(view[4:6]).hex(' ')}, each must be 01 or 02", 4)
+            raise self._bad(f"class and byte order {bytes(view[4:6]).hex(' ')}: each must be 01 or 02", 4)
         self.bits: Literal[32, 64] = 64 if view[4] == 2 else 32
         self.order: Literal["little", "big"] = "little" if view[5] == 1 else "big"
         self.mark = "<" if view[5] == 1 else ">"
         if len(view) < EHDR_SIZE[self.bits]:
-            raise self._bad(f"{len(view)} bytes are no whole ELF header: the file is cut short", len(view))
+            raise self._bad(f"truncated ELF header: {len(view)} bytes, need {EHDR_SIZE[self.bits]}", len(view))
         header = unpack_from(self.mark + _EHDR[self.bits], view, 16)
         self.type: int = header[0]
         self.machine: int = header[1]
@@ -142,29 +137,28 @@ class Elf:
         self._names: bytes | None = None
         self._sections: tuple[Section, ...] | None = None
         if self.shoff and header[10] != SHDR_SIZE[self.bits]:
-            raise self._bad(f"section headers of {header[10]} bytes, they have {SHDR_SIZE[self.bits]}", 16)
+            raise self._bad(f"section headers of {header[10]} bytes, expected {SHDR_SIZE[self.bits]}", 16)
 
     def __repr__(self) -> str:
         return f"<Elf {self.source}: {self.bits} bits, {self.order} endian, machine {self.machine}, type {self.type}>"
 
     @property
     def sections(self) -> tuple[Section, ...]:
-        """All sections in the order of the file, the empty section 0 included; raises FormatError."""
+        """All sections in the order of the file, including the empty section 0; raises FormatError."""
         if self._sections is None:
             rows = self.headers()
             self._sections = tuple(Section(i, self._name(row[SH_NAME]), row) for i, row in enumerate(rows))
         return self._sections
 
     def section(self, name: str) -> Section | None:
-        """The last section called `name`, or None; raises FormatError where the table of sections is broken."""
+        """The last section called `name`, or None; raises FormatError."""
         index = self.index_of(name)
         return None if index is None else Section(index, name, self.headers()[index])
 
     def data(self, section: Section | str) -> memoryview:
-        """The content of `section` (a section of this file, or the name of one): bytes, unpacked if SHF_COMPRESSED.
+        """The content of `section` (a section of this file, or its name), decompressed if SHF_COMPRESSED.
 
-        Raises NotFoundError where no section has that name, FormatError where the content reaches out of the file or
-        does not unpack to the size that it says.
+        Raises NotFoundError if no section has that name, FormatError if the content is outside the file or damaged.
         """
         if isinstance(section, str):
             found = self.section(section)
@@ -175,16 +169,16 @@ class Elf:
         return self._unpacked(section, data) if section.flags & SHF_COMPRESSED and data else data
 
     def raw(self, section: Section) -> memoryview:
-        """The content of `section` as it lies in the file (bytes, not copied); empty for SHT_NOBITS.
+        """The content of `section` as it is in the file, not copied; empty for SHT_NOBITS.
 
-        Raises FormatError where it reaches out of the file.
+        Raises FormatError if it is outside the file.
         """
         if section.type == SHT_NOBITS:
             return memoryview(b"")
         if section.offset + section.size > len(self.view):
             raise FormatError(
-                f"{section.size} bytes at {section.offset:#x} reach behind the file's end at {len(self.view):#x}:"
-                " the file is cut short, or its section headers are wrong",
+                f"{section.size} bytes at {section.offset:#x} extend beyond the end of the file at {len(self.view):#x}:"
+                " truncated file, or wrong section headers",
                 source=self.source,
                 section=section.name or f"section {section.index}",
             )
@@ -195,12 +189,12 @@ class Elf:
 
         form = self.mark + _CHDR[self.bits]
         if len(data) < calcsize(form):
-            raise FormatError("no room for a compression header", source=self.source, section=section.name)
+            raise FormatError("truncated compression header", source=self.source, section=section.name)
         fields = unpack_from(form, data)
         kind, size = fields[0], fields[-2]
         if kind not in (1, 2) or size > LIMIT:
             raise UnsupportedError(
-                f"compressed by method {kind} to {size} bytes; 1 (zlib) and 2 (zstd) up to {LIMIT} bytes can be read",
+                f"compression method {kind}, {size} bytes; supported are 1 (zlib) and 2 (zstd), up to {LIMIT} bytes",
                 source=self.source,
                 section=section.name,
             )
@@ -208,22 +202,22 @@ class Elf:
         unpacked = unpack(data[calcsize(form) :], source, limit=size, kind=("zlib", "zstd")[kind - 1])
         if len(unpacked) != size:
             raise FormatError(
-                f"unpacks to {len(unpacked)} bytes instead of {size}", source=self.source, section=section.name
+                f"decompresses to {len(unpacked)} bytes instead of {size}", source=self.source, section=section.name
             )
         return memoryview(unpacked)
 
     def btf_section(self, name: str) -> memoryview | None:
-        """The content of `.BTF`, `.BTF.ext` or `.BTF.base`, or None where there is none.
+        """The content of `.BTF`, `.BTF.ext` or `.BTF.base`, or None.
 
-        Raises FormatError where that section is not SHT_PROGBITS (rule: libbpf 1.8-dev, btf_find_elf_sections).
+        Raises FormatError if the section is not SHT_PROGBITS (rule: libbpf 1.8-dev, btf_find_elf_sections).
         """
         section = self.section(name)
         if section is None:
             return None
         if section.type != SHT_PROGBITS:
-            guess = ": this is a file of debug information only, the content is in the stripped file beside it"
+            guess = ": this file has debug information only, the content is in the stripped file"
             raise FormatError(
-                f"a section of type {section.type}, it must be {SHT_PROGBITS} (PROGBITS)"
+                f"section type is {section.type}, expected {SHT_PROGBITS} (PROGBITS)"
                 + (guess if section.type == SHT_NOBITS else ""),
                 source=self.source,
                 section=name,
@@ -231,17 +225,14 @@ class Elf:
         return self.data(section)
 
     def symbols(self) -> Iterator[Symbol]:
-        """The symbols of `.symtab` in the order of the file, number 0 included; none where there is no such table.
-
-        Raises FormatError where the table, its strings or a name reach out of the file.
-        """
+        """The symbols of `.symtab`, if any, in the order of the file, including number 0; raises FormatError."""
         strings = b""
         for name, value, size, info, other, section in self._symbol_rows():
             strings = strings or self._symbol_strings()
             yield Symbol(_text(strings, name, self.source), value, size, info, other, section)
 
     def functions(self) -> Functions:
-        """The functions of the symbol table, to be asked by place; see `Functions`."""
+        """The functions of the symbol table by place; see `Functions`."""
         return Functions(self)
 
     def headers(self) -> list[Row]:
@@ -252,10 +243,10 @@ class Elf:
 
     @property
     def headers_end(self) -> int:
-        """The byte where the table of section headers ends; 0 where there is none."""
+        """The byte where the table of section headers ends; 0 if there is none."""
         return self.shoff + len(self.headers()) * SHDR_SIZE[self.bits] if self.shoff else 0
 
-    # What follows reads the tables; a row is the ten numbers of one section header.
+    # Reading the tables; a row is the ten numbers of a section header.
 
     def _read_table(self) -> list[Row]:
         size = SHDR_SIZE[self.bits]
@@ -264,19 +255,18 @@ class Elf:
             return []
         if self.shoff + size > len(self.view):
             raise self._bad(
-                f"the section headers at {self.shoff:#x} lie behind the file's end at {len(self.view):#x}:"
-                " the file is cut short",
+                f"section headers at {self.shoff:#x}, after the end of the file at {len(self.view):#x}: truncated file",
                 self.shoff,
             )
         first: Row = unpack_from(form, self.view, self.shoff)
-        count = self._shnum or first[SH_SIZE]  # gABI: a number that does not fit stands in section 0
+        count = self._shnum or first[SH_SIZE]  # gABI: a number that does not fit is in section 0
         if count > MAX_SECTIONS:
-            raise self._bad(f"{count} sections, at most {MAX_SECTIONS} are read", self.shoff)
+            raise self._bad(f"{count} sections, the limit is {MAX_SECTIONS}", self.shoff)
         end = self.shoff + count * size
         if end > len(self.view):
             raise self._bad(
-                f"{count} section headers end at {end:#x}, behind the file's end at {len(self.view):#x}:"
-                " the file is cut short",
+                f"{count} section headers end at {end:#x}, after the end of the file at {len(self.view):#x}:"
+                " truncated file",
                 self.shoff,
             )
         if self.shstrndx == SHN_XINDEX:
@@ -287,7 +277,7 @@ class Elf:
         if self._names is None:
             rows = self.headers()
             if self.shstrndx >= len(rows) > 0:
-                raise self._bad(f"section {self.shstrndx} has the names of {len(rows)} sections", self.shoff)
+                raise self._bad(f"section names are in section {self.shstrndx} of {len(rows)}", self.shoff)
             table = b""
             if rows and self.shstrndx:
                 table = bytes(self.raw(Section(self.shstrndx, "the table of names", rows[self.shstrndx])))
@@ -314,7 +304,7 @@ class Elf:
         rows = self.headers()
         link = rows[index][SH_LINK] if index is not None else 0
         if link >= len(rows):
-            raise self._bad(f"the symbols' names are in section {link} of {len(rows)}", self.shoff)
+            raise self._bad(f"symbol names are in section {link} of {len(rows)}", self.shoff)
         return bytes(self.raw(Section(link, "the symbols' names", rows[link]))) + b"\0"
 
     def _symbol_rows(self) -> Iterator[tuple[int, int, int, int, int, int]]:
@@ -337,7 +327,7 @@ class Elf:
             yield name, value, size, info, other, section
 
     def _far_sections(self, symtab: int) -> memoryview:
-        """The section indexes of symbols that do not fit 16 bits (SHT_SYMTAB_SHNDX), a u32 for each symbol."""
+        """The section indexes that do not fit into 16 bits (SHT_SYMTAB_SHNDX), a u32 for each symbol."""
         for index, row in enumerate(self.headers()):
             if row[SH_TYPE] == SHT_SYMTAB_SHNDX and row[SH_LINK] == symtab:
                 return self.raw(Section(index, ".symtab_shndx", row))
@@ -352,14 +342,14 @@ def _text(table: bytes, offset: int, source: str) -> str:
     end = table.find(b"\0", offset, offset + MAX_NAME)
     if end < 0:
         raise FormatError(
-            f"a name at {offset:#x} of a string table of {len(table) - 1:#x} bytes, or longer than {MAX_NAME} bytes",
+            f"name at {offset:#x} of a string table of {len(table) - 1:#x} bytes, or longer than {MAX_NAME} bytes",
             source=source,
         )
     return table[offset:end].decode("utf-8", "surrogateescape")
 
 
 class Function:
-    """A function of an object: `offset` and `size` in bytes, within the section `section` (a name)."""
+    """A function of an object: `offset` and `size` in bytes, in the section called `section`."""
 
     __slots__ = ("bind", "name", "offset", "section", "size")
 
@@ -375,10 +365,10 @@ class Function:
 
 
 class Functions:
-    """The functions of an object by place, for messages that name the function of an instruction.
+    """The functions of an object (its STT_FUNC symbols) by place, for messages that name the function of an instruction.
 
-    Made of the STT_FUNC symbols; a BPF program is such a function outside `.text`, and its section's name says what it
-    attaches to (rule: libbpf 1.8-dev, bpf_object__add_programs).
+    Those outside `.text` are BPF programs; the name of the section shows what a program attaches to (rule: libbpf 1.8-dev,
+    bpf_object__add_programs).
     """
 
     __slots__ = ("_elf", "_places", "_strings")
@@ -394,7 +384,7 @@ class Functions:
             places.sort()
 
     def at(self, section: int | str, offset: int) -> Function | None:
-        """The function with the instruction at `offset` bytes of `section` (index or name), or None."""
+        """The function that contains byte `offset` of `section` (index or name), or None."""
         index = self._elf.index_of(section) if isinstance(section, str) else section
         if index is None:
             return None
@@ -421,7 +411,7 @@ class Functions:
 
 
 def object_name(source: str) -> str:
-    """A short name for an object out of the path `source`: the file's name without .bpf.o and the like."""
+    """A short name for the object at the path `source`: the file's name without .bpf.o and the like."""
     name = basename(source) or source
     while True:
         stem, suffix = splitext(name)

@@ -1,4 +1,4 @@
-"""Putting sections into an ELF file: in place where they fit, else at its end; all else stays byte for byte where it was."""
+"""Write sections of an ELF file, in place if they fit, else at its end; all else stays byte for byte in place."""
 
 from __future__ import annotations
 
@@ -44,15 +44,13 @@ if TYPE_CHECKING:
 
 
 def replace_sections(elf: Elf, changes: Mapping[str, bytes | memoryview | None]) -> bytes:
-    """The file `elf` with the content of some sections exchanged, sections added, or removed (None).
+    """The file `elf` with sections replaced, added, or removed (None); everything else stays byte for byte in place.
 
-    Returns the new file; everything else stays byte for byte where it was.  A content that fits its section's old place
-    is put there and the rest of the place zeroed, any other goes to the end of the file, before the section headers
-    where those end the file.  A removed section's header becomes SHT_NULL, and so do those of its relocations, so that no
-    section changes its index.  In a linked file (vmlinux) a content that had to move is no longer loaded (its SHF_ALLOC
-    is cleared) and its old bytes stay for whoever loads them.  A module signature, which any change breaks, is left
-    off.  Raises FormatError where the table of sections is broken, UnsupportedError where the result passes 4 GiB in a
-    32-bit file.
+    Content that fits the section's old place goes there, and the rest of the place is zeroed; other content goes to the end of
+    the file, before section headers that end the file.  The header of a removed section becomes SHT_NULL, and so do those
+    of its relocations, so that no section changes its index.  In a linked file (vmlinux) content that moves is no longer
+    loaded (its SHF_ALLOC is cleared), and its old bytes stay for their readers.  A module signature is removed.  Raises
+    FormatError if the table of sections is damaged, UnsupportedError if a 32-bit file would exceed 4 GiB.
     """
     return _Writer(elf).apply(changes)
 
@@ -75,7 +73,7 @@ class _Writer:
         for name, content in changes.items():
             index = self.elf.index_of(name)
             if index is not None and index == self.names_index:
-                message = "the section of the sections' names cannot be exchanged"
+                message = "the section with the names of sections cannot be replaced"
                 raise UnsupportedError(message, source=self.elf.source, section=name)
             if content is None:
                 self._remove(name)
@@ -103,7 +101,7 @@ class _Writer:
         relocations = [i for i in range(1, self.count) if self.rows[i][SH_TYPE] in (SHT_REL, SHT_RELA)]
         gone += [i for i in relocations if self.rows[i][SH_INFO] in aimed]
         for index in gone:
-            if len(gone) < 64:  # more come from no compiler, and each costs a look at all sections
+            if len(gone) < 64:  # no compiler makes more, and each costs a pass over all sections
                 self._leave(index)
             self.rows[index] = [0] * 10
 
@@ -133,7 +131,7 @@ class _Writer:
         return True
 
     def _leave(self, index: int) -> None:
-        """Zero the old place of a section that goes, unless someone may still read it there."""
+        """Zero the old place of a section that moves or is removed, unless the loaded file still uses it."""
         row = self.rows[index]
         linked = self.elf.type != ET_REL and row[SH_FLAGS] & SHF_ALLOC
         if row[SH_TYPE] not in (SHT_NULL, SHT_NOBITS) and not linked and self._alone(index):
@@ -155,7 +153,7 @@ class _Writer:
         return not any(row[SH_OFFSET] < end and start < row[SH_OFFSET] + row[SH_SIZE] for row in others)
 
     def _cut_table(self) -> None:
-        """Cut the section headers off where they end the file: they are written anew behind the new contents."""
+        """Remove section headers that end the file; they are written again after the new contents."""
         if self.count and self.elf.shoff + self.count * SHDR_SIZE[self.elf.bits] == len(self.data):
             del self.data[self.elf.shoff :]
 
@@ -179,14 +177,14 @@ class _Writer:
             start = len(self.data)
             self._write_counts()
         if elf.bits == 32 and max(start + count * 40, len(self.data)) > 0xFFFFFFFF:
-            raise UnsupportedError("the result would pass 4 GiB, which a 32-bit ELF file cannot", source=elf.source)
+            raise UnsupportedError("the result would exceed 4 GiB, the limit of a 32-bit ELF file", source=elf.source)
         where, form = SHOFF_AT[elf.bits]
         pack_into(elf.mark + form, self.data, where, start)
         table = b"".join([pack(elf.mark + SHDR[elf.bits], *row) for row in self.rows])
         self.data[start : start + len(table)] = table
 
     def _write_counts(self) -> None:
-        """The size of a section header, their number, and the section of names; large numbers stand in section 0."""
+        """Write the size and number of section headers and the section of names; large numbers go to section 0."""
         elf, count = self.elf, len(self.rows)
         many, far = count >= SHN_LORESERVE, self.names_index >= SHN_LORESERVE
         self.rows[0][SH_SIZE] = count if many else 0

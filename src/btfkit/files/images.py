@@ -1,10 +1,9 @@
-"""Boot images: where the kernel lies inside, and how BTF is found in an image that has no sections.
+"""Boot images: find the kernel inside, and find BTF in an image that has no sections.
 
-A bootable kernel is mostly a packed vmlinux behind some code that unpacks it.  Where a header says at which byte, it is
-believed; where none does, or it is wrong, the magics of the packings are searched.  A kernel that was flattened
-(objcopy -O binary: arm64, riscv, s390) keeps its BTF somewhere: it is found by its own header, and the largest blob
-whose records tile it is taken, as BPF programs inside the kernel bring small ones of their own.  All searches
-are limited in tries and in bytes, so that no file costs more than it is worth.
+Most bootable kernels are a compressed vmlinux after the code that decompresses it.  Its place is read from the image's
+header; if that is missing or wrong, the magics of the compression formats are searched.  A flattened kernel (objcopy -O
+binary: arm64, riscv, s390) contains its BTF as it is: of the blobs whose records fill their type section, the largest is
+taken, because BPF programs inside the kernel bring small ones.  All searches are limited in tries and bytes.
 
 Headers: the kernel's Documentation/arch/x86/boot.rst, drivers/firmware/efi/libstub/zboot-header.S,
 Documentation/arch/arm64/booting.rst, Documentation/arch/riscv/boot-image-header.rst, arch/s390/boot/head.S,
@@ -16,7 +15,7 @@ from __future__ import annotations
 from struct import unpack_from
 
 from btfkit.errors import BtfError, FormatError, UnsupportedError
-from btfkit.files.compression import LIMIT, MAGICS, pieces, sniff, unpack_prefix
+from btfkit.files.compression import LIMIT, MAGICS, pieces, sniff, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,11 +26,11 @@ if TYPE_CHECKING:
 
     Searchable = bytes | bytearray | mmap
 
-MAX_HITS = 100_000  # places of one magic that are looked at
-MAX_TRIES = 24  # places of one packing that are unpacked
+MAX_HITS = 100_000  # places of one magic
+MAX_TRIES = 24  # places of one compression format
 MAX_WALKS = 8  # blobs whose records are walked
-MAX_HEADER = 256  # bytes of a BTF header that is believed; it has 24 or 32
-MAX_TYPES = 1 << 26  # bytes of a type section that is believed; the kernel takes 16 MiB for all of a BTF
+MAX_HEADER = 256  # bytes of a plausible BTF header (24 or 32 today)
+MAX_TYPES = 1 << 26  # bytes of a plausible type section; the kernel accepts 16 MiB of BTF in all
 
 _AT = (  # (kind, byte, what stands there)
     ("bzimage", 0x202, b"HdrS"),
@@ -55,10 +54,9 @@ def sniff_image(data: Data) -> str | None:
 
 
 def payload(data: Data, kind: str, source: str = "image", *, limit: int = LIMIT) -> tuple[str, Data] | None:
-    """What the image `data` of that `kind` carries: (its packing, its bytes unpacked), or None where nothing is found.
+    """The payload of the image `data` of that `kind`: (compression format, bytes decompressed), or None if none is found.
 
-    The packing is "" for an inner image that is not packed.  Raises UnsupportedError where the payload needs a packing
-    that this installation lacks.
+    The format is "" for an inner image that is not compressed.  Raises UnsupportedError if this installation lacks it.
     """
     view = memoryview(data)
     start, size = _declared(view, kind)
@@ -69,14 +67,14 @@ def payload(data: Data, kind: str, source: str = "image", *, limit: int = LIMIT)
             return "", bytes(inner)
         if packing is not None:
             try:
-                return packing, unpack_prefix(inner, 0, source, limit=limit)
+                return packing, unpack(inner, source, limit=limit, prefix=True)
             except FormatError:
-                pass  # the header was wrong, or it is not what it seems
+                pass  # the header was wrong
     return search_payload(data, source, limit=limit)
 
 
 def _declared(view: memoryview, kind: str) -> tuple[int, int]:
-    """(byte, bytes) of the payload as the header of the image has it, (0, 0) where it does not tell."""
+    """(byte, bytes) of the payload according to the image's header, or (0, 0)."""
     if kind == "bzimage" and len(view) >= 0x250 and unpack_from("<H", view, 0x206)[0] >= 0x208:
         start, size = unpack_from("<II", view, 0x248)
         return (1 + (view[0x1F1] or 4)) * 512 + start, size
@@ -91,7 +89,7 @@ def _declared(view: memoryview, kind: str) -> tuple[int, int]:
 
 
 def _linux_section(view: memoryview) -> tuple[int, int]:
-    """(byte, bytes) of the section `.linux` of a PE file, (0, 0) where there is none."""
+    """(byte, bytes) of the section `.linux` of a PE file, or (0, 0)."""
     if len(view) < 0x40:
         return 0, 0
     header = unpack_from("<I", view, 0x3C)[0]
@@ -107,9 +105,9 @@ def _linux_section(view: memoryview) -> tuple[int, int]:
 
 
 def search_payload(data: Data, source: str = "image", *, limit: int = LIMIT) -> tuple[str, Data] | None:
-    """The first packed stream within `data` that has BTF somewhere: (its packing, its bytes unpacked), or None.
+    """The first compressed stream within `data` that contains BTF: (compression format, bytes decompressed), or None.
 
-    Raises UnsupportedError where nothing was found, and something looked packed in a way that this installation lacks.
+    Raises UnsupportedError if nothing was found, but a stream has a format that this installation lacks.
     """
     missing: UnsupportedError | None = None
     left = limit
@@ -153,10 +151,10 @@ def _places(hay: Searchable, magic: bytes) -> Iterator[int]:
 
 
 def find_btf(data: Data, check: Callable[[memoryview], bool] | None = None) -> memoryview | None:
-    """The largest whole base BTF that lies somewhere in `data`, not copied, or None.
+    """The largest base BTF within `data`, not copied, or None.
 
-    A blob counts whose header's sections tile it, whose strings begin and end with NUL, and which `check` accepts;
-    without `check` its records have to fill its type section.
+    Its header's sections must fill it, its strings must begin and end with NUL, and `check` must accept it (by default: its
+    records fill its type section).
     """
     check = check or _records_tile
     hay = searchable(data)
@@ -177,7 +175,7 @@ def find_btf(data: Data, check: Callable[[memoryview], bool] | None = None) -> m
 
 
 def _extent(view: memoryview, at: int, mark: str) -> int:
-    """The bytes of the BTF whose header may lie at `at`, 0 where it cannot be one."""
+    """The size in bytes of a BTF with its header at `at`, 0 if there is none."""
     if at + 24 > len(view):
         return 0
     head, type_off, type_len, str_off, str_len = unpack_from(mark + "5I", view, at + 4)
@@ -215,7 +213,7 @@ def _records_tile(blob: memoryview) -> bool:
 
 
 def searchable(data: Data) -> Searchable:
-    """`data` as something with `find`, copied only where it is a part of something else."""
+    """`data` as an object with `find`; a view of a part of something else is copied."""
     if not isinstance(data, memoryview):
         return data
     whole: object = data.obj

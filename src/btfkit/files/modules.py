@@ -1,8 +1,8 @@
-"""Kernel modules, by name, from a file, a folder tree or a tar.
+"""Kernel modules, by name, from a file, a directory tree or a tar.
 
-A folder is one like /lib/modules/R/kernel (*.ko, packed or not), a collection of *.btf files, or /sys/kernel/btf, whose
-files have the bare names of the modules.  Symbolic links to folders are not followed: /lib/modules/R/build leads into a
-source tree, and links can lead in circles.
+A directory is one like /lib/modules/R/kernel (*.ko, compressed or not), a collection of *.btf files, or /sys/kernel/btf,
+whose files have the bare names of the modules.  Symbolic links to directories are not followed: /lib/modules/R/build leads
+into a source tree, and links can form cycles.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from errno import ELOOP, ENOENT
 from stat import S_ISREG
 
 from btfkit.errors import BtfError
-from btfkit.files.container import open_bytes
+from btfkit.files.container import BTF_MAGICS, PACKED_SUFFIXES, open_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,30 +22,26 @@ if TYPE_CHECKING:
 
     Path = str | os.PathLike[str]
 
-MAX_ARCHIVE = 8 << 30  # bytes that a tar of modules may unpack to; it is never in memory at once
-_PACKED = ("", ".gz", ".xz", ".zst", ".bz2", ".lzma", ".lz4", ".lzo")
-_SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in reversed(_PACKED))  # the long ones first
-_BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
+MAX_ARCHIVE = 8 << 30  # bytes in a tar of modules, decompressed; it is never in memory at once
+_SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in (*PACKED_SUFFIXES.values(), ".lzo", ""))
 
 
 def module_name(path: Path, *, underscores: bool = False) -> str:
-    """The name of the module in the file `path`: without folders, .ko, .btf and the suffix of a packing.
+    """The name of the module in the file `path`: without directories, .ko, .btf and the suffix of a compression format.
 
-    With `underscores` as the kernel calls it, "-" being "_".
+    `underscores` replaces "-" by "_", as the kernel does.
     """
     name = os.path.basename(os.fspath(path))
-    if name.endswith(_SUFFIXES):
-        suffix = next((one for one in _SUFFIXES if name.endswith(one) and name != one), "")
-        name = name[: len(name) - len(suffix)]
+    name = name.removesuffix(next((suffix for suffix in _SUFFIXES if name.endswith(suffix) and name != suffix), ""))
     return name.replace("-", "_") if underscores else name
 
 
 def output_name(source: str, module: str | None = None) -> str:
-    """The name of an output for the input `source`: its file name without packing, a kernel module's without .ko."""
+    """The name of the output for the input `source`: its file name without .ko and the suffixes of archives."""
     if "(" in source and source.endswith(")"):  # a member of a tar
         source = source[source.rindex("(") + 1 : -1]
     name = os.path.basename(source.rstrip("/"))
-    for suffix in (".gz", ".bz2", ".xz", ".lzma", ".zst", ".lz4", ".tar"):
+    for suffix in (*PACKED_SUFFIXES.values(), ".tar"):
         name = name.removesuffix(suffix)
     return name.removesuffix(".ko") or module or "vmlinux"
 
@@ -55,9 +51,9 @@ def module_files(
 ) -> Iterator[tuple[str, str]]:
     """(name, path) of each module in the file or directory `path`, sorted by name and then by path.
 
-    In a directory files called *.ko and *.btf count, packed or not, and files without such a suffix that begin with BTF's
-    magic; `vmlinux` does not.  Links that lead nowhere and special files are skipped.  Raises OSError where `path` itself
-    cannot be read, and for a file or a directory below it that cannot; with `on_error` that is given those errors.
+    In a directory these are the files called *.ko and *.btf, compressed or not, and files without a suffix that begin with
+    BTF's magic, except `vmlinux`.  Broken links and special files are skipped.  Raises OSError if `path` or a file or
+    directory below it cannot be read; `on_error` is called with the errors below it instead.
     """
     root = os.fspath(path)
     if not os.path.isdir(root):
@@ -71,11 +67,11 @@ def module_files(
 def module_blobs(
     path: Path, *, underscores: bool = False, on_error: Callable[[Exception], None] | None = None
 ) -> Iterator[tuple[str, Data, str]]:
-    """(name, bytes of the file as it is, source for messages) of each module in a directory, a file or a tar, packed or not.
+    """(name, unchanged bytes of the file, source for messages) of each module in a directory, a file or a tar.
 
-    A tar's members come in the tar's order, everything else as `module_files` has it.  Raises OSError where a file
-    cannot be read, FormatError where a tar or its packing is broken; with `on_error` that is given the error in place of
-    raising it, and the file, or what is left of the tar, is skipped.
+    A tar's members come in the tar's order, everything else in that of `module_files`.  Raises OSError if a file cannot be
+    read, FormatError if a tar is damaged; with `on_error`, it is called with the error and the file, or the rest of the
+    tar, is skipped.
     """
     root = os.fspath(path)
     try:
@@ -93,7 +89,7 @@ def module_blobs(
 
 
 def _blobs_of(root: str, name: str, file: str, underscores: bool) -> Iterator[tuple[str, Data, str]]:
-    """The one module in `file`, or those in it where it is a tar."""
+    """The module in `file`, or those in it if it is a tar."""
     data = open_bytes(file)
     inside = None if os.path.isdir(root) else _tar_members(data, file)
     if inside is None:
@@ -101,32 +97,21 @@ def _blobs_of(root: str, name: str, file: str, underscores: bool) -> Iterator[tu
         return
     for member, content in inside:
         one = module_name(member, underscores=underscores)
-        if one != "vmlinux" and (_has_suffix(member) or content[:2] in _BTF_MAGICS):
+        if one != "vmlinux" and (member.endswith(_SUFFIXES) or content[:2] in BTF_MAGICS):
             yield one, content, f"{file}({member})"
 
 
-def _has_suffix(name: str) -> bool:
-    return name.endswith(_SUFFIXES)
-
-
 def _tar_members(data: Data, source: str) -> Iterator[tuple[str, Data]] | None:
-    """The members of a tar, packed or not; None where `data` is none."""
+    """The members of a tar, compressed or not; None if `data` is not a tar."""
     from btfkit.files.compression import pieces, sniff
-    from btfkit.files.tar import BLOCK, is_tar, members
+    from btfkit.files.tar import members, starts_tar
 
-    def stream() -> Iterator[bytes | memoryview]:
-        return pieces(data, source, limit=MAX_ARCHIVE) if sniff(data) else iter((memoryview(data),))
-
-    head = b""
-    for piece in stream():
-        head += piece[:BLOCK]
-        if len(head) >= BLOCK:
-            break
-    return members(stream(), source) if is_tar(head) else None
+    is_tar, stream = starts_tar(pieces(data, source, limit=MAX_ARCHIVE) if sniff(data) else (memoryview(data),))
+    return members(stream, source) if is_tar else None
 
 
 def _walk(root: str, on_error: Callable[[OSError], None] | None) -> Iterator[str]:
-    """The files of modules below the directory `root`."""
+    """The paths of the modules below the directory `root`."""
     directories = [root]
     while directories:
         directory = directories.pop()
@@ -153,12 +138,12 @@ def _walk(root: str, on_error: Callable[[OSError], None] | None) -> Iterator[str
 
 
 def _is_module(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a file of a module by its name or, without a suffix, by its first bytes."""
+    """Whether it is a module by its name or, without a suffix, by its first bytes."""
     try:
         if not S_ISREG(entry.stat().st_mode):
             return False
     except OSError as error:
-        if error.errno in (ENOENT, ELOOP):  # a link that leads nowhere
+        if error.errno in (ENOENT, ELOOP):  # a broken link
             return False
         raise
     if entry.name.endswith(_SUFFIXES):
@@ -166,4 +151,4 @@ def _is_module(entry: os.DirEntry[str]) -> bool:
     if "." in entry.name:
         return False
     with open(entry.path, "rb", buffering=0) as file:
-        return file.read(2) in _BTF_MAGICS
+        return file.read(2) in BTF_MAGICS

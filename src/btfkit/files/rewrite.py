@@ -1,7 +1,7 @@
-"""What of a module's file follows when its BTF changes: the packing, by the name of the output, and `.BTF_ids`.
+"""What must follow in a module's file when its BTF changes: its compression, and the ids in `.BTF_ids`.
 
-`.BTF_ids` has the numbers by which a module names its kfuncs and some types: the symbols of that section tell which number stands
-for what (`__BTF_ID__func__NAME__7`; the kernel's include/linux/btf_ids.h and tools/bpf/resolve_btfids).
+`.BTF_ids` holds the type ids of a module's kfuncs and of some types.  Its symbols name them (`__BTF_ID__func__NAME__7`; the
+kernel's include/linux/btf_ids.h and tools/bpf/resolve_btfids).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from struct import iter_unpack, pack, pack_into, unpack_from
 
 from btfkit.errors import UnsupportedError
+from btfkit.files.container import PACKED_SUFFIXES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,28 +21,20 @@ if TYPE_CHECKING:
 
 IDS = ".BTF_ids"
 _SYMBOL = "__BTF_ID__"
-_SETS = {"set": (4, 4), "set8": (8, 8)}  # by kind: bytes in front of the elements, bytes of one
-SUFFIXES = {
-    "gzip": ".gz",
-    "bzip2": ".bz2",
-    "xz": ".xz",
-    "lzma": ".lzma",
-    "zstd": ".zst",
-    "lz4": ".lz4",
-}
+_SETS = {"set": (4, 4), "set8": (8, 8)}  # by kind: bytes before the elements, bytes of an element
 _PLAIN_SUFFIXES = (".ko", ".btf", ".o", ".bin", ".base")
 
 
 def packings_for(output: str, packings: tuple[str, ...]) -> tuple[str, ...]:
-    """What a file called `output` is to be packed in: as its suffix says, or as the input where that says nothing."""
-    for kind, suffix in SUFFIXES.items():
+    """The compression of a file called `output`: by its suffix, or that of the input (`packings`) if that does not decide."""
+    for kind, suffix in PACKED_SUFFIXES.items():
         if output.endswith(suffix):
             return packings if kind in packings else (kind,)
     return () if output.endswith(_PLAIN_SUFFIXES) else packings
 
 
 def packed(data: bytes, packings: Sequence[str], source: str) -> bytes:
-    """`data` in `packings`, outermost first; raises UnsupportedError where this installation cannot pack that way."""
+    """`data` compressed in the formats `packings`, outermost first; raises UnsupportedError if one is not available."""
     for kind in reversed(packings):
         from btfkit.files.compression import pack as pack_as
 
@@ -53,7 +46,7 @@ def packed(data: bytes, packings: Sequence[str], source: str) -> bytes:
 
 
 class Ids:
-    """`.BTF_ids` with other numbers: `content` of the section, and `lost`, the names whose number became 0."""
+    """A renumbered `.BTF_ids`: the `content` of the section, and `lost`, the names whose id became 0."""
 
     __slots__ = ("content", "lost")
 
@@ -63,10 +56,10 @@ class Ids:
 
 
 def translated_ids(elf: Elf, translate: Translate) -> Ids | None:
-    """The section `.BTF_ids` with each number `n` of a type replaced by `translate(n, kind, name)`, its sets sorted again.
+    """The section `.BTF_ids` with each type id `n` replaced by `translate(n, kind, name)` and its sets sorted again.
 
-    `kind` is "func", "struct", "union" or "typedef"; a result of 0 means that nothing is known by it, as resolve_btfids
-    leaves it.  None where the module has no such section.  Raises UnsupportedError where no symbols tell what is in it.
+    `kind` is "func", "struct", "union" or "typedef"; a result of 0 stands for an unknown name, as in resolve_btfids.
+    Returns None if the module has no such section.  Raises UnsupportedError if its symbols were stripped.
     """
     section = elf.section(IDS)
     if section is None or not section.size:
@@ -75,7 +68,7 @@ def translated_ids(elf: Elf, translate: Translate) -> Ids | None:
     places, sets = _places(elf, section.index, len(content))
     if not places and any(content):
         raise UnsupportedError(
-            "numbers of types that no symbol explains: the module's symbols were stripped, so its kfuncs cannot be renumbered",
+            "the module's symbols were stripped: its kfuncs cannot be renumbered",
             source=elf.source,
             section=IDS,
         )
@@ -92,7 +85,7 @@ def translated_ids(elf: Elf, translate: Translate) -> Ids | None:
 
 
 def _places(elf: Elf, index: int, size: int) -> tuple[dict[int, tuple[str, str]], dict[int, str]]:
-    """Where numbers stand, and of what (kind, name); and where sets begin, and of which kind."""
+    """The (kind, name) of the id at each place, and the kind of the set at each place."""
     places: dict[int, tuple[str, str]] = {}
     sets: dict[int, str] = {}
     for symbol in elf.symbols():
@@ -107,7 +100,7 @@ def _places(elf: Elf, index: int, size: int) -> tuple[dict[int, tuple[str, str]]
 
 
 def _sort(content: bytearray, place: int, kind: str, mark: str) -> None:
-    """Sort a set by its numbers: the kernel looks them up by halving (btf_id_set_contains)."""
+    """Sort a set by its ids: the kernel uses a binary search (btf_id_set_contains)."""
     head, width = _SETS[kind]
     count = unpack_from(mark + "I", content, place)[0]
     start, end = place + head, place + head + count * width

@@ -15,10 +15,10 @@ _INFO = 12  # bytes of struct module_signature
 
 
 def signature_length(data: Data) -> int:
-    """How many bytes at the end of the module `data` are its signature, 0 where it is not signed.
+    """The size in bytes of the signature at the end of the module `data`, 0 if it is not signed.
 
-    Raises FormatError where the trailer says more than there is.  Format: the kernel's include/linux/module_signature.h
-    and scripts/sign-file.c (before 4.3 a signer's name and a key id come before the signature).
+    Raises FormatError if it is larger than the file.  Format: the kernel's include/linux/module_signature.h and
+    scripts/sign-file.c (before 4.3 a signer's name and a key id come before the signature).
     """
     view = memoryview(data)
     end = len(view) - len(_MAGIC) - _INFO
@@ -28,7 +28,7 @@ def signature_length(data: Data) -> int:
     length = int(signer + key + size) + _INFO + len(_MAGIC)
     if length > len(view):
         raise FormatError(
-            f"a module signature of {length} bytes in a file of {len(view)}: it was cut or signed twice wrongly",
+            f"module signature of {length} bytes in a file of {len(view)}: truncated, or damaged when signed again",
             section="module signature",
             offset=end,
         )

@@ -1,11 +1,13 @@
-"""Tar archives, read member by member in memory; nothing is ever written to disk.
+"""Tar archives, read member by member in memory; nothing is written to disk.
 
-BTFHub keeps the BTF of a kernel as `NAME.btf.tar.xz`, one file in it; collections of modules come as tars of thousands.
-The standard library's tarfile costs more time to import than a small archive takes to read, and follows links; here a
-link, a device or a name with `..` in it is passed over.  Format: POSIX ustar and pax, GNU long names.
+BTFHub keeps the BTF of each kernel as `NAME.btf.tar.xz`, with one file in it; collections of modules are tars of thousands.
+The standard library's tarfile takes longer to import than a small archive takes to read, and follows links; here links,
+devices and names with `..` are skipped.  Format: POSIX ustar and pax, GNU long names.
 """
 
 from __future__ import annotations
+
+from itertools import chain
 
 from btfkit.errors import AmbiguousError, FormatError, NotFoundError, UnsupportedError
 from btfkit.files.compression import LIMIT
@@ -25,17 +27,28 @@ def is_tar(head: bytes | bytearray | memoryview) -> bool:
     return len(head) >= BLOCK and head[0] != 0 and _checksum_holds(bytes(head[:BLOCK]))
 
 
+def starts_tar(stream: Iterable[bytes | memoryview]) -> tuple[bool, Iterator[bytes | memoryview]]:
+    """Whether the pieces of `stream` are a tar, and all of these pieces."""
+    read: list[bytes | memoryview] = []
+    size = 0
+    stream = iter(stream)
+    while size < BLOCK and (piece := next(stream, None)) is not None:
+        read.append(piece)
+        size += len(piece)
+    return is_tar(b"".join(piece[:BLOCK] for piece in read)), chain(read, stream)
+
+
 def members(
     stream: Iterable[bytes | memoryview], source: str, *, limit: int = LIMIT
 ) -> Iterator[tuple[str, bytearray]]:
-    """The regular files of the tar whose bytes come in pieces from `stream`: (name, content), in the tar's order.
+    """The regular files of the tar in the pieces of `stream`: (name, content), in the tar's order.
 
-    Raises FormatError where the tar is broken or cut short, or a file has more than `limit` bytes.
+    Raises FormatError if the tar is damaged or truncated, or a file has more than `limit` bytes.
     """
     reader = _Reader(stream, source)
     for name, size, regular in _headers(reader):
         if size > limit:
-            raise FormatError(f"the member {name!r} has {size} bytes, at most {limit} are read", source=source)
+            raise FormatError(f"member {name!r} has {size} bytes, the limit is {limit}", source=source)
         if regular:
             yield name, reader.read(size)
             reader.skip(-size % BLOCK)
@@ -45,9 +58,9 @@ def members(
 
 
 def single_btf(stream: Iterable[bytes | memoryview], source: str, *, limit: int = LIMIT) -> tuple[str, bytearray]:
-    """The one file called *.btf of a tar, or else its only regular file: (name, content).
+    """The only file called *.btf of a tar, or else its only regular file: (name, content).
 
-    Raises NotFoundError where there is none, AmbiguousError where there are several, and what `members` raises.
+    Raises NotFoundError if there is none, AmbiguousError if there are several, and what `members` raises.
     """
     others: list[str] = []
     names: list[str] = []
@@ -63,11 +76,11 @@ def single_btf(stream: Iterable[bytes | memoryview], source: str, *, limit: int 
             break
     if len(names) > 1 or (not names and len(others) > 1):
         raise AmbiguousError(
-            f"an archive of several files ({', '.join((names or others)[:3])}...): unpack it and name the one",
+            f"archive of several files ({', '.join((names or others)[:3])}...): extract it and name one of them",
             source=source,
         )
     if not names and not others:
-        raise NotFoundError("an archive without a regular file", source=source)
+        raise NotFoundError("archive has no regular file", source=source)
     return (names or others)[0], kept
 
 
@@ -84,11 +97,8 @@ class _Reader:
 
     def _some(self, count: int) -> memoryview:
         """At least one byte and at most `count`; raises FormatError at the end of the stream."""
-        while not self._piece:
-            piece = next(self._stream, None)
-            if piece is None:
-                raise FormatError("the tar ends in the middle: it is cut short", source=self.source, offset=self.at)
-            self._piece = memoryview(piece)
+        if self.ended():
+            raise FormatError("truncated tar", source=self.source, offset=self.at)
         some = self._piece[:count]
         self._piece = self._piece[count:]
         self.at += len(some)
@@ -114,14 +124,14 @@ class _Reader:
         return False
 
     def drain(self) -> None:
-        """Read to the end, for the checksum that a packed stream ends with."""
+        """Read to the end, so that the checksum at the end of a compressed stream is checked."""
         self._piece = memoryview(b"")
         for _ in self._stream:
             pass
 
 
 def _headers(reader: _Reader) -> Iterator[tuple[str, int, bool]]:
-    """(name, bytes, whether to read it) of each member; the caller consumes the content after each."""
+    """(name, bytes, whether it is a regular file) of each member; the caller consumes the content after each."""
     path, length = "", -1
     while not reader.ended():
         at = reader.at
@@ -129,7 +139,7 @@ def _headers(reader: _Reader) -> Iterator[tuple[str, int, bool]]:
         if not any(head):
             return
         if not _checksum_holds(head):
-            raise FormatError("no tar header where one should be", source=reader.source, offset=at)
+            raise FormatError("not a tar header", source=reader.source, offset=at)
         kind = head[156:157]
         size = _number(head[124:136], reader.source, at)
         if kind in _EXTRA:
@@ -150,7 +160,9 @@ def _headers(reader: _Reader) -> Iterator[tuple[str, int, bool]]:
 
 def _extra(reader: _Reader, size: int, at: int) -> bytearray:
     if size > MAX_NAME:
-        raise FormatError(f"{size} bytes of attributes in front of a member", source=reader.source, offset=at)
+        raise FormatError(
+            f"{size} bytes of attributes before a member, the limit is {MAX_NAME}", source=reader.source, offset=at
+        )
     extra = reader.read(size)
     reader.skip(-size % BLOCK)
     return extra
@@ -163,14 +175,14 @@ def _pax(extra: bytes, path: str, length: int, source: str) -> tuple[str, int]:
         blank = extra.find(b" ", at, at + 20)
         count = int(extra[at:blank]) if blank > at and extra[at:blank].isdigit() else 0
         if blank < 0 or not blank - at + 2 <= count <= len(extra) - at:
-            raise FormatError("a broken pax header", source=source)
+            raise FormatError("damaged pax header", source=source)
         key, _, value = extra[blank + 1 : at + count - 1].partition(b"=")
         if key == b"path":
             path = _text(value)
         elif key == b"size":
             length = _digits(value, 10, source)
         elif key.startswith(b"GNU.sparse"):
-            raise UnsupportedError("a sparse file in a tar: pack it without --sparse", source=source)
+            raise UnsupportedError("sparse file in a tar: create it without --sparse", source=source)
         at += count
     return path, length
 
@@ -181,7 +193,7 @@ def _digits(text: bytes, base: int, source: str) -> int:
     except ValueError:
         number = -1
     if number < 0 or len(text) > 24:
-        raise FormatError(f"no number in a tar header: {text!r}", source=source)
+        raise FormatError(f"not a number in a tar header: {text!r}", source=source)
     return number
 
 
@@ -190,7 +202,7 @@ def _number(field: bytes, source: str, at: int) -> int:
     if field[0] & 0x80:
         number = int.from_bytes(field, "big") & ((1 << 95) - 1)
         if field[0] & 0x40 or number >> 62:
-            raise FormatError("a member of an impossible size", source=source, offset=at)
+            raise FormatError("impossible size of a member", source=source, offset=at)
         return number
     return _digits(field.strip(b" \0"), 8, source)
 
@@ -216,10 +228,10 @@ def _text(name: bytes) -> str:
 
 
 def single_member(name: str, content: bytes) -> bytes:
-    """A tar with one regular file, always the same bytes: no time, no owner (POSIX ustar)."""
+    """A tar with one regular file, without time and owner, so that the bytes are reproducible (POSIX ustar)."""
     encoded = name.encode("utf-8", "surrogateescape")
     if len(encoded) > 100:
-        raise UnsupportedError("a name of more than 100 bytes for a member of a tar", source=name)
+        raise UnsupportedError("name of a tar member is longer than 100 bytes", source=name)
     head = bytearray(BLOCK)
     head[: len(encoded)] = encoded
     fields = ((100, b"0000644\0"), (108, b"0000000\0"), (116, b"0000000\0"), (124, b"%011o\0" % len(content)))

@@ -1,7 +1,6 @@
-"""Files that are whole or not there: written under a temporary name in the same directory, flushed, then renamed.
+"""Write files completely or not at all: under a temporary name in the same directory, then renamed.
 
-Whatever goes wrong on the way, Ctrl-C included, the old file stays and the temporary one goes.  A directory that is not there
-is made.
+After any error, including Ctrl-C, the old file is unchanged and the temporary file is removed.  Missing directories are made.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 def write_atomic(path: Path, data: Content, *, fsync: bool = False) -> None:
     """Write `data` (bytes) to the file `path`, all of it or nothing; "-" is standard output.
 
-    An existing file keeps its mode; a symbolic link stays, and what it points to is exchanged; pipes and devices are
-    written directly.  `fsync` waits until the disk has it.  Raises OSError.
+    An existing file keeps its mode; the target of a symbolic link is replaced, not the link; pipes and devices are
+    written directly.  `fsync` waits for the disk.  Raises OSError.
     """
     write_all({os.fspath(path): data}, fsync=fsync)
 
 
 def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
-    """Write several files, `contents` by path, all or none: everything is on the disk before the first is renamed.
+    """Write several files, `contents` by path: all are written before the first is renamed.
 
-    Rules as for `write_atomic`; standard output, pipes and devices come last.  Raises OSError.
+    The rules of `write_atomic` apply; standard output, pipes and devices come last.  Raises OSError.
     """
     waiting: list[tuple[str, str]] = []  # (temporary name, name)
     direct: list[tuple[str, Content]] = []
@@ -60,10 +59,9 @@ def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
 
 
 def overwritten(outputs: Iterable[str], inputs: Iterable[str | None]) -> tuple[str, str] | None:
-    """(output, input) for the first of `outputs` that is the same file as an input, by whatever name; (output, earlier output)
-    where two outputs are the same file; None where all are apart.
+    """The first of `outputs` that is the same file as an input or an earlier output, under whatever name, and that file.
 
-    "-" and directories are no such files.
+    Returns None if all are different; "-" and directories do not count.
     """
     taken: dict[object, str] = {}
     for path in inputs:
@@ -105,7 +103,7 @@ def _status(path: str) -> os.stat_result | None:
 
 
 class _Blaming:
-    """Makes an OSError within tell the name that the user gave, not that of a temporary file or none."""
+    """Makes an OSError raised within name the path that the user gave, not a temporary file."""
 
     __slots__ = ("_path",)
 
@@ -123,7 +121,7 @@ class _Blaming:
 
 
 def _mode(path: str) -> int | None:
-    """The mode that the file is to have (0: what umask gives), None for what cannot be renamed over."""
+    """The mode for the file (0: umask decides), or None for what cannot be replaced by renaming."""
     if path in _STDOUT or path.startswith(("/dev/fd/", "/proc/self/fd/", "/dev/stderr")):
         return None
     try:
@@ -136,8 +134,8 @@ def _mode(path: str) -> int | None:
 
 
 def _temporary_name(name: str) -> str:
-    folder, base = os.path.split(name)
-    return os.path.join(folder, f".{base[:60]}.{os.urandom(6).hex()}.tmp")
+    directory, base = os.path.split(name)
+    return os.path.join(directory, f".{base[:60]}.{os.urandom(6).hex()}.tmp")
 
 
 def _write_temporary(name: str, data: Content, mode: int, fsync: bool) -> None:
@@ -179,7 +177,7 @@ def _write_direct(path: str, data: Content) -> None:
 
 
 def write_chunks(chunks: Iterable[bytes], path: str | None = None) -> None:
-    """Write `chunks` to standard output as they come, where `path` is None or "-", or to a file, whole or not at all."""
+    """Write `chunks` to standard output as they come if `path` is None or "-", else to a file, all or nothing."""
     if path is None or path in _STDOUT:
         import sys
 
