@@ -231,13 +231,13 @@ class BtfFile:
         if own is None:
             if base is None and _is_running_module(self.source):
                 base = SYSFS + "vmlinux"
-            return Resolved(self._split_on(None if base is None else _as_btf(base)))
+            return Resolved(self._split_on(None if base is None else as_btf(base)))
         split = self._split_on(own)
         if base is None:
             return Resolved(split)
         from btfkit.passes.reconcile import reconcile
 
-        done = reconcile(split, base.index if isinstance(base, SharedBase) else _as_btf(base))
+        done = reconcile(split, base.index if isinstance(base, SharedBase) else as_btf(base))
         return Resolved(done.btf, done)
 
     def _split_on(self, base: Btf | None) -> Btf:
@@ -420,7 +420,8 @@ def _ids_of(ids: IdMap, btf: Btf | None) -> Callable[[int, str, str], int]:
     return new_id
 
 
-def _as_btf(base: Btf | SharedBase | Source) -> Btf:
+def as_btf(base: Btf | SharedBase | Source) -> Btf:
+    """The BTF itself, loaded if it is a file."""
     return base if isinstance(base, Btf) else base.btf if isinstance(base, SharedBase) else load(base)
 
 

@@ -1,7 +1,7 @@
-"""The command line: one file a command, and what all commands share (exit status, errors, pipes, Ctrl-C).
+"""The command line: one file per command, and what all commands share (exit status, errors, pipes, Ctrl-C).
 
-Exit status: 0 done; 1 done, and the answer is "differs", "not clean" or "missing on some kernel"; 2 usage; 3 an input could
-not be used, a part of a batch failed, or it was interrupted.
+Exit status: 0 success; 1 the answer is "differs", "not clean" or "missing on some kernel"; 2 wrong usage; 3 an input could not
+be used, part of a batch failed, or the command was interrupted.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 COMMANDS = {
     "min": "cut vmlinux and module BTF down to what CO-RE programs read",
     "check": "on which kernels programs will break, where and why",
-    "relocs": "what each CO-RE relocation of an object yields on a kernel",
-    "dump": "print the types of a BTF: as text, JSON or a C header",
-    "layout": "offsets, holes and cache lines of structs and unions",
-    "diff": "what differs between two kernels or modules, and its effect on layouts",
-    "find": "types, members, enumerators and functions by name",
-    "offset": "where a member lies: struct.member.path",
-    "info": "header, counts by kind and sizes of a BTF",
-    "extract": "the BTF out of any container",
-    "merge": "a vmlinux and its modules as one BTF that stands alone",
+    "relocs": "show the value of each CO-RE relocation of an object on a kernel",
+    "dump": "print the types of a BTF as text, JSON or a C header",
+    "layout": "show offsets, holes and cache lines of structs and unions",
+    "diff": "compare two kernels or modules, and show the effect on layouts",
+    "find": "find types, members, enumerators and functions by name",
+    "offset": "print the offset of a member: struct.member.path",
+    "info": "show the header, counts by kind and sizes of a BTF",
+    "extract": "extract BTF from any container",
+    "merge": "combine a vmlinux and its modules into one BTF",
     "sanitize": "rewrite BTF for older kernels and tools",
-    "sort": "put types in the order of their names, as recent kernels have them",
-    "distill": "give modules a small base, so that their BTF outlives kernel updates",
-    "reconcile": "put distilled modules on another kernel, so that it takes their BTF",
-    "explain": "whether a kernel takes a module's BTF, and if not, why",
+    "sort": "sort types by name, as recent kernels do",
+    "distill": "give modules a small base, so that their BTF survives kernel updates",
+    "reconcile": "put distilled modules on another kernel, so that it accepts their BTF",
+    "explain": "explain whether a kernel accepts a module's BTF, and if not, why",
     "bundle": "the BTF of many kernels in one small file",
     "dedup": "merge equivalent types",
-    "verify": "check a BTF: structure, then the kernel's own rules",
-    "bpftool": "take bpftool's spelling of what btfkit does",
+    "verify": "check a BTF: its structure, then the kernel's rules",
+    "bpftool": "accept bpftool's command lines",
 }
 
 DONE, DIFFERS, USAGE, FAILED = 0, 1, 2, 3
@@ -105,7 +105,7 @@ def _run(argv: list[str]) -> int:
         if word in ("-B", "--base") and argv:
             leading.append(argv.pop(0))
         elif not word.startswith(("-B", "--base=")):
-            return _usage(f"no option {word} before the command")
+            return _usage(f"unknown option {word} before the command")
     if not argv:
         print(overview(), file=sys.stderr)
         return USAGE
@@ -118,7 +118,7 @@ def _run(argv: list[str]) -> int:
     if name not in COMMANDS:
         from btfkit.btf.suggest import did_you_mean
 
-        return _usage(f"no command {name!r}{did_you_mean(name, COMMANDS)}")
+        return _usage(f"unknown command {name!r}{did_you_mean(name, COMMANDS)}")
     return run_command(command(name), leading + argv)
 
 
@@ -131,7 +131,7 @@ def command(name: str) -> Command:
 
 
 def run_command(command: Command, argv: list[str]) -> int:
-    """Read `argv` by the command's table and run it."""
+    """Parse `argv` by the command's table and run it."""
     from btfkit.cli.options import UsageError, parse, usage
 
     if command.name == "bpftool":
@@ -160,7 +160,10 @@ def overview() -> str:
         "commands:",
     ]
     lines += [f"  {name:10} {summary}" for name, summary in COMMANDS.items()]
-    lines += ["", "`btfkit COMMAND --help` says more; --version tells the version and whether the loops are compiled."]
+    lines += [
+        "",
+        "`btfkit COMMAND --help` shows the options; --version shows the version and whether the loops are compiled.",
+    ]
     return "\n".join(lines)
 
 
@@ -180,7 +183,7 @@ def _usage(message: str) -> int:
 
 
 def _complain(error: Exception) -> int:
-    """One line for an error that a user can do something about; a bug keeps its traceback."""
+    """Print one line for an expected error; a bug keeps its traceback."""
     from btfkit.errors import BtfError
 
     if not isinstance(error, BtfError | OSError | MemoryError):
@@ -197,12 +200,12 @@ def in_words(error: Exception) -> str:
     return f"{error} ({option})" if option else error_text(error)
 
 
-# How a command spells the parameter of the library that an error asks for.
+# The option for a parameter of the library that an error asks for.
 _REMEDIES = {"base": "-B FILE", "strip_signature": "--strip-signature"}
 
 
 def _quiet_stdout() -> None:
-    """Keep the interpreter from complaining about the closed pipe when it flushes at exit."""
+    """Keep the interpreter from reporting the closed pipe when it flushes at exit."""
     import os
 
     devnull = os.open(os.devnull, os.O_WRONLY)
@@ -211,7 +214,7 @@ def _quiet_stdout() -> None:
 
 
 def progress(*, quiet: bool) -> Callable[[str], None]:
-    """A function that says a line on stderr, or nothing where `quiet`."""
+    """A function that prints a line on stderr, or nothing with `quiet`."""
     if quiet:
         return lambda line: None
     return lambda line: print(line, file=sys.stderr)

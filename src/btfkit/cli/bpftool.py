@@ -1,7 +1,7 @@
-"""`btfkit bpftool ARGS...`: bpftool's own spelling of what btfkit does.
+"""`btfkit bpftool ARGS...`: accept bpftool's own command lines.
 
-Keywords may be cut short as far as they stay clear, options may stand anywhere, and errors are said and end as in bpftool 7.8:
-`Error: ...` or, with -j, `{"error":"..."}`; exit status 255, or 256 less the errno that bpftool gives.
+Keywords may be abbreviated as long as they are unambiguous, options may stand anywhere, and errors have the form of bpftool 7.8:
+`Error: ...` or, with -j, `{"error":"..."}`; exit status 255, or 256 minus the errno of bpftool.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 HELP = """usage: btfkit bpftool [-B BASE] gen min_core_btf INPUT OUTPUT OBJECT...
        btfkit bpftool [-j | -p] [-B BASE] btf dump file FILE [file FILE]... [format raw | c] [root_id N]... [unsorted]
 
---compat, which is btfkit's own, repeats even bpftool's defects.  What bpftool does beyond these (programs, maps, skeletons,
-BTF by id) it has to do itself."""
+--compat is btfkit's own option: it also reproduces bpftool's defects.  For everything else (programs, maps, skeletons, BTF by
+id), use bpftool."""
 
-WRONG = 255  # a command that is not understood
+WRONG = 255  # an unknown command
 FLAGS = {  # bpftool's options without a value, and --compat
     "V": "version",
     "h": "help",
@@ -45,7 +45,7 @@ SYSFS = "/sys/kernel/btf/"
 
 
 class Call:
-    """A command line taken apart: `flags` by their long names, `base` (a path) and the `words` that are no options."""
+    """A parsed command line: `flags` by their long names, `base` (a path) and the `words` that are not options."""
 
     __slots__ = ("base", "flags", "words")
 
@@ -69,7 +69,7 @@ class Refused(Exception):
 
 
 def run(argv: list[str]) -> int:
-    """Take the command line apart and run what it means."""
+    """Parse the command line and run it."""
     from btfkit.cli import in_words
     from btfkit.errors import BtfError, UnsupportedError
 
@@ -104,7 +104,7 @@ def _fail(call: Call, message: str, status: int, *, usage: bool = False) -> int:
 
 
 def _read(argv: Sequence[str], call: Call) -> None:
-    """Sort options from words, as getopt_long does."""
+    """Separate options from words, as getopt_long does."""
     rest = iter(argv)
     for word in rest:
         if word == "--":
@@ -168,7 +168,7 @@ def _is(word: str, keyword: str) -> bool:
 
 
 def _cannot(what: str) -> Refused:
-    return Refused(f"{what}: btfkit does not do that (`btfkit bpftool help` says what it does)", 256 - EOPNOTSUPP)
+    return Refused(f"{what}: not supported by btfkit (see `btfkit bpftool help`)", 256 - EOPNOTSUPP)
 
 
 def _needs(command: str, least: int, words: Sequence[str]) -> None:
@@ -184,7 +184,7 @@ def _min_core_btf(words: list[str]) -> int:
     from btfkit.cli.options import parse
 
     _needs("min_core_btf", 3, words)
-    return COMMAND.run(parse(COMMAND, ["-q", "--", *words]))  # as there, -B is not for this command
+    return COMMAND.run(parse(COMMAND, ["-q", "--", *words]))  # as in bpftool, -B does not apply to this command
 
 
 def _dump(call: Call, words: list[str]) -> int:
@@ -243,7 +243,7 @@ def _root_id(word: str, before: list[int]) -> int:
 
 
 def _load(paths: list[str], base_path: str | None) -> Btf:
-    """The one BTF, or several that are split on one base as one."""
+    """The one BTF, or several on one base, combined."""
     from btfkit.btf_file import load
     from btfkit.file_ops.dump import merged
 
@@ -268,4 +268,4 @@ def _write(call: Call, btf: Btf, form: Form, ids: list[int], unsorted: bool) -> 
     write_chunks(dump(btf, form, ids=ids, pretty=pretty, unsorted=unsorted, compat=compat))
 
 
-COMMAND = Command("bpftool", "take bpftool's spelling of what btfkit does", run, operands="ARGS...?")
+COMMAND = Command("bpftool", "accept bpftool's command lines", run, operands="ARGS...?")

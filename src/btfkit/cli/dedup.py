@@ -7,7 +7,7 @@ import sys
 
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli import file_work
-from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError, refuse_overwriting
+from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError, print_json, refuse_overwriting
 from btfkit.file_ops.dedup import NAMES, DedupedFile, DedupFiles, dedup_files
 from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT
 
@@ -22,7 +22,7 @@ LISTS = {"files": DONE, "unchanged": SAME, "without_btf": WITHOUT}
 
 
 def run(args: Args) -> int:
-    """Dedup one file, several as one, or many, and report what became of them."""
+    """Dedup one file, several as one, or many, and report the results."""
     if _as_one(args):
         return _join(args)
     operation = DedupFiles(
@@ -32,45 +32,33 @@ def run(args: Args) -> int:
         strip_signature=args.strip_signature,
         prove=not args.no_verify,
     )
-    plan = file_work.plan(args, operation)
-    if args.distill and any(job.output == "-" for job in plan.jobs):
-        raise UsageError("--distill: standard output has no place for the base as well, use -o FILE")
-    tally = file_work.run(args, operation, plan, "deduplicating")
-    head = {"schema": 1, "base": args.base}
-    return file_work.report(
-        args,
-        plan,
-        tally,
-        lambda: head | file_work.records(tally, LISTS),
-        _summary(tally) if plan.many else _lines(tally, args.report),
-    )
+    if args.distill and args.output == "-":
+        raise UsageError("--distill writes two files for raw BTF, so not to standard output: use -o FILE")
+    return file_work.perform(args, operation, "deduplicating", {"base": args.base}, LISTS, _lines, _summary)
 
 
 def _as_one(args: Args) -> bool:
-    """Whether several files are to become one."""
+    """Whether several files become one."""
     if len(args.operands) < 2 or args.in_place or any(os.path.isdir(path) for path in args.operands):
         return False
     return bool(args.output) and not os.path.isdir(args.output) and not args.output.endswith(os.sep)
 
 
 def _join(args: Args) -> int:
-    """All inputs in one output, raw BTF."""
+    """Join all inputs in one output, raw BTF."""
     from btfkit.errors import printable
 
     if args.distill:
-        raise UsageError("--distill is for one module, or a directory of them")
+        raise UsageError("--distill works on one module or a directory of modules, not on several files joined as one")
     refuse_overwriting([args.output], [args.base, *args.operands])
     joined = dedup_files(args.operands, args.output, args.base, nearly=args.report, prove=not args.no_verify)
     record = joined.record
     if args.json:
-        import json
-
         lists = {"files": [record.as_json()], "unchanged": [], "without_btf": [], "failed": []}
-        report = {"schema": 1, "base": args.base, **lists}
-        print(json.dumps(report, indent=2), file=sys.stderr if args.output == "-" else sys.stdout)
+        print_json({"schema": 1, "base": args.base, **lists}, args.output)
     elif not args.quiet:
         lines = [f"{args.output}: {len(args.operands)} inputs, {_merged(record)}"]
-        lines += [f"{path}: its .BTF.ext is not in the result, which is BTF alone" for path in joined.without_ext]
+        lines += [f"{path}: .BTF.ext dropped (the result is raw BTF)" for path in joined.without_ext]
         lines += _details(record) if args.report else ()
         for line in lines:
             print(printable(line), file=sys.stderr)
@@ -83,19 +71,17 @@ def _join(args: Args) -> int:
 def _merged(record: DedupedFile) -> str:
     gone = record.types_before - record.types
     return (
-        f"{record.types_before:,} types, {gone:,} merged away, {record.types:,} left;"
+        f"{record.types_before:,} types, {gone:,} merged, {record.types:,} left;"
         f" {record.bytes_before:,} bytes before, {record.bytes:,} now"
     )
 
 
-def _lines(tally: Tally, details: bool) -> Iterator[str]:
-    for result in tally.of(DONE):
-        record = result.record
-        assert isinstance(record, DedupedFile)
+def _lines(tally: Tally, operation: DedupFiles) -> Iterator[str]:
+    for record in tally.records(DedupedFile):
         where = file_work.where(record.output)
         if record.base_types is not None:
             yield (
-                f"{where}: {sum(record.merged.values()):,} of {record.types_before:,} types merged away; its base is now"
+                f"{where}: {sum(record.merged.values()):,} of {record.types_before:,} types merged; its base is now"
                 f" {record.base_types:,} types, {record.base_bytes:,} bytes in {record.base_output or '.BTF.base'}"
             )
         else:
@@ -103,10 +89,9 @@ def _lines(tally: Tally, details: bool) -> Iterator[str]:
         yield from file_work.notes(record)
     for result in tally.of(SAME):
         yield result.text
-    if details:
-        for result in tally.of(DONE, SAME):
-            assert isinstance(result.record, DedupedFile)
-            yield from _details(result.record)
+    if operation.nearly:
+        for record in tally.records(DedupedFile, DONE, SAME):
+            yield from _details(record)
 
 
 def _details(record: DedupedFile) -> Iterator[str]:
@@ -118,11 +103,11 @@ def _details(record: DedupedFile) -> Iterator[str]:
     for one in shown[:NAMES]:
         what = f"{one.tag} {one.name}, declared {one.declarations} times"
         if one.how == "only":
-            yield f"{what}: became its definition"
+            yield f"{what}: replaced by its definition"
         elif one.how:
-            yield f"{what}, {one.definitions} definitions: became the one that its context shows ({one.left} left)"
+            yield f"{what}, {one.definitions} definitions: replaced by the one that its context shows ({one.left} left)"
         else:
-            yield f"{what}: stays a declaration, for {one.definitions} definitions differ and nothing shows which is meant"
+            yield f"{what}: kept, because {one.definitions} definitions differ and nothing shows which one applies"
     if len(shown) > NAMES:
         yield f"... and {len(shown) - NAMES:,} more declarations (--json lists all)"
     if record.nearly is not None:
@@ -131,7 +116,7 @@ def _details(record: DedupedFile) -> Iterator[str]:
             yield f"... and {record.nearly.names - len(record.nearly.first):,} more names with several types"
 
 
-def _summary(tally: Tally) -> Iterator[str]:
+def _summary(tally: Tally, _: DedupFiles) -> Iterator[str]:
     first = f"{tally.count(DONE):,} files deduplicated"
     if tally.count(DONE):
         first += (
@@ -154,22 +139,23 @@ COMMAND = Command(
             "-o",
             "--output",
             value="OUT",
-            help="the file to write ('-': standard output); several INPUTs become one; or a directory, and each stays a file",
+            help="the file to write ('-': standard output; several INPUTs become one), or a directory for one file per INPUT",
         ),
         file_work.IN_PLACE,
-        Option("--report", help="list what was merged, and what nearly was and why not"),
-        Option("--distill", help="then give each module a small base of its own, as `btfkit distill` does"),
+        Option("--report", help="list what was merged, and types that are nearly equivalent and how they differ"),
+        Option("--distill", help="also give each module a small base of its own, as `btfkit distill` does"),
         file_work.STRIP,
         file_work.NO_VERIFY,
         JOBS,
         JSON,
     ),
-    details="""INPUT is BTF in any container, or a directory of modules.  With -B the INPUTs are split on that base: what it
-has is removed from them.  Raw BTF, BPF objects and modules come out as the same file with other BTF in it, .BTF.ext and .BTF_ids
-following; of a kernel's file the raw BTF comes out.
+    details="""\
+INPUT is BTF in any container, or a directory of modules.  With -B, the INPUTs are split on that base, and types that it contains
+are removed from them.  Raw BTF, BPF objects and modules are rewritten with the new BTF, and .BTF.ext and .BTF_ids are updated;
+for a kernel file, the output is raw BTF.
 
   btfkit dedup one.btf two.btf -o both.btf              several as one
-  btfkit dedup prog.bpf.o -o small.bpf.o                a BPF object, .BTF.ext along
-  btfkit dedup my.ko -B vmlinux --distill -o out.ko     and then a base of its own
+  btfkit dedup prog.bpf.o -o small.bpf.o                a BPF object with its .BTF.ext
+  btfkit dedup my.ko -B vmlinux --distill -o out.ko     and give it a base of its own
   btfkit dedup /lib/modules/R -B vmlinux --in-place     all modules of a kernel""",
 )

@@ -1,4 +1,4 @@
-"""`btfkit diff`: what differs between two kernels, or two modules, and what it does to layouts."""
+"""`btfkit diff`: compare two kernels or modules, and show the effect on layouts."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ KINDS = ("struct", "union", "enum", "typedef", "function", "variable", "int", "f
 
 
 def run(args: Args) -> int:
-    """Compare, say what differs, and exit with 1 where anything does."""
+    """Compare, print the differences, and exit with 1 if there are any."""
     if len(args.operands) > 2:
-        raise UsageError(f"two files at a time, not also {args.operands[2]!r}")
+        raise UsageError(f"expected A and B, got {len(args.operands)} files")
     if args.json and (args.html is not None or args.summary):
-        raise UsageError("--json with --html or --summary")
+        raise UsageError("--json excludes --html and --summary")
     refuse_overwriting([args.output, args.html], [*args.operands, args.base, args.base_b, *args.used_by])
     from btfkit.show.diff import diff
 
@@ -38,8 +38,8 @@ def run(args: Args) -> int:
 
         write_atomic(args.html, diff_page(found))
         if not args.quiet and args.html != "-":
-            told = f"{len(found.changed):,} changed, {len(found.added):,} added, {len(found.removed):,} removed"
-            print(f"{args.html}: {told}", file=sys.stderr)
+            counts = f"{len(found.changed):,} changed, {len(found.added):,} added, {len(found.removed):,} removed"
+            print(f"{args.html}: {counts}", file=sys.stderr)
     elif not (args.quiet and args.output is None):
         from btfkit.files.write import write_chunks
 
@@ -48,7 +48,7 @@ def run(args: Args) -> int:
 
 
 def _load(args: Args) -> tuple[Btf, Btf]:
-    """Both, each on its base; one base serves both where no other is named."""
+    """Both, each on its base; -B is the base of both unless --base-b is given."""
     from btfkit.btf_file import load
 
     old_base = load(args.base) if args.base is not None else None
@@ -57,7 +57,7 @@ def _load(args: Args) -> tuple[Btf, Btf]:
 
 
 def _check_names(names: list[str], old: Btf, new: Btf) -> None:
-    """A name that neither has is a mistake."""
+    """Raise NotFoundError for a name that is in neither."""
     for name in names:
         if old.find_id(name) is None and new.find_id(name) is None:
             from btfkit.btf.suggest import did_you_mean_type
@@ -90,27 +90,38 @@ def _json(found: Diff) -> Iterator[bytes]:
 
 COMMAND = Command(
     "diff",
-    "what differs between two kernels or modules, and its effect on layouts",
+    "compare two kernels or modules, and show the effect on layouts",
     run,
     operands="A B",
     options=(
         BASE,
-        Option("--base-b", value="FILE", help="the base of B, where it is another than that of A (-B)"),
+        Option("--base-b", value="FILE", help="the base of B, if it differs from that of A (-B)"),
         Option(
-            "-C", "--name", value="NAME", many=True, help="only types called NAME ('struct file' too); may be repeated"
+            "-C",
+            "--name",
+            value="NAME",
+            many=True,
+            help="compare only types called NAME (or 'struct NAME'); may be repeated",
         ),
-        Option("--kind", value="KIND", many=True, choices=KINDS, help="only types of that kind; may be repeated"),
-        Option("--used-by", value="OBJECT", many=True, help="only what the CO-RE relocations of a BPF object look at"),
-        Option("--summary", help="only the numbers"),
+        Option(
+            "--kind", value="KIND", many=True, choices=KINDS, help="compare only types of this kind; may be repeated"
+        ),
+        Option(
+            "--used-by",
+            value="OBJECT",
+            many=True,
+            help="compare only what the CO-RE relocations of this BPF object read",
+        ),
+        Option("--summary", help="print only the numbers"),
         JSON,
         OUTPUT,
-        Option("--html", value="FILE", help="write a page that can be searched"),
+        Option("--html", value="FILE", help="write a searchable HTML page"),
         Option(
             "--color", value="WHEN", help="auto, always or never", choices=("auto", "always", "never"), default="auto"
         ),
     ),
-    details="""A and B: a vmlinux, a module (with -B, and --base-b if the kernels differ), or anything else that holds BTF.
-+ is new in B, - is gone, ~ has changed, > moved together. Exit status 1 if anything differs.
+    details="""A and B are each a vmlinux, a module (with -B, and --base-b if the kernels differ), or any other file with BTF.
++ added in B, - removed, ~ changed, > moved together. Exit status 1 if anything differs.
 
     btfkit diff old-vmlinux new-vmlinux -C sk_buff
     btfkit diff old-vmlinux new-vmlinux --used-by prog.bpf.o""",

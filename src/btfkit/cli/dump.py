@@ -1,4 +1,4 @@
-"""`btfkit dump`: the types of a BTF as text, as JSON or as a C header."""
+"""`btfkit dump`: print the types of a BTF as text, as JSON or as a C header."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMATS: tuple[Form, ...] = ("raw", "c", "json")  # those of file_ops/dump.py
 
 
 def run(args: Args) -> int:
-    """Print the types; of those that are asked for each once: those of --id, then of --type, then of --type-of."""
+    """Print the types; selected ones once each: those of --id, then of --type, then of --type-of."""
     from btfkit.btf_file import load
     from btfkit.co_re.program import load_objects
     from btfkit.file_ops.dump import dump
@@ -24,7 +24,7 @@ def run(args: Args) -> int:
 
     paths, form = _operands(args.operands, args.json or args.pretty)
     if args.exact and (form != "c" or args.compat):
-        raise UsageError("--exact is for C text, and not with --compat")
+        raise UsageError("--exact works with the format c only, and not with --compat")
     refuse_overwriting([args.output], [*paths, args.base, *args.type_of])
     base = load(args.base) if args.base is not None else None
     found = dump(
@@ -40,15 +40,13 @@ def run(args: Args) -> int:
     )
     missing = sum(outcome.status != "value" for outcome in found.outcomes)
     if missing and not args.quiet:
-        print(
-            f"btfkit: {missing} of {len(found.outcomes)} relocations have no answer here, and no types", file=sys.stderr
-        )
+        print(f"btfkit: {missing} of {len(found.outcomes)} relocations have no answer here", file=sys.stderr)
     write_chunks(found, args.output)
     return DONE
 
 
 def _operands(words: list[str], json: bool) -> tuple[list[str], Form]:
-    """(the files, the form); "format raw" is bpftool's way to say it."""
+    """(the files, the form); bpftool writes "format raw"."""
     paths = list(words)
     form = _form(paths)
     if form is not None:
@@ -58,16 +56,18 @@ def _operands(words: list[str], json: bool) -> tuple[list[str], Form]:
     elif len(paths) > 1 and (len(paths) == 2 or paths[-2] == "format") and not _may_be_file(paths[-1]):
         from btfkit.btf.suggest import did_you_mean
 
-        raise UsageError(f"no format {paths[-1]!r}; formats are {', '.join(FORMATS)}{did_you_mean(paths[-1], FORMATS)}")
+        raise UsageError(
+            f"unknown format {paths[-1]!r} (formats: {', '.join(FORMATS)}){did_you_mean(paths[-1], FORMATS)}"
+        )
     if json and form not in (None, "json"):
-        raise UsageError(f"JSON (--json, --pretty) and the format {form!r} at once")
+        raise UsageError(f"JSON (--json, --pretty) and the format {form!r} exclude each other")
     if _form(paths) is not None:
-        raise UsageError(f"one format at a time, not {paths[-1]!r} and {form!r}")
+        raise UsageError(f"expected one format, got {paths[-1]!r} and {form!r}")
     return paths, form or ("json" if json else "raw")
 
 
 def _form(words: list[str]) -> Form | None:
-    """The form that the last of several words names."""
+    """The form named by the last of several words."""
     return next((form for form in FORMATS if len(words) > 1 and form == words[-1]), None)
 
 
@@ -79,33 +79,36 @@ def _may_be_file(word: str) -> bool:
 
 COMMAND = Command(
     "dump",
-    "print the types of a BTF: as text, JSON or a C header",
+    "print the types of a BTF as text, JSON or a C header",
     run,
     operands="FILE... FORMAT?",
     options=(
         BASE,
         JSON,
-        Option("-p", "--pretty", help="JSON with each key on a line of its own"),
+        Option("-p", "--pretty", help="JSON with each key on its own line"),
         OUTPUT,
-        Option("--id", value="N", help="only this type; may be repeated", many=True, convert=int),
+        Option("--id", value="N", help="print only this type; may be repeated", many=True, convert=int),
         Option(
-            "--type", value="NAME", help="only the types called NAME ('struct file' too); may be repeated", many=True
+            "--type", value="NAME", help="print only types called NAME (or 'struct NAME'); may be repeated", many=True
         ),
         Option(
             "--type-of",
             value="OBJECT",
-            help="only the types that the relocations of a BPF object are answered from; may be repeated",
+            help="print only types that the relocations of this BPF object read; may be repeated",
             many=True,
         ),
-        Option("--unsorted", help="C text of all types in the order of their ids, not by kind and name"),
-        Option("--exact", help="C text that gives every layout in any compiler, also where bpftool's does not"),
-        Option("--compat", help="the very bytes that bpftool writes, its defects included (docs/differences.md)"),
+        Option("--unsorted", help="sort C text by type id, not by kind and name"),
+        Option(
+            "--exact",
+            help="write C text that gives the exact layout with any compiler, which bpftool's does not always do",
+        ),
+        Option("--compat", help="write exactly what bpftool writes, defects included (docs/differences.md)"),
     ),
     details="""\
-FORMAT is one of these, all as bpftool prints them:
-  raw   (the default) one record a paragraph, the own types of FILE
-  json  one object, likewise
-  c     a C header, of the base's types too; with --id, --type or --type-of those and what they need
+FORMAT is one of these, each as bpftool prints it:
+  raw   (the default) one paragraph per type, without the types of the base
+  json  one object, without the types of the base
+  c     a C header, with the types of the base; with --id, --type or --type-of, only those and what they need
 
-Several FILEs give one text: modules on one base (-B) have the base's types in it once.""",
+Several FILEs give one output: for modules on one base (-B), it contains the types of the base once.""",
 )

@@ -1,4 +1,4 @@
-"""`btfkit explain`: will this kernel take this module's BTF, and if not, why and what to do."""
+"""`btfkit explain`: whether a kernel accepts a module's BTF, and if not, why and what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED
-from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from btfkit.file_ops.explain import Explanation
 
 SCHEMA = 1
-SHOWN = 6  # findings and signs of a kind, where --all is not given
+SHOWN = 6  # findings and signs of a kind without --all
 
 
 def run(args: Args) -> int:
     """Explain, for one kernel (-B) or a tree of them (--kernels)."""
     if not args.base and not args.kernels:
-        raise UsageError("on which kernel? -B its vmlinux, or --kernels TREE for many")
+        raise UsageError("no kernel: use -B with its vmlinux, or --kernels TREE for many")
     if args.kernels and not os.path.isdir(args.kernels):
-        raise UsageError(f"--kernels {args.kernels}: no folder")
+        raise UsageError(f"--kernels {args.kernels}: not a directory")
     from btfkit.file_ops.explain import explain
     from btfkit.file_ops.module_on_kernel import TAKES, read_module
 
@@ -56,9 +56,7 @@ def run(args: Args) -> int:
         elif found is None and all(row.verdict == TAKES for row in rows):
             status = DONE
     if args.json:
-        import json
-
-        print(json.dumps(report, indent=2))
+        print_json(report)
     return status
 
 
@@ -70,21 +68,21 @@ def _print(lines: Iterable[str]) -> None:
 
 COMMAND = Command(
     "explain",
-    "whether a kernel takes a module's BTF, and if not, why",
+    "explain whether a kernel accepts a module's BTF, and if not, why",
     run,
     operands="MODULE",
     options=(
         BASE,
-        Option("--kernels", value="TREE", help="say it of every kernel in a folder tree (BTFHub's layout too)"),
+        Option("--kernels", value="TREE", help="judge every kernel in a directory tree (BTFHub's layout too)"),
         Option(
-            "--built-with", value="FILE", help="the vmlinux that the module was built with: tells what changed since"
+            "--built-with", value="FILE", help="the vmlinux that the module was built with, to show what changed since"
         ),
-        Option("--distilled-base", value="FILE", help="the distilled base of a MODULE of raw BTF"),
-        Option("--all", help=f"all findings, not the first {SHOWN}"),
+        Option("--distilled-base", value="FILE", help="the distilled base, if MODULE is raw BTF"),
+        Option("--all", help=f"print all findings, not the first {SHOWN}"),
         JOBS,
         JSON,
     ),
-    details="""Exit status: 0 the kernel takes it, 1 it does not (or what it takes would be wrong), 3 an input could not be read.
+    details="""Exit status: 0 accepted, 1 rejected (or accepted but wrong), 3 an input could not be read.
 
   btfkit explain my.ko -B /sys/kernel/btf/vmlinux
   btfkit explain my.ko --kernels btfhub-archive/debian --built-with vmlinux""",

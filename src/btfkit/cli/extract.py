@@ -1,4 +1,4 @@
-"""`btfkit extract`: the BTF out of any container, of one file or of a whole directory of modules."""
+"""`btfkit extract`: extract the BTF from one file, in any container, or from a directory of modules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli import file_work
-from btfkit.cli.options import JOBS, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
+from btfkit.cli.options import JOBS, JSON, OUTPUT, Command, Option, UsageError, print_json, refuse_overwriting
 from btfkit.file_ops.extract import ExtractFiles, extract_file
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Args
 
 BATCH = 16  # files that a process takes at a time
-ALONE = 2 * BATCH  # files below which starting processes does not pay
+ALONE = 2 * BATCH  # fewer files are not worth starting processes
 
 
 def run(args: Args) -> int:
-    """Extract from one file, or from every module of a directory."""
+    """Extract from one file, or from every module in a directory."""
     if args.ext and args.section:
-        raise UsageError("--ext means --section .BTF.ext: use one of them")
+        raise UsageError("--ext and --section exclude each other (--ext is --section .BTF.ext)")
     section = ".BTF.ext" if args.ext else args.section or ".BTF"
     path, *more = args.operands
     if more:
-        raise UsageError(f"one file or directory at a time, not also {more[0]!r}")
+        raise UsageError(f"expected one FILE or DIRECTORY, got {len(args.operands)} arguments")
     if not args.output:
         raise UsageError("no output: use -o FILE ('-' for standard output), or -o DIRECTORY for a directory of modules")
     if path != "-" and os.path.isdir(path):
         if args.output == "-":
-            raise UsageError(f"{path} is a directory, so -o has to be one")
+            raise UsageError(f"{path} is a directory, so -o must name a directory")
         return _directory(path, args, section)
     refuse_overwriting([args.output], [path])
     record = extract_file(path, args.output, section)
     if args.json and args.output != "-":
-        _print_json(record.as_json())
+        print_json({"schema": 1} | record.as_json())
     return EXIT_DONE
 
 
@@ -48,32 +48,24 @@ def _directory(path: str, args: Args, section: str) -> int:
     tally = file_work.run(args, ExtractFiles(section), plan, "extracting", size=BATCH, alone=ALONE)
     written, size, without = tally.count(DONE), tally.sum("bytes"), tally.count(WITHOUT)
 
-    def as_json() -> dict[str, object]:
-        head = {"schema": 1, "path": path, "section": section, "output": args.output}
-        return head | {"written": written, "bytes": size, "without": without} | file_work.records(tally, {})
-
+    head = {"path": path, "section": section, "output": args.output}
+    head |= {"written": written, "bytes": size, "without": without}
     first = f"{written:,} written to {args.output} ({size / 1e6:,.1f} MB)"
     line = file_work.counted(first, tally, {WITHOUT: f"without {section}", FAILED: "failed"})
-    return file_work.report(args, plan, tally, as_json, [line])
-
-
-def _print_json(report: dict[str, object]) -> None:
-    import json
-
-    print(json.dumps({"schema": 1} | report, indent=2))
+    return file_work.report(args, plan, tally, head, {}, [line])
 
 
 COMMAND = Command(
     "extract",
-    "the BTF out of any container",
+    "extract BTF from any container",
     run,
     operands="FILE|DIRECTORY",
     options=(
         OUTPUT,
         JSON,
-        Option("--ext", help="the section .BTF.ext instead of .BTF"),
-        Option("--section", value="NAME", help="the section NAME of the ELF file instead of .BTF"),
+        Option("--ext", help="extract the section .BTF.ext instead of .BTF"),
+        Option("--section", value="NAME", help="extract the section NAME of the ELF file instead of .BTF"),
         JOBS,
     ),
-    details="A directory's modules (*.ko and *.btf, packed or not, and raw BTF) go to OUTPUT/NAME, named as in /sys/kernel/btf.",
+    details="The modules of a DIRECTORY (*.ko and *.btf, compressed or not, and raw BTF) go to OUTPUT/NAME as in /sys/kernel/btf.",
 )

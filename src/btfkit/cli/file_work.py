@@ -1,4 +1,4 @@
-"""What the commands on many files share: options, where outputs go, progress, and the report of what became of the files."""
+"""What the commands on many files share: options, where outputs go, progress, and reports."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.options import Option, UsageError, refuse_overwriting
+from btfkit.cli.options import Option, UsageError, print_json, refuse_overwriting
 from btfkit.errors import BtfError
 from btfkit.file_ops import operation as status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from btfkit.cli.options import Args
     from btfkit.file_ops.operation import FileOperation, FileResult
     from btfkit.work.files import Plan, Tally
     from btfkit.work.job import Work
 
+    Op = TypeVar("Op", bound=FileOperation)
+
 SCHEMA = 1
 MODULES_OUT = Option(
     "-o", "--output", value="OUT", help="the file to write, or the directory for several modules ('-': standard output)"
 )
-IN_PLACE = Option("--in-place", help="change the files themselves")
+IN_PLACE = Option("--in-place", help="rewrite the files themselves")
 STRIP = Option("--strip-signature", help="remove the signature of a signed module, which is no longer valid")
-NO_VERIFY = Option("--no-verify", help="do not prove the result before it is written")
-SIGNATURE_REMOVED = "signature removed (no longer valid); sign the module again where kernels demand it"
+NO_VERIFY = Option("--no-verify", help="write the result without proving that it is equivalent")
+SIGNATURE_REMOVED = "signature removed (no longer valid); sign the module again if your kernel requires it"
 
 
 def plan(
@@ -38,8 +40,8 @@ def plan(
     inputs: Sequence[str | None] = (),
     outputs: Sequence[str | None] = (),
 ) -> Plan:
-    """Where the output of each of `args.operands` goes, by -o and --in-place; raises UsageError, also where it is one of the
-    other `inputs`, or of `outputs`."""
+    """Where the output of each of `args.operands` goes, by -o and --in-place; raises UsageError, also if it is one of the other
+    `inputs` or `outputs`."""
     from btfkit.work.files import plan_files
 
     if bool(args.output) == bool(args.in_place):
@@ -47,10 +49,10 @@ def plan(
     operands = args.operands
     many = len(operands) > 1 or (operands[0] != "-" and os.path.isdir(operands[0]))
     if many and args.output == "-":
-        raise UsageError("several modules: -o has to be a directory")
+        raise UsageError("several modules: -o must be a directory")
     if many and base_path:
         raise UsageError(
-            "several modules, each with a base of its own: it is looked for, or written, beside each as FILE.base"
+            "several modules, each with its own base: the base of FILE is FILE.base, so name no file for it"
         )
     if args.in_place and "-" in operands:
         raise UsageError("standard input cannot be changed in place")
@@ -63,8 +65,8 @@ def plan(
 def refuse_plan(
     plan: Plan, inputs: Sequence[str | None], outputs: Sequence[str | None] = (), *, in_place: bool = False
 ) -> None:
-    """Raise UsageError where an output of the plan, or one of `outputs`, would take the place of an input; `in_place` the files
-    of the plan are meant to be replaced."""
+    """Raise UsageError if an output of the plan, or one of `outputs`, would overwrite an input; with `in_place` the files of the
+    plan are meant to be replaced."""
     written = [*outputs, *(job.output for job in plan.jobs)]
     read = [*inputs, *(() if in_place else (job.path for job in plan.jobs))]
     refuse_overwriting(written, read)
@@ -78,8 +80,8 @@ def run(
     wording: Callable[[FileResult], str] | None = None,
     **how: int,
 ) -> Tally:
-    """Do the operation on the files of the plan, with progress and errors on standard error; `wording` gives the text of one
-    that failed or had nothing to work on."""
+    """Do the operation on the files of the plan, with progress and errors on standard error; `wording` gives the message for a
+    file that failed or contains nothing to work on."""
     from btfkit.work.files import run_plan
     from btfkit.work.progress import Progress
 
@@ -101,18 +103,45 @@ def run(
         )
 
 
+def perform(
+    args: Args,
+    operation: Op,
+    title: str,
+    head: dict[str, Any],
+    lists: Mapping[str, str],
+    lines: Callable[[Tally, Op], Iterable[str]],
+    summary: Callable[[Tally, Op], Iterable[str]],
+    *,
+    base_path: str | None = None,
+    inputs: Sequence[str | None] = (),
+    outputs: Sequence[str | None] = (),
+    wording: Callable[[FileResult], str] | None = None,
+    without_is_failure: bool = True,
+) -> int:
+    """Do the operation on `args.operands` and report the results: in `lines` for one file, in a `summary` for a batch.
+
+    Returns the exit status.  Options are those of `plan`, `run` and `report`.
+    """
+    found = plan(args, operation, base_path=base_path, inputs=inputs, outputs=outputs)
+    tally = run(args, operation, found, title, wording)
+    shown = (summary if found.many else lines)(tally, operation)
+    return report(args, found, tally, head, lists, shown, without_is_failure=without_is_failure)
+
+
 def report(
     args: Args,
     plan: Plan,
     tally: Tally,
-    as_json: Callable[[], Mapping[str, Any]],
+    head: dict[str, Any],
+    lists: Mapping[str, str],
     lines: Iterable[str],
     *,
     without_is_failure: bool = True,
 ) -> int:
-    """Print what became of the files, as JSON (on standard error where a result goes to standard output) or in `lines`.
+    """Print the results as JSON (`head`, then `records` by `lists`; on standard error if an output goes to standard output), or
+    as `lines`.
 
-    Returns the exit status; a single file that has nothing to work on counts as a failure, unless `without_is_failure` is false.
+    Returns the exit status; a single file with nothing to work on is a failure, unless `without_is_failure` is false.
     """
     from btfkit.errors import printable
 
@@ -121,10 +150,8 @@ def report(
         for result in tally.of(status.WITHOUT):
             print(f"btfkit: {result.text}", file=sys.stderr)
     if args.json:
-        import json
-
-        to_stdout = any(job.output == "-" for job in plan.jobs)
-        print(json.dumps(as_json(), indent=2), file=sys.stderr if to_stdout else sys.stdout)
+        outputs = [job.output for job in plan.jobs]
+        print_json({"schema": SCHEMA} | head | records(tally, lists), "-" if "-" in outputs else None)
     elif not args.quiet:
         for line in lines:
             print(printable(line), file=sys.stderr)
@@ -132,8 +159,8 @@ def report(
 
 
 def records(tally: Tally, lists: Mapping[str, str]) -> dict[str, list[Any]]:
-    """The lists of a report: `lists` names for each the status of its files; those that are done come with their records, of
-    others the path; at the end all that failed."""
+    """The lists of a report: `lists` gives the status for each name; files that are done are listed with their records, others
+    with the path, and at the end all that failed."""
     found: dict[str, list[Any]] = {}
     for name, which in lists.items():
         results = tally.of(which)
@@ -146,7 +173,7 @@ def records(tally: Tally, lists: Mapping[str, str]) -> dict[str, list[Any]]:
 
 
 def counted(first: str, tally: Tally, others: Mapping[str, str]) -> str:
-    """The line of a summary: `first`, signatures that were removed, and how many files came to each of `others`, by status."""
+    """The line of a summary: `first`, the number of signatures removed, and the number of files for each status in `others`."""
     parts = [first]
     done = tally.of(status.DONE)
     if done and (signed := tally.sum("signature_stripped")):
@@ -156,13 +183,13 @@ def counted(first: str, tally: Tally, others: Mapping[str, str]) -> str:
 
 
 def where(output: str) -> str:
-    """An output, as messages call it."""
+    """The name of an output in messages."""
     return "standard output" if output == "-" else output
 
 
 def notes(record: Any) -> Iterator[str]:
-    """What is to be known of any file that was written anew."""
+    """Notes on a file that was rewritten."""
     if getattr(record, "unpacked", False):
-        yield f"{where(record.output)} is the BTF alone: what it came in is not written anew"
+        yield f"{where(record.output)} is raw BTF: the file that contains it is not rewritten"
     if record.signature_stripped:
         yield SIGNATURE_REMOVED

@@ -1,4 +1,4 @@
-"""`btfkit find`: types, members, enumerators and functions by name, and who refers to a type."""
+"""`btfkit find`: find types, members, enumerators and functions by name, and the users of a type."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ KINDS = (
 
 
 def run(args: Args) -> int:
-    """Print what fits, a line each; exit with 1 where nothing does."""
+    """Print what matches, one per line; exit with 1 if nothing does."""
     from btfkit.btf_file import load
     from btfkit.show.find import find
 
     if len(args.operands) > 2:
-        raise UsageError(f"one pattern at a time, not also {args.operands[2]!r}")
+        raise UsageError(f"expected FILE and one PATTERN, got {len(args.operands)} arguments")
     path, pattern = args.operands
     btf = load(path, args.base)
     own = btf.base is not None and not args.all
@@ -35,9 +35,9 @@ def run(args: Args) -> int:
     count = _print_json(things, path, pattern) if args.json else _print(things)
     if not count and not args.quiet:
         sys.stdout.flush()
-        where = " (the base was not searched: --all)" if own else _hint(btf, pattern)
+        where = " (the base was not searched; use --all)" if own else _hint(btf, pattern)
         print(
-            f"btfkit find: nothing in {path} {'refers to' if args.users else 'fits'} {pattern!r}{where}",
+            f"btfkit find: nothing in {path} {'refers to' if args.users else 'matches'} {pattern!r}{where}",
             file=sys.stderr,
         )
     return DONE if count else DIFFERS
@@ -51,7 +51,7 @@ def _hint(btf: Btf, pattern: str) -> str:
 
 
 def _users(btf: Btf, pattern: str, kinds: list[str], own: bool) -> Iterator[Found]:
-    """Who refers to what fits; the types may be those of the base."""
+    """The users of the matching types, which may be those of the base."""
     from btfkit.show.find import find, users
 
     for type_id in dict.fromkeys(found.type_id for found in find(btf, pattern, kinds or KINDS[:9])):
@@ -69,7 +69,7 @@ def _print(things: Iterator[Found]) -> int:
 
 
 def line(found: Found) -> str:
-    """One thing on one line: its id, kind, name, and what it is."""
+    """One line for one result: id, kind, name and details."""
     from btfkit.errors import printable
 
     name = printable(found.name)
@@ -90,7 +90,7 @@ def line(found: Found) -> str:
 
 
 def _print_json(things: Iterator[Found], path: str, pattern: str) -> int:
-    """One object, a thing a line."""
+    """Print one object, with one result per line."""
     from json import dumps
 
     count = 0
@@ -106,18 +106,18 @@ def _print_json(things: Iterator[Found], path: str, pattern: str) -> int:
 
 COMMAND = Command(
     "find",
-    "types, members, enumerators and functions by name",
+    "find types, members, enumerators and functions by name",
     run,
     operands="FILE PATTERN",
     options=(
         BASE,
         Option("--kind", value="KIND", many=True, choices=KINDS, help=f"one of {', '.join(KINDS)}; may be repeated"),
-        Option("--users", help="who refers to the types that fit: members, functions, typedefs, variables"),
-        Option("-a", "--all", help="search the base too (-B)"),
+        Option("--users", help="list the users of the matching types: members, functions, typedefs, variables"),
+        Option("-a", "--all", help="also search the base (-B)"),
         JSON,
     ),
     details="""PATTERN is a name, a glob ('tcp_*'), or a regular expression between slashes ('/^sk_.*buf/').
-Exit status 1 if nothing fits.
+Exit status 1 if nothing matches.
 
     btfkit find /sys/kernel/btf/vmlinux '*_sock' --kind struct
     btfkit find /sys/kernel/btf/vmlinux --users 'struct sk_buff'""",

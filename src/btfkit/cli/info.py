@@ -1,11 +1,11 @@
-"""`btfkit info`: what a file with BTF is, on one screen."""
+"""`btfkit info`: summarize a file with BTF on one screen."""
 
 from __future__ import annotations
 
 import sys
 
 from btfkit.cli import DONE, FAILED
-from btfkit.cli.options import BASE, JSON, Command, UsageError
+from btfkit.cli.options import BASE, JSON, Command, UsageError, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def run(args: Args) -> int:
-    """Print what the file is; exit 3 where its BTF is broken or not on the given base, but say what its header says."""
+    """Print the summary; exit 3 if the BTF is broken or not on the given base, but still print its header."""
     from btfkit.errors import ChainError
     from btfkit.files.container import open_container
     from btfkit.show.info import Summary
 
     path, *more = args.operands
     if more:
-        raise UsageError(f"one file at a time, not also {more[0]!r}")
+        raise UsageError(f"expected one FILE, got {1 + len(more)}")
     container = open_container(path)
     btf = _load(container, args.base)
     info = Summary(
@@ -37,9 +37,7 @@ def run(args: Args) -> int:
         needs_base=isinstance(btf, ChainError) and args.base is None,
     )
     if args.json:
-        import json
-
-        print(json.dumps(info.as_json(), indent=2))
+        print_json(info.as_json())
     else:
         print("\n".join(info.lines()))
     if info.problem is None or info.needs_base:
@@ -50,7 +48,7 @@ def run(args: Args) -> int:
 
 
 def _load(container: Container, base_path: str | None) -> Btf | BtfError:
-    """The BTF of a container, or why it cannot be loaded; a bad base is raised."""
+    """The BTF of a container, or the error; an error of the base is raised."""
     from btfkit.btf_file import load
     from btfkit.errors import BtfError
 
@@ -63,9 +61,9 @@ def _load(container: Container, base_path: str | None) -> Btf | BtfError:
 
 COMMAND = Command(
     "info",
-    "header, counts by kind and sizes of a BTF",
+    "show the header, counts by kind and sizes of a BTF",
     run,
     operands="FILE",
     options=(BASE, JSON),
-    details="FILE is anything that has BTF: raw, vmlinux, a boot image, a module, a BPF object, packed or not; '-' is stdin.",
+    details="FILE is any file with BTF: raw BTF, vmlinux, a boot image, a module, a BPF object, compressed or not; '-' is stdin.",
 )

@@ -1,4 +1,4 @@
-"""`btfkit layout`: how structs and unions lie in memory, as pahole shows them."""
+"""`btfkit layout`: show the memory layout of structs and unions, as pahole does."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def run(args: Args) -> int:
-    """Print the layouts that are asked for, in the order asked, or all of the file's own."""
+    """Print the layouts of the given names, in that order, or all of the file's own."""
     from btfkit.btf_file import load
     from btfkit.files.write import write_chunks
     from btfkit.show.layout import Layouts
 
     path, *names = args.operands
     if names and args.all:
-        raise UsageError("--all and names at once")
+        raise UsageError("--all and NAME exclude each other")
     if (args.json, args.sizes, args.html is not None).count(True) > 1:
-        raise UsageError("one of --json, --sizes and --html at a time")
+        raise UsageError("--json, --sizes and --html exclude each other")
     refuse_overwriting([args.output, args.html], [path, args.base])
     layouts = Layouts(load(path, args.base), args.cacheline)
     wanted = _wanted(layouts, names)
@@ -44,7 +44,7 @@ def run(args: Args) -> int:
 
 
 def _wanted(layouts: Layouts, names: list[str]) -> list[tuple[int, str]]:
-    """(id, the name that was asked for) of each type, each once; the name is "" where all are wanted."""
+    """(id, the name that was given) of each type once; the name is "" if all are wanted."""
     if not names:
         return [(type_id, "") for type_id in layouts.all()]
     found: dict[int, str] = {}
@@ -72,7 +72,7 @@ def _dye(args: Args) -> Callable[[str], str]:
 
 
 def on_terminal(output: str | None) -> bool:
-    """Whether what is printed may have colours."""
+    """Whether the output may have colours."""
     import os
 
     return (
@@ -84,7 +84,7 @@ def on_terminal(output: str | None) -> bool:
 
 
 def _sizes(layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:
-    """Name, size and number of holes, with tabs between, as `pahole -s` prints them."""
+    """Name, size and number of holes, separated by tabs, as `pahole -s` prints them."""
     from btfkit.errors import printable
 
     for type_id, name in wanted:
@@ -93,7 +93,7 @@ def _sizes(layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:
 
 
 def _json(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:
-    """One object, a type a line."""
+    """One object, with one type per line."""
     from json import dumps
 
     from btfkit.show.layout_data import SCHEMA, LayoutData
@@ -126,30 +126,37 @@ def _page(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> int:
 def _positive(word: str) -> int:
     number = int(word)
     if number < 1:
-        raise ValueError("it has to be at least 1")
+        raise ValueError("must be at least 1")
     return number
 
 
 COMMAND = Command(
     "layout",
-    "offsets, holes and cache lines of structs and unions",
+    "show offsets, holes and cache lines of structs and unions",
     run,
     operands="FILE NAME...?",
     options=(
         BASE,
         JSON,
         OUTPUT,
-        Option("-E", "--expand", help="show the members of members too"),
-        Option("-a", "--all", help="all structs and unions that have a name (as without NAME)"),
-        Option("-s", "--sizes", help="only a line each: name, size, number of holes, with tabs between"),
-        Option("-H", "--holes", value="N", help="only those with at least N holes", convert=_positive),
-        Option("-c", "--cacheline", value="BYTES", help="the size of a cache line (64)", convert=_positive, default=64),
-        Option("--html", value="FILE", help="draw the bytes, cache line by cache line, as a page of its own"),
+        Option("-E", "--expand", help="also show the members of members"),
+        Option("-a", "--all", help="show all named structs and unions (the default without NAME)"),
+        Option("-s", "--sizes", help="print one line each: name, size and number of holes, separated by tabs"),
+        Option("-H", "--holes", value="N", help="show only those with at least N holes", convert=_positive),
+        Option(
+            "-c",
+            "--cacheline",
+            value="BYTES",
+            help="the size of a cache line (default: 64)",
+            convert=_positive,
+            default=64,
+        ),
+        Option("--html", value="FILE", help="write an HTML page that draws the bytes of each cache line"),
         Option(
             "--color", value="WHEN", help="auto, always or never", choices=("auto", "always", "never"), default="auto"
         ),
     ),
-    details="""NAME is a struct or union ('struct file' says which), or a typedef of a nameless one.
+    details="""NAME is a struct or union ('struct file' selects the kind), or a typedef of an anonymous one.
 
     btfkit layout /sys/kernel/btf/vmlinux task_struct
     btfkit layout /sys/kernel/btf/vmlinux sk_buff --html sk_buff.html""",

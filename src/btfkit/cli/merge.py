@@ -1,4 +1,4 @@
-"""`btfkit merge`: a vmlinux and its modules in one BTF, for consumers that take a single file."""
+"""`btfkit merge`: combine a vmlinux and its modules into one BTF."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.options import JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
+from btfkit.cli.options import JSON, OUTPUT, Command, Option, UsageError, print_json, refuse_overwriting
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
     from btfkit.passes.merge import Double, Merged
 
 SCHEMA = 1
-SHOWN = 6  # inputs that are named of those that have a type
+SHOWN = 6  # inputs of a type that are named
 
 
 def run(args: Args) -> int:
-    """Merge, write, and report what became of it."""
+    """Merge, write, and report the result."""
     from btfkit.file_ops.merge import merge_files
 
     if not args.output:
@@ -48,7 +47,7 @@ def run(args: Args) -> int:
 
 
 def _refuse_inputs(args: Args) -> None:
-    """The output may not take the place of an input."""
+    """Raise UsageError if the output would overwrite an input."""
     from btfkit.files.modules import module_files
 
     inputs = [
@@ -64,7 +63,7 @@ def _refuse_inputs(args: Args) -> None:
 
 
 def report_lines(merged: Merged) -> Iterator[str]:
-    """Which types share a name, and where each of them comes from."""
+    """The types that share a name, and where each comes from."""
     for double in merged.doubles:
         yield printable(f"{double.title}: {len(double.types)} types")
         for origin in double.types:
@@ -72,7 +71,7 @@ def report_lines(merged: Merged) -> Iterator[str]:
                 f"  {origin.type_id:>8}  {_described(merged.btf, origin.type_id)}; {_inputs(origin.inputs)}"
             )
     for renamed in merged.renamed:
-        yield printable(f"{renamed.name} of {_inputs(renamed.inputs)} is called {renamed.now} now")
+        yield printable(f"{renamed.name} of {_inputs(renamed.inputs)} is now called {renamed.now}")
 
 
 def _described(btf: Btf, type_id: int) -> str:
@@ -103,8 +102,8 @@ def _summary(args: Args, done: MergedFiles) -> Iterator[str]:
         yield f"{len(done.without):,} files without BTF skipped"
     if merged.renamed:
         yield (
-            f"{len(merged.renamed):,} types are not found by their names any more (NAME__MODULE in place of NAME), for "
-            f"{', '.join(args.prefer)} {'has' if len(args.prefer) == 1 else 'have'} others of these names"
+            f"{len(merged.renamed):,} types renamed to NAME__MODULE, because {', '.join(args.prefer)}"
+            f" {'has' if len(args.prefer) == 1 else 'have'} other types of these names"
         )
     yield from _warning(merged.doubles)
 
@@ -115,19 +114,16 @@ def _warning(doubles: tuple[Double, ...]) -> Iterator[str]:
     if new:
         here = sum(1 for double in new if "vmlinux" in double.types[0].inputs)
         yield (
-            f"{len(new):,} names stand for several types (--report lists them), {here:,} of them names of vmlinux: what CO-RE"
-            " finds there on vmlinux and modules may be ambiguous on this file (--prefer vmlinux decides)"
+            f"{len(new):,} names have several types (--report lists them), {here:,} of them names of vmlinux: CO-RE relocations"
+            " that have one answer on vmlinux and modules may be ambiguous on this file (use --prefer vmlinux)"
         )
     if old:
-        yield f"{old:,} names stand for several types of vmlinux itself"
+        yield f"{old:,} names have several types in vmlinux itself"
 
 
 def _print_json(args: Args, done: MergedFiles, skipped: list[str]) -> None:
-    import json
-
     merged = done.merged
-
-    report: dict[str, Any] = {
+    report = {
         "schema": SCHEMA,
         "output": args.output,
         "types": len(merged.btf.positions),
@@ -152,12 +148,12 @@ def _print_json(args: Args, done: MergedFiles, skipped: list[str]) -> None:
         "without_btf": done.without,
         "left_out": skipped,
     }
-    print(json.dumps(report, indent=2), file=sys.stderr if args.output == "-" else sys.stdout)
+    print_json(report, args.output)
 
 
 COMMAND = Command(
     "merge",
-    "a vmlinux and its modules as one BTF that stands alone",
+    "combine a vmlinux and its modules into one BTF",
     run,
     operands="VMLINUX MODULE...",
     options=(
@@ -166,10 +162,10 @@ COMMAND = Command(
             "--prefer",
             value="NAME",
             many=True,
-            help="where types of one name differ, this input's (vmlinux, or a module) keep the name; may be repeated",
+            help="if types of one name differ, those of this input (vmlinux or a module) keep it; may be repeated",
         ),
-        Option("--no-dedup", help="keep all types, equivalent ones too"),
-        Option("--report", help="list the names of several types, with the inputs that each comes from"),
+        Option("--no-dedup", help="do not merge equivalent types"),
+        Option("--report", help="list names that have several types, and the inputs of each"),
         Option("--keep-going", help="skip bad modules, and exit with 3"),
         JSON,
     ),
@@ -178,7 +174,7 @@ COMMAND = Command(
   btfkit merge vmlinux /lib/modules/R -o whole.btf
   btfkit merge vmlinux nf_conntrack.ko xfs.ko -o three.btf --prefer vmlinux
 
-Equivalent types become one; types of one name that differ all stay.  CO-RE looks for a type in vmlinux first and in modules
-only where vmlinux has none, but in one file all are candidates: --prefer vmlinux keeps the answers as they were.  Those that are
-not preferred stay, since others refer to them, under the name NAME__MODULE.""",
+Equivalent types are merged; different types of one name are all kept.  CO-RE searches modules only for types that vmlinux does
+not have, but in one file all types are candidates: --prefer vmlinux keeps the answers the same.  The other types of these names
+are kept as NAME__MODULE, since their modules refer to them.""",
 )

@@ -1,9 +1,9 @@
-"""`btfkit offset`: where members lie."""
+"""`btfkit offset`: print the offsets of members."""
 
 from __future__ import annotations
 
 from btfkit.cli import DONE
-from btfkit.cli.options import BASE, JSON, Command, Option, UsageError
+from btfkit.cli.options import BASE, JSON, Command, Option, UsageError, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,19 +12,17 @@ if TYPE_CHECKING:
 
 
 def run(args: Args) -> int:
-    """Print a line a path, all of them or none."""
+    """Print one line per path, all of them or none."""
     from btfkit.btf_file import load
     from btfkit.show.offset import offset
 
     path, *wanted = args.operands
     if args.json and args.plain:
-        raise UsageError("--json and --plain at once")
+        raise UsageError("--json and --plain exclude each other")
     btf = load(path, args.base)
     places = [offset(btf, word, type_id=args.id) for word in wanted]
     if args.json:
-        from json import dumps
-
-        print(dumps({"schema": 1, "path": path, "places": [place.as_json() for place in places]}, indent=2))
+        print_json({"schema": 1, "path": path, "places": [place.as_json() for place in places]})
     elif args.plain:
         print("\n".join(str(place.offset) for place in places))
     else:
@@ -47,16 +45,16 @@ def _row(place: Place) -> tuple[str, str, str, str]:
 
 COMMAND = Command(
     "offset",
-    "where a member lies: struct.member.path",
+    "print the offset of a member: struct.member.path",
     run,
     operands="FILE PATH...",
     options=(
         BASE,
         JSON,
-        Option("--plain", help="only the numbers (bytes), a line each"),
-        Option("--id", value="N", help="the id of the struct, where several have that name", convert=int),
+        Option("--plain", help="print only the offsets in bytes, one per line"),
+        Option("--id", value="N", help="the id of the struct, if several have that name", convert=int),
     ),
-    details="""PATH is STRUCT.MEMBER.MEMBER[3]; members of nameless structs are named as in C. A pointer is not followed.
+    details="""PATH is STRUCT.MEMBER.MEMBER[3]; members of anonymous structs are named as in C. Pointers are not followed.
 
     btfkit offset /sys/kernel/btf/vmlinux task_struct.pid task_struct.comm[0] sock.__sk_common.skc_family""",
 )

@@ -1,7 +1,7 @@
-"""The options of a command as a table, and the two ways to read a command line by it.
+"""The options of a command as a table, and two ways to read a command line by it.
 
 Importing argparse takes 8 ms, a third of bpftool's whole run, so a plain, correct command line is read by a few lines here.
-Whatever these do not take (help, abbreviations, mistakes) goes to argparse with a parser made from the same table.
+Everything else (help, abbreviations, mistakes) goes to argparse, with a parser made from the same table.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class Option:
-    """One option: its spellings ("-B", "--base"), and what it takes.
+    """One option: its spellings ("-B", "--base") and its value.
 
     `value` names the value in the help, "" for a flag; `many` collects the values of repeated uses in a list, `several`
-    also all words that follow, up to the next option; `choices` limits them; `convert` makes something else of the text
-    (and raises ValueError)."""
+    also all words that follow, up to the next option; `choices` limits the values; `convert` converts the text (and raises
+    ValueError)."""
 
     __slots__ = ("choices", "convert", "default", "dest", "help", "many", "several", "spellings", "value")
 
@@ -45,12 +45,11 @@ class Option:
 
 
 class Command:
-    """A command: its name, what it does, its options, and the names of what stands without option (`operands`).
+    """A command: its name, summary, options, and the names of its operands.
 
-    An operand that ends in "..." takes one or more values, in "...?" any number, in "?" at most one.  They arrive in
-    `Args.operands`, a list; the command itself says how many it wants where that depends on the options.
-    `run(args)` returns the exit status.  `collects`: whether Python's garbage collector may look for cycles while it runs; off
-    for a short command.
+    An operand that ends in "..." stands for one or more values, in "...?" for any number, in "?" for at most one.  They arrive
+    in the list `Args.operands`; the command checks their number if it depends on the options.  `run(args)` returns the exit
+    status.  `collects`: whether Python's garbage collector runs; off for a short command.
     """
 
     __slots__ = ("collects", "details", "name", "operands", "options", "run", "summary")
@@ -76,7 +75,7 @@ class Command:
 
 
 class Args:
-    """What a command line said: an attribute for each option, and `operands`."""
+    """A command line that was read: an attribute for each option, and `operands`."""
 
     operands: list[str]
 
@@ -85,14 +84,11 @@ class Args:
 
 
 class UsageError(Exception):
-    """The command line cannot be meant: exit status 2."""
+    """The command line is wrong: exit status 2."""
 
 
 def refuse_overwriting(outputs: Sequence[str | None], inputs: Sequence[str | None]) -> None:
-    """Raise UsageError where an output would take the place of an input, by whatever name, or of another output.
-
-    None and "-" are no files.
-    """
+    """Raise UsageError if an output would overwrite an input, by whatever name, or another output; None and "-" are ignored."""
     from btfkit.errors import printable
     from btfkit.files.write import overwritten
 
@@ -101,29 +97,35 @@ def refuse_overwriting(outputs: Sequence[str | None], inputs: Sequence[str | Non
         return
     path, other = found
     if other in outputs and other not in inputs:
-        raise UsageError(f"both outputs are to go to {printable(path)}")
-    raise UsageError(
-        f"{printable(other)} is an input, and an output would overwrite it: give another name or directory"
-    )
+        raise UsageError(f"two outputs would be written to {printable(path)}")
+    raise UsageError(f"the output would overwrite the input {printable(other)}: give another name or directory")
 
 
 def jobs_number(text: str) -> int:
-    """The number behind -j; raises ValueError."""
+    """The number after -j; raises ValueError."""
     number = int(text)
     if number < 1:
         raise ValueError(text)
     return number
 
 
-COMMON = (Option("-q", "--quiet", help="say nothing but errors"),)
+def print_json(document: object, output: str | None = None) -> None:
+    """Print a report as JSON: on standard error if the output itself goes to standard output ("-")."""
+    import sys
+    from json import dumps
+
+    print(dumps(document, indent=2), file=sys.stderr if output == "-" else sys.stdout)
+
+
+COMMON = (Option("-q", "--quiet", help="print errors only"),)
 JSON = Option("--json", help="print the result as JSON")
-BASE = Option("-B", "--base", value="FILE", help="the base BTF that a split BTF continues (a vmlinux)")
-JOBS = Option("-j", "--jobs", value="N", help="processes (as many as processors)", convert=jobs_number)
-OUTPUT = Option("-o", "--output", value="FILE", help="where to write ('-' for standard output)")
+BASE = Option("-B", "--base", value="FILE", help="the base BTF (vmlinux) of a split BTF")
+JOBS = Option("-j", "--jobs", value="N", help="worker processes (default: one per CPU)", convert=jobs_number)
+OUTPUT = Option("-o", "--output", value="FILE", help="the output file ('-': standard output)")
 
 
 def parse(command: Command, argv: list[str]) -> Args:
-    """Read the command line `argv` (without the command's name).  Exits where argparse does: help, or a mistake."""
+    """Read the command line `argv` (without the command's name).  Exits, as argparse does, for help and for a mistake."""
     args = _plain(command, argv)
     if args is not None:
         return args
@@ -131,19 +133,20 @@ def parse(command: Command, argv: list[str]) -> Args:
     known = parser.parse_intermixed_args(argv)
     if not _fits(command.operands, len(known.operands)):
         wanted = usage(command).partition("[options]")[2].strip()
-        parser.error(f"it takes {wanted or 'nothing'}, not {len(known.operands) or 'none'} of these")
+        count = len(known.operands)
+        parser.error(f"expected {wanted or 'no arguments'}, got {count or 'no'} argument{'s' * (count != 1)}")
     args = Args()
     args.__dict__.update(vars(known))
     return args
 
 
 def _plain(command: Command, argv: list[str]) -> Args | None:
-    """The command line where every option is spelled out and every value fits; else None."""
+    """The command line, if every option is spelled out and every value is valid; else None."""
     table = {spelling: option for option in command.options for spelling in option.spellings}
     values: dict[str, Any] = {o.dest: list(o.default) if o.many else o.default for o in command.options}
     operands: list[str] = []
     rest = iter(argv)
-    open_option: Option | None = None  # one that takes the words that follow
+    open_option: Option | None = None  # takes the words that follow
     for word in rest:
         if word == "--":
             operands += rest

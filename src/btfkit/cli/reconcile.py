@@ -1,4 +1,4 @@
-"""`btfkit reconcile`: put modules that were distilled on the kernel that is to load them, and prove it."""
+"""`btfkit reconcile`: put distilled modules on the kernel that will load them, and prove it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LISTS = {"modules": DONE, "without_base": WITHOUT}
 
 
 def run(args: Args) -> int:
-    """Reconcile one module, or many, and report what became of them."""
+    """Reconcile one module, or many, and report the results."""
     if not args.base:
         raise UsageError("no kernel: use -B with its vmlinux")
     operation = ReconcileFiles(
@@ -31,20 +31,22 @@ def run(args: Args) -> int:
         strip_signature=args.strip_signature,
         prove=not args.no_verify,
     )
-    plan = file_work.plan(args, operation, base_path=args.distilled_base, inputs=[args.distilled_base])
-    tally = file_work.run(args, operation, plan, "reconciling", _wording)
-    head = {"schema": 1, "base": args.base, "rules": operation.rules}
-    return file_work.report(
+    return file_work.perform(
         args,
-        plan,
-        tally,
-        lambda: head | file_work.records(tally, LISTS),
-        _summary(tally, operation) if plan.many else _lines(tally, operation),
+        operation,
+        "reconciling",
+        {"base": args.base, "rules": operation.rules},
+        LISTS,
+        _lines,
+        _summary,
+        base_path=args.distilled_base,
+        inputs=[args.distilled_base],
+        wording=_wording,
     )
 
 
 def _wording(result: FileResult) -> str:
-    """What went wrong, which option would help, and whether the other rules would take the module."""
+    """The error, the option that would help, and whether the other rules would accept the module."""
     record = result.record
     if result.status == WITHOUT and RAW_WITHOUT_BASE in result.text:
         return result.text.replace(RAW_WITHOUT_BASE, f"{RAW_WITHOUT_BASE} (--distilled-base)")
@@ -53,22 +55,20 @@ def _wording(result: FileResult) -> str:
     if not isinstance(record, RefusedFile) or not record.other_rules.fits:
         return result.text
     if record.other_rules.rules == "upstream":
-        return result.text + " (the kernel's own rules, --rules upstream, would let this pass)"
-    return result.text + " (the strict rules take it: these are defects of the kernel's rules)"
+        return result.text + " (the kernel's own rules, --rules upstream, would accept it)"
+    return result.text + " (the strict rules accept it: these are defects of the kernel's rules)"
 
 
 def _lines(tally: Tally, operation: ReconcileFiles) -> Iterator[str]:
-    for result in tally.of(DONE):
-        record = result.record
-        assert isinstance(record, ReconciledFile)
-        yield f"{result.path}: {record.types:,} types, now on {operation.base}; written to {record.output}"
+    for record in tally.records(ReconciledFile):
+        yield f"{record.path}: {record.types:,} types, now on {operation.base}; written to {record.output}"
         yield from file_work.notes(record)
         if record.carried:
-            yield f"it keeps its own {', '.join(record.carried)}, which this kernel has with another signedness"
+            yield f"it keeps its own {', '.join(record.carried)}, which has another signedness in this kernel"
         for note in (record.notes or [])[:5]:
             yield f"note: {note['message']}; only through pointers"
         if record.ids_lost:
-            yield f"in .BTF_ids, not in this kernel and now 0: {', '.join(record.ids_lost)}"
+            yield f".BTF_ids: not in this kernel, now 0: {', '.join(record.ids_lost)}"
         if not record.other_rules.fits:
             yield _difference(record.other_rules, operation.rules)
 
@@ -76,11 +76,11 @@ def _lines(tally: Tally, operation: ReconcileFiles) -> Iterator[str]:
 def _difference(other: OtherRules, rules: str) -> str:
     first = other.findings[0]["message"]
     if other.findings[0]["reason"] == "not-distilled" and rules == "strict":
-        first = "it takes names and sizes only there, not definitions (policy by-value or full)"
+        first = "they accept names and sizes only, not definitions (policy by-value or full)"
     more = f" and {len(other.findings) - 1} more" if len(other.findings) > 1 else ""
     if rules == "strict":
-        return f"with its .BTF.base the kernel itself (rules upstream) would refuse it: {first}{more}; as written it does not"
-    return f"beware: the strict rules refuse it: {first}{more}"
+        return f"with .BTF.base, the kernel's own rules (upstream) would reject it: {first}{more}; as written, they accept it"
+    return f"warning: the strict rules reject it: {first}{more}"
 
 
 def _summary(tally: Tally, operation: ReconcileFiles) -> Iterator[str]:
@@ -89,19 +89,18 @@ def _summary(tally: Tally, operation: ReconcileFiles) -> Iterator[str]:
         tally,
         {WITHOUT: "without .BTF.base, unchanged", FAILED: "failed, unchanged"},
     )
-    done = [result.record for result in tally.of(DONE) if isinstance(result.record, ReconciledFile)]
+    done = tally.records(ReconciledFile)
     if carried := sum(1 for record in done if record.carried):
-        yield f"{carried:,} keep their own char, which this kernel has with another signedness"
+        yield f"{carried:,} keep their own char, which has another signedness in this kernel"
     other = OTHER[operation.rules]
     if refused := [record.other_rules for record in done if not record.other_rules.fits]:
-        yield f"{len(refused):,} that the rules {other} would refuse: {_frequent_types(refused)}"
-    failed = [result.record for result in tally.of(FAILED) if isinstance(result.record, RefusedFile)]
-    if taken := sum(1 for record in failed if record.other_rules.fits):
-        yield f"{taken:,} of the failed would pass by the rules {other}"
+        yield f"{len(refused):,} would be rejected by the {other} rules: {_frequent_types(refused)}"
+    if accepted := sum(1 for record in tally.records(RefusedFile, FAILED) if record.other_rules.fits):
+        yield f"{accepted:,} of those that failed would be accepted by the {other} rules"
 
 
 def _frequent_types(refused: Sequence[OtherRules]) -> str:
-    """On what types the findings are, the most frequent first."""
+    """The types of the findings, the most frequent first."""
     counts: dict[object, int] = {}
     for other in refused:
         for name in {finding["type"] for finding in other.findings}:
@@ -112,30 +111,37 @@ def _frequent_types(refused: Sequence[OtherRules]) -> str:
 
 COMMAND = Command(
     "reconcile",
-    "put distilled modules on another kernel, so that it takes their BTF",
+    "put distilled modules on another kernel, so that it accepts their BTF",
     run,
     operands="MODULE...",
     options=(
         BASE,
         file_work.MODULES_OUT,
         file_work.IN_PLACE,
-        Option("--distilled-base", value="FILE", help="the distilled base, where it is not a section (else FILE.base)"),
-        Option("--section", value="NAME", help="the section of the distilled base (.BTF.base, .BTF.base_minimal)"),
+        Option(
+            "--distilled-base", value="FILE", help="the file with the distilled base of raw BTF (default: FILE.base)"
+        ),
+        Option(
+            "--section",
+            value="NAME",
+            help="the section of the distilled base (default: .BTF.base or .BTF.base_minimal)",
+        ),
         Option(
             "--rules",
             value="RULES",
             choices=("strict", "upstream"),
-            help="strict (the default): what is right; upstream: what the kernel and libbpf do, defects included",
+            help="strict (the default): correct matches only; upstream: as the kernel and libbpf do, defects included",
         ),
         file_work.STRIP,
         file_work.NO_VERIFY,
         JOBS,
         JSON,
     ),
-    details="""MODULE is a .ko (packed or not) or raw split BTF that `btfkit distill` (or kbuild, since Linux 6.11) has given a
-base, or a directory of them; -B is the vmlinux of the kernel that is to load it, in any container.  The section of the base is
-removed: the module then loads on this kernel whether that knows .BTF.base or not.  What does not fit stays as it was, and the
-exit status is 3.
+    details="""\
+MODULE is a .ko (compressed or not) or raw split BTF with a base made by `btfkit distill` (or by kbuild, since Linux
+6.11), or a directory of them; -B is the vmlinux of the kernel that will load it, in any container.  The section of the base is
+removed, so the module loads on this kernel whether or not the kernel supports .BTF.base.  Modules that do not fit are left
+unchanged, and the exit status is 3.
 
   btfkit reconcile my.ko -B /sys/kernel/btf/vmlinux -o /lib/modules/R/updates/my.ko""",
 )

@@ -1,11 +1,11 @@
-"""`btfkit relocs`: what each CO-RE relocation of an object yields on a kernel, or why there is no answer."""
+"""`btfkit relocs`: show the value of each CO-RE relocation on a kernel, or why it has none."""
 
 from __future__ import annotations
 
 import sys
 
 from btfkit.cli import DIFFERS, DONE
-from btfkit.cli.options import JSON, Command, Option, UsageError
+from btfkit.cli.options import JSON, Command, Option, UsageError, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,17 +19,15 @@ def run(args: Args) -> int:
     from btfkit.co_re.relocations import STATUSES, WITHOUT_ANSWER, Counts, relocation_lines, relocations
 
     if args.btf is None:
-        raise UsageError("-b TARGET is missing: the vmlinux BTF to relocate against")
+        raise UsageError("no target: use -b with the vmlinux to relocate against")
     objects = [obj for path in args.operands for obj in load_objects(path)]
     vmlinux = load(args.btf)
     rows = relocations(objects, vmlinux, load_modules(args.modules, vmlinux).modules)
     counts = Counts(row.outcome for row in rows)
     statuses = WITHOUT_ANSWER if args.missing else STATUSES
     if args.json:
-        from json import dumps
-
         listed = [row.as_json() for row in rows if row.status in statuses]
-        print(dumps({"schema": 1, "target": args.btf, "counts": counts.as_json(), "relocations": listed}, indent=2))
+        print_json({"schema": 1, "target": args.btf, "counts": counts.as_json(), "relocations": listed})
     else:
         for line in relocation_lines(rows, statuses):
             print(line)
@@ -40,15 +38,15 @@ def run(args: Args) -> int:
 
 COMMAND = Command(
     "relocs",
-    "what each CO-RE relocation of an object yields on a kernel",
+    "show the value of each CO-RE relocation of an object on a kernel",
     run,
     operands="OBJECT...",
     options=(
         Option("-b", "--btf", value="TARGET", help="the vmlinux to relocate against, in any container"),
-        Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="modules that are searched behind it"),
-        Option("--missing", help="only relocations without an answer"),
+        Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="modules to search after it; may be repeated"),
+        Option("--missing", help="print only relocations without an answer"),
         JSON,
     ),
-    details="""Each line: function+instruction, kind, the access in C, the answer.
-Exit status 1 if one is missing or ambiguous.""",
+    details="""Each line shows function+instruction, kind, the access in C, and the answer.
+Exit status 1 if an answer is missing or ambiguous.""",
 )

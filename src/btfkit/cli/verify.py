@@ -1,11 +1,11 @@
-"""`btfkit verify`: whether a BTF is sound, what the kernel would say, and what this machine's kernel says."""
+"""`btfkit verify`: check a BTF by its structure, by the kernel's rules, and with this machine's kernel."""
 
 from __future__ import annotations
 
 import sys
 
 from btfkit.cli import DIFFERS, DONE
-from btfkit.cli.options import BASE, JSON, Command, Option
+from btfkit.cli.options import BASE, JSON, Command, Option, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,19 +15,17 @@ if TYPE_CHECKING:
     from btfkit.judges.verification import Verification
 
 SCHEMA = 1
-SHOWN = 20  # findings, where --all is not given
+SHOWN = 20  # findings without --all
 
 
 def run(args: Args) -> int:
-    """Print the findings and a summary; exit 1 where one of them counts."""
+    """Print the findings and a summary; exit 1 if one of them counts."""
     from btfkit.btf_file import load
     from btfkit.judges.verification import verify
 
     found = verify(load(args.operands[0], args.base), kernel=args.kernel, load=args.load)
     if args.json:
-        from json import dumps
-
-        print(dumps({"schema": SCHEMA, **found.as_json()}, indent=2))
+        print_json({"schema": SCHEMA, **found.as_json()})
     elif not (args.quiet and found.clean):
         sys.stdout.writelines(
             f"{line}\n" for line in _lines(found, quiet=args.quiet, limit=None if args.all else SHOWN)
@@ -44,23 +42,23 @@ def _lines(found: Verification, *, quiet: bool, limit: int | None) -> Iterator[s
         yield f"... and {len(shown) - limit:,} more findings (--all prints them)"
     loaded = found.loaded
     if loaded is not None:
-        yield f"this kernel: {'takes it' if loaded.ok else 'refuses it: ' + loaded.errno}"
+        yield f"this kernel: {'accepted' if loaded.ok else 'rejected: ' + loaded.errno}"
         yield from ("    " + printable(line) for line in loaded.log.splitlines()[-3:])
     yield f"{'OK' if found.clean else 'NOT CLEAN'}: {found.summary}"
 
 
 COMMAND = Command(
     "verify",
-    "check a BTF: structure, then the kernel's own rules",
+    "check a BTF: its structure, then the kernel's rules",
     run,
     operands="FILE",
     options=(
         BASE,
-        Option("--kernel", help="let what the kernel would refuse count"),
-        Option("--load", help="load it into this machine's kernel, too (root; the kernel lets go of it at once)"),
+        Option("--kernel", help="treat kernel rejections as errors"),
+        Option("--load", help="also load it into this machine's kernel (as root; it is released at once)"),
         Option("--all", help=f"print all findings, not the first {SHOWN}"),
         JSON,
     ),
     details="Exit status: 0 clean, 1 not clean, 3 FILE could not be read.\n"
-    "Without --kernel and --load, errors of structure decide.",
+    "Without --kernel and --load, only structural errors count.",
 )

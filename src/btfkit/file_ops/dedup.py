@@ -1,4 +1,4 @@
-"""`dedup` of files: equivalent types are merged in each of them, or in several that become one."""
+"""`dedup` of files: equivalent types are merged in each file, or in several files that become one."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from btfkit.passes.distill import Distilled
     from btfkit.passes.prepared_base import PreparedBase
 
-NAMES = 20  # names with several types that are described
+NAMES = 20  # names with several types to describe
 
 
 class Declaration(Record):
-    """Forward declarations of one name that has definitions: how many there were and are `left`, and what they became."""
+    """Forward declarations of a name that has definitions: how many there were and are `left`, and what they became."""
 
     name: str
     tag: str
@@ -43,12 +43,12 @@ class Declaration(Record):
     targets: list[int]
 
     def as_json(self) -> dict[str, object]:
-        """All fields; `how` is null where nothing decided."""
+        """All fields; `how` is null if nothing decided."""
         return vars(self)
 
 
 class NearlyEquivalent(Record):
-    """Names that have several types: how many there are (`names`), and what differs in the `first` of them."""
+    """Names of several types: how many there are (`names`), and the differences for the `first` of them."""
 
     names: int
     first: list[dict[str, object]]
@@ -75,7 +75,7 @@ class DedupedFile(Record):
 
 
 class JoinedFiles:
-    """Several files that became one: its `record`, and the inputs whose `.BTF.ext` has no place in it (`without_ext`)."""
+    """Several files that became one: its `record`, and the inputs whose `.BTF.ext` was dropped (`without_ext`)."""
 
     __slots__ = ("record", "without_ext")
 
@@ -105,7 +105,7 @@ class _State:
         return self._prepared
 
     def below(self, base: Btf | None) -> Below | None:
-        """The base for the proof, where it is that of all files."""
+        """The base for the proof, if all files share it."""
         if base is None or self.shared is None or base is not self.shared.btf:
             return None
         if self._below is None:
@@ -118,24 +118,20 @@ class _State:
 class DedupFiles(FileOperation):
     """Dedup files; options are those of `dedup_file`."""
 
-    def __init__(
-        self,
-        base: Base | None = None,
-        *,
-        distill: bool = False,
-        nearly: bool = False,
-        strip_signature: bool = False,
-        prove: bool = True,
-    ) -> None:
-        self.base = base
-        self.distill = self.base_beside_output = distill
-        self.nearly = nearly
-        self.strip_signature = strip_signature
-        self.prove = prove
+    base: Base | None = None
+    distill: bool = False
+    nearly: bool = False
+    strip_signature: bool = False
+    prove: bool = True
+
+    @property
+    def base_beside_output(self) -> bool:
+        """Only `distill` makes a base."""
+        return self.distill
 
     def prepare(self) -> _State:
-        """The base, read."""
-        return _State(as_shared(self.base) if self.base is not None else None)
+        """Read the base."""
+        return _State(as_shared(self.base))
 
     def work_on(self, state: _State, file: BtfFile, job: FileJob) -> FileResult:
         """Dedup one file."""
@@ -179,7 +175,7 @@ class DedupFiles(FileOperation):
 
         if btf.base is None:
             raise UnsupportedError(
-                "only the split BTF of a module, with its vmlinux, can be distilled", source=btf.source
+                "not the split BTF of a module on its vmlinux, so it cannot be distilled", source=btf.source
             )
         small = distill(btf)
         record.base_types, record.base_bytes = len(small.base) - 1, len(small.base.blob)
@@ -197,12 +193,12 @@ def dedup_file(
     strip_signature: bool = False,
     prove: bool = True,
 ) -> DedupedFile:
-    """Merge the equivalent types of the BTF in `path` (in any container), split on `base` where one is given, and write the file
-    to `output` (None: in place, and left alone where there is nothing to merge).
+    """Merge the equivalent types of the BTF in `path` (in any container), split on `base` if given, and write the file to
+    `output` (None: in place; a file without equivalent types is not rewritten).
 
-    With `distill` a module then gets a small base of its own, as `distill_file` makes it; with `nearly` the record has names
-    that several types have, and why.  Raises UnsupportedError for a signed module without `strip_signature`, ChainError for
-    another base, VerificationError where the proof fails, and what `open` does.
+    With `distill` a module then gets a small base of its own, as by `distill_file`; with `nearly` the record lists names of
+    several types and how these differ.  Raises UnsupportedError for a signed module without `strip_signature`, ChainError for
+    another base, VerificationError if the proof fails, and what `open` does.
     """
     operation = DedupFiles(base, distill=distill, nearly=nearly, strip_signature=strip_signature, prove=prove)
     record: DedupedFile = one_file(operation, path, output)
@@ -214,12 +210,12 @@ def dedup_files(
 ) -> JoinedFiles:
     """Put the BTF of all `paths`, all alone or all split on `base`, into one raw BTF, `output`, and merge equivalent types.
 
-    Raises what `dedup_file` does, and UnsupportedError for a module that brings a base of its own where there is no `base`.
+    Raises what `dedup_file` does, and UnsupportedError for a module with its own distilled base if there is no `base`.
     """
     from btfkit.files.rewrite import packed, packings_for
     from btfkit.passes.dedup import dedup_all
 
-    state = _State(as_shared(base) if base is not None else None)
+    state = _State(as_shared(base))
     shared = state.shared.btf if state.shared is not None else None
     sizes: list[int] = []
     without_ext: list[str] = []
@@ -231,7 +227,9 @@ def dedup_files(
                 without_ext.append(path)
             btf = file.btf(state.shared)
             if btf.base is not shared:
-                raise UnsupportedError("brings a base of its own, so it cannot be joined with others", source=path)
+                raise UnsupportedError(
+                    "has its own distilled base, so it cannot be joined with other files", source=path
+                )
             sizes.append(len(btf.blob))
             yield btf
 
@@ -249,14 +247,14 @@ def dedup_files(
 
 
 def _prove(btf: Btf, done: Deduped, below: Below | None, first: int | None = None) -> None:
-    """Raise VerificationError where a type means something else now, found out by other code."""
+    """Raise VerificationError if a type has changed its meaning, as checked by other code."""
     from btfkit.errors import VerificationError
     from btfkit.judges.deduped import kept
 
     wrong = kept(btf, done.btf, done.ids.ids, first, below)
     if wrong is not None:
         raise VerificationError(
-            f"not written, for it would mean something else: {wrong} (a bug of btfkit; please report it)",
+            f"not written: the result differs in meaning: {wrong} (a bug in btfkit; please report it)",
             source=btf.source,
         )
 

@@ -1,8 +1,8 @@
-"""`distill` of files: a module gets a small base of its own, in a section or, for raw BTF, in a file."""
+"""`distill` of files: a module gets a small base of its own, in a section or (raw BTF) in a file."""
 
 from __future__ import annotations
 
-from btfkit.btf_file import BtfFile, load
+from btfkit.btf_file import BtfFile, as_btf
 from btfkit.errors import ChainError, FormatError, UnsupportedError
 from btfkit.file_ops.operation import DONE, SAME, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
@@ -43,33 +43,29 @@ class DistilledFile(Record):
 class DistillFiles(FileOperation):
     """Distill files; options are those of `distill_file`."""
 
-    base_beside_output = True
+    base: Base
+    policy: Policy = "distilled"
+    used_by: Sequence[str | BpfObject] = ()
+    only_used: bool = False
+    section: str | None = None
+    strip_signature: bool = False
+    prove: bool = True
 
-    def __init__(
-        self,
-        base: Base,
-        *,
-        policy: Policy = "distilled",
-        used_by: Sequence[str | BpfObject] = (),
-        only_used: bool = False,
-        section: str | None = None,
-        strip_signature: bool = False,
-        prove: bool = True,
-    ) -> None:
-        self.base = base
-        self.policy = policy
-        self.used_by = used_by
-        self.only_used = only_used
-        self.section = section or SECTIONS[policy]
-        self.strip_signature = strip_signature
-        self.prove = prove
+    @property
+    def base_beside_output(self) -> bool:
+        """The base of raw BTF is a file beside the output."""
+        return True
+
+    @property
+    def base_section(self) -> str:
+        """The section of the base: `section`, or that of the policy."""
+        return self.section or SECTIONS[self.policy]
 
     def prepare(self) -> tuple[Btf, list[BpfObject]]:
-        """The base and the objects, read."""
-        from btfkit.btf.btf import Btf
+        """Read the base and the objects."""
         from btfkit.co_re.program import load_objects
 
-        base = self.base if isinstance(self.base, Btf) else load(self.base)
+        base = as_btf(self.base)
         objects: list[BpfObject] = []
         for one in self.used_by:
             objects += load_objects(one) if isinstance(one, str) else [one]
@@ -83,13 +79,15 @@ class DistillFiles(FileOperation):
         file.demand_rewritable()
         if file.base_section is not None:
             if job.in_place:
-                return FileResult(job.path, SAME, f"{job.path}: distilled already ({file.base_section})")
+                return FileResult(job.path, SAME, f"{job.path}: already distilled ({file.base_section})")
             raise UnsupportedError(
-                f"distilled already ({file.base_section}): `btfkit reconcile` puts it on a kernel", source=job.path
+                f"already distilled ({file.base_section}): `btfkit reconcile` puts it on a kernel", source=job.path
             )
         split = _on_base(file, base)
         if file.elf is None and not job.base_path:
-            raise UnsupportedError("raw BTF becomes two files: the base needs a file of its own", source=file.source)
+            raise UnsupportedError(
+                "raw BTF becomes two files, and there is no file name for the base", source=file.source
+            )
         result = distill(split, self.policy, used_by=objects, keep="used" if self.only_used else "all")
         if self.prove:
             self._prove(split, result, objects)
@@ -100,7 +98,7 @@ class DistillFiles(FileOperation):
             result.ids if file.elf is not None else None,  # raw BTF has nothing else that refers to ids
             base=result.base,
             base_path=job.base_path,
-            base_section=self.section,
+            base_section=self.base_section,
             strip_signature=self.strip_signature,
             lost=lost,
         )
@@ -123,19 +121,19 @@ class DistillFiles(FileOperation):
         return FileResult(job.path, DONE, record=record)
 
     def _prove(self, split: Btf, result: Distilled, objects: list[BpfObject]) -> None:
-        """Raise VerificationError where the result does not mean what the input did, or does not answer as it did."""
+        """Raise VerificationError if the result does not mean or answer what the input did."""
         from btfkit.errors import VerificationError
         from btfkit.judges.reconciled import compare
 
         wrong: list[object] = []
         if not self.only_used:
-            # the kernel's base tells all elements; which of them the new one has to tell as well, the policy says
+            # the kernel's base has all elements; the policy decides which of them the new one needs
             wrong += compare(split, result.btf, contents="none", definitions=_DEFINITIONS[self.policy]).differences
         if objects:
             wrong += _answered_otherwise(split, result, objects)
         if wrong:
             raise VerificationError(
-                f"not written, for it would mean something else: {wrong[0]} (a bug of btfkit; please report it)",
+                f"not written: the result differs in meaning: {wrong[0]} (a bug in btfkit; please report it)",
                 source=split.source,
             )
 
@@ -157,9 +155,9 @@ def distill_file(
     was built with, and write it to `output` (None: in place).
 
     `policy`, `used_by` (paths of BPF objects, or the objects) and `only_used` are those of `distill`.  The base goes to a
-    section (`section`, ".BTF.base" by default), for raw BTF to the file `base_output` (`output` with ".base" added).  None where
-    it is to be changed in place and distilled already.  Raises UnsupportedError for a signed module without
-    `strip_signature`, ChainError for another base, VerificationError where the proof fails, and what `open` does.
+    section (`section`, ".BTF.base" by default), or for raw BTF to the file `base_output` (`output` with ".base" added).  Returns
+    None for a file in place that is already distilled.  Raises UnsupportedError for a signed module without
+    `strip_signature`, ChainError for another base, VerificationError if the proof fails, and what `open` does.
     """
     operation = DistillFiles(
         base,
@@ -175,7 +173,7 @@ def distill_file(
 
 
 def _on_base(file: BtfFile, base: Btf) -> Btf:
-    """The module's BTF on the kernel's; raises ChainError, with the signs, where that is not the one it was built with."""
+    """The module's BTF on the kernel's; raises ChainError, with the signs, if it was built with another kernel."""
     from btfkit.judges.on_kernel import examine
 
     try:
@@ -185,13 +183,13 @@ def _on_base(file: BtfFile, base: Btf) -> Btf:
         if found.unreadable or not found.count:
             raise error.at(file.source) from None
         raise ChainError(
-            f"not built on {base.source or 'this base'}: {found}; the base has to be the vmlinux that the module was built with",
+            f"not built on {base.source or 'this base'}: {found}; the base must be the vmlinux that the module was built with",
             source=file.source,
         ) from None
 
 
 def _answered_otherwise(split: Btf, result: Distilled, objects: list[BpfObject]) -> list[AnswerDifference]:
-    """The relocations of `objects` that are answered otherwise than on the kernel's base."""
+    """The relocations of `objects` whose answers differ from those on the kernel's base."""
     from btfkit.co_re.relocate import relocate
     from btfkit.co_re.target import Target
     from btfkit.judges.answers import compare

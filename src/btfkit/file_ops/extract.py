@@ -1,4 +1,4 @@
-"""`extract`: the BTF, or another section, out of any container."""
+"""`extract`: the BTF, or another section, from any container."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHECKED = (".BTF", ".BTF.base")
 
 
 class ExtractedSection(Record):
-    """What was written: what it was packed in and found in (`layers`), the `section`, the `output` and its `bytes`."""
+    """What was written: the `layers` of the container, the `section`, the `output` and its `bytes`."""
 
     path: str
     layers: list[str]
@@ -27,10 +27,9 @@ class ExtractedSection(Record):
 
 
 class ExtractFiles(FileOperation):
-    """Extract a section of each file; one that is not there, or empty, has nothing to extract."""
+    """Extract a section of each file; a missing or empty one is WITHOUT."""
 
-    def __init__(self, section: str = ".BTF") -> None:
-        self.section = section
+    section: str = ".BTF"
 
     def prepare(self) -> None:
         """Nothing."""
@@ -50,7 +49,7 @@ class ExtractFiles(FileOperation):
 def extract_file(path: str, output: str, section: str = ".BTF") -> ExtractedSection:
     """Write a section of the ELF file in `path`, or (".BTF") the BTF of any container, to `output`.
 
-    Raises NotFoundError where it is not there, FormatError where `.BTF` or `.BTF.base` does not begin like BTF, and what
+    Raises NotFoundError if there is no such section, FormatError if `.BTF` or `.BTF.base` does not begin like BTF, and what
     `open` does.
     """
     file = open_btf(path)
@@ -58,9 +57,9 @@ def extract_file(path: str, output: str, section: str = ".BTF") -> ExtractedSect
 
 
 def section_of(file: BtfFile, section: str) -> Data:
-    """The bytes of a section; the header of `.BTF` and `.BTF.base` is checked, their types need a base that is not at hand.
+    """The bytes of a section; for `.BTF` and `.BTF.base` the header is checked, but not the types, which may need a base.
 
-    Raises NotFoundError where it is not there, FormatError where it does not begin like BTF.
+    Raises NotFoundError if there is no such section, FormatError if it does not begin like BTF.
     """
     elf = file.elf
     if section == ".BTF":

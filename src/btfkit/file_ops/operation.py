@@ -1,10 +1,11 @@
-"""An operation on files: each is opened, gets other BTF, and is written again, with everything in it that goes by type ids."""
+"""An operation on files: each is opened, gets other BTF, and is written again with everything in it that refers to type ids."""
 
 from __future__ import annotations
 
-from btfkit.btf_file import BtfFile, SharedBase, load
+from btfkit.btf_file import BtfFile, SharedBase, as_btf
 from btfkit.btf_file import open as open_btf
 from btfkit.errors import BtfError, NotFoundError
+from btfkit.file_ops.record import dataclass_transform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ DONE, WITHOUT, SAME, FAILED = "done", "without", "same", "failed"
 
 
 class FileJob:
-    """A file to work on: where it is, where the output goes ("-": standard output), and the file of the distilled base that
-    raw BTF has or gets ("" where there is no place for one)."""
+    """A file to work on: its `path`, the `output` ("-": standard output), and the file of the distilled base that raw BTF has or
+    gets ("" if there cannot be one)."""
 
     __slots__ = ("base_path", "output", "path")
 
@@ -38,10 +39,9 @@ class FileJob:
 
 
 class FileResult:
-    """What became of one file: `status` is DONE, WITHOUT (there was nothing in it to work on), SAME (there was nothing to do) or
-    FAILED.
+    """The result for one file: `status` is DONE, WITHOUT (it contains nothing to work on), SAME (nothing to do) or FAILED.
 
-    `record` has the details, where there are some; `text` says what went wrong or was not to be done; `error` is what was raised.
+    `record` has the details, if any; `text` states what went wrong or was not done; `error` is the exception that was raised.
     """
 
     __slots__ = ("error", "path", "record", "status", "text")
@@ -56,22 +56,35 @@ class FileResult:
         self.error = error
 
 
+@dataclass_transform()
 class FileOperation:
-    """What is done with each of many files (a `btfkit.work` that pickles): subclasses say what all of them need (`prepare`), and
-    what becomes of one (`work_on`)."""
+    """An operation on many files (a pickleable `btfkit.work` Work): a subclass annotates its options as fields, makes what all
+    files need (`prepare`), and works on one file (`work_on`)."""
 
-    base_beside_output = False  # whether it makes a distilled base, which of raw BTF is a file beside the output
+    def __init__(self, *values: Any, **options: Any) -> None:
+        fields = type(self).__annotations__
+        options |= zip(fields, values, strict=False)
+        if unknown := options.keys() - fields:
+            raise TypeError(f"{type(self).__name__} has no option {min(unknown)!r}")
+        if missing := [name for name in fields if name not in options and not hasattr(self, name)]:
+            raise TypeError(f"{type(self).__name__} needs {missing[0]!r}")
+        self.__dict__ |= options
+
+    @property
+    def base_beside_output(self) -> bool:
+        """Whether it makes a distilled base, which for raw BTF is a file beside the output."""
+        return False
 
     def prepare(self) -> Any:
-        """What all files need, made once."""
+        """Make what all files need, once."""
         raise NotImplementedError
 
     def work_on(self, state: Any, file: BtfFile, job: FileJob) -> FileResult:
-        """Work on one file that holds BTF, and write the output."""
+        """Work on one file with BTF, and write the output."""
         raise NotImplementedError
 
     def run(self, state: Any, job: FileJob) -> FileResult:
-        """Open one file and work on it.  Raises what is wrong with it."""
+        """Open one file and work on it.  Raises any error in it."""
         try:
             file = open_btf(job.path)
         except NotFoundError as error:
@@ -82,9 +95,9 @@ class FileOperation:
 
 
 def one_file(operation: FileOperation, path: Path, output: Path | None, base_path: Path | None = None) -> Any:
-    """Do an operation on one file (in place where there is no `output`); returns its record, None where that is all to say.
+    """Do an operation on one file (in place without `output`); returns its record, or None.
 
-    Raises NotFoundError where the file holds nothing to work on, and what the operation raises.
+    Raises NotFoundError if the file contains nothing to work on, and what the operation raises.
     """
     from os import fspath
 
@@ -99,20 +112,18 @@ def one_file(operation: FileOperation, path: Path, output: Path | None, base_pat
     return result.record
 
 
-def as_shared(base: Base) -> SharedBase:
-    """The base of many files, loaded where it is a path."""
-    from btfkit.btf.btf import Btf
-
-    return SharedBase(base if isinstance(base, Btf) else load(base))
+def as_shared(base: Base | None) -> SharedBase | None:
+    """The base of many files, loaded if it is a path."""
+    return None if base is None else SharedBase(as_btf(base))
 
 
 def signature_stripped(file: BtfFile) -> bool:
-    """Whether the file's signature does not come along, now that the file is written anew."""
+    """Whether rewriting the file drops its signature."""
     return file.elf is not None and file.rewritable and file.signature > 0
 
 
 def failure_text(path: str, error: Exception) -> str:
-    """What went wrong with a file, in one line that begins with its path."""
+    """An error of a file, in one line that begins with its path."""
     from btfkit.errors import printable
 
     if isinstance(error, BtfError):

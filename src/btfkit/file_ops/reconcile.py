@@ -1,8 +1,8 @@
-"""`reconcile` of files: a distilled module is put on the kernel that is to load it."""
+"""`reconcile` of files: a distilled module is put on the kernel that will load it."""
 
 from __future__ import annotations
 
-from btfkit.btf_file import BtfFile, load
+from btfkit.btf_file import BtfFile, as_btf
 from btfkit.btf_file import open as open_btf
 from btfkit.file_ops.operation import (
     DONE,
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from btfkit.passes.rebase import NameIndex
     from btfkit.passes.reconcile import Misfit, Reconciled, Rules
 
-RAW_WITHOUT_BASE = "raw BTF, and no file with its distilled base"
+RAW_WITHOUT_BASE = "raw BTF without a file for its distilled base"
 OTHER: dict[Rules, Rules] = {"strict": "upstream", "upstream": "strict"}
 
 
 class OtherRules(Record):
-    """What the other rules say: whether the module `fits` by them, and if not, their findings."""
+    """The judgement by the other rules: whether the module `fits`, and the findings if not."""
 
     rules: Rules
     fits: bool
@@ -38,8 +38,8 @@ class OtherRules(Record):
 
 
 class ReconciledFile(Record):
-    """A module on another kernel: `carried` are its own ints of another signedness, `notes` what changed and does not matter,
-    `ids_lost` names in `.BTF_ids` that the kernel does not have."""
+    """A module on another kernel: `carried` are its own ints of another signedness, `notes` are changes that do not matter,
+    `ids_lost` are names in `.BTF_ids` that the kernel does not have."""
 
     path: str
     output: str
@@ -53,7 +53,7 @@ class ReconciledFile(Record):
 
 
 class RefusedFile(Record):
-    """A module that does not fit by the `rules`: the `findings`, and what the other rules say."""
+    """A module that does not fit by the `rules`: the `findings`, and the judgement by the other rules."""
 
     findings: list[dict[str, object]]
     rules: Rules
@@ -63,29 +63,18 @@ class RefusedFile(Record):
 class ReconcileFiles(FileOperation):
     """Reconcile files; options are those of `reconcile_file`."""
 
-    def __init__(
-        self,
-        base: Base,
-        *,
-        rules: Rules = "strict",
-        distilled_base: Path | None = None,
-        section: str | None = None,
-        strip_signature: bool = False,
-        prove: bool = True,
-    ) -> None:
-        self.base = base
-        self.rules = rules
-        self.distilled_base = distilled_base
-        self.section = section
-        self.strip_signature = strip_signature
-        self.prove = prove
+    base: Base
+    rules: Rules = "strict"
+    distilled_base: Path | None = None
+    section: str | None = None
+    strip_signature: bool = False
+    prove: bool = True
 
     def prepare(self) -> NameIndex:
-        """The new base, read and indexed."""
-        from btfkit.btf.btf import Btf
+        """Read the new base, and index it."""
         from btfkit.passes.rebase import NameIndex
 
-        return NameIndex(self.base if isinstance(self.base, Btf) else load(self.base))
+        return NameIndex(as_btf(self.base))
 
     def work_on(self, state: NameIndex, file: BtfFile, job: FileJob) -> FileResult:
         """Reconcile one module."""
@@ -97,7 +86,7 @@ class ReconcileFiles(FileOperation):
         if file.base is None:
             has_sections = file.elf is not None
             hint = "no .BTF.base section" if has_sections else RAW_WITHOUT_BASE
-            text = f"{job.path}: {hint}; `btfkit distill` makes it, with the vmlinux that the module was built with"
+            text = f"{job.path}: {hint}; run `btfkit distill` with the vmlinux that the module was built with"
             return FileResult(job.path, WITHOUT, printable(text))
         split = file.btf()
         try:
@@ -128,12 +117,15 @@ class ReconcileFiles(FileOperation):
         return FileResult(job.path, DONE, record=record)
 
     def _with_base(self, file: BtfFile, job: FileJob) -> BtfFile:
-        """The file with the distilled base that goes with it."""
+        """The file with its distilled base."""
         from os.path import exists
 
-        beside = job.base_path if file.elf is None and job.base_path and exists(job.base_path) else None
-        own = self.distilled_base or beside
-        return open_btf(file.container, distilled_base=own, base_section=self.section) if own or self.section else file
+        base = self.distilled_base
+        if base is None and file.elf is None and job.base_path and exists(job.base_path):
+            base = job.base_path
+        return (
+            open_btf(file.container, distilled_base=base, base_section=self.section) if base or self.section else file
+        )
 
     def _by_other_rules(self, split: Btf, index: NameIndex) -> OtherRules:
         from btfkit.passes.reconcile import ReconcileError, reconcile
@@ -158,13 +150,13 @@ def reconcile_file(
     strip_signature: bool = False,
     prove: bool = True,
 ) -> ReconciledFile:
-    """Put the distilled module in `path` (a .ko, packed or not, or raw split BTF) on `base`, the vmlinux that is to load it, and
-    write it to `output` (None: in place).
+    """Put the distilled module in `path` (a .ko, packed or not, or raw split BTF) on `base`, the vmlinux of the kernel that will
+    load it, and write it to `output` (None: in place).
 
-    The distilled base is in a section (`section`; ".BTF.base" or ".BTF.base_minimal" by default), which goes, or in the file
-    `distilled_base` (`path` with ".base" added, for raw BTF).  `rules` are those of `reconcile`.  Raises NotFoundError
-    where there is no distilled base, ReconcileError where it does not fit, UnsupportedError for a signed module without
-    `strip_signature`, VerificationError where the proof fails, and what `open` does.
+    The distilled base is in a section (`section`; ".BTF.base" or ".BTF.base_minimal" by default), which is removed, or in the
+    file `distilled_base` (`path` with ".base" added, for raw BTF).  `rules` are those of `reconcile`.  Raises NotFoundError
+    if there is no distilled base, ReconcileError if it does not fit, UnsupportedError for a signed module without
+    `strip_signature`, VerificationError if the proof fails, and what `open` does.
     """
     operation = ReconcileFiles(
         base,
@@ -181,18 +173,18 @@ def reconcile_file(
 
 
 def _prove(split: Btf, result: Reconciled) -> None:
-    """Raise VerificationError where the result does not mean what the input did, found out by other code."""
+    """Raise VerificationError if the result does not mean what the input did, as checked by other code."""
     from btfkit.errors import VerificationError
     from btfkit.judges.reconciled import compare
 
     comparison = compare(split, result.btf)
     if comparison:
         return
-    why = "a bug of btfkit; please report it"
+    why = "a bug in btfkit; please report it"
     if result.report.rules == "upstream":
-        why = "upstream's rules take it nevertheless; without the proof it is written"
+        why = "the upstream rules accept it anyway; without the proof it is written"
     raise VerificationError(
-        f"not written, for it would mean something else: {comparison.differences[0]} ({why})", source=split.source
+        f"not written: the result differs in meaning: {comparison.differences[0]} ({why})", source=split.source
     )
 
 

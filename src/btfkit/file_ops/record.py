@@ -1,10 +1,11 @@
-"""Small typed records: what an operation reports, for Python as attributes and for JSON as an object."""
+"""Small typed records: what an operation reports, as attributes for Python and as an object for JSON."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, dataclass_transform
+    from typing import Any
+    from typing import dataclass_transform as dataclass_transform
 else:  # importing typing costs more than an operation on a module
 
     def dataclass_transform(**_: object):
@@ -13,7 +14,7 @@ else:  # importing typing costs more than an operation on a module
 
 @dataclass_transform(kw_only_default=True)
 class Record:
-    """Its fields are what a subclass annotates, given by keyword; one that is None has nothing to say."""
+    """A subclass annotates the fields, which are given by keyword; None means that there is nothing to report."""
 
     def __init__(self, **fields: Any) -> None:
         self.__dict__.update(fields)
@@ -28,7 +29,7 @@ class Record:
     __hash__ = None  # type: ignore[assignment]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields that have something to say, in the order of the class."""
+        """The fields that are not None, in the order of the class."""
         fields = {name: getattr(self, name) for name in type(self).__annotations__}
         return {name: _plain(value) for name, value in fields.items() if value is not None}
 

@@ -1,8 +1,8 @@
-"""`sanitize` of files: BTF for kernels and tools that know less of it."""
+"""`sanitize` of files: BTF for older kernels and tools."""
 
 from __future__ import annotations
 
-from btfkit.btf_file import BtfFile, SharedBase, load
+from btfkit.btf_file import BtfFile, SharedBase, as_btf
 from btfkit.file_ops.operation import DONE, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
 from btfkit.files.write import write_all
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from btfkit.file_ops.operation import Base, FileJob, Path
     from btfkit.passes.sanitize import Sanitized
 
-JUDGED = 20_000  # own types up to which the rules of the kernel that is meant are asked
+JUDGED = 20_000  # a BTF with more own types is not judged by the rules of the target kernel
 
 
 class LostFeature(Record):
-    """What one `feature` came to: how many `types` became something else, and the names of some."""
+    """A `feature` that was removed: how many `types` were replaced, and the names of some."""
 
     feature: str
     types: int
@@ -28,8 +28,8 @@ class LostFeature(Record):
 
 
 class SanitizedFile(Record):
-    """A file without the features: what was `lost`, whether it belongs to a base that has changed too, and what the kernel that
-    is meant would still refuse (`refused`)."""
+    """A file without the features: what was `lost`, whether its base has changed too, and what the target kernel would still
+    reject (`refused`)."""
 
     path: str
     output: str
@@ -43,7 +43,7 @@ class SanitizedFile(Record):
 
 
 class _State:
-    """The base of all files as given, and sanitized; both None where there is none."""
+    """The base of all files as given, and sanitized; both None without a base."""
 
     __slots__ = ("sanitized", "shared")
 
@@ -67,22 +67,19 @@ class SanitizeFiles(FileOperation):
         missing = Target(target).missing() if target else ()
         wanted = [*without]
         self.without = [name for name in NAMES if name in wanted or name in missing]
-        self.without += [name for name in wanted if name not in NAMES]  # the pass refuses them
+        self.without += [name for name in wanted if name not in NAMES]  # the pass rejects them
         self.base = base
         self.strip_signature = strip_signature
 
     def prepare(self) -> _State:
-        """The base, read and sanitized."""
+        """Read the base and sanitize it."""
         return _State(self.sanitized_base())
 
     def sanitized_base(self) -> Sanitized | None:
-        """The base without the features, None where there is no base."""
-        from btfkit.btf.btf import Btf
+        """The base without the features, or None."""
         from btfkit.passes.sanitize import sanitize
 
-        if self.base is None:
-            return None
-        return sanitize(self.base if isinstance(self.base, Btf) else load(self.base), self.without)
+        return None if self.base is None else sanitize(as_btf(self.base), self.without)
 
     def work_on(self, state: _State, file: BtfFile, job: FileJob) -> FileResult:
         """Sanitize one file."""
@@ -114,7 +111,7 @@ class SanitizeFiles(FileOperation):
         return FileResult(job.path, DONE, record=record)
 
     def _refused(self, btf: Btf) -> list[str]:
-        """What the kernel that is meant would still say, for BTF of a program's size."""
+        """What the target kernel would still reject, for BTF of a program's size."""
         target = Target(self.target) if self.target else None
         if target is None or target.kernel is None or len(btf.positions) > JUDGED or btf.base is not None:
             return []
@@ -134,8 +131,8 @@ def sanitize_file(
     without: Iterable[str] = (),
     strip_signature: bool = False,
 ) -> SanitizedFile:
-    """Take out of the BTF in `path` (in any container), split on `base` where one is given, what `target` does not know ("5.10",
-    "libbpf:0.6", "bpftool:7.1") and the features `without`, and write the file to `output` (None: in place).
+    """Remove from the BTF in `path` (in any container), split on `base` if given, what `target` ("5.10", "libbpf:0.6",
+    "bpftool:7.1") does not support and the features `without`, and write the file to `output` (None: in place).
 
     The base, sanitized the same way, goes to `base_output`.  Raises UnsupportedError for an unknown target or feature and for a
     signed module without `strip_signature`, ChainError for another base, and what `open` does.
@@ -148,5 +145,5 @@ def sanitize_file(
 
 
 def _changed(base: Sanitized | None) -> bool:
-    """Whether the result belongs to a base that has other bytes than the one that was given."""
+    """Whether the base of the result differs from the base that was given."""
     return base is not None and (bool(base.lost) or _changed(base.base))

@@ -1,4 +1,4 @@
-"""`sort` of files: types by name, with what goes by their ids; and of a kernel, whose modules have to follow."""
+"""`sort` of files: types by name, and everything that refers to their ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SortedFile(Record):
-    """A file with its types by name, the `anonymous` ones first; `unpacked` where it is the BTF alone out of a kernel's file."""
+    """A file with its types by name, `anonymous` ones first; `unpacked` if only the BTF of a kernel file was written."""
 
     path: str
     output: str
@@ -27,7 +27,7 @@ class SortedFile(Record):
 
 
 class _State:
-    """The base of all files, and that sorted, where the files are to follow it."""
+    """The base of all files, and the sorted base if the files follow it."""
 
     __slots__ = ("ids", "new", "shared")
 
@@ -41,7 +41,7 @@ class _State:
             self.new, self.ids = permute(shared.btf, by_name(shared.btf))
 
     def sorted(self, btf: Btf) -> tuple[Btf, Dense]:
-        """A file's BTF, sorted, and on the sorted base where that is the one that it follows."""
+        """A file's BTF, sorted, on the sorted base if it follows that."""
         from btfkit.passes.permute import by_name, permute, sort_on
 
         if self.shared is not None and self.new is not None and self.ids is not None and btf.base is self.shared.btf:
@@ -50,23 +50,20 @@ class _State:
 
 
 class SortFiles(FileOperation):
-    """Sort files; options are those of `sort_file`; with `follow` the base is sorted too, elsewhere, and the files follow it."""
+    """Sort files; options are those of `sort_file`."""
 
-    def __init__(self, base: Base | None = None, *, follow: bool = False, strip_signature: bool = False) -> None:
-        self.base = base
-        self.follow = follow
-        self.strip_signature = strip_signature
+    base: Base | None = None
+    follow: bool = False
+    strip_signature: bool = False
 
     def prepare(self) -> _State:
-        """The base, read and sorted."""
-        return _State(as_shared(self.base) if self.base is not None else None, self.follow)
+        """Read the base, and sort it if the files follow it."""
+        return _State(as_shared(self.base), self.follow)
 
     def work_on(self, state: _State, file: BtfFile, job: FileJob) -> FileResult:
         """Sort one file."""
-        on_its_own = (
-            self.follow and file.base is not None
-        )  # a distilled base fits the sorted kernel as it fitted the other
-        found = file.resolve(None if on_its_own else state.shared)
+        # a distilled base fits the sorted kernel as it did the unsorted one
+        found = file.resolve(None if self.follow and file.base is not None else state.shared)
         btf = found.btf
         new, ids = state.sorted(btf)
         write_all(file.contents(job.output, new, found.following(ids), strip_signature=self.strip_signature))
@@ -90,11 +87,11 @@ def sort_file(
     follow: bool = False,
     strip_signature: bool = False,
 ) -> SortedFile:
-    """Sort the types of the BTF in `path` (in any container), split on `base` where one is given, by name, and write the file to
+    """Sort the types of the BTF in `path` (in any container), split on `base` if given, by name, and write the file to
     `output` (None: in place).
 
-    With `follow` the file is made for `base` sorted.  Raises UnsupportedError for a signed module without
-    `strip_signature`, ChainError for another base, and what `open` does.
+    With `follow` the result is split on the sorted `base`, which is written elsewhere.  Raises UnsupportedError for a signed
+    module without `strip_signature`, ChainError for another base, and what `open` does.
     """
     record: SortedFile = one_file(SortFiles(base, follow=follow, strip_signature=strip_signature), path, output)
     return record

@@ -1,7 +1,7 @@
-"""An operation on many files: which files, where each goes, and what became of them.
+"""An operation on many files: which files, where each output goes, and the result for each.
 
-Each process prepares once what all files need (the base, indexed) and takes a few files at a time; it reads and writes them
-itself, so that no blob goes through a pipe and memory stays that of a few modules.  A bad file is a result and not the end.
+Each process prepares once what all files need (the indexed base) and takes a few files at a time.  It reads and writes them
+itself, so that no blob goes through a pipe and memory stays that of a few modules.  A bad file does not end the run.
 """
 
 from __future__ import annotations
@@ -15,17 +15,21 @@ from btfkit.files.write import real_path
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TypeVar
 
     from btfkit.file_ops.operation import FileOperation
+    from btfkit.file_ops.record import Record
     from btfkit.file_ops.sort import SortedFile
     from btfkit.work.job import Work
 
+    R = TypeVar("R", bound=Record)
+
 SIZE = 4  # files that a process takes at a time
-ALONE = 8  # files below which starting processes does not pay
+ALONE = 8  # fewer files are not worth starting processes
 
 
 class Tally:
-    """What became of all files, by status."""
+    """The results for all files, by status."""
 
     def __init__(self, on_result: Callable[[FileResult], None] | None = None) -> None:
         self._by_status: dict[str, list[FileResult]] = {status: [] for status in (DONE, WITHOUT, SAME, FAILED)}
@@ -44,12 +48,16 @@ class Tally:
         """The results of these statuses, one after the other, each by path."""
         return [result for status in statuses for result in sorted(self._by_status[status], key=_path)]
 
+    def records(self, kind: type[R], *statuses: str) -> list[R]:
+        """The records of this kind of the files with these statuses (DONE by default)."""
+        return [one.record for one in self.of(*statuses or (DONE,)) if isinstance(one.record, kind)]
+
     def count(self, status: str) -> int:
-        """How many files came to this."""
+        """The number of files with this status."""
         return len(self._by_status[status])
 
     def sum(self, field: str) -> int:
-        """The sum of a number in the records of all files that are done."""
+        """The sum of a numeric field of the records of all files that are done."""
         return sum(getattr(result.record, field, None) or 0 for result in self._by_status[DONE])
 
     @property
@@ -63,8 +71,8 @@ def _path(result: FileResult) -> str:
 
 
 class Plan:
-    """Which files are read and written: `jobs`; `problems`, what cannot be read or would overwrite another's output; `many`,
-    whether it is a batch (a directory, or several files)."""
+    """The files to read and write (`jobs`), those that cannot be read or would overwrite another output (`problems`), and
+    whether it is a batch: a directory, or several files (`many`)."""
 
     __slots__ = ("jobs", "many", "problems")
 
@@ -83,10 +91,10 @@ def plan_files(
     taken: Mapping[str, str] | None = None,
 ) -> Plan:
     """Where the output of each of `paths` (files, and directories of modules) goes: to `output`, a file or for several a
-    directory, or (None) into its own place.
+    directory, or (None) in place.
 
-    A directory's files keep their places below `output`.  The distilled base of raw BTF is `base_path`, or stands beside the
-    output or the input, with `.base` added to the name.  `taken` are outputs that there are already, with their inputs.
+    The files of a directory keep their relative paths below `output`.  The distilled base of raw BTF is `base_path`, or a file
+    beside the output or the input with `.base` added to the name.  `taken` are further outputs, with their inputs.
     """
     if taken is None and len(paths) == 1 and (paths[0] == "-" or not os.path.isdir(paths[0])):
         path = paths[0]
@@ -104,7 +112,7 @@ def plan_files(
             seen[key] = path
             jobs.append(FileJob(path, to, _beside(to if base_beside_output else path)))
         elif output is not None:
-            text = f"{printable(path)}: its output is that of {printable(seen[key])}; skipped"
+            text = f"{printable(path)}: same output as {printable(seen[key])}; skipped"
             problems.append(FileResult(path, FAILED, text))
     return Plan(jobs, problems, True)
 
@@ -130,7 +138,7 @@ def _targets(paths: Sequence[str], output: str | None, problems: list[FileResult
 
 
 def plan_extraction(directory: str, output: str) -> Plan:
-    """Where the sections of a directory's modules go: to files below `output` that are called as the kernel calls the modules."""
+    """Where the sections of a directory's modules go: to files below `output`, named as the kernel names the modules."""
     from btfkit.files.modules import module_files
 
     jobs: list[FileJob] = []
@@ -140,7 +148,7 @@ def plan_extraction(directory: str, output: str) -> Plan:
         directory, underscores=True, on_error=lambda error: problems.append(_failed(directory, error))
     ):
         if name in seen:
-            text = f"{printable(path)}: its name {name} is that of {printable(seen[name])}; not extracted"
+            text = f"{printable(path)}: same module name ({name}) as {printable(seen[name])}; skipped"
             problems.append(FileResult(path, FAILED, text))
         else:
             seen[name] = path
@@ -158,10 +166,10 @@ def run_plan(
     on_result: Callable[[FileResult], None] | None = None,
     observe: Callable[[int, int], None] | None = None,
 ) -> Tally:
-    """Do an operation on the files of a plan by `workers` processes (None: one a processor; in this one for fewer than `alone`
-    files), `size` files at a time; `on_result` is told of each as it is done, `observe(done, total)` how far it is.
+    """Do an operation on the files of a plan with `workers` processes (None: one per CPU; fewer than `alone` files are done in
+    this process), `size` files at a time; calls `on_result` with each result, and `observe(done, total)` after it.
 
-    What the operation raises for one file is a result, what its `prepare` raises ends all.
+    An error in one file is a result; an error in `prepare` is raised.
     """
     from btfkit.work.jobs import run
 
@@ -189,8 +197,8 @@ def sort_kernel(
 ) -> tuple[Tally, SortedFile]:
     """Sort a kernel's types, in `vmlinux` and in `modules` (files and directories), which follow the new ids of the vmlinux.
 
-    All go below the directory `output`, or (None) into their own places.  Returns what became of the modules, and of the
-    vmlinux, which comes last.
+    All go below the directory `output`, or (None) in place.  Returns the results for the modules, and that for the vmlinux, which
+    is written last.
     """
     from btfkit.file_ops.sort import SortFiles, sort_file
 
@@ -201,7 +209,7 @@ def sort_kernel(
 
 
 def plan_kernel(vmlinux: str, modules: Sequence[str], output: str | None) -> tuple[Plan, str]:
-    """Where the modules of a kernel go, and where the vmlinux."""
+    """Where the modules and the vmlinux of a kernel go."""
     from btfkit.files.modules import output_name
 
     to = vmlinux if output is None else os.path.join(output, output_name(vmlinux))
@@ -225,9 +233,9 @@ def on_files(
     observe: Callable[[int, int], None] | None = None,
 ) -> Tally:
     """Do an operation (`DistillFiles`, `ReconcileFiles`, `DedupFiles`, `SortFiles`, `SanitizeFiles`) on all of `paths`, files and
-    directories of modules, by several processes; the output goes below the directory `output`, or with `in_place` into its place.
+    directories of modules, with several processes; the output goes below the directory `output`, or in place.
 
-    Returns what became of each file; a bad one does not end it.  Raises what is wrong for all, such as a missing base.
+    Returns the results for all files, errors included.  Raises errors that concern all, such as a missing base.
     """
     if in_place == (output is not None):
         raise ValueError("either an output or in place")
