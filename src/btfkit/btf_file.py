@@ -1,13 +1,13 @@
-"""The one door: a file that holds BTF, opened, read on its base, and written again with other BTF in it.
+"""A file with BTF: opened, read on its base, and written again with other BTF.
 
     file = btfkit.open("nf_nat.ko.xz")
-    split = file.btf("/sys/kernel/btf/vmlinux")    # a distilled base that the module brings is reconciled here, and only here
+    split = file.btf("/sys/kernel/btf/vmlinux")    # a module with a distilled base is reconciled here, and only here
     new = btfkit.sort(split)
     file.write("out/nf_nat.ko.xz", new.btf, new.ids)
 
-Which base a BTF goes by: a module that brings a distilled base (`.BTF.base`, or btfkit's `.BTF.base_minimal`) is split on that
-where no base is given, and reconciled to the base that is given, by the strict rules; any other split BTF is split on the base
-that is given; a module of /sys/kernel/btf takes the running vmlinux by itself.
+The base of a BTF: a module with a distilled base (`.BTF.base`, or btfkit's `.BTF.base_minimal`) is split on that if no base is
+given, and otherwise reconciled to the given base by the strict rules.  Any other split BTF is split on the given base.  A module
+in /sys/kernel/btf uses the running vmlinux by default.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ def open(
     base_section: str | None = None,
     limit: int | None = None,
 ) -> BtfFile:
-    """Open a file that holds BTF: a path ("-": standard input), bytes, an open binary file, or a Container.
+    """Open a file with BTF: a path ("-": standard input), bytes, an open binary file, or a Container.
 
-    `source` names bytes in messages.  `distilled_base` is the distilled base of raw BTF, kept in a file of its own;
-    `base_section` the section that holds a module's, where that is not `.BTF.base` or `.BTF.base_minimal`; `limit` how many
-    bytes a packing may unpack to.  Raises what `open_container` does: FormatError, NotFoundError, AmbiguousError,
-    UnsupportedError, and OSError where the file cannot be read.
+    `source` names bytes in messages.  `distilled_base` is the distilled base of raw BTF, from a separate file;
+    `base_section` the section of a module's base, if it is not `.BTF.base` or `.BTF.base_minimal`; `limit` the number of bytes
+    that a compressed file may expand to.  Raises what `open_container` does: FormatError, NotFoundError, AmbiguousError,
+    UnsupportedError, and OSError if the file cannot be read.
     """
     if not isinstance(path, Container):
         path = _container(path, source, limit)
@@ -73,10 +73,10 @@ def open(
 
 
 def load(path: Source, base: Btf | SharedBase | Source | None = None) -> Btf:
-    """The BTF in a file: raw, in an ELF, in a boot image, packed; short for `open(path).btf(base)`.
+    """The BTF in a file: raw, in an ELF file, in a boot image, compressed; short for `open(path).btf(base)`.
 
     `path` is a path ("-": standard input), bytes, an open binary file or a Container; `base` the BTF of the vmlinux, or a
-    file that holds it.  Raises what `open` and `BtfFile.btf` do.
+    file with it.  Raises what `open` and `BtfFile.btf` do.
     """
     return open(path).btf(base)
 
@@ -86,13 +86,13 @@ def _container(path: Path | Data | BinaryFile, source: str | None, limit: int | 
         name = getattr(path, "name", None)
         content = path.read()
         if not isinstance(content, bytes):
-            raise TypeError("a file of text: open it as binary, open(path, 'rb')")
+            raise TypeError("a text file: open it in binary mode, open(path, 'rb')")
         return open_container(content, source or (name if isinstance(name, str) else None), limit=limit)
     return open_container(path, source, limit=limit)  # type: ignore[arg-type]
 
 
 class SharedBase:
-    """A base for many modules: `btf`, and its index by name, made once when a module is first reconciled to it."""
+    """A base for many modules: `btf`, and its index by name, made when a module is first reconciled to it."""
 
     __slots__ = ("_index", "btf")
 
@@ -111,7 +111,7 @@ class SharedBase:
 
 
 class Resolved:
-    """A file's BTF on its base: `btf`, and how its ids differ from those in the file (`following`)."""
+    """A file's BTF on its base: `btf`, and the map from the ids in the file (`following`)."""
 
     __slots__ = ("_reconciled", "btf")
 
@@ -121,19 +121,19 @@ class Resolved:
 
     @property
     def was_reconciled(self) -> bool:
-        """Whether the file's distilled base was replaced by the one that was given."""
+        """Whether the file's distilled base was replaced by the given base."""
         return self._reconciled is not None
 
     def following(self, ids: IdMap) -> IdMap:
-        """What the file's ids become, where those of `btf` become `ids`: what `BtfFile.replace` wants."""
+        """The map of the file's ids, for `BtfFile.replace`, if `ids` is that of `btf`."""
         return ids if self._reconciled is None else self._reconciled.ids | ids
 
 
 class BtfFile:
-    """A file that holds BTF.
+    """A file with BTF.
 
-    `container` is what was found in it, `source` the name for messages; `base` the distilled base that it brings along, and
-    `base_section` the section which holds that (None where there is none).
+    `container` is its content, `source` the name for messages; `base` is its distilled base, and `base_section` the section of
+    that, or None.
     """
 
     __slots__ = ("_base", "_distilled", "base_section", "container", "source")
@@ -159,7 +159,7 @@ class BtfFile:
 
     @property
     def packings(self) -> tuple[str, ...]:
-        """What the file is packed in, outermost first: ("xz",)."""
+        """The compression of the file, outermost first: ("xz",)."""
         layers = self.container.layers
         if len(layers) == 1:
             return ()
@@ -169,7 +169,7 @@ class BtfFile:
 
     @property
     def signature(self) -> int:
-        """Bytes of the module's signature, 0 where it is not signed; raises FormatError where that is broken."""
+        """Bytes of the module's signature, 0 if it is not signed; raises FormatError if it is broken."""
         from btfkit.files.signature import signature_length
 
         try:
@@ -179,11 +179,11 @@ class BtfFile:
 
     @property
     def vermagic(self) -> str | None:
-        """What kernel a module says that it is for ("6.12.57 SMP preempt mod_unload modversions"), None where it says nothing."""
+        """The kernel that a module is for ("6.12.57 SMP preempt mod_unload modversions"), None if not stated."""
         return self.modinfo("vermagic")
 
     def modinfo(self, key: str) -> str | None:
-        """The first value of `key` in a module's `.modinfo`, None where there is none."""
+        """The first value of `key` in a module's `.modinfo`, or None."""
         if self.elf is None or (section := self.elf.section(".modinfo")) is None:
             return None
         start = key.encode() + b"="
@@ -194,7 +194,7 @@ class BtfFile:
 
     @property
     def ext(self) -> Ext | None:
-        """Its `.BTF.ext`, None where there is none; raises FormatError where that is broken."""
+        """Its `.BTF.ext`, or None; raises FormatError if that is broken."""
         data = self.container.ext
         if data is None or not len(data):
             return None
@@ -204,7 +204,7 @@ class BtfFile:
 
     @property
     def base(self) -> Btf | None:
-        """The distilled base that it brings along, None where there is none; raises FormatError where that is broken."""
+        """Its distilled base, or None; raises FormatError if that is broken."""
         if self._distilled is not None:
             return self._distilled
         if self._base is None and self.base_section is not None and self.elf is not None:
@@ -215,18 +215,18 @@ class BtfFile:
         return self._base
 
     def btf(self, base: Btf | SharedBase | Source | None = None) -> Btf:
-        """Its BTF, on `base` where one is given: the BTF of the vmlinux, or a file that holds it.
+        """Its BTF, on `base` if given: the BTF of the vmlinux, or a file with it.
 
-        A distilled base that the file brings along is what the BTF is split on where no base is given; where one is, the BTF is
-        reconciled to that, by the strict rules.  A module of /sys/kernel/btf takes the running vmlinux by itself.  Raises
-        NotFoundError where `.BTF` is empty, FormatError, ChainError where the base is not the one that the BTF was built on
-        (ReconcileError where a distilled one does not fit), and what `open` does for the base.
+        A file with a distilled base is split on that if no `base` is given, and otherwise reconciled to `base` by the strict
+        rules.  A module in /sys/kernel/btf uses the running vmlinux by default.  Raises NotFoundError if `.BTF` is empty,
+        FormatError, ChainError if the BTF was built on another base (ReconcileError if a distilled base does not fit), and what
+        `open` does for the base.
         Rules: libbpf 1.8-dev, btf__parse_split.
         """
         return self.resolve(base).btf
 
     def resolve(self, base: Btf | SharedBase | Source | None = None) -> Resolved:
-        """As `btf`, with what became of the file's ids: they are other ones where the BTF had to be reconciled."""
+        """As `btf`, with the map of the file's ids, which change if the BTF was reconciled."""
         own = self.base
         if own is None:
             if base is None and _is_running_module(self.source):
@@ -241,7 +241,7 @@ class BtfFile:
         return Resolved(done.btf, done)
 
     def _split_on(self, base: Btf | None) -> Btf:
-        """The BTF as its bytes are, split on `base`; raises ChainError where the evidence says that it was built on another."""
+        """The unchanged BTF, split on `base`; raises ChainError if the evidence shows that it was built on another."""
         container = self.container
         if not len(container.btf):
             raise NotFoundError("an empty .BTF section", source=self.source)
@@ -257,12 +257,12 @@ class BtfFile:
 
     @property
     def rewritable(self) -> bool:
-        """Whether the file can be written anew with other BTF: a module, a BPF object or raw BTF can, packed or not; a kernel, an
-        image or an archive cannot, only its BTF comes out."""
+        """Whether the file can be rewritten with other BTF: a module, a BPF object or raw BTF can; a kernel, an image or an
+        archive cannot."""
         return self._why_not_rewritable() is None
 
     def demand_rewritable(self) -> None:
-        """Raise UnsupportedError, with the reason, where the file cannot be written anew with other BTF."""
+        """Raise UnsupportedError, with the reason, if the file cannot be rewritten with other BTF."""
         why = self._why_not_rewritable()
         if why is not None:
             raise UnsupportedError(why, source=self.source)
@@ -272,9 +272,9 @@ class BtfFile:
 
         layers = self.container.layers
         if len(layers) != len(self.packings) + 1 or layers[-1] not in ("raw", "elf"):
-            return f"not a module but {'/'.join(layers)}: its BTF can be taken out, but the file cannot be written anew"
+            return f"{'/'.join(layers)}, not a module: its BTF can be extracted, but the file cannot be rewritten"
         if self.elf is not None and self.elf.type != ET_REL:
-            return "a linked ELF file (a vmlinux?), not a module, which is relocatable"
+            return "a linked ELF file (a vmlinux?), not a module, which would be relocatable"
         return None
 
     def replace(
@@ -289,16 +289,16 @@ class BtfFile:
         packings: Sequence[str] | None = None,
         lost: list[str] | None = None,
     ) -> bytes:
-        """The same file with `btf` in it, packed the same way, everything else byte for byte as it was.
+        """The same file with `btf`, compressed in the same way; everything else stays byte for byte the same.
 
-        `ids` tells which type became which (None: all kept their ids); by it `.BTF.ext` and `.BTF_ids` follow, unless `ext` is
-        what the former is to be.  The file brings `base` as its distilled base, in `base_section` (as before, or
-        `.BTF.base`); without `base` the one that it has stays where `btf` is split on it, and goes where not.  `packings` are in
-        place of the file's own.  Where a distilled base goes, a type of `.BTF_ids` that `ids` does not have is looked up by
-        name, as resolve_btfids does; `lost` is given the names of those that are gone.
+        `ids` maps old ids to new ones (None: all are unchanged); `.BTF.ext` and `.BTF_ids` are updated by it, unless `ext`
+        replaces the former.  `base` becomes the distilled base of the file, in `base_section` (as before, or `.BTF.base`);
+        without `base`, the file keeps its own if `btf` is split on it, and otherwise loses it.  `packings` replace the file's
+        own.  If a distilled base is removed, a type in `.BTF_ids` that `ids` does not have is looked up by name, as by
+        resolve_btfids; the names of those not found are added to `lost`.
 
-        Raises UnsupportedError where the file cannot be written anew, for a signed module without `strip_signature`, and where
-        this installation cannot pack that way; FormatError where `.BTF.ext` names a type that is not there.
+        Raises UnsupportedError if the file cannot be rewritten, for a signed module without `strip_signature`, and if this
+        installation cannot compress that way; FormatError if `.BTF.ext` refers to a type that does not exist.
         """
         from btfkit.files.rewrite import IDS, packed, translated_ids
 
@@ -326,7 +326,7 @@ class BtfFile:
         strip_signature: bool = False,
         packings: Sequence[str] | None = None,
     ) -> bytes:
-        """The same ELF file with `contents` for its sections (None removes one), packed again; nothing else follows.
+        """The same ELF file with `contents` for its sections (None removes one), compressed again; nothing else is updated.
 
         Raises UnsupportedError as `replace` does, and for raw BTF.
         """
@@ -343,13 +343,13 @@ class BtfFile:
         )
 
     def _base_sections(self, btf: Btf, base: Btf | None, section: str | None) -> dict[str, bytes | None]:
-        """What becomes of the section of the distilled base."""
+        """The new content of the section of the distilled base."""
         if base is not None:
             return {section or self.base_section or BASE_SECTION: base.to_bytes()}
         return {self.base_section: None} if self.base_section is not None and self._loses_base(btf, base) else {}
 
     def _loses_base(self, btf: Btf, base: Btf | None) -> bool:
-        """Whether the distilled base goes: `btf` is no longer split on it, and no other is given."""
+        """Whether the distilled base is removed: `btf` is no longer split on it, and no other is given."""
         own = self.base
         if own is None or base is not None:
             return False
@@ -361,7 +361,7 @@ class BtfFile:
         def follow(old: int) -> int:
             new = translate(old)
             if old and not new:
-                raise FormatError(f"refers to type {old}, which is not there", source=self.source, section=".BTF.ext")
+                raise FormatError(f"refers to type {old}, which does not exist", source=self.source, section=".BTF.ext")
             return new
 
         return follow
@@ -369,10 +369,10 @@ class BtfFile:
     def contents(
         self, path: str, btf: Btf, ids: IdMap | None = None, *, base_path: str | None = None, **how: Unpack[Replacing]
     ) -> dict[str, bytes]:
-        """The files to write for `path`, by path: as `replace` makes it, packed as the suffix of `path` says.
+        """The files to write for `path`, by path: as `replace` makes it, compressed as the suffix of `path` demands.
 
-        Where the file cannot be written anew (a kernel, an image), and for raw BTF, it is the BTF alone; then `base` becomes a
-        file of its own, `base_path` or `path` with ".base" added, and comes first.
+        For a file that cannot be rewritten (a kernel, an image), and for raw BTF, it is the BTF alone; then `base` becomes a
+        separate file, `base_path` or `path` with ".base" added, and comes first.
         """
         from btfkit.files.rewrite import packed, packings_for
 
@@ -385,7 +385,7 @@ class BtfFile:
         return files if base is None else {base_path or path + ".base": base.to_bytes(), **files}
 
     def write(self, path: str, btf: Btf, ids: IdMap | None = None, **how: Unpack[Replacing]) -> None:
-        """Write the file with `btf` in it to `path` ("-": standard output), whole or not at all, as `contents` makes it.
+        """Write the file with `btf` to `path` ("-": standard output), whole or not at all, as `contents` makes it.
 
         Options are those of `replace`.  Raises what that does, and OSError.
         """
@@ -395,7 +395,7 @@ class BtfFile:
 
 
 SIGNED = (
-    "a signed module: its signature does not hold for other contents, and a kernel that demands one would refuse the module; "
+    "a signed module: the signature would no longer be valid, and a kernel that requires one would reject the module; "
     "strip it, and sign the result again with the kernel's scripts/sign-file"
 )
 
@@ -408,7 +408,7 @@ def _base_section(elf: Elf | None, wanted: str | None) -> str | None:
 
 
 def _ids_of(ids: IdMap, btf: Btf | None) -> Callable[[int, str, str], int]:
-    """What number of `.BTF_ids` becomes which; types that `ids` does not have are looked up by name in `btf`, where given."""
+    """The new number for one in `.BTF_ids`; types that `ids` does not have are looked up by name in `btf`, if given."""
     translate = ids.translate()
 
     def new_id(old: int, kind: str, name: str) -> int:
@@ -429,7 +429,7 @@ def _check_order(container: Container, base: Btf | None) -> None:
     order = byte_order(bytes(container.btf[:2]))
     if base is not None and order is not None and order != base.byte_order:
         raise ChainError(
-            f"{order}-endian, but its base {base.source or ''} is {base.byte_order}-endian: it is of another machine",
+            f"{order}-endian, but its base {base.source or ''} is {base.byte_order}-endian: for another machine",
             source=container.source,
         )
 
@@ -470,7 +470,7 @@ def load_modules(
 ) -> KernelBtf:
     """The modules in files, directories and tars, each on `base`, in the given order and by name within each.
 
-    Files without BTF are listed in `without`.  An error is raised, or given to `on_error`; then that file is skipped.
+    Files without BTF are listed in `without`.  An error is raised, or passed to `on_error`, and the file skipped.
     """
     refuse_text(paths=paths)
     found = KernelBtf(base.btf if isinstance(base, SharedBase) else base)
@@ -490,9 +490,9 @@ def modules_on(
     *,
     underscores: bool = False,
 ) -> Iterator[tuple[str, str, Btf | None]]:
-    """(name, source, BTF on `base` or None where it has none) of each module in `paths`, one at a time.
+    """(name, source, BTF on `base` or None) of each module in `paths`, one at a time.
 
-    With `underscores` names are as the kernel has them.  Errors are as in `load_modules`.
+    With `underscores` names are spelled as in the kernel.  Errors are as in `load_modules`.
     """
     if not paths:
         return

@@ -67,5 +67,5 @@ COMMAND = Command(
         Option("--section", value="NAME", help="extract the section NAME of the ELF file instead of .BTF"),
         JOBS,
     ),
-    details="The modules of a DIRECTORY (*.ko and *.btf, compressed or not, and raw BTF) go to OUTPUT/NAME as in /sys/kernel/btf.",
+    details="The modules of a DIRECTORY (*.ko and *.btf, compressed or not, or raw BTF) go to OUTPUT/NAME as in /sys/kernel/btf.",
 )

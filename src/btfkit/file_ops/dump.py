@@ -1,4 +1,4 @@
-"""`dump`: the types of one BTF, or of several that share a base, as text, as JSON or as a C header."""
+"""`dump`: the types of one BTF, or of several on one base, as text, as JSON or as a C header."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ FORMS: tuple[Form, ...] = ("raw", "c", "json")
 
 
 class Dump:
-    """The text of the types of a BTF: chunks of bytes when iterated, and `str()` is all of it.
+    """The text of the types of a BTF: iterate it for chunks of bytes, or take `str()` for all of it.
 
-    `btf` holds the types, `ids` are those that are shown (None: all); `outcomes` those of the relocations of `read_by`.
+    `btf` contains the types, `ids` selects those shown (None: all), `outcomes` are the results of the relocations of `read_by`.
     """
 
     __slots__ = ("_chunks", "btf", "ids", "outcomes")
@@ -57,16 +57,16 @@ def dump(
     exact: bool = False,
     compat: bool = False,
 ) -> Dump:
-    """The types of `btfs` as bpftool prints them: "raw" a record a paragraph, "json" one object, "c" a header.
+    """The types of `btfs` as bpftool prints them: "raw" one paragraph per type, "json" one object, "c" a header.
 
-    Several BTFs (a vmlinux and modules on it) become one, in which what they share stands once.  `ids`, `types` (names, also
-    "struct file") and `read_by` (the types that the relocations of these objects are answered from) limit it to those, each
-    once, in this order; C text has what they need too.  `pretty` is for JSON: each key on a line of its own; `unsorted` and
-    `exact` for C text: in the order of ids, and with a layout that holds in any compiler; `compat` gives the very bytes of
-    bpftool, its defects included.  Raises NotFoundError for a name that is not there, or has no declaration in C.
+    Several BTFs (a vmlinux and modules on it) become one that contains shared types once.  `ids`, `types` (names, also "struct
+    file") and `read_by` (the types that the relocations of these objects read) select types, each once, in this order; C text
+    also has what they need.  `pretty` puts each key of JSON on its own line; `unsorted` sorts C text by type id, `exact` makes
+    its layout hold with any compiler; `compat` gives exactly bpftool's bytes, defects included.  Raises NotFoundError for a
+    name that does not exist or has no declaration in C.
     """
     if form not in FORMS:
-        raise ValueError(f"form {form!r}: it has to be one of {', '.join(FORMS)}")
+        raise ValueError(f"form {form!r}: expected one of {', '.join(FORMS)}")
     many = [btfs] if isinstance(btfs, Btf) else list(btfs)
     btf, maps = merged(many)
     wanted: list[int] | None = None
@@ -98,7 +98,7 @@ def dump(
 
 
 def merged(btfs: Sequence[Btf]) -> tuple[Btf, list[Callable[[int], int]]]:
-    """One BTF of all of them, what they share once; and, if they are several, for each its ids to those of the whole."""
+    """One BTF of all of them, with shared types once; and, if there are several, the map of ids for each."""
     if len(btfs) == 1:
         return btfs[0], []
     from btfkit.passes.append import append
@@ -116,11 +116,11 @@ def _then(place: IdMap, whole: IdMap) -> Callable[[int], int]:
 
 
 def _called(btf: Btf, name: str, form: Form) -> list[int]:
-    """The types called `name` that have a text in that form; raises NotFoundError where there is none."""
+    """The types called `name` that have a text in that form; raises NotFoundError if there are none."""
     found = _declared(btf, btf.find_ids(name), form)
     if not found:
         kind = btf.find(name).kind_name
-        raise NotFoundError(f"{printable(name)!r} is a {kind}, and no type that C text declares", source=btf.source)
+        raise NotFoundError(f"{printable(name)!r} is a {kind}, which has no declaration in C", source=btf.source)
     return found
 
 
@@ -136,7 +136,7 @@ def _declared(btf: Btf, ids: Iterable[int], form: Form) -> list[int]:
 def _read(
     btfs: Sequence[Btf], maps: Sequence[Callable[[int], int]], objects: Sequence[BpfObject]
 ) -> tuple[set[int], list[Outcome]]:
-    """The ids of the types that the relocations of `objects` are answered from, and the outcomes."""
+    """The ids of the types that the relocations of `objects` read, and the outcomes."""
     from btfkit.co_re.relocate import relocate
     from btfkit.co_re.target import Target
 

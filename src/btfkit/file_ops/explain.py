@@ -1,8 +1,8 @@
-"""`explain`: whether a kernel takes a module's BTF, and if not, why and what to do; in words and for JSON."""
+"""`explain`: whether a kernel accepts a module's BTF, and if not, why and what to do; as text and for JSON."""
 
 from __future__ import annotations
 
-from btfkit.btf_file import MINIMAL_BASE_SECTION, load
+from btfkit.btf_file import MINIMAL_BASE_SECTION, as_btf
 from btfkit.file_ops.module_on_kernel import (
     BASES,
     DEFINITIONS,
@@ -32,30 +32,30 @@ if TYPE_CHECKING:
 
     Path = str | os.PathLike[str]
 
-# tests/vm/test_rules.py has it from real kernels
+# checked with real kernels in tests/vm/test_rules.py
 LOADER = (
-    'The kernel says "failed to validate module BTF: -22" and does not load the module. One that lets that pass (configured',
-    "with MODULE_ALLOW_BTF_MISMATCH, as Debian's before 7) loads it without its BTF, and may not say why.",
+    'The kernel logs "failed to validate module BTF: -22" and does not load the module. A kernel configured with',
+    "MODULE_ALLOW_BTF_MISMATCH (as Debian's before 7) loads it without its BTF, and may not log why.",
 )
 
 _HEADLINES = {
-    TAKES: "YES, this kernel takes the module's BTF",
-    REFUSES: "NO, this kernel refuses the module's BTF",
-    IGNORES: "NO, this kernel looks at no module's BTF",
-    WRONG: "NO: this kernel accepts the module's BTF in silence, but what it says is wrong there",
-    NONE: "NO, there is no BTF in it that a kernel could take",
+    TAKES: "YES, this kernel accepts the module's BTF",
+    REFUSES: "NO, this kernel rejects the module's BTF",
+    IGNORES: "NO, this kernel ignores the BTF of modules",
+    WRONG: "NO: this kernel accepts the module's BTF without a message, but reads it wrongly",
+    NONE: "NO, the module has no BTF that a kernel could accept",
 }
 _KNOWS = {
-    BASES: "This kernel knows .BTF.base (its struct module has btf_base_data; Linux 6.11 and later).",
-    MODULES: "This kernel does not know .BTF.base (Linux before 6.11): it reads .BTF as if built on its own vmlinux.",
-    NOTHING: "This kernel looks at no module's BTF (its struct module has no btf_data: before 5.11, or not configured).",
+    BASES: "This kernel supports .BTF.base (its struct module has btf_base_data; Linux 6.11 and later).",
+    MODULES: "This kernel does not support .BTF.base (Linux before 6.11): it reads .BTF as if built on its own vmlinux.",
+    NOTHING: "This kernel ignores the BTF of modules (its struct module has no btf_data: before 5.11, or not configured).",
 }
 
 
 class Explanation:
-    """What the kernel with the BTF `kernel`, called `kernel_path`, makes of `module`: the `answer`, and in words.
+    """Whether the kernel with the BTF `kernel`, called `kernel_path`, accepts `module`: the `answer`, and as text.
 
-    True where the kernel takes the module's BTF.
+    True if the kernel accepts the module's BTF.
     """
 
     __slots__ = ("answer", "kernel", "kernel_path", "module")
@@ -76,20 +76,20 @@ class Explanation:
         return "\n".join(self.lines())
 
     def lines(self, limit: int | None = None) -> Iterator[str]:
-        """All of it in words; at most `limit` findings and signs of a kind."""
+        """The explanation as text; at most `limit` findings and signs of a kind."""
         answer, module = self.answer, self.module
         yield f"{module.path} on {self.kernel_path}:"
         yield _HEADLINES[answer.verdict]
         yield ""
         if module.section:
             kind = "a distilled base" if module.base is None else f"a distilled base of {len(module.base) - 1:,} types"
-            yield f"The module brings {kind} ({module.section})."
+            yield f"The module has {kind} ({module.section})."
         elif module.blob:
-            yield "The module brings no .BTF.base: its BTF fits only the very vmlinux that it was built with."
+            yield "The module has no .BTF.base: its BTF fits only the vmlinux that it was built with."
         if answer.knows in _KNOWS and (module.section or answer.knows == NOTHING):
             yield _KNOWS[answer.knows]
         if module.section == MINIMAL_BASE_SECTION:
-            yield f"No kernel looks at {MINIMAL_BASE_SECTION}: reconcile the module before it is loaded."
+            yield f"Kernels ignore {MINIMAL_BASE_SECTION}: reconcile the module before it is loaded."
         yield from _why(answer, module, self.kernel, limit)
         remedy = list(_remedy(answer, module, self.kernel_path))
         if remedy:
@@ -100,11 +100,11 @@ class Explanation:
 
     @property
     def remedy(self) -> list[str]:
-        """What to do, in lines."""
+        """What to do, line by line."""
         return [line.strip() for line in _remedy(self.answer, self.module, self.kernel.source or "VMLINUX")]
 
     def as_json(self) -> dict[str, Any]:
-        """For JSON."""
+        """The explanation for JSON."""
         answer = self.answer
         found: dict[str, Any] = {
             "path": self.kernel_path,
@@ -139,16 +139,16 @@ def explain(
     built_with: Btf | Path | None = None,
     distilled_base: Path | None = None,
 ) -> Explanation:
-    """Whether the kernel with the BTF `kernel` takes the BTF of `module`, a file, and if not, why and what to do.
+    """Whether the kernel with the BTF `kernel` accepts the BTF of `module`, a file, and if not, why and what to do.
 
-    `built_with` is the vmlinux that the module was built with: then what changed since can be told; `distilled_base` is the base
-    of raw BTF.  Raises what `load` and `read_module` do.
+    `built_with` is the vmlinux that the module was built with, to show what changed since; `distilled_base` is the base of raw
+    BTF.  Raises what `load` and `read_module` do.
     """
     from btfkit.btf.btf import Btf
 
     if not isinstance(module, Module):
         module = read_module(module, distilled_base, built_with)
-    new = kernel if isinstance(kernel, Btf) else load(kernel)
+    new = as_btf(kernel)
     path = (kernel.source or "VMLINUX") if isinstance(kernel, Btf) else str(kernel)
     return Explanation(module, new, path, judge(module, new))
 
@@ -179,19 +179,19 @@ def _why(answer: Answer, module: Module, new: Btf, limit: int | None) -> Iterato
     if found is None and answer.verdict != IGNORES:
         yield from _by_both_rules(answer.upstream, answer.strict, module, new, limit)
     elif answer.strict:
-        yield "It cannot be reconciled to this kernel either (by the strict rules):"
+        yield "It cannot be reconciled to this kernel either (strict rules):"
         yield from _findings(answer.strict, module, new, limit)
     else:
-        yield "Reconciled to this kernel it fits."
+        yield "It fits after it is reconciled to this kernel."
 
 
 def _by_both_rules(
     upstream: Sequence[Misfit], strict: Sequence[Misfit], module: Module, new: Btf, limit: int | None
 ) -> Iterator[str]:
-    """What the kernel's rules refuse, and where the strict ones differ."""
+    """The findings by the kernel's rules, and those by which the strict ones differ."""
     if upstream:
         count = sum(1 for finding in upstream if finding.type_id)
-        yield f"The kernel's own rules (upstream) refuse {f'{count:,} type' + 's' * (count != 1) if count else 'it'}:"
+        yield f"The kernel's own rules (upstream) reject {f'{count:,} type' + 's' * (count != 1) if count else 'it'}:"
         if upstream[0].reason == "not-distilled" and not strict:
             yield f"  {DEFINITIONS}"
         else:
@@ -200,11 +200,11 @@ def _by_both_rules(
     needless = [finding.title for finding in upstream if finding.type_id and finding.type_id not in right]
     missed = [finding for finding in strict if _key(finding) not in refused]
     if needless:
-        yield f"By the strict rules {', '.join(needless[:8])}{', ...' * (len(needless) > 8)} would fit."
+        yield f"The strict rules accept {', '.join(needless[:8])}{', ...' * (len(needless) > 8)}."
     if missed and upstream:
-        yield "By the strict rules these do not fit, besides:"
+        yield "The strict rules also reject:"
     elif missed:
-        yield "The kernel's own rules let pass what does not fit by the strict rules:"
+        yield "The kernel's own rules accept it, but the strict rules reject:"
     yield from _findings(missed, module, new, limit)
 
 
@@ -222,7 +222,7 @@ def _misread(found: Examination, limit: int | None, *, examples: bool) -> Iterat
         yield f"Why: {read}{first.message}{'' if first.type_id is None else f' (type {first.type_id})'}."
         yield from LOADER
     else:
-        yield "The kernel checks neither where references lead nor what they lead to, and no name happened to offend it."
+        yield "The kernel does not check what references lead to, and found no invalid name by chance."
     if found.right:
         return
     was = "It was built on another vmlinux." if examples else "Without its base, .BTF means something else."
@@ -234,7 +234,7 @@ def _misread(found: Examination, limit: int | None, *, examples: bool) -> Iterat
             yield from (f"      {_sign(found, sign)}" for sign in signs[: limit and 2])
     readings = list(_readings(found)) if examples else []
     if readings:
-        yield "Read on this kernel it says, for example:"
+        yield "Examples of how it reads on this kernel:"
         yield from (f"  {reading}" for reading in readings[: limit and 4])
 
 
@@ -242,18 +242,18 @@ def _sign(found: Examination, sign: Sign) -> str:
     btf = found.btf
     assert btf is not None
     if sign.what == "id":
-        return f"{sign.place} refers to type {sign.target}, ids end at {len(btf) - 1}"
+        return f"{sign.place} refers to type {sign.target}, but the last id is {len(btf) - 1}"
     if sign.what == "name":
         return f"{sign.place} at {sign.target:#x}"
     if sign.what == "name-inside":
         return f"{sign.place}: {_string(btf, sign.target)!r} is the end of {_whole_string(btf, sign.target)!r}"
     if sign.what == "size":
-        return f"{sign.place} ends at byte {sign.end:,}, what it is in at {btf.word(sign.user, 2):,}"
+        return f"{sign.place} ends at byte {sign.end:,}, its container at {btf.word(sign.user, 2):,}"
     return f"{sign.place} refers to {_described(btf, sign.target)}"
 
 
 def _whole_string(btf: Btf, offset: int) -> str:
-    """The string of the base in which `offset` lies."""
+    """The string of the base that contains `offset`."""
     layer = btf
     while offset < layer.start_str_off and layer.base is not None:
         layer = layer.base
@@ -276,7 +276,7 @@ def _described(btf: Btf, type_id: int) -> str:
 
 
 def _readings(found: Examination) -> Iterator[str]:
-    """Members of the module's structs as they read on this kernel."""
+    """Members of the module's structs as read on this kernel."""
     from btfkit.btf import spec
     from btfkit.btf.spelling import spelled
 
@@ -295,7 +295,7 @@ def _findings(findings: Sequence[Misfit], module: Module, new: Btf, limit: int |
     for finding in findings[:limit]:
         yield f"  {finding}"
         if finding.type_id and not finding.embedded and finding.path:
-            yield f"      used, behind a pointer, in {finding.path}"
+            yield f"      used, through a pointer, in {finding.path}"
         changed = finding.changes or _changes(finding, module, new)
         for change in changed[: limit and 4]:
             yield f"      {_change(change)}"
@@ -306,7 +306,7 @@ def _findings(findings: Sequence[Misfit], module: Module, new: Btf, limit: int |
 
 
 def _changes(finding: Misfit, module: Module, new: Btf) -> Sequence[Change]:
-    """What changed within a type, by the kernel that the module was built with, where that was given."""
+    """The changes within a type since the kernel that the module was built with, if that was given."""
     from btfkit.btf import spec
     from btfkit.passes.definition_changes import changes
 
@@ -330,31 +330,31 @@ def _remedy(answer: Answer, module: Module, base: str) -> Iterator[str]:
     path = module.path
     if answer.verdict == TAKES:
         if answer.strict:
-            yield "Beware of the types above: the kernel takes them, yet they are not what the module was compiled for."
+            yield "Check the types above: the kernel accepts them, but the module was compiled for others."
         return
     if answer.verdict in (NONE, IGNORES):
         if answer.verdict == NONE:
-            yield "Build it with CONFIG_DEBUG_INFO_BTF_MODULES and vmlinux at hand, or add BTF to one with debug information:"
+            yield "Build it with CONFIG_DEBUG_INFO_BTF_MODULES and a vmlinux, or add BTF to a module with debug information:"
             yield f"  pahole -J --btf_base VMLINUX {path}; btfkit distill {path} -B VMLINUX --in-place"
         return
     if answer.can_reconcile:
         if not module.section:
             yield f"btfkit distill {path} -B VMLINUX_IT_WAS_BUILT_WITH --in-place, then"
         yield f"btfkit reconcile {path} -B {base} --in-place"
-        yield "It then has BTF of this very kernel, and loads whether that knows .BTF.base or not."
+        yield "It then has BTF for exactly this kernel, and loads whether or not the kernel supports .BTF.base."
     elif answer.strict:
         if any(finding.reason == "ambiguous" for finding in answer.strict):
-            yield "Distill it with --policy by-value: definitions tell types of one name apart."
+            yield "Distill it with --policy by-value: definitions distinguish types of one name."
         if any(finding.reason == "not-distilled" for finding in answer.strict):
             yield "Distill it with the vmlinux that it was built with."
         if any(finding.embedded or finding.reason != "ambiguous" for finding in answer.strict):
-            yield "Build the module for this kernel: its code was compiled for types that are not so here; no BTF mends that."
+            yield "Build the module for this kernel: its code was compiled for types that differ here, which no BTF can fix."
         if module.old is None and any(finding.embedded for finding in answer.strict):
-            yield "(--built-with VMLINUX, the kernel that it was built with, tells which members moved.)"
+            yield "(--built-with VMLINUX, the kernel that it was built with, shows which members moved.)"
     elif answer.examination is not None and answer.examination.refused and answer.examination.right:
-        yield "Encode its BTF for this kernel: pahole with fewer --btf_features, or as old as the kernel."
+        yield "Encode its BTF for this kernel: use fewer --btf_features of pahole, or a pahole as old as the kernel."
     elif module.problem or (answer.examination is not None and answer.examination.unreadable):
-        yield "Build it again, or fetch it again: these bytes are damaged, or of another machine."
+        yield "Build or download it again: the BTF is damaged, or for another machine."
     else:
         yield f"btfkit distill {path} -B VMLINUX_IT_WAS_BUILT_WITH --in-place, then btfkit reconcile {path} -B {base} --in-place"
-        yield "(--built-with VMLINUX, the kernel that it was built with, tells beforehand whether that will do.)"
+        yield "(--built-with VMLINUX, the kernel that it was built with, shows in advance whether that will work.)"

@@ -1,4 +1,4 @@
-"""`merge` of files: a vmlinux and its modules, from files, directories and tars, in one BTF."""
+"""`merge` of files: a vmlinux and its modules, from files, directories and tars, become one BTF."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class MergedFiles:
-    """What `merge_files` did: `merged` (the pass' result), `blob` (its bytes), the `paths` of all inputs, the vmlinux first, and
-    of those `without` BTF."""
+    """The result of `merge_files`: `merged` (that of the pass), `blob` (its bytes), the `paths` of all inputs, with the vmlinux
+    first, and those of files `without` BTF."""
 
     __slots__ = ("blob", "merged", "paths", "without")
 
@@ -39,19 +39,19 @@ def merge_files(
     dedup: bool = True,
     on_error: Callable[[Exception], None] | None = None,
 ) -> MergedFiles:
-    """Merge the BTF in the file `vmlinux` and that of `modules` (files, directories, tars) into one that stands alone, and write
-    it to `output`, where one is given.
+    """Merge the BTF in the file `vmlinux` and that of `modules` (files, directories, tars) into one, and write it to `output` if
+    given.
 
-    `prefer` names inputs (as modules are called, "vmlinux", or by their paths) that keep the names of their types where others
-    have such too; without `dedup` equivalent types all stay.  A bad module raises what `BtfFile.btf` does, or is given to
-    `on_error` and skipped.  Raises ChainError where `vmlinux` is a module, NotFoundError for an unknown name in `prefer`.
+    `prefer` lists inputs (module names, "vmlinux", or paths) whose types keep their names if others have different types of the
+    same names; without `dedup` equivalent types are not merged.  A bad module raises what `BtfFile.btf` does, or is passed to
+    `on_error` and skipped.  Raises ChainError if `vmlinux` is a module, NotFoundError for an unknown name in `prefer`.
     """
     from btfkit.files.write import write_atomic
     from btfkit.passes.merge import merge
 
     base = load(vmlinux)
     if base.base is not None:
-        raise ChainError("a module: the vmlinux comes first, then its modules", source=vmlinux)
+        raise ChainError("a module, not a vmlinux: name the vmlinux first, then its modules", source=vmlinux)
     names: list[str] = []
     paths = [vmlinux]
     without: list[str] = []
@@ -73,7 +73,7 @@ def merge_files(
 
 
 def _input_name(text: str, vmlinux: str) -> str:
-    """The input that is meant by a name, or by the path that it was given by."""
+    """The name of the input with this name or path."""
     from btfkit.files.modules import module_name
     from btfkit.passes.merge import BASE
 

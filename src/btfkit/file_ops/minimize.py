@@ -1,4 +1,4 @@
-"""`minimize` with its proof: the result is relocated again and compared, before anything is made of it."""
+"""`minimize` with its proof: relocations are answered again on the result, and compared."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def minimize(
     all_modules: bool = False,
     prove: bool = True,
 ) -> Minimized:
-    """Cut `vmlinux` and `modules` (split BTFs on it) down to what `objects` relocate against and to what is named.
+    """Minimize `vmlinux` and `modules` (split BTFs on it) to what `objects` relocate against and what is named.
 
-    `closure` is "direct", "by-value" or "full".  Where it is None, named types and functions are kept with what they refer
-    to directly, and relocations keep just what they read; else it holds for both.  With `all_modules` every module has a
-    place in the result, else only those of which something is kept.  With `prove` every relocation is answered again, on
-    the bytes of the result, and has to yield what it yields on the input.  Raises ChainError for a module on another base,
-    NotFoundError for a name that is not there, FormatError where a relocation looks at types that contain themselves,
-    VerificationError where the proof fails.
+    `closure` is "direct", "by-value" or "full".  If it is None, named types and functions are kept with what they refer to
+    directly, and relocations keep only what they read; otherwise it applies to both.  With `all_modules` the result has every
+    module, otherwise only those of which something is kept.  With `prove` every relocation is answered again on the bytes of
+    the result, and must give the same answer as on the input.  Raises ChainError for a module on another base,
+    NotFoundError for a name that does not exist, FormatError if a relocation looks at types that contain themselves,
+    VerificationError if the proof fails.
     """
     result = _pass.minimize(
         vmlinux,
@@ -58,10 +58,10 @@ def minimize(
 def merge_minimized(
     result: Minimized, objects: Sequence[BpfObject], names: Mapping[Btf, str] | None = None, *, prove: bool = True
 ) -> Btf:
-    """What is left of vmlinux and modules in one BTF, which answers `objects` as they do.
+    """The minimized vmlinux and modules in one BTF, which answers `objects` in the same way.
 
-    `names` are those of the modules, for messages.  vmlinux's types are preferred, as CO-RE does.  Where a declaration that
-    finds its definition only here would change an answer, nothing is deduped.  Raises VerificationError.
+    `names` are those of the modules, for messages.  The types of vmlinux are preferred, as in CO-RE.  If an answer would change
+    because a declaration finds its definition only in the merged BTF, nothing is deduped.  Raises VerificationError.
     """
     from btfkit.judges.answers import prove_merged
     from btfkit.passes.merge import BASE, merge

@@ -1,9 +1,9 @@
-"""What a kernel makes of a module's BTF: the module as it is read, and the judgement."""
+"""Whether a kernel accepts a module's BTF: reading the module, and judging it."""
 
 from __future__ import annotations
 
 from btfkit.btf.btf import Btf
-from btfkit.btf_file import BASE_SECTION, BtfFile, load
+from btfkit.btf_file import BASE_SECTION, BtfFile, as_btf, load
 from btfkit.btf_file import open as open_btf
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 TAKES, REFUSES, WRONG, NONE, IGNORES = "takes", "refuses", "wrong", "none", "ignores"
 
-DEFINITIONS = "a base may tell names and sizes only; this one has definitions too (distill --policy by-value or full)"
+DEFINITIONS = "a base may contain names and sizes only; this one also has definitions (policy by-value or full)"
 
-# What a kernel knows of modules' BTF.
+# What a kernel supports of modules' BTF.
 BASES, MODULES, NOTHING, UNKNOWN = "bases", "modules", "nothing", "unknown"
 
 
 class Module:
-    """The module that is asked about: its `file` (None: without BTF) and the `blob` of its BTF.
+    """The module to judge: its `file` (None: without BTF) and the `blob` of its BTF.
 
-    `section` and `base` are those that it was distilled to, `split` its BTF on that; `old` the split BTF on the kernel that it
-    was built with, where that is known; `problem` says why nothing can be read.
+    `section` and `base` are those of its distilled base, `split` is its BTF on that; `old` is the split BTF on the kernel that
+    it was built with, if that is known; `problem` is the reason why its BTF cannot be read.
     """
 
     __slots__ = ("base", "blob", "file", "old", "path", "problem", "section", "split")
@@ -49,10 +49,10 @@ class Module:
 
 
 def read_module(path: Path, distilled_base: Path | None = None, built_with: Btf | Path | None = None) -> Module:
-    """Read a module for `judge`; what is wrong with its BTF is noted, not raised.
+    """Read a module for `judge`; errors in its BTF are recorded, not raised.
 
     `distilled_base` is the base of raw BTF, `built_with` the vmlinux that the module was built with.  Raises
-    UnsupportedError for what is not a module, FormatError and OSError where it cannot be read.
+    UnsupportedError if it is not a module, FormatError and OSError if it cannot be read.
     """
     path = str(path)
     try:
@@ -60,7 +60,7 @@ def read_module(path: Path, distilled_base: Path | None = None, built_with: Btf 
     except NotFoundError as error:
         return Module(path, None, error.message)
     if not file.rewritable:
-        raise UnsupportedError(f"{'/'.join(file.container.layers)}, not the file of a module", source=path)
+        raise UnsupportedError(f"{'/'.join(file.container.layers)}, not a module", source=path)
     module = Module(path, file)
     module.section = str(distilled_base or "") or file.base_section or ""
     try:
@@ -73,12 +73,12 @@ def read_module(path: Path, distilled_base: Path | None = None, built_with: Btf 
         module.problem = f"its .BTF does not fit its own {module.section}: {error.message}"
         return module
     if built_with:
-        _take_old(module, file, built_with if isinstance(built_with, Btf) else load(built_with))
+        _take_old(module, file, as_btf(built_with))
     return module
 
 
 def _take_old(module: Module, file: BtfFile, old: Btf) -> None:
-    """Take the kernel that the module was built with: its definitions tell what changed."""
+    """Read the module on the kernel that it was built with, whose definitions show what changed."""
     if module.split is not None:
         from btfkit.passes.reconcile import reconcile
 
@@ -91,7 +91,7 @@ def _take_old(module: Module, file: BtfFile, old: Btf) -> None:
 
 
 class Answer:
-    """What one kernel makes of the module: `verdict`, what the kernel `knows`, `reason` in a line, and the findings."""
+    """The judgement for one kernel: the `verdict`, what the kernel `knows`, the `reason` in one line, and the findings."""
 
     __slots__ = ("examination", "knows", "reason", "strict", "upstream", "verdict")
 
@@ -99,7 +99,7 @@ class Answer:
         self.verdict = TAKES
         self.knows = UNKNOWN
         self.reason = ""
-        self.upstream: Sequence[Misfit] | None = None  # None: the rules were not asked
+        self.upstream: Sequence[Misfit] | None = None  # None: not judged by these rules
         self.strict: Sequence[Misfit] | None = None
         self.examination: Examination | None = None
 
@@ -108,19 +108,19 @@ class Answer:
 
     @property
     def can_reconcile(self) -> bool | None:
-        """Whether `btfkit reconcile` would make it fit; None where that is not known."""
+        """Whether `btfkit reconcile` would make it fit; None if that is unknown."""
         return None if self.strict is None else not self.strict
 
 
 def judge(module: Module, new: Btf) -> Answer:
-    """What the kernel with the BTF `new` makes of the module."""
+    """Judge whether the kernel with the BTF `new` accepts the module."""
     from btfkit.passes.reconcile import verdicts
 
     answer = Answer()
     answer.knows = knows(new)
     if not module.blob:
         answer.verdict = NONE
-        empty = "its .BTF section is empty: nothing filled it in (was vmlinux missing at the build?)"
+        empty = "its .BTF section is empty (vmlinux may have been missing when it was built)"
         answer.reason = module.problem or empty
         return answer
     if module.problem and module.section == BASE_SECTION and answer.knows in (BASES, UNKNOWN):
@@ -137,14 +137,14 @@ def judge(module: Module, new: Btf) -> Answer:
                 answer.reason = DEFINITIONS
         return answer
     if answer.knows == NOTHING:
-        answer.verdict, answer.reason = IGNORES, "this kernel looks at no module's BTF"
+        answer.verdict, answer.reason = IGNORES, "this kernel ignores the BTF of modules"
         return answer
     _examine(answer, module, new)
     return answer
 
 
 def _examine(answer: Answer, module: Module, new: Btf) -> None:
-    """Judge `.BTF` as a kernel does that takes it to be on its own vmlinux."""
+    """Judge `.BTF` as a kernel does that assumes its own vmlinux as the base."""
     from btfkit.judges.on_kernel import examine
 
     pointer_size = module.file.container.pointer_size if module.file is not None else None
@@ -158,7 +158,7 @@ def _examine(answer: Answer, module: Module, new: Btf) -> None:
 
 
 def knows(new: Btf) -> str:
-    """What a kernel knows of modules' BTF, by its struct module (include/linux/module.h)."""
+    """What a kernel supports of modules' BTF, by its struct module (include/linux/module.h)."""
     found = new.find_id("module", "STRUCT")
     if found is None:
         return UNKNOWN
@@ -167,6 +167,6 @@ def knows(new: Btf) -> str:
 
 
 def summary(findings: Sequence[Misfit]) -> str:
-    """The first of several findings, and how many more there are."""
+    """The first of several findings, and the number of others."""
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     return f"{findings[0]}{more}"

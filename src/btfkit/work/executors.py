@@ -1,4 +1,4 @@
-"""Jobs by an executor of concurrent.futures that is somebody else's: of a Dask cluster, of threads, of any kind."""
+"""Jobs on an executor of concurrent.futures that the caller provides: a Dask cluster, threads, or any other."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     Sent = tuple[int, Any]  # the number of a job, and the job
 
 PATIENCE = 20  # seconds to wait for a scheduler
-AHEAD = 2  # jobs with the executor for each worker: it never idles, and little is in memory
+AHEAD = 2  # jobs submitted per worker, so that it never idles and memory stays small
 
 
 def dask(address: str) -> tuple[Executor, Callable[[], None]]:
-    """An executor on the Dask cluster whose scheduler is at `address` ("tcp://host:8786"), and what to call in the end.
+    """An executor on the Dask cluster whose scheduler is at `address` ("tcp://host:8786"), and a function that closes it.
 
-    Its workers need the same version of btfkit, and have to see the same files (or both sides use URLs).  Raises
-    UnsupportedError where Dask is not installed, OSError where no scheduler answers.
+    Its workers need the same version of btfkit, and must see the same files (or both sides use URLs).  Raises
+    UnsupportedError if Dask is not installed, OSError if no scheduler answers.
     """
     try:
         distributed: Any = import_module("distributed")
@@ -42,7 +42,7 @@ def dask(address: str) -> tuple[Executor, Callable[[], None]]:
 # ---- in the worker -----------------------------------------------------------------------------------------------
 
 _prepared: dict[str, tuple[Any, Any]] = {}  # work and state by token, in a worker
-MAX_PREPARED = 4  # of the works that a worker of a cluster keeps
+MAX_PREPARED = 4  # works that a worker of a cluster keeps
 
 
 def _prepare(token: str, payload: bytes) -> tuple[Any, Any]:
@@ -58,11 +58,13 @@ def _prepare(token: str, payload: bytes) -> tuple[Any, Any]:
 
 
 def _perform(token: str, payload: bytes, version: str, number: int, job: Any) -> Ended:
-    """A job, in a worker; `payload` is the pickled work, empty where the worker has it."""
+    """Do a job in a worker; `payload` is the pickled work."""
     from btfkit._version import __version__
 
     if version != __version__:
-        raise UnsupportedError(f"this worker has btfkit {__version__}, the jobs come from {version}: install the same")
+        raise UnsupportedError(
+            f"this worker has btfkit {__version__}, the jobs come from {version}: install the same version"
+        )
     work, state = _prepare(token, payload)
     return attempt(work, state, number, job)
 
@@ -84,7 +86,7 @@ def _number(sent: Sent) -> int:
 
 
 def by_executor(work: Work, jobs: Sequence[Any], executor: Executor) -> Iterator[Ended]:
-    """Do all `jobs`; the work travels with each.  Where the executor breaks, what is left has failed."""
+    """Do all `jobs`; the work is sent with each.  If the executor breaks, all remaining jobs fail."""
     from concurrent.futures import BrokenExecutor
 
     waiting = deque(enumerate(jobs))
@@ -100,7 +102,7 @@ def by_executor(work: Work, jobs: Sequence[Any], executor: Executor) -> Iterator
 
 
 def _width(executor: Any) -> int:
-    """About how many workers an executor has."""
+    """The approximate number of workers of an executor."""
     width = getattr(executor, "_max_workers", None)
     client = getattr(executor, "_client", None)  # of Dask
     if width is None and client is not None:
@@ -111,7 +113,7 @@ def _width(executor: Any) -> int:
 def _flow(
     executor: Executor, work: tuple[str, bytes], waiting: deque[Sent], most: int, flying: dict[Future[Ended], Sent]
 ) -> Iterator[Ended]:
-    """Keep at most `most` of the jobs that are `waiting` with the executor; `flying` are those that are there."""
+    """Submit the `waiting` jobs, at most `most` at a time; `flying` are those submitted."""
     from concurrent.futures import FIRST_COMPLETED, wait
 
     from btfkit._version import __version__
@@ -127,10 +129,10 @@ def _flow(
 
 
 def _result(future: Future[Ended], sent: Sent) -> Ended:
-    """A future's result; what a cluster says of a job that its workers died of is a result too."""
+    """A future's result; a job that killed its workers is a result too."""
     try:
         return future.result()
     except Exception as error:
         if type(error).__name__ != "KilledWorker":  # distributed.scheduler's
             raise
-        return Ended(sent[0], error=WorkerDied("every process that worked on it died: out of memory?"))
+        return Ended(sent[0], error=WorkerDied("every worker process that tried it died (out of memory?)"))

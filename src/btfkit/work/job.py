@@ -1,4 +1,4 @@
-"""A kind of work, and what becomes of one of its jobs: what all ways of running jobs agree on."""
+"""A kind of work and the result of one of its jobs, as used by all ways to run jobs."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Work(Protocol):
-        """What is done with each job; pickles."""
+        """What is done with each job; pickleable."""
 
         def prepare(self) -> Any:
-            """What all jobs need, made once in each worker."""
+            """Make what all jobs need, once in each worker."""
             ...
 
         def run(self, state: Any, job: Any) -> Any:
-            """Do one job; the result pickles."""
+            """Do one job; the result is pickleable."""
             ...
 
 
 class WorkerDied(BtfError):
-    """The process that was at this job ended, twice: out of memory, or a crash."""
+    """The worker process died twice during this job: out of memory, or a crash."""
 
 
 class Ended:
-    """What became of the job `number`: its `value`, or the `error`."""
+    """The result of the job `number`: its `value`, or the `error`."""
 
     __slots__ = ("error", "number", "value")
 
@@ -36,7 +36,7 @@ class Ended:
 
 
 def attempt(work: Work, state: Any, number: int, job: Any) -> Ended:
-    """Do one job; an error of btfkit, of the system or of memory belongs to it, any other is a bug and is raised."""
+    """Do one job; BtfError, OSError and MemoryError are results, any other exception is a bug and is raised."""
     try:
         return Ended(number, work.run(state, job))
     except (BtfError, OSError, MemoryError) as error:

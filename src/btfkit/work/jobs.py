@@ -1,9 +1,8 @@
-"""Many jobs of one kind, spread over workers: in any order, and none of them can end the others.
+"""Many jobs of one kind, spread over workers, in any order and independent of one another.
 
-A `Work` says what is done; it pickles, and each worker prepares it once.  `run` hands out jobs as workers become free, so
-that memory does not grow with their number, and yields what became of each as it is done.  An error of btfkit, of the
-system or of memory belongs to its job.  A worker that dies takes no other job with it, and what kills a worker for the
-second time has failed."""
+A `Work` defines what is done; it is pickleable, and each worker prepares it once.  `run` hands out jobs as workers become free,
+so memory does not grow with their number, and yields each result as it arrives.  BtfError, OSError and MemoryError are results.
+A worker that dies affects no other job, and a job that kills a worker twice has failed."""
 
 from __future__ import annotations
 
@@ -29,13 +28,13 @@ def run(
     size: int = 1,
     observe: Observe | None = None,
 ) -> Iterator[Ended]:
-    """Do all `jobs`; yields an `Ended` for each, as they are done.
+    """Do all `jobs`; yields an `Ended` for each as it is done.
 
-    By `executor` if one is given (any of concurrent.futures; it is not shut down), else by `workers` processes (None: one a
-    processor; 1: in this process) that are given `size` jobs at a time.  `observe(done, total)` is called after each.  What
-    `work.prepare` raises ends all.
+    They run on `executor` if given (any of concurrent.futures; it is not shut down), otherwise in `workers` processes (None: one
+    per CPU; 1: in this process) that get `size` jobs at a time.  Calls `observe(done, total)` after each.  Raises what
+    `work.prepare` raises.
     """
-    workers = min(workers or processors(), -(-len(jobs) // size))
+    workers = min(workers or cpus(), -(-len(jobs) // size))
     if executor is not None:
         from btfkit.work.executors import by_executor
 
@@ -58,8 +57,8 @@ def _here(work: Work, jobs: Sequence[Any]) -> Iterator[Ended]:
         yield attempt(work, state, number, job)
 
 
-def processors() -> int:
-    """The processors that this process may use."""
+def cpus() -> int:
+    """The number of CPUs that this process may use."""
     import os
 
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,9 +1,9 @@
-"""Jobs in processes of this machine: forked where that can be done, each with a pipe of its own.
+"""Jobs in processes of this machine: forked if possible, each with its own pipe.
 
-A worker inherits the jobs, is sent numbers of some at a time, and reports each as soon as it is done.  So nothing but results
-goes through a pipe, and when a worker dies it is known which job it was at: that one is done again in the end, in a process
-that runs alone, for memory may have been short; its neighbours are not concerned.  Ctrl-C is the parent's affair, and a worker
-whose parent is gone ends after the job that it is at.
+A worker inherits the jobs, receives the numbers of a few at a time, and reports each as soon as it is done.  So only results go
+through a pipe, and when a worker dies, its current job is known: that job is repeated at the end in a process that runs alone,
+since memory may have been short; other jobs are not affected.  The parent handles Ctrl-C, and a worker whose parent is gone ends
+after its current job.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def by_processes(work: Work, jobs: Sequence[Any], workers: int, size: int) -> Iterator[Ended]:
-    """Do all `jobs` by `workers` processes, `size` at a time; yields an `Ended` for each, as they are done."""
+    """Do all `jobs` in `workers` processes, `size` at a time; yields an `Ended` for each as it is done."""
     pool = _Pool(work, jobs)
     batches = deque(list(range(at, min(at + size, len(jobs)))) for at in range(0, len(jobs), size))
     suspects: list[int] = []
@@ -36,13 +36,13 @@ def by_processes(work: Work, jobs: Sequence[Any], workers: int, size: int) -> It
             again: list[int] = []
             yield from pool.flow(deque([[suspect]]), 1, again)
             for number in again:
-                yield Ended(number, error=WorkerDied("the process that worked on it died, twice: out of memory?"))
+                yield Ended(number, error=WorkerDied("the worker process died twice (out of memory?)"))
     finally:
         pool.close()
 
 
 class _Pool:
-    """The workers there are, and how another is started."""
+    """The worker processes."""
 
     def __init__(self, work: Work, jobs: Sequence[Any]) -> None:
         import multiprocessing
@@ -50,16 +50,16 @@ class _Pool:
         forked = "fork" in multiprocessing.get_all_start_methods()
         self._context: BaseContext = multiprocessing.get_context("fork" if forked else None)
         self._forked = forked
-        # prepared here first: once for all that are forked, and what is wrong for all is raised once
+        # prepared here first: once for all forked workers, and an error is raised once
         self._task = (work, [work.prepare()] if forked else [], jobs)
         self._workers: dict[Connection, _Worker] = {}
 
     def flow(self, batches: deque[list[int]], most: int, suspects: list[int]) -> Iterator[Ended]:
-        """Do all `batches` with up to `most` workers; `suspects` are the jobs that a worker died of."""
+        """Do all `batches` with up to `most` workers; adds jobs during which a worker died to `suspects`."""
         from multiprocessing.connection import wait
 
         stillborn = 0
-        few = max(1, len(batches[0]) // 2)  # a worker that has fewer jobs than that gets more, so that it never idles
+        few = max(1, len(batches[0]) // 2)  # a worker with fewer jobs gets more, so that it never idles
         while batches or any(worker.numbers for worker in self._workers.values()):
             while len(self._workers) < most and len(self._workers) < len(batches):
                 self._start()
@@ -73,7 +73,7 @@ class _Pool:
                 except _Dead:
                     stillborn = 0 if worker.ready else stillborn + 1
                     if stillborn > most:
-                        raise WorkerDied("no worker process lives long enough to begin") from None
+                        raise WorkerDied("worker processes die before they start work") from None
                     self._bury(worker, batches, suspects)
                     continue
                 if ended is not None:
@@ -90,7 +90,7 @@ class _Pool:
         self._workers[here] = _Worker(process, here)
 
     def _bury(self, dead: _Worker, batches: deque[list[int]], suspects: list[int]) -> None:
-        """Take a worker that died out; the job that it was at is suspect, those that it had not begun wait again."""
+        """Remove a worker that died; its current job is suspect, jobs that it had not begun are queued again."""
         del self._workers[dead.connection]
         dead.connection.close()
         dead.process.join()
@@ -101,7 +101,7 @@ class _Pool:
             batches.appendleft(numbers)
 
     def close(self) -> None:
-        """Let all workers end; each does so after the job that it is at."""
+        """End all workers, each after its current job."""
         for worker in self._workers.values():
             worker.connection.close()
         for worker in self._workers.values():
@@ -110,11 +110,11 @@ class _Pool:
 
 
 class _Dead(Exception):
-    """The worker at the other end of a pipe is gone."""
+    """The worker at the other end of the pipe is gone."""
 
 
 class _Worker:
-    """A process as its parent sees it: `numbers` are the jobs that it was sent and has not reported."""
+    """A worker process as its parent sees it: `numbers` are the jobs sent to it and not yet reported."""
 
     __slots__ = ("connection", "numbers", "process", "ready")
 
@@ -125,13 +125,13 @@ class _Worker:
         self.numbers: list[int] = []
 
     def send(self, batch: list[int]) -> None:
-        """Give it more jobs; never waits, for the few bytes of their numbers always fit in a pipe."""
+        """Send it more jobs; this never blocks, because the few bytes of their numbers always fit in the pipe."""
         self.numbers += batch
-        with suppress(OSError):  # it is dead, which the next `receive` finds
+        with suppress(OSError):  # it is dead, as the next `receive` will find
             self.connection.send(batch)
 
     def receive(self) -> Ended | None:
-        """What it reports: a job that ended, or None where it is ready to begin; raises the bug that ended it."""
+        """Receive a report: a job that ended, or None if it is ready to begin; raises the bug that ended it."""
         try:
             report = self.connection.recv()
         except (EOFError, OSError):
@@ -156,9 +156,9 @@ def _serve(
 
     signal(SIGINT, SIG_IGN)
     signal(SIGTERM, SIG_DFL)
-    for other in inherited:  # else nobody would notice that the parent has closed them
+    for other in inherited:  # otherwise nobody notices when the parent closes them
         other.close()
-    with suppress(EOFError, ConnectionError):  # the parent has closed the pipe: that is the end
+    with suppress(EOFError, ConnectionError):  # the parent has closed the pipe: end
         try:
             state = prepared[0] if prepared else work.prepare()
             connection.send(None)

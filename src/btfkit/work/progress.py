@@ -1,4 +1,4 @@
-"""How far a run is, on standard error, for people who wait before a terminal."""
+"""Progress of a run, on standard error if that is a terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress as RichProgress
 
-LINES = 32  # things to do from which on it is shown
+LINES = 32  # progress is shown for more items than this
 
 
 class Progress:
-    """How far it is, how fast, and how long it takes: rich's bar on a terminal, a line a second where there is no rich, and
-    nothing elsewhere, nor for fewer than `least` of them."""
+    """Progress, rate and remaining time: rich's bar, or one line per second without rich; nothing if standard error
+    is not a terminal, or for at most `least` items."""
 
     def __init__(self, total: int, title: str, *, wanted: bool, unit: str = "files", least: int = LINES) -> None:
         self._total = total
@@ -23,14 +23,14 @@ class Progress:
         self._unit = unit
         self._wanted = wanted and total > least and sys.stderr.isatty()
         self._bar: RichProgress | None = None
-        self._say: Callable[[int], None] | None = None
+        self._show: Callable[[int], None] | None = None
 
     def at(self, done: int) -> None:
-        """Say that `done` files are.  Nothing starts before the first call: a process is not to be forked beside threads."""
+        """Show that `done` items are done.  The bar starts at the first call, since no process may be forked beside threads."""
         if self._wanted:
-            if self._say is None:
-                self._say = self._start(done)
-            self._say(done)
+            if self._show is None:
+                self._show = self._start(done)
+            self._show(done)
 
     def _start(self, done: int) -> Callable[[int], None]:
         try:
@@ -53,7 +53,7 @@ class Progress:
         return lambda done: bar.update(task, completed=done, rate=f"{rate(done):.1f}/s")
 
     def _rate(self, first: int) -> Callable[[int], float]:
-        """How many a second since `first` were done."""
+        """The rate per second since `first` were done."""
         from time import monotonic
 
         began = monotonic()
@@ -65,7 +65,7 @@ class Progress:
         last = monotonic()
         rate = self._rate(first)
 
-        def say(done: int) -> None:
+        def show(done: int) -> None:
             nonlocal last
             if monotonic() - last >= 1:
                 last = monotonic()
@@ -73,7 +73,7 @@ class Progress:
                 left = f", {(self._total - done) / speed:,.0f} s left" if speed > 0 else ""
                 print(f"{self._title}: {done:,} of {self._total:,} {self._unit}, {speed:.1f}/s{left}", file=sys.stderr)
 
-        return say
+        return show
 
     def __enter__(self) -> Progress:
         return self
