@@ -83,7 +83,7 @@ def test_wrong_endian(capsys, here):
 
 def test_a_module_of_the_other_byte_order(capsys):
     message = refused(capsys, "min", "-B", "big", "mods/mod_one", "out", "module.bpf.o")
-    assert "little-endian, but its base big is big-endian: it is of another machine" in message
+    assert "little-endian, but its base big is big-endian: for another machine" in message
 
 
 def hostile(write, **options) -> bytes:

@@ -188,7 +188,7 @@ def test_damaged(capsys, here):
         (["list", "b", "-o", "x"], "--output does not go with list"),
         (["get", "b"], "wanted are BUNDLE KEY"),
         (["verify", "b", "--uname", "5"], "--uname does not go with verify"),
-        ([], "it takes ACTION"),
+        ([], "expected ACTION"),
     ],
 )
 def test_usage(capsys, words, said):

@@ -42,7 +42,7 @@ def test_no_command(capsys):
 def test_unknown_command(capsys, word, guess):
     said = run(capsys, word)
     assert (said.status, said.out) == (2, "")
-    assert said.err == f"btfkit: no command {word!r}{guess}\n`btfkit --help` lists the commands.\n"
+    assert said.err == f"btfkit: unknown command {word!r}{guess}\n`btfkit --help` lists the commands.\n"
 
 
 def test_unknown_option_in_front(capsys):

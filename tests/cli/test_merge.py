@@ -49,7 +49,7 @@ def test_a_folder(capsys, doubles):
     size = load("whole").blob
     lines = said.err.splitlines()
     assert lines[0] == f"whole: 19 types of vmlinux and 3 modules, {len(size):,} bytes"
-    assert lines[1].startswith("1 names stand for several types (--report lists them), 1 of them names of vmlinux")
+    assert lines[1].startswith("1 names have several types (--report lists them), 1 of them names of vmlinux")
     assert load("whole").base is None
     assert len(list(load("whole").find_ids("struct file"))) == 3
 
@@ -70,7 +70,7 @@ def test_prefer(capsys, doubles):
         "file of vmlinux is called file__vmlinux now",
         "file of c is called file__c now",
         f"whole: 12 types of vmlinux and 2 modules, {len(load('whole').blob):,} bytes",
-        "2 types are not found by their names any more (NAME__MODULE in place of NAME), for a-b has others of these names",
+        "2 types renamed to NAME__MODULE, because a-b has other types of these names",
     ]
     assert load("whole").find("struct file").members[0].name == "a"
     before = load("whole").blob
@@ -130,9 +130,9 @@ def test_distilled_modules_are_reconciled(here, capsys, doubles):
 
 def test_usage(capsys, here, doubles):
     assert "no output" in refused(capsys, "merge", "k", "m", status=2)
-    assert "it takes" in refused(capsys, "merge", "k", "-o", "x", status=2)
-    assert "is an input" in refused(capsys, "merge", "k", "m", "-o", "k", status=2)
-    assert "is an input" in refused(capsys, "merge", "k", "m", "-o", "m/c.btf", status=2)
+    assert "got 1 argument" in refused(capsys, "merge", "k", "-o", "x", status=2)
+    assert "overwrite the input" in refused(capsys, "merge", "k", "m", "-o", "k", status=2)
+    assert "overwrite the input" in refused(capsys, "merge", "k", "m", "-o", "m/c.btf", status=2)
     assert "needs its base" in refused(capsys, "merge", "m/c.btf", "k", "-o", "x")
     assert "a BTF of its own" in refused(capsys, "merge", "k", "vmlinux", "-o", "x")
 

@@ -390,16 +390,16 @@ def test_an_object_without_relocations(capsys, here):
         (["vmlinux", "out", "fields.bpf.o", "-B"], "expected one argument"),
         (["vmlinux", "out", "fields.bpf.o", "--keep"], "ambiguous option: --keep"),
         (["vmlinux", "fields.bpf.o", "types.bpf.o"], "OUTPUT is fields.bpf.o, an ELF file that is there already"),
-        (["vmlinux", "vmlinux", "fields.bpf.o"], "vmlinux is an input, and an output would overwrite it"),
-        (["-o", ".", "vmlinux", "fields.bpf.o"], "vmlinux is an input, and an output would overwrite it"),
-        (["-o", "mods", "-m", "mods", "vmlinux", "module.bpf.o"], "mods/mod_one is an input"),
+        (["vmlinux", "vmlinux", "fields.bpf.o"], "the output would overwrite the input vmlinux"),
+        (["-o", ".", "vmlinux", "fields.bpf.o"], "the output would overwrite the input vmlinux"),
+        (["-o", "mods", "-m", "mods", "vmlinux", "module.bpf.o"], "overwrite the input mods/mod_one"),
         (
             ["-o", "out", "-m", "mods", "-m", "mods/mod_one", "vmlinux", "module.bpf.o"],
             "two inputs are called 'mod_one'",
         ),
         (
             ["-B", "vmlinux", "mods/mod_one", "one", "--base-out", "one", "module.bpf.o"],
-            "both outputs are to go to one",
+            "two outputs would be written to one",
         ),
     ],
 )

@@ -363,7 +363,7 @@ def test_a_worker_that_dies(capsys, monkeypatch):
     said = again(capsys, "-j2", "fields.bpf.o")
     assert said.status == 3
     errors = [line for line in said.err.splitlines() if line.startswith("btfkit:")]
-    assert errors == ["btfkit: debian/13/x86_64/6.12.7: the process that worked on it died, twice: out of memory?"]
+    assert errors == ["btfkit: debian/13/x86_64/6.12.7: the worker process died twice (out of memory?)"]
     assert "24 kernels: 23 made, 0 unchanged, 1 failed" in said.err
 
 

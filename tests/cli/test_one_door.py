@@ -64,7 +64,7 @@ WORDS = {
 
 # Those that take a base and mean something else by it.
 OTHERS = {
-    "distill": "makes the distilled base: a module that has one is distilled already",
+    "distill": "makes the distilled base: a module that has one is already distilled",
     "reconcile": "is for modules that bring a distilled base",
     "explain": "tells what a kernel makes of .BTF.base, which it reads by its own rules",
 }

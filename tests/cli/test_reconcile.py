@@ -117,11 +117,11 @@ def test_char(tmp_path, capsys, distilled) -> None:
     capsys.readouterr()
     assert main(["reconcile", path, "-B", target, "-o", str(tmp_path / "out"), "--rules", "upstream"]) == 3
     assert "char: signed otherwise" in (err := capsys.readouterr().err)
-    assert "the strict rules take it" in err
+    assert "the strict rules accept it" in err
     assert main(["reconcile", path, "-B", target, "-o", str(tmp_path / "out.ko")]) == 0
     err = capsys.readouterr().err
     assert "keeps its own char" in err
-    assert "would refuse it: char" in err
+    assert "would reject it: char" in err
     split = load(str(tmp_path / "out.ko"), target)
     assert split.struct("my_dev").members[2].type.type.encoding == 1
     assert main(["reconcile", path, "-B", target, "-o", str(tmp_path / "o2"), "--json"]) == 0
@@ -199,8 +199,8 @@ def test_folder(tmp_path, capsys, distilled) -> None:
     assert main(["reconcile", str(tmp_path / "in"), "-B", target, "-o", str(tmp_path / "out"), "-j2"]) == 3
     *_, summary, char, differ = capsys.readouterr().err.splitlines()
     assert summary == f"2 modules now on {target}, 2 without .BTF.base, unchanged, 1 failed, unchanged"
-    assert char == "2 keep their own char, which this kernel has with another signedness"
-    assert differ == "2 that the rules upstream would refuse: char (2)"
+    assert char == "2 keep their own char, which has another signedness in this kernel"
+    assert differ == "2 would be rejected by the upstream rules: char (2)"
     assert sorted(os.listdir(tmp_path / "out")) == ["a.ko", "b"]
     assert main(["reconcile", str(tmp_path / "in"), "-B", new(tmp_path, mutex=48), "--in-place", "--json"]) == 3
     report = json.loads(capsys.readouterr().out)
@@ -234,7 +234,7 @@ def test_verification_stops(tmp_path, capsys, monkeypatch, distilled) -> None:
     assert (
         main(["reconcile", path, "-B", target, "-o", str(tmp_path / "out"), "--rules", "upstream", "--no-verify"]) == 0
     )
-    assert "beware: the strict rules refuse it: struct file" in capsys.readouterr().err
+    assert "warning: the strict rules reject it: struct file" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")

@@ -85,9 +85,9 @@ def test_json(capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "it takes OBJECT..., not none of these"),
-        (["fields.bpf.o"], "-b TARGET is missing: the vmlinux BTF to relocate against"),
-        (["-b", "vmlinux"], "it takes OBJECT..., not none of these"),
+        ([], "expected OBJECT..., got no arguments"),
+        (["fields.bpf.o"], "no target: use -b with the vmlinux to relocate against"),
+        (["-b", "vmlinux"], "expected OBJECT..., got no arguments"),
     ],
 )
 def test_usage(capsys, words, said):

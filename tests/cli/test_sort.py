@@ -42,11 +42,11 @@ def test_raw(tmp_path, capsys, order) -> None:
     assert main(["sort", path, "-o", str(out)]) == 0
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err == f"{out}: 10 types by name, 2 anonymous ones first\n"
+    assert told.err == f"{out}: 10 types sorted by name, 2 anonymous types first\n"
     assert out.read_bytes() == sort(kernel(order)).btf.to_bytes()
     assert names(btfkit.load(str(out))) == sorted(names(kernel(order)))
     assert main(["sort", str(out), "-o", str(tmp_path / "again")]) == 0
-    assert "10 types were sorted already" in capsys.readouterr().err
+    assert "10 types were already sorted" in capsys.readouterr().err
     assert (tmp_path / "again").read_bytes() == out.read_bytes()
     assert main(["sort", path, "--in-place", "-q"]) == 0
     assert btfkit.load(path).first_named_id == 3
@@ -85,7 +85,7 @@ def test_a_kernel_with_its_modules(tmp_path, capsys, order) -> None:
     assert main(["sort", vmlinux, "-m", str(tmp_path / "mods"), "-o", str(out)]) == 0
     told = capsys.readouterr().err
     assert told.splitlines() == [
-        f"{out}/vmlinux: 10 types by name, 2 anonymous ones first",
+        f"{out}/vmlinux: 10 types sorted by name, 2 anonymous types first",
         "2 modules sorted, 1 without BTF",
     ]
     new = btfkit.load(str(out / "vmlinux"))
@@ -196,7 +196,7 @@ def test_an_object_that_refers_beyond_its_types(tmp_path, capsys) -> None:
     broken = ext.translated(lambda old: 0xFFFFF).to_bytes()
     data[at : at + len(broken)] = broken
     assert main(["sort", put(tmp_path / "bad.bpf.o", bytes(data)), "-o", str(tmp_path / "o")]) == 3
-    assert "refers to type 1048575, which is not there" in capsys.readouterr().err
+    assert "refers to type 1048575, which does not exist" in capsys.readouterr().err
 
 
 def test_nothing_to_sort(tmp_path, capsys) -> None:

@@ -226,7 +226,7 @@ def _check(case: Case, folder: str, status: int, said: str) -> None:
         assert not made, f"something was written: {made}"
         assert now == case.parts[1], "the input was changed"
     assert "\x1b" not in said, "an escape sequence on the terminal"
-    assert "a bug of btfkit" not in said, said
+    assert "a bug in btfkit" not in said, said
     assert not [name for name in made if name.endswith(".tmp")], "a temporary file is left"
 
 

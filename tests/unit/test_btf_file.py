@@ -207,7 +207,7 @@ def test_packed_as_before_and_as_named(tmp_path, vmlinux) -> None:
 def test_not_rewritable(tmp_path, vmlinux) -> None:
     for data, why in (
         (elf({".BTF": vmlinux.to_bytes()}, kind=2), "a linked ELF file"),
-        (b"\0" * 4096 + vmlinux.to_bytes() + b"\1" * 64, "not a module but image/search"),
+        (b"\0" * 4096 + vmlinux.to_bytes() + b"\1" * 64, "image/search, not a module"),
     ):
         file = btfkit.open(data, "vmlinux")
         assert not file.rewritable

@@ -99,7 +99,7 @@ def test_what_a_worker_had_done_before_it_died_is_not_done_again(tmp_path):
 
 def test_no_worker_that_lives_long_enough_to_begin(monkeypatch):
     monkeypatch.setattr(processes, "_serve", lambda *args: os._exit(1))
-    with pytest.raises(WorkerDied, match="long enough to begin"):
+    with pytest.raises(WorkerDied, match="before they start work"):
         ends(Square(), list(range(10)), workers=2)
 
 

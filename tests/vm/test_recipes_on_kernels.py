@@ -46,7 +46,7 @@ def test_recipes(tmp_path: Path) -> None:
     kept = put(tmp_path / "field" / f"{NAME}.ko", Path(inputs["MODULE"]).read_bytes())
     told = run("check-update.md", tmp_path, **{**inputs, "MODULE": kept}, MODULES=str(tmp_path / "field"))
     assert "1 fit, 0 do not" in told
-    assert "YES, this kernel takes the module's BTF" in told
+    assert "YES, this kernel accepts the module's BTF" in told
     installed["checked"] = tmp_path / "checked" / f"{NAME}.ko"
     on_old = put(tmp_path / "old.btf", old.btf.to_bytes())
     told = run(
