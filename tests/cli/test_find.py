@@ -40,7 +40,7 @@ def test_find(capsys) -> None:
 def test_nothing(capsys) -> None:
     said = run(capsys, "find", "vmlinux", "nobody")
     assert (said.status, said.out) == (1, "")
-    assert "nothing in vmlinux fits 'nobody'" in said.err
+    assert "nothing in vmlinux matches 'nobody'" in said.err
     assert run(capsys, "find", "vmlinux", "nobody", "-q").err == ""
     assert run(capsys, "find", "vmlinux", "/[/").status == 3
     assert run(capsys, "find", "vmlinux", "a", "b").status == 2

@@ -48,7 +48,7 @@ def test_unknown_command(capsys, word, guess):
 def test_unknown_option_in_front(capsys):
     said = run(capsys, "--frob", "min")
     assert said.status == 2
-    assert "no option --frob before the command" in said.err
+    assert "unknown option --frob before the command" in said.err
 
 
 @pytest.mark.parametrize("name", COMMANDS)

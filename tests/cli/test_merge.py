@@ -67,8 +67,8 @@ def test_report(capsys, doubles):
 def test_prefer(capsys, doubles):
     said = run(capsys, "merge", "k", "m/c.btf", "m/a-b.btf", "-o", "whole", "--prefer", "a-b", "--report")
     assert said.err.splitlines() == [
-        "file of vmlinux is called file__vmlinux now",
-        "file of c is called file__c now",
+        "file of vmlinux is now called file__vmlinux",
+        "file of c is now called file__c",
         f"whole: 12 types of vmlinux and 2 modules, {len(load('whole').blob):,} bytes",
         "2 types renamed to NAME__MODULE, because a-b has other types of these names",
     ]

@@ -122,7 +122,7 @@ def test_object(tmp_path, capsys) -> None:
     """A BPF object answers as before: its relocations name the same types by other ids."""
     out = str(tmp_path / "sorted.bpf.o")
     assert main(["sort", OBJECT, "-o", out]) == 0
-    assert "types by name" in capsys.readouterr().err
+    assert "types sorted by name" in capsys.readouterr().err
     before, after = btfkit.load_objects(OBJECT), btfkit.load_objects(out)
     assert after[0].btf.first_named_id is not None
     assert [r.type_id for r in after[0].relocations] != [r.type_id for r in before[0].relocations]

@@ -175,10 +175,10 @@ def test_load(write, capsys):
     except UnsupportedError as error:
         pytest.skip(f"the kernel cannot be asked: {error}")
     assert main(["verify", "--load", write(sound())]) == 0
-    assert capsys.readouterr().out == "this kernel: takes it\nOK: 2 types\n"
+    assert capsys.readouterr().out == "this kernel: accepted\nOK: 2 types\n"
     assert main(["verify", "--load", write(refused())]) == 1
     out = capsys.readouterr().out
-    assert "this kernel: refuses it: EINVAL\n" in out
+    assert "this kernel: rejected: EINVAL\n" in out
     assert "Invalid name\nNOT CLEAN" in out
     assert main(["verify", "--load", "--json", write(refused())]) == 1
     told = json.loads(capsys.readouterr().out)["load"]

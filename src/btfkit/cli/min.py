@@ -197,7 +197,7 @@ def _place_outputs(job: Job, result: Minimized, output: str | None) -> None:
         path = _path(args, output, job.names[module])
         place(path, module, "")
         if args.base_out:
-            place(args.base_out, job.vmlinux, f"both outputs are to go to {printable(path)}")
+            place(args.base_out, job.vmlinux, f"two outputs would be written to {printable(path)}")
         return
     place(_path(args, output, job.vmlinux.source or "vmlinux"), job.vmlinux, "")
     for module in result.used:
