@@ -55,7 +55,7 @@ def test_another_byte_order(tmp_path, capsys, mine, theirs) -> None:
     assert "the new base is of the other byte order: another machine's kernel" in line
     for path in (plain, str(tmp_path / "d.ko")):
         assert main(["explain", path, "-B", vmlinux]) == 1
-        assert "another machine's" in capsys.readouterr().out
+        assert "another machine" in capsys.readouterr().out
 
 
 def test_another_pointer_size(tmp_path, capsys) -> None:

@@ -145,7 +145,7 @@ def test_kinds_have_one_set_of_numbers() -> None:
     names = {name: number for name, number in vars(kinds).items() if name.isupper()}
     pxd = (SOURCE / "hot" / "kinds.pxd").read_text()
     assert {name: int(number) for name, number in re.findall(r"^    (\w+) = (\d+)$", pxd, re.MULTILINE)} == names
-    assert [names[name] for name in spec.KIND_NAMES] == list(range(len(spec.KINDS)))
+    assert [names[name] for name in spec.KIND_NAMES] == list(range(kinds.LAST_KIND + 1))
     columns = (kinds.TAIL, kinds.ELEM, kinds.THIRD_IS_TYPE, kinds.TAIL_IDS, kinds.ELEM_IDS, kinds.ELEM_NAMES)
     assert columns == (spec.COL_TAIL, spec.COL_ELEM, spec.COL_THIRD_IS_TYPE, *range(3, 6))
     assert {kind for kind in range(128) if kinds.is_modifier(kind)} == spec.MODIFIERS

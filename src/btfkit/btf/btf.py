@@ -55,15 +55,22 @@ class Btf(Finders):
     For loops: `words` (u32, the own type section in this machine's byte order), `positions` (u32, the word position of
     each own record), `strings` (bytes, the own string section), `start_id` and `start_str_off` (the first own id and
     string offset), `table` (the packed table of kinds, including those of the layout section).
+
+    `header` and `blob` are as read (with gaps between sections and bytes after the last); `given_pointer_size` (bytes) is
+    that of the container (its ELF class), or None.
     """
 
     __slots__ = (
-        "_caches",
-        "_given_pointer_size",
-        "_header",
-        "_text",
+        "_carriers",
+        "_chain_strings",
+        "_columns",
+        "_first_named_id",
+        "_pointer_size",
         "_text_at",
         "base",
+        "blob",
+        "given_pointer_size",
+        "header",
         "layout",
         "positions",
         "source",
@@ -83,11 +90,16 @@ class Btf(Finders):
     start_id: int
     start_str_off: int
     source: str | None
-    _header: Header
-    _text: bytes  # the whole blob, from which strings are read
-    _text_at: int  # the place in it of string offset 0
-    _given_pointer_size: int | None
-    _caches: dict[str, Any]
+    header: Header
+    blob: bytes
+    given_pointer_size: int | None
+    _text_at: int  # the place in `blob` of string offset 0
+    # Computed on first use (None until then; 0 stands for the result None):
+    _carriers: tuple[int, ...] | None
+    _columns: Columns | None
+    _first_named_id: int | None
+    _pointer_size: int | None
+    _chain_strings: bytes | None
 
     @classmethod
     def from_bytes(
@@ -115,18 +127,18 @@ class Btf(Finders):
     def _read(cls, data: bytes, base: Btf | None, source: str | None, pointer_size: int | None) -> Btf:
         view = memoryview(data)
         self = cls()
-        h = self._header = _header.parse(view)
+        h = self.header = _header.parse(view)
         body = view[h.length :]
         self.source = source
         self.base = base
         self.start_id = len(base) if base is not None else 1
         self.start_str_off = base.start_str_off + len(base.strings) if base is not None else 0
         self.strings = body[h.str_off : h.str_off + h.str_len]
-        self._text = data
+        self.blob = data
         self._text_at = h.length + h.str_off - self.start_str_off
         self.layout = bytes(body[h.layout_off : h.layout_off + h.layout_len]) if h.layout_len else b""
-        self._given_pointer_size = pointer_size
-        self._caches = {}
+        self.given_pointer_size = pointer_size
+        self._carriers = self._columns = self._first_named_id = self._pointer_size = self._chain_strings = None
         self._check_strings()
         self.table = self._kind_table()
         self.words = _as_words(body[h.type_off : h.type_off + h.type_len], h.order, h.length % 4 == 0)
@@ -233,7 +245,7 @@ class Btf(Finders):
         return f"<Btf {printable(self.source or 'in memory')}: {len(self.positions)} types{split}, {self.byte_order}-endian>"
 
     def __reduce__(self) -> tuple[Callable[..., Btf], tuple[Any, ...]]:
-        return _unpickle, (self.to_bytes(), self.base, self.source, self._given_pointer_size)
+        return _unpickle, (self.to_bytes(), self.base, self.source, self.given_pointer_size)
 
     @property
     def own_ids(self) -> range:
@@ -248,22 +260,7 @@ class Btf(Finders):
     @property
     def byte_order(self) -> ByteOrder:
         """The byte order of the file: "little" or "big"."""
-        return self._header.order
-
-    @property
-    def header(self) -> Header:
-        """The header as it was read."""
-        return self._header
-
-    @property
-    def blob(self) -> bytes:
-        """The bytes that it was read from, including gaps between sections and bytes after the last."""
-        return self._text
-
-    @property
-    def given_pointer_size(self) -> int | None:
-        """The pointer size (bytes) of the container (its ELF class), or None."""
-        return self._given_pointer_size
+        return self.header.order
 
     @property
     def pointer_size(self) -> int | None:
@@ -272,15 +269,14 @@ class Btf(Finders):
         It is that of the ELF class, else of the base, else of the first INT of 4 or 8 bytes with one of the eleven spellings
         of (unsigned) long.  Rule: libbpf 1.7, determine_ptr_size.
         """
-        if self._given_pointer_size is not None:
-            return self._given_pointer_size
-        if "pointer_size" not in self._caches:
+        if self.given_pointer_size is not None:
+            return self.given_pointer_size
+        if self._pointer_size is None:
             below = self.base.pointer_size if self.base is not None else None
             if below is None and (type_id := self.pointer_size_carrier()) is not None:
                 below = self.word(type_id, 2)
-            self._caches["pointer_size"] = below
-        size: int | None = self._caches["pointer_size"]
-        return size
+            self._pointer_size = below or 0
+        return self._pointer_size or None
 
     def pointer_size_carrier(self) -> int | None:
         """The id of the first own INT that determines the pointer size, or None."""
@@ -288,10 +284,9 @@ class Btf(Finders):
 
     def pointer_size_carriers(self) -> tuple[int, ...]:
         """The ids of all own INTs of 4 or 8 bytes that are spelled as (unsigned) long, ascending."""
-        carriers: tuple[int, ...] | None = self._caches.get("carriers")
-        if carriers is None:
-            carriers = self._caches["carriers"] = tuple(self._find_carriers())
-        return carriers
+        if self._carriers is None:
+            self._carriers = tuple(self._find_carriers())
+        return self._carriers
 
     def _find_carriers(self) -> Iterator[int]:
         found: list[int] = []
@@ -316,33 +311,30 @@ class Btf(Finders):
         base = self.base
         if base is None or base.base is None:
             return base.strings if base is not None else b""
-        if "strings_below" not in base._caches:
-            base._caches["strings_below"] = b"".join(bytes(layer.strings) for layer in base.chain)
-        found: bytes = base._caches["strings_below"]
-        return found
+        if base._chain_strings is None:
+            base._chain_strings = b"".join(bytes(layer.strings) for layer in base.chain)
+        return base._chain_strings
 
     @property
     def columns(self) -> Columns:
         """The positions of type ids and name offsets in `words`, made on first use and kept."""
-        if "columns" not in self._caches:
+        if self._columns is None:
             from btfkit.hot.columns import Columns
 
-            self._caches["columns"] = Columns(self.words, self.positions, self.table)
-        found: Columns = self._caches["columns"]
-        return found
+            self._columns = Columns(self.words, self.positions, self.table)
+        return self._columns
 
     @property
     def first_named_id(self) -> int | None:
         """The id of the first own type with a name if the own types are sorted by name, else None."""
-        if "sorted" not in self._caches:
+        if self._first_named_id is None:
             first = _scan.is_sorted(self.words, self.positions, self.strings_below, self.strings, self.start_str_off)
-            self._caches["sorted"] = None if first < 0 else self.start_id + first
-        first_id: int | None = self._caches["sorted"]
-        return first_id
+            self._first_named_id = 0 if first < 0 else self.start_id + first
+        return self._first_named_id or None
 
     def to_bytes(self, order: ByteOrder | None = None) -> bytes:
         """The `.BTF` blob in its byte order, or in `order`: header, types, layout, strings, without gaps."""
-        h = self._header
+        h = self.header
         order = order or h.order
         layout = self.layout
         if layout and order != h.order:
@@ -390,7 +382,7 @@ class Btf(Finders):
             assert layer.base is not None
             layer = layer.base
         start = layer._text_at + offset
-        return layer._text[start : layer._text.index(0, start)]
+        return layer.blob[start : layer.blob.index(0, start)]
 
     def name(self, type_id: int) -> str:
         """The name of a type; "" for void and anonymous ones.  Undecodable bytes become surrogates."""
@@ -501,10 +493,10 @@ class Btf(Finders):
         """Every offset of the string `name` in this BTF or its bases, including ends of longer strings."""
         found = self.base.string_offsets(name) if self.base is not None else []
         end = self._text_at + self.start_str_off + len(self.strings)
-        at = self._text.find(name + b"\0", self._text_at + self.start_str_off, end)
+        at = self.blob.find(name + b"\0", self._text_at + self.start_str_off, end)
         while at >= 0:
             found.append(at - self._text_at)
-            at = self._text.find(name + b"\0", at + 1, end)
+            at = self.blob.find(name + b"\0", at + 1, end)
         return found
 
     def types(self, kind: int | str | None = None, *, own: bool = False) -> Iterator[Type]:

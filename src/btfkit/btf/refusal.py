@@ -41,29 +41,27 @@ def leads_nowhere(btf: Btf) -> BtfError:
     value = btf.words[word]
     what = f"{what} {value}" if what == "type" else f"{what} {value:#x}"
     record = f"{spec.kind_name(btf.words[btf.positions[index] + 1] >> 24 & spec.MAX_KIND)} refers to {what}"
-    place = {"section": "types", "offset": 4 * word, "type_id": btf.start_id + index}
     if btf.base is not None:
         base = f"{btf.base.source} " if btf.base.source else ""
-        return ChainError(
-            f"{record}, but with this base {ends} at {limit}: the base must be the vmlinux of the same build, not minimized "
-            f"(base {base}has {len(btf.base)} types)",
-            **place,  # type: ignore[arg-type]
+        message = (
+            f"but with this base {ends} at {limit}: the base must be the vmlinux of the same build, not minimized "
         )
-    return FormatError(
-        f"{record}, but {ends} at {limit}: damaged, or split BTF of a module, which needs its base",
-        remedy="base",
-        **place,  # type: ignore[arg-type]
-    )
+        message += f"(base {base}has {len(btf.base)} types)"
+    else:
+        message = f"but {ends} at {limit}: damaged, or split BTF of a module, which needs its base"
+    return _at_word(btf, f"{record}, {message}", word, index, remedy="base" if btf.base is None else "")
 
 
 def func_without_prototype(btf: Btf, index: int) -> BtfError:
     """The error for own record `index`, a FUNC whose type is not a prototype."""
     target = btf.words[btf.positions[index] + 2]
     message = f"FUNC has type {target}, a {spec.kind_name(btf.kind(target))}; expected a FUNC_PROTO"
-    place = {"section": "types", "offset": 4 * btf.positions[index] + 8, "type_id": btf.start_id + index}
     if btf.base is not None:
-        return ChainError(
-            f"{message}: wrong base, it must be the vmlinux of the same build",
-            **place,  # type: ignore[arg-type]
-        )
-    return FormatError(message, **place)  # type: ignore[arg-type]
+        message += ": wrong base, it must be the vmlinux of the same build"
+    return _at_word(btf, message, btf.positions[index] + 2, index)
+
+
+def _at_word(btf: Btf, message: str, word: int, index: int, remedy: str = "") -> BtfError:
+    """An error about a word of own record `index`: for a split BTF, the base is to blame."""
+    error = ChainError if btf.base is not None else FormatError
+    return error(message, section="types", offset=4 * word, type_id=btf.start_id + index, remedy=remedy)

@@ -75,7 +75,7 @@ def order(words, positions, roots, states, queue, budget, stack):
                 at = positions[type_id - 1]
                 info = words[at + 1]
                 kind = (info >> 24) & 127
-                if budget < 0 or kind == kinds.UNKN or kind > kinds.ENUM64:
+                if budget < 0 or kind == kinds.UNKN or kind > kinds.LAST_KIND:
                     for slot in range(depth):
                         stack.append(frames[4 * slot])
                     stack.append(type_id)

@@ -19,6 +19,7 @@ cdef enum:
     DECL_TAG = 17
     TYPE_TAG = 18
     ENUM64 = 19
+    LAST_KIND = 19
     TAIL = 0
     ELEM = 1
     THIRD_IS_TYPE = 2

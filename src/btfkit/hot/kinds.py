@@ -24,6 +24,7 @@ FLOAT = 16
 DECL_TAG = 17
 TYPE_TAG = 18
 ENUM64 = 19
+LAST_KIND = 19
 
 # Columns of the packed table (`btf/spec.py`, `packed_table`), which has a row of 8 bytes a kind.
 TAIL = 0  # words after the first three
