@@ -37,7 +37,7 @@ cdef class StringTable:
     @cython.locals(slot=cython.size_t)
     cdef size_t find(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
 
-    @cython.locals(slot=cython.size_t, to=cython.size_t, offset=cython.size_t, k=cython.size_t)
+    @cython.locals(slot=cython.size_t, to=cython.size_t, offset=cython.size_t, k=cython.size_t, pool="unsigned char[::1]")
     cdef size_t add(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(size=cython.size_t)
@@ -47,7 +47,7 @@ cdef class StringTable:
     cpdef settle(self, const unsigned char[::1] strings, unsigned int[::1] moved)
 
     @cython.locals(mask=cython.size_t, index=cython.size_t, old=cython.uint, slot=cython.size_t, start=cython.size_t,
-                   end=cython.size_t)
+                   end=cython.size_t, word=cython.uint)
     cpdef rename(self, unsigned int[::1] words, const unsigned int[::1] places, const unsigned char[::1] low,
                  const unsigned char[::1] high, unsigned int first_offset, unsigned int[::1] known)
 

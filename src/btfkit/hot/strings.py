@@ -123,10 +123,11 @@ class StringTable:
         to = self.end
         if to + end - start + 1 > len(self.pool):
             self.lengthen(to + end - start + 1)
+        pool = self.pool  # a local name: compiled code then does not fetch the attribute for each byte
         for k in range(start, end):
-            self.pool[to] = strings[k]
+            pool[to] = strings[k]
             to += 1
-        self.pool[to] = 0
+        pool[to] = 0
         offset = self.start + self.end
         self.end = to + 1
         self.learn(slot, offset, h)
@@ -157,11 +158,12 @@ class StringTable:
         two of words, some free), has the old offset and the new one of each name so far.
         """
         mask = len(known) - 1
+        word = WORD
         for index in range(len(places)):
             old = words[places[index]]
             if old == 0:
                 continue
-            slot = (2 * (old ^ (old >> 9))) & mask
+            slot = (2 * (((old * self.prime) & word) >> 9)) & mask
             while known[slot] and known[slot] != old:
                 slot = (slot + 2) & mask
             if known[slot] == 0:
