@@ -1,12 +1,12 @@
-"""A base whose types are known: its classes made once, so that each of many BTFs split on it costs only its own size.
+"""A base whose classes are computed once, so that each of many BTFs split on it costs only its own size.
 
-What a split has in common with its base is found by *prints*: hashes of types and of what can be reached from them, in a number
-of steps that tells all classes of the base apart.  A type that is equivalent to one of the base has its print, so nothing is
-missed; and every match is then verified against the others, word for word, so nothing is taken for equivalent that is not.
-The rest is a graph of its own, in which types of the base are names without content.
+Types that a split shares with its base are found by *prints*: hashes of a type and of what can be reached from it, in as many
+steps as it takes to separate all classes of the base.  A type that is equivalent to one of the base has its print, so no match
+is missed.  Every match is then verified against the others, word for word, so no match is wrong.  The remaining types become a
+graph of their own, in which types of the base are leaves.
 
-Where that is not exact (prints of the base that coincide, or that take too many steps) or not all (an own declaration that has a
-definition), `dedup` does what it does without.
+If that is not exact (prints of the base collide, or need too many steps) or not complete (an own declaration has a definition),
+`dedup` refines the base together with the split.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST_STEPS = 48  # that prints may take
+MOST_STEPS = 48  # of prints
 
 
 class PreparedBase:
-    """The types of `btf`, ready to be compared with those of any number of BTFs that are split on it."""
+    """The classes of the types of `btf`, to be compared with any number of BTFs split on it."""
 
-    __slots__ = ("_board", "_buckets", "_defined", "_identity", "_prints", "_rep", "btf", "exact", "graph")
+    __slots__ = ("_board", "_buckets", "_defined", "_identity", "_rep", "_steps", "btf", "exact", "graph")
 
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
@@ -46,43 +46,43 @@ class PreparedBase:
         self._board = words(len(graph))
         self._identity = array("I", range(len(graph))).tobytes()
         self._defined: set[tuple[int, int]] | None = None
-        self._prints: list[array[int]] = []
+        self._steps: list[array[int]] = []
         self._buckets = words(power(2 * len(graph)))
         self.exact = type_graph._mask != 0 and self._print()
         graph.forget_classes()
 
     def _print(self) -> bool:
-        """Prints of more and more steps, until they tell all classes apart; returns whether they ever do."""
+        """Add steps to the prints until they separate all classes; returns whether they do."""
         graph = self.graph
         prints = _longs(len(graph))
         _prints.skeletons(graph.norm, graph.place, 0, prints, graph.prime)
-        self._prints.append(prints)
-        while not _prints.index_prints(self._prints[-1], self._rep, self._buckets):
-            if len(self._prints) > min(MOST_STEPS, graph.rounds + 1):
+        self._steps.append(prints)
+        while not _prints.index_prints(self._steps[-1], self._rep, self._buckets):
+            if len(self._steps) > min(MOST_STEPS, graph.rounds + 1):
                 return False
             following = _longs(len(graph))
             _prints.step(
                 graph.starts,
                 graph.refs,
                 len(graph),
-                self._prints[0],
-                self._prints[-1],
-                self._prints[-1],
+                self._steps[0],
+                self._steps[-1],
+                self._steps[-1],
                 following,
                 graph.prime,
             )
-            self._prints.append(following)
+            self._steps.append(following)
             self._buckets = words(len(self._buckets))
         return True
 
     def ids(self) -> array[int]:
-        """The base's ids, each its own."""
+        """The identity map over the ids of the base."""
         ids = array("I")
         ids.frombytes(self._identity)
         return ids
 
     def defines(self, name: int, bit: int) -> bool:
-        """Whether the base defines a struct, union or enum of that name (its place in the pool)."""
+        """Whether the base defines a struct, union or enum of that name (its offset in the pool)."""
         if self._defined is None:
             nodes, bits = list[int](), list[int]()
             flags = b"\7" * self.graph.pool_end
@@ -96,10 +96,10 @@ class PreparedBase:
 
 
 class Remainder(Graph):
-    """What a split has beyond its base: a graph of the own types without a match there, settled.
+    """The types of a split that have no match in its base, as a graph.
 
-    `match` has for each own type the id of the one in the base that it is equivalent to, or 0; `local` its node where there is
-    none; `below` the ids of the base's types that are nodes too, behind the others.
+    `match` has for each own type the id of the equivalent type of the base, or 0, and `local` its node if there is none;
+    `below_ids` are the ids of the base's types that are nodes after the own ones.
     """
 
     def __init__(self, prepared: PreparedBase, btf: Btf, extra: Iterable[int] = ()) -> None:
@@ -137,7 +137,7 @@ class Remainder(Graph):
         self.start = btf.start_id
 
     def declares(self, prepared: PreparedBase) -> bool:
-        """Whether an own declaration has a definition, or could be one with another that says it otherwise."""
+        """Whether an own declaration has a definition, or may be equivalent to a declaration of another form."""
         flags = bytearray(self.first_offset + self.pool_end)
         if not _refine.declared(self.own_norm, self.own_place, 0, flags):
             return False
@@ -150,16 +150,16 @@ class Remainder(Graph):
         return len(set(enums)) < len(enums) or any(key in own or prepared.defines(*key) for key in declared)
 
     def find(self, prepared: PreparedBase) -> None:
-        """Find the matches, and make the graph of the rest."""
+        """Find the matches and build the graph of the remaining types."""
         below, count = prepared.graph, len(self.own_hashes)
         skeleton, before, after = _longs(count), _longs(count), _longs(count)
         _prints.skeletons(self.own_norm, self.own_place, self.start, skeleton, self.prime)
         before[:] = skeleton
-        for prints in prepared._prints[:-1]:
+        for prints in prepared._steps[:-1]:
             _prints.step(self.own_starts, self.own_refs, self.start, skeleton, prints, before, after, self.prime)
             before, after = after, before
         self.match = words(count)
-        _prints.look_up(before, prepared._prints[-1], prepared._buckets, self.match)
+        _prints.look_up(before, prepared._steps[-1], prepared._buckets, self.match)
         _prints.verify(
             self.own_norm,
             self.own_place,
