@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from btfkit.file_ops.merge import MergedFiles as MergedFiles
     from btfkit.file_ops.merge import merge_files as merge_files
     from btfkit.file_ops.minimize import minimize as minimize
+    from btfkit.file_ops.minimize import minimize_files as minimize_files
     from btfkit.file_ops.reconcile import ReconciledFile as ReconciledFile
     from btfkit.file_ops.reconcile import ReconcileFiles as ReconcileFiles
     from btfkit.file_ops.reconcile import reconcile_file as reconcile_file
@@ -94,6 +95,8 @@ if TYPE_CHECKING:
     from btfkit.file_ops.sort import SortFiles as SortFiles
     from btfkit.file_ops.sort import sort_file as sort_file
     from btfkit.fleet.archive import minimize_archive as minimize_archive
+    from btfkit.fleet.bundle_create import bundle_kernels as bundle_kernels
+    from btfkit.fleet.bundle_create import bundle_minimized as bundle_minimized
     from btfkit.fleet.check import check as check
     from btfkit.fleet.explain import explain_on_kernels as explain_on_kernels
     from btfkit.fleet.tree import find_kernels as find_kernels
@@ -150,11 +153,12 @@ _NAMES = {  # by module
     "file_ops.explain": "explain Explanation",
     "file_ops.extract": "extract_file",
     "file_ops.merge": "merge_files MergedFiles",
-    "file_ops.minimize": "minimize",
+    "file_ops.minimize": "minimize minimize_files",
     "file_ops.reconcile": "reconcile_file ReconciledFile ReconcileFiles",
     "file_ops.sanitize": "sanitize_file SanitizedFile SanitizeFiles",
     "file_ops.sort": "sort_file SortedFile SortFiles",
     "fleet.archive": "minimize_archive",
+    "fleet.bundle_create": "bundle_kernels bundle_minimized",
     "fleet.check": "check",
     "fleet.explain": "explain_on_kernels",
     "fleet.tree": "find_kernels",

@@ -69,7 +69,7 @@ def test_get(capsys, here):
     run(capsys, "min", "-m", "mods", "-o", "alone", "vmlinux", "fields.bpf.o", "module.bpf.o")
     for name in ("vmlinux", "mod_one"):
         assert (here / "folder" / name).read_bytes() == (here / "alone" / name).read_bytes()
-    assert "has 2 modules too" in bundle(capsys, "get", "b", "6.2", "-o", "y.btf").err
+    assert "also has 2 modules" in bundle(capsys, "get", "b", "6.2", "-o", "y.btf").err
     said = run(capsys, "bundle", "get", "b", "6.1.0-12-amd64", "-o", "z.btf")
     assert said.status == 1
     assert "the nearest: debian/12/x86_64/6.1.0-11-amd64" in said.err
@@ -178,15 +178,15 @@ def test_damaged(capsys, here):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["frob", "b"], "no action 'frob'"),
+        (["frob", "b"], "unknown action 'frob'"),
         (["create"], "OUT is missing"),
-        (["create", "b"], "wanted are TREE"),
+        (["create", "b"], "expected TREE, got no arguments"),
         (["create", "b", "--archive", "tree"], "nothing to keep"),
         (["create", "b", "--archive", "vmlinux", "fields.bpf.o"], "is a file"),
-        (["create", "b", "tree", "--closure", "full"], "--closure goes with --archive"),
-        (["list"], "wanted are BUNDLE"),
+        (["create", "b", "tree", "--closure", "full"], "--closure requires --archive"),
+        (["list"], "expected BUNDLE, got no arguments"),
         (["list", "b", "-o", "x"], "--output does not go with list"),
-        (["get", "b"], "wanted are BUNDLE KEY"),
+        (["get", "b"], "expected BUNDLE KEY, got 1 argument"),
         (["verify", "b", "--uname", "5"], "--uname does not go with verify"),
         ([], "expected ACTION"),
     ],

@@ -148,7 +148,7 @@ def objects_and_chain():
 def test_min_in_one_file(capsys, here):
     said = run(capsys, "min", "-m", "mods", "--merge", "vmlinux", "min.btf", "module.bpf.o", "fields.bpf.o")
     assert said.status == 0, said.err
-    assert "every answer the same as on the input (verified" in said.err
+    assert "every answer identical to that on the input (verified" in said.err
     assert "merged with it" in said.err
     objects, chain = objects_and_chain()
     small = load("min.btf")
@@ -183,7 +183,7 @@ def test_min_keeps_vmlinux_first(capsys, here):
 
 
 def test_min_usage(capsys, here):
-    assert "with what?" in refused(capsys, "min", "--merge", "vmlinux", "o", "fields.bpf.o", status=2)
+    assert "--merge requires -m MODULE" in refused(capsys, "min", "--merge", "vmlinux", "o", "fields.bpf.o", status=2)
     words = ("min", "-m", "mods", "--merge", "--all-modules", "vmlinux", "o", "fields.bpf.o")
     assert "one file" in refused(capsys, *words, status=2)
     assert "or --merge" in refused(capsys, "min", "-m", "mods", "vmlinux", "o", "fields.bpf.o", status=2)

@@ -177,7 +177,7 @@ def test_a_bad_module(capsys):
     said = run(capsys, "min", "--archive", "tree", "-o", "out", "module.bpf.o", "--keep-going")
     assert said.status == 3
     assert "1 made, 3 unchanged" in said.err
-    assert "left out: tree/mine/6.2/kernel/broken.ko" in said.err
+    assert "skipped: tree/mine/6.2/kernel/broken.ko" in said.err
 
 
 def test_markers_are_honoured(capsys):
@@ -185,8 +185,8 @@ def test_markers_are_honoured(capsys):
     put("debian/12/x86_64/5.10.hasbtf", b"")
     said = run(capsys, "min", "--archive", "tree", "-o", "out", "fields.bpf.o")
     assert said.status == 0, said.err
-    assert "passed over: 1 with BTF of their own (.hasbtf), 1 without any (.failed)" in said.err
-    assert "6.1.0-10-amd64: passed over" in said.err
+    assert "skipped: 1 with BTF of their own (.hasbtf), 1 without any (.failed)" in said.err
+    assert "6.1.0-10-amd64: skipped because of" in said.err
     assert "debian/12/x86_64/6.1.0-10-amd64.btf" not in outputs()
     run(capsys, "min", "--archive", "tree", "-o", "out", "--ignore-markers", "fields.bpf.o")
     assert "debian/12/x86_64/6.1.0-10-amd64.btf" in outputs()
@@ -195,15 +195,15 @@ def test_markers_are_honoured(capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--archive", "tree", "fields.bpf.o"], "--archive wants -o OUT"),
-        (["--archive", "tree", "-o", "-", "fields.bpf.o"], "--archive wants -o OUT"),
+        (["--archive", "tree", "fields.bpf.o"], "no output: use -o OUT with --archive"),
+        (["--archive", "tree", "-o", "-", "fields.bpf.o"], "no output: use -o OUT with --archive"),
         (["--archive", "tree", "-o", "out"], "nothing to keep"),
         (["--archive", "tree", "-o", "tree", "fields.bpf.o"], "the output tree lies in the tree tree"),
         (["--archive", "tree", "-o", "tree/out", "fields.bpf.o"], "lies in the tree"),
         (["--archive", "vmlinux", "-o", "out", "fields.bpf.o"], "vmlinux is a file"),
         (["--archive", "tree", "-o", "out", "-m", "mods", "fields.bpf.o"], "--modules does not go with --archive"),
         (["--archive", "tree", "-o", "out", "-B", "vmlinux", "fields.bpf.o"], "--base does not go with --archive"),
-        (["-j", "2", "vmlinux", "out", "fields.bpf.o"], "--jobs goes with --archive"),
+        (["-j", "2", "vmlinux", "out", "fields.bpf.o"], "--jobs requires --archive"),
         (["--archive", "tree", "-o", "out", "-j", "0", "fields.bpf.o"], "-j"),
     ],
 )
@@ -213,7 +213,7 @@ def test_usage(capsys, words, said):
 
 def test_trees_that_cannot_be_used(capsys):
     os.makedirs("empty")
-    assert "no kernel in it" in refused(capsys, "min", "--archive", "empty", "-o", "out", "fields.bpf.o")
+    assert "no kernels found" in refused(capsys, "min", "--archive", "empty", "-o", "out", "fields.bpf.o")
     assert "absent: No such file" in refused(capsys, "min", "--archive", "absent", "-o", "out", "fields.bpf.o")
     assert "vmlinux: expected a BPF object" in refused(capsys, "min", "--archive", "tree", "-o", "out", "vmlinux")
 
@@ -275,7 +275,7 @@ def test_a_module_that_is_read_no_more_loses_its_output(capsys):
 def test_other_objects_and_options(capsys):
     again(capsys)
     said = again(capsys, "types.bpf.o")
-    assert "what is there was made with other objects or options" in said.err
+    assert "the existing output was made with other objects or options" in said.err
     assert "4 made" in said.err
     assert outputs()["debian/12/x86_64/6.1.0-9-amd64.btf"] == minimized(A, "types.bpf.o")
     assert "4 made" in again(capsys, "types.bpf.o", "--closure", "full").err
@@ -285,7 +285,7 @@ def test_a_manifest_of_another_version(capsys, monkeypatch):
     again(capsys)
     monkeypatch.setattr("btfkit._version.__version__", "9.9")
     said = again(capsys)
-    assert "what is there was made by btfkit" in said.err
+    assert "the existing output was made by btfkit" in said.err
     assert "4 made" in said.err
 
 
@@ -299,7 +299,7 @@ def test_manifests_that_cannot_be_read(capsys, content):
         file.write(content)
     said = again(capsys)
     assert said.status == 0
-    assert "everything is made anew" in said.err
+    assert "everything is made again" in said.err
     assert "4 made" in said.err
     assert "4 unchanged" in again(capsys).err
 

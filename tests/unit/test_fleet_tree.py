@@ -59,7 +59,7 @@ def test_a_folder_with_modules(tmp_path):
     put(tmp_path, f"{home}/modules", b"no BTF, like modules.dep\n")
     put(tmp_path, f"{home}/modules.dep", b"text")
     (kernel,) = find_kernels([str(tmp_path)]).kernels
-    assert kernel.is_folder
+    assert kernel.is_directory
     assert (str(kernel.key), kernel.stem) == (home, home)
     chain = kernel.load()
     assert [btf.blob for btf in chain.modules] == [MODULES["mod_one"], MODULES["mod_two"]]

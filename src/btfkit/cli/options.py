@@ -89,16 +89,10 @@ class UsageError(Exception):
 
 def refuse_overwriting(outputs: Sequence[str | None], inputs: Sequence[str | None]) -> None:
     """Raise UsageError if an output would overwrite an input, by whatever name, or another output; None and "-" are ignored."""
-    from btfkit.errors import printable
-    from btfkit.files.write import overwritten
+    from btfkit.files.write import overwriting
 
-    found = overwritten([path for path in outputs if path], inputs)
-    if found is None:
-        return
-    path, other = found
-    if other in outputs and other not in inputs:
-        raise UsageError(f"two outputs would be written to {printable(path)}")
-    raise UsageError(f"the output would overwrite the input {printable(other)}: give another name or directory")
+    if text := overwriting([path for path in outputs if path], inputs):
+        raise UsageError(text)
 
 
 def jobs_number(text: str) -> int:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from btfkit.errors import VerificationError
+from btfkit.errors import BtfError, VerificationError, error_text, printable
 from btfkit.passes import minimize as _pass
 from btfkit.passes.minimize import refuse_cycles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject
+    from btfkit.co_re.relocations import Counts, Relocated
     from btfkit.passes.minimize import Minimized
     from btfkit.passes.select import Closure
 
@@ -79,3 +81,238 @@ def merge_minimized(
             if not dedup:
                 raise
     raise AssertionError
+
+
+# ---- files -------------------------------------------------------------------------------------------------------
+
+
+class PathError(BtfError):
+    """A path in the wrong place: an output that would replace an input or another output, or a module as the vmlinux."""
+
+
+class MinimizedOutput:
+    """A file to write: its `path`, the BTF that is minimized (`original`), the result (`btf`) and its bytes (`blob`)."""
+
+    __slots__ = ("blob", "btf", "original", "path")
+
+    def __init__(self, path: str, original: Btf, btf: Btf) -> None:
+        self.path = path
+        self.original = original
+        self.btf = btf
+        self.blob = btf.to_bytes()
+
+    @property
+    def original_size(self) -> int:
+        """The bytes of the blob that `original` was read from."""
+        btf = self.original
+        return btf.header.length + 4 * len(btf.words) + len(btf.layout) + len(btf.strings)
+
+
+class MinimizedFiles:
+    """What `minimize_files` did: `result` (of `minimize`), `outputs`, the `objects`, and the `names` of the modules by BTF.
+
+    `skipped` are the errors of objects and modules, `without` the files of modules that hold no BTF, `is_merged` whether all
+    went into one BTF.
+    """
+
+    __slots__ = ("is_merged", "names", "objects", "outputs", "result", "skipped", "without")
+
+    def __init__(self) -> None:
+        self.result: Minimized
+        self.objects: list[BpfObject] = []
+        self.names: dict[Btf, str] = {}
+        self.outputs: list[MinimizedOutput] = []
+        self.skipped: list[Exception] = []
+        self.without: list[str] = []
+        self.is_merged = False
+
+    def __repr__(self) -> str:
+        return f"<MinimizedFiles {', '.join(output.path for output in self.outputs)}>"
+
+    @property
+    def counts(self) -> Counts:
+        """How many relocations have which status."""
+        from btfkit.co_re.relocations import Counts
+
+        return Counts(outcome for answers in self.result.outcomes for outcome in answers)
+
+    def relocations(self, *, all: bool = False) -> list[Relocated]:
+        """The relocations without an answer, or all."""
+        from btfkit.co_re.relocations import relocated
+
+        return [row for row in relocated(self.objects, self.result.outcomes) if all or row.status != "value"]
+
+    def as_json(self, *, all_relocations: bool = False) -> dict[str, Any]:
+        """For JSON: schema 1, described in docs/min.md."""
+        counts = self.counts
+        ids = self.result.new_ids
+        outputs: list[dict[str, Any]] = [
+            {
+                "path": output.path,
+                "input": output.original.source,
+                "types": len(output.btf.positions),
+                "bytes": len(output.blob),
+                "input_types": len(output.original.positions),
+                "input_bytes": output.original_size,
+                "relocations_answered_here": counts.by_status["value"]
+                if self.is_merged
+                else counts.by_btf.get(output.original, 0),
+            }
+            for output in self.outputs
+        ]
+        if self.is_merged:
+            outputs[0]["modules_merged"] = [self.names[module] for module in self.result.used]
+        return {
+            "schema": 1,
+            "outputs": outputs,
+            "relocations": counts.as_json(),
+            "verified": None if ids is None else True,
+            "new_type_ids": None if ids is None else len(ids),
+            "all" if all_relocations else "without_answer": [
+                row.as_json() for row in self.relocations(all=all_relocations)
+            ],
+            "modules_searched": len(self.names),
+            "modules_without_btf": len(self.without),
+            "left_out": [error_text(error) for error in self.skipped],
+        }
+
+    def summary_lines(self, *, with_modules: bool = True) -> Iterator[str]:
+        """The outputs with their sizes, the modules, and whether the relocations have been proved."""
+        counts = self.counts
+        for output in self.outputs:
+            readers = counts.by_btf.get(output.original, 0)
+            yield (
+                f"{'standard output' if output.path == '-' else printable(output.path)}: "
+                f"{_count(len(output.btf.positions), 'type')}, {len(output.blob):,} bytes"
+                f" (of {_count(len(output.original.positions), 'type')}, {output.original_size:,} bytes)"
+                + (f"; read by {_count(readers, 'relocation')}" if len(self.outputs) > 1 else "")
+            )
+        if self.names and with_modules:
+            without = f", {_count(len(self.without), 'file')} without BTF skipped" if self.without else ""
+            what = "merged with it" if self.is_merged else "written"
+            yield f"modules: {len(self.names):,} searched, {len(self.result.used):,} {what}{without}"
+        if self.objects:
+            proof = "not verified"
+            if (ids := self.result.new_ids) is not None:
+                proof = "every answer identical to that on the input (verified"
+                proof += f"; {_count(len(ids), 'new type id')})" if ids else ")"
+            yield f"{counts}; {proof}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def minimize_files(
+    path: str,
+    objects: Sequence[str] = (),
+    output: str | None = None,
+    *,
+    directory: str | None = None,
+    modules: Sequence[str] = (),
+    base: str | None = None,
+    base_output: str | None = None,
+    merge: bool = False,
+    keep_types: Iterable[str] = (),
+    keep_funcs: Iterable[str] = (),
+    keep_refs_of: Sequence[str] = (),
+    closure: Closure | None = None,
+    all_modules: bool = False,
+    prove: bool = True,
+    keep_going: bool = False,
+) -> MinimizedFiles:
+    """Minimize the vmlinux in the file `path` with its `modules` (files, directories, tars) for the BPF files `objects`.
+
+    The results go to `output`, or each under its own name below `directory`.  With `base`, a vmlinux, `path` is one module, and
+    `base_output` the file for the minimized base, if any.  `merge` writes one BTF that stands alone.  `keep_refs_of` are
+    files of split BTF; the other options are those of `minimize`.  With `keep_going` a bad object or module is skipped.  Raises
+    PathError if `path` is a module and no `base` is given, and for an output that is also an input or another output; what
+    `minimize` and `open` raise; and OSError.
+    """
+    from btfkit.btf_file import load
+
+    done = MinimizedFiles()
+
+    def on_error(error: Exception) -> None:
+        if not keep_going:
+            raise error
+        done.skipped.append(error)
+
+    _read_objects(done, objects, on_error)
+    vmlinux = load(base or path)
+    if base is not None:
+        done.names[load(path, vmlinux)] = path
+    else:
+        _read_modules(done, vmlinux, modules, on_error if keep_going else None)
+    result = done.result = minimize(
+        vmlinux,
+        done.objects,
+        list(done.names),
+        keep_types=keep_types,
+        keep_funcs=keep_funcs,
+        keep_refs_of=[load(split, vmlinux) for split in keep_refs_of],
+        closure=closure,
+        all_modules=all_modules or base is not None,
+        prove=prove and not merge,
+    )
+    main = path if base is not None and not merge else vmlinux.source or "vmlinux"
+    first = output if output is not None else _below(directory, main)
+    if merge:
+        done.is_merged = True
+        merged = merge_minimized(result, done.objects, done.names, prove=prove)
+        done.outputs.append(MinimizedOutput(first, vmlinux, merged))
+    elif base is not None:
+        (module,) = done.names
+        places = [(first, module)] + ([(base_output, vmlinux)] if base_output else [])
+        done.outputs += (MinimizedOutput(place, btf, result.layers[btf].btf) for place, btf in places)
+    else:
+        done.outputs.append(MinimizedOutput(first, vmlinux, result.layers[vmlinux].btf))
+        for module in result.used:
+            name = done.names[module]
+            place = _below(directory, module.source or name, name)
+            done.outputs.append(MinimizedOutput(place, module, result.layers[module].btf))
+    _write(done, [path, base, *objects, *keep_refs_of])
+    return done
+
+
+def _read_objects(done: MinimizedFiles, paths: Sequence[str], on_error: Callable[[Exception], None]) -> None:
+    from btfkit.co_re.program import load_objects
+
+    for path in paths:
+        try:
+            done.objects += load_objects(path)
+        except (BtfError, OSError) as error:
+            on_error(error)
+
+
+def _read_modules(
+    done: MinimizedFiles, vmlinux: Btf, paths: Sequence[str], on_error: Callable[[Exception], None] | None
+) -> None:
+    from btfkit.btf_file import load_modules
+
+    if vmlinux.base is not None:
+        raise PathError("this is a module, where the vmlinux is expected", source=vmlinux.source, remedy="base")
+    found = load_modules(paths, vmlinux, on_error)
+    done.without = found.without
+    done.names = dict(zip(found.modules, found.names, strict=True))
+
+
+def _below(directory: str | None, source: str, module: str | None = None) -> str:
+    """The output below `directory` for the input `source`."""
+    from btfkit.files.modules import output_name
+
+    return f"{(directory or '.').rstrip('/')}/{output_name(source, module)}"
+
+
+def _write(done: MinimizedFiles, inputs: Sequence[str | None]) -> None:
+    """Write the outputs, unless one of them would replace an input or another."""
+    from btfkit.files.write import overwriting, write_all
+
+    blobs = {output.path: output.blob for output in done.outputs}
+    paths = [output.path for output in done.outputs]
+    if len(blobs) < len(paths):
+        path = next(path for path in paths if paths.count(path) > 1)
+        raise PathError(f"two outputs would be written to {printable(path)}")
+    if text := overwriting(paths, [*inputs, *(module.source for module in done.names)]):
+        raise PathError(text)
+    write_all(blobs)

@@ -11,7 +11,7 @@ from stat import S_IMODE, S_ISDIR, S_ISREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     Path = str | os.PathLike[str]
     Content = bytes | bytearray | memoryview
@@ -82,6 +82,19 @@ def overwritten(outputs: Iterable[str], inputs: Iterable[str | None]) -> tuple[s
             return path, taken[key]
         taken[key] = path
     return None
+
+
+def overwriting(outputs: Sequence[str], inputs: Sequence[str | None]) -> str:
+    """The error text if an output would take the place of an input, by whatever name, or of another output; else ""."""
+    from btfkit.errors import printable
+
+    found = overwritten(outputs, inputs)
+    if found is None:
+        return ""
+    path, other = found
+    if other in outputs and other not in inputs:
+        return f"two outputs would be written to {printable(path)}"
+    return f"the output would overwrite the input {printable(other)}: give another name or directory"
 
 
 def real_path(path: str, directories: dict[str, str]) -> str:

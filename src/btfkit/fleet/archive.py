@@ -1,13 +1,15 @@
-"""`minimize_archive`: a whole tree of kernels, and their modules, cut down to what programs read, into a tree of the same
-layout.
+"""`minimize_archive`: minimize a whole tree of kernels, and their modules, to what programs read, into a tree of the same layout.
 
-Each kernel is a job of its own: read, cut, proved and written by one worker.  What comes out does not depend on how many
-workers there are, nor on whether it was done in one run: the manifest beside the output tells what is done already, by
-content."""
+Each kernel is a job of its own: read, minimized, proved and written by one worker.  The output does not depend on the number
+of workers, nor on whether it was made in one run: the manifest in the output records, by content, what is done already.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from btfkit.errors import AmbiguousError, FormatError, refuse_text
+from btfkit.fleet.archived import Archived, Made
 from btfkit.fleet.manifest import Journal, Manifest, read_manifest, remove_leftovers
 from btfkit.fleet.store import open_store
 
@@ -15,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
+    from typing import TypedDict
 
     from btfkit.btf.btf import Btf
     from btfkit.btf_file import KernelBtf
@@ -29,80 +32,49 @@ if TYPE_CHECKING:
     from btfkit.work.job import Ended
     from btfkit.work.jobs import Observe
 
+    OnError = Callable[[Kernel, Exception], None]
+
+    class Minimizing(TypedDict, total=False):
+        """The optional parameters of `minimize_archive`."""
+
+        executor: Executor | None
+        scheduler: str | None
+        workers: int | None
+        observe: Observe | None
+        on_error: OnError | None
+        heed_markers: bool
+        keep_types: Sequence[str]
+        keep_funcs: Sequence[str]
+        closure: Closure | None
+        verify: bool
+        pack: str
+        keep_going: bool
+        report: str | None
+
+
 PACKINGS = ("none", "xz", "zst", "gz", "tar.xz")
 _KINDS = {"xz": "xz", "tar.xz": "xz", "zst": "zstd", "gz": "gzip"}
 
 
 class OutputError(OSError):
-    """The output cannot be written (disk full, no permission): no kernel's fault, and the end of the run."""
+    """The output cannot be written (disk full, no permission), which ends the run."""
 
 
-class Options:
-    """How every kernel is cut; see `btfkit.minimize`.  `pack`: how outputs are packed; `keep_going`: a bad module is left
-    out."""
+class Options(NamedTuple):
+    """How every kernel is minimized: parameters of `minimize_archive`."""
 
-    __slots__ = ("closure", "keep_funcs", "keep_going", "keep_types", "pack", "report", "verify")
+    keep_types: tuple[str, ...]
+    keep_funcs: tuple[str, ...]
+    closure: Closure | None
+    verify: bool
+    pack: str
+    keep_going: bool
+    report: str | None
 
-    def __init__(
-        self,
-        *,
-        keep_types: Sequence[str],
-        keep_funcs: Sequence[str],
-        closure: Closure | None,
-        verify: bool,
-        pack: str,
-        keep_going: bool,
-        report: str | None,
-    ) -> None:
-        if pack not in PACKINGS:
-            raise ValueError(f"pack {pack!r}: it has to be one of {', '.join(PACKINGS)}")
-        self.keep_types = tuple(keep_types)
-        self.keep_funcs = tuple(keep_funcs)
-        self.closure = closure
-        self.verify = verify
-        self.pack = pack
-        self.keep_going = keep_going
-        self.report = report
-
-    def as_dict(self) -> dict[str, object]:
-        """What the output depends on."""
+    def as_json(self) -> dict[str, object]:
+        """The options that the output depends on."""
         names = ("closure", "keep_funcs", "keep_types", "pack", "verify")
         return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in names}
-
-
-class Made:
-    """What was made of a kernel: its `stem`, the `record` for the manifest, `same` where all of it was there already.
-
-    `left_out` are the errors of modules; `blobs` the outputs by path where they are not written; `report` is what
-    `Options.report` asked for, (object, access, what it yields) each.
-    """
-
-    __slots__ = ("blobs", "left_out", "record", "report", "same", "stem")
-
-    def __init__(self, stem: str, record: Record, *, same: bool = False) -> None:
-        self.stem = stem
-        self.record = record
-        self.same = same
-        self.left_out: list[str] = []
-        self.report: list[tuple[str, str, str]] = []
-        self.blobs: dict[str, bytes] | None = None
-
-
-class Archived:
-    """The result of `minimize_archive`.
-
-    `tree` is what was found; `kernels` are those that could be cut, in the tree's order, and `made` what became of each;
-    `failed` has (kernel, error) of the others; `removed` are the paths of outputs that went because their kernel is gone
-    or fails now; `notes` are sentences about the manifest; `manifest` is as written."""
-
-    def __init__(self, tree: Tree, manifest: Manifest) -> None:
-        self.tree = tree
-        self.manifest = manifest
-        self.kernels: list[Kernel] = []
-        self.made: list[Made] = []
-        self.failed: list[tuple[Kernel, Exception]] = []
-        self.removed: list[str] = []
-        self.notes: list[str] = []
 
 
 def minimize_archive(
@@ -111,9 +83,10 @@ def minimize_archive(
     objects: Sequence[str | BpfObject],
     *,
     executor: Executor | None = None,
+    scheduler: str | None = None,
     workers: int | None = None,
     observe: Observe | None = None,
-    on_error: Callable[[Kernel, Exception], None] | None = None,
+    on_error: OnError | None = None,
     heed_markers: bool = True,
     keep_types: Sequence[str] = (),
     keep_funcs: Sequence[str] = (),
@@ -123,61 +96,55 @@ def minimize_archive(
     keep_going: bool = False,
     report: str | None = None,
 ) -> Archived:
-    """Cut every kernel of `tree` (a folder, a URL, or what `find_kernels` found) down to what `objects` (paths of files, or
-    BpfObjects) read, and write it to the same place below `out` (a folder or URL; None: the result has the bytes).
+    """Minimize every kernel of `tree` to what `objects` read, and write it to the same place below `out`.
 
-    `executor` is any executor of concurrent.futures, else `workers` processes are started (None: one a processor);
-    `observe(done, total)` is called as kernels are done, `on_error(kernel, error)` when one fails, which does not end the
-    run. `keep_types`, `keep_funcs` and `closure` are those of `minimize`; `pack` is one of PACKINGS; with `keep_going` a
-    bad module is left out in place of its kernel; `report` ("missing" or "all") lists relocations in each `Made`. Every
-    output answers every relocation as its input does: proved unless `verify` is false.  Raises OSError where the tree
-    cannot be listed or the output not be written, and what is wrong with an object."""
+    `tree` is a directory, a URL, or a result of `find_kernels`, `objects` are paths or BpfObjects, and `out` is a directory or
+    URL (None: the result has the bytes).
+
+    The work is done by `executor` (any of concurrent.futures), by the Dask cluster whose scheduler is at the address
+    `scheduler`, or by `workers` processes (None: one per CPU).  `observe(done, total)` is called after each kernel, and
+    `on_error(kernel, error)` for one that fails, which does not end the run.  `keep_types`, `keep_funcs` and `closure` are those
+    of `minimize`; `pack` is one of PACKINGS; with `keep_going` a bad module is skipped, not its kernel; `report` ("missing" or
+    "all") lists relocations in each `Made`.  Every output is proved to answer every relocation as its input does, unless
+    `verify` is false.  Raises OSError if the tree cannot be listed or the output not be written, and what is wrong with an
+    object.
+    """
     from btfkit.fleet.tree import find_kernels
+    from btfkit.work.executors import dask_executor
     from btfkit.work.jobs import run
 
     refuse_text(objects=objects, keep_types=keep_types, keep_funcs=keep_funcs)
-    options = Options(
-        keep_types=keep_types,
-        keep_funcs=keep_funcs,
-        closure=closure,
-        verify=verify,
-        pack=pack,
-        keep_going=keep_going,
-        report=report,
-    )
+    if pack not in PACKINGS:
+        raise ValueError(f"pack {pack!r}: expected one of {', '.join(PACKINGS)}")
+    options = Options(tuple(keep_types), tuple(keep_funcs), closure, verify, pack, keep_going, report)
     programs, digests = _read_programs(objects)
     found = find_kernels([tree], heed_markers=heed_markers) if isinstance(tree, str) else tree
     store = open_store(out) if out is not None else None
     manifest = Manifest(_work_digest(programs, options), _head(digests, options))
     result = Archived(found, manifest)
     before = _previous(store, manifest, result) if store is not None else {}
-    journal = Journal(store, manifest) if store is not None else None
-    try:
+    with dask_executor(scheduler) as cluster, Journal(store, manifest) as journal:
         if store is not None:
             remove_leftovers(store, [path for record in before.values() for path in record["outputs"]])
         jobs = [(kernel, before.get(kernel.stem)) for kernel in found.kernels]
+        work = Shrink(programs, options, out)
         ended: dict[int, Ended] = {}
-        for one in run(Shrink(programs, options, out), jobs, executor=executor, workers=workers, observe=observe):
+        for one in run(work, jobs, executor=executor or cluster, workers=workers, observe=observe):
             _note(one, found.kernels[one.number], journal, on_error)
             ended[one.number] = one
         _collect(result, found.kernels, ended)
-        if store is not None and journal is not None:
-            _clear(store, journal, result, before)
-    finally:
-        if journal is not None:
-            journal.close()
+        if store is not None:
+            _remove_obsolete(store, journal, result, before)
     return result
 
 
-def _note(
-    one: Ended, kernel: Kernel, journal: Journal | None, on_error: Callable[[Kernel, Exception], None] | None
-) -> None:
-    """Take down what became of a kernel."""
+def _note(one: Ended, kernel: Kernel, journal: Journal, on_error: OnError | None) -> None:
+    """Record the result of a kernel in the journal, or pass on its error."""
     if isinstance(one.error, OutputError):
         raise one.error
     if one.error is not None and on_error is not None:
         on_error(kernel, one.error)
-    if one.error is None and journal is not None and not one.value.same:
+    if one.error is None and not one.value.same:
         journal.add(kernel.stem, one.value.record)
 
 
@@ -191,15 +158,15 @@ def _collect(result: Archived, kernels: Sequence[Kernel], ended: dict[int, Ended
             result.made.append(one.value)
 
 
-# ---- what is there already ---------------------------------------------------------------------------------------
+# ---- earlier runs ------------------------------------------------------------------------------------------------
 
 
 def _previous(store: Store, manifest: Manifest, result: Archived) -> dict[str, Record]:
-    """The records of an earlier run, which `manifest` takes over; what was made otherwise only counts as to be replaced."""
+    """The records of an earlier run, which `manifest` adopts; those made with other objects or options only to be replaced."""
     try:
         earlier = read_manifest(store)
     except FormatError as error:
-        result.notes.append(f"{error}; everything is made anew, and what is there and not made again stays")
+        result.notes.append(f"{error}; everything is made again, and other existing files stay")
         return {}
     if earlier is None:
         return {}
@@ -207,15 +174,15 @@ def _previous(store: Store, manifest: Manifest, result: Archived) -> dict[str, R
         what = "with other objects or options"
         if earlier.head.get("tool") != manifest.head["tool"]:
             what = f"by {earlier.head.get('tool')}"
-        result.notes.append(f"what is there was made {what}: everything is made anew")
+        result.notes.append(f"the existing output was made {what}: everything is made again")
         for record in earlier.records.values():
             record["inputs"] = {}
     manifest.records.update(earlier.records)
     return earlier.records
 
 
-def _clear(store: Store, journal: Journal, result: Archived, before: dict[str, Record]) -> None:
-    """Remove what earlier runs wrote and this one did not."""
+def _remove_obsolete(store: Store, journal: Journal, result: Archived, before: dict[str, Record]) -> None:
+    """Remove the files of earlier runs that this one did not write."""
     made = {one.stem: one.record for one in result.made}
     current = {path for record in made.values() for path in record["outputs"]}
     for stem in sorted(before):
@@ -230,7 +197,7 @@ def _clear(store: Store, journal: Journal, result: Archived, before: dict[str, R
 def _head(digests: list[dict[str, str]], options: Options) -> dict[str, object]:
     from btfkit._version import __version__
 
-    return {"tool": f"btfkit {__version__}", "objects": digests, "options": options.as_dict()}
+    return {"tool": f"btfkit {__version__}", "objects": digests, "options": options.as_json()}
 
 
 def _work_digest(programs: Sequence[Program], options: Options) -> str:
@@ -245,7 +212,7 @@ def _work_digest(programs: Sequence[Program], options: Options) -> str:
 
 
 class Program:
-    """What of a BPF object a relocation can see, in a form that pickles."""
+    """The parts of a BPF object that relocations depend on, in a form that pickles."""
 
     __slots__ = ("blob", "name", "pointer_size", "records", "source")
 
@@ -265,7 +232,7 @@ class Program:
         return BpfObject(self.name, btf, [Relocation(*record) for record in self.records], source=self.source)
 
     def digest(self) -> str:
-        """SHA-256 of all that an answer depends on."""
+        """SHA-256 of everything that an answer depends on."""
         from hashlib import sha256
 
         parts = repr((self.name, self.pointer_size, self.records)).encode("utf-8", "surrogateescape")
@@ -312,13 +279,14 @@ class Shrink:
         if before is not None and store is not None and _is_current(kernel, before, store):
             return Made(kernel.stem, before, same=True)
         reader = _Reader(kernel)
-        left_out: list[str] = []
-        chain = kernel.load(reader.read, self._excuse(left_out), self._readable(kernel, objects))
-        result, blobs = self._cut(kernel, chain, objects)
+        skipped: list[str] = []
+        on_error = (lambda error: skipped.append(str(error))) if self.options.keep_going else None
+        btf = kernel.load(reader.read, on_error, self._wanted(kernel, objects))
+        result, blobs = self._cut(kernel, btf, objects)
         outputs = {path: self._pack(path, blob) for path, blob in blobs.items()}
         reader.demand_unchanged()
-        made = Made(kernel.stem, self._record(kernel, chain, result, reader, blobs, outputs))
-        made.left_out = left_out
+        made = Made(kernel.stem, self._record(kernel, btf, result, reader, blobs, outputs))
+        made.skipped = skipped
         if self.options.report:
             made.report = list(_report_lines(objects, result.outcomes, self.options.report))
         if store is None:
@@ -327,35 +295,30 @@ class Shrink:
             _write(store, outputs, before)
         return made
 
-    def _readable(self, kernel: Kernel, objects: Sequence[BpfObject]) -> Callable[[Btf], bool] | None:
-        """Which modules can be read at all; thousands cannot, and need no room.  None: any."""
+    def _wanted(self, kernel: Kernel, objects: Sequence[BpfObject]) -> Callable[[Btf], bool] | None:
+        """Whether a relocation can read from a module; thousands of others need no memory.  None: keep all."""
         if not kernel.modules or self.options.keep_types or self.options.keep_funcs:
             return None
         from btfkit.co_re.relocate import roots
 
         return roots(objects).are_in
 
-    def _excuse(self, left_out: list[str]) -> Callable[[Exception], None] | None:
-        return (lambda error: left_out.append(str(error))) if self.options.keep_going else None
-
-    def _cut(
-        self, kernel: Kernel, chain: KernelBtf, objects: Sequence[BpfObject]
-    ) -> tuple[Minimized, dict[str, bytes]]:
-        """The cut BTF of vmlinux and of the modules that are read, by path, proved."""
+    def _cut(self, kernel: Kernel, btf: KernelBtf, objects: Sequence[BpfObject]) -> tuple[Minimized, dict[str, bytes]]:
+        """The minimized BTF of vmlinux and of the modules that are read, by path, proved."""
         from btfkit.file_ops.minimize import minimize
 
         options = self.options
         result = minimize(
-            chain.vmlinux,
+            btf.vmlinux,
             objects,
-            chain.modules,
+            btf.modules,
             keep_types=options.keep_types,
             keep_funcs=options.keep_funcs,
             closure=options.closure,
             prove=options.verify,
         )
-        blobs = {self._place(kernel): result.blobs[chain.vmlinux]}
-        names = dict(zip(chain.modules, chain.names, strict=True))
+        blobs = {self._place(kernel): result.blobs[btf.vmlinux]}
+        names = dict(zip(btf.modules, btf.names, strict=True))
         for module in result.used:
             path = self._module_place(names[module])
             if path in blobs:
@@ -364,18 +327,18 @@ class Shrink:
         return result, blobs
 
     def _place(self, kernel: Kernel) -> str:
-        """Where the output for a kernel's vmlinux goes: a file of the kernel's name, or `vmlinux` in its folder."""
+        """The path of the output for a kernel's vmlinux: a file of the kernel's name, or `vmlinux` in its directory."""
         suffix = "" if self.options.pack == "none" else f".{self.options.pack}"
-        if not kernel.is_folder:
+        if not kernel.is_directory:
             return f"{kernel.stem}.btf{suffix}"
         return _below(kernel.stem, f"vmlinux.btf{suffix}" if suffix else "vmlinux")
 
     def _module_place(self, path: str) -> str:
         from btfkit.files.modules import module_name
 
-        folder, _, name = path.rpartition("/")
+        directory, _, name = path.rpartition("/")
         suffix = "" if self.options.pack == "none" else f".btf.{self.options.pack}"
-        return _below(folder, module_name(name) + suffix)
+        return _below(directory, module_name(name) + suffix)
 
     def _pack(self, path: str, blob: bytes) -> bytes:
         kind = _KINDS.get(self.options.pack)
@@ -391,7 +354,7 @@ class Shrink:
     def _record(
         self,
         kernel: Kernel,
-        chain: KernelBtf,
+        btf: KernelBtf,
         result: Minimized,
         reader: _Reader,
         blobs: dict[str, bytes],
@@ -400,17 +363,16 @@ class Shrink:
         from hashlib import sha256
 
         statuses = [outcome.status for outcomes in result.outcomes for outcome in outcomes]
-        return {
+        record: Record = {
             "key": list(kernel.key.parts),
-            "btf": sha256(chain.vmlinux.blob).hexdigest(),
+            "btf": sha256(btf.vmlinux.blob).hexdigest(),
             "inputs": reader.digests,
-            **({"etags": reader.etags} if reader.etags else {}),
             "outputs": {path: sha256(data).hexdigest() for path, data in outputs.items()},
             "facts": {
-                "types": sum(len(result.layers[btf].btf.positions) for btf in (chain.vmlinux, *result.used)),
+                "types": sum(len(result.layers[layer].btf.positions) for layer in (btf.vmlinux, *result.used)),
                 "bytes": sum(map(len, blobs.values())),
-                "input_bytes": len(chain.vmlinux.blob),
-                "modules": len(chain.modules) + chain.unwanted,
+                "input_bytes": len(btf.vmlinux.blob),
+                "modules": len(btf.modules) + btf.unwanted,
                 "relocations": len(statuses),
                 "answered": statuses.count("value"),
                 "missing": statuses.count("missing"),
@@ -418,14 +380,17 @@ class Shrink:
                 "error": statuses.count("error"),
             },
         }
+        if reader.etags:
+            record["etags"] = reader.etags
+        return record
 
 
-def _below(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
+def _below(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
 
 
 def _is_current(kernel: Kernel, record: Record, store: Store) -> bool:
-    """Whether a kernel's files are those that a record was made of, and the outputs are there, byte for byte."""
+    """Whether a kernel's files are those of a record, and its outputs exist, byte for byte."""
     from hashlib import sha256
 
     inputs = record["inputs"]
@@ -435,14 +400,14 @@ def _is_current(kernel: Kernel, record: Record, store: Store) -> bool:
         if any(sha256(store.read(path)).hexdigest() != digest for path, digest in record["outputs"].items()):
             return False
         if record.get("etags") and record["etags"] == _etags(kernel.store, inputs):
-            return True  # the other side has told that nothing changed
+            return True  # unchanged, by the stamps of the store
         return all(sha256(kernel.store.read(path)).hexdigest() == digest for path, digest in inputs.items())
     except OSError:
         return False
 
 
 def _etags(store: Store, paths: Iterable[str]) -> dict[str, str]:
-    """The stamps of files that follow their content: of object stores, and of web servers that know such."""
+    """The stamps of files, if all of them depend on the content: those of object stores, and of some web servers."""
     from btfkit.fleet.store import ETAG
 
     stamps = {path: store.stamp(path) for path in paths}
@@ -450,7 +415,7 @@ def _etags(store: Store, paths: Iterable[str]) -> dict[str, str]:
 
 
 def _write(store: Store, outputs: dict[str, bytes], before: Record | None) -> None:
-    """Write a kernel's outputs; those of an earlier run that are no more go.  Raises OutputError."""
+    """Write a kernel's outputs, and remove others of an earlier run.  Raises OutputError."""
     try:
         for path, data in outputs.items():
             store.write(path, data)
@@ -463,7 +428,7 @@ def _write(store: Store, outputs: dict[str, bytes], before: Record | None) -> No
 def _report_lines(
     objects: Sequence[BpfObject], outcomes: Sequence[Sequence[Outcome]], report: str
 ) -> Iterator[tuple[str, str, str]]:
-    """(object, expression, what it yields) of the relocations that the report lists."""
+    """(object, access, outcome) of the relocations that the report lists."""
     for obj, answers in zip(objects, outcomes, strict=True):
         for relocation, outcome in zip(obj.relocations, answers, strict=True):
             if report == "all" or outcome.status != "value":
@@ -471,7 +436,7 @@ def _report_lines(
 
 
 class _Reader:
-    """Reads a kernel's files and keeps the SHA-256 of what it read; a file that changes meanwhile is found out."""
+    """Reads a kernel's files, keeps the SHA-256 of each, and notices if a file changes meanwhile."""
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
@@ -488,13 +453,15 @@ class _Reader:
 
     @property
     def etags(self) -> dict[str, str]:
-        """The stamps, where all of them follow the content."""
+        """The stamps, if all of them depend on the content."""
         from btfkit.fleet.store import ETAG
 
         return self.stamps if all(stamp.startswith(ETAG) for stamp in self.stamps.values()) else {}
 
     def demand_unchanged(self) -> None:
-        """Raise FormatError where a file is another one than when it was read."""
+        """Raise FormatError if a file has changed since it was read."""
         for path, stamp in self.stamps.items():
             if self.kernel.store.stamp(path) != stamp:
-                raise FormatError("it changed while it was read: run this again", source=self.kernel.store.full(path))
+                raise FormatError(
+                    "it changed while it was read: run the command again", source=self.kernel.store.full(path)
+                )

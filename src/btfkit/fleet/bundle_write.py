@@ -5,19 +5,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from btfkit.errors import AmbiguousError, BtfError, UnsupportedError, printable
-from btfkit.files.modules import module_name
+from btfkit.errors import AmbiguousError, UnsupportedError, printable
 from btfkit.fleet.bundle import COMPRESSORS, END, FORMAT, MAX_GROUP, VERSION, Entry, encode, origin_digest
 from btfkit.fleet.keys import Key, canonical_arch, version_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from btfkit.files.elf import Data
-    from btfkit.fleet.archive import Archived
-    from btfkit.fleet.manifest import Manifest
-    from btfkit.fleet.tree import Kernel, Tree
 
 GROUP = 8 << 20  # bytes that a group unpacks to, unless one BTF alone is larger
 SHORT = 6  # hexadecimal digits of a short digest
@@ -70,70 +65,6 @@ class Content:
                 raise UnsupportedError(f"a BTF of {len(blob)} bytes, at most {MAX_GROUP} go into a bundle")
             self.blobs.append(blob)
         return number
-
-
-def content_of_archive(result: Archived, on_error: Callable[[str, Exception], None]) -> Content:
-    """What `minimize_archive` made without an output."""
-    content = _content(result.manifest)
-    for kernel, made in zip(result.kernels, result.made, strict=True):
-        blobs = dict(made.blobs or {})
-        vmlinux = blobs.pop(next(iter(blobs)))
-        modules = [(module_name(path), blob) for path, blob in blobs.items()]
-        try:
-            content.add(kernel.key, vmlinux, modules, made.record["btf"])
-        except BtfError as error:
-            on_error(kernel.name, error)
-    return content
-
-
-def content_of_tree(tree: Tree, manifest: Manifest | None, on_error: Callable[[str, Exception], None]) -> Content:
-    """The BTF of a tree as it is, and what the manifest beside it tells of it; `on_error(kernel, error)` is told what is left
-    out.
-
-    A kernel whose file is not the one that the manifest names counts as of unknown origin.
-    """
-    content = _content(manifest)
-    for kernel in tree.kernels:
-        try:
-            _add_kernel(content, kernel, manifest)
-        except (BtfError, OSError) as error:
-            on_error(kernel.name, error)
-    return content
-
-
-def _content(manifest: Manifest | None) -> Content:
-    if manifest is None:
-        return Content()
-    head = manifest.head
-    objects = [(str(one.get("name", "")), str(one.get("sha256", ""))) for one in _list(head.get("objects"))]
-    options = head.get("options")
-    unusual = [
-        (str(name), ",".join(map(str, value)) if isinstance(value, list) else str(value))
-        for name, value in (options.items() if isinstance(options, dict) else ())
-        if value not in (None, [], "none") and (name, value) != ("verify", True)
-    ]
-    return Content(str(head.get("tool", "")), objects, unusual)
-
-
-def _list(value: object) -> list[dict[str, object]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _add_kernel(content: Content, kernel: Kernel, manifest: Manifest | None) -> None:
-    from hashlib import sha256
-
-    digests: dict[str, str] = {}
-
-    def read(path: str) -> Data:
-        data = kernel.read(path)
-        digests[path] = sha256(data).hexdigest()
-        return data
-
-    chain = kernel.load(read)
-    record = manifest.records.get(kernel.stem) if manifest is not None else None
-    known = record is not None and record["outputs"] == digests and record["inputs"]
-    modules = [(module_name(path), module.blob) for path, module in zip(chain.names, chain.modules, strict=True)]
-    content.add(kernel.key, chain.vmlinux.blob, modules, str(record.get("btf", "")) if record and known else "")
 
 
 def make_bundle(content: Content, *, compressor: str = "xz", full_digests: bool = False) -> bytes:

@@ -72,8 +72,7 @@ def check(
     refuse_text(objects=objects, kernels=kernels, modules=modules, require=require, allow=allow)
     paths = [os.fspath(path) for path in objects]
     tree = kernels if isinstance(kernels, Tree) else find_kernels(os.fspath(path) for path in kernels)
-    if not tree.kernels:
-        raise NotFoundError("no kernel there: neither BTF files, nor images, nor a tree of them")
+    tree.demand_kernels()
     folders = [os.fspath(path) for path in modules]
     for path in folders:
         os.stat(path)  # one that is missing ends the run, not each kernel

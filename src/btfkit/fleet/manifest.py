@@ -17,11 +17,33 @@ from btfkit.fleet.store import Folder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import IO, Any
+    from typing import IO, NotRequired, TypedDict, TypeGuard
 
     from btfkit.fleet.store import Store
 
-    Record = dict[str, Any]
+    class Facts(TypedDict):
+        """Counts about a kernel: sizes in bytes, and relocations by status."""
+
+        types: int
+        bytes: int
+        input_bytes: int
+        modules: int
+        relocations: int
+        answered: int
+        missing: int
+        ambiguous: int
+        error: int
+
+    class Record(TypedDict):
+        """A kernel in the manifest: its key, and SHA-256 of vmlinux (`btf`) and, by path, of all files."""
+
+        key: list[str]
+        btf: str
+        inputs: dict[str, str]
+        etags: NotRequired[dict[str, str]]
+        outputs: dict[str, str]
+        facts: Facts
+
 
 SCHEMA = 1
 NAME = ".btfkit-manifest.json"
@@ -110,7 +132,7 @@ def _replay(manifest: Manifest, journal: bytes) -> None:
         return
 
 
-def _is_record(record: object) -> bool:
+def _is_record(record: object) -> TypeGuard[Record]:
     """Whether a record has the parts that are relied on, and names nothing outside the output."""
     if not isinstance(record, dict):
         return False
@@ -127,12 +149,12 @@ def _is_inside(path: str) -> bool:
 
 
 class Journal:
-    """Keeps a manifest's `records` safe while they come; also the lock that keeps a second run away.
+    """Saves the records of a manifest during a run, and locks the output; without a `store` it does neither.
 
-    Raises OSError where another run is at it, or where it cannot be written.
+    Raises OSError if another run has the lock, or if it cannot be written.
     """
 
-    def __init__(self, store: Store, manifest: Manifest) -> None:
+    def __init__(self, store: Store | None, manifest: Manifest) -> None:
         self._store = store
         self._manifest = manifest
         self._file: IO[bytes] | None = None
@@ -146,7 +168,7 @@ class Journal:
         os.makedirs(store.root, exist_ok=True)
         self._file = open(store.full(JOURNAL), "ab", buffering=0)  # noqa: SIM115
         try:
-            self._lock(self._file)
+            _lock(self._file, store.root)
             # from here on the journal belongs to this work; what was in it is in `manifest` already
             store.write(NAME, self._manifest.to_bytes())
             self._file.truncate(0)
@@ -155,22 +177,14 @@ class Journal:
             self._file.close()
             raise
 
-    def _lock(self, file: IO[bytes]) -> None:
-        try:
-            from fcntl import LOCK_EX, LOCK_NB, flock
-        except ImportError:
-            return
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except OSError as error:
-            raise OSError(error.errno, "another btfkit is writing there", self._store.root) from None
-
     def add(self, stem: str, record: Record | None) -> None:
-        """Note a kernel's record; None: it has none any more."""
+        """Save a kernel's record; None removes it."""
         if record is None:
             self._manifest.records.pop(stem, None)
         else:
             self._manifest.records[stem] = record
+        if self._store is None:
+            return
         if self._file is not None:
             from json import dumps
 
@@ -185,8 +199,13 @@ class Journal:
             self._last = monotonic()
             self._store.write(NAME, self._manifest.to_bytes())
 
-    def close(self) -> None:
-        """Write the manifest; the journal goes."""
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Write the manifest, and remove the journal."""
+        if self._store is None:
+            return
         try:
             self._store.write(NAME, self._manifest.to_bytes())
             if self._file is not None:
@@ -194,6 +213,17 @@ class Journal:
         finally:
             if self._file is not None:
                 self._file.close()
+
+
+def _lock(file: IO[bytes], root: str) -> None:
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError:
+        return
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except OSError as error:
+        raise OSError(error.errno, "another btfkit is writing there", root) from None
 
 
 def remove_leftovers(store: Store, paths: Iterable[str]) -> None:

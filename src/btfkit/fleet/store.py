@@ -85,6 +85,17 @@ def split_url(path: str) -> tuple[str, str]:
     return (folder or ("/" if path.startswith("/") else ".")), name
 
 
+def write_file(path: str, data: bytes) -> None:
+    """Write a file of this machine ("-": standard output) or at a URL, whole or not at all."""
+    from btfkit.files.write import write_atomic
+
+    if is_url(path):
+        directory, name = split_url(path)
+        open_store(directory).write(name, data)
+    else:
+        write_atomic(path, data)
+
+
 # ---- this machine ------------------------------------------------------------------------------------------------
 
 

@@ -59,10 +59,10 @@ class Kernel:
 
     `key` says what it is called, `store` and `paths` where it lies ("/" between folders; more than one path: several
     files for one kernel, which have to agree), `modules` are the paths of its modules.  `stem` is where it stands in the
-    tree, without the suffix: "debian/12/x86_64/6.1.0-47-amd64"; in a folder of its own (`is_folder`) the folder.  Small,
+    tree, without the suffix: "debian/12/x86_64/6.1.0-47-amd64"; in a folder of its own (`is_directory`) the folder.  Small,
     and pickles."""
 
-    __slots__ = ("is_folder", "key", "modules", "paths", "stem", "store")
+    __slots__ = ("is_directory", "key", "modules", "paths", "stem", "store")
 
     def __init__(
         self,
@@ -71,14 +71,14 @@ class Kernel:
         stem: str,
         paths: Sequence[str],
         modules: Sequence[str] = (),
-        is_folder: bool = False,
+        is_directory: bool = False,
     ) -> None:
         self.store = store
         self.key = key
         self.stem = stem
         self.paths = tuple(paths)
         self.modules = tuple(modules)
-        self.is_folder = is_folder
+        self.is_directory = is_directory
 
     def __repr__(self) -> str:
         return f"<Kernel {self.name}>"
@@ -180,12 +180,13 @@ class Mark:
 
 
 class Tree:
-    """What was found: `kernels` and `marks`, sorted; `problems`, (path, what is wrong) each; `ignored`, how many files are
-    none of it."""
+    """What was found below `paths`: `kernels` and `marks`, sorted; `problems`, (path, error) each; `ignored`, the number of other
+    files."""
 
-    __slots__ = ("ignored", "kernels", "marks", "problems")
+    __slots__ = ("ignored", "kernels", "marks", "paths", "problems")
 
-    def __init__(self) -> None:
+    def __init__(self, paths: Iterable[str] = ()) -> None:
+        self.paths = list(paths)
         self.kernels: list[Kernel] = []
         self.marks: list[Mark] = []
         self.problems: list[tuple[str, str]] = []
@@ -194,6 +195,21 @@ class Tree:
     def __repr__(self) -> str:
         return f"<Tree of {len(self.kernels)} kernels>"
 
+    @property
+    def root(self) -> str | None:
+        """The directory or URL that was searched; None if there were several, or for a file."""
+        (path, *others) = self.paths or [""]
+        return path if path and not others and not os.path.isfile(path) else None
+
+    def demand_kernels(self) -> None:
+        """Raise NotFoundError if there is no kernel."""
+        if not self.kernels:
+            marks = f" ({len(self.marks):,} marked .hasbtf or .failed)" if self.marks else ""
+            raise NotFoundError(
+                f"no kernels found{marks}: expected UNAME.btf, UNAME.btf.tar.xz, vmlinuz-UNAME or UNAME/vmlinux at any depth",
+                source=self.root,
+            )
+
 
 def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
     """The kernels in `paths`: files of any name, folders and URLs, each kernel once a path.
@@ -201,8 +217,8 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
     With `heed_markers` false a kernel that has a file counts whatever marker lies beside it.  Raises OSError where one of
     `paths` itself cannot be read, UnsupportedError for a URL that nothing here can read."""
     refuse_text(paths=paths)
-    whole = Tree()
-    for path in paths:
+    whole = Tree(paths)
+    for path in whole.paths:
         one = _single(path) or _walked(open_store(path), heed_markers)
         whole.kernels += one.kernels
         whole.marks += one.marks
@@ -301,7 +317,7 @@ class _Finder:
             self.tree.marks.append(Mark(self._key(stem), path, mark, over))
         kernels = [Kernel(self.store, self._key(stem), stem, paths) for stem, paths in self.files.items()]
         kernels += [
-            Kernel(self.store, self._home_key(folder), folder, paths, modules[folder], is_folder=True)
+            Kernel(self.store, self._home_key(folder), folder, paths, modules[folder], is_directory=True)
             for folder, paths in self.homes.items()
         ]
         self.tree.kernels += kernels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from importlib import import_module
 
 from btfkit.errors import UnsupportedError
@@ -10,7 +11,7 @@ from btfkit.work.job import Ended, WorkerDied, attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor, Future
     from typing import Any
 
@@ -22,12 +23,16 @@ PATIENCE = 20  # seconds to wait for a scheduler
 AHEAD = 2  # jobs submitted per worker, so that it never idles and memory stays small
 
 
-def dask(address: str) -> tuple[Executor, Callable[[], None]]:
-    """An executor on the Dask cluster whose scheduler is at `address` ("tcp://host:8786"), and a function that closes it.
+@contextmanager
+def dask_executor(address: str | None) -> Iterator[Executor | None]:
+    """An executor on the Dask cluster whose scheduler is at `address` ("tcp://host:8786"); None without an address.
 
-    Its workers need the same version of btfkit, and must see the same files (or both sides use URLs).  Raises
+    Its workers need the same version of btfkit, and access to the same files (or both sides use URLs).  Raises
     UnsupportedError if Dask is not installed, OSError if no scheduler answers.
     """
+    if address is None:
+        yield None
+        return
     try:
         distributed: Any = import_module("distributed")
     except ImportError:
@@ -36,7 +41,10 @@ def dask(address: str) -> tuple[Executor, Callable[[], None]]:
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise OSError(getattr(error, "errno", None) or 111, f"no Dask scheduler answers: {error}", address) from None
-    return client.get_executor(pure=False, retries=3), client.close
+    try:
+        yield client.get_executor(pure=False, retries=3)
+    finally:
+        client.close()
 
 
 # ---- in the worker -----------------------------------------------------------------------------------------------
