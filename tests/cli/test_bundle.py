@@ -168,7 +168,7 @@ def test_damaged(capsys, here):
     data = (here / "b").read_bytes()
     (here / "cut").write_bytes(data[:-10])
     assert "truncated" in refused(capsys, "bundle", "list", "cut")
-    assert "this is no bundle" in refused(capsys, "bundle", "lookup", "vmlinux")
+    assert "not a bundle" in refused(capsys, "bundle", "lookup", "vmlinux")
     flipped = bytearray(data)
     flipped[-60] ^= 1
     (here / "flipped").write_bytes(flipped)

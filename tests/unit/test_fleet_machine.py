@@ -47,7 +47,7 @@ def test_os_release(tmp_path):
     with pytest.raises(FileNotFoundError):
         machine(str(tmp_path / "absent"))
     (tmp_path / "binary").write_bytes(b"\0ID=x")
-    with pytest.raises(FormatError, match="no os-release"):
+    with pytest.raises(FormatError, match="not an os-release file"):
         machine(str(tmp_path / "binary"))
 
 

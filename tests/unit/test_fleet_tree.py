@@ -158,7 +158,7 @@ def test_odd_names(tmp_path):
 def test_what_is_no_file_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "5.4.btf")
     tree = find_kernels([str(tmp_path)])
-    assert (tree.kernels, tree.problems) == ([], [(str(tmp_path / "5.4.btf"), "no regular file")])
+    assert (tree.kernels, tree.problems) == ([], [(str(tmp_path / "5.4.btf"), "not a regular file")])
 
 
 def test_two_files_for_one_kernel(tmp_path):

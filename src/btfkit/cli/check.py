@@ -1,4 +1,4 @@
-"""`btfkit check`: on which kernels will which program break, where and why."""
+"""`btfkit check`: find which kernels a program breaks on, and why."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def run(args: Args) -> int:
     from btfkit.work.progress import Progress
 
     if not args.kernels:
-        raise UsageError("--kernels PATH... is missing: BTF files, kernel images, folders or trees of them")
+        raise UsageError("no kernels: use --kernels PATH... (BTF files, kernel images, or directories of them)")
     if args.json and args.markdown:
-        raise UsageError("--json and --markdown: which of them?")
+        raise UsageError("--json and --markdown do not go together")
     given = _parsed(args)
     refuse_overwriting([args.html], [*args.operands, args.baseline, *args.kernels, *args.modules])
     tree = find_kernels(args.kernels)
@@ -49,7 +49,7 @@ def run(args: Args) -> int:
 
 
 def _parsed(args: Args) -> dict[str, int]:
-    """What --set says; raises UsageError where that or --allow cannot be read."""
+    """The values of --set; raises UsageError if that or --allow is malformed."""
     from btfkit.errors import UnsupportedError
     from btfkit.fleet.check import parse_allowed, parse_given
 
@@ -84,7 +84,7 @@ def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:
 
 
 def _complain(matrix: Matrix, tree: Tree, *, quiet: bool) -> bool:
-    """Say what could not be read; whether there was something."""
+    """Print what could not be read; returns whether there was anything."""
     from btfkit.errors import printable
 
     for column in matrix.columns:
@@ -106,34 +106,42 @@ def _complain(matrix: Matrix, tree: Tree, *, quiet: bool) -> bool:
 
 COMMAND = Command(
     "check",
-    "on which kernels programs will break, where and why",
+    "find which kernels a program breaks on, and why",
     run,
     operands="OBJECT...",
     options=(
         Option(
-            "--kernels", value="PATH", help="BTF files, kernel images, folders, trees in BTFHub's layout", several=True
+            "--kernels",
+            value="PATH",
+            help="BTF files, kernel images, and directories of them (BTFHub's layout too)",
+            several=True,
         ),
-        Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="modules that are searched behind vmlinux"),
+        Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="modules to search after the vmlinux"),
         Option(
             "--require",
             value="PROGRAM",
             many=True,
-            help="it counts if this one breaks, and only such (a glob, OBJECT:NAME)",
+            help="fail only if this program breaks (a glob, or OBJECT:NAME)",
         ),
-        Option("--allow", value="PROGRAM@KERNEL-GLOB", many=True, help="it does not count if this one breaks there"),
-        Option("--baseline", value="OLD.JSON", help="only what got worse since this report of --json counts"),
+        Option(
+            "--allow",
+            value="PROGRAM@KERNEL-GLOB",
+            many=True,
+            help="do not fail if this program breaks on these kernels",
+        ),
+        Option("--baseline", value="OLD.JSON", help="fail only for what got worse since this --json report"),
         Option(
             "--set",
             value="NAME=VALUE",
             many=True,
-            help="what user space sets a const volatile variable or a kconfig extern to",
+            help="the value that user space gives a const volatile variable or a kconfig extern",
         ),
-        Option("--all", help="also what is only worth a note"),
+        Option("--all", help="show notes too"),
         JSON,
         Option("--markdown", help="print a table for a pull request"),
-        Option("--html", value="FILE", help="also write a page to look through"),
+        Option("--html", value="FILE", help="also write an HTML page"),
         JOBS,
     ),
-    details="""Exit status 1 if a program that counts breaks on some kernel; all count but optional ones (SEC("?...")).
-docs/check.md says what "works", "works, guarded" and "breaks" mean, and what cannot be seen.""",
+    details="""Exit status 1 if a program breaks on a kernel; optional programs (SEC("?...")) do not count unless required.
+docs/check.md explains "works", "works, guarded" and "breaks", and the limits of the analysis.""",
 )

@@ -1,9 +1,9 @@
 """Bundles: the BTF of thousands of kernels in one small file, found by distro, release, architecture and `uname -r`.
 
-A bundle is a row of .xz streams (or of zstd frames, or of gzip members), one behind the other: `xz -dc` unpacks it as it is.
-The first unpacks to the index, lines of text; each of the others to a group of BTFs, one behind the other; where there is but
-one group, it follows the index in the first stream.  Equal BTFs are stored once, similar ones side by side, and a reader
-unpacks the index and one group.  docs/bundle-format.md is the format; `fleet/bundle_write.py` makes bundles.
+A bundle is a sequence of .xz streams (or zstd frames, or gzip members), so that `xz -dc` unpacks it.  The first stream holds
+the index, lines of text; each of the others holds a group of BTFs.  If there is only one group, it follows the index in the
+first stream.  Identical BTFs are stored once, similar ones next to each other, and a reader unpacks the index and one group.
+docs/bundle-format.md describes the format; `fleet/bundle_write.py` writes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FORMAT = "btfkit-bundle"
 END = "end"
 VERSION = 1
-MAX_GROUP = 256 << 20  # bytes; a reader refuses more
+MAX_GROUP = 256 << 20  # bytes; a reader rejects more
 MAX_INDEX = 256 << 20
 MAX_BUNDLE = 16 << 30
 COMPRESSORS = ("xz", "zstd", "gzip")
@@ -33,7 +33,7 @@ COMPRESSORS = ("xz", "zstd", "gzip")
 
 class Entry:
     """A kernel of a bundle: its `key`, the number of its vmlinux's `blob`, `modules` (name, number) sorted by name, and
-    `source`, the digits of the SHA-256 of the BTF that it was made from ("" where that is not known)."""
+    `source`, the first digits of the SHA-256 of the BTF that it was minimized from ("" if unknown)."""
 
     __slots__ = ("blob", "key", "modules", "source")
 
@@ -48,8 +48,8 @@ class Entry:
 
 
 def origin_digest(objects: Iterable[tuple[str, str]], kernels: Iterable[tuple[Key, str]]) -> str:
-    """SHA-256 over the SHA-256 of each object, by name, and of the BTF that each kernel's was cut from, in the index's
-    order."""
+    """SHA-256 over the SHA-256 of each object, by name, and of the BTF that each kernel's was minimized from, in the order of the
+    index."""
     from hashlib import sha256
 
     whole = sha256()
@@ -61,7 +61,7 @@ def origin_digest(objects: Iterable[tuple[str, str]], kernels: Iterable[tuple[Ke
 
 
 def encode(text: str) -> str:
-    """A field of the index: UTF-8 bytes that are no printable ASCII, and "%", as %XX; nothing as "-", and "-" as %2D."""
+    """A field of the index: UTF-8 bytes that are not printable ASCII, and "%", as %XX; the empty text as "-", and "-" as %2D."""
     if not text or text == "-":
         return "%2D" if text else "-"
     raw = text.encode("utf-8", "surrogateescape")
@@ -89,13 +89,11 @@ _HEX = "0123456789ABCDEF"
 
 
 class Bundle:
-    """A bundle that was opened.
+    """An open bundle.
 
     `entries` are its kernels, sorted by key; `tool`, `objects` (name, digits of its SHA-256), `options` and `origin` (a
-    SHA-256 over all digests) say where it comes from; `sizes` are the bytes of each BTF, `groups` (packed, unpacked)
-    those of the groups.
-
-    Nothing but the index is unpacked before a BTF is asked for, and nothing in it is trusted.
+    SHA-256 over all digests) describe its origin; `sizes` are the bytes of each BTF, `groups` (packed, unpacked) those of the
+    groups.  Only the index is unpacked before a BTF is requested, and every number in it is checked.
     """
 
     def __init__(self, data: Data, source: str) -> None:
@@ -118,7 +116,7 @@ class Bundle:
 
     @classmethod
     def open(cls, path: str) -> Bundle:
-        """The bundle in a file, or at a URL.  Raises FormatError where it is none or damaged, OSError."""
+        """The bundle in a file or at a URL.  Raises FormatError if it is damaged or not a bundle, and OSError."""
         from btfkit.fleet.store import is_url, open_store, split_url
 
         if is_url(path):
@@ -133,11 +131,11 @@ class Bundle:
 
     @property
     def packed_size(self) -> int:
-        """Bytes of the whole."""
+        """The bytes of the whole bundle."""
         return len(self._view)
 
     def blob(self, number: int) -> bytes:
-        """The BTF of that number; raises FormatError where its group is damaged."""
+        """The BTF of that number; raises FormatError if its group is damaged."""
         group = bisect_right(self._starts, number) - 1
         if self._last[0] != group:
             self._last = group, self._unpack(group)
@@ -154,7 +152,7 @@ class Bundle:
         what = f"{self.source} (group {group})"
         data, end = first_stream(self._view[begin : begin + packed], what, limit=unpacked, kind=self.compressor)
         if len(data) != unpacked or end != packed:
-            text = f"{end} bytes of it unpack to {len(data)}, by the index {packed} to {unpacked}"
+            text = f"{end} bytes unpack to {len(data)}; expected {packed} and {unpacked} by the index"
             raise FormatError(text, source=what)
         return data
 
@@ -163,7 +161,7 @@ class Bundle:
         return {"vmlinux": self.blob(entry.blob)} | {name: self.blob(number) for name, number in entry.modules}
 
     def findings(self) -> Iterator[str]:
-        """What is wrong with it: every group is unpacked, every BTF read and judged once."""
+        """Unpack every group, check every BTF once, and yield what is wrong."""
         from btfkit.btf.btf import Btf
         from btfkit.judges.structure import structure
 
@@ -190,10 +188,10 @@ class Bundle:
                     yield from judged(number, base, entry.blob, f"{name}({printable(module)})")[1]
         used = {number for entry in self.entries for number in (entry.blob, *(number for _, number in entry.modules))}
         if unused := len(self.sizes) - len(used):
-            yield f"{unused:,} BTFs that no kernel has"
+            yield f"{unused:,} BTFs that no kernel uses"
 
     def as_json(self) -> dict[str, Any]:
-        """For JSON: where it comes from, and its kernels."""
+        """For JSON: its origin and its kernels."""
         return {
             "tool": self.tool,
             "compressor": self.compressor,
@@ -218,20 +216,20 @@ class Bundle:
         }
 
     def get(self, key: str) -> Entry:
-        """The kernel that is called "distro/release/arch/uname", or that alone has this `uname -r`; raises NotFoundError,
-        whose text names the nearest."""
+        """The kernel with the key "distro/release/arch/uname", or with this `uname -r` if that is unique; raises NotFoundError,
+        whose text lists the nearest."""
         found = [entry for entry in self.entries if key in (str(entry.key), entry.key.uname)]
         if len(found) == 1:
             return found[0]
         if found:
             names = ", ".join(str(entry.key) for entry in found[:4])
-            raise NotFoundError(f"several kernels are called {key}: {names}", source=self.source)
+            raise NotFoundError(f"several kernels match {key}: {names}", source=self.source)
         *_, uname = key.split("/")
-        near = ", ".join(str(entry.key) for entry in self.nearest(Key("", "", "", uname)))
-        raise NotFoundError(f"no kernel {key}; the nearest: {near or 'none'}", source=self.source)
+        nearest = ", ".join(str(entry.key) for entry in self.nearest(Key("", "", "", uname)))
+        raise NotFoundError(f"no kernel {key}; the nearest: {nearest or 'none'}", source=self.source)
 
     def nearest(self, key: Key, count: int = 4) -> list[Entry]:
-        """The kernels most like `key`: of its architecture and distro, whose version begins like its, and lies close."""
+        """The kernels nearest to `key`: of its architecture, by version and distro."""
         arch = canonical_arch(key.arch)
         wanted = version_order(key.uname)
         same = [entry for entry in self.entries if not arch or canonical_arch(entry.key.arch) in (arch, "")]
@@ -248,7 +246,7 @@ class Bundle:
 
 
 def _common(one: Sequence[object], other: Sequence[object]) -> int:
-    """How many parts two versions have in common before they differ."""
+    """The number of parts that two versions share before they differ."""
     return next(
         (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
     )
@@ -260,19 +258,19 @@ def _first_stream(view: memoryview, source: str) -> tuple[str, bytearray, int]:
 
     kind = sniff(view[:16])
     if kind not in COMPRESSORS:
-        raise FormatError("this is no bundle: it begins with none of .xz, zstd and gzip", source=source)
+        raise FormatError("not a bundle: it does not begin as .xz, zstd or gzip", source=source)
     text, end = first_stream(view, f"{source} (index)", limit=MAX_INDEX, kind=kind)
     return kind, text, end
 
 
 class _Index:
-    """Reads the lines of an index into a `Bundle`, and checks each number before anything is made of it."""
+    """Reads the lines of an index into a `Bundle`, and checks each number before use."""
 
     def __init__(self, bundle: Bundle, text: bytes) -> None:
         self.bundle = bundle
         self.text = text
         self.line = 0
-        self.room = 0  # bytes of the group that its blobs have not taken yet
+        self.room = 0  # bytes of the group that its blobs leave
         self.offset = 0
         self.modules: list[tuple[str, int]] = []
 
@@ -281,11 +279,13 @@ class _Index:
         try:
             lines = self.text.decode("ascii").split("\n")
         except UnicodeDecodeError:
-            raise self._wrong("it is no text") from None
+            raise self._wrong("it is not ASCII text") from None
         if lines.pop() != "" or not lines or lines[0].split("\t")[0] != FORMAT:
-            raise FormatError("this is no bundle: its first stream is not the index of one", source=self.bundle.source)
+            raise FormatError("not a bundle: its first stream is not an index", source=self.bundle.source)
         if lines[0] != f"{FORMAT}\t{VERSION}":
-            raise UnsupportedError(f"a bundle of another version: {lines[0][:40]!r}", source=self.bundle.source)
+            raise UnsupportedError(
+                f"unsupported version of the bundle format: {lines[0][:40]!r}", source=self.bundle.source
+            )
         self.text = b""
         for self.line, line in enumerate(lines[1:], 2):
             self._take(*line.split("\t"))
@@ -301,7 +301,7 @@ class _Index:
         if reader is None:
             return  # a later version's
         if len(fields) < reader[0]:
-            raise self._wrong(f"{word!r} has {len(fields)} fields, not {reader[0]}")
+            raise self._wrong(f"{word!r} has {len(fields)} fields, expected {reader[0]}")
         try:
             reader[1](self, *fields[: reader[0]])
         except ValueError as error:
@@ -321,11 +321,11 @@ class _Index:
 
     def _group(self, packed: str, unpacked: str) -> None:
         if self.room:
-            raise self._wrong("a group begins where the BTFs of the last one do not fill it")
+            raise self._wrong("the BTFs of the group before do not fill it")
         self.room = _number(unpacked, MAX_GROUP)
         self.offset = 0
         if packed == "0" and (self.bundle.groups or self.room != len(self.bundle._inline)):
-            raise self._wrong("a group that should follow the index is not there")
+            raise self._wrong("the group that should follow the index is missing")
         self.bundle.groups.append((_number(packed, MAX_BUNDLE), self.room))
         self.bundle._starts.append(len(self.bundle.sizes))
 
@@ -344,17 +344,17 @@ class _Index:
         self._end_modules()
         key = Key(*map(decode, (distro, release, arch, uname)))
         if not key.uname:
-            raise self._wrong("a kernel without a name")
+            raise self._wrong("a kernel without a `uname -r`")
         self.bundle.entries.append(Entry(key, self._reference(blob), (), "" if source == "-" else source))
 
     def _module(self, name: str, blob: str) -> None:
         if not self.bundle.entries:
-            raise self._wrong("a module in front of all kernels")
+            raise self._wrong("a module before the first kernel")
         plain = decode(name)
         if not plain or "/" in plain or "\0" in plain or plain in (".", "..", "vmlinux"):
-            raise self._wrong(f"a module of the name {name}")
+            raise self._wrong(f"a module cannot be called {name}")
         if self.modules and plain <= self.modules[-1][0]:
-            raise self._wrong("modules are not sorted, or one comes twice")
+            raise self._wrong("modules are not sorted, or one is repeated")
         self.modules.append((plain, self._reference(blob)))
 
     def _reference(self, text: str) -> int:
@@ -372,13 +372,13 @@ class _Index:
             raise self._wrong("the BTFs do not fill the last group")
         orders = [entry.key.order for entry in bundle.entries]
         if any(one >= other for one, other in pairwise(orders)):
-            raise self._wrong("kernels are not sorted, or one comes twice")
+            raise self._wrong("kernels are not sorted, or one is repeated")
         if bundle._inline and (not bundle.groups or bundle.groups[0][0]):
-            raise self._wrong("something else follows it")
+            raise self._wrong("unexpected data follows it")
         whole = bundle._begin + sum(packed for packed, _ in bundle.groups)
         if whole != len(bundle._view):
-            more = "cut short" if whole > len(bundle._view) else "followed by something else"
-            raise FormatError(f"{len(bundle._view)} bytes, by its index {whole}: it is {more}", source=bundle.source)
+            what = "truncated" if whole > len(bundle._view) else "unexpected data at the end"
+            raise FormatError(f"{what}: {len(bundle._view)} bytes, expected {whole} by the index", source=bundle.source)
 
 
 _LINES: dict[str, tuple[int, Callable[..., None]]] = {
@@ -395,5 +395,5 @@ _LINES: dict[str, tuple[int, Callable[..., None]]] = {
 
 def _number(text: str, most: int) -> int:
     if not (0 < len(text) < 16 and text.isdigit()) or int(text) > most:
-        raise ValueError(f"{text[:20]!r} is no number up to {most}")
+        raise ValueError(f"{text[:20]!r} is not a number up to {most}")
     return int(text)

@@ -1,4 +1,4 @@
-"""Making a bundle (see `fleet/bundle.py`): equal BTFs once, similar ones side by side, the same bytes for the same
+"""Writing a bundle (see `fleet/bundle.py`): identical BTFs once, similar ones next to each other, and the same bytes for the same
 content."""
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 
-GROUP = 8 << 20  # bytes that a group unpacks to, unless one BTF alone is larger
+GROUP = 8 << 20  # bytes of an unpacked group, unless one BTF alone is larger
 SHORT = 6  # hexadecimal digits of a short digest
 
 
 class Content:
-    """What goes into a bundle: kernels with their BTF, and where it comes from.
+    """The content of a bundle: kernels with their BTF and its origin.
 
-    `tool` says what made it, `objects` (name, SHA-256) what for, `options` (name, value) how, where not as usual.
+    `tool` made it for `objects` (name, SHA-256) with `options` (name, value), those that are not defaults.
     """
 
     def __init__(
@@ -42,19 +42,19 @@ class Content:
         )
 
     def add(self, key: Key, vmlinux: bytes, modules: Iterable[tuple[str, bytes]] = (), source: str = "") -> None:
-        """A kernel, the BTF of its modules by name, and the SHA-256 (hexadecimal) of the BTF it was cut from, where known.
+        """Add a kernel, the BTF of its modules by name, and the SHA-256 (hexadecimal) of the BTF it was minimized from, if known.
 
-        Raises AmbiguousError where the kernel is there already with another BTF; then neither counts.
+        Raises AmbiguousError if there is a kernel of that name with other BTF; then both are skipped.
         """
         numbers = [(name, self._number(blob)) for name, blob in sorted(modules)]
         for (name, _), (other, _) in pairwise(numbers):
             if name == other:
                 raise AmbiguousError(f"two modules called {printable(name)}", source=str(key))
         new = Entry(key, self._number(vmlinux), numbers, source)
-        there = self._entries.setdefault(key, new)
-        if there is None or (there.blob, there.modules) != (new.blob, new.modules):
+        first = self._entries.setdefault(key, new)
+        if first is None or (first.blob, first.modules) != (new.blob, new.modules):
             self._entries[key] = None
-            raise AmbiguousError("two kernels of this name, and their BTF differs: neither is taken", source=str(key))
+            raise AmbiguousError("two kernels of this name with different BTF: both are skipped", source=str(key))
 
     def _number(self, blob: bytes) -> int:
         from hashlib import sha256
@@ -62,7 +62,7 @@ class Content:
         number = self._numbers.setdefault(sha256(blob).digest(), len(self.blobs))
         if number == len(self.blobs):
             if len(blob) > MAX_GROUP:
-                raise UnsupportedError(f"a BTF of {len(blob)} bytes, at most {MAX_GROUP} go into a bundle")
+                raise UnsupportedError(f"a BTF of {len(blob)} bytes is too large for a bundle (limit: {MAX_GROUP})")
             self.blobs.append(blob)
         return number
 
@@ -70,8 +70,9 @@ class Content:
 def make_bundle(content: Content, *, compressor: str = "xz", full_digests: bool = False) -> bytes:
     """The bundle of `content`: always the same bytes for the same content, in whatever order it was added.
 
-    `compressor` is one of COMPRESSORS.  With `full_digests` kernels and objects have their whole SHA-256 beside them, not
-    only the first 6 digits; one SHA-256 over all of them is there in any case."""
+    `compressor` is one of COMPRESSORS.  With `full_digests` the whole SHA-256 of each kernel and object is stored, not only the
+    first 6 digits; one SHA-256 over all of them is always included.
+    """
     entries = content.entries
     order = _storage_order(entries)
     place = {number: position for position, number in enumerate(order)}
@@ -92,7 +93,7 @@ def make_bundle(content: Content, *, compressor: str = "xz", full_digests: bool 
 
 
 def _storage_order(entries: Sequence[Entry]) -> list[int]:
-    """The numbers of the blobs, those of similar kernels side by side: by architecture, then by version."""
+    """The numbers of the blobs, those of similar kernels next to each other: by architecture, then by version."""
     similar = sorted(entries, key=_likeness)
     numbers = [number for entry in similar for number in (entry.blob, *(number for _, number in entry.modules))]
     return list(dict.fromkeys(numbers))
@@ -128,8 +129,8 @@ def _head_lines(content: Content, entries: Sequence[Entry], full_digests: bool) 
 def _pack(data: bytes, compressor: str) -> bytes:
     """One stream.
 
-    The window is no larger than the data, and so is what a reader needs; the check is the one that every reader of .xz knows.
-    With lc=2 and pb=0 BTF gets 2 % smaller than with what xz takes by itself.
+    The window is as small as the data, to save a reader memory; the check is the one that every reader of .xz supports.
+    With lc=2 and pb=0 BTF gets 2 % smaller than with xz's defaults.
     """
     if compressor == "xz":
         import lzma
@@ -144,7 +145,7 @@ def _pack(data: bytes, compressor: str) -> bytes:
 
         codec = compressobj(9, wbits=31)
         return codec.compress(data) + codec.flush()
-    raise ValueError(f"compressor {compressor!r}: it has to be one of {', '.join(COMPRESSORS)}")
+    raise ValueError(f"compressor {compressor!r}: expected one of {', '.join(COMPRESSORS)}")
 
 
 def _pack_zstd(data: bytes) -> bytes:

@@ -1,13 +1,13 @@
-"""`check`: on which kernels will which program break, where and why.
+"""`check`: find which kernels a program breaks on, and why.
 
     matrix = btfkit.check(["prog.bpf.o"], ["btfhub-archive/", "/sys/kernel/btf/vmlinux"])
     for number, program in enumerate(matrix.programs):
         for part in matrix.ranges(number):
             print(program, part.status, len(part.columns))
 
-Each kernel is a job of its own (`work/jobs.py`); what comes back is a list of verdicts.  Where a read is missing on some
-kernels and not on others, a second round looks at the kernels on both sides of the change, for what is there instead
-(`fleet/hints.py`)."""
+Each kernel is a job of its own (`work/jobs.py`), whose result is a list of verdicts.  If a read is missing on some kernels only,
+a second round compares the kernels on both sides of the change, and looks for a replacement (`fleet/hints.py`).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class UnknownProgram(NotFoundError):
-    """A program that is required is in none of the objects."""
+    """A required program is not in any of the objects."""
 
 
 def check(
@@ -53,18 +53,18 @@ def check(
     workers: int | None = None,
     observe: Observe | None = None,
 ) -> Matrix:
-    """What becomes of each program of `objects` on each of `kernels`.
+    """Judge each program of `objects` on each of `kernels`: whether it works, works guarded, or breaks.
 
-    `objects` are files: BPF objects, or executables that embed some.  `kernels` are BTF files, kernel images, folders and
-    trees in BTFHub's layout, or what `find_kernels` made of such.  `modules` are files and folders of modules: for one
-    kernel all of them, for several kernels the folders in them that are called like the kernels (`uname -r`).  `given`
-    are values by the name of a `const volatile` variable or of a kconfig extern, where user space sets them before
-    loading.  `require` are globs of the programs that may not break (all but optional ones by default), `allow` exceptions
-    ("PROGRAM-GLOB@KERNEL-GLOB"), and where a `baseline` is given, an earlier report, only what broke since counts: `failures()`
-    of the result are what counts.
+    `objects` are files: BPF objects, or executables that embed some.  `kernels` are BTF files, kernel images, directories and
+    trees in BTFHub's layout, or a result of `find_kernels`.  `modules` are files and directories of modules: for one kernel
+    all of them, for several kernels the directories in them that are named like the kernels (`uname -r`).  `given` are values
+    that user space sets before loading, by the name of the `const volatile` variable or kconfig extern.  `failures()` of the
+    result depend on `require`, globs of the programs that must not break (default: all except optional ones), on `allow`,
+    exceptions ("PROGRAM-GLOB@KERNEL-GLOB"), and on `baseline`, an earlier report, whose failures do not count again.
 
-    A kernel that cannot be read is a column with an error.  Raises OSError and BtfError for objects that cannot be read,
-    and where no kernel is found."""
+    A kernel that cannot be read is a column with an error; a module that cannot is skipped.  Raises OSError and BtfError for
+    objects that cannot be read, and NotFoundError if there are no kernels.
+    """
     from btfkit.fleet.report import load_baseline
     from btfkit.fleet.tree import Tree, find_kernels
     from btfkit.work import jobs
@@ -73,23 +73,23 @@ def check(
     paths = [os.fspath(path) for path in objects]
     tree = kernels if isinstance(kernels, Tree) else find_kernels(os.fspath(path) for path in kernels)
     tree.demand_kernels()
-    folders = [os.fspath(path) for path in modules]
-    for path in folders:
+    module_paths = [os.fspath(path) for path in modules]
+    for path in module_paths:
         os.stat(path)  # one that is missing ends the run, not each kernel
     unames = [kernel.key.uname for kernel in tree.kernels]
-    if folders and len(unames) > 1 and not any(_own_modules(folders, unames)):
+    if module_paths and len(unames) > 1 and not any(_own_modules(module_paths, unames)):
         raise NotFoundError(
-            f"modules for {len(unames)} kernels: nothing there is called like one of them ({printable(unames[0])}, ...)",
-            source=folders[0],
+            f"modules for {len(unames)} kernels: expected directories named like them ({printable(unames[0])}, ...)",
+            source=module_paths[0],
         )
-    work = Work(paths, folders, dict(given or {}), single=len(unames) == 1)
+    work = Work(paths, module_paths, dict(given or {}), single=len(unames) == 1)
     codes = [code for path in paths for code in load_code(path)]
     matrix = matrix_of(codes, _columns(tree.kernels))
     matrix.allowed = [parse_allowed(text) for text in allow]
     matrix.baseline = load_baseline(os.fspath(baseline)) if baseline is not None else None
     unknown = matrix.require(require)
     if unknown:
-        raise UnknownProgram(f"no program {unknown[0]!r} in these objects")
+        raise UnknownProgram(f"no program {unknown[0]!r} in the objects")
     for ended in jobs.run(work, tree.kernels, executor=executor, workers=workers, observe=observe):
         if ended.error is not None:
             matrix.columns[ended.number].error = error_text(ended.error)
@@ -105,14 +105,14 @@ def check(
 
 
 def matrix_of(codes: Sequence[Code], columns: Sequence[Column]) -> Matrix:
-    """A matrix that is still empty: the programs of `codes`, the kernels of `columns`."""
+    """An empty matrix for the programs of `codes` and the kernels of `columns`."""
     matrix = Matrix(_programs(codes), columns, _object_names(codes))
     matrix.warnings = [(code.name, text) for code in codes for text in _warnings(code)]
     return matrix
 
 
 class Work:
-    """What is done with a kernel (`work.job.Work`): relocate all objects on it and walk their programs."""
+    """The work on a kernel (`work.job.Work`): relocate all objects on it and walk their programs."""
 
     def __init__(self, objects: list[str], modules: list[str], given: dict[str, int], *, single: bool) -> None:
         self.objects = objects
@@ -140,10 +140,12 @@ class Work:
         return Target(btf.vmlinux, [*btf.modules, *load_modules(paths, btf.vmlinux, on_error).modules])
 
 
-def _own_modules(folders: Sequence[str], unames: Sequence[str]) -> list[str]:
-    """What is called like one of the kernels in folders of modules: a folder, or a tar."""
+def _own_modules(directories: Sequence[str], unames: Sequence[str]) -> list[str]:
+    """The directories and tars in `directories` that are named like one of the kernels."""
     suffixes = ("", ".tar", ".tar.xz", ".tar.zst", ".tar.gz")
-    places = (os.path.join(folder, uname + suffix) for folder in folders for uname in unames for suffix in suffixes)
+    places = (
+        os.path.join(directory, uname + suffix) for directory in directories for uname in unames for suffix in suffixes
+    )
     return [path for path in places if os.path.exists(path)]
 
 
@@ -164,7 +166,7 @@ def _programs(codes: Sequence[Code]) -> list[Program]:
 
 
 def _object_names(codes: Sequence[Code]) -> list[str]:
-    """Short names, made different where two objects share one."""
+    """Short names, with the path if two objects share one."""
     count: dict[str, int] = {}
     for code in codes:
         count[code.name] = count.get(code.name, 0) + 1
@@ -172,7 +174,7 @@ def _object_names(codes: Sequence[Code]) -> list[str]:
 
 
 class _Spot:
-    """An instruction that no relocation belongs to."""
+    """An instruction without a relocation."""
 
     __slots__ = ("insn_off", "section")
 
@@ -182,7 +184,7 @@ class _Spot:
 
 
 def _uses(code: Code, program: Function) -> dict[str, ReadSite]:
-    """Where a program uses the externs that it uses, each by name."""
+    """The first place where a program uses each extern, by name."""
     uses: dict[str, ReadSite] = {}
     try:
         linked = code.link(program)
@@ -199,13 +201,13 @@ def _uses(code: Code, program: Function) -> dict[str, ReadSite]:
 def _place(code: Code, spot: Relocation | _Spot, access: str, kind: str) -> ReadSite:
     owner = code.owner(spot.section, spot.insn_off)
     line = code.line(spot.section, spot.insn_off)
-    told = (line.file, line.line, line.column, line.source) if line is not None else ()
+    source = (line.file, line.line, line.column, line.source) if line is not None else ()
     name, offset = (owner.name, owner.offset) if owner is not None else ("", 0)
-    return ReadSite(name, spot.section, (spot.insn_off - offset) // 8, access, kind, *told)
+    return ReadSite(name, spot.section, (spot.insn_off - offset) // 8, access, kind, *source)
 
 
 def _warnings(code: Code) -> Iterable[str]:
-    """What the object has and no kernel is asked for: code that the linker dropped, and sub-programs that nothing calls."""
+    """Warnings about code that is not checked: functions that the linker dropped, and sub-programs that nothing calls."""
     dropped = sum(owner is None for owner in code.owners)
     if dropped:
         plural = "s belong" if dropped > 1 else " belongs"
@@ -214,13 +216,13 @@ def _warnings(code: Code) -> Iterable[str]:
         linked = {function for program in code.programs for _, function in code.link(program).functions}
     except BtfError:
         return
-    idle = [f.name for f in code.functions if f not in linked and any(owner is f for owner in code.owners)]
-    if idle:
-        yield f"no program calls {', '.join(idle[:5])}{' and others' if len(idle) > 5 else ''}: not looked at"
+    uncalled = [f.name for f in code.functions if f not in linked and any(owner is f for owner in code.owners)]
+    if uncalled:
+        yield f"no program calls {', '.join(uncalled[:5])}{' and others' if len(uncalled) > 5 else ''}: not checked"
 
 
 def _columns(kernels: Sequence[Kernel]) -> list[Column]:
-    """A column for each kernel; called by `uname -r` where that tells them apart."""
+    """A column for each kernel, named by `uname -r`, or if that is ambiguous by key or file."""
     unames = [kernel.key.uname for kernel in kernels]
     full = [str(kernel.key) for kernel in kernels]
     names = (
@@ -237,7 +239,7 @@ def parse_allowed(text: str) -> tuple[str, str]:
     """(program glob, kernel glob) of "PROGRAM@KERNEL-GLOB"; raises UnsupportedError."""
     program, mark, kernel = text.partition("@")
     if not mark or not program or not kernel:
-        raise UnsupportedError(f"{text}: PROGRAM@KERNEL-GLOB is wanted, as in 'block_*@5.10.*'")
+        raise UnsupportedError(f"{text}: expected PROGRAM@KERNEL-GLOB, as in 'block_*@5.10.*'")
     return program, kernel
 
 
@@ -252,5 +254,5 @@ def parse_given(texts: Sequence[str]) -> dict[str, int]:
         except ValueError:
             mark = ""
         if not mark or not name:
-            raise UnsupportedError(f"{text!r} is no NAME=NUMBER")
+            raise UnsupportedError(f"{text!r}: expected NAME=NUMBER")
     return found

@@ -1,4 +1,4 @@
-"""A module on many kernels: which of them take its BTF, as it is and after it is reconciled."""
+"""A module on many kernels: which of them accept its BTF, as it is and after it is reconciled."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WORDS = {
 
 
 class ModuleOnKernel(Record):
-    """What one kernel makes of the module, as it is and after `btfkit reconcile`."""
+    """The verdict of one kernel on the module, as it is and after `btfkit reconcile`."""
 
     kernel: str
     path: str
@@ -71,9 +71,11 @@ class OnKernels:
 
 def plan_kernels(tree: str) -> Plan:
     """The kernels below `tree` as jobs of `OnKernels`."""
+    from btfkit.fleet.tree import find_kernels
     from btfkit.work.files import Plan
 
-    return Plan([FileJob(path, "") for path in sorted(kernel_files(tree))], [], True)
+    kernels = find_kernels([tree], heed_markers=False).kernels
+    return Plan([FileJob(path, "") for path in sorted(kernel.source for kernel in kernels)], [], True)
 
 
 def explain_on_kernels(
@@ -84,7 +86,7 @@ def explain_on_kernels(
     distilled_base: str | None = None,
     workers: int | None = None,
 ) -> list[ModuleOnKernel]:
-    """What each kernel below the directory `tree` makes of `module`, a file, by the kernels' paths.
+    """The verdict of each kernel below the directory `tree` on `module`, a file, by the kernels' paths.
 
     `built_with` and `distilled_base` are those of `explain`; files that cannot be read, or without a kernel's BTF, are skipped.
     The work is done by `workers` processes (None: one per CPU).
@@ -96,22 +98,6 @@ def explain_on_kernels(
     return [result.record for result in tally.of(DONE) if isinstance(result.record, ModuleOnKernel)]
 
 
-def kernel_files(tree: str) -> Iterator[str]:
-    """The files below `tree` that may be kernels, by their names: vmlinux, vmlinuz, Image and the like, and `.btf` in any
-    packing, as BTFHub keeps them."""
-    words = ("vmlinu", "image", "btf", "kernel")
-    for folder, folders, names in os.walk(tree):
-        folders.sort()
-        for name in names:
-            small = name.lower()
-            if (
-                any(word in small for word in words)
-                and ".ko" not in small
-                and not small.startswith(("initr", "system.map"))
-            ):
-                yield os.path.join(folder, name)
-
-
 def _label(name: str) -> str:
     for suffix in (".gz", ".xz", ".zst", ".bz2", ".lz4", ".tar", ".btf"):
         name = name.removesuffix(suffix)
@@ -119,21 +105,21 @@ def _label(name: str) -> str:
 
 
 def table(rows: Sequence[ModuleOnKernel], tree: str) -> Iterator[str]:
-    """A line for each kernel, and the sum."""
+    """A line for each kernel, and the totals."""
     if not rows:
         yield f"no kernel with BTF below {tree}"
         return
-    told = any(row.after_reconcile is not None for row in rows)
+    is_distilled = any(row.after_reconcile is not None for row in rows)
     width = max(len(row.kernel) for row in rows)
-    yield f"{'kernel'.ljust(width)}  {'as it is'.ljust(17)}  {'after btfkit reconcile' if told else 'why'}"
+    yield f"{'kernel'.ljust(width)}  {'as it is'.ljust(17)}  {'after btfkit reconcile' if is_distilled else 'why'}"
     for row in rows:
         after = row.reason or ""
-        if told:
+        if is_distilled:
             after = "fits" if row.after_reconcile else f"does not fit: {row.reconcile_reason}"
         yield f"{row.kernel.ljust(width)}  {_WORDS[row.verdict].ljust(17)}  {after}".rstrip()
     taking = sum(1 for row in rows if row.verdict == TAKES)
     yield f"{taking:,} of {len(rows):,} kernels take it as it is" + (
-        f", {sum(1 for row in rows if row.after_reconcile):,} after `btfkit reconcile`" if told else ""
+        f", {sum(1 for row in rows if row.after_reconcile):,} after `btfkit reconcile`" if is_distilled else ""
     )
-    if told:
+    if is_distilled:
         yield "(Judged is BTF, which does not tell the machine: kernels of another architecture may be among those that fit.)"

@@ -1,10 +1,10 @@
-"""What helps with a read that some kernels do not have: who has it, and what is there instead.
+"""Hints about a read that some kernels do not have: which kernels have it, and what other kernels have instead.
 
-For each access that is missing on some kernels, the series of kernels (one distribution, one architecture, by version)
-tell the first and the last that has it.  Where it comes or goes, the kernels on both sides are looked at once more: a
-member that stands in the same place, with the same type or between the same neighbours, is probably the same under
-another name; a member of the same name one struct further is probably where it went.  These are guesses, and are called
-so."""
+For each access that is missing on some kernels, the series of kernels (one distribution, one architecture, by version) show the
+first and the last that has it.  Where it appears or disappears, the kernels on both sides are compared: a member in the same
+place, with the same type or between the same neighbors, is probably the same under another name; a member of that name one
+struct further has probably moved there.  These are guesses, and are labeled as such.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     Question = tuple[int, int]  # the number of an object, of a relocation
 
-MAX_PAIRS = 24  # pairs of kernels that are looked at once more
-MAX_RUNS = 4  # places for one access where it is gone
+MAX_PAIRS = 24  # pairs of kernels that are compared
+MAX_RUNS = 4  # changes of one access that are compared
 NO_READ = frozenset(
     ("no-member", "no-type", "kind-differs", "no-enumerator", "not-array", "not-composite", "out-of-range")
 )
@@ -51,7 +51,7 @@ def add_hints(
     executor: Executor | None = None,
     workers: int | None = None,
 ) -> None:
-    """Put hints into the matrix for each access that is missing somewhere."""
+    """Add hints to the matrix for each access that is missing somewhere."""
     from btfkit.work import jobs
 
     wanted = _questions(matrix)
@@ -77,7 +77,7 @@ def add_hints(
     looks = Look(work)
     for ended in jobs.run(looks, sent, executor=executor, workers=workers):
         if ended.error is not None:
-            continue  # a hint that cannot be given; the kernel itself was read before
+            continue  # no hint; the kernel itself was read before
         bad, good = order[ended.number]
         for (obj, access, _), sentence in zip(pairs[bad, good], ended.value, strict=True):
             if sentence:
@@ -116,10 +116,10 @@ def _changes(matrix: Matrix, missing: list[bool], has: list[int]) -> Iterator[tu
     seen: set[tuple[Any, ...]] = set()
     for run in runs:
         arch = matrix.columns[run[0]].key.arch
-        near = [column for column in has if matrix.columns[column].key.arch == arch]
-        if has and not near:
-            continue  # another architecture is no later version
-        good = min(near, key=lambda column: _distance(matrix, run, column), default=-1)
+        same_arch = [column for column in has if matrix.columns[column].key.arch == arch]
+        if has and not same_arch:
+            continue  # another architecture is not a later version
+        good = min(same_arch, key=lambda column: _distance(matrix, run, column), default=-1)
         bad = run[0]
         if good >= 0 and matrix.columns[good].version > matrix.columns[run[-1]].version:
             bad = run[-1]
@@ -130,8 +130,7 @@ def _changes(matrix: Matrix, missing: list[bool], has: list[int]) -> Iterator[tu
 
 
 def _distance(matrix: Matrix, run: list[int], column: int) -> tuple[int, int]:
-    """How far a kernel is from a run: the places between them in the order of all versions; at last, whether it is of
-    another series."""
+    """The distance of a kernel from a run: in the order of all versions, then whether it is of another series."""
     ranks = matrix.ranks
     gap = min(abs(ranks[column] - ranks[run[0]]), abs(ranks[column] - ranks[run[-1]]))
     return gap, int(matrix.columns[column].group != matrix.columns[run[0]].group)
@@ -146,7 +145,7 @@ def _merged(notes: list[tuple[int, str]]) -> list[tuple[int, str]]:
 
 
 class Look:
-    """What is done with a pair of kernels (`work.job.Work`): say what stands on one in place of what the other has."""
+    """The work on a pair of kernels (`work.job.Work`): find what one has in place of what the other has."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -156,7 +155,7 @@ class Look:
         return self.work.prepare()
 
     def run(self, state: Checks, job: tuple[Kernel, Kernel | None, list[Question]]) -> list[str]:
-        """A sentence for each question, "" where there is nothing to say."""
+        """A sentence for each question, "" if there is no hint."""
         bad, good, questions = job
         without = self.work.target(bad, _ignore)
         having = self.work.target(good, _ignore) if good is not None else None
@@ -237,7 +236,7 @@ def _rows(btf: Btf, type_id: int) -> list[Row]:
 
 
 def _member(candidate: tuple[Btf, int], wanted: Spec, having: Target | None) -> str:
-    """What stands where the member should be."""
+    """What stands in the place of the member."""
     btf, root_id = candidate
     step, struct_id = _failing_step(btf, root_id, wanted)
     if step < 0 or struct_id == 0 or btf.kind(struct_id) not in spec.COMPOSITES:
@@ -246,7 +245,7 @@ def _member(candidate: tuple[Btf, int], wanted: Spec, having: Target | None) -> 
     rows = _rows(btf, struct_id)
     struct = spelled(btf, struct_id)
     if any(row.name == name for row in rows):
-        return ""  # it is there, with another type: the reason says so
+        return ""  # it exists with another type, which is in the reason
     if having is not None and (found := _renamed(rows, name, wanted, step, having)):
         return f"{struct} has {found} in its place"
     if further := _one_further(btf, rows, name):
@@ -256,8 +255,7 @@ def _member(candidate: tuple[Btf, int], wanted: Spec, having: Target | None) -> 
 
 
 def _failing_step(btf: Btf, root_id: int, wanted: Spec) -> tuple[int, int]:
-    """(number of the first step that does not match, the type that it was looked for in); (-1, 0) where that cannot be
-    told."""
+    """(number of the first step that does not match, the type that was searched); (-1, 0) if unknown."""
     current = btf.strip(root_id)
     for count in range(1, len(wanted.steps) + 1):
         place = field(_shorter(wanted, count), btf, root_id, Witness())
@@ -275,7 +273,7 @@ def _shorter(wanted: Spec, count: int) -> Spec:
 
 
 def _renamed(rows: list[Row], name: str, wanted: Spec, step: int, having: Target) -> str:
-    """The member that stands in the place of `name` as the kernel that has it tells that place."""
+    """The member in the place that `name` has on the kernel `having`."""
     candidates = having.candidates(wanted.root_kind, wanted.name)
     if not candidates:
         return ""
@@ -301,14 +299,14 @@ def _renamed(rows: list[Row], name: str, wanted: Spec, step: int, having: Target
 
 
 def _likeness(row: Row, there: Row) -> int:
-    """How much a member is like another: 3 and more is worth saying."""
+    """How similar two members are; 3 and more is worth a hint."""
     between = (row.before == there.before != "") + (row.after == there.after != "")
     same_type = row.type_text == there.type_text
     return 2 * same_type + (row.offset == there.offset) + between + (between == 2)
 
 
 def _one_further(btf: Btf, rows: list[Row], name: str) -> str:
-    """A member of that name in a struct that one of the members is, or points to."""
+    """A member of that name in a struct that is, or is pointed to by, one of the members."""
     for row in rows:
         inner = btf.strip(row.type_id)
         arrow = "."

@@ -1,7 +1,7 @@
-"""What a kernel is called: distro, release, architecture and `uname -r`, and the order in which people list them.
+"""The names of kernels (distro, release, architecture and `uname -r`), and their order.
 
-The layout `distro/release/arch/uname` is BTFHub's (github.com/aquasecurity/btfhub-archive).  Names of one architecture differ
-between kernel, Debian, Go and LLVM; `canonical_arch` makes them one.
+The layout `distro/release/arch/uname` is BTFHub's (github.com/aquasecurity/btfhub-archive).  The names of an
+architecture differ between kernel, Debian, Go and LLVM; `canonical_arch` unifies them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ARCHES = {
 }
 _CANONICAL = {spelling: name for name, others in _ARCHES.items() for spelling in (name, *others)}
 
-# Of the folders above a tree's root only these are taken for a distribution: `min --archive .../hub/debian`.
+# Directories above the root of a tree that count as a distribution: `min --archive .../hub/debian`.
 _NAMES = """almalinux alma alpine amazon amzn arch archlinux azurelinux bottlerocket centos centos-stream cos debian fedora
 flatcar gentoo kali mariner nixos ol opensuse opensuse-leap opensuse-tumbleweed oracle photon raspbian rhel rocky rockylinux
 sled sles suse ubuntu"""
@@ -48,9 +48,9 @@ _PARTS = re.compile(r"\d+|[a-z]+|~")
 
 
 class Key:
-    """What a kernel is called; parts that nothing tells are "" (`uname` never is).
+    """The name of a kernel; unknown parts are "" (`uname` never is).
 
-    Keys sort as people would list kernels: numbers as numbers, 6.1-rc1 before 6.1, the kernel's version before its flavour.
+    Keys sort as people list kernels: numbers as numbers, 6.1-rc1 before 6.1, the kernel's version before its flavor.
     """
 
     __slots__ = ("arch", "distro", "release", "uname")
@@ -67,7 +67,7 @@ class Key:
         return self.distro, self.release, self.arch, self.uname
 
     def __str__(self) -> str:
-        """The parts that are known, as BTFHub's layout has them: "debian/12/x86_64/6.1.0-47-amd64"."""
+        """The known parts, as BTFHub's layout has them: "debian/12/x86_64/6.1.0-47-amd64"."""
         return "/".join(filter(None, self.parts))
 
     def __repr__(self) -> str:
@@ -84,13 +84,12 @@ class Key:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """What keys are sorted by: distro, release, architecture, then `uname -r` as a version."""
+        """The sort key: distro, release, architecture, then `uname -r` as a version."""
         return (*map(version_order, self.parts), self.parts)
 
 
 def version_order(text: str) -> tuple[tuple[int, Any], ...]:
-    """What version numbers are sorted by: runs of digits as numbers, "~" and "rc" before the end, everything else behind
-    it."""
+    """The sort key of version numbers: digits as numbers, "~" and "rc" before the end, everything else after it."""
     found: list[tuple[int, Any]] = []
     for part in _PARTS.findall(text.lower()):
         if part[0].isdigit():
@@ -102,7 +101,7 @@ def version_order(text: str) -> tuple[tuple[int, Any], ...]:
 
 
 def canonical_arch(name: str) -> str:
-    """The one name for an architecture that has several ("amd64", "x86": "x86_64"); unknown ones come back in lower case."""
+    """The canonical name of an architecture ("amd64", "x86": "x86_64"); unknown ones in lower case."""
     lower = name.lower()
     return _CANONICAL.get(lower, lower)
 
@@ -113,7 +112,7 @@ def is_arch(name: str) -> bool:
 
 
 def arch_of_uname(uname: str) -> str:
-    """The architecture that the end of a `uname -r` tells ("6.1.0-47-amd64", "3.10.0-1062.el7.x86_64"), canonical, or ""."""
+    """The architecture at the end of a `uname -r` ("6.1.0-47-amd64", "3.10.0-1062.el7.x86_64"), canonical, or ""."""
     for mark in ("-", "."):
         last = uname.rpartition(mark)[2]
         if last != uname and not last.isdigit() and is_arch(last):
@@ -124,7 +123,7 @@ def arch_of_uname(uname: str) -> str:
 def key_of(folders: list[str], above: list[str], uname: str) -> Key:
     """The key of the kernel `uname` in `folders` (below the tree's root; `above` are the root's own, outermost first).
 
-    BTFHub's layout is recognised by its innermost folder, which has to be an architecture.
+    BTFHub's layout is recognized by its innermost directory, which has to be an architecture.
     """
     if not folders or not is_arch(folders[-1]):
         if above and not folders and is_arch(above[-1]) and len(above) > 2 and above[-3].lower() in _DISTROS:

@@ -1,7 +1,7 @@
-"""Which kernel of a bundle is that of a machine: by os-release, `uname -r` and architecture.
+"""Find the kernel of a machine in a bundle, by os-release, `uname -r` and architecture.
 
-`uname -r` decides: BTF of another kernel is of no use, however near it lies.  Distro and release only choose between kernels
-that share it, and keep a distribution's kernel from being taken for another's of the same number.
+`uname -r` decides, because the BTF of another kernel is useless, however similar.  Distro and release only choose between
+kernels that share it, so that no kernel is mistaken for that of another distribution with the same version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 MAX_OS_RELEASE = 1 << 20  # bytes
 
-# What distributions call themselves in os-release, and what BTFHub calls their folders, where that differs.
+# The names of distributions in os-release, and of their directories in BTFHub if those differ.
 _FOLDERS = {
     "almalinux": "alma",
     "rocky": "rocky",
@@ -31,8 +31,8 @@ _FOLDERS = {
 
 
 class Machine:
-    """What is looked for: `distros`, its distribution and those that it is like, canonical; `releases`, the spellings of its
-    release; `arch`; `uname`."""
+    """A machine: `distros`, its distribution and related ones, canonical; `releases`, the spellings of its release; `arch`;
+    `uname`."""
 
     __slots__ = ("arch", "distros", "releases", "uname")
 
@@ -44,15 +44,15 @@ class Machine:
 
     @property
     def key(self) -> Key:
-        """The key that it would have."""
+        """The key that its kernel would have."""
         distro = self.distros[0] if self.distros else ""
         return Key(distro, self.releases[0] if self.releases else "", self.arch, self.uname)
 
 
 def machine(os_release: str | None = None, uname: str | None = None, arch: str | None = None) -> Machine:
-    """This machine, or what is given in its place: the path of an os-release file, a `uname -r`, an architecture.
+    """This machine, or another by the path of an os-release file, a `uname -r` or an architecture.
 
-    Raises OSError where a file that was named cannot be read, FormatError where it is no os-release.
+    Raises OSError if the file cannot be read, FormatError if it is not an os-release file.
     """
     facts = _os_release(os_release)
     here = os.uname()
@@ -67,7 +67,7 @@ def machine(os_release: str | None = None, uname: str | None = None, arch: str |
 
 
 def _os_release(path: str | None) -> dict[str, str]:
-    """The assignments in an os-release file (os-release(5)); nothing where none was named and this machine has none."""
+    """The assignments in an os-release file (os-release(5)); empty if none was named and this machine has none."""
     for name in (path,) if path else OS_RELEASE:
         try:
             with open(name, "rb") as file:
@@ -77,7 +77,7 @@ def _os_release(path: str | None) -> dict[str, str]:
                 raise
             continue
         if len(content) > MAX_OS_RELEASE or b"\0" in content:
-            raise FormatError("this is no os-release file", source=name)
+            raise FormatError("not an os-release file", source=name)
         return _assignments(content.decode("utf-8", "replace"))
     return {}
 
@@ -91,7 +91,7 @@ def _assignments(text: str) -> dict[str, str]:
         if mark and name.replace("_", "").isalnum():
             try:
                 found[name] = " ".join(split(value))
-            except ValueError:  # a quote without its end
+            except ValueError:  # an unterminated quote
                 found[name] = value.strip("'\"")
     return found
 
@@ -103,10 +103,10 @@ def canonical_distro(name: str) -> str:
 
 
 def look_up(bundle: Bundle, wanted: Machine) -> tuple[Entry | None, list[Entry]]:
-    """The kernel of a bundle that is that of a machine, or None; and in that case the nearest, best first.
+    """The kernel of a machine in a bundle, or None and the nearest ones, best first.
 
-    Of kernels with its `uname -r` and architecture the one of its distro and release is taken; else one of its distro, of one
-    that it is like, or of no known one, if all such have the same BTF.
+    Among kernels with its `uname -r` and architecture, one of its distro and release is preferred, then one of its distro, of a
+    related distro, and of an unknown one, if all such have the same BTF.
     """
     arch = canonical_arch(wanted.arch)
     found = [

@@ -1,10 +1,9 @@
-"""What was made of what: the manifest that lies with the output of an archive, and lets the next run go on where this one
-ended.
+"""The manifest in the output of an archive, which lets the next run continue.
 
-`.btfkit-manifest.json` names for each kernel the SHA-256 of the files that were read and of those that were written, and for
-all of them the objects, the options and the version of btfkit, in one digest (`work`).  Only where all of that is as it was,
-a kernel is passed over.  While a run is on, each result is also appended to a journal, so that what was done before a crash
-counts; on file systems that cannot append, the manifest itself is written from time to time.
+`.btfkit-manifest.json` records for each kernel the SHA-256 of the files that were read and written, and one digest (`work`) of
+the objects, the options and the version of btfkit.  A kernel is skipped only if all of these are unchanged.  During a run each
+result is also appended to a journal, so that work done before a crash counts; on file systems that cannot append, the manifest
+itself is written from time to time.
 """
 
 from __future__ import annotations
@@ -48,14 +47,13 @@ if TYPE_CHECKING:
 SCHEMA = 1
 NAME = ".btfkit-manifest.json"
 JOURNAL = ".btfkit-manifest.journal"
-EVERY = 20  # seconds between two writings of the manifest where there can be no journal
+EVERY = 20  # seconds between two writes of the manifest without a journal
 MAX_SIZE = 1 << 30  # bytes of a manifest; BTFHub's takes 3 MB
 
 
 class Manifest:
-    """`work` is the digest of objects, options and version; `head` what that is in words (for people, and for bundles);
-    `records` has for each kernel, by its stem, "key" (its four parts), "inputs" and "outputs" (SHA-256 by path), "btf"
-    (of vmlinux) and "facts"."""
+    """`work` is the digest of objects, options and version, `head` the same in plain text (for people and for bundles), and
+    `records` are those of the kernels, by stem."""
 
     __slots__ = ("head", "records", "work")
 
@@ -74,9 +72,9 @@ class Manifest:
 
 
 def read_manifest(store: Store) -> Manifest | None:
-    """The manifest of an output, the journal of a run that broke off included; None where there is none.
+    """The manifest of an output, with the journal of an interrupted run; None if there is none.
 
-    Raises FormatError where it is damaged or of another schema.
+    Raises FormatError if it is damaged or of another schema.
     """
     if not store.stamp(NAME) and not store.stamp(JOURNAL):
         return None
@@ -92,14 +90,14 @@ def _read(data: bytes, source: str) -> Manifest:
     from json import loads
 
     if len(data) > MAX_SIZE:
-        raise FormatError(f"a manifest of {len(data)} bytes", source=source)
+        raise FormatError(f"the manifest is too large: {len(data)} bytes (limit: {MAX_SIZE})", source=source)
     try:
         found = loads(data)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"the manifest is damaged: {error}", source=source) from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         schema = found.get("schema") if isinstance(found, dict) else None
-        raise FormatError(f"a manifest of another schema ({schema!r}, here {SCHEMA})", source=source)
+        raise FormatError(f"unsupported schema of the manifest: {schema!r}, expected {SCHEMA}", source=source)
     work, records = found.pop("work", ""), found.pop("kernels", {})
     found.pop("schema")
     if not isinstance(work, str) or not isinstance(records, dict):
@@ -108,7 +106,7 @@ def _read(data: bytes, source: str) -> Manifest:
 
 
 def _replay(manifest: Manifest, journal: bytes) -> None:
-    """Take over the lines of a journal; the first one names the work.  A line that was cut short ends it."""
+    """Apply the lines of a journal; the first has the digest of the work.  A truncated line ends it."""
     from json import loads
 
     lines = journal.split(b"\n")
@@ -116,9 +114,7 @@ def _replay(manifest: Manifest, journal: bytes) -> None:
         work = loads(lines[0])
         if not isinstance(work, str):
             return
-        if (
-            work != manifest.work
-        ):  # nothing was written since the options changed: what is recorded still has to be cleared away
+        if work != manifest.work:  # made with other options: the recorded outputs have to be replaced or removed
             manifest.work = work
             for record in manifest.records.values():
                 record["inputs"] = {}
@@ -133,7 +129,7 @@ def _replay(manifest: Manifest, journal: bytes) -> None:
 
 
 def _is_record(record: object) -> TypeGuard[Record]:
-    """Whether a record has the parts that are relied on, and names nothing outside the output."""
+    """Whether a record has valid inputs and outputs, and names no file outside the output."""
     if not isinstance(record, dict):
         return False
     parts = (record.get("inputs"), record.get("outputs"))
@@ -144,7 +140,7 @@ def _is_record(record: object) -> TypeGuard[Record]:
 
 
 def _is_inside(path: str) -> bool:
-    """Whether a path stays below the root that it is taken from, as written."""
+    """Whether a path, as written, stays below its root."""
     return bool(path) and not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
 
 
@@ -169,7 +165,7 @@ class Journal:
         self._file = open(store.full(JOURNAL), "ab", buffering=0)  # noqa: SIM115
         try:
             _lock(self._file, store.root)
-            # from here on the journal belongs to this work; what was in it is in `manifest` already
+            # the journal starts again for this work; its earlier content is in `manifest` already
             store.write(NAME, self._manifest.to_bytes())
             self._file.truncate(0)
             self._file.write(dumps(self._manifest.work).encode() + b"\n")
@@ -227,17 +223,17 @@ def _lock(file: IO[bytes], root: str) -> None:
 
 
 def remove_leftovers(store: Store, paths: Iterable[str]) -> None:
-    """Remove the temporary files that killed workers left in the folders of `paths` (files.write names them)."""
+    """Remove temporary files that killed workers left in the directories of `paths` (named by files.write)."""
     import re
 
     if not isinstance(store, Folder):
         return
     temporary = re.compile(r"\..+\.[0-9a-f]{12}\.tmp", re.DOTALL)
-    for folder in {os.path.dirname(path) for path in (*paths, NAME)}:
+    for directory in {os.path.dirname(path) for path in (*paths, NAME)}:
         try:
-            names = os.listdir(store.full(folder))
+            names = os.listdir(store.full(directory))
         except OSError:
             continue
         for name in names:
             if temporary.fullmatch(name):
-                store.remove(f"{folder}/{name}" if folder else name)
+                store.remove(f"{directory}/{name}" if directory else name)

@@ -1,8 +1,8 @@
-"""Kernels x programs: what becomes of each program on each kernel, folded into ranges, and what of it counts.
+"""Kernels x programs: the verdict on each program on each kernel, folded into ranges, and the failures among them.
 
-The data of `btfkit check`, without any reading or printing.  Verdicts are numbered, as most cells are equal:
-`Matrix.cells` has a row for each program, with the number of a `Cell` for each kernel, or None where the kernel could not
-be read."""
+The data of `btfkit check`, without reading or printing.  Verdicts are numbered, because most cells are equal: `Matrix.cells` has
+a row for each program, with the number of a `Cell` for each kernel, or None if the kernel could not be read.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATUSES = (WORKS, GUARDED, BREAKS)
 
 class ReadSite:
     """Where in a program something is read: `function` and `insn` (number within it), `file`, `line`, `column` and
-    `source` text ("" and 0 where the object does not tell), the `access` in C, the relocation's `kind`."""
+    `source` text ("" and 0 if unknown), the `access` in C, the relocation's `kind`."""
 
     __slots__ = ("access", "column", "file", "function", "insn", "kind", "line", "section", "source")
 
@@ -51,13 +51,13 @@ class ReadSite:
 
     @property
     def where(self) -> str:
-        """ "opensnoop.bpf.c:31", or the instruction where the source is not known."""
+        """ "opensnoop.bpf.c:31", or the instruction if the source is unknown."""
         return f"{self.file}:{self.line}" if self.line else f"{self.function or self.section}+{self.insn}"
 
 
 class Program:
-    """A row: the `object` and `name` of a program, the `section` that says what it attaches to, whether it is `optional`
-    (SEC("?..."): loaded only where user space asks for it) and `required` (that it breaks counts).
+    """A row: the `object` and `name` of a program, the `section` with its attach target, whether it is `optional` (SEC("?..."):
+    loaded only if user space asks for it) and `required` (it counts if it breaks).
 
     `places` are those of its object's relocations, by number; `start` is where it begins, `uses` where it uses an extern,
     by name."""
@@ -84,7 +84,7 @@ class Program:
         self.required = not optional
 
     def place_of(self, finding: ProgramFinding) -> ReadSite | None:
-        """Where in the source a finding has its cause; None where the object does not tell."""
+        """The place in the source that causes a finding; None if unknown."""
         if finding.relocation >= 0:
             return self.places.get(finding.relocation)
         return self.uses.get(finding.subject, self.start)
@@ -93,7 +93,7 @@ class Program:
         return f"{self.object}: {self.name}"
 
     def matches(self, pattern: str) -> bool:
-        """Whether `pattern` (a name, OBJECT:NAME, or a glob of either) means it."""
+        """Whether `pattern` (a name, OBJECT:NAME, or a glob of either) matches it."""
         return fnmatchcase(self.name, pattern) or fnmatchcase(f"{self.object}:{self.name}", pattern)
 
 
@@ -115,11 +115,11 @@ class Column:
 
     @property
     def group(self) -> tuple[str, str]:
-        """Kernels of one distribution and architecture are a series, and fold into ranges."""
+        """The series, a distribution and an architecture, in which kernels fold into ranges."""
         return self.key.distro, self.key.arch
 
     def matches(self, pattern: str) -> bool:
-        """Whether the glob `pattern` means it: its `uname -r`, its whole key, or its file."""
+        """Whether the glob `pattern` matches it: its `uname -r`, its whole key, or its file."""
         return any(fnmatchcase(name, pattern) for name in (self.key.uname, str(self.key), self.name, self.source))
 
 
@@ -147,8 +147,8 @@ class Range:
 
 
 class Hint:
-    """What helps with a missing read: the `first` and `last` kernel that has it (columns, -1: none), the `arches` of
-    those that do, and `notes`, (column, sentence) each, of what is there instead."""
+    """A hint about a missing read: the `first` and `last` kernel that has it (columns, -1: none), the `arches` of
+    those that do, and `notes`, (column, sentence) each, of what exists instead."""
 
     __slots__ = ("arches", "first", "last", "notes")
 
@@ -181,7 +181,7 @@ class Matrix:
     # ---- filling ---------------------------------------------------------------------------------------------------
 
     def put(self, column: int, verdicts: Iterable[Verdict]) -> None:
-        """Note the verdicts of all programs on a kernel."""
+        """Store the verdicts of all programs on a kernel."""
         for program, verdict in enumerate(verdicts):
             number = self._numbers.setdefault((program, verdict), len(self.verdicts))
             if number == len(self.verdicts):
@@ -189,8 +189,7 @@ class Matrix:
             self.cells[program][column] = number
 
     def settle(self) -> None:
-        """Number the verdicts by their first place, so that the result does not depend on the order in which kernels were
-        done."""
+        """Number the verdicts by their first place, so that the result does not depend on the order of the work."""
         numbers: dict[int, int] = {}
         for row in self.cells:
             for column, number in enumerate(row):
@@ -202,7 +201,7 @@ class Matrix:
     # ---- asking ----------------------------------------------------------------------------------------------------
 
     def status(self, program: int, column: int) -> str | None:
-        """The status of a cell, None where the kernel could not be read."""
+        """The status of a cell, None if the kernel could not be read."""
         number = None if self.columns[column].error else self.cells[program][column]
         return None if number is None else self.verdicts[number].status
 
@@ -213,7 +212,7 @@ class Matrix:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many cells have which status."""
+        """The number of cells of each status."""
         counts = dict.fromkeys(STATUSES, 0)
         for row in self.cells:
             for number in row:
@@ -268,7 +267,7 @@ class Matrix:
         }
 
     def access(self, cell: Cell, finding: ProgramFinding) -> str:
-        """The access that a finding is about, in C; "" where it is about something else."""
+        """The access that a finding is about, in C; "" if it is about something else."""
         place = self.programs[cell.program].place_of(finding)
         return place.access if place is not None else ""
 
@@ -289,15 +288,15 @@ class Matrix:
     # ---- what counts -----------------------------------------------------------------------------------------------
 
     def require(self, patterns: Sequence[str]) -> list[str]:
-        """Make those programs required that one of `patterns` means, and no others; returns the patterns that mean none."""
+        """Make only programs that match one of `patterns` required; returns the patterns that match none."""
         if patterns:
             for program in self.programs:
                 program.required = any(program.matches(pattern) for pattern in patterns)
         return [pattern for pattern in patterns if not any(p.matches(pattern) for p in self.programs)]
 
     def failures(self) -> Iterator[tuple[int, int]]:
-        """(program, column) of every cell that counts: a required program breaks, it is not allowed to, and it did not in
-        the baseline."""
+        """(program, column) of every cell that counts: a required program breaks, without an exception, and did not break in the
+        baseline."""
         for number, program in enumerate(self.programs):
             if not program.required:
                 continue
@@ -311,7 +310,7 @@ class Matrix:
         return self.baseline is not None and self.baseline.get((program.object, program.name, column.name)) == BREAKS
 
     def improved(self) -> int:
-        """How many cells broke in the baseline and do not any more."""
+        """The number of cells that broke in the baseline and no longer do."""
         if self.baseline is None:
             return 0
         names = [column.name for column in self.columns]

@@ -1,7 +1,7 @@
 """A matrix for people and programs: text for a terminal, Markdown for a pull request, JSON.
 
-Same matrix, same text.  What is said is said once: findings of one program that differ in nothing but the place are
-listed together."""
+The same matrix always gives the same text.  Findings of a program that differ only in their place are listed together.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         skipped_modules: NotRequired[list[str]]
 
     class FindingObject(TypedDict, total=False):
-        """A finding in JSON; where it lies in the program, as far as that is known."""
+        """A finding in JSON, with its place in the program if known."""
 
         effect: str
         reason: str
@@ -62,8 +62,8 @@ EFFECTS = (BREAKS, GUARDED, "warning", "note")
 
 
 class Reason:
-    """What is said in one breath of the `programs` of one object: `findings` alike but for their place, (program,
-    finding) each, and the `columns` of the kernels."""
+    """One entry of the report for `programs` of one object: `findings` that differ only in their place, (program, finding)
+    each, and the `columns` of the kernels."""
 
     __slots__ = ("columns", "findings", "programs")
 
@@ -74,31 +74,31 @@ class Reason:
 
     @property
     def first(self) -> ProgramFinding:
-        """The finding that speaks for all."""
+        """The finding that stands for all."""
         return self.findings[0][1]
 
 
 def reasons(matrix: Matrix, effects: tuple[str, ...] = EFFECTS) -> list[Reason]:
-    """All that is to be said, object by object, the worst first; programs of which the same is said are named together."""
+    """All entries, object by object, the worst first; programs with equal entries are listed together."""
     result: list[Reason] = []
-    alike: dict[tuple[Any, ...], Reason] = {}
+    by_key: dict[tuple[Any, ...], Reason] = {}
     for number, program in enumerate(matrix.programs):
         for reason in _reasons_of(matrix, number, effects):
             first = reason.first
             subject = "" if first.relocation >= 0 else first.subject
             key = (program.object, first.effect, first.detail, first.unless, subject, tuple(reason.columns))
-            if key in alike:
-                alike[key].programs.append(number)
-                alike[key].findings += reason.findings
+            if key in by_key:
+                by_key[key].programs.append(number)
+                by_key[key].findings += reason.findings
             else:
-                alike[key] = reason
+                by_key[key] = reason
                 result.append(reason)
     numbers = matrix.object_numbers
     return sorted(result, key=lambda r: (numbers[matrix.programs[r.programs[0]].object], *_rank(r)))
 
 
 def _reasons_of(matrix: Matrix, number: int, effects: tuple[str, ...]) -> list[Reason]:
-    """What is to be said of one program."""
+    """The entries of one program."""
     columns: dict[int, list[int]] = {}
     for column in matrix.series:
         verdict = matrix.cells[number][column]
@@ -149,11 +149,10 @@ def places_of(matrix: Matrix, reason: Reason) -> list[ReadSite]:
 
 
 def text_lines(matrix: Matrix, *, every: bool = False) -> Iterator[str]:
-    """The table, and below it why; with `every` also what is only worth a note."""
+    """The table, then the reasons; with `every` also notes."""
     yield from _table(matrix)
     effects = EFFECTS if every else EFFECTS[:3]
-    said = reasons(matrix, effects)
-    for reason in said:
+    for reason in reasons(matrix, effects):
         yield ""
         yield from _reason_lines(matrix, reason)
     for obj, warning in matrix.warnings:
@@ -173,7 +172,7 @@ def _table(matrix: Matrix) -> Iterator[str]:
         for (required, lines), names in groups.items():
             yield from _group_lines(names, lines, required)
     if not all(program.required for program in matrix.programs):
-        yield '  * does not count: optional (SEC("?..."), loaded only where user space asks for it), or not required'
+        yield '  * does not count: optional (SEC("?..."), loaded only if user space asks for it), or not required'
 
 
 def _group_lines(names: list[str], lines: tuple[str, ...], required: bool) -> Iterator[str]:
@@ -203,7 +202,7 @@ def _kernels(matrix: Matrix, ranges: list[Range], total: int) -> str:
 
 
 def _series(matrix: Matrix, found: Range) -> str:
-    """The series in front of a range, where there are several."""
+    """The series before a range, if there are several."""
     groups = {column.group for column in matrix.columns}
     name = " ".join(filter(None, found.group))
     return printable(name) + " " if len(groups) > 1 and name else ""
@@ -239,7 +238,7 @@ def _place_lines(place: ReadSite) -> Iterator[str]:
 
 
 def hint_sentences(matrix: Matrix, reason: Reason) -> list[str]:
-    """What helps with the reads of a reason, a sentence each."""
+    """The hints about the reads of a reason, a sentence each."""
     sentences: dict[str, None] = {}
     here = frozenset(reason.columns)
     for program, finding in reason.findings:
@@ -264,7 +263,7 @@ def hint_sentences(matrix: Matrix, reason: Reason) -> list[str]:
 
 
 def summary_line(matrix: Matrix, failures: int) -> str:
-    """One line: how many cells are what, and how many count."""
+    """One line: the number of cells by status, and of those that count."""
     counts = matrix.counts
     programs, kernels = len(matrix.programs), len(matrix.usable)
     text = f"{_count(programs, 'program')} on {_count(kernels, 'kernel')}: {counts[WORKS]:,} work"
@@ -272,7 +271,7 @@ def summary_line(matrix: Matrix, failures: int) -> str:
     if counts[BREAKS] != failures:
         text += f" ({failures:,} of them count)"
     if matrix.baseline is not None and matrix.improved():
-        text += f"; {matrix.improved():,} that broke before work now"
+        text += f"; {matrix.improved():,} that broke before now work"
     return text
 
 
@@ -303,11 +302,11 @@ def markdown_lines(matrix: Matrix, failures: int) -> Iterator[str]:
     clean = sum({found.status for found in matrix.ranges(n)} == {WORKS} for n in range(len(matrix.programs)))
     if clean:
         yield f"| | {_count(clean, 'other program')} | all {_count(len(matrix.usable), 'kernel')} | works |"
-    said = reasons(matrix, EFFECTS[:2])
-    if said:
+    found = reasons(matrix, EFFECTS[:2])
+    if found:
         yield ""
         yield "<details><summary>why</summary>"
-        for reason in said:
+        for reason in found:
             yield ""
             yield from _markdown_reason(matrix, reason)
         yield ""
@@ -341,7 +340,7 @@ def _code(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text in which nothing is taken for Markdown or HTML."""
+    """Text with everything escaped that Markdown or HTML would interpret."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|~&" else c for c in printable(text))
 
 
@@ -460,13 +459,13 @@ def load_baseline(path: str) -> dict[tuple[str, str, str], str]:
     try:
         return read_baseline(loads(bytes(open_bytes(path))))
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"no baseline: {str(error)[:200]}", source=path) from None
+        raise FormatError(f"not a baseline: {str(error)[:200]}", source=path) from None
 
 
 def read_baseline(data: Any) -> dict[tuple[str, str, str], str]:
-    """{(object, program, kernel): status} of what `as_dict` made before.  Raises ValueError where it is something else."""
+    """{(object, program, kernel): status} of an earlier `as_dict`.  Raises ValueError if it is something else."""
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise ValueError(f"no report of `btfkit check --json` with schema {SCHEMA}")
+        raise ValueError(f"expected a report of `btfkit check --json` with schema {SCHEMA}")
     try:
         names = [str(kernel["name"]) for kernel in data["kernels"]]
         statuses = [str(verdict["status"]) for verdict in data["verdicts"]]
@@ -476,7 +475,7 @@ def read_baseline(data: Any) -> dict[tuple[str, str, str], str]:
                 if number is not None:
                     found[str(program["object"]), str(program["program"]), name] = statuses[number]
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise ValueError(f"the report is not whole: {error!r}") from None
+        raise ValueError(f"the report is incomplete: {error!r}") from None
     if not set(statuses) <= set(STATUSES):
-        raise ValueError("the report has verdicts of another kind")
+        raise ValueError("the report has unknown verdicts")
     return found

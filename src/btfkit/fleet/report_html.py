@@ -1,7 +1,8 @@
 """A matrix as one self-contained page: the picture, filters, and for each cell why.
 
-The data of the page is small: rows are run lengths over the kernels in the order of their series, verdicts, findings,
-places and hints are numbered, and names that many kernels share stand once."""
+The data of the page is small: rows are run lengths over the kernels in the order of their series; verdicts, findings, places and
+hints are numbered; names that many kernels share are stored once.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def page_bytes(matrix: Matrix, failures: list[tuple[int, int]]) -> bytes:
 
 
 class _Table:
-    """Things with numbers."""
+    """Numbers for distinct things, in the order of their first use."""
 
     def __init__(self) -> None:
         self.numbers: dict[Any, int] = {}
@@ -38,7 +39,7 @@ class _Table:
 
 
 def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, object]:
-    """What the page carries; `templates/check.js` reads it."""
+    """The data of the page, which `templates/check.js` reads."""
     series = [column for column in matrix.series if not matrix.columns[column].error]
     position = {column: number for number, column in enumerate(series)}
     words, findings, places, hints = _Table(), _Table(), _Table(), _Table()
@@ -51,10 +52,10 @@ def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, obje
             at, hint = -1, -1
             if place is not None:
                 at = places((place.where, place.function, place.source, place.access, place.kind))
-                told = matrix.hints.get((program.object, place.access))
-                if told is not None:
-                    notes = tuple((position[column], text) for column, text in told.notes if column in position)
-                    hint = hints((position.get(told.first, -1), position.get(told.last, -1), notes))
+                known_hint = matrix.hints.get((program.object, place.access))
+                if known_hint is not None:
+                    notes = tuple((position[column], text) for column, text in known_hint.notes if column in position)
+                    hint = hints((position.get(known_hint.first, -1), position.get(known_hint.last, -1), notes))
             effect = EFFECTS.index(finding.effect)
             numbers.append(findings((effect, finding.detail, finding.subject, finding.unless, at, hint)))
         verdicts.append([STATUSES.index(cell.status), numbers])

@@ -1,7 +1,7 @@
-"""Where trees lie: a folder of this machine, or a URL that fsspec knows (s3://, gs://, https://, memory://, ...).
+"""Storage of trees: a directory of this machine, or a URL that fsspec supports (s3://, gs://, https://, memory://, ...).
 
-A `Store` lists, reads, writes and removes files by their path below its root, "/" between folders.  It is small to send to
-another process, and opens what it needs there.
+A `Store` lists, reads, writes and removes files by their path below its root, with "/" between directories.  It is small to send
+to another process, and opens its connections there.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     Problem = Callable[[str, str], None]
 
     class Store(Protocol):
-        """A tree of files; `root` is as the user gave it."""
+        """A tree of files; `root` as given by the user."""
 
         root: str
 
         def walk(self, problem: Problem) -> Iterator[str]:
-            """The paths of all regular files below the root, in no particular order; `problem(path, text)` is told the
-            rest."""
+            """The paths of all regular files below the root, in no particular order; `problem(path, text)` is called for
+            others."""
             ...
 
         def read(self, path: str) -> Data:
@@ -36,28 +36,27 @@ if TYPE_CHECKING:
             ...
 
         def write(self, path: str, data: bytes) -> None:
-            """Write a file, whole or not at all, with the folders that it needs."""
+            """Write a file, whole or not at all, with the directories that it needs."""
             ...
 
         def remove(self, path: str) -> None:
-            """Remove a file, and the folders that are empty then; no error where it is not there."""
+            """Remove a file, and directories that become empty; no error if it does not exist."""
             ...
 
         def stamp(self, path: str) -> str:
-            """A text that changes when the file does, as far as that can be told without reading it; "" where it is not
-            there."""
+            """A text that changes when the file does, as far as that shows without reading it; "" if there is no file."""
             ...
 
         def full(self, path: str) -> str:
-            """The name of a file for people, and for `btfkit.load` where it is of this machine."""
+            """The path or URL of a file, for messages and for `btfkit.load`."""
             ...
 
         def target(self, path: str) -> str:
-            """The name of the file that a link leads to in the end; the file's own name where it is none."""
+            """The name of the file that a link finally leads to, or of the file itself."""
             ...
 
         def above(self) -> list[str]:
-            """The names of the root and of the folders that it lies in, outermost first."""
+            """The names of the directories that contain the root, and of the root itself, outermost first."""
             ...
 
 
@@ -66,7 +65,7 @@ MAX_FILE = 4 << 30  # bytes of a file that is read over a network
 
 
 def open_store(root: str) -> Store:
-    """The store for a folder or a URL; raises UnsupportedError where fsspec or one of its file systems is not installed."""
+    """The store for a directory or URL; raises UnsupportedError if fsspec or one of its file systems is not installed."""
     scheme, mark, rest = root.partition("://")
     if not mark or not scheme.isalnum():
         return Folder(root)
@@ -74,15 +73,15 @@ def open_store(root: str) -> Store:
 
 
 def is_url(path: str) -> bool:
-    """Whether `path` names a place that fsspec is needed for."""
+    """Whether `path` is a URL that needs fsspec."""
     scheme, mark, _ = path.partition("://")
     return bool(mark) and scheme.isalnum() and scheme not in ("file", "local")
 
 
 def split_url(path: str) -> tuple[str, str]:
-    """(folder, name) of a path or URL."""
-    folder, _, name = path.rstrip("/").rpartition("/")
-    return (folder or ("/" if path.startswith("/") else ".")), name
+    """(directory, name) of a path or URL."""
+    directory, _, name = path.rstrip("/").rpartition("/")
+    return (directory or ("/" if path.startswith("/") else ".")), name
 
 
 def write_file(path: str, data: bytes) -> None:
@@ -100,7 +99,7 @@ def write_file(path: str, data: bytes) -> None:
 
 
 class Folder:
-    """A folder of this machine."""
+    """A directory of this machine."""
 
     __slots__ = ("root",)
 
@@ -117,8 +116,8 @@ class Folder:
         return os.path.basename(os.path.realpath(self.full(path)))
 
     def walk(self, problem: Problem) -> Iterator[str]:
-        """Links to folders are followed once all real folders are done, and never to a folder that was walked already, so
-        that a tree with loops ends and no kernel is listed twice.  Hidden files and folders are passed over."""
+        """Links to directories are followed after all real directories, and never to one that was walked already, so that loops
+        end and no kernel is listed twice.  Hidden files and directories are skipped."""
         seen: set[tuple[int, int]] = set()
         folders, links = [""], list[str]()
         while folders or links:
@@ -148,9 +147,9 @@ class Folder:
                     elif S_ISREG(entry.stat().st_mode):
                         yield path
                     else:
-                        problem(path, "no regular file")
+                        problem(path, "not a regular file")
                 except OSError as error:
-                    problem(path, "a link that leads nowhere" if entry.is_symlink() else error.strerror or str(error))
+                    problem(path, "a broken link" if entry.is_symlink() else error.strerror or str(error))
 
     def read(self, path: str) -> Data:
         from btfkit.files.container import open_bytes
@@ -170,7 +169,7 @@ class Folder:
                 os.rmdir(self.full(folder))
                 folder = os.path.dirname(folder)
         except OSError:
-            return  # not there, or the folder is not empty
+            return  # it does not exist, or the directory is not empty
 
     def stamp(self, path: str) -> str:
         try:
@@ -209,12 +208,12 @@ class Remote:
             try:
                 from fsspec.core import url_to_fs
             except ImportError:
-                raise UnsupportedError("a URL, which needs `pip install btfkit[cloud]`", source=self.root) from None
+                raise UnsupportedError("URLs require `pip install btfkit[cloud]`", source=self.root) from None
             try:
                 self._system, place = url_to_fs(self.root)
             except ImportError as error:
                 raise UnsupportedError(
-                    f"a URL, which needs `pip install btfkit[cloud]`, or what else this says: {error}", source=self.root
+                    f"URLs require `pip install btfkit[cloud]`, or another package: {error}", source=self.root
                 ) from None
             except ValueError as error:
                 raise UnsupportedError(str(error), source=self.root) from None
@@ -256,7 +255,7 @@ class Remote:
             if not path or path.endswith("/") or any(part.startswith(".") for part in path.split("/")):
                 continue
             if ".." in path.split("/") or "://" in path:
-                problem(path, "a name that leads out of the tree")
+                problem(path, "a name that points outside the tree")
             elif facts.get("type", "file") == "file":
                 yield path
 
@@ -265,12 +264,12 @@ class Remote:
             system = self._open()
             size = system.size(self._inside(path))
             if size is not None and size > MAX_FILE:
-                raise FormatError(f"{size} bytes, at most {MAX_FILE} are read", source=self.full(path))
+                raise FormatError(f"too large: {size} bytes (limit: {MAX_FILE})", source=self.full(path))
             content: bytes = system.cat_file(self._inside(path))
             return content
 
     def write(self, path: str, data: bytes) -> None:
-        """An object of a store is there when it is whole; other file systems get it under another name first."""
+        """Objects of a store appear only when complete; other file systems get the file under a temporary name first."""
         with _Blaming(self.full(path)):
             system, place = self._open(), self._inside(path)
             if _in_one_step(system):
@@ -303,14 +302,13 @@ class Remote:
         if etag:
             return f"{ETAG}{facts.get('size')}:{etag}"
         marks = (facts.get(name) for name in ("checksum", "LastModified", "mtime", "created"))
-        known = [str(mark) for mark in marks if mark is not None]
-        return f"{facts.get('size')}:{':'.join(known)}"
+        return f"{facts.get('size')}:{':'.join(str(mark) for mark in marks if mark is not None)}"
 
 
 def _in_one_step(system: Any) -> bool:
     """Whether a file of this file system appears at once or not at all: object stores, and memory."""
     protocol = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
-    return protocol in (
+    return protocol in [
         "s3",
         "s3a",
         "gs",
@@ -325,11 +323,11 @@ def _in_one_step(system: Any) -> bool:
         "memory",
         "http",
         "https",
-    )
+    ]
 
 
 class _Blaming:
-    """Makes any error of a foreign file system an OSError that names the file."""
+    """Turns any error of a foreign file system into an OSError that names the file."""
 
     __slots__ = ("_path",)
 
@@ -343,8 +341,8 @@ class _Blaming:
         if error is None or not isinstance(error, Exception) or isinstance(error, BtfError | MemoryError):
             return
         if isinstance(error, NotImplementedError):
-            raise UnsupportedError("this kind of URL can be read, not written", source=self._path) from None
+            raise UnsupportedError("this kind of URL is read-only", source=self._path) from None
         number = getattr(error, "errno", None) or (ENOENT if isinstance(error, FileNotFoundError) else EIO)
-        told = isinstance(error, FileNotFoundError) or getattr(error, "errno", None)
-        text = os.strerror(number) if told else str(error) or type(error).__name__
+        has_number = isinstance(error, FileNotFoundError) or getattr(error, "errno", None)
+        text = os.strerror(number) if has_number else str(error) or type(error).__name__
         raise OSError(number, text, self._path) from error

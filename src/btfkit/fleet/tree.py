@@ -1,23 +1,24 @@
-"""Trees of kernels: which there are, what each is called, and its BTF when it is asked for.
+"""Trees of kernels: find them, name them, and load their BTF on request.
 
     tree = find_kernels(["/archive", "/boot/vmlinuz-6.1.0-47-amd64", "s3://bucket/btf"])
     for kernel in tree.kernels:            # sorted: distro, release, architecture, version
         btf = kernel.load()              # read and unpacked in memory, nothing is written
         print(kernel.key.uname, btf.vmlinux.find("struct task_struct").size, len(btf.modules))
-    for place, text in tree.problems: ...  # what could not be listed, a line each
+    for place, text in tree.problems: ...  # files that could not be listed
 
-A kernel is a file or a folder:
+A kernel is a file or a directory:
 
     distro/release/arch/UNAME.btf.tar.xz   BTFHub's layout; also .btf, .btf.xz, .btf.zst, .btf.gz, .btf.tar, ...
     vmlinuz-UNAME, vmlinux-UNAME, Image-UNAME.xz
-                                           boot images and ELF files, packed or not
+                                           boot images and ELF files, compressed or not
     UNAME/vmlinux (vmlinuz, vmlinux.btf, ...)
                                            a kernel with its modules: *.ko, *.btf and, as in /sys/kernel/btf, files without
-                                           suffix, packed or not, at any depth below UNAME/
+                                           suffix, compressed or not, at any depth below UNAME/
 
-Beside or in place of it may lie BTFHub's markers: UNAME.hasbtf (the kernel carries BTF itself, none is needed) and
-UNAME.failed (none could be made).  Such a kernel is listed in `Tree.marks` and not in `Tree.kernels`. Finding opens no
-file: a kernel that cannot be read raises when it is loaded."""
+BTFHub marks kernels with files: UNAME.hasbtf (the kernel carries BTF itself, none is needed) and UNAME.failed (none could be
+made).  Such a kernel is listed in `Tree.marks`, not in `Tree.kernels`.  No file is opened before its kernel is loaded, which is
+when errors are raised.
+"""
 
 from __future__ import annotations
 
@@ -57,10 +58,10 @@ _BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
 class Kernel:
     """One kernel of a tree.
 
-    `key` says what it is called, `store` and `paths` where it lies ("/" between folders; more than one path: several
-    files for one kernel, which have to agree), `modules` are the paths of its modules.  `stem` is where it stands in the
-    tree, without the suffix: "debian/12/x86_64/6.1.0-47-amd64"; in a folder of its own (`is_directory`) the folder.  Small,
-    and pickles."""
+    `key` is its name; `paths` are its files in `store` (if there are several, they have to agree), and `modules` the paths of
+    its modules.  `stem` is its place in the tree without the suffix, "debian/12/x86_64/6.1.0-47-amd64", or its directory if it
+    has one of its own (`is_directory`).  Small, and pickles.
+    """
 
     __slots__ = ("is_directory", "key", "modules", "paths", "stem", "store")
 
@@ -85,21 +86,21 @@ class Kernel:
 
     @property
     def name(self) -> str:
-        """What to call it in a line of text: its place in the tree, or the file itself where it was named alone."""
+        """Its name for messages: the place in the tree, or the file if it was named alone."""
         return printable(self.stem or self.store.root)
 
     @property
     def source(self) -> str:
-        """The file, or URL, that its vmlinux is read from."""
+        """The file or URL of its vmlinux."""
         return self.store.full(self.paths[0])
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """What kernels are sorted by."""
+        """The sort key of kernels."""
         return (*self.key.order, version_order(self.stem), self.stem)
 
     def read(self, path: str) -> Data:
-        """The bytes of one of its files as they lie there."""
+        """The bytes of one of its files."""
         return self.store.read(path)
 
     def load(
@@ -110,9 +111,9 @@ class Kernel:
     ) -> KernelBtf:
         """Its BTF, with that of its modules.
 
-        `read` gives the bytes of a file in place of the store; only `wanted` modules stay in memory.  Raises AmbiguousError where
-        several files for the kernel disagree, what `open_container` and `Btf.from_bytes` raise, and OSError; `on_error` is given
-        a module's error in place of raising it, and the module is left out.
+        `read` returns the bytes of a file in place of the store; only `wanted` modules stay in memory.  Raises AmbiguousError if
+        several files for the kernel disagree, what `open` and `BtfFile.btf` raise, and OSError; with `on_error`, that is called
+        with the error of a module, and the module is skipped.
         """
         from btfkit.btf_file import KernelBtf, SharedBase
 
@@ -137,11 +138,9 @@ class Kernel:
             other = open_container(read(path), self.store.full(path), limit=LIMIT)
             if bytes(other.btf) != bytes(first.container.btf):
                 names = " and ".join(printable(os.path.basename(one)) for one in (self.paths[0], path))
-                raise AmbiguousError(
-                    f"two files for one kernel, and they differ: {names}; remove one", source=self.source
-                )
+                raise AmbiguousError(f"two different files for one kernel: {names}; remove one", source=self.source)
         if first.base_section is not None:
-            raise ChainError("this is a module with a distilled base, where a vmlinux should be", source=self.source)
+            raise ChainError("expected a vmlinux, found a module with a distilled base", source=self.source)
         return first.btf()
 
     def _add_module(
@@ -164,8 +163,8 @@ class Kernel:
 
 
 class Mark:
-    """A kernel that a marker stands for: its `key`, the `path` of the marker, `what` ("hasbtf" or "failed"), and `over`, the
-    files that lie beside it all the same and are passed over."""
+    """A marked kernel: its `key`, the `path` of the marker, `what` it states ("hasbtf" or "failed"), and `over`, the kernel's
+    files, which are skipped."""
 
     __slots__ = ("key", "over", "path", "what")
 
@@ -212,10 +211,11 @@ class Tree:
 
 
 def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
-    """The kernels in `paths`: files of any name, folders and URLs, each kernel once a path.
+    """Find the kernels in `paths`: files of any name, directories and URLs.
 
-    With `heed_markers` false a kernel that has a file counts whatever marker lies beside it.  Raises OSError where one of
-    `paths` itself cannot be read, UnsupportedError for a URL that nothing here can read."""
+    Without `heed_markers` a kernel that has a file is listed even if it is marked.  Raises OSError if one of `paths` itself
+    cannot be read, UnsupportedError for a URL that this installation cannot read.
+    """
     refuse_text(paths=paths)
     whole = Tree(paths)
     for path in whole.paths:
@@ -231,14 +231,14 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
 
 
 def _single(path: str) -> Tree | None:
-    """The tree of one file; None for a folder."""
+    """The tree of one file; None for a directory."""
     if is_url(path):
         if not (_BTF.fullmatch(path) or _IMAGE.fullmatch(split_url(path)[1]) or _BARE.fullmatch(split_url(path)[1])):
             return None
     elif os.path.isdir(path.removeprefix("file://")):
         return None
-    folder, name = split_url(path)
-    store = open_store(folder)
+    directory, name = split_url(path)
+    store = open_store(directory)
     if isinstance(store, Folder):
         os.stat(store.full(name))
     tree = Tree()
@@ -254,7 +254,7 @@ def _single(path: str) -> Tree | None:
 
 
 def _uname_of(name: str) -> str:
-    """The `uname -r` that the name of a file tells, or what is left of the name without its suffixes."""
+    """The `uname -r` in the name of a file, or the whole name if it has none."""
     found = _BTF.fullmatch(name) or _IMAGE.fullmatch(name)
     return found["uname"] if found else name
 
@@ -272,43 +272,41 @@ def _walked(store: Store, heed_markers: bool) -> Tree:
 
 
 class _Finder:
-    """Sorts the files of a tree into kernels, modules, markers and the rest."""
+    """Sorts the files of a tree into kernels, modules, markers and others."""
 
     def __init__(self, store: Store, tree: Tree) -> None:
         self.store = store
         self.tree = tree
         self.above = store.above()
-        self.files: dict[str, list[str]] = {}  # of kernels that have a file: paths by stem
-        self.homes: dict[str, list[str]] = {}  # of kernels that have a folder: paths of their vmlinux by folder
+        self.files: dict[str, list[str]] = {}  # kernels with a file of their own: paths by stem
+        self.homes: dict[str, list[str]] = {}  # kernels with a directory: paths of the vmlinux by directory
         self.others: list[str] = []
         self.marks: dict[str, tuple[str, str]] = {}  # (path, mark) by stem
 
     def take(self, path: str) -> None:
-        folder, _, name = path.rpartition("/")
+        directory, _, name = path.rpartition("/")
         if _BARE.fullmatch(name):
-            if _BARE.fullmatch(
-                self.store.target(path)
-            ):  # else a link as in /boot, to a kernel that has its own name there
-                self.homes.setdefault(folder, []).append(path)
+            if _BARE.fullmatch(self.store.target(path)):  # not a link as in /boot, to a kernel under its own name
+                self.homes.setdefault(directory, []).append(path)
         elif found := _MARK.fullmatch(name):
-            self.marks[_join(folder, found["uname"])] = path, found["mark"]
-        elif (found := _IMAGE.fullmatch(name)) and found["uname"] == folder.rpartition("/")[2]:
-            self.homes.setdefault(folder, []).append(path)
+            self.marks[_join(directory, found["uname"])] = path, found["mark"]
+        elif (found := _IMAGE.fullmatch(name)) and found["uname"] == directory.rpartition("/")[2]:
+            self.homes.setdefault(directory, []).append(path)
         elif (found := _IMAGE.fullmatch(name)) or ((found := _BTF.fullmatch(name)) and _VERSION.match(name)):
-            self.files.setdefault(_join(folder, found["uname"]), []).append(path)
+            self.files.setdefault(_join(directory, found["uname"]), []).append(path)
         else:
             self.others.append(path)
 
     def finish(self, heed_markers: bool) -> None:
-        modules: dict[str, list[str]] = {folder: [] for folder in self.homes}
+        modules: dict[str, list[str]] = {directory: [] for directory in self.homes}
         for path in self.others:
-            folder, _, name = path.rpartition("/")
-            home = self._home(folder)
+            directory, _, name = path.rpartition("/")
+            home = self._home(directory)
             found = _BTF.fullmatch(name)
             if home is not None and (_MODULE.fullmatch(name) or "." not in name):
                 modules[home].append(path)
             elif found:
-                self.files.setdefault(_join(folder, found["uname"]), []).append(path)
+                self.files.setdefault(_join(directory, found["uname"]), []).append(path)
             else:
                 self.tree.ignored += 1
         marks = self.marks if heed_markers else {stem: mark for stem, mark in self.marks.items() if not self._has(stem)}
@@ -317,34 +315,34 @@ class _Finder:
             self.tree.marks.append(Mark(self._key(stem), path, mark, over))
         kernels = [Kernel(self.store, self._key(stem), stem, paths) for stem, paths in self.files.items()]
         kernels += [
-            Kernel(self.store, self._home_key(folder), folder, paths, modules[folder], is_directory=True)
-            for folder, paths in self.homes.items()
+            Kernel(self.store, self._home_key(directory), directory, paths, modules[directory], is_directory=True)
+            for directory, paths in self.homes.items()
         ]
         self.tree.kernels += kernels
 
     def _has(self, stem: str) -> bool:
         return stem in self.files or stem in self.homes
 
-    def _home(self, folder: str) -> str | None:
-        """The folder of a kernel that `folder` is or lies in."""
-        while folder not in self.homes:
-            if not folder:
+    def _home(self, directory: str) -> str | None:
+        """The nearest directory of a kernel: `directory`, or one above it."""
+        while directory not in self.homes:
+            if not directory:
                 return None
-            folder = folder.rpartition("/")[0]
-        return folder
+            directory = directory.rpartition("/")[0]
+        return directory
 
     def _key(self, stem: str) -> Key:
-        *folders, uname = stem.split("/")
-        return key_of(folders, self.above, uname)
+        *directories, uname = stem.split("/")
+        return key_of(directories, self.above, uname)
 
-    def _home_key(self, folder: str) -> Key:
-        """A folder's key; the root itself may be the folder of the one kernel."""
-        if folder:
-            return self._key(folder)
+    def _home_key(self, directory: str) -> Key:
+        """The key of a kernel in its own directory, which may be the root itself."""
+        if directory:
+            return self._key(directory)
         if isinstance(self.store, Folder) and os.path.realpath(self.store.root) == SYSFS:
             return Key("", "", os.uname().machine, os.uname().release)
         return key_of([], self.above[:-1], self.above[-1] if self.above else "kernel")
 
 
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
+def _join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
