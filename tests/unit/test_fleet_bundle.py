@@ -173,21 +173,21 @@ def test_made_by_hand():
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([], "not the index of one"),
-        (["other\t1"], "not the index of one"),
-        ([HEAD, GROUP, BLOB, KERNEL.replace("\t0\t", "\t1\t")], "no number up to 0"),
-        ([HEAD, GROUP, BLOB, KERNEL.replace("\t0\t", "\t-1\t")], "no number"),
+        ([], "its first stream is not an index"),
+        (["other\t1"], "its first stream is not an index"),
+        ([HEAD, GROUP, BLOB, KERNEL.replace("\t0\t", "\t1\t")], "not a number up to 0"),
+        ([HEAD, GROUP, BLOB, KERNEL.replace("\t0\t", "\t-1\t")], "not a number"),
         ([HEAD, GROUP, BLOB, KERNEL, KERNEL], "is repeated"),
         ([HEAD, GROUP, BLOB, KERNEL, "kernel\td\t1\tx86\t5.3\t0\t-"], "not sorted"),
         ([HEAD, GROUP, BLOB, BLOB, KERNEL], "larger than the group"),
         ([HEAD, GROUP, "blob\t0", BLOB], "an empty BTF"),
-        ([HEAD, GROUP, KERNEL], "no number up to -1"),
+        ([HEAD, GROUP, KERNEL], "not a number up to -1"),
         ([HEAD, GROUP, f"blob\t{len(A) - 1}"], "do not fill the last group"),
         ([HEAD, GROUP, f"blob\t{len(A) - 1}", GROUP], "do not fill it"),
         ([HEAD, BLOB], "larger than the group"),
-        ([HEAD, f"group\t{len(PACKED)}\t{1 << 40}"], "no number up to"),
-        ([HEAD, f"group\t{1 << 60}\t1"], "no number up to"),
-        ([HEAD, "group\t1"], "has 1 fields, not 2"),
+        ([HEAD, f"group\t{len(PACKED)}\t{1 << 40}"], "not a number up to"),
+        ([HEAD, f"group\t{1 << 60}\t1"], "not a number up to"),
+        ([HEAD, "group\t1"], "has 1 fields, expected 2"),
         ([HEAD, GROUP, BLOB, "kernel\td\t1\tx86\t-\t0\t-"], "without a `uname -r`"),
         ([HEAD, GROUP, BLOB, "module\tm\t0"], "before the first kernel"),
         ([HEAD, GROUP, BLOB, KERNEL, "module\t..\t0"], "a module cannot be called"),
@@ -198,7 +198,7 @@ def test_made_by_hand():
         ([HEAD, GROUP, BLOB, "kernel\td\t1\tx86\t%zz\t0\t-"], "'kernel'"),
         ([HEAD, GROUP, BLOB, "kernel\td\t1\tx86\té\t0\t-"], "not ASCII text"),
         ([HEAD, GROUP, BLOB, GROUP, BLOB, KERNEL], "truncated"),
-        ([HEAD], "followed by something else"),
+        ([HEAD], "unexpected data at the end"),
         ([HEAD, GROUP, BLOB, KERNEL, "end", "more"], "unexpected data follows it"),
         ([HEAD, f"group\t0\t{len(A)}", BLOB, KERNEL], "should follow the index"),
         (
@@ -246,7 +246,7 @@ def test_cut_anywhere():
     for length in range(0, len(data), 7):
         with pytest.raises(FormatError):
             opened(data[:length])
-    with pytest.raises(FormatError, match="followed by something else"):
+    with pytest.raises(FormatError, match="unexpected data at the end"):
         opened(data + b"\0")
 
 

@@ -169,7 +169,7 @@ def test_two_files_for_one_kernel(tmp_path):
     assert kernel.load().vmlinux.blob == BTF
     put(tmp_path, "x86_64/5.4.btf.xz", lzma.compress(OTHER))
     (kernel,) = find_kernels([str(tmp_path)]).kernels
-    with pytest.raises(AmbiguousError, match=r"two files for one kernel.*5\.4\.btf and 5\.4\.btf\.xz"):
+    with pytest.raises(AmbiguousError, match=r"two different files for one kernel.*5\.4\.btf and 5\.4\.btf\.xz"):
         kernel.load()
 
 

@@ -113,7 +113,7 @@ COMMAND = Command(
         Option(
             "--kernels",
             value="PATH",
-            help="BTF files, kernel images, and directories of them (BTFHub's layout too)",
+            help="BTF files, kernel images, directories (also in BTFHub's layout)",
             several=True,
         ),
         Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="modules to search after the vmlinux"),

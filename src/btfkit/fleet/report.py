@@ -302,11 +302,11 @@ def markdown_lines(matrix: Matrix, failures: int) -> Iterator[str]:
     clean = sum({found.status for found in matrix.ranges(n)} == {WORKS} for n in range(len(matrix.programs)))
     if clean:
         yield f"| | {_count(clean, 'other program')} | all {_count(len(matrix.usable), 'kernel')} | works |"
-    found = reasons(matrix, EFFECTS[:2])
-    if found:
+    entries = reasons(matrix, EFFECTS[:2])
+    if entries:
         yield ""
         yield "<details><summary>why</summary>"
-        for reason in found:
+        for reason in entries:
             yield ""
             yield from _markdown_reason(matrix, reason)
         yield ""
