@@ -167,7 +167,7 @@ def test_damaged(capsys, here):
     bundle(capsys, "create", "b", "--archive", "tree", "fields.bpf.o")
     data = (here / "b").read_bytes()
     (here / "cut").write_bytes(data[:-10])
-    assert "cut short" in refused(capsys, "bundle", "list", "cut")
+    assert "truncated" in refused(capsys, "bundle", "list", "cut")
     assert "not a bundle" in refused(capsys, "bundle", "lookup", "vmlinux")
     flipped = bytearray(data)
     flipped[-60] ^= 1
