@@ -23,7 +23,7 @@ def run(args: Args) -> int:
         gc.enable()
     if args.archive:
         if args.merge:
-            raise UsageError("--merge requires -m or -B, and does not go with --archive")
+            raise UsageError("--merge goes with -m or -B, not with --archive")
         from btfkit.cli.min_archive import run_archive
 
         return run_archive(args)
