@@ -12,8 +12,10 @@ KERNEL = btfkit.Builder().build()
 @pytest.mark.parametrize(
     ("call", "parameter"),
     [
+        (lambda: btfkit.minimize(KERNEL, "prog.bpf.o"), "objects"),
         (lambda: btfkit.minimize(KERNEL, keep_types="struct file"), "keep_types"),
         (lambda: btfkit.minimize(KERNEL, keep_funcs="tcp_close"), "keep_funcs"),
+        (lambda: btfkit.relocations("prog.bpf.o", KERNEL), "objects"),
         (lambda: btfkit.minimize_archive("tree", None, "prog.bpf.o"), "objects"),
         (lambda: btfkit.minimize_archive("tree", None, [], keep_types="file"), "keep_types"),
         (lambda: btfkit.check("prog.bpf.o", ["vmlinux"]), "objects"),
@@ -30,6 +32,13 @@ KERNEL = btfkit.Builder().build()
 def test_a_string_where_a_list_is_wanted(call, parameter):
     with pytest.raises(TypeError, match=rf"^{parameter} must be a list of names: \['"):
         call()
+
+
+@pytest.mark.parametrize("call", [btfkit.load, btfkit.open, btfkit.load_objects])
+@pytest.mark.parametrize("path", [["vmlinux"], None, 7])
+def test_what_is_not_a_path(call, path):
+    with pytest.raises(TypeError, match=f"^expected a path or bytes, got {type(path).__name__}$"):
+        call(path)
 
 
 @pytest.mark.parametrize("name", btfkit.__all__)
@@ -58,5 +67,5 @@ def test_results_have_a_btf_and_ids_and_say_what_they_are():
     }
     for word, result in results.items():
         assert isinstance(result.btf, btfkit.Btf)
-        assert result.ids is not None
+        assert "<ids: " in repr(result.ids)
         assert repr(result).startswith(f"<{word}")

@@ -449,3 +449,19 @@ def test_str_is_c(shapes):
     assert str(shapes.func("take")) == "int take(struct outer *it, ...)"
     assert str(shapes.enum("colour")) == "enum colour"
     assert repr(shapes.enum("colour").enumerators[1]) == "<enumerator 'GREEN' = 1>"
+
+
+def test_elements_by_name(shapes):
+    outer, take, colour = shapes.struct("outer"), shapes.func("take"), shapes.enum("colour")
+    assert outer.members["a"] == outer["a"]
+    assert take.parameters["it"].type == shapes.func("take").parameters[0].type
+    assert colour["GREEN"] == colour.enumerators["GREEN"] == colour.enumerators[1]
+    assert [each.name for each in colour] == [each.name for each in colour.enumerators]
+    assert "a" in outer.members
+    assert outer["a"] in outer.members
+    assert "GREEN" in colour
+    assert "green" not in colour
+    with pytest.raises(NotFoundError, match=r"enum colour has no 'GREN'; did you mean 'GREEN'\?"):
+        colour["GREN"]
+    with pytest.raises(IndexError, match=r"struct outer has . elements, there is no number 99"):
+        outer.members[99]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from btfkit.btf import spec
 from btfkit.btf.btf import text
-from btfkit.errors import printable
+from btfkit.errors import NotFoundError, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Typed(Element):
 
 
 class Elements(Sequence["Item"]):
-    """The elements of a type in order: a sequence of views, made on demand."""
+    """The elements of a type in order, by number or by name: a sequence of views, made on demand."""
 
     __slots__ = ("_owner", "_places", "_view")
 
@@ -83,16 +83,34 @@ class Elements(Sequence["Item"]):
     if TYPE_CHECKING:
 
         @overload
-        def __getitem__(self, index: int) -> Item: ...
+        def __getitem__(self, index: int | str) -> Item: ...
 
         @overload
         def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
 
-    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
-        numbers = range(len(self._places))[index]
+    def __getitem__(self, index: int | str | slice) -> Item | tuple[Item, ...]:
+        if isinstance(index, str):
+            return self._named(index)
+        try:
+            numbers = range(len(self))[index]
+        except IndexError:
+            raise IndexError(f"{self._owner} has {len(self)} elements, there is no number {index}") from None
         if isinstance(numbers, int):
             return self._view(self._owner, numbers, self._places[numbers])
         return tuple(self._view(self._owner, number, self._places[number]) for number in numbers)
+
+    def __contains__(self, item: object) -> bool:
+        return any(item in (each.name, each) for each in self)
+
+    def _named(self, name: str) -> Item:
+        for each in self:
+            if each.name == name:
+                return each
+        from btfkit.btf.suggest import did_you_mean
+
+        close = did_you_mean(name, (each.name for each in self))
+        owner = self._owner
+        raise NotFoundError(f"{owner} has no {printable(name)!r}{close}", source=owner.btf.source, type_id=owner.id)
 
     def __len__(self) -> int:
         return len(self._places)

@@ -53,6 +53,10 @@ class Ext:
     _extra: bytes
     _record_sizes: dict[str, int]
 
+    def __repr__(self) -> str:
+        counts = (f"{sum(1 for _ in self.records(kind))} {kind}" for kind in SECTIONS)
+        return f"<Ext: {', '.join(counts)}>"
+
     @classmethod
     def from_bytes(cls, data: bytes | memoryview[int], *, source: str | None = None) -> Ext:
         """Read a `.BTF.ext` blob.  Raises FormatError if it is not valid, UnsupportedError for another version."""

@@ -259,9 +259,18 @@ class Union(Composite):
 
 
 class AnyEnum(Sized):
-    """ENUM or ENUM64."""
+    """ENUM or ENUM64.  `enum["BPF_OK"]` is `enum.enumerators["BPF_OK"]`, and iterating yields the enumerators."""
 
     __slots__ = ()
+
+    def __getitem__(self, name: str) -> Enumerator:
+        return self.enumerators[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.enumerators
+
+    def __iter__(self) -> Iterator[Enumerator]:
+        return iter(self.enumerators)
 
     @property
     def signed(self) -> bool:

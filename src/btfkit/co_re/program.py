@@ -54,6 +54,9 @@ class BpfObject:
         self.source = source or name
         self._specs: dict[tuple[int, bytes, int], Spec | SpecError] = {}
 
+    def __repr__(self) -> str:
+        return f"<BpfObject {self.name}: {len(self.relocations)} relocations>"
+
     def spec(self, relocation: Relocation) -> Spec | SpecError:
         """What a relocation asks for, or why its record is wrong."""
         key = (relocation.type_id, relocation.access, relocation.kind)

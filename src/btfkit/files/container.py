@@ -131,6 +131,10 @@ def _opened(path_or_data: Path | Data, source: str | None, fallback: str) -> tup
     if isinstance(path_or_data, str | os.PathLike):
         name = os.fspath(path_or_data)
         return open_bytes(name), source or ("standard input" if name == "-" else name)
+    try:
+        memoryview(path_or_data)
+    except TypeError:
+        raise TypeError(f"expected a path or bytes, got {type(path_or_data).__name__}") from None
     return path_or_data, source or fallback
 
 

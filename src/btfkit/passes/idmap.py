@@ -20,6 +20,9 @@ class IdMap:
     def __init__(self, ids: dict[int, int]) -> None:
         self._ids = ids
 
+    def __repr__(self) -> str:
+        return f"<ids: {len(self)} old to new>"
+
     def __getitem__(self, old: int) -> int:
         return self._ids.get(old, 0)
 

@@ -84,7 +84,7 @@ def minimize(
     """`file_ops.minimize.minimize`, without proof."""
     if closure is not None and closure not in POLICIES:
         raise ValueError(f"closure {closure!r}: it has to be one of {', '.join(POLICIES)}")
-    refuse_text(keep_types=keep_types, keep_funcs=keep_funcs)
+    refuse_text(objects=objects, keep_types=keep_types, keep_funcs=keep_funcs)
     layers = _layers(vmlinux, modules)
     target = Target(vmlinux, modules)
     outcomes = relocate(objects, target)
