@@ -7,6 +7,10 @@ value (see `btfkit.co_re`).
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
 
 class BtfError(Exception):
     """The base of all errors of btfkit.
@@ -84,6 +88,13 @@ def refuse_text(**lists: object) -> None:
     for parameter, value in lists.items():
         if isinstance(value, str | bytes):
             raise TypeError(f"{parameter} must be a list of names: [{value!r}]")
+
+
+def refuse_others(parameter: str, given: Iterable[str], allowed: Collection[str]) -> None:
+    """Raise ValueError where one of the `given` values is not among those that are `allowed`."""
+    for value in given:
+        if value not in allowed:
+            raise ValueError(f"{parameter} {value!r}: expected one of {', '.join(allowed)}")
 
 
 class FormatError(BtfError):

@@ -34,6 +34,23 @@ def test_a_string_where_a_list_is_wanted(call, parameter):
         call()
 
 
+@pytest.mark.parametrize(
+    ("call", "allowed"),
+    [
+        (lambda: btfkit.find(KERNEL, "tcp_*", ["func"]), "function"),
+        (lambda: btfkit.find(KERNEL, "tcp_close", ["func"]), "function"),
+        (lambda: btfkit.diff(KERNEL, KERNEL, kinds=["structs"]), "struct"),
+        (lambda: btfkit.minimize(KERNEL, closure="all"), "by-value"),
+        (lambda: btfkit.distill(KERNEL, "all"), "by-value"),
+        (lambda: btfkit.dump(KERNEL, "h"), "json"),
+        (lambda: btfkit.minimize_archive("tree", None, [], pack="rar"), "tar.xz"),
+    ],
+)
+def test_a_word_that_is_not_among_the_allowed_ones(call, allowed):
+    with pytest.raises(ValueError, match=f"'(func|structs|all|h|rar)': expected one of .*{allowed}"):
+        call()
+
+
 @pytest.mark.parametrize("call", [btfkit.load, btfkit.open, btfkit.load_objects])
 @pytest.mark.parametrize("path", [["vmlinux"], None, 7])
 def test_what_is_not_a_path(call, path):

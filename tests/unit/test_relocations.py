@@ -79,7 +79,7 @@ def test_dump_in_one_call(here, capsysbinary) -> None:
     modules = [btfkit.load(str(path), vmlinux) for path in sorted((here / "mods").iterdir())]
     assert f"dump of {len(modules[0].positions)} types" in repr(btfkit.dump(modules[0]))
     assert "struct" in str(btfkit.dump(modules, "c"))
-    with pytest.raises(ValueError, match="has to be one of raw, c, json"):
+    with pytest.raises(ValueError, match="expected one of raw, c, json"):
         btfkit.dump(vmlinux, "C")
     with pytest.raises(btfkit.NotFoundError):
         btfkit.dump(vmlinux, types=["nowhere"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf.btf import Btf
-from btfkit.errors import NotFoundError, printable
+from btfkit.errors import NotFoundError, printable, refuse_others
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def dump(
     its layout hold with any compiler; `compat` gives exactly bpftool's bytes, defects included.  Raises NotFoundError for a
     name that does not exist or has no declaration in C.
     """
-    if form not in FORMS:
-        raise ValueError(f"form {form!r}: expected one of {', '.join(FORMS)}")
+    refuse_others("form", (form,), FORMS)
     many = [btfs] if isinstance(btfs, Btf) else list(btfs)
     btf, maps = merged(many)
     wanted: list[int] | None = None

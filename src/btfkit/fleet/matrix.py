@@ -178,6 +178,9 @@ class Matrix:
         self._numbers: dict[tuple[int, Verdict], int] = {}
         self._order: list[int] | None = None
 
+    def __repr__(self) -> str:
+        return f"<Matrix of {len(self.programs)} programs on {len(self.columns)} kernels>"
+
     # ---- filling ---------------------------------------------------------------------------------------------------
 
     def put(self, column: int, verdicts: Iterable[Verdict]) -> None:

@@ -22,7 +22,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.emit import Frame
 from btfkit.btf.flat import Flat
-from btfkit.errors import ChainError, FormatError
+from btfkit.errors import ChainError, FormatError, refuse_others
 from btfkit.hot import columns as _columns
 from btfkit.hot import rebase as _rebase
 from btfkit.hot.columns import Columns, zeros
@@ -163,8 +163,7 @@ def distill(
     Raises ChainError for a BTF without a base, UnsupportedError for kinds that are unknown.
     Rule: libbpf 1.7, btf__distill_base, but for the defects named in the module.
     """
-    if policy not in POLICIES:
-        raise ValueError(f"policy {policy!r}: it has to be one of {', '.join(POLICIES)}")
+    refuse_others("policy", (policy,), POLICIES)
     if keep not in KEEP or (keep == "used" and not used_by):
         raise ValueError(f'keep {keep!r}: it has to be "all", or "used" together with used_by')
     if split.base is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.co_re.relocate import Outcome, relocate
 from btfkit.co_re.target import Target
-from btfkit.errors import ChainError, FormatError, printable, refuse_text
+from btfkit.errors import ChainError, FormatError, printable, refuse_others, refuse_text
 from btfkit.passes.compact import Compacted, compact
 from btfkit.passes.select import POLICIES, Selection, Witnesses, by_func_name, by_references_of, by_type_name, close
 
@@ -82,8 +82,8 @@ def minimize(
     all_modules: bool = False,
 ) -> Minimized:
     """`file_ops.minimize.minimize`, without proof."""
-    if closure is not None and closure not in POLICIES:
-        raise ValueError(f"closure {closure!r}: it has to be one of {', '.join(POLICIES)}")
+    if closure is not None:
+        refuse_others("closure", (closure,), POLICIES)
     refuse_text(objects=objects, keep_types=keep_types, keep_funcs=keep_funcs)
     layers = _layers(vmlinux, modules)
     target = Target(vmlinux, modules)

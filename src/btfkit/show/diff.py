@@ -10,7 +10,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import text
 from btfkit.btf.members import flat_members
 from btfkit.btf.spelling import Spelling
-from btfkit.errors import refuse_text
+from btfkit.errors import refuse_others, refuse_text
 from btfkit.show.diff_leaves import Leaf, previous_members, unique, without_groups
 from btfkit.show.identity import (
     CLASSES,
@@ -209,6 +209,7 @@ def diff(
     in the base of the other, those two are compared.  Raises FormatError if a BTF is damaged.
     """
     refuse_text(names=names, kinds=kinds)
+    refuse_others("kind", kinds, KINDS)
     if used_by:
         scope = read_types(used_by, (old, new)) | dict(scope or {})
     return _Comparison(old, new, frozenset(_wanted(names)), frozenset(kinds), scope).done()

@@ -10,7 +10,7 @@ from btfkit.btf.btf import text
 from btfkit.btf.finders import missing
 from btfkit.btf.members import MAX_DEPTH, flat_members
 from btfkit.btf.spelling import Spelling, keyword
-from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable, refuse_text
+from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable, refuse_others, refuse_text
 from btfkit.hot import search as _search
 from btfkit.show.identity import CLASSES
 
@@ -69,6 +69,7 @@ def find(btf: Btf, pattern: str, kinds: Sequence[str] = (), *, own: bool = False
     is the enclosing named struct, if there is one.  Raises UnsupportedError for an invalid regular expression.
     """
     refuse_text(kinds=kinds)
+    refuse_others("kind", kinds, KINDS)
     tag, _, rest = pattern.partition(" ")
     if rest and tag in ("struct", "union", "enum") and not kinds:
         pattern, kinds = rest, (tag,)
