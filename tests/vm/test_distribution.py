@@ -11,7 +11,8 @@ from distribution import harmless, modules
 from judge import verdicts
 from machine import require_kernel
 
-from btfkit.cli import DONE, FAILED, explain, main
+from btfkit.cli import DONE, FAILED, main
+from btfkit.file_ops.module_on_kernel import TAKES, WRONG, judge, read_module
 from btfkit.judges.reconciled import compare
 from btfkit.passes.reconcile import reconcile
 
@@ -47,15 +48,15 @@ def test_modules_of_another_release(tmp_path) -> None:
         assert verdict.loaded, (name, verdict)
         module, _, folder = name.rpartition("-")
         path = tmp_path / folder / f"{module}.ko"
-        read = explain.read_module(str(path))
-        answer = explain.judge(read, kernel.btf)
-        assert (name in taken) == (answer.verdict in (explain.TAKES, explain.WRONG)), (name, answer.reason, verdict)
+        read = read_module(str(path))
+        answer = judge(read, kernel.btf)
+        assert (name in taken) == (answer.verdict in (TAKES, WRONG)), (name, answer.reason, verdict)
         if name not in taken:
             continue
         if folder == "distilled":
             assert read.split is not None
             assert reconcile(read.split, kernel.btf, rules="upstream").btf.to_bytes() == verdict.btf, name
-            before = explain.read_module(str(plain / path.name), built_with=str(old)).old
+            before = read_module(str(plain / path.name), built_with=str(old)).old
             assert before is not None
             same = compare(before, verdict.on(kernel.btf), contents="none")  # definitions are the kernels' own
             assert same, (name, same.differences[:3])

@@ -14,8 +14,8 @@ from workshop import by_kbuild, encoded
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
-from btfkit.cli import explain, main
-from btfkit.file_ops.module_on_kernel import REFUSES, TAKES
+from btfkit.cli import main
+from btfkit.file_ops.module_on_kernel import REFUSES, TAKES, Answer, judge, read_module
 from btfkit.judges.reconciled import compare
 from btfkit.passes.reconcile import reconcile
 
@@ -86,8 +86,8 @@ class Case:
     files: dict[str, Path]
     verdicts: dict[str, Verdict]
 
-    def predicted(self, form: str) -> explain.Answer:
-        return explain.judge(explain.read_module(str(self.files[form])), self.kernel.btf)
+    def predicted(self, form: str) -> Answer:
+        return judge(read_module(str(self.files[form])), self.kernel.btf)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -144,14 +144,14 @@ def kernels_do_what_explain_says(case: Case) -> None:
 def kernels_show_what_reconcile_writes(case: Case) -> None:
     """To the byte: what the kernel makes of a distilled module, btfkit does by its rules and by the right ones."""
     for form in {"distilled", "kbuild"} & set(case.verdicts):
-        split = explain.read_module(str(case.files[form])).split
+        split = read_module(str(case.files[form])).split
         assert split is not None
         for rules in ("upstream", "strict"):
             there = reconcile(split, case.kernel.btf, rules=rules).btf
             if case.verdicts[form].btf is not None:
                 assert there.to_bytes() == case.verdicts[form].btf, (form, rules)
     shown = case.verdicts["reconciled-distilled"].btf
-    assert shown == explain.read_module(str(case.files["reconciled-distilled"])).blob
+    assert shown == read_module(str(case.files["reconciled-distilled"])).blob
 
 
 def types_are_those_of_the_source(case: Case) -> None:
@@ -210,7 +210,7 @@ def bpftool(files: dict[str, bytes]) -> tuple[int, str]:
 def the_meaning_is_that_of_the_build(case: Case) -> None:
     """Walked side by side, by code that shares nothing with the passes: the module on the vmlinux of its build, and what the
     kernel shows."""
-    built = Btf.from_bytes(explain.read_module(str(case.files["wrong"])).blob, case.wrong.btf)
+    built = Btf.from_bytes(read_module(str(case.files["wrong"])).blob, case.wrong.btf)
     for form in ("distilled", "reconciled-distilled", "reconciled-by-value", "reconciled-full"):
         verdict = case.verdicts[form]
         if verdict.btf is not None:
@@ -237,4 +237,4 @@ def other_ids_are_right_once_it_is_reconciled(case: Case) -> None:
     for form in {"distilled", "kbuild"} & set(case.verdicts):
         said = case.verdicts[form].said()
         assert said["id_of_file"] != file, form
-        assert said["id_of_device"] < len(explain.read_module(str(case.files[form])).split or ()), form
+        assert said["id_of_device"] < len(read_module(str(case.files[form])).split or ()), form

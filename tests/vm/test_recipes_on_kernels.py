@@ -40,7 +40,7 @@ def test_recipes(tmp_path: Path) -> None:
     assert told.endswith("0")
     assert f"{now.release}  refuses it         fits" in told
     installed["shipped"] = tmp_path / "shipped.ko"
-    assert "BTF of this kernel" in recipe("dkms.md", "dkms")
+    assert "BTF rewritten for this kernel" in recipe("dkms.md", "dkms")
     installed["distilled"] = Path(inputs["MODULE"])
 
     kept = put(tmp_path / "field" / f"{NAME}.ko", Path(inputs["MODULE"]).read_bytes())
@@ -59,7 +59,7 @@ def test_recipes(tmp_path: Path) -> None:
 
     if (now.headers / "vmlinux").exists():
         inputs["MODULE"] = put(tmp_path / "kbuild" / f"{NAME}.ko", by_kbuild(now))
-        assert "BTF of this kernel" in recipe("dkms.md", "kbuild")
+        assert "BTF rewritten for this kernel" in recipe("dkms.md", "kbuild")
         assert Path(inputs["MODULE"]).read_bytes() == by_kbuild(now)  # it was distilled already
 
     found = verdicts(now, {name: path.read_bytes() for name, path in installed.items()})

@@ -15,7 +15,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.btf_file import open as open_btf
-from btfkit.cli import explain
+from btfkit.file_ops.module_on_kernel import TAKES, WRONG, judge, read_module
 
 pytestmark = pytest.mark.slow
 
@@ -208,11 +208,11 @@ def test_rules(role, tmp_path) -> None:
     for (name, (expected, _, _)), (number, verdict) in zip(cases.items(), found.items(), strict=True):
         path = tmp_path / f"{number}.ko"
         path.write_bytes(files[number])
-        answer = explain.judge(explain.read_module(str(path)), kernel.btf)
+        answer = judge(read_module(str(path)), kernel.btf)
         taken = verdict.btf is not None
         if taken != (expected[ROLES.index(role)] == "y"):
             wrong.append((name, "taken" if taken else "refused", verdict.reasons))
-        if taken != (answer.verdict in (explain.TAKES, explain.WRONG)):
+        if taken != (answer.verdict in (TAKES, WRONG)):
             wrong.append((name, "explain", answer.verdict, answer.reason, verdict.reasons))
         # an empty .BTF is no reason not to load a module
         if verdict.loaded != (taken or not kernel.strict or name == "empty"):

@@ -57,7 +57,13 @@ FEATURES = (
     ),
     Feature("enum-size", "ENUM of another size than 4 bytes", "an INT of that size", "names of values", (5, 5)),
     Feature("func-linkage", "FUNC of global or extern linkage", "a static one", "which functions are global", (5, 6)),
-    Feature("names", "names that are no identifiers", "the same with '_'; too long ones cut; none for PTR", "", NEVER),
+    Feature(
+        "names",
+        "names that are not identifiers",
+        "invalid characters become '_', long names are truncated, other names removed",
+        "",
+        NEVER,
+    ),
     Feature("dots", "'.' in names of types, functions, members", "'_'", "", (6, 5)),
     Feature(
         "float",
@@ -73,14 +79,14 @@ FEATURES = (
     Feature(
         "enum64",
         "ENUM64",
-        "an ENUM of 8 bytes where all values fit into 32 bits, else a UNION with the enumerators as members",
+        "an ENUM of 8 bytes if all values fit into 32 bits, otherwise a UNION with the enumerators as members",
         "values of more than 32 bits",
         (6, 0),
         (1, 0),
         (1, 24),
     ),
     Feature("enum-sign", "the signed flag of ENUM", "unsigned", "that values are signed", (6, 0)),
-    Feature("section-names", "DATASEC names of other characters than of identifiers", "'_' for these", "", (6, 12)),
+    Feature("section-names", "characters in DATASEC names that identifiers do not have", "'_' for these", "", (6, 12)),
     Feature(
         "tag-flag",
         "DECL_TAG and TYPE_TAG as attributes (kind_flag)",
@@ -92,7 +98,7 @@ FEATURES = (
     Feature(
         "layout",
         "a layout section, a header of more than 24 bytes",
-        "none, and 24 bytes",
+        "no layout section, a header of 24 bytes",
         "sizes of kinds",
         (7, 1),
         (1, 8),
@@ -101,11 +107,11 @@ FEATURES = (
         "wide-vlen",
         "more than 65,535 members, enumerators, parameters",
         "the first 65,535",
-        "those behind them",
+        "the rest",
         (7, 2),
         (1, 8),
     ),
-    Feature("tag-order", "TYPE_TAG behind another modifier or typedef", "a CONST", "these tags", (7, 3)),
+    Feature("tag-order", "TYPE_TAG after another modifier or typedef", "a CONST", "these tags", (7, 3)),
     Feature("extern", "extern FUNC and VAR", "a global one", "that they are extern", None),
 )
 NAMES = tuple(feature.name for feature in FEATURES)
