@@ -68,7 +68,7 @@ def test_another_base_is_refused(order):
         b.int(name, 4)
     other = module(b.build(), "two")
     for first in (base, module(base, "one")):
-        with pytest.raises(ChainError, match="neither what"):
+        with pytest.raises(ChainError, match="which is neither"):
             append(first, other)
 
 

@@ -1,10 +1,9 @@
-"""`append`: the types of several BTFs in one, one behind the other; and a chain as one BTF is the same thing.
+"""`append`: combine several BTFs into one by appending their types.  Flattening a chain is the same operation.
 
-The first BTF stays as it is, ids and string offsets included, and so does its base.  The types of each further one get the next
-free ids.  One that is split has to stand on what the first has in its own chain: what it refers to there keeps its
-id.  That is so for two modules of a kernel, and for a kernel and its modules.  Types are not compared
-(`passes/dedup.py`); strings are stored once, and those that no type uses stay behind, as do strings within longer ones where
-nothing but their end was used.
+The first BTF does not change, ids and string offsets included, and neither does its base.  The types of each further BTF get
+the next free ids.  A split BTF must be split on a layer of the first BTF's chain (two modules of one kernel, a kernel and its
+modules); its references to that layer keep their ids.  Types are not compared (`passes/dedup.py` does that).  Each string is
+stored once; unused strings are not copied, and if types use only the end of a string, only that end is copied.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-MOST = 0x7FFFFFFF  # types, bytes of strings: libbpf's limits
+MOST = 0x7FFFFFFF  # types, or bytes of strings: libbpf's limits
 
 
 def append(first: Btf, *others: Btf) -> tuple[Btf, list[IdMap]]:
-    """`first` with the types of `others` behind its own, and for each of `others` the map of its ids.
+    """Append the types of `others` to those of `first`; returns the result and an id map for each of `others`.
 
-    One without a base can always be appended.  A split one has to stand on the base of `first`, on `first` itself or on one of
-    `others` before it (the same object, or equal in every byte); layers between, which are not in the result yet,
-    are appended too.  Byte order, layout section and what is known of the pointer size are those of `first`.  Raises
-    ChainError for another base, UnsupportedError for a kind whose references are unknown.
-    Rule: libbpf 1.8-dev, btf__add_btf, which takes one base only.
+    A BTF without a base can always be appended.  A split BTF must be split on the base of `first`, on `first` itself or on one
+    of the `others` before it (the same object, or equal in every byte); layers in between that are not in the result yet
+    are appended too.  Byte order, layout section and pointer size (if known) are those of `first`.  Raises ChainError
+    for another base, UnsupportedError for a kind whose references are unknown.
+    Rule: libbpf 1.8-dev, btf__add_btf, which accepts one base only.
     """
     appending = _Appending(first)
     maps = [appending.add(other) for other in others]
@@ -42,7 +41,7 @@ def append(first: Btf, *others: Btf) -> tuple[Btf, list[IdMap]]:
 
 
 class _Place:
-    """Where a layer goes: its own types get the ids from `new_id` on."""
+    """Where a layer goes: its own types get new ids starting at `new_id`."""
 
     __slots__ = ("layer", "new_id")
 
@@ -52,13 +51,13 @@ class _Place:
 
     @property
     def span(self) -> tuple[int, int, int]:
-        """(first id, id behind the last, first new id)."""
+        """(first id, last id + 1, first new id)."""
         return self.layer.start_id, len(self.layer), self.new_id
 
 
 class _Part:
-    """A layer to be copied: `shared`, the highest layer below it that stays as it is (or None), and `places` of those between
-    that and it, itself last."""
+    """A layer to copy: `shared` is the highest layer below it that stays as it is (or None); `places` are those of the layers
+    above that, ending with the layer itself."""
 
     __slots__ = ("places", "shared")
 
@@ -68,7 +67,7 @@ class _Part:
 
 
 class _Appending:
-    """A BTF in the making."""
+    """The state of one call of `append`."""
 
     def __init__(self, first: Btf) -> None:
         self.first = first
@@ -84,8 +83,8 @@ class _Appending:
         shared = self._shared(chain)
         if shared is None and other.base is not None:
             raise ChainError(
-                f"split on {chain[-2].source or 'a base'}, which is neither what {self.first.source or 'the first'} stands on "
-                "nor that itself: modules of one kernel go together, with their vmlinux or without it",
+                f"split on {chain[-2].source or 'a base'}, which is neither {self.first.source or 'the first BTF'} nor its base: "
+                "append modules of one kernel only, with or without their vmlinux",
                 source=other.source,
             )
         between: list[_Place] = []
@@ -110,7 +109,7 @@ class _Appending:
         return place
 
     def _shared(self, chain: Sequence[Btf]) -> Btf | None:
-        """The highest layer below the last of `chain` that the first has in its own chain."""
+        """The highest layer below the last of `chain` that is in the chain of the first BTF too."""
         found = None
         for mine, its in zip(self.first.chain, chain[:-1], strict=False):
             if not self._is(mine, its):
@@ -119,7 +118,7 @@ class _Appending:
         return found
 
     def _is(self, mine: Btf, its: Btf) -> bool:
-        """Whether two layers are the same, or equal in types, strings and what lies below (that is known already)."""
+        """Whether two layers are the same object, or equal in types and strings; their bases are known to be equal."""
         if mine is its:
             return True
         key = mine, its
@@ -131,7 +130,7 @@ class _Appending:
         return self._equal[key]
 
     def finish(self) -> Btf:
-        """Copy everything, and read the result."""
+        """Copy all layers and return the result."""
         first = self.first
         total = len(first.words) + sum(len(part.places[-1].layer.words) for part in self.parts)
         out = array("I", (0,)) * total
@@ -147,7 +146,7 @@ class _Appending:
 
 
 class _Names:
-    """The strings of the result: those of the bases, then its own, each once from the second BTF on."""
+    """The strings of the result: those of the bases, then its own.  Strings of the second and later BTFs are stored once."""
 
     __slots__ = ("moved", "start", "table", "used")
 
@@ -161,25 +160,25 @@ class _Names:
         self.moved = array("I")
 
     def room(self, size: int) -> None:
-        """Make `used` and `moved` as long as a section of `size` bytes: they serve for one part after the other."""
+        """Make `used` and `moved` at least as long as a section of `size` bytes; all parts reuse them."""
         if size > len(self.used):
             self.used = bytearray(2 * size)
             self.moved = array("I", bytes(8 * size))
 
     def add(self, strings: memoryview | bytes) -> None:
-        """Put the new offset of each place of `strings` that is `used` into `moved`, and forget what is used."""
+        """Store the new offset of each place of `strings` that is `used` in `moved`, then clear `used`."""
         try:
             self.table.add_used(strings, self.used, self.moved)
         except OverflowError:
             raise FormatError(f"more than {MOST} bytes of strings") from None
 
     def own(self) -> memoryview:
-        """The section of the result."""
+        """The string section of the result."""
         return memoryview(self.table.data)[self.start : self.table.end]
 
 
 def _copy(part: _Part, names: _Names, out: memoryview, at: int) -> int:
-    """Copy the types of one layer to word `at`; returns where they end."""
+    """Copy the types of one layer to word `at`; returns the word after them."""
     layer, place = part.places[-1].layer, part.places[-1]
     shared_id = len(part.shared) if part.shared is not None else 1
     first_offset = part.shared.start_str_off + len(part.shared.strings) if part.shared is not None else 0
@@ -200,11 +199,11 @@ def _copy(part: _Part, names: _Names, out: memoryview, at: int) -> int:
 
 
 def _ids(places: Sequence[_Place]) -> Iterator[int]:
-    """The new ids of all types of some layers, in their order."""
+    """The new ids of all types of `places`, in order."""
     for place in places:
         yield from range(place.new_id, place.new_id + len(place.layer.positions))
 
 
 def _covering(layout: bytes) -> bytes:
-    """A layout section that also tells of every kind that may have been appended."""
+    """`layout`, extended to every kind that may have been appended."""
     return layout + spec.layout_section()[len(layout) :] if layout else b""

@@ -1,9 +1,9 @@
-"""`compact`: a selection becomes a new BTF, or a chain of them, with an id map each.
+"""`compact`: write a selection as a new BTF, or a chain of them, with an id map for each.
 
-Kept types stay in their order and get consecutive ids.  A reference to a type that is not kept goes on to what that type
-leads to where it is a modifier or a typedef, and becomes void where not.  Strings are stored once, in the order of first use;
-those that the new base has are told by its offsets.  Byte order and layout section are kept; sizes and offsets are
-never touched.
+Kept types keep their order and get consecutive ids.  A reference to a modifier or typedef that is not kept goes to the type
+that it modifies instead; a reference to any other type that is not kept becomes void.  Strings are stored once, in the order
+of first use; a string that the new base has is referred to there.  Byte order and layout section are kept; sizes and member
+offsets never change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Compacted:
-    """One layer of a compacted selection: the new `btf`, and `ids`, which maps all old ids of its chain."""
+    """One layer of a compacted selection: the new `btf`, and `ids`, the id map of its whole chain."""
 
     __slots__ = ("btf", "ids")
 
@@ -34,7 +34,7 @@ class Compacted:
 
 
 def compact(selection: Selection) -> dict[Btf, Compacted]:
-    """The new BTF of each layer, lower layers first, split on the new BTFs of their bases.
+    """The new BTF of each layer, lower layers first, each split on the new BTF of its base.
 
     Raises UnsupportedError for a layer with a kind whose references are unknown.
     """
@@ -73,7 +73,7 @@ def _layer(layer: Btf, kept: dict[int, set[int] | None], base: Compacted | None)
 
 
 def _follow(layer: Btf, old: int, ids: dict[int, int]) -> int:
-    """The new id of the first kept type along modifiers and typedefs, or 0."""
+    """The new id of the first kept type in a chain of modifiers and typedefs, or 0."""
     for _ in range(MAX_CHAIN):
         if old in ids:
             return ids[old]
@@ -90,7 +90,7 @@ def _refuse_unknown(layer: Btf, own: list[int]) -> None:
         kind = layer.kind(type_id)
         if not 0 < kind < len(spec.KINDS):
             raise UnsupportedError(
-                f"kind {kind} is unknown here, so its references cannot be renumbered",
+                f"unknown kind {kind}: its references cannot be renumbered",
                 source=layer.source,
                 type_id=type_id,
             )

@@ -1,20 +1,19 @@
-"""What a forward declaration stands for.
+"""Resolve forward declarations: find the definition that each stands for.
 
-Declarations are FWDs and enums without enumerators.  An own one stands for a definition of its name and tag (struct, union or
-enum) where
+Declarations are FWDs and enums without enumerators.  An own declaration resolves to a definition of its name and tag (struct,
+union or enum) if
 
 - all definitions are equivalent (*only*), or
 - a struct, union or typedef that refers to the declaration would be equivalent to another one that refers to the definition in
-  that place (*context*); among several definitions the one that makes most types equivalent to others, as far as a look around
-  tells; or
-- it has no such context, but others of its name have (*namesake*).
+  that place (*context*); of several definitions the one is chosen that makes most of the nearby types equivalent to others; or
+- it has no such context, but other declarations of its name have (*namesake*).
 
-Otherwise it stays a declaration, of which there is one for each name and tag.  A definition never stands for a declaration, and
-what the base says never changes: a declaration of its own stays one; an own declaration that says the same is that, unless one of
-the above makes it a definition.
+Otherwise it stays a declaration; there is one for each name and tag.  A definition never becomes a declaration, and the base
+never changes: its declarations stay declarations.  An own declaration that equals one of the base is merged with it, unless one
+of the rules above resolves it.
 
-It begins with the coarsest partition that could come out: the one where declarations and definitions of a name are a single type
-that nobody looks into.  From there on every choice is an exact refinement, so that a wrong one is seen, and taken back.
+The search begins with the coarsest possible partition, in which all declarations and definitions of a name are a single opaque
+type.  Each choice is then an exact refinement of it, so that a wrong choice is detected and undone.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ if TYPE_CHECKING:
 
 STRUCT_TAG, UNION_TAG, ENUM_TAG, DEFINED = 1, 2, 4, 8
 TAGS = {STRUCT_TAG: "struct", UNION_TAG: "union", ENUM_TAG: "enum"}
-ROUNDS = 24  # of guessing by context; each tries every name that is still open once
-CLIMB = 128  # classes that are looked at on the way from one declaration to what has it
-NODES = 1024  # and nodes
-WITNESSES = 64  # pairs that are kept as evidence for one guess
-STEPS = 1024  # pairs that are compared for one
-TRIES = 256  # of other definitions for what was guessed
-WORK = 1 << 18  # and nodes in all of them
-BUDGET = 1 << 22  # pairs that are compared in one round of guessing
+ROUNDS = 24  # of guessing by context; each tries every unresolved name once
+CLIMB = 128  # classes visited at most from a declaration to the types that contain it
+NODES = 1024  # nodes visited at most on the same way
+WITNESSES = 64  # pairs kept at most as evidence for one guess
+STEPS = 1024  # pairs compared at most for one guess
+TRIES = 256  # of other definitions for guessed declarations
+WORK = 1 << 18  # nodes in all of these tries
+BUDGET = 1 << 22  # pairs compared at most in one round of guessing
 
 _ROOTS = spec.COMPOSITES | {spec.TYPEDEF}
 _THROUGH = _ROOTS | spec.MODIFIERS | {spec.PTR, spec.ARRAY, spec.FUNC_PROTO}
@@ -68,7 +67,7 @@ class Declaration:
 
 
 class Name:
-    """What is declared and defined under one name and tag: nodes, ascending; `own` are the own declarations."""
+    """The declarations and definitions of one name and tag: nodes, ascending; `own` are the own declarations."""
 
     __slots__ = ("declared", "defined", "name", "own", "tag")
 
@@ -81,12 +80,12 @@ class Name:
 
 
 def resolve(graph: Graph) -> tuple[array[int], list[Name]]:
-    """Settle the classes of `graph` with declarations resolved: what each node stands for, and the names that it was about."""
+    """Compute the classes of `graph` with declarations resolved; returns the node that each node stands for, and the names."""
     return _Resolution(graph).run()
 
 
 class _Resolution:
-    """`to[node]` is what a node stands for; `owners`, `places` and `targets` are the references to all nodes of `names`."""
+    """`to[node]` is the node that a node stands for; `owners`, `places`, `targets` are the references to all nodes of `names`."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -120,7 +119,7 @@ class _Resolution:
         return self.to, self.names
 
     def one_declaration_each(self) -> None:
-        """Enums are declared in several ways (other sizes, ENUM64), which say the same."""
+        """Put all declarations of a name in one class: enums are declared in several forms (other sizes, ENUM64)."""
         graph = self.graph
         for name in self.names:
             first = graph.label[name.declared[0]]
@@ -144,14 +143,14 @@ class _Resolution:
         _refine.keyed_edges(graph.starts, graph.refs, keyed, self.owners, self.places, self.targets)
 
     def referrers(self, node: int) -> list[int]:
-        """Who refers to a declaration."""
+        """The nodes that refer to a declaration."""
         if not self._users:
             for owner, target in zip(self.owners, self.targets, strict=True):
                 self._users.setdefault(target, []).append(owner)
         return list(dict.fromkeys(self._users.get(node, ())))
 
     def make_coarse(self) -> None:
-        """The partition in which what has one name and tag is one type."""
+        """Compute the partition in which all nodes of one name and tag are one type."""
         graph, to = self.graph, self.to
         for name in self.names:
             for node in (*name.declared, *name.defined):
@@ -161,7 +160,7 @@ class _Resolution:
         self.coarse, self.classes = graph.label[:], graph.classes
 
     def settle(self) -> None:
-        """The classes with what is chosen now."""
+        """Compute the classes with the current choices."""
         graph, to = self.graph, self.to
         for name in self.names:
             for node in (*name.declared, *name.defined):
@@ -173,7 +172,7 @@ class _Resolution:
         graph.refine(self.owners)
 
     def settle_sound(self) -> None:
-        """`settle`, taking back choices until all that was chosen as the only definition is."""
+        """`settle`, undoing choices until each definition chosen as the only one is the only one."""
         while True:
             self.settle()
             wrong = {id(name) for name in self.names if not self.one_class(name, self.graph.label)}
@@ -187,7 +186,7 @@ class _Resolution:
         return bool(name.defined) and all(label[node] == label[name.defined[0]] for node in name.defined)
 
     def base_has(self, one: Declaration) -> bool:
-        """Whether an own type with the declaration is one that the base has with its own declaration."""
+        """Whether an own type that contains the declaration equals one of the base that contains the declaration of the base."""
         graph, heads = self.graph, self.graph.heads()
         return any(
             graph.kind(root) in _ROOTS and heads[graph.label[root]] < graph.first for root in self.roots(one, CLIMB)
@@ -196,7 +195,7 @@ class _Resolution:
     # ---- context ---------------------------------------------------------------------------------------------------
 
     def guess(self, opened: list[Declaration]) -> None:
-        """Choose by context, as long as that gets anywhere; what is undecided then stays a declaration."""
+        """Choose by context for as long as that makes progress; the undecided then stay declarations."""
         for _ in range(ROUNDS):
             undecided = [one for one in opened if not one.chosen]
             for one in undecided:
@@ -211,7 +210,7 @@ class _Resolution:
             self.take_back(guesses)
 
     def improve(self, guessed: list[Declaration]) -> None:
-        """Try other definitions for what was guessed, and keep what leaves fewer types; only where a try costs little."""
+        """Try other definitions for guessed declarations and keep those that leave fewer types, if a try costs little."""
         graph = self.graph
         groups = [[one] for one in guessed]
         for name in self.names:
@@ -242,7 +241,7 @@ class _Resolution:
         self.settle()
 
     def others(self, group: list[Declaration]) -> list[int]:
-        """The definitions, one of each class, that not all of a group stand for."""
+        """The definitions, one of each class, that not all of a group are resolved to."""
         label = self.graph.label
         lowest: dict[int, int] = {}
         for node in group[0].name.defined:
@@ -250,7 +249,7 @@ class _Resolution:
         return [node for node in lowest.values() if any(label[one.chosen] != label[node] for one in group)]
 
     def sound(self) -> bool:
-        """Whether all that was chosen as the only definition is."""
+        """Whether each definition that was chosen as the only one is the only one."""
         label = self.graph.label
         return all(self.one_class(name, label) for name in self.names if any(one.how == "only" for one in name.own))
 
@@ -265,7 +264,7 @@ class _Resolution:
             self.settle_sound()
 
     def best_guesses(self, undecided: list[Declaration]) -> list[Declaration]:
-        """Choose for each declaration the definition that most speaks for; returns those that have one."""
+        """Choose for each declaration the definition with the most evidence; returns the declarations that have one."""
         votes = self.votes(undecided) if undecided else {}
         guesses = []
         for one in undecided:
@@ -278,14 +277,14 @@ class _Resolution:
         return guesses
 
     def follow_namesakes(self, undecided: list[Declaration]) -> None:
-        """Let declarations without any context be what others of their name are, the most of them."""
+        """Resolve declarations without any context as most others of their name are resolved."""
         for one in undecided:
             chosen = [other.chosen for other in one.name.own if other.chosen]
             if chosen:
                 one.choose(min(chosen, key=lambda node: (-chosen.count(node), node)), "namesake")
 
     def votes(self, undecided: list[Declaration]) -> dict[int, dict[int, Votes]]:
-        """By the declaration and a definition: what speaks for the one being the other."""
+        """By declaration and definition: the evidence that the first stands for the second."""
         graph, label = self.graph, self.graph.label
         lowest: dict[int, int] = {}  # the lowest definition of each class
         opened = bytearray(len(graph))
@@ -320,7 +319,7 @@ class _Resolution:
         return votes
 
     def alike(self, roots: array[int]) -> Columns:
-        """(`ends`, `others`): for each root, where its others end, and for each class in its coarse class one node."""
+        """(`ends`, `others`): `others` has for each root a node of each class in its coarse class, up to the index in `ends`."""
         wanted = bytearray(self.classes)
         for root in roots:
             wanted[self.coarse[root]] = 1
@@ -336,7 +335,7 @@ class _Resolution:
         return ends, others
 
     def roots(self, one: Declaration, most: int) -> list[int]:
-        """What has a declaration, nearest first: one node of each class, and no more than `most`."""
+        """The types that contain a declaration, nearest first: one node of each class, at most `most`."""
         graph, label = self.graph, self.graph.label
         norm, place = graph.norm, graph.place
         todo = self.referrers(one.node)
@@ -354,32 +353,32 @@ class _Resolution:
 
 
 class Votes:
-    """What speaks for a declaration being a definition: `classes` that would become one with others, `witnesses` among them
-    (structs, unions and typedefs, with what they would be equivalent to), and how `near` the nearest of these is."""
+    """The evidence that a declaration stands for a definition: `classes` that would merge with others, `witnesses` among them
+    (structs, unions and typedefs, each with the one it would be equivalent to), and the `distance` to the nearest of these."""
 
-    __slots__ = ("classes", "near", "witnesses")
+    __slots__ = ("classes", "distance", "witnesses")
 
     def __init__(self) -> None:
         self.classes: set[int] = set()
         self.witnesses: list[Pair] = []
-        self.near = (True, 0)
+        self.distance = (True, 0)
 
     def add(self, root: int, other: int, label: int, counts: bool) -> None:
         self.classes.add(label)
         if counts:
-            near = other > root, abs(root - other)
-            self.near = min(self.near, near) if self.witnesses else near
+            distance = other > root, abs(root - other)
+            self.distance = min(self.distance, distance) if self.witnesses else distance
             if len(self.witnesses) < WITNESSES:
                 self.witnesses.append((root, other))
 
     @property
     def rank(self) -> tuple[int, bool, int]:
-        """The best first: for many classes, then by a type before its root rather than behind it, then by a near one."""
-        return -len(self.classes), *self.near
+        """Sort key, best first: more classes, then a witness before its root rather than after it, then a nearer one."""
+        return -len(self.classes), *self.distance
 
 
 def names(graph: Graph) -> list[Name]:
-    """The names that own declarations have."""
+    """The names of own declarations."""
     flags = bytearray(graph.pool_end)
     if not _refine.declared(graph.norm, graph.place, graph.first, flags):
         return []

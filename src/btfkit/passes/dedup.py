@@ -1,12 +1,12 @@
-"""`dedup`: of all types that are equivalent one stays, and forward declarations become what they stand for.
+"""`dedup`: merge equivalent types, and resolve forward declarations.
 
 Types are equivalent if their own contents are equal and their references lead, place by place, to equivalent types.  Variables
-and sections are things, not types, and are equivalent only to themselves.  `passes/type_graph.py` finds the classes,
-`passes/declarations.py` decides on declarations; docs/design/dedup.md states the relation and why the result is exactly its
-classes.  This file writes the result: the lowest type of each class, in the old order.
-A base never changes; a type that it has too goes, and references lead to the base's.
+and sections are objects, not types, and are equivalent only to themselves.  `passes/type_graph.py` finds the classes,
+`passes/declarations.py` resolves declarations; docs/design/dedup.md defines equivalence and explains why the result has exactly
+one type for each class.  This file writes the result: the lowest type of each class, in the old order.
+A base never changes: own types that the base has too are removed, and references go to those of the base.
 
-Rules: libbpf 1.8-dev, btf__dedup; where that errs (docs/differences.md), what its documentation says.
+Rules: libbpf 1.8-dev, btf__dedup; its documentation where the code deviates from it (docs/differences.md).
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 class Declared:
     """What became of the forward declarations of one name and tag ("struct", "union", "enum") that has definitions.
 
-    `declarations` is how many there were, `definitions` how many inequivalent definitions there are.  `targets` are the new ids
-    of those that declarations became; `how` says why: "only" (there is one), "context" (what refers to the declaration is
-    otherwise like what refers to the definition), or "" for none; `left` is how many stay declarations.
+    `declarations` is the number of declarations, `definitions` that of inequivalent definitions.  `targets` are the new ids of
+    the definitions that declarations resolved to.  `how` is the reason: "only" (there is one definition), "context" (the
+    types that refer to the declaration otherwise match those that refer to the definition), "namesake" (as other declarations
+    of the name), or "" for none.  `left` is the number of declarations that remain.
     """
 
     __slots__ = ("declarations", "definitions", "how", "left", "name", "tag", "targets")
@@ -53,7 +54,7 @@ class Declared:
 
 
 class DedupReport:
-    """What dedup did: own types `before` and `after`, by name of their kind; `declarations` that have definitions; bytes
+    """What dedup did: numbers of own types `before` and `after`, by name of kind; `declarations` that have definitions; `bytes`
     of the output."""
 
     __slots__ = ("after", "before", "bytes", "declarations")
@@ -71,8 +72,8 @@ class DedupReport:
 
 
 class Deduped:
-    """The result: `btf`, split on the same base; `ids` from all old ids to new ones, a base's to themselves; `report`; and
-    `ext` with the new ids and string offsets, where one was given."""
+    """The result: `btf`, split on the same base; `ids`, the map of all old ids (those of a base do not change); `report`; and
+    `ext` with the new ids and string offsets, if one was given."""
 
     __slots__ = ("btf", "ext", "ids", "report")
 
@@ -89,9 +90,9 @@ class Deduped:
 def dedup(btf: Btf, *, ext: Ext | None = None, prepared: PreparedBase | None = None) -> Deduped:
     """Merge the equivalent own types of `btf` with each other, and with those of its base.
 
-    `ext` is the `.BTF.ext` that refers to it, which is translated; `prepared`, made of the base of `btf`, saves the work on the
-    base if many are split on it.  Raises UnsupportedError for a kind whose references are unknown, FormatError if `ext` refers
-    beyond the types or strings.
+    `ext` is the `.BTF.ext` that refers to `btf`; it is translated.  `prepared`, made from the base of `btf`, saves repeating
+    the work on the base if many BTFs are split on it.  Raises UnsupportedError for a kind whose references are unknown,
+    FormatError if `ext` refers beyond the types or strings.
     """
     strings, ids = _references(ext)
     for what, numbers, limit in (
@@ -109,11 +110,11 @@ def dedup(btf: Btf, *, ext: Ext | None = None, prepared: PreparedBase | None = N
 
 
 def dedup_all(inputs: Iterable[Btf], *, prepared: PreparedBase | None = None) -> tuple[Deduped, list[int]]:
-    """`dedup` of several BTFs at once, one behind the other, all alone or all split on one base; each is let go of as soon as it
-    is taken in.
+    """`dedup` of several BTFs as if they were appended to each other; either none has a base or all are split on the same one.
 
-    Returns the result, whose `ids` goes from the ids that they would have in one BTF, and the id that the first own type
-    of each would have there.  Byte order, layout section and pointer size are those of the first.
+    Each input is released as soon as it is read.  Returns the result, whose `ids` maps the ids that the types would have after
+    `append`, and for each input the id that its first own type would have there.  Byte order, layout section and pointer size
+    are those of the first input.
     """
     graph: Graph | None = None
     frame: Frame | None = None
@@ -122,7 +123,7 @@ def dedup_all(inputs: Iterable[Btf], *, prepared: PreparedBase | None = None) ->
         if graph is None:
             graph, frame = Graph(btf.base), _alone(btf, btf.layout, btf.base)
         firsts.append(graph.add(btf))
-        del btf  # it is not needed any more, and may be large
+        del btf  # no longer needed, and may be large
     if graph is None or frame is None:
         raise ValueError("nothing to dedup")
     new = _Writing(graph, frame)
@@ -130,11 +131,11 @@ def dedup_all(inputs: Iterable[Btf], *, prepared: PreparedBase | None = None) ->
 
 
 class Joined:
-    """What `dedup_chain` gives: the BTF that stands alone, `btf`, and dedup's `report`.
+    """The result of `dedup_chain`: `btf`, which has no base, and dedup's `report`.
 
-    `ids` has the new id of every type of the base (at its id) and behind them of every type of the splits: `firsts` tells where
-    those of each begin.  `heads` is the id of the first type that is there because of each split, in their order; `declared` are
-    the places in `ids` of those that only declare what is defined elsewhere.
+    `ids` has the new id of every type of the base (at its id), followed by those of the types of each split; `firsts` are the
+    indexes at which the splits begin.  `heads` has, for each split in order, the id of the first type that it added; `declared`
+    are the indexes in `ids` of declarations of types that are defined elsewhere.
     """
 
     __slots__ = ("btf", "declared", "firsts", "heads", "ids", "report")
@@ -151,9 +152,10 @@ class Joined:
 
 
 def dedup_chain(base: Btf, splits: Iterable[Btf]) -> Joined:
-    """`base` and `splits` on it in one BTF that stands alone, deduped; each split is let go of as soon as it is taken in.
+    """Combine `base` and the `splits` on it into one BTF without a base, and dedup it.
 
-    Raises what `dedup` does.  Of equivalent types the base's stays, else that of the earliest split.
+    Each split is released as soon as it is read.  Of equivalent types the one of the base stays, else the one of the earliest
+    split.  Raises what `dedup` raises.
     """
     graph = Graph(base)
     graph.let_base_go()
@@ -172,12 +174,12 @@ def dedup_chain(base: Btf, splits: Iterable[Btf]) -> Joined:
 
 
 def _alone(btf: Btf, layout: bytes, base: Btf | None = None) -> Frame:
-    """A frame that knows the pointer size even where only the types of `btf`, which may be let go of, tell it."""
+    """A frame that states the pointer size even if it follows only from the types of `btf`, which may be released."""
     return Frame(btf.byte_order, base, layout=layout, pointer_size=btf.pointer_size, source=btf.source)
 
 
 def _references(ext: Ext | None) -> tuple[set[int], set[int]]:
-    """The string offsets and type ids that an ext has."""
+    """The string offsets and type ids that a `.BTF.ext` refers to."""
     strings, ids = set[int](), set[int]()
     if ext is not None:
         from functools import partial
@@ -192,14 +194,14 @@ def _note(seen: set[int], number: int) -> int:
 
 
 def _on_all(btf: Btf, strings: Iterable[int]) -> _Writing:
-    """All own types and all of the base in one graph."""
+    """Dedup in one graph of all own types and all types of the base."""
     graph = Graph(btf.base)
     graph.add(btf, strings)
     return _Writing(graph, Frame.of(btf, btf.base))
 
 
 def _on_prepared(prepared: PreparedBase, btf: Btf, strings: Iterable[int]) -> _Writing | None:
-    """The own types alone, where what is known of the base says all that is to be said; else None."""
+    """Dedup the own types alone, against what is known of the base; None if that is not enough."""
     if not prepared.exact or btf.base is not prepared.btf:
         return None
     from btfkit.passes.prepared_base import Remainder
@@ -212,7 +214,7 @@ def _on_prepared(prepared: PreparedBase, btf: Btf, strings: Iterable[int]) -> _W
 
 
 class _Writing:
-    """The result of a graph whose types are all in: classes, new `ids` by node, `btf`, `report`."""
+    """Writes the result of a complete graph: new `ids` by node, `btf`, `report`."""
 
     ids: array[int]
     stays: bytearray
@@ -233,7 +235,7 @@ class _Writing:
         self.report = DedupReport(_by_name(before), _by_name(after), declarations, len(self.btf.blob))
 
     def _write(self, graph: Graph, frame: Frame, ids: array[int], total: int, pool: memoryview) -> None:
-        """The BTF of what stays; `ids` are by node, `pool` has the names from `first_offset` on."""
+        """Write the BTF of the types that stay; `ids` are by node, `pool` has the names from `first_offset` on."""
         self._first = graph.first_offset
         self._pool = pool
         self._renamed = words(max(1, len(pool)))
@@ -261,7 +263,7 @@ class _Writing:
         self.btf = frame.emit(out, self._strings())
 
     def offset(self, at: int) -> int:
-        """The new offset of a name in the pool, which is appended where no type has it."""
+        """The new offset of a name in the pool; the name is appended if no type has it."""
         if at < self._first:
             return at
         if not self._renamed[at - self._first]:
@@ -274,7 +276,7 @@ class _Writing:
         return self._renamed[at - self._first]
 
     def _strings(self) -> bytes:
-        out = bytearray(self._end - self._first + 1)  # in front the empty string, which a split has from its base
+        out = bytearray(self._end - self._first + 1)  # begins with the empty string, which a split gets from its base
         _nodes.spell(self._pool, self._first, self._order, out, 1)
         return bytes(out if self._first == 1 else memoryview(out)[1:])
 
@@ -290,7 +292,7 @@ class _Writing:
 
 
 class _WritingRemainder(_Writing):
-    """The same of a graph that has only what the base lacks."""
+    """`_Writing` for a graph that has only the types that the base lacks."""
 
     def __init__(self, graph: Remainder, like: Btf, prepared: PreparedBase) -> None:
         self.graph = graph

@@ -1,10 +1,9 @@
-"""What has changed in a definition: the types of an older BTF against those of a newer one, as far as the older tells
-them.
+"""Compare a definition in an older BTF with the one in a newer BTF, as far as the older states it.
 
-A change is what breaks code that was built on the old definition: a member that is gone, has moved or has another
-type, an enumerator that is gone or has another value, another size.  New members (in padding), new enumerators,
-typedefs and qualifiers are none.  Members of anonymous structs and unions count as members of what contains them, as
-in C.
+A change is anything that breaks code built on the old definition: a member that is gone, has moved or has another
+type, an enumerator that is gone or has another value, or another size.  New members (in padding), new enumerators,
+typedefs and qualifiers are not changes.  Members of anonymous structs and unions count as members of the type that
+contains them, as in C.
 """
 
 from __future__ import annotations
@@ -20,18 +19,19 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
 
-MAX_DEPTH = 100  # types in a row, before it is called a change that nobody can judge
-MAX_CHANGES = 100  # are told; one is enough to refuse
-MAX_MEMBERS = 2_000_000  # are looked at for one module; all of a kernel's are a tenth of that
+MAX_DEPTH = 100  # of nested types; anything deeper is reported as a change
+MAX_CHANGES = 100  # reported at most; one is enough to reject
+MAX_MEMBERS = 2_000_000  # compared at most for one module: ten times the members of a whole kernel
 
 
 class Unclear(Exception):
-    """Members that cannot be told apart, or are without number."""
+    """Members that cannot be told apart, or too many of them."""
 
 
 class Change:
     """One change: `path` of names within the type ("lock.owner"), `what` ("gone", "moved", "retyped", "value",
-    "size"; "unclear", where nobody can tell), `then` and `now` (offsets in bits, values, sizes in bytes, or types as text)."""
+    "size", or "unclear" if the members cannot be compared), `then` and `now` (offsets in bits, values, sizes in bytes, or types
+    as text)."""
 
     __slots__ = ("now", "path", "then", "what")
 
@@ -48,7 +48,7 @@ class Change:
         if self.what == "gone":
             return f"{self.path} is gone"
         if self.what == "unclear":
-            return f"{self.path or 'it'}: {self.now}, so that nobody can compare it"
+            return f"{self.path or 'it'}: {self.now}, so it cannot be compared"
         unit = {"moved": " (bits)", "size": " (bytes)"}.get(self.what, "")
         return f"{self.path or 'it'}: {self.what} from {self.then} to {self.now}{unit}"
 
@@ -57,7 +57,7 @@ class Change:
 
 
 class Budget:
-    """How many members may still be looked at."""
+    """How many members may still be compared."""
 
     __slots__ = ("left",)
 
@@ -68,9 +68,9 @@ class Budget:
 def changes(
     old: Btf, old_id: int, new: Btf, new_id: int, *, embedded: bool = True, budget: Budget | None = None
 ) -> list[Change]:
-    """What has changed from type `old_id` of `old` to type `new_id` of `new`; sizes count where it is `embedded`.
+    """What has changed from type `old_id` of `old` to type `new_id` of `new`; sizes count if it is `embedded`.
 
-    One `budget` for many calls bounds what all of them take.
+    Share one `budget` between calls to limit their total work.
     """
     comparison = _Comparison(old, new, budget or Budget())
     comparison.types(old_id, new_id, "", embedded, 0)
@@ -78,12 +78,12 @@ def changes(
 
 
 def equivalent(btf: Btf, one: int, other: int, budget: Budget) -> bool:
-    """Whether two types of a BTF are the same in all that `changes` looks at, both ways."""
+    """Whether `changes` finds nothing between two types of a BTF, in either direction."""
     return not changes(btf, one, btf, other, budget=budget) and not changes(btf, other, btf, one, budget=budget)
 
 
 class _Comparison:
-    """A walk over pairs of types; each pair is looked at once."""
+    """A walk over pairs of types that compares each pair once."""
 
     def __init__(self, old: Btf, new: Btf, budget: Budget) -> None:
         self.old = old
@@ -118,7 +118,7 @@ class _Comparison:
             self._prototypes(a, b, path, depth)
 
     def _kinds_fit(self, a: int, b: int, one: int, other: int, held: bool) -> bool:
-        """Whether two stripped types agree in kind, name and what else is theirs alone."""
+        """Whether two stripped types agree in kind, name and their other own properties."""
         old, new = self.old, self.new
         if one == 0 or other == 0:
             return one == other
@@ -141,7 +141,7 @@ class _Comparison:
         if then != now and held:
             self.tell(path, "size", then, now)
         if not self.old.word(a, 1) & spec.MAX_VLEN or (depth and not held and self.old.word(a, 0)):
-            return  # the old one tells no members, or it is a type of its own behind a pointer
+            return  # the old type states no members, or it is a named type behind a pointer
         try:
             olds, fields = _numbered(self.old, a, self.budget), _numbered(self.new, b, self.budget)
         except Unclear as error:
@@ -184,10 +184,10 @@ class _Comparison:
 
 
 def _numbered(btf: Btf, type_id: int, budget: Budget) -> dict[tuple[str, int], tuple[int, int, int]]:
-    """(offset in bits, bitfield size in bits or 0, type id) of each member with a name, by name and, for names that occur more
-    than once (which C forbids), number.
+    """(offset in bits, bitfield size in bits or 0, type id) of each named member, by name and occurrence (C forbids repeated
+    names, BTF does not).
 
-    Raises Unclear where an anonymous type with named members is there twice: C has no such struct.
+    Raises Unclear if an anonymous type with named members occurs twice, which C does not allow.
     """
     found: dict[tuple[str, int], tuple[int, int, int]] = {}
     count: dict[str, int] = {}
@@ -198,13 +198,13 @@ def _numbered(btf: Btf, type_id: int, budget: Budget) -> dict[tuple[str, int], t
             if not name:
                 continue
             if place in seen:
-                raise Unclear("the same anonymous members are in it twice")
+                raise Unclear("the same anonymous members occur twice")
             seen.add(place)
             number = count[name] = count.get(name, -1) + 1
             found[name, number] = (member.bit_offset, member.bits, member.type_id)
             budget.left -= 1
             if budget.left < 0:
-                raise Unclear(f"more than {MAX_MEMBERS:,} members in all")
+                raise Unclear(f"more than {MAX_MEMBERS:,} members in total")
     except FormatError as error:
         raise Unclear(str(error)) from None
     return found
@@ -217,7 +217,7 @@ def is_plain_char(btf: Btf, type_id: int) -> bool:
 
 
 def _declares(btf: Btf, type_id: int, kind: int) -> int:
-    """STRUCT or UNION, for either or a declaration of it; else 0."""
+    """STRUCT or UNION if the type is one or declares one, else 0."""
     if kind == spec.FWD:
         return spec.UNION if btf.word(type_id, 1) >> 31 else spec.STRUCT
     return kind if kind in spec.COMPOSITES else 0

@@ -1,4 +1,4 @@
-"""Which type became which: the second thing that every pass returns."""
+"""Id maps: the new id of each old type, which every pass returns with its result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class IdMap:
-    """Old type ids to new ones; `map[old]` is 0 for void and for a type that is gone.
+    """Maps old type ids to new ones; `map[old]` is 0 for void and for a type that was removed.
 
     Two maps compose: `(first | second)[old] == second[first[old]]`.
     """
@@ -39,7 +39,7 @@ class IdMap:
         return IdMap({old: new for old, middle in self.items() if (new := second[middle])})
 
     def items(self) -> Iterator[tuple[int, int]]:
-        """(old, new) pairs, ascending by old id."""
+        """(old, new) pairs, sorted by old id."""
         return iter(sorted(self._ids.items()))
 
     def translate(self) -> Callable[[int], int]:
@@ -49,9 +49,9 @@ class IdMap:
 
 
 class Dense(IdMap):
-    """A map with an entry for every id from `start` on: `ids[old - start]` is the new one.
+    """A map with an entry for every id from `start` on: `ids[old - start]` is the new id.
 
-    Those below `start` are as `below` has them, and stay what they are where that is None.
+    `below` maps the ids below `start`; if it is None they do not change.
     """
 
     __slots__ = ("below", "ids", "start")
@@ -93,14 +93,14 @@ class Dense(IdMap):
         return self.__getitem__
 
     def board(self, count: int) -> array[int]:
-        """The new ids of all old ones below `count`, for loops; not to be changed."""
+        """The new ids of all old ids below `count`, as an array for loops; do not change it."""
         if self.start == 0 and len(self.ids) == count:
             return self.ids
         return array("I", map(self.__getitem__, range(count)))
 
 
 class Spans(IdMap):
-    """A map of few pieces: `spans` are (first id, id behind the last, first new id), ascending; ids within keep their order."""
+    """A map of a few ranges: `spans` are (first id, last id + 1, first new id), ascending; each range keeps its order."""
 
     __slots__ = ("spans",)
 

@@ -1,4 +1,4 @@
-"""Types of one name and kind that are not equivalent, and the first thing that tells them apart."""
+"""Types of one name and kind that are not equivalent, and the first difference between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
 
-STEPS = 20_000  # pairs of types that are looked at to find a difference
+STEPS = 20_000  # pairs of types compared at most to find a difference
 _NAMED = frozenset((*spec.COMPOSITES, *spec.ENUMS, spec.TYPEDEF, spec.FUNC, spec.INT, spec.FLOAT))
 _THINGS = frozenset((spec.VAR, spec.DATASEC))
 
@@ -34,8 +34,8 @@ class Inequivalent:
 
 
 def inequivalent_types(btf: Btf, most: int = 20) -> tuple[list[Inequivalent], int]:
-    """The names that several own types (or an own one and the base's) share, those with the most types first, and how many
-    there are in all; no more than `most` of them are explained."""
+    """The names that several own types (or an own type and one of the base) share, those with the most types first, and the
+    total number of such names; at most `most` of them are explained."""
     groups: dict[tuple[bytes, int], list[int]] = {}
     for layer in btf.chain:
         if layer is not btf:
@@ -57,7 +57,7 @@ def inequivalent_types(btf: Btf, most: int = 20) -> tuple[list[Inequivalent], in
 
 
 def difference(btf: Btf, a: int, b: int) -> tuple[str, str]:
-    """(path, what): the nearest difference between two types, and how to get to it from them."""
+    """(path, what): the path from two types to the nearest difference between them, and that difference."""
     todo, seen = [(a, b, "")], {(a, b)}
     for x, y, path in todo:  # grows
         if x == y:
@@ -68,11 +68,11 @@ def difference(btf: Btf, a: int, b: int) -> tuple[str, str]:
             if (p, q) not in seen and len(seen) < STEPS:
                 seen.add((p, q))
                 todo.append((p, q, path + step))
-    return "", "a difference that lies too deep to be found here"
+    return "", "a difference too deep to find"
 
 
 def _told_apart(btf: Btf, x: int, y: int) -> str | None:
-    """What two types say differently themselves; None where that is nothing."""
+    """How two types differ themselves, references aside; None if they do not."""
     if not x or not y or btf.kind(x) != btf.kind(y) or btf.name(x) != btf.name(y):
         return f"{label(btf, x)} here, {label(btf, y)} there"
     if btf.kind(x) in _THINGS:
@@ -111,7 +111,7 @@ def _words_apart(btf: Btf, x: int, y: int) -> str | None:
 
 
 def _steps(btf: Btf, type_id: int) -> Iterator[tuple[str, int]]:
-    """What a type refers to, and how C would write the way there."""
+    """The types that a type refers to, each with the step to it as C writes it."""
     layer, at = btf.locate(type_id)
     kind = btf.kind(type_id)
     row = spec.KINDS[kind]
