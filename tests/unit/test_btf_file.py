@@ -127,7 +127,7 @@ def test_bases(tmp_path, vmlinux, distilled) -> None:
 def test_wrong_base(vmlinux, distilled) -> None:
     with pytest.raises(ReconcileError, match=r"^mod\.ko: does not fit the new base: struct mutex"):
         btfkit.open(distilled, "mod.ko").btf(kernel(mutex=40))
-    with pytest.raises(ChainError, match=r"not (built on|the base)"):
+    with pytest.raises(ChainError, match=r"not built on|wrong base"):
         btfkit.load(ko(module(vmlinux), vmlinux), kernel(filler=3))
     with pytest.raises(ChainError, match="another machine"):
         btfkit.load(ko(module(vmlinux), vmlinux), kernel("big"))
