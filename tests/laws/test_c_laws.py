@@ -9,8 +9,9 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from btfkit.btf import spec
-from btfkit.btf.btf import DEFAULT_POINTER_SIZE, Btf
+from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
+from btfkit.btf.spec import DEFAULT_POINTER_SIZE
 from btfkit.errors import FormatError, UnsupportedError
 from btfkit.show.c import DECLARED, END, HEAD, KFUNCS, c_text
 from reference import c as slow

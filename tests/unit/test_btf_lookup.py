@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf, name_buckets, references, text
+from btfkit.btf.btf import Btf, name_buckets, references
 from btfkit.btf.build import Builder
+from btfkit.btf.spec import text
 from btfkit.errors import AmbiguousError, NotFoundError
 
 

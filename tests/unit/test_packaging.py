@@ -155,6 +155,36 @@ def test_kinds_have_one_set_of_numbers() -> None:
     assert len(bodies.findall(pxd)) == 2
 
 
+def _imported_files(path: Path) -> set[str]:
+    """The modules of btfkit that a file imports when it runs, also inside functions; not those for type checkers only."""
+    known, found = modules(), set()
+    nodes: list[ast.AST] = [ast.parse(path.read_text(), str(path))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names & known or {node.module} & known
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & known
+    return found
+
+
+def test_no_import_circle() -> None:
+    """No two files import each other, by whatever way and however late."""
+    left = {
+        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__"): _imported_files(path)
+        for path in SOURCE.rglob("*.py")
+        if path != SOURCE / "__init__.py"  # the root imports public names on first use; nothing imports the root
+    }
+    while leaves := [name for name, imported in left.items() if not imported & (left.keys() - {name})]:
+        for name in leaves:
+            del left[name]
+    assert not left, f"import circles among {sorted(left)}"
+
+
 def _functions(path: Path) -> dict[str, list[str]]:
     nodes = ast.parse(path.read_text(), str(path)).body
     return {

@@ -12,6 +12,7 @@ from array import array
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.finders import Finders, missing, only
+from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, printable
 from btfkit.hot import names as _names
 from btfkit.hot import scan as _scan
@@ -40,8 +41,6 @@ LONG_SPELLINGS = frozenset(
         b"int long unsigned",
     )
 )  # libbpf 1.7, determine_ptr_size
-DEFAULT_POINTER_SIZE = 8  # bytes, if unknown; libbpf uses that of the machine it runs on
-MAX_CHAIN = 256  # steps along modifiers, typedefs and arrays; more count as a cycle
 
 
 class Btf(Finders):
@@ -558,11 +557,6 @@ def _kind_numbers(kind: int | str | tuple[int, ...] | None) -> tuple[int, ...]:
             raise NotFoundError(f"no kind {kind!r}; kinds are {', '.join(spec.KIND_NAMES[1:])}")
         kind = spec.KIND_NAMES.index(kind.upper())
     return kind if isinstance(kind, tuple) else (kind,) if kind else ()
-
-
-def text(name: bytes) -> str:
-    """A name as text; bytes that are not UTF-8 become surrogates, so that nothing is lost."""
-    return name.decode("utf-8", "surrogateescape")
 
 
 def _as_words(section: memoryview[int], order: ByteOrder, aligned: bool) -> memoryview[int]:

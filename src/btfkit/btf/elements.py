@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
+from btfkit.btf.spec import text
 from btfkit.errors import NotFoundError, printable
 
 TYPE_CHECKING = False

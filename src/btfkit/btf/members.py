@@ -7,7 +7,7 @@ code with what it judges, and so has CO-RE's matcher, which follows libbpf's ord
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
+from btfkit.btf.spec import text
 from btfkit.errors import FormatError
 
 TYPE_CHECKING = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import DEFAULT_POINTER_SIZE, MAX_CHAIN
+from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

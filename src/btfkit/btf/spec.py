@@ -26,6 +26,14 @@ INT_SIGNED, INT_CHAR, INT_BOOL = 1, 2, 4
 
 LINKAGES = ("static", "global", "extern")
 
+DEFAULT_POINTER_SIZE = 8  # bytes, if unknown; libbpf uses that of the machine it runs on
+MAX_CHAIN = 256  # steps along modifiers, typedefs and arrays; more count as a cycle
+
+
+def text(name: bytes) -> str:
+    """A name as text; bytes that are not UTF-8 become surrogates, so that nothing is lost."""
+    return name.decode("utf-8", "surrogateescape")
+
 
 class Kind:
     """One row of the table.

@@ -7,7 +7,7 @@ BTF: "struct file", "typedef pid_t", or without a name "pointer type 312".
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import MAX_CHAIN, text
+from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.errors import printable
 
 TYPE_CHECKING = False

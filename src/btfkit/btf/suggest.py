@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
+from btfkit.btf.spec import text
 from btfkit.errors import printable
 
 TYPE_CHECKING = False

@@ -9,9 +9,9 @@ kernel's Documentation/bpf/btf.rst.
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
 from btfkit.btf.elements import Elements, Enumerator, Member, Parameter, SectionEntry, signed
 from btfkit.btf.members import flat_member, flat_members
+from btfkit.btf.spec import text
 from btfkit.errors import NotFoundError, printable
 
 TYPE_CHECKING = False

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Command
 
 COMMANDS = {
-    "min": "cut vmlinux and module BTF down to what CO-RE programs read",
-    "check": "on which kernels programs will break, where and why",
+    "min": "minimize vmlinux and module BTF to what CO-RE programs read",
+    "check": "find which kernels a program breaks on, and why",
     "relocs": "show the value of each CO-RE relocation of an object on a kernel",
     "dump": "print the types of a BTF as text, JSON or a C header",
     "layout": "show offsets, holes and cache lines of structs and unions",
@@ -31,7 +31,7 @@ COMMANDS = {
     "distill": "give modules a small base, so that their BTF survives kernel updates",
     "reconcile": "put distilled modules on another kernel, so that it accepts their BTF",
     "explain": "explain whether a kernel accepts a module's BTF, and if not, why",
-    "bundle": "the BTF of many kernels in one small file",
+    "bundle": "put the BTF of many kernels into one small file",
     "dedup": "merge equivalent types",
     "verify": "check a BTF: its structure, then the kernel's rules",
     "bpftool": "accept bpftool's command lines",

@@ -10,7 +10,7 @@ Rules: tools/lib/bpf/relo_core.c, bpf_core_parse_spec (libbpf 1.8-dev).
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import MAX_CHAIN, text
+from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.co_re.kinds import BYTE_OFFSET, BYTE_SIZE, ENUMVAL, FIELD, FIELD_EXISTS, KINDS, TYPE_SIZE
 from btfkit.errors import BtfError
 

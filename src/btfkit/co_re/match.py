@@ -10,7 +10,7 @@ A `Mismatch` has the reason; a `SpecError` makes libbpf reject the whole object.
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
+from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
 from btfkit.co_re.access import MAX_ACCESS, U32, SpecError, essential, spelled
 from btfkit.hot import names as _names
 

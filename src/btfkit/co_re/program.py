@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from btfkit.btf.btf import Btf, text
+from btfkit.btf.btf import Btf
 from btfkit.btf.ext import Ext
+from btfkit.btf.spec import text
 from btfkit.co_re.access import Spec, SpecError, expression, parse
 from btfkit.errors import BtfError, FormatError
 

@@ -264,7 +264,7 @@ def _whole_string(btf: Btf, offset: int) -> str:
 
 
 def _string(btf: Btf, offset: int) -> str:
-    from btfkit.btf.btf import text
+    from btfkit.btf.spec import text
 
     return text(btf.string(offset))
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import itertools
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
 from btfkit.btf.members import flat_member, flat_members
+from btfkit.btf.spec import text
 from btfkit.btf.spelling import Spelling, spelled
 from btfkit.co_re.access import Spec, SpecError
 from btfkit.co_re.kinds import ENUMVAL, FIELD, KINDS

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf, references, text
+from btfkit.btf.btf import Btf, references
+from btfkit.btf.spec import text
 from btfkit.btf.spelling import label
 from btfkit.errors import BtfError, FormatError
 from btfkit.judges.kernel import KernelRules

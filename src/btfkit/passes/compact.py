@@ -11,8 +11,9 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import MAX_CHAIN, Btf
+from btfkit.btf.btf import Btf
 from btfkit.btf.emit import Frame, Strings
+from btfkit.btf.spec import MAX_CHAIN
 from btfkit.errors import UnsupportedError
 from btfkit.hot import columns as _columns
 from btfkit.hot.columns import Columns, zeros

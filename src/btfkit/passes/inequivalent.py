@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import references, text
+from btfkit.btf.btf import references
+from btfkit.btf.spec import text
 from btfkit.btf.spelling import label
 
 TYPE_CHECKING = False

@@ -16,8 +16,9 @@ from bisect import bisect_right
 from os import urandom
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf, text
+from btfkit.btf.btf import Btf
 from btfkit.btf.emit import Frame
+from btfkit.btf.spec import text
 from btfkit.errors import ChainError, NotFoundError, refuse_text
 from btfkit.hot import names as _names
 from btfkit.passes.append import append

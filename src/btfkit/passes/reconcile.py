@@ -26,8 +26,9 @@ prototypes goes unseen, and a name with several candidates is refused even where
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf, text
+from btfkit.btf.btf import Btf
 from btfkit.btf.flat import Flat
+from btfkit.btf.spec import text
 from btfkit.errors import ChainError, printable
 from btfkit.hot import rebase as _rebase
 from btfkit.passes.definition_changes import Budget, Change, changes, equivalent, is_plain_char

@@ -10,7 +10,8 @@ A selection is of *layers*: the BTFs of a chain (or of several chains on one bas
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import MAX_CHAIN, references
+from btfkit.btf.btf import references
+from btfkit.btf.spec import MAX_CHAIN
 from btfkit.errors import NotFoundError, printable
 from btfkit.hot import columns as _columns
 from btfkit.hot import graph as _graph
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Literal
 
-    from btfkit.btf.btf import MAX_CHAIN, Btf
+    from btfkit.btf.btf import Btf
+    from btfkit.btf.spec import MAX_CHAIN
     from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.witness import Witness
 

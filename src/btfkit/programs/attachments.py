@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
+from btfkit.btf.spec import text
 from btfkit.co_re.access import essential
 from btfkit.co_re.relation import TypeRelation
 from btfkit.co_re.witness import Witness

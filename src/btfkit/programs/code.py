@@ -13,8 +13,8 @@ from struct import iter_unpack
 from typing import NamedTuple
 
 from btfkit.btf import spec
-from btfkit.btf.btf import MAX_CHAIN, text
 from btfkit.btf.ext import Ext
+from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.co_re.program import BpfObject, read_elf_object
 from btfkit.errors import FormatError
 from btfkit.files.elf import (

@@ -11,8 +11,9 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import DEFAULT_POINTER_SIZE, kind_set, name_buckets
+from btfkit.btf.btf import kind_set, name_buckets
 from btfkit.btf.flat import Flat
+from btfkit.btf.spec import DEFAULT_POINTER_SIZE
 from btfkit.btf.spelling import label
 from btfkit.errors import FormatError, UnsupportedError
 from btfkit.hot import c_layout, c_order, c_sort

@@ -7,8 +7,8 @@ types are identical.  A `Scope` limits the comparison to what a program reads.  
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
 from btfkit.btf.members import flat_members
+from btfkit.btf.spec import text
 from btfkit.btf.spelling import Spelling
 from btfkit.errors import refuse_others, refuse_text
 from btfkit.show.diff_leaves import Leaf, previous_members, unique, without_groups

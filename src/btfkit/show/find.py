@@ -6,9 +6,9 @@ A pattern is a name, a glob ("tcp_*"), or a regular expression between slashes (
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
 from btfkit.btf.finders import missing
 from btfkit.btf.members import MAX_DEPTH, flat_members
+from btfkit.btf.spec import text
 from btfkit.btf.spelling import Spelling, keyword
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable, refuse_others, refuse_text
 from btfkit.hot import search as _search

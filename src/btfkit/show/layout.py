@@ -9,7 +9,7 @@ depend on earlier output (docs/differences.md).
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
+from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
 from btfkit.errors import BtfError, FormatError, NotFoundError, printable
 
 TYPE_CHECKING = False

@@ -7,8 +7,8 @@ buffer or reverses array dimensions (docs/differences.md).
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import MAX_CHAIN, text
 from btfkit.btf.members import MAX_DEPTH, MAX_MEMBERS
+from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.btf.spelling import keyword
 from btfkit.errors import FormatError, printable
 from btfkit.show.layout import Field, Layout, Layouts

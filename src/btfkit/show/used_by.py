@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import text
 from btfkit.btf.members import flat_member
+from btfkit.btf.spec import text
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, innermost
 from btfkit.show.identity import CLASSES
