@@ -6,8 +6,16 @@ import os
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED, in_words
-from btfkit.cli.min import ARCHIVE, SELECTION, demand_selection
-from btfkit.cli.options import JSON, Command, Option, UsageError, refuse_overwriting
+from btfkit.cli.options import (
+    ARCHIVE,
+    JSON,
+    SELECTION,
+    Command,
+    Option,
+    UsageError,
+    demand_selection,
+    refuse_overwriting,
+)
 from btfkit.errors import NotFoundError, printable
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.cli.options import ARCHIVE, BASE, JSON, SELECTION, Command, Option, UsageError, demand_selection, names
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
@@ -97,17 +97,6 @@ def _refuse_program(output: str) -> None:
         )
 
 
-def demand_selection(args: Args, objects: list[str]) -> None:
-    """Raise UsageError if there is neither an object nor a type or function to keep."""
-    if not (objects or names(args.keep_type) or names(args.keep_func)):
-        raise UsageError("nothing to keep: name at least one OBJECT, or use --keep-type or --keep-func")
-
-
-def names(lists: list[str]) -> list[str]:
-    """The names in the values of a repeatable option that takes "NAME,NAME"."""
-    return [name.strip() for text in lists for name in text.split(",") if name.strip()]
-
-
 def _report(args: Args, done: MinimizedFiles) -> None:
     all_relocations = args.report == "all"
     if args.json:
@@ -127,25 +116,6 @@ def _report(args: Args, done: MinimizedFiles) -> None:
         for line in done.summary_lines(with_modules=not args.base):
             print(line, file=sys.stderr)
 
-
-SELECTION = (
-    Option("--keep-type", value="NAME[,NAME]", many=True, help="keep these types too ('struct file', 'pid_t')"),
-    Option("--keep-func", value="NAME[,NAME]", many=True, help="keep these functions with their prototypes"),
-    Option(
-        "--closure",
-        value="POLICY",
-        choices=("direct", "by-value", "full"),
-        help="what is kept with a type: direct (names and sizes), by-value (everything embedded), full (everything reachable)",
-    ),
-    Option("--no-verify", help="do not relocate the objects on the output to prove it"),
-    Option("--keep-going", help="skip bad objects and modules, and exit with status 3"),
-)
-ARCHIVE = (
-    Option("--archive", value="TREE", help="minimize every kernel below a directory or URL (BTFHub's layout too)"),
-    JOBS,
-    Option("--scheduler", value="ADDRESS", help="with --archive: run on the Dask cluster at tcp://HOST:8786"),
-    Option("--ignore-markers", help="include kernels that are marked .hasbtf or .failed and have a file"),
-)
 
 COMMAND = Command(
     "min",

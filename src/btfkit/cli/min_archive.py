@@ -6,8 +6,7 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.min import demand_selection, names
-from btfkit.cli.options import UsageError
+from btfkit.cli.options import UsageError, demand_selection, names
 from btfkit.errors import printable
 
 TYPE_CHECKING = False

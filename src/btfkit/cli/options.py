@@ -118,6 +118,38 @@ JOBS = Option("-j", "--jobs", value="N", help="worker processes (default: one pe
 OUTPUT = Option("-o", "--output", value="FILE", help="the output file ('-': standard output)")
 
 
+# Which types and kernels: `min` and `bundle create`.
+SELECTION = (
+    Option("--keep-type", value="NAME[,NAME]", many=True, help="keep these types too ('struct file', 'pid_t')"),
+    Option("--keep-func", value="NAME[,NAME]", many=True, help="keep these functions with their prototypes"),
+    Option(
+        "--closure",
+        value="POLICY",
+        choices=("direct", "by-value", "full"),
+        help="what is kept with a type: direct (names and sizes), by-value (everything embedded), full (everything reachable)",
+    ),
+    Option("--no-verify", help="do not relocate the objects on the output to prove it"),
+    Option("--keep-going", help="skip bad objects and modules, and exit with status 3"),
+)
+ARCHIVE = (
+    Option("--archive", value="TREE", help="minimize every kernel below a directory or URL (BTFHub's layout too)"),
+    JOBS,
+    Option("--scheduler", value="ADDRESS", help="with --archive: run on the Dask cluster at tcp://HOST:8786"),
+    Option("--ignore-markers", help="include kernels that are marked .hasbtf or .failed and have a file"),
+)
+
+
+def demand_selection(args: Args, objects: list[str]) -> None:
+    """Raise UsageError if there is neither an object nor a type or function to keep."""
+    if not (objects or names(args.keep_type) or names(args.keep_func)):
+        raise UsageError("nothing to keep: name at least one OBJECT, or use --keep-type or --keep-func")
+
+
+def names(lists: list[str]) -> list[str]:
+    """The names in the values of a repeatable option that takes "NAME,NAME"."""
+    return [name.strip() for text in lists for name in text.split(",") if name.strip()]
+
+
 def parse(command: Command, argv: list[str]) -> Args:
     """Read the command line `argv` (without the command's name).  Exits, as argparse does, for help and for a mistake."""
     args = _plain(command, argv)
