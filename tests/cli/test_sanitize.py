@@ -129,7 +129,7 @@ def test_usage(tmp_path, capsys) -> None:
     for words, said in (
         ([path, "-o", "x"], "no target"),
         ([path, "-o", "x", "--for", "4.14"], "older than 5.0"),
-        ([path, "-o", "x", "--for", "windows"], "is no version"),
+        ([path, "-o", "x", "--for", "windows"], "is not a version"),
         ([path, "-o", "x", "--for", "pahole:1.24"], "no version of 'pahole'"),
         ([path, "--for", "5.10"], "no output"),
         ([path, "-o", "x", "--for", "5.10", "--base-out", "y"], "--base-out needs -B"),

@@ -126,7 +126,7 @@ class Target:
     def __init__(self, text: str) -> None:
         """Read "5.10", "6.1.0-47-amd64", "libbpf:0.6", "bpftool:7.1".
 
-        Raises UnsupportedError for what is no version, or one that is too old.
+        Raises UnsupportedError for what is not a version, or one that is too old.
         """
         self.text = text
         what, _, version = text.rpartition(":")
@@ -174,7 +174,7 @@ def _version(text: str, whole: str) -> tuple[int, ...]:
         if digits != part:
             break
     if len(numbers) < 2:
-        raise UnsupportedError(f"{whole!r} is no version: a kernel's (5.10), libbpf:0.6 or bpftool:7.1 is wanted")
+        raise UnsupportedError(f"{whole!r} is not a version: expected a kernel (5.10), libbpf:0.6 or bpftool:7.1")
     return tuple(numbers)
 
 
