@@ -1,4 +1,4 @@
-"""Compiles `btfkit.hot` where a C compiler is; installs the plain files where not, or with BTFKIT_PURE=1."""
+"""Compile `btfkit.hot` if there is a C compiler; otherwise, or with BTFKIT_PURE=1, install the plain files."""
 
 import os
 import subprocess
@@ -8,13 +8,13 @@ from glob import glob
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-SHARED = "btfkit.hot._shared"  # what all compiled loops have in common (Cython's memoryviews), loaded once
+SHARED = "btfkit.hot._shared"  # the code that all compiled loops share (Cython's memoryviews), loaded once
 BUILD = "build/cython"
 FLAGS = [] if os.name == "nt" else ["-O2", "-g0"]
 
 
 def hot_extensions():
-    """One optional extension for each file of `hot/` with a `.pyi`: where compiling fails, the plain files are left."""
+    """One optional extension for each file of `hot/` with a `.pyi`; if compiling fails, the plain files remain."""
     if os.environ.get("BTFKIT_PURE", "") not in ("", "0"):
         return []
     try:
@@ -30,7 +30,7 @@ def hot_extensions():
     )
     extensions.insert(0, Extension(SHARED, [shared_source()], extra_compile_args=FLAGS))
     for extension in extensions:
-        extension.optional = True  # set here, for cythonize (3.3) drops it
+        extension.optional = True  # set here, because cythonize (3.3) drops it
     return extensions
 
 
@@ -43,7 +43,7 @@ def shared_source():
 
 
 class AllOrNothing(build_ext):
-    """Compiled loops call each other, and all need the shared module: where one of them fails, all stay plain."""
+    """Compiled loops call each other, and all need the shared module: if one of them fails to compile, all stay plain."""
 
     def build_extensions(self):
         super().build_extensions()

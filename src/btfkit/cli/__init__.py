@@ -1,4 +1,4 @@
-"""The command line: one file per command, and what all commands share (exit status, errors, pipes, Ctrl-C).
+"""The command line: one file per command, and the code that all commands share (exit status, errors, pipes, Ctrl-C).
 
 Exit status: 0 success; 1 the answer is "differs", "not clean" or "missing on some kernel"; 2 wrong usage; 3 an input could not
 be used, part of a batch failed, or the command was interrupted.
@@ -58,9 +58,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def entry() -> int:
-    """The whole life of the process behind the command `btfkit`; returns the exit status where it does not end it.
+    """Run the process of the command `btfkit`; returns the exit status unless `_exit_quickly` ends the process.
 
-    The garbage collector does not run while modules are imported (`run_command` starts it): it would find nothing.
+    The garbage collector does not run while modules are imported (`run_command` starts it), because it would find nothing.
     """
     import gc
 
@@ -76,9 +76,9 @@ def entry() -> int:
 
 
 def _exit_quickly(status: int) -> None:
-    """End the process without taking the interpreter apart, which costs 3 ms of 25.
+    """End the process without finalizing the interpreter, which takes 3 ms of 25.
 
-    Does nothing where something may still want to run at exit: a tracer, a profiler, a monitoring tool, another thread, a
+    Does nothing if other code may still want to run at exit: a tracer, a profiler, a monitoring tool, another thread, a
     registered exit function, or `python -i`.
     """
     import _thread
@@ -125,7 +125,7 @@ def _run(argv: list[str]) -> int:
 def command(name: str) -> Command:
     """The command of that name."""
     module = f"btfkit.cli.{name}"
-    __import__(module)  # importlib.import_module is 0.3 ms away
+    __import__(module)  # importing importlib takes 0.3 ms
     found: Command = sys.modules[module].COMMAND
     return found
 
@@ -146,12 +146,12 @@ def run_command(command: Command, argv: list[str]) -> int:
     except UsageError as error:
         print(f"usage: {usage(command)}\nbtfkit {command.name}: {error}", file=sys.stderr)
         return USAGE
-    except SystemExit as stop:  # argparse: help or a mistake
+    except SystemExit as stop:  # argparse: help or wrong usage
         return stop.code if isinstance(stop.code, int) else USAGE
 
 
 def overview() -> str:
-    """What `btfkit --help` prints."""
+    """The text of `btfkit --help`."""
     lines = [
         "usage: btfkit COMMAND [options] ...",
         "",
@@ -168,7 +168,7 @@ def overview() -> str:
 
 
 def version() -> str:
-    """What `btfkit --version` prints."""
+    """The text of `btfkit --version`."""
     from btfkit._version import __version__
     from btfkit.hot import compiled
 
@@ -193,19 +193,19 @@ def _complain(error: Exception) -> int:
 
 
 def in_words(error: Exception) -> str:
-    """The text of an error, with the file that it is about and the option that would help."""
+    """The text of an error, with the file that it concerns and the option that would help."""
     from btfkit.errors import error_text
 
     option = _REMEDIES.get(getattr(error, "remedy", ""))
     return f"{error} ({option})" if option else error_text(error)
 
 
-# The option for a parameter of the library that an error asks for.
+# The option for a library parameter that an error names.
 _REMEDIES = {"base": "-B FILE", "strip_signature": "--strip-signature"}
 
 
 def _quiet_stdout() -> None:
-    """Keep the interpreter from reporting the closed pipe when it flushes at exit."""
+    """Keep the interpreter from reporting a closed pipe when it flushes at exit."""
     import os
 
     devnull = os.open(os.devnull, os.O_WRONLY)

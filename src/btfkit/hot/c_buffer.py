@@ -1,22 +1,22 @@
-"""C's words in a growing buffer: names, numbers, texts of tags, and how often each name was used.
+"""C text in a growing buffer: names, numbers, texts of tags, and how often each name was used.
 
 `c_text.py` writes declarations with it.
 """
 
-LONGEST_NAME = 255  # bytes of a name that has a number
+LONGEST_NAME = 255  # bytes of a name that gets a number
 DEEPEST = 13  # tabs
-WORD = 0xFFFFFFFF  # by name, as literals of that size are Python objects in compiled code
+WORD = 0xFFFFFFFF  # named, because literals of that size are Python objects in compiled code
 
 
 class NameCounts:
-    """How often each name was used: an open-addressed table of string offsets, by what they spell once it is `shown`."""
+    """How often each name was used: an open-addressed table of string offsets, compared by their text as `shown` writes it."""
 
     def __init__(self):
         self.used = 0
         self.slots = memoryview(bytearray(3 * 4 * 1024)).cast("I")  # offset + 1, hash, count
 
     def grow(self):
-        """Make the table twice as large."""
+        """Double the size of the table."""
         old = self.slots
         size = 2 * len(old)
         new = memoryview(bytearray(4 * size)).cast("I")
@@ -36,7 +36,7 @@ class NameCounts:
         self.slots = new
 
     def count(self, strings, shown, offset):
-        """Which use of the name at `offset` this is, from 1."""
+        """Count a use of the name at `offset`; returns its number, from 1."""
         if 2 * 3 * self.used >= len(self.slots):
             self.grow()
         slots = self.slots
@@ -70,11 +70,11 @@ class NameCounts:
 
 
 class Buffer:
-    """A text in the making: `out[:at]`.
+    """A text being written: `out[:at]`.
 
-    `shown` has 256 bytes: how each byte of an identifier is written; `attributed` the same for attributes.  Unless `literal` an
-    identifier that begins with a digit gets a `_`, and the texts of tags are kept from breaking out of their place.  `most` is
-    how many bytes it takes before it gives up with OverflowError.
+    `shown` has 256 bytes, the form in which each byte of an identifier is written; `attributed` is the same for attributes.
+    Unless `literal` is set, an identifier that begins with a digit gets a `_`, and the texts of tags cannot end their attribute
+    early.  More than `most` bytes raise OverflowError.
     """
 
     def __init__(self, strings, shown, attributed, literal, most):
@@ -87,7 +87,7 @@ class Buffer:
         self.at = 0
 
     def take(self):
-        """The text so far, as bytes; it is empty afterwards."""
+        """Return the text so far as bytes, and empty the buffer."""
         text = bytes(self.out[: self.at])
         self.most -= self.at
         self.at = 0
@@ -113,7 +113,7 @@ class Buffer:
         self.at = at
 
     def put_number(self, value):
-        """Write a number, unsigned."""
+        """Write an unsigned number."""
         if self.at + 20 > len(self.out):
             self.grow(20)
         self.at += 1
@@ -140,7 +140,7 @@ class Buffer:
             self.at += 1
 
     def put_spelled(self, offset, how):
-        """Write the string at `offset`, each byte as `how` (256 bytes) has it."""
+        """Write the string at `offset`, each byte in the form that `how` (256 bytes) gives."""
         strings = self.strings
         out = self.out
         at = self.at
@@ -166,7 +166,7 @@ class Buffer:
         self.at = at
 
     def put_name(self, offset, number):
-        """Write an identifier, with its number where it is not the first of its name."""
+        """Write an identifier, with its number unless it is the first of its name."""
         if offset == 0:
             return
         start = self.at
@@ -178,7 +178,7 @@ class Buffer:
                 self.at = start + LONGEST_NAME
 
     def put_tag(self, offset, attribute):
-        """Write what a type tag says, or an attribute that is none of BTF's."""
+        """Write the text of a type tag, or of an attribute that is not one of BTF's."""
         strings = self.strings
         if attribute:
             self.put(b" __attribute__((")
@@ -192,7 +192,7 @@ class Buffer:
                 elif not quoted:
                     open_ += (strings[at] == 40) - (strings[at] == 41)
                 at += 1
-            if (open_ or quoted) and not self.literal:  # parentheses or quotes that do not match
+            if (open_ or quoted) and not self.literal:  # unbalanced parentheses or quotes
                 how = self.shown
             self.put_spelled(offset, how)
             self.put(b"))")

@@ -5,19 +5,19 @@ Rules: libbpf 1.8, btf__align_of, btf__resolve_size, btf_is_struct_packed.
 
 from btfkit.hot import kinds
 
-UNKNOWN = 255  # in aligns, before
-PACKED = 128  # in aligns, beside the alignment of a struct
+UNKNOWN = 255  # in aligns: not computed yet
+PACKED = 128  # in aligns, added to the alignment of a struct
 LONGEST = 4096  # modifiers, typedefs and arrays in a row
-WORD = 0xFFFFFFFF  # by name, as literals of that size are Python objects in compiled code
+WORD = 0xFFFFFFFF  # named, because literals of that size are Python objects in compiled code
 
 
 def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
-    """Set for each type id its alignment and its size, both in bytes and 0 where it has none.
+    """Compute the alignment and the size of each type id, both in bytes, 0 for a type without one.
 
-    `positions[id - 1]` is the record of type `id`; `aligns` (bytes, all UNKNOWN before) and `sizes` (u32, all 0 before) have
-    an entry for void too, and `stack` has four words for each.  PACKED is added to the alignment of a struct whose members or
-    size do not fit it (its natural alignment is 1 then); with `exact` also to that of such a union, and of one with a bitfield
-    that lies across the boundaries of its type.  A type that contains itself has no alignment.
+    `positions[i]` is the record of type `i + 1`.  `aligns` (bytes, all UNKNOWN at the start) and `sizes` (u32, all 0 at the
+    start) include an entry for void; `stack` has four words for each.  PACKED is added to the alignment of a struct whose
+    members or size do not fit it (its natural alignment is then 1).  With `exact` it is also added for such a union, and for a
+    union with a bitfield that crosses the boundaries of its type.  A type that contains itself has no alignment.
     """
     unknown = UNKNOWN
     packed_mark = PACKED
@@ -36,7 +36,7 @@ def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
             vlen = info & 0xFFFFFF
             missing = 0
             if kind == kinds.STRUCT or kind == kinds.UNION:
-                aligns[type_id] = 0  # while it lasts: what contains itself finds none
+                aligns[type_id] = 0  # during its own visit, so that a type that contains itself has no alignment
                 index = stack[depth - 1]
                 while index < vlen and missing == 0:
                     missing = words[at + 4 + 3 * index]

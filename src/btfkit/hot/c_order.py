@@ -1,14 +1,14 @@
-"""In which order C declares types: what a definition needs comes before it, what it needs by pointer only need not.
+"""The order in which C declares types: a definition follows what it needs by value, but not what it needs by pointer only.
 
-The order in which roots pull in what they stand on, and which of these become declarations of their own, follows libbpf 1.8,
+The order in which roots bring in their dependencies, and the choice of types that are declared on their own, follow libbpf 1.8,
 btf_dump_order_type.
 """
 
 from btfkit.hot import kinds
 
 ORDERED = 1  # in states
-WITHIN = 2  # ... being looked at, reached by value
-WITHIN_POINTED = 4  # ... being looked at, reached through a pointer
+WITHIN = 2  # ... being visited, reached by value
+WITHIN_POINTED = 4  # ... being visited, reached through a pointer
 REFERRED = 8  # some other type refers to it
 
 DONE, CYCLE, STRANGE, TANGLED = range(4)  # how `order` ended
@@ -16,15 +16,15 @@ DONE, CYCLE, STRANGE, TANGLED = range(4)  # how `order` ended
 FORWARD = 1  # in a step of a plan, beside 2 * id
 EMITTED = 1  # in marks
 EMITTING = 2
-FORWARDED = 4  # declared, or as a typedef defined, while it is being emitted
+FORWARDED = 4  # declared (a typedef: defined) while it is being emitted
 
 STRONG, WEAK, NOTHING = 1, 0, 2
 
 
 def referred(words, positions, ids, id_starts, states, returns):
-    """Set REFERRED in `states` (bytes, by id) for each type that another refers to.
+    """Set REFERRED in `states` (bytes, by id) for each type that another type refers to.
 
-    What a FUNC_PROTO returns counts only if `returns` has a 1 for that proto's id.
+    The return type of a FUNC_PROTO counts only if `returns` has a 1 for that prototype's id.
     """
     mark = REFERRED
     for index in range(len(positions)):
@@ -36,7 +36,7 @@ def referred(words, positions, ids, id_starts, states, returns):
 
 
 def returning(words, positions, shown, returns):
-    """Set `returns[id]` to 1 for each FUNC_PROTO that something other than a FUNC refers to, or a FUNC that is in `shown`.
+    """Set `returns[id]` to 1 for each FUNC_PROTO that is referred to by a type other than a FUNC, or by a FUNC in `shown`.
 
     These are the prototypes that a declaration may spell out.
     """
@@ -50,12 +50,12 @@ def returning(words, positions, shown, returns):
 
 
 def order(words, positions, roots, states, queue, budget, stack):
-    """Append to `queue` (u32, room for every id) what has to be declared for each of `roots`, dependencies first.
+    """Append to `queue` (u32, room for every id) the types to declare for each of `roots`, dependencies first.
 
-    `states` (bytes, by id) carries REFERRED in and is kept from root to root; void has to be ORDERED.  `stack` is a list, and
-    `budget` the number of steps after which it gives up.  Returns (how many ids were queued, how it ended: DONE, or CYCLE, a type
-    that needs itself, STRANGE, a kind that is not known, TANGLED).  If it is not done, `stack` has the ids that led there, the
-    last one included.
+    `states` (bytes, by id) has REFERRED set at the start and is kept from root to root; void has to be ORDERED.  `stack` is a
+    list, and `budget` the largest number of steps.  Returns (number of queued ids, outcome).  The outcome is DONE, CYCLE (a
+    type that needs itself by value), STRANGE (an unknown kind) or TANGLED (over budget).  Unless it is DONE, `stack` has the
+    ids on the path to the failure, including the last one.
     """
     ordered = ORDERED
     count = 0
@@ -130,7 +130,7 @@ def order(words, positions, roots, states, queue, budget, stack):
                         if kind == kinds.PTR:
                             pointed = 1
                         continue
-            # go back with `result` to what led there, until one has more to look at
+            # return `result` to the types on the path, until one has more to visit
             onward = False
             while depth:
                 here = 4 * (depth - 1)
@@ -178,11 +178,11 @@ def order(words, positions, roots, states, queue, budget, stack):
 
 
 def plan(words, positions, queue, marks, steps, budget):
-    """Plan the declarations of the types in `queue`: what is defined, and what has to be declared before.
+    """Plan the declarations of the types in `queue`: the definitions, and the forward declarations that they need first.
 
-    Writes 2 * id to `steps` (u32, room for two for each type) for each definition, with FORWARD for the declaration of a
-    composite; `marks` (bytes, by id) are kept, with void EMITTED.  Returns how many steps there are, or -1 where more than
-    `budget` types were looked at.  Rule: libbpf 1.8, btf_dump_emit_type.
+    Writes 2 * id to `steps` (u32, room for two steps for each type) for each definition, plus FORWARD for the forward declaration
+    of a composite.  `marks` (bytes, by id) are kept between calls, with void EMITTED.  Returns the number of steps, or -1 if more
+    than `budget` types were visited.  Rule: libbpf 1.8, btf_dump_emit_type.
     """
     count = 0
     emitted = EMITTED
@@ -248,7 +248,7 @@ def plan(words, positions, queue, marks, steps, budget):
                         continue
                 break
             onward = False
-            while depth:  # go back to what led here, until there is more to look at
+            while depth:  # go back along the path, until there is more to visit
                 here = 3 * (depth - 1)
                 type_id = path[here]
                 container = path[here + 1]

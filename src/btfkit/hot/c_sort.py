@@ -1,4 +1,4 @@
-"""The order in which the C text takes its roots: by rank, name, own name, what they hold, and id.
+"""The order of the roots in the C text: by rank, name, own name, contents and id.
 
 Rules: bpftool 7.8, btf_type_rank, btf_type_sort_name, btf_type_disambig_hash, btf_type_compare.
 """
@@ -6,14 +6,14 @@ Rules: bpftool 7.8, btf_type_rank, btf_type_sort_name, btf_type_disambig_hash, b
 from btfkit.hot import kinds
 
 LAST_RANK = 10
-LONGEST = 4096  # references in a row; what goes on for longer counts as nameless
+LONGEST = 4096  # references in a row; a longer chain counts as nameless
 KNOWN = 1  # in marks: the hash without members
 KNOWN_WHOLE = 2  # ... and with them
-WORD_64 = 0xFFFFFFFFFFFFFFFF  # by name, as literals of that size are Python objects in compiled code
+WORD_64 = 0xFFFFFFFFFFFFFFFF  # named, because literals of that size are Python objects in compiled code
 
 
 def choose(words, positions, kinds, ids):
-    """Write the ids of the types of a wanted kind (`kinds[k]` is 1) to `ids`, ascending; returns how many there are."""
+    """Write the ids of the types of a wanted kind (`kinds[k]` is 1) to `ids`, ascending; returns their number."""
     count = 0
     for index in range(len(positions)):
         if kinds[(words[positions[index] + 1] >> 24) & 127]:
@@ -23,7 +23,7 @@ def choose(words, positions, kinds, ids):
 
 
 def sort(words, positions, strings, ids, room):
-    """Sort `ids` (u32, each id once, ascending); `room` is another buffer of that length."""
+    """Sort `ids` (u32, each id once, ascending); `room` is a second buffer of the same length."""
     sorter = _Sorter(words, positions, strings)
     sorter.prepare(ids)
     sorter.merge(ids, room)
@@ -53,7 +53,7 @@ class _Sorter:
             if type_id:
                 named = False
                 direct = True
-                ranked = True  # something on the path has a name, or there is no path yet
+                ranked = True  # a type on the path has a name, or there is no path yet
                 here = type_id
                 for _ in range(LONGEST):
                     at = positions[here - 1]
@@ -95,7 +95,7 @@ class _Sorter:
             self.names[type_id] = name
 
     def less(self, one, other):
-        """Whether `one` comes before `other`."""
+        """Whether `one` sorts before `other`."""
         if self.keys[one] != self.keys[other]:
             return self.keys[one] < self.keys[other]
         strings = self.strings
@@ -124,7 +124,7 @@ class _Sorter:
         return one < other
 
     def hash(self, type_id, whole):
-        """What a type holds as a 64-bit number, with its members or, if `whole` is KNOWN, without."""
+        """The contents of a type as a 64-bit hash, with its members or, if `whole` is KNOWN, without."""
         words = self.words
         positions = self.positions
         path = LONGEST + 1 if whole == KNOWN_WHOLE else 0  # where it begins
@@ -159,7 +159,7 @@ class _Sorter:
         return value
 
     def terminal(self, type_id, whole):
-        """The hash of a type that is no reference."""
+        """The hash of a type that is not a reference."""
         words = self.words
         at = self.positions[type_id - 1]
         info = words[at + 1]
@@ -177,7 +177,7 @@ class _Sorter:
         return value
 
     def string_hash(self, value, offset):
-        """`value`, mixed with the hash of the string at `offset`; as it is where that is 0."""
+        """`value` combined with the hash of the string at `offset`; unchanged if the offset is 0."""
         if offset == 0:
             return value
         strings = self.strings

@@ -1,7 +1,8 @@
 """Types as C: forward declarations, definitions and declarators, as text in a buffer.
 
-The shape of the text follows libbpf 1.8 (btf_dump_emit_struct_def, btf_dump_emit_type_chain, btf_dump_emit_bit_padding and what
-they call), with stacks of its own in place of recursion.  `c_order.py` plans what is declared, `c_layout.py` tells sizes.
+The form of the text follows libbpf 1.8 (btf_dump_emit_struct_def, btf_dump_emit_type_chain, btf_dump_emit_bit_padding and the
+functions that they call), with explicit stacks in place of recursion.  `c_order.py` plans the declarations, `c_layout.py`
+computes sizes.
 """
 
 from btfkit.hot import kinds
@@ -9,7 +10,7 @@ from btfkit.hot.c_buffer import Buffer, NameCounts
 
 FORWARD = 1  # in a step of a plan, beside 2 * id
 
-# frames of `run`: what is still to be written of a declaration
+# frames of `run`: the parts of a declaration that are still to be written
 CHAIN = 1  # (kind, where its part of `chain` begins, name, number, level, whether the last word was a *)
 MEMBERS = 2  # (kind, type, next member, offset in bits, whether the last was a bitfield, level)
 DIMENSION = 3  # (kind, count, whether a parenthesis is open)
@@ -17,12 +18,12 @@ PARAMETERS = 4  # (kind, type, next parameter, whether a parenthesis is open, le
 FRAME = 8
 
 UNSIGNED = {b"__Poly8_t": b"char", b"__Poly16_t": b"short", b"__Poly64_t": b"long long", b"__Poly128_t": b"__int128"}
-WORD = 0xFFFFFFFF  # by name, as literals of that size are Python objects in compiled code
+WORD = 0xFFFFFFFF  # named, because literals of that size are Python objects in compiled code
 ABOVE = 1 << 32
 
 
 def write(writer, plan, first, enough):
-    """Write the steps `plan[first:]` until there are `enough` bytes; returns where to go on."""
+    """Write the steps `plan[first:]` until there are `enough` bytes; returns the step to continue with."""
     count = len(plan)
     while first < count and writer.at < enough:
         writer.emit(plan[first])
@@ -36,12 +37,12 @@ def prototype(writer, proto, name):
 
 
 class Writer(Buffer):
-    """The text that is being written, and what was declared so far.
+    """The text being written, and the declarations so far.
 
-    `positions[id - 1]` is the record of type `id`; `aligns` and `sizes` are those of `c_layout.natural`.  `spaced` has 256 bytes:
-    how each byte of an INT's name is written.  With `inline` a member without a name is spelled out where its type has one: such
-    a member is not standard C.  `steps` is how many types it looks at before it gives up with OverflowError.  `Buffer` says
-    what the rest is.
+    `positions[i]` is the record of type `i + 1`; `aligns` and `sizes` come from `c_layout.natural`.  `spaced` has 256 bytes,
+    the form in which each byte of an INT's name is written.  With `inline` an unnamed member is spelled out even if its type
+    has a name, which is not standard C.  `steps` is the largest number of types to visit; more raise OverflowError.  `Buffer`
+    documents the other arguments.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Writer(Buffer):
         self.spaced = spaced
         self.inline = inline
         self.steps = steps
-        # which one of its name each type is, 0 where nobody asked yet
+        # the number of each type among those of its name, 0 until it is asked for
         self.numbers = memoryview(bytearray(4 * (len(positions) + 1))).cast("I")
         self.tags = NameCounts()
         self.idents = NameCounts()
@@ -81,7 +82,7 @@ class Writer(Buffer):
     # ---- names --------------------------------------------------------------------------------------------------------
 
     def number(self, type_id, idents):
-        """Which one of its name a type is: counted where it is first asked for."""
+        """The number of a type among those of its name, counted at its first use."""
         number = self.numbers[type_id]
         if number:
             return number
@@ -100,10 +101,10 @@ class Writer(Buffer):
         """Write the name of a type, with its number."""
         self.put_name(self.words[self.positions[type_id - 1]], self.number(type_id, idents))
 
-    # ---- what is declared on its own ----------------------------------------------------------------------------------
+    # ---- declarations of their own ------------------------------------------------------------------------------------
 
     def emit(self, step):
-        """Write one step of a plan (`c_order.plan`): the declaration of a type, or with FORWARD that it exists."""
+        """Write one step of a plan (`c_order.plan`): the definition of a type or, with FORWARD, its forward declaration."""
         type_id = step >> 1
         kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127
         if kind == kinds.TYPEDEF:
@@ -120,7 +121,7 @@ class Writer(Buffer):
         else:
             at = self.positions[type_id - 1]
             if not self.literal and self.words[at] == 0 and self.words[at + 1] & 0xFFFFFF == 0:
-                return  # an enum without name and values says nothing
+                return  # an enum without a name and values declares nothing
             self.put_enum(type_id, 0)
         self.put(b";\n\n")
 
@@ -140,7 +141,7 @@ class Writer(Buffer):
         self.put_type_name(type_id, False)
 
     def put_typedef(self, type_id):
-        """Write a typedef, but for the one that compilers have."""
+        """Write a typedef, except the one that compilers provide."""
         at = self.positions[type_id - 1]
         name = self.words[at]
         if name and self.spells(name, b"__builtin_va_list"):
@@ -154,7 +155,7 @@ class Writer(Buffer):
         self.put(b";\n\n")
 
     def put_alias(self, type_id):
-        """Write a typedef in place of an INT that no compiler but one has."""
+        """Write a typedef in place of an INT that only one compiler has."""
         name = self.words[self.positions[type_id - 1]]
         number = self.number(type_id, False)
         if number < 2 and name and self.strings[name] == 95 and self.strings[name + 1] == 95:
@@ -223,7 +224,7 @@ class Writer(Buffer):
         self.run()
 
     def push(self, kind):
-        """A new frame, zeroed but for its kind; returns where it begins."""
+        """Add a frame, zeroed except for its kind; returns where it begins."""
         here = FRAME * self.depth
         if here == len(self.frames):
             larger = memoryview(bytearray(2 * 8 * here)).cast("q")
@@ -236,12 +237,12 @@ class Writer(Buffer):
         return here
 
     def open_composite(self, type_id, level):
-        """Write the head of a composite; `run` goes on with its members."""
+        """Write the head of a composite; `run` continues with its members."""
         self.put_reference(type_id)
         self.open_members(type_id, level)
 
     def open_unnamed(self, type_id, level):
-        """Write the head of the composite that a member without a name holds, if it is one that has a name; else nothing."""
+        """Write the head of the composite that an unnamed member holds, if the composite has a name; otherwise nothing."""
         words = self.words
         while type_id:
             at = self.positions[type_id - 1]
@@ -264,7 +265,7 @@ class Writer(Buffer):
         self.frames[here + 5] = level
 
     def open_chain(self, type_id, name, number, level):
-        """Collect what leads from a type to the one that a declaration begins with; `run` goes on from there."""
+        """Collect the chain from a type to the one that a declaration begins with; `run` continues from there."""
         words = self.words
         here = self.push(CHAIN)
         self.frames[here + 1] = self.top
@@ -294,7 +295,7 @@ class Writer(Buffer):
                 return
 
     def run(self):
-        """Write what the frames say, until none is left."""
+        """Write the contents of the frames, until none is left."""
         while self.depth:
             here = FRAME * (self.depth - 1)
             kind = self.frames[here]
@@ -313,7 +314,7 @@ class Writer(Buffer):
                 self.depth -= 1
 
     def run_chain(self, here):
-        """Write a declaration from its type outwards, until something within has to be written first."""
+        """Write a declaration from its type outwards, until an inner part has to be written first."""
         words = self.words
         frames = self.frames
         start = frames[here + 1]
@@ -394,7 +395,7 @@ class Writer(Buffer):
                 frames[here + 3] = self.depth > here // FRAME + 1
                 frames[here + 4] = level
                 return
-            else:  # a function, a variable or a section, which no declaration can have
+            else:  # a function, a variable or a section, which cannot be the type of a declaration
                 self.top = start
                 self.depth -= 1
                 return
@@ -403,7 +404,7 @@ class Writer(Buffer):
         self.depth -= 1
 
     def within(self, here):
-        """Go on with the rest of the chain of a frame in a frame of its own, above it."""
+        """Write the rest of a frame's chain in a new frame above it."""
         inner = self.push(CHAIN)
         frames = self.frames
         for slot in range(1, 5):
@@ -419,7 +420,7 @@ class Writer(Buffer):
             self.put_name(name, self.frames[here + 3])
 
     def put_qualifiers(self, start):
-        """Write the qualifiers that come next, before what they qualify."""
+        """Write the qualifiers that come next, before the type that they qualify."""
         while self.top > start:
             type_id = self.chain[self.top - 1]
             kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127 if type_id else 0
@@ -434,7 +435,7 @@ class Writer(Buffer):
             self.top -= 1
 
     def drop_qualifiers(self, start):
-        """Pass over the qualifiers and tags that come next."""
+        """Skip the qualifiers and tags that come next."""
         while self.top > start:
             type_id = self.chain[self.top - 1]
             kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127 if type_id else 0
@@ -471,7 +472,7 @@ class Writer(Buffer):
             self.open_chain(type_id, name, 0, frames[here + 4])
 
     def run_members(self, here):
-        """Write the end of a member and the next one up to its declaration, or the end of the composite."""
+        """Write the end of a member and the next member up to its declaration, or the end of the composite."""
         words = self.words
         frames = self.frames
         type_id = frames[here + 1]
@@ -521,7 +522,7 @@ class Writer(Buffer):
         self.depth -= 1
 
     def pad(self, offset, end, align, in_bitfield, level):
-        """Write unnamed bitfields, so that what comes next begins at bit `end`."""
+        """Write unnamed bitfields, so that the next member begins at bit `end`."""
         if align == 0:
             align = 1
         bits = 8

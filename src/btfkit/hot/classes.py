@@ -2,26 +2,26 @@
 """Classes of equivalent types: the first ones, and their splitting.
 
 A *node* is a type id (0 is void); `refs[starts[t]]` to `refs[starts[t + 1] - 1]` are the nodes that node `t` refers to, in the
-order of its words.  Hashes only say where to look: what is found is compared in full, so no result depends on them (`mask` 0
-makes all of them collide).
+order of its words.  Hashes only choose where to look: every match is compared in full, so no result depends on them (with
+`mask` 0 all of them collide).
 
-These loops alone run without bounds checks, which cost them 40 %: every index is a node, and `hot.scan` has proven each id; or
-the number of a class or group, of which there are no more than nodes; or a place in a table, masked.  Each function begins with a
-look at whether its arrays are as long as there are nodes.
+Only these loops run without bounds checks, which cost 40 % here.  Every index is a node, whose id `hot.scan` has checked; the
+number of a class or group, of which there are no more than nodes; or a masked position in a table.  Each function first checks
+that its arrays have room for all nodes.
 """
 
 from btfkit.hot import kinds
 
-LONG = 0xFFFFFFFFFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
+LONG = 0xFFFFFFFFFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 WORD = 0xFFFFFFFF
 
 
 def seed(norm, place, hashes, label, size, buckets, heads, mask):
-    """The first classes: `label[t]` gets the number of the class of all nodes that say the same, references aside.
+    """The initial classes: `label[t]` gets the class of all nodes whose records are identical except for their references.
 
-    `place[t]` is where node t's words begin in `norm`; there is one more at the end.  A VAR or a DATASEC (kinds 14, 15) has a
-    class for itself; void has class 0.  `size` gets the number of nodes in each class, `heads` the lowest of them.  Returns
-    the number of classes.
+    `place[t]` is where node t's words begin in `norm`, with one more entry at the end.  Each VAR or DATASEC (kinds 14, 15) has
+    its own class; void has class 0.  `size` gets the number of nodes in each class, `heads` the lowest of them.  Returns the
+    number of classes.
     """
     if min(len(hashes), len(label), len(heads)) < len(place) - 1 or len(size) < len(place) - 1:
         raise IndexError("room for fewer nodes than there are")
@@ -61,10 +61,10 @@ def seed(norm, place, hashes, label, size, buckets, heads, mask):
 
 
 def reverse(starts, refs, back_starts, back):
-    """Who refers to each node: `back[back_starts[t]]` to `back[back_starts[t + 1] - 1]`.
+    """The references to each node, reversed: `back[back_starts[t]]` to `back[back_starts[t + 1] - 1]` refer to node t.
 
-    Left out are references to nodes that refer to nothing, for their class never changes.  `back_starts` has two words
-    more than there are nodes, all 0 before.
+    References to nodes that refer to nothing are omitted, because the class of such a node never changes.  `back_starts` has two
+    words more than there are nodes, all 0 at the start.
     """
     if len(back_starts) < len(starts) + 1 or len(back) < starts[len(starts) - 1] or len(refs) < len(back):
         raise IndexError("room for fewer references than there are")
@@ -104,14 +104,14 @@ def refine(
     prime,
     mask,
 ):
-    """Split the classes until all nodes of a class refer, place by place, to nodes of the same classes.
+    """Split the classes until all nodes of a class refer, position by position, to nodes of the same classes.
 
-    `dirty` lists the nodes to begin with: of each class all, or those whose references differ from all others'.  A round
-    groups the dirty nodes by their class and the classes of what they refer to; of a class that is dirty as a whole the largest
-    group keeps the number, every other group gets a new one, and who refers to a node with a new number is dirty next. So a
-    node's number changes a logarithmic number of times, and rounds in which little happens cost little.  All arrays but `starts`,
-    `refs`, `back_starts`, `back`, `label` and `size` are room to work in, `touched`, `best`, `mark` and `buckets` all 0 (and
-    again when it is done).  Returns (classes, rounds).
+    `dirty` lists the nodes to begin with: of each class all nodes, or those whose references differ from all others'.  A round
+    groups the dirty nodes by their class and the classes of their references.  If all of a class is dirty, its largest group
+    keeps the number; every other group gets a new one, and the nodes that refer to a renumbered node are dirty next.  So a
+    node's number changes a logarithmic number of times, and rounds with few changes cost little.  All arrays except `starts`,
+    `refs`, `back_starts`, `back`, `label` and `size` are working space; `touched`, `best`, `mark` and `buckets` are all 0 at
+    the start and at the end.  Returns (classes, rounds).
     """
     count = len(starts) - 1
     room = min(len(label), len(size), len(dirty), len(group), len(heads), len(counts), len(fresh), len(touched))

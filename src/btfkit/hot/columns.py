@@ -1,9 +1,9 @@
-"""Where the type ids and the names of records stand, as columns, and what passes do with them.
+"""The positions of all type ids and names in the records, as columns, and the operations of passes on them.
 
-A *place* is the position of a word.  `ids` has the places of all type ids of a section, record by record, `names` those of all
-name offsets; `id_starts[i]` and `name_starts[i]` say where those of record i begin (there is one more at the end, and the first
-name of a record is its own).  To go through all references of a BTF is to go through one of these columns: nothing else has to
-know what a record looks like.
+A *place* is the position of a word.  `ids` has the places of all type ids of a section, record by record, and `names` those of
+all name offsets.  Those of record i begin at `id_starts[i]` and `name_starts[i]`, with one more entry at the end; the first name
+of a record is its own.  To visit all references of a BTF, read one of these columns: no other code needs to know the form of
+a record.
 """
 
 from btfkit.hot import kinds
@@ -102,7 +102,7 @@ def fill(words, positions, table, ids, id_starts, names, name_starts):
 
 
 def id_place(words, table, at, number):
-    """The place of type id number `number` of the record at `at`, or 0 where it has no more: for walks that see few records."""
+    """The place of type id number `number` of the record at `at`, or 0 if it has fewer; for walks that visit few records."""
     info = words[at + 1]
     row = ((info >> 24) & 127) << 3
     if table[row + kinds.THIRD_IS_TYPE]:
@@ -119,7 +119,7 @@ def id_place(words, table, at, number):
             number -= 1
         mask >>= 1
         slot += 1
-    mask = table[row + kinds.ELEM_IDS]  # of an element no more than one word is a type id
+    mask = table[row + kinds.ELEM_IDS]  # at most one word of an element is a type id
     if mask == 0 or number >= info & 0xFFFFFF:
         return 0
     slot = 0
@@ -129,8 +129,8 @@ def id_place(words, table, at, number):
 
 
 def replace(words, places, low, board, high, new_high):
-    """Replace the value at each of `places`: one below `low` stays, one below `high` becomes `board[value - low]`, any other
-    becomes as far from `new_high` as it was from `high`."""
+    """Replace the value at each of `places`: below `low` it stays, below `high` it becomes `board[value - low]`, and any other
+    value keeps its distance from `high`, now counted from `new_high`."""
     for index in range(len(places)):
         value = words[places[index]]
         if value >= high:
@@ -140,7 +140,7 @@ def replace(words, places, low, board, high, new_high):
 
 
 def look_up(words, places, known, ask):
-    """Replace the value at each of `places`, unless it is 0, by what the dict `known` says, or else by `ask(value)`."""
+    """Replace the value at each of `places`, unless it is 0, by its entry in the dict `known`, or else by `ask(value)`."""
     for index in range(len(places)):
         value = words[places[index]]
         if value:
@@ -149,7 +149,7 @@ def look_up(words, places, known, ask):
 
 
 def mark(words, places, low, high, marks):
-    """Set `marks[value - low]` to 1 for the value at each of `places` that is not below `low`, but below `high`."""
+    """Set `marks[value - low]` to 1 for the value at each of `places` that is at least `low` and below `high`."""
     for index in range(len(places)):
         value = words[places[index]]
         if low <= value < high:
@@ -157,7 +157,7 @@ def mark(words, places, low, high, marks):
 
 
 def missing(words, places, high, board, found):
-    """Append to the list `found` each value below `high`, but 0, at `places` whose word on `board` is 0; that becomes 1."""
+    """Append to the list `found` each nonzero value below `high` at `places` whose word on `board` is 0, and set that to 1."""
     for index in range(len(places)):
         value = words[places[index]]
         if value and value < high and board[value] == 0:
@@ -166,9 +166,9 @@ def missing(words, places, high, board, found):
 
 
 def gather(words, positions, indexes, out, at):
-    """Copy the records with the numbers `indexes` to `out`, from word `at` on; returns where they end.
+    """Copy the records with the numbers `indexes` to `out`, starting at word `at`; returns where they end.
 
-    A record ends where the next one begins, or the words end.
+    A record ends where the next one begins, or at the end of the words.
     """
     last = len(positions) - 1
     for place in range(len(indexes)):
@@ -181,9 +181,9 @@ def gather(words, positions, indexes, out, at):
 
 
 def copy(words, positions, table, indexes, chosen, out, starts):
-    """Copy the records with the numbers `indexes` to `out`; returns where they end, and puts where each begins in `starts`.
+    """Copy the records with the numbers `indexes` to `out`, and write where each begins to `starts`; returns where they end.
 
-    The dict `chosen` has, for the index of a record that is not to keep all of its elements, the tuple of those that it keeps.
+    The dict `chosen` has, for the index of a record that keeps only some of its elements, the tuple of these elements.
     """
     to = 0
     for place in range(len(indexes)):
@@ -213,7 +213,7 @@ def copy(words, positions, table, indexes, chosen, out, starts):
 
 
 def first_from(words, places, limit):
-    """The first of `places` with a value that is not below `limit`, or the number of words where there is none."""
+    """The first of `places` whose value is at least `limit`, or the number of words if there is none."""
     for index in range(len(places)):
         if words[places[index]] >= limit:
             return places[index]

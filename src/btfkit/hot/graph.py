@@ -1,8 +1,8 @@
-"""What a set of types reaches: the closure policies of `passes/select.py` as one walk over references.
+"""The types that a set of types reaches: the closure policies of `passes/select.py` as one walk over references.
 
-A type is reached at a level: 1 behind a pointer, 2 by value, 3 asked for by name.  Policies: 0 direct, 1 by value, 2 full.
-A composite or enum is *whole* (with its elements) if it was asked for, if the policy is full, or if it was reached by value and
-is anonymous or the policy is "by value"; else it is *bare*: name and size.
+A type is reached at a level: 1 through a pointer, 2 by value, 3 requested by name.  Policies: 0 direct, 1 by value, 2 full.
+A composite or enum is *whole* (with its elements) if it was requested, if the policy is full, or if it was reached by value and
+is anonymous or the policy is "by value".  Otherwise it is *bare*: name and size only.
 """
 
 from btfkit.hot import kinds
@@ -10,7 +10,7 @@ from btfkit.hot.columns import id_place
 
 
 def has_elements(kind):
-    """Whether it is a composite or an enum."""
+    """Whether the kind is a composite or an enum."""
     return kinds.STRUCT <= kind <= kinds.ENUM or kind == kinds.ENUM64
 
 

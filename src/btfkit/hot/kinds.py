@@ -1,6 +1,6 @@
 """The numbers of the kinds (`BTF_KIND_*` of the kernel's include/uapi/linux/btf.h), and the columns of the packed table of kinds.
 
-Loops write `kinds.STRUCT`; `kinds.pxd` has the same as C constants and inline functions, which cost nothing when compiled.
+Loops write `kinds.STRUCT`; `kinds.pxd` has the same names as C constants and inline functions, which cost nothing when compiled.
 This file itself is not compiled.
 """
 
@@ -26,7 +26,7 @@ TYPE_TAG = 18
 ENUM64 = 19
 LAST_KIND = 19
 
-# Columns of the packed table (`btf/spec.py`, `packed_table`), which has a row of 8 bytes a kind.
+# Columns of the packed table (`btf/spec.py`, `packed_table`), which has a row of 8 bytes for each kind.
 TAIL = 0  # words after the first three
 ELEM = 1  # words of an element
 THIRD_IS_TYPE = 2
@@ -37,10 +37,10 @@ NO_SUCH_KIND = 255  # in the column TAIL
 
 
 def is_modifier(kind: int) -> bool:
-    """Whether it is one of `spec.MODIFIERS`."""
+    """Whether the kind is one of `spec.MODIFIERS`."""
     return VOLATILE <= kind <= RESTRICT or kind == TYPE_TAG
 
 
 def is_alias(kind: int) -> bool:
-    """Whether it is one of `spec.MODS_AND_TYPEDEFS`: what the C language treats as the type that it refers to."""
+    """Whether the kind is one of `spec.MODS_AND_TYPEDEFS`: in C, equivalent to the type that it refers to."""
     return TYPEDEF <= kind <= RESTRICT or kind == TYPE_TAG

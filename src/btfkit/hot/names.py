@@ -5,7 +5,7 @@ The *essential name* is the name without its `___flavor` (libbpf, bpf_core_essen
 
 HASH_SEED = 2166136261
 HASH_PRIME = 16777619
-LOW_32 = 0xFFFFFFFF  # a C integer where compiled; as a literal it would be a Python object
+LOW_32 = 0xFFFFFFFF  # a C integer when compiled; a literal would be a Python object
 
 
 def essential_hash(name):
@@ -37,9 +37,9 @@ def find_hashes(words, positions, kinds, strings, first_offset, buckets, found):
     """Find the records whose essential name has one of the wanted hashes.
 
     `kinds[k]` is 1 for each wanted kind; `buckets` is an open-addressed table of hashes (u32, 0 = free, length a power of
-    two, at least one free entry).  The indexes of the records are appended to the list `found`; hashes may
-    collide, so the caller compares the names.  Anonymous records and those whose name lies below `first_offset`
-    (in the base) are passed over.  Returns how many of the latter there were among the wanted kinds.
+    two, at least one free entry).  The indexes of the records are appended to the list `found`; hashes may collide, so the caller
+    compares the names.  Anonymous records and those whose name lies below `first_offset` (in the base) are skipped.  Returns the
+    number of the latter among the wanted kinds.
     """
     mask = len(buckets) - 1
     below = 0
@@ -91,10 +91,10 @@ def find_hashes(words, positions, kinds, strings, first_offset, buckets, found):
 
 
 def find_name(words, positions, strings, first_offset, name, below, kind, start):
-    """The index of the first record from `start` on that is called `name` (bytes, without NUL), or -1.
+    """The index of the first record from `start` on whose name is `name` (bytes, without NUL), or -1.
 
-    `kind` 0 means any kind.  `below` is a sorted buffer of the offsets below `first_offset` at which the bases' strings
-    spell the name.
+    `kind` 0 means any kind.  `below` is a sorted buffer of the offsets below `first_offset` at which the strings of the bases
+    have the name.
     """
     length = len(name)
     size = len(strings)
@@ -123,8 +123,8 @@ def find_name(words, positions, strings, first_offset, name, below, kind, start)
 def first_not_below(words, positions, below, strings, first_offset, name, start):
     """The index of the first record from `start` on whose name is not less than `name`, by binary search.
 
-    Only for records that are sorted by name from `start` on (`scan.is_sorted`, which tells what `below` is).  Returns
-    len(positions) where there is none.
+    The records from `start` on have to be sorted by name (`scan.is_sorted`, which also documents `below`).  Returns
+    len(positions) if there is none.
     """
     low = start
     high = len(positions)
@@ -151,7 +151,7 @@ def first_not_below(words, positions, below, strings, first_offset, name, start)
 def next_member(words, at, count, strings, first_offset, name, start):
     """The index of the first member from `start` on that is called `name`, is anonymous, or has its name in the base.
 
-    `at` is the word position of the first of `count` members of three words each.  Returns -1 where there is none.
+    `at` is the word position of the first of `count` members of three words each.  Returns -1 if there is none.
     """
     length = len(name)
     size = len(strings)
@@ -181,11 +181,11 @@ def named_below(words, positions, kinds, first_offset, indexes, offsets):
 
 
 def namesakes(words, positions, groups, strings, seed, buckets, lengths, leaders, followers):
-    """Find the records that have one essential name and one group (`groups[kind]`; 0: not looked at).
+    """Find the records that share an essential name and a group (`groups[kind]`; 0: skipped).
 
-    For each but the first of a name its index goes to the list `followers`, and that of the first to `leaders`.  `buckets` (a
-    power of two, more than there are records, all 0) and `lengths` (one a record) are room to work in; all names are in
-    `strings`.  No result depends on `seed`, which is there so that nobody can know which names collide.
+    For each record except the first of a name, its index goes to the list `followers`, and that of the first to `leaders`.
+    `buckets` (length a power of two, larger than the number of records, all 0) and `lengths` (one for each record) are working
+    space; all names are in `strings`.  No result depends on `seed`, which makes collisions unpredictable.
     """
     mask = len(buckets) - 1
     prime = HASH_PRIME

@@ -1,7 +1,7 @@
-"""Taking BTF apart, so that its types can be compared, and putting what is left together again.
+"""Splitting BTF into parts so that its types can be compared, and assembling the types that are kept.
 
-What a type says itself, with every name settled in one `hot.strings.StringTable` (the *pool*) and every type id 0, is its part of
-`norm`; what it refers to is in `refs`.
+The part of a type in `norm` is its record with every name replaced by its offset in one `hot.strings.StringTable` (the *pool*)
+and every type id replaced by 0.  Its references are in `refs`.
 """
 
 from btfkit.hot import kinds
@@ -19,7 +19,7 @@ def mark_names(words, names, first_offset, moved):
 
 
 def mark_starts(strings, moved):
-    """Set `moved` to 1 where a string begins that is not empty."""
+    """Set `moved` to 1 where a nonempty string begins."""
     begins = True
     for at in range(len(strings)):
         if begins and strings[at]:
@@ -28,8 +28,8 @@ def mark_starts(strings, moved):
 
 
 def settle(norm, names, first_offset, below, moved):
-    """Replace each name in the words `norm`: by what `below` says under `first_offset`, else by what `moved` says; both have 1
-    added."""
+    """Replace each name in the words `norm`: below `first_offset` by its entry in `below`, otherwise by its entry in `moved`.
+    All entries are 1 too large."""
     for index in range(len(names)):
         value = norm[names[index]]
         if value:
@@ -37,7 +37,7 @@ def settle(norm, names, first_offset, below, moved):
 
 
 def take_ids(norm, ids, first_id, shift, refs):
-    """Move each type id out of the words `norm`, where it becomes 0, to `refs`, those from `first_id` on with `shift` added."""
+    """Move each type id from the words `norm`, where it becomes 0, to `refs`; ids from `first_id` on get `shift` added."""
     for index in range(len(ids)):
         value = norm[ids[index]]
         refs[index] = value + shift if value >= first_id else value
@@ -45,9 +45,9 @@ def take_ids(norm, ids, first_id, shift, refs):
 
 
 def place_nodes(norm, first_word, positions, id_starts, first_edge, place, starts, hashes, prime):
-    """Say of each record where it begins in `norm` (`place`) and where its references do (`starts`), and make its hash.
+    """Write where each record begins in `norm` (`place`) and where its references begin (`starts`), and compute its hash.
 
-    The records begin at word `first_word`, their references at number `first_edge`; `place` and `starts` have one entry more.
+    The records begin at word `first_word`, their references at number `first_edge`.  `place` and `starts` have one more entry.
     """
     long = LONG
     low = WORD
@@ -66,9 +66,9 @@ def place_nodes(norm, first_word, positions, id_starts, first_edge, place, start
 
 
 def gather(norm, place, starts, refs, stays, first, ids, out, positions, targets):
-    """Copy the records of the nodes from `first` on that stay (`stays[node]` is not 0) to `out`.
+    """Copy the records of the nodes from `first` on that are kept (`stays[node]` is not 0) to `out`.
 
-    `positions` gets where each begins, `targets` the new ids of all that they refer to, in their order.
+    `positions` gets the start of each record, `targets` the new ids of all its references, in order.
     """
     to = 0
     record = 0
@@ -87,7 +87,7 @@ def gather(norm, place, starts, refs, stays, first, ids, out, positions, targets
 
 
 def put(words, places, values):
-    """Put `values`, as many as there are `places`, where these say."""
+    """Write `values` to the positions `places`, one for each."""
     for index in range(len(places)):
         words[places[index]] = values[index]
 
@@ -95,9 +95,9 @@ def put(words, places, values):
 def rename(words, names, pool, first_offset, renamed, end, order):
     """Give names their new offsets.
 
-    Those before `first_offset` stay.  Any other becomes its word in `renamed[name - first_offset]`; where that is 0 the name
-    is new, and gets the offset `end`, after which its string ends (`pool` begins at `first_offset`); its old offset goes on the
-    list `order`.  Returns the end of all strings.
+    Those below `first_offset` stay.  Any other becomes its word in `renamed[name - first_offset]`.  If that is 0, the name is
+    new: it gets the offset `end`, `end` moves past its string (`pool` begins at `first_offset`), and its old offset is appended
+    to the list `order`.  Returns the end of all strings.
     """
     for index in range(len(names)):
         value = words[names[index]]
@@ -116,8 +116,8 @@ def rename(words, names, pool, first_offset, renamed, end, order):
 
 
 def spell(pool, start, order, out, at):
-    """Write the strings at the offsets `order` of a pool that begins at `start` to `out`, from byte `at` on, each with its NUL;
-    returns the end."""
+    """Write the strings at the offsets `order` of a pool that begins at `start` to `out`, each with its NUL, starting at byte
+    `at`; returns the end."""
     for number in range(len(order)):
         here = order[number] - start
         c = pool[here]
@@ -132,7 +132,7 @@ def spell(pool, start, order, out, at):
 
 
 def declarations(norm, place, first, found):
-    """Append to the list `found` the nodes from `first` on that only declare: FWD, and enums without a value."""
+    """Append to the list `found` the nodes from `first` on that are only declarations: FWD, and enums without values."""
     for node in range(first, len(place) - 1):
         info = norm[place[node] + 1]
         kind = (info >> 24) & 127

@@ -1,12 +1,12 @@
-"""The order of names, and an order as a map of ids.
+"""Sorting by name, and an order of types as a map of ids.
 
-Names are compared as C strings, bytes without sign; those below `first_offset` are in `low`, the strings of the bases, others
-in `high`.
+Names are compared as C strings of unsigned bytes.  Those below `first_offset` are in `low`, the strings of the bases; the others
+are in `high`.
 """
 
 
 def keys(words, positions, low, high, first_offset, out):
-    """Put the first eight bytes of each record's name into `out`, the first the most significant, padded with zeros."""
+    """Write the first eight bytes of each record's name to `out`, most significant byte first, padded with zeros."""
     for index in range(len(positions)):
         here = words[positions[index]]
         above = here >= first_offset
@@ -43,9 +43,9 @@ def follows(words, positions, low, high, first_offset, one, other):
 
 
 def order(words, positions, low, high, first_offset, key, indexes, work):
-    """Sort `indexes` (0 to the number of records) by name, equal ones as they stood; `work` is as long.
+    """Sort `indexes` (0 to the number of records) by name, keeping the order of equal names; `work` has the same length.
 
-    `key` is what `keys` gives.  It is a merge sort from the bottom up, so the time does not depend on the names' order.
+    `key` comes from `keys`.  This is a bottom-up merge sort, so the time does not depend on the order of the names.
     """
     count = len(indexes)
     width = 1
@@ -85,10 +85,10 @@ def order(words, positions, low, high, first_offset, key, indexes, work):
 
 
 def both_ways(order, first_id, indexes, new_ids):
-    """Set for each place in the list of ids `order` the index of its type, and for each type its new id.
+    """Set for each position in the list of ids `order` the index of its type, and for each type its new id.
 
-    `indexes` and `new_ids`, the latter all 0, are as long as `order`.  Returns the first place with an id that is not an own
-    one or was there already, or how many there are.
+    `indexes` and `new_ids` (all 0 at the start) are as long as `order`.  Returns the first position with an id that is not an own
+    one or is repeated, or the number of ids.
     """
     count = len(order)
     for place in range(count):

@@ -1,18 +1,18 @@
 """Finding the types of a split BTF among those of a base whose classes are known.
 
-A *print* is a hash (64 bits) of a type and of what can be reached from it in so many steps; equal types have equal prints.  Those
-of the base are kept for every number of steps, so that a split's take as many rounds over the split alone.  Prints only propose:
-`verify` looks at what they say.  `passes/prepared_base.py` tells the rest.
+A *print* is a 64-bit hash of a type and of the types that it reaches in a given number of steps; equal types have equal prints.
+Those of the base are kept for every number of steps, so that computing a split's takes that many rounds over the split alone.
+Prints only propose matches; `verify` checks them.  `passes/prepared_base.py` describes the rest.
 """
 
 from btfkit.hot import kinds
 
-LONG = 0xFFFFFFFFFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
+LONG = 0xFFFFFFFFFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 
 
 def skeletons(norm, place, first, prints, prime):
-    """The prints of no steps: of what each node says itself; of a VAR or DATASEC (kinds 14, 15) also of which it is, its number
-    being `first` or more."""
+    """The prints of zero steps: of each node's own record and, for a VAR or DATASEC (kinds 14, 15), of its number too, which
+    counts from `first`."""
     long = LONG
     for node in range(len(place) - 1):
         h = prime
@@ -28,7 +28,7 @@ def skeletons(norm, place, first, prints, prime):
 
 
 def step(starts, refs, first, skeleton, below, before, after, prime):
-    """The prints of one step more: nodes from `first` on are the own ones, with their prints in `before`; those of the others
+    """The prints of one more step: nodes from `first` on are the own ones, with their prints in `before`; those of the others
     are in `below`."""
     long = LONG
     for node in range(len(skeleton)):
@@ -41,7 +41,7 @@ def step(starts, refs, first, skeleton, below, before, after, prime):
 
 
 def index_prints(prints, rep, buckets):
-    """Put the print of the lowest node of each class (`rep[node] == node`) into `buckets`; returns whether all differ."""
+    """Add the print of the lowest node of each class (`rep[node] == node`) to `buckets`; returns whether all differ."""
     mask = len(buckets) - 1
     for node in range(1, len(prints)):
         if rep[node] != node:
@@ -56,7 +56,7 @@ def index_prints(prints, rep, buckets):
 
 
 def look_up(own, prints, buckets, match):
-    """`match[i]` becomes the node with the print `own[i]`, or stays 0."""
+    """Set `match[i]` to the node with the print `own[i]`, or leave it 0."""
     mask = len(buckets) - 1
     for index in range(len(own)):
         place = (own[index] >> 20) & mask
@@ -68,8 +68,8 @@ def look_up(own, prints, buckets, match):
 
 
 def verify(norm, place, starts, refs, first, match, b_norm, b_place, b_starts, b_refs, rep):
-    """Take back every match that does not say the same, or refers to anything but what its match refers to; what is left is
-    mutual proof.  Returns how many were taken back."""
+    """Remove every match whose record differs, or whose references are not the matches of its own.  The remaining matches prove
+    each other.  Returns the number removed."""
     wrong = 0
     changed = True
     while changed:
@@ -106,11 +106,11 @@ def verify(norm, place, starts, refs, first, match, b_norm, b_place, b_starts, b
 def gather(
     norm, place, starts, refs, hashes, first, match, local, board, g_norm, g_place, g_starts, g_refs, g_hashes, below
 ):
-    """The nodes without a match as a graph of their own: numbers from 1 in their order (`local[i]` of own node i), then one for
-    each type of the base that they refer to; these go on the list `below`, their numbers on `board`, all 0 before.
+    """Build a graph of the nodes without a match: numbers from 1 in their order (`local[i]` of own node i), then one for each
+    base type that they refer to.  The ids of these types go to the list `below`, their numbers to `board`, all 0 at the start.
 
-    `g_norm`, `g_place`, `g_starts`, `g_refs` and `g_hashes` are as large as what they are copied from, or larger.  Returns
-    (words, references) in use.
+    `g_norm`, `g_place`, `g_starts`, `g_refs` and `g_hashes` are at least as large as the arrays that they are copied from.
+    Returns (words, references) in use.
     """
     count = 1
     for index in range(len(match)):
@@ -153,9 +153,9 @@ def gather(
 
 
 def classify(below, rep, board, label, size, first, classes):
-    """Give the nodes of the base's types `below`, from node `first` on, a class each, the same to those of one class there.
+    """Assign a class to the nodes of the base types `below`, from node `first` on, equal for types of one class in the base.
 
-    `board` has their numbers, and is all 0 again afterwards.  Returns the number of classes.
+    `board` has their numbers, and is all 0 again at the end.  Returns the number of classes.
     """
     for index in range(len(below)):
         board[below[index]] = 0
@@ -173,6 +173,6 @@ def classify(below, rep, board, label, size, first, classes):
 
 
 def spread(match, local, ids, first, out):
-    """`out[first + i]` becomes what own node i became: its match, or the id of its number in `ids`."""
+    """Set `out[first + i]` for each own node i to its match, or to the id of its number in `ids`."""
     for index in range(len(match)):
         out[first + index] = match[index] if match[index] else ids[local[index]]

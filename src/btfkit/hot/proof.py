@@ -1,4 +1,4 @@
-"""Whether the types of one BTF became, by a map of ids, the same types in another: the loop of `judges/deduped.py`."""
+"""Whether an id map takes the types of one BTF to the same types in another: the loop of `judges/deduped.py`."""
 
 from btfkit.hot import kinds
 
@@ -20,13 +20,13 @@ def prove(
     known,
     doubtful,
 ):
-    """Compare each record of a layer with the one that `ids[id + shift]` names; ids below `start` are the base's and stay.
+    """Compare each record of a layer with the one at `ids[id + shift]`; ids below `start` belong to the base and stay.
 
-    `low` are the strings of the base; offsets behind them are in `high` (old) or `new_high` (new).  `known`, one word for each
-    byte of `low` and `high`, all 0, remembers which names were found equal.  Records have to be equal word for word, but that
-    names may lie elsewhere, and that ids have to be what the map says.  A declaration (FWD, or an enum without enumerators) may
-    have become a definition of its name and tag.  Where both are the base's but not the same one, the two ids are appended to
-    the list `doubtful`.  Returns the index of the first record that is wrong, or how many there are.
+    `low` has the strings of the base; higher offsets are in `high` (old) or `new_high` (new).  `known`, one word for each byte of
+    `low` and `high`, all 0 at the start, caches which names are equal.  Records have to be identical word for word, except that
+    names may have other offsets and that ids have to follow the map.  A declaration (FWD, or an enum without enumerators) may
+    become a definition of its name and tag.  If both types are in the base but differ, the two ids are appended to the list
+    `doubtful`.  Returns the index of the first wrong record, or the number of records.
     """
     low_size = len(low)
     new_end = start + len(new_positions)

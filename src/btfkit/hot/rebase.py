@@ -1,27 +1,27 @@
-"""Taking a split BTF off one base and putting it on another: collecting, copying, renumbering, finding by name.
+"""Moving a split BTF from one base to another: collecting, copying, renumbering, finding by name.
 
-`passes/distill.py` and `passes/reconcile.py` tell what the loops are for.  *Below* is the base, as one BTF whose ids
-begin at 1 and whose string offsets begin at 0.  A *leaf* is a type that a name and a size stand for: a named INT,
+`passes/distill.py` and `passes/reconcile.py` describe how the loops are used.  *Below* is the base, as one BTF whose ids
+begin at 1 and whose string offsets begin at 0.  A *leaf* is a type that a name and a size can stand for: a named INT,
 FLOAT, FWD, ENUM, ENUM64, STRUCT or UNION.  A `board` holds one word for each id of a base.
 """
 
 from btfkit.hot import kinds
 from btfkit.hot.columns import id_place
 
-REFERRED = 1  # in marks: some own type refers to it
-EMBEDDED = 2  # a struct or union has it by value, through modifiers, typedefs and arrays
-PASSED = 4  # a variable, a parameter or a returned value is one
+REFERRED = 1  # in marks: an own type refers to it
+EMBEDDED = 2  # a struct or union contains it by value, through modifiers, typedefs and arrays
+PASSED = 4  # it is the type of a variable, a parameter or a return value
 
 HASH_SEED = 2166136261
 HASH_PRIME = 16777619
-WORD = 0xFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
+WORD = 0xFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 
 
 def collect(words, ids, table, first_id, below_words, below_positions, below_strings, board, found):
-    """Find the types below `first_id` that are referred to at the places `ids`, and what these refer to until a leaf.
+    """Find the types below `first_id` that the places `ids` refer to, and the types that these reach, stopping at leaves.
 
-    Their `board` words, 0 before, become 1 for a leaf and 2 for any other, and their ids are appended to the list
-    `found`. Returns (number of leaves, words of all others).
+    Their `board` words, 0 at the start, become 1 for a leaf and 2 for any other type, and their ids are appended to the list
+    `found`.  Returns (number of leaves, words of all others).
     """
     leaves = 0
     extent = 0
@@ -55,18 +55,18 @@ def collect(words, ids, table, first_id, below_words, below_positions, below_str
 
 
 def is_leaf(kind):
-    """Whether a type of that kind can be a leaf."""
+    """Whether a type of this kind can be a leaf."""
     return kind == kinds.INT or kind == kinds.FLOAT or kinds.STRUCT <= kind <= kinds.FWD or kind == kinds.ENUM64
 
 
 def part(words, positions, table, found, board, bare, bare_start, others, moved, start, first_moved):
-    """Write the leaves among the ids `found` (ascending) without their elements to `bare`, and copy all others to
+    """Write the leaves among the ids `found` (ascending) without their elements to `bare`, and copy all other types to
     `others`.
 
-    INT, FLOAT and FWD are written as they are; STRUCT and UNION with name, kind and size; ENUM and ENUM64 as an ENUM
-    with name and size.  `board` (1: a leaf) gets the new ids: leaves from 1, others from `first_moved`.  The word
-    positions of the new records go to `bare_start` and `start`, the ids of the others to the list `moved`.  Returns
-    the words of all leaves.
+    INT, FLOAT and FWD are copied unchanged; STRUCT and UNION are written with name, kind and size, ENUM and ENUM64 as an ENUM
+    with name and size.  `board` (1: a leaf) gets the new ids: leaves from 1, others from `first_moved`.  The word positions
+    of the new records go to `bare_start` and `start`, the ids of the others to the list `moved`.  Returns the words of all
+    leaves.
     """
     leaf = 0
     to = 0
@@ -106,7 +106,7 @@ def part(words, positions, table, found, board, bare, bare_start, others, moved,
 
 
 def clear(board, found):
-    """Set the `board` words of the ids `found` to 0 again."""
+    """Reset the `board` words of the ids `found` to 0."""
     for type_id in found:
         board[type_id] = 0
 
@@ -115,7 +115,7 @@ def uses(words, positions, ids, id_starts, first_id, marks):
     """Mark how the records at `positions` use each type below `first_id`: `marks[id]` gets the bits REFERRED,
     EMBEDDED, PASSED.
 
-    By-value use is followed through own modifiers, typedefs and arrays.
+    Use by value is followed through own modifiers, typedefs and arrays.
     """
     count = len(positions)
     for index in range(count):
@@ -145,8 +145,8 @@ def uses(words, positions, ids, id_starts, first_id, marks):
 def index_names(words, positions, strings, buckets, chain, hashes):
     """Index the named INT, FLOAT, FWD, ENUM, ENUM64, STRUCT and UNION records of a base by name.
 
-    `buckets` (length a power of two) gets the lowest id of each bucket, `chain[id]` the next higher one in the same bucket or 0,
-    `hashes[id]` the hash of the name.  Returns how many there are.
+    `buckets` (length a power of two) gets the lowest id of each bucket, `chain[id]` the next higher one in the same bucket or
+    0, and `hashes[id]` the hash of the name.  Returns the number of indexed records.
     """
     word = WORD
     prime = HASH_PRIME
@@ -173,7 +173,7 @@ def index_names(words, positions, strings, buckets, chain, hashes):
 
 
 def named(name, strings, words, positions, buckets, chain, hashes, found):
-    """Append to the list `found` the ids, ascending, of the indexed types that are called as the string at `name[0]` says
+    """Append to the list `found` the ids, ascending, of the indexed types whose name is the string that begins at `name[0]`
     (bytes up to a NUL)."""
     word = WORD
     prime = HASH_PRIME
@@ -213,10 +213,9 @@ def match(
 ):
     """Find for each type of a distilled base the type of an indexed base that it stands for; `mapped[id]` gets its id.
 
-    With `upstream` by the rules of btf__relocate, defects included, for all types; else by the rules of
-    `passes/reconcile.py`, for those that `marks` has.  The ids of those without one clear answer are appended to the list
-    `hard` (their `mapped` is 0, but with `upstream` the first of several).  The ids of composites and enums that have
-    elements are appended to the list `full`.
+    With `upstream` all types are looked up by the rules of btf__relocate, defects included; otherwise those in `marks`, by the
+    rules of `passes/reconcile.py`.  The ids without one clear answer are appended to the list `hard` (their `mapped` is 0 or,
+    with `upstream`, the first of several).  The ids of composites and enums that have elements are appended to the list `full`.
     """
     word = WORD
     prime = HASH_PRIME

@@ -1,16 +1,16 @@
-"""Around the classes of equivalent types: where splitting begins, what declarations could mean, and what stays.
+"""The steps around the classes of equivalent types: where splitting begins, what declarations could mean, and what is kept.
 
-`hot/classes.py` tells what nodes, references and classes are, `passes/dedup.py` what the loops are for, docs/design/dedup.md why
-they are right.
+`hot/classes.py` defines nodes, references and classes, `passes/dedup.py` describes how the loops are used, and
+docs/design/dedup.md proves them correct.
 """
 
 from btfkit.hot import kinds
 
-LONG = 0xFFFFFFFFFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
+LONG = 0xFFFFFFFFFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 
 
 def all_dirty(starts, label, size, dirty):
-    """Put every node that refers to something, and whose class has others, on the list `dirty`; returns how many."""
+    """Put every node that has references and shares its class on the list `dirty`; returns the number of these nodes."""
     count = 0
     for node in range(len(starts) - 1):
         if starts[node] != starts[node + 1] and size[label[node]] > 1:
@@ -20,7 +20,7 @@ def all_dirty(starts, label, size, dirty):
 
 
 def count_keyed(refs, edges, keyed):
-    """How many of the first `edges` references lead to a node with `keyed` not 0."""
+    """The number of the first `edges` references that lead to a node whose `keyed` is not 0."""
     count = 0
     for edge in range(edges):
         if keyed[refs[edge]]:
@@ -29,7 +29,7 @@ def count_keyed(refs, edges, keyed):
 
 
 def keyed_edges(starts, refs, keyed, owners, places, targets):
-    """The references to nodes with `keyed` not 0: whose they are, which, and where to."""
+    """The references to nodes whose `keyed` is not 0: their owners, their numbers and their targets."""
     count = 0
     for node in range(len(starts) - 1):
         for edge in range(starts[node], starts[node + 1]):
@@ -41,14 +41,14 @@ def keyed_edges(starts, refs, keyed, owners, places, targets):
 
 
 def patch(refs, places, targets, to):
-    """Let reference number `places[i]` lead to `to[targets[i]]`."""
+    """Set the target of reference number `places[i]` to `to[targets[i]]`."""
     for i in range(len(places)):
         refs[places[i]] = to[targets[i]]
 
 
 def recount(label, size, owners, dirty):
-    """Count the nodes of each class into `size` (all 0 before), and put each of `owners` (ascending) whose class has others
-    on the list `dirty`; returns how many."""
+    """Count the nodes of each class into `size` (all 0 at the start), and put each of `owners` (ascending) that shares its class
+    on the list `dirty`; returns the number of these nodes."""
     for node in range(len(label)):
         size[label[node]] += 1
     count = 0
@@ -62,7 +62,7 @@ def recount(label, size, owners, dirty):
 
 
 def lowest(label, heads):
-    """Set `heads[class]` to the lowest node of each class (`heads` all 0 before; class 0 is void's)."""
+    """Set `heads[class]` to the lowest node of each class (`heads` is all 0 at the start; class 0 is void's)."""
     for node in range(len(label)):
         if heads[label[node]] == 0:
             heads[label[node]] = node
@@ -70,7 +70,7 @@ def lowest(label, heads):
 
 def declared(norm, place, first, flags):
     """Mark the names of declarations: bit 1 in `flags[name]` for a FWD of a struct, 2 of a union, 4 for an enum without
-    enumerators.  Looks at the nodes from `first` on; returns how many there are."""
+    enumerators.  Visits the nodes from `first` on; returns the number of declarations."""
     count = 0
     for node in range(first, len(place) - 1):
         at = place[node]
@@ -84,8 +84,8 @@ def declared(norm, place, first, flags):
 
 
 def tagged(norm, place, flags, nodes, bits):
-    """Append to the list `nodes` every node that is a declaration whose name has its bit in `flags`, or a definition of one,
-    and to `bits` that bit, with 8 added for a definition."""
+    """Append to the list `nodes` every declaration whose name has its bit in `flags`, and every definition that it could mean.
+    `bits` gets that bit for each, with 8 added for a definition."""
     for node in range(len(place) - 1):
         at = place[node]
         if at == place[node + 1]:
@@ -110,10 +110,10 @@ def tagged(norm, place, flags, nodes, bits):
 
 
 def number(label, heads, to, first, place, ids, stays):
-    """New ids: `ids[t]` for every node t, which stands for `to[t]`.
+    """Compute new ids: `ids[t]` for every node t, which `to[t]` replaces.
 
-    A node below `first` keeps its own.  Of each class the lowest node stays (`stays[t]` becomes 1); those from `first` on are
-    numbered in their order.  Returns (id behind the last, words of the records that stay).
+    A node below `first` keeps its id.  The lowest node of each class is kept (`stays[t]` becomes 1); those from `first` on are
+    numbered in order.  Returns (one more than the last id, words of the records that are kept).
     """
     following = first
     total = 0
@@ -131,7 +131,7 @@ def number(label, heads, to, first, place, ids, stays):
 
 
 def members(coarse, label, wanted, seen, nodes):
-    """Append to the list `nodes` the lowest node of each class of `label` (`seen`, one byte each, is 0 before) that lies in
+    """Append to the list `nodes` the lowest node of each class of `label` (`seen`, one byte each, is 0 at the start) that lies in
     a `wanted` class of `coarse`."""
     for node in range(len(label)):
         if wanted[coarse[node]] and seen[label[node]] == 0:
@@ -140,7 +140,7 @@ def members(coarse, label, wanted, seen, nodes):
 
 
 def count_kinds(norm, place, stays, first, before, after):
-    """Count the nodes from `first` on by kind into `before`, and those that stay into `after`."""
+    """Count the nodes from `first` on by kind into `before`, and those that are kept into `after`."""
     for node in range(first, len(place) - 1):
         if place[node] == place[node + 1]:
             continue
@@ -151,13 +151,13 @@ def count_kinds(norm, place, stays, first, before, after):
 
 
 def meetings(starts, refs, label, coarse, opened, roots, ends, others, left, right, table, prime, budget, found):
-    """Compare roots with types that may be equivalent to them, place by place, and note what would have to be what.
+    """Compare roots with types that may be equivalent to them, position by position, and record which types would have to match.
 
-    `others[ends[i - 1]]` to `others[ends[i] - 1]` (from 0 for the first) are to be compared with `roots[i]`; all of them are
-    alike in `coarse`.  Where an open declaration (`opened[node]` is not 0) meets something else, it would have to be that.  For
-    each pair that nothing else keeps apart (root, other, declaration, definition) is appended to the list `found`, once for each
-    declaration.  `left`, `right` (as long as the longest comparison) and `table` (a power of two, twice as long or more, all
-    0) are room to work in.  Stops after about `budget` steps.
+    `others[ends[i - 1]]` to `others[ends[i] - 1]` (from 0 for the first) are compared with `roots[i]`; all of them are in one
+    class of `coarse`.  If an open declaration (`opened[node]` is not 0) meets another type, it would have to mean that type.
+    If nothing else distinguishes a pair, (root, other, declaration, definition) is appended to the list `found`, once for each
+    declaration. `left`, `right` (as long as the longest comparison) and `table` (length a power of two, at least twice that,
+    all 0) are working space.  Stops after about `budget` steps.
     """
     long = LONG
     most = len(left)

@@ -1,6 +1,6 @@
-"""Where the records of a type section lie, and whether what they refer to is there.
+"""The positions of the records of a type section, and whether the types and names that they refer to exist.
 
-`scan` proves the extent of every record and tells the largest id and name offset in one pass, before any other loop runs.
+`scan` checks the extent of every record and finds the largest id and name offset in one pass, before any other loop runs.
 """
 
 from btfkit.hot import kinds
@@ -9,10 +9,9 @@ from btfkit.hot import kinds
 def scan(words, table, positions):
     """Find the records of a type section.
 
-    `words` is the section (u32 each), `table` the packed table of kinds; the word position of record i goes to
-    `positions[i]`, as far as there is room.  Returns (number of records, position of the first record that is not whole,
-    of unknown kind or without room, or len(words) if all is well, largest type id that a record refers to, largest name
-    offset).
+    `words` is the section (u32 each), `table` the packed table of kinds; the word position of record i goes to `positions[i]`, as
+    long as there is room.  Returns (number of records, position of the first record that is truncated, of unknown kind or without
+    room, or len(words) if there is none, largest type id that a record refers to, largest name offset).
     """
     size = len(words)
     room = len(positions)
@@ -77,8 +76,8 @@ def scan(words, table, positions):
 def functions(words, positions, first_id):
     """Check that a FUNC whose type is an own record (id >= `first_id`) points at a FUNC_PROTO.
 
-    The ids have to be there.  Returns (index of the first bad record or -1, list of the indexes of FUNCs whose type lies in
-    the base and is still to be looked at).
+    All ids have to exist.  Returns (index of the first bad record or -1, list of the indexes of FUNCs whose type lies in the base
+    and is still to be checked).
     """
     below = []
     for index in range(len(positions)):
@@ -126,10 +125,10 @@ def is_sorted(words, positions, below, strings, first_offset):
 
 
 def targets(words, positions, ids, id_starts, low, high, below_words, below_positions):
-    """Look at what records refer to that has an id from `low` on, but below `high`: the record `id - low` at `below_positions`.
+    """Count the references to ids from `low` up to, not including, `high`: the record of an id is at `below_positions[id - low]`.
 
-    Returns (how many references there are, how many of them land on a FUNC, VAR, DATASEC or DECL_TAG though only tags and
-    sections may refer to these).
+    Returns (number of references, number of them that lead to a FUNC, VAR, DATASEC or DECL_TAG although only tags and sections
+    may refer to these).
     """
     count = 0
     wrong = 0
@@ -148,9 +147,9 @@ def targets(words, positions, ids, id_starts, low, high, below_words, below_posi
 
 
 def inside(words, names, low, high, strings):
-    """Look at the names with an offset from `low` on, but below `high`, in `strings`, which begin at `low`.
+    """Count the names with an offset from `low` up to, not including, `high`, in `strings`, which begin at `low`.
 
-    Returns (how many there are, how many of them do not begin where a string begins).
+    Returns (number of names, number of them that do not start at the beginning of a string).
     """
     count = 0
     wrong = 0

@@ -1,6 +1,6 @@
-"""Finding records and their elements by name, what refers to a type, and what has to be rewritten: passes over all of a BTF.
+"""Finding records and elements by name, references to a type, and records to rewrite: passes over all of a BTF.
 
-`kinds` has a byte a kind (128): 1 where the records' own names count, 2 where those of their elements do, 3 for both.
+`kinds` has a byte for each kind (128): 1 if the records' own names count, 2 if those of their elements do, 3 for both.
 """
 
 from btfkit.hot import kinds as numbers
@@ -20,7 +20,7 @@ def used_names(words, positions, names, name_starts, kinds, used):
 
 def named(words, positions, names, name_starts, kinds, marks, found):
     """Append to the list `found`, for each wanted record or element whose name offset has `marks[offset]` set, its
-    index (into `positions`) and the number of the element, or -1 for the record itself.  Offset 0 is no name."""
+    index (into `positions`) and the number of the element, or -1 for the record itself.  Offset 0 is not a name."""
     for index in range(len(positions)):
         wanted = kinds[(words[positions[index] + 1] >> 24) & 127]
         first = name_starts[index]
@@ -34,11 +34,11 @@ def named(words, positions, names, name_starts, kinds, marks, found):
 
 
 def mark_users(words, positions, ids, id_starts, first_id, marks, found):
-    """One pass over who refers to a marked type: `marks` has a byte a type id of the chain.
+    """Find, in one pass, the records that refer to a marked type; `marks` has a byte for each type id of the chain.
 
-    Records without a name of their own (pointers, qualifiers, arrays, prototypes, nameless structs and unions) are marked in
-    their turn, and the pass says how many; the others are set to 1 in `found` (a byte an own record).  Sections and declaration
-    tags count for nothing.
+    Records without a name of their own (pointers, qualifiers, arrays, prototypes, anonymous structs and unions) are marked in
+    turn, and the number of newly marked ones is returned.  The others are set to 1 in `found` (a byte for each own record).
+    Sections and declaration tags are ignored.
     """
     fresh = 0
     for index in range(len(positions)):
@@ -64,11 +64,11 @@ def mark_users(words, positions, ids, id_starts, first_id, marks, found):
 
 
 def to_rewrite(words, positions, names, name_starts, kinds, flags, nameless, vlens, odd, found):
-    """Append to the list `found` the indexes of the records that a rewriting has to look at.
+    """Append to the list `found` the indexes of the records that a rewriting pass has to visit.
 
     These are the records of a kind set in `kinds`, those of a kind set in `flags` with kind_flag, those of a kind set in
-    `nameless` with a name, those with a vlen over `vlens[kind]`, and those that use a name offset set in `odd` (empty: none; then
-    the two columns of names are not looked at).
+    `nameless` with a name, those with a vlen over `vlens[kind]`, and those that use a name offset set in `odd`.  If `odd` is
+    empty, the two columns of names are not read.
     """
     any_odd = len(odd)
     for index in range(len(positions)):

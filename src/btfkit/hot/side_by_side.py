@@ -1,18 +1,17 @@
-"""Two split BTFs of the same module, walked side by side: what `judges/reconciled.py` proves is found here, and nothing else
-uses it.
+"""Two split BTFs of the same module, walked side by side: the loops of `judges/reconciled.py`, used only there.
 
 `a` is the `Side` before, `b` the one after.  A *pair* is a type before and the type that has to correspond to it after.  An own
-type corresponds to the own type of the same number.  A type below may have a mate below (`mates[a]`) and, where it was copied,
-one that is an own type (`copies[a]`).  *Levels*: 1 behind a pointer, 2 by value.
+type corresponds to the own type of the same number.  A type below may correspond to one below (its mate, `mates[a]`) and, if
+it was copied, to an own type (`copies[a]`).  *Levels*: 1 through a pointer, 2 by value.
 """
 
 from btfkit.hot import kinds
 
-JUDGE, MEET, INSIDE = 0, 1, 2  # what is to be done with a pair that was not proven here
+JUDGE, MEET, INSIDE = 0, 1, 2  # what to do with a pair that was not proven here
 
 
 class Side:
-    """One of the two: its own records and strings, and what is below it as one BTF (`low_`)."""
+    """One of the two BTFs: its own records and strings, and everything below as one BTF (`low_`)."""
 
     def __init__(self, words, positions, strings, low_words, low_positions, low_strings):
         self.words = words
@@ -26,11 +25,11 @@ class Side:
 
 
 class Notes:
-    """What is known of the types below `a`, by id: `levels` (bits 0 and 1 for the mate, 2 and 3 for the copy), `mates`, `copies`
+    """The state of the types below `a`, by id: `levels` (bits 0 and 1 for the mate, 2 and 3 for the copy), `mates`, `copies`
     and `nested` (types by value within those compared member by member).
 
-    All have room for every id and are 0 at first; what is not 0 any more is on the list `seen`.  `todo` has the ids that are
-    to be looked at next, as 4 * id + (0 its mate, 1 its copy, 2 what is nested, 3 itself, an own type).
+    All have room for every id and are 0 at the start; the ids of nonzero entries are on the list `seen`.  `todo` has the ids to
+    visit next, as 4 * id + (0 its mate, 1 its copy, 2 its nested type, 3 itself, an own type).
     """
 
     def __init__(self, levels, mates, copies, nested, seen):
@@ -42,7 +41,7 @@ class Notes:
         self.todo = []
 
     def nest(self, a, b):
-        """Note that `b` is what is nested as `a`; returns whether nothing else is."""
+        """Record that `b` is the nested type for `a`; returns whether no other type is recorded."""
         if self.nested[a] == 0:
             self.nested[a] = b
             self.seen.append(a)
@@ -51,7 +50,7 @@ class Notes:
 
 
 def same_text(a, a_off, b, b_off):
-    """Whether the string at `a_off` before is the one at `b_off` after."""
+    """Whether the string at `a_off` before equals the one at `b_off` after."""
     a_own = a_off >= a.first_offset
     b_own = b_off >= b.first_offset
     if a_own:
@@ -69,7 +68,7 @@ def same_text(a, a_off, b, b_off):
 
 
 def stripped(side, type_id):
-    """The first type below along modifiers and typedefs that is none; an id that is too high where they have no end."""
+    """The first type below, following modifiers and typedefs, that is neither; an id that is too high if they do not end."""
     for _ in range(256):
         if type_id == 0:
             return 0
@@ -82,9 +81,9 @@ def stripped(side, type_id):
 
 
 def same_shape(a, b, a_id, b_id, notes):
-    """Whether two types below are the same pointers and arrays of types of the same tag, name and size.
+    """Whether two types below are the same pointers and arrays of types with the same tag, name and size.
 
-    A composite or enum that is not behind a pointer becomes a nested pair.
+    A composite or enum that is not reached through a pointer becomes a nested pair.
     """
     held = True
     for _ in range(50):
@@ -129,13 +128,13 @@ def same_shape(a, b, a_id, b_id, notes):
 
 
 def is_enum(kind):
-    """Whether it is an ENUM or an ENUM64."""
+    """Whether the kind is ENUM or ENUM64."""
     return kind == kinds.ENUM or kind == kinds.ENUM64
 
 
 def elements(a, b, a_id, b_id, notes):
-    """Whether every member or enumerator of type `a_id` below is one of `b_id`, in the same order: the same name, place and
-    shape, or value.  False may also mean that nobody can tell here."""
+    """Whether every member or enumerator of type `a_id` below is one of `b_id`, in the same order, with the same name and the
+    same offset and shape, or the same value.  False may also mean that this loop cannot decide."""
     at = a.low_positions[a_id - 1]
     to = b.low_positions[b_id - 1]
     info = a.low_words[at + 1]
@@ -165,7 +164,7 @@ def elements(a, b, a_id, b_id, notes):
             continue
         x = a.low_words[here + 2]
         y = b.low_words[there + 2]
-        # with kind_flag the upper 8 bits are the size of a bitfield, without it there is none
+        # with kind_flag the upper 8 bits are the size of a bitfield; without it there is none
         if (x & 0xFFFFFF if info >> 31 else x) != (y & 0xFFFFFF if other >> 31 else y):
             return False
         if (x >> 24 if info >> 31 else 0) != (y >> 24 if other >> 31 else 0):
@@ -176,17 +175,17 @@ def elements(a, b, a_id, b_id, notes):
 
 
 def passes_on(kind):
-    """Whether what has such a type by value has by value what that refers to."""
+    """Whether containing such a type by value means containing by value the type that it refers to."""
     return kind == kinds.ARRAY or kinds.is_alias(kind)
 
 
 def walk(a, b, table, shared, whole, told, own_levels, notes, hard):
-    """Walk from all own types of `a` on; returns how many pairs there are.
+    """Walk from all own types of `a`; returns the number of pairs.
 
     Pairs that cannot be proven to correspond are appended to the list `hard` as (what to do, a, b, level).  The first
-    `shared` bytes of the own strings are equal.  `whole` says which definitions below have to be complete after: 0 none, 1
-    those held by value, 2 all; `told` for which named types all elements that are there before have to be there after, by
-    the same numbers.  `own_levels` has a byte for each own type of `a`.
+    `shared` bytes of the own strings are equal.  `whole` selects the definitions below that have to be complete after: 0 none, 1
+    those held by value, 2 all.  `told` selects the named types whose elements before all have to exist after, by the same
+    numbers.  `own_levels` has a byte for each own type of `a`.
     """
     first = a.first_id
     b_first = b.first_id
@@ -308,7 +307,7 @@ def walk(a, b, table, shared, whole, told, own_levels, notes, hard):
                 if phase == elem:
                     phase = 0
             if kind == kinds.ARRAY and slot == 2:
-                child = 1  # the type of an index is nowhere held
+                child = 1  # the type of an index is never held by value
             x = wa[at + 2 + slot]
             y = wb[to + 2 + slot]
             if what == 0:
@@ -356,7 +355,7 @@ def walk(a, b, table, shared, whole, told, own_levels, notes, hard):
 
 
 def clear(seen, levels, mates, copies, nested):
-    """Set to 0 what `walk` and `elements` have set for the ids `seen`."""
+    """Reset to 0 the entries that `walk` and `elements` have set for the ids `seen`."""
     for a in seen:
         levels[a] = 0
         mates[a] = 0

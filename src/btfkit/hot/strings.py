@@ -1,29 +1,29 @@
 # cython: initializedcheck=False
-"""The one table of strings: a section in the making, in which every string that is looked for is there once.
+"""The one table of strings: a string section being built, in which every string that is looked up occurs once.
 
-Passes differ in which strings they add, and in which order; how a string is found again is here alone.  Hashes only say where to
-look: what is found is compared in full, so no result depends on them.  Their `prime` is drawn anew for each table, so that nobody
-can make strings that collide (`mask` 0 makes all of them collide, for tests).
+Passes differ in which strings they add, and in which order; lookup is the same for all of them.  Hashes only choose where to
+look: every match is compared in full, so no result depends on them.  Their `prime` is random for each table, so that nobody
+can prepare strings that collide (for tests, `mask` 0 makes all of them collide).
 """
 
 from os import urandom
 
 SEED = 2166136261
-WORD = 0xFFFFFFFF  # by name, for Cython takes a literal of that size for a Python object
+WORD = 0xFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 ALL_BITS = 0xFFFFFFFF  # the mask of hashes
-LONGEST = 512  # bytes of the end of a longer string that is looked for on its own; the kernel's names are shorter
+LONGEST = 512  # bytes at the end of a longer string that are looked up on their own; the kernel's names are shorter
 
 
 def random_prime():
-    """An odd number of 32 bits that nobody can know."""
+    """A random odd number of 32 bits."""
     return int.from_bytes(urandom(4), "little") | 1
 
 
 class StringTable:
     """Strings, each followed by a NUL: `data` up to `end`; the first byte has the offset `start`.
 
-    What the table `below` has (None: nothing) is told by its offset there and never added; both have the same `prime`.  Adding
-    raises OverflowError where `end` would be larger than `limit`.
+    A string in the table `below` (None: no table) keeps its offset there and is never added; both tables have the same `prime`.
+    Adding raises OverflowError if `end` would exceed `limit`.
     """
 
     def __init__(self, data, start, prime, mask, limit, below):
@@ -40,7 +40,7 @@ class StringTable:
         self.slots = memoryview(bytearray(512)).cast("I")  # pairs: 1 + offset (0: free), hash
 
     def index(self):
-        """Make the strings that are there already known: of equal ones the first."""
+        """Index the strings that are already in `data`; of equal ones the first."""
         start = 0
         while start < self.end:
             end = self.measure(self.pool, start)
@@ -52,7 +52,7 @@ class StringTable:
             start = end + 1
 
     def reserve(self, count):
-        """Make room to know `count` more strings: half of the slots at most are taken."""
+        """Make room to index `count` more strings: at most half of the slots are used."""
         size = len(self.slots)
         while size < 4 * (self.count + count):
             size *= 2
@@ -69,7 +69,7 @@ class StringTable:
                 self.slots[slot + 1] = old[at + 1]
 
     def slot_of(self, strings, start, end, h):
-        """The slot of the string `strings[start:end]` of hash `h`, or the free one where it would go."""
+        """The slot of the string `strings[start:end]` with hash `h`, or the free slot where it belongs."""
         mask = len(self.slots) - 1
         slot = (2 * h) & mask
         while self.slots[slot]:
@@ -85,7 +85,7 @@ class StringTable:
         return slot
 
     def learn(self, slot, offset, h):
-        """Know the string at `offset`, whose free slot is `slot`, from now on."""
+        """Index the string at `offset` in the free slot `slot`."""
         self.slots[slot] = offset + 1
         self.slots[slot + 1] = h
         self.count += 1
@@ -93,7 +93,7 @@ class StringTable:
             self.reserve(self.count)
 
     def measure(self, strings, start):
-        """Where the string that begins at `start` has its NUL; its hash becomes `h`."""
+        """The position of the NUL of the string that begins at `start`; its hash becomes `h`."""
         word = WORD
         prime = self.prime
         h = SEED
@@ -104,7 +104,7 @@ class StringTable:
         return start
 
     def find(self, strings, start, end, h):
-        """1 + the offset of `strings[start:end]`, whose hash is `h`, or 0 where it is not there."""
+        """1 + the offset of `strings[start:end]`, whose hash is `h`, or 0 if it is not in the table."""
         if self.below is not None:
             slot = self.below.slot_of(strings, start, end, h)
             if self.below.slots[slot]:
@@ -112,7 +112,7 @@ class StringTable:
         return self.slots[self.slot_of(strings, start, end, h)]
 
     def add(self, strings, start, end, h):
-        """The offset of `strings[start:end]`, whose hash is `h`, which is appended where it is not there yet."""
+        """The offset of `strings[start:end]`, whose hash is `h`; it is appended if it is not in the table."""
         if self.below is not None:
             slot = self.below.slot_of(strings, start, end, h)
             if self.below.slots[slot]:
@@ -123,7 +123,7 @@ class StringTable:
         to = self.end
         if to + end - start + 1 > len(self.pool):
             self.lengthen(to + end - start + 1)
-        pool = self.pool  # a local name: compiled code then does not fetch the attribute for each byte
+        pool = self.pool  # a local name, so that compiled code does not fetch the attribute for each byte
         for k in range(start, end):
             pool[to] = strings[k]
             to += 1
@@ -134,7 +134,7 @@ class StringTable:
         return offset
 
     def lengthen(self, need):
-        """Make the pool at least `need` bytes long, and twice as long as it is where it may."""
+        """Extend the pool to at least `need` bytes, and to twice its length if the limit allows."""
         if need > self.limit:
             raise OverflowError
         size = min(max(need, 2 * self.end, 4096), self.limit)
@@ -144,18 +144,18 @@ class StringTable:
         self.pool = data
 
     def settle(self, strings, moved):
-        """Replace each word of `moved` that is not 0 by 1 + the offset of the string at that place of `strings`, but where it is
-        empty."""
+        """Replace each nonzero word of `moved` by 1 + the offset of the string at that position of `strings`, unless the string
+        is empty."""
         for at in range(len(moved)):
             if moved[at] and strings[at]:
                 end = self.measure(strings, at)
                 moved[at] = self.add(strings, at, end, self.h) + 1
 
     def rename(self, words, places, low, high, first_offset, known):
-        """Replace the name offset at each of `places` by that of the string here, which is added in the order of first use.
+        """Replace the name offset at each of `places` by that of the string in this table; new strings are added in order of use.
 
-        Offsets from `first_offset` on are in `high`, others in `low`.  `known`, an open-addressed table of pairs (a power of
-        two of words, some free), has the old offset and the new one of each name so far.
+        Offsets from `first_offset` on are in `high`, others in `low`.  `known`, an open-addressed table of pairs (length in
+        words a power of two, some free), has the old and the new offset of each name so far.
         """
         mask = len(known) - 1
         word = WORD
@@ -178,10 +178,11 @@ class StringTable:
             words[places[index]] = known[slot + 1]
 
     def add_used(self, strings, used, moved):
-        """Find or append every string of `strings` (a section, NUL last) that begins where `used` is set.
+        """Find or append every string of `strings` (a section that ends with a NUL) that begins where `used` is set.
 
-        `moved` gets the offsets here, 0 for empty strings; `used` is clear in the end.  A used end of a longer string is looked
-        for; where it is not there, it becomes the end of that string, so that the pool grows by no more than the section has.
+        `moved` gets the offsets here, 0 for empty strings; `used` is all 0 at the end.  If the end of a longer string is used,
+        it is looked up too; if it is not in the table, it becomes the end of that string.  So the pool never grows by more than
+        the section.
         """
         start = 0
         size = len(strings)

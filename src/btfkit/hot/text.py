@@ -1,46 +1,47 @@
-"""Records as text: a `printf` over the words of a record, its formats given by the caller.
+"""Records as text: a `printf` over the words of a record, with formats given by the caller.
 
-A format is literal bytes with directives, each a `%`, a letter and a digit N: the position of a word in the record, or in
-the element where an element is printed (0 where the letter needs none).  A NUL ends it.
+A format is literal bytes with directives: a `%`, a letter and a digit N, the position of a word in the record or, when an
+element is printed, in the element (0 if the letter needs none).  A NUL ends it.
 
     %uN  the word, unsigned                              %nN  the name at that offset, "(anon)" for 0
     %dN  the word, signed                                %i0  the type's id
-    %sN  the word, signed where kind_flag is set         %v0  vlen
+    %sN  the word, signed if kind_flag is set            %v0  vlen
     %qN  two words, low half first, as 64 bits, likewise  %f0  kind_flag
     %hN  bits 24-27 of the word                          %oN  bits 16-23                    %bN  bits 0-7
-    %mN  the bit offset of a member: all of the word, or its low 24 bits where kind_flag is set
-    %zN  the size of a bitfield: bits 24-31 where kind_flag is set; where it is 0, nothing
-    %wN  1 where %zN would print something, else 0
-    %tN  the type whose id the word is: the third format of its kind, or its text in `below` where it lies in the base
-    %e0  the number of the element, from 0                %xN  as %sN, but where kind_flag is not set extended by its sign
-                                                              to 64 bits and printed unsigned, as bpftool does in JSON
+    %mN  the bit offset of a member: all of the word, or its low 24 bits if kind_flag is set
+    %zN  the size of a bitfield: bits 24-31 if kind_flag is set; nothing if it is 0
+    %wN  1 if %zN would print something, else 0
+    %tN  the type with that id: the third format of its kind, or its text in `below` if it lies in the base
+    %e0  the number of the element, from 0                %xN  as %sN but, if kind_flag is not set, sign-extended to 64 bits
+                                                              and printed unsigned, as bpftool does in JSON
 
-`{a|b|c}` behind a directive prints a text for its number: `a` for 0, `b` for 1, the last for anything larger.
+`{a|b|c}` after a directive prints a text for its number: `a` for 0, `b` for 1, the last for anything larger.
 """
 
-ROOM = 96  # bytes: more than one number or one text of a choice takes
+ROOM = 96  # bytes: more than one number or one text of a choice needs
 
-# What `odd` says of a byte of the strings: 0 to print it, or what follows.  Its first byte tells what to do with those at the
-# beginning of a name that are the rest of a character: the name begins within it.
+# The meaning of a byte of `odd`: 0 to print that byte of the strings, or one of the following.  Its first byte is for bytes at
+# the start of a name that continue a character, because the name begins within it.
 HEX = 1  # \xNN
 JSON_CONTROL = 2  # \u00NN
-JSON_HEX = 3  # a backslash that JSON takes for one, and xNN: for bytes that are no UTF-8
-JSON_CHARACTER = 4  # the character that begins here as \uNNNN, with surrogates where it takes two
-SKIPPED = 5  # part of the character before
-# or any larger one: a backslash and that character.
-ABOVE_32 = 0xFFFFFFFF << 32  # by name, as literals of that size are Python objects in compiled code
+JSON_HEX = 3  # a backslash that is literal in JSON, and xNN: for bytes that are not UTF-8
+JSON_CHARACTER = 4  # the character that begins here as \uNNNN, with surrogates if it needs two
+SKIPPED = 5  # part of the preceding character
+# or any larger value: a backslash and that character.
+ABOVE_32 = 0xFFFFFFFF << 32  # named, because literals of that size are Python objects in compiled code
 HIGH_SURROGATE, LOW_SURROGATE = 0xD800, 0xDC00
 
 
 def records(words, positions, table, first, unit, stop, first_id, formats, columns, strings, odd, below, out):
     """Write the text of records `first` to `stop` (indexes into `positions`) into `out`, in whole units.
 
-    A unit is the head of a record (0) or one of its elements (from 1); `unit` is where to go on within record `first`, and
-    every record ends with a newline.  `columns` holds three offsets into `formats` a kind, 128 kinds: the head, one element,
-    and the type as %t prints it.  `strings` are those of the whole chain; where `odd` is not empty, it has 1 for each byte
-    of them that is to be printed as \\xNN.  `below` maps ids under `first_id`, the id of record 0, to their text.
+    A unit is the head of a record (0) or one of its elements (from 1); `unit` is the one to continue with in record
+    `first`.  Every record ends with a newline.  `columns` holds three offsets into `formats` for each of 128 kinds: the
+    head, one element, and the type as %t prints it.  `strings` are those of the whole chain; if `odd` is not empty, it
+    has a byte for each of theirs (HEX and the following constants; 0 to print it unchanged).  `below` maps ids under
+    `first_id`, the id of record 0, to their text.
 
-    Returns (record, unit) to go on with, the bytes written, and the id that is missing in `below` or -1.  If the record is not
+    Returns (record, unit) to continue with, the bytes written, and the id that is missing in `below` or -1.  If the record is not
     `stop` and no id is missing, `out` was full; if nothing was written then, it is too small for that unit.
     """
     limit = len(out) - ROOM
