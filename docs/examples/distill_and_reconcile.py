@@ -11,7 +11,7 @@ module, build_kernel, other_kernel, output = sys.argv[1:]
 distilled = btfkit.distill_file(module, build_kernel, output)
 print(distilled)
 try:
-    print(btfkit.reconcile_file(output, other_kernel))  # in place
+    print(btfkit.reconcile_file(output, other_kernel, in_place=True))
 except btfkit.ReconcileError as error:
     sys.exit(f"{other_kernel} does not fit: {error}")
 found = btfkit.open(output).btf(btfkit.load(other_kernel))

@@ -33,22 +33,24 @@ def test_distill_and_reconcile(here) -> None:
     )
     assert record.base_output is None
     assert "base_output" not in record.as_json()
-    done = btfkit.reconcile_file("deep/er/m.ko", "other")  # in place
+    done = btfkit.reconcile_file("deep/er/m.ko", "other", in_place=True)
     assert done.other_rules.fits
     assert btfkit.open("deep/er/m.ko").base is None
     with pytest.raises(btfkit.NotFoundError, match=r"no \.BTF\.base section"):
-        btfkit.reconcile_file("deep/er/m.ko", "other")
+        btfkit.reconcile_file("deep/er/m.ko", "other", in_place=True)
 
 
 def test_distilled_already(here) -> None:
-    assert btfkit.distill_file("m.ko", "vmlinux") is not None
-    assert btfkit.distill_file("m.ko", "vmlinux") is None  # in place there is nothing to do
+    with pytest.raises(ValueError, match="in_place=True"):
+        btfkit.distill_file("m.ko", "vmlinux")
+    assert btfkit.distill_file("m.ko", "vmlinux", in_place=True) is not None
+    assert btfkit.distill_file("m.ko", "vmlinux", in_place=True) is None  # in place there is nothing to do
     with pytest.raises(btfkit.UnsupportedError, match="already distilled"):
         btfkit.distill_file("m.ko", "vmlinux", "o.ko")
 
 
 def test_a_kernel_that_does_not_fit(here) -> None:
-    btfkit.distill_file("m.ko", "vmlinux")
+    btfkit.distill_file("m.ko", "vmlinux", in_place=True)
     (here / "small").write_bytes(kernel(mutex=24).to_bytes())
     with pytest.raises(btfkit.ReconcileError, match="mutex"):
         btfkit.reconcile_file("m.ko", "small", "o.ko")
@@ -68,13 +70,13 @@ def test_dedup_sort_and_sanitize(here) -> None:
     first = btfkit.dedup_file("m.ko", "vmlinux", "d.ko", distill=True)
     assert first.base_types == 4
     assert btfkit.open("d.ko").base is not None
-    assert btfkit.dedup_file("m.ko", "vmlinux").merged == {}  # and the file stays as it is
+    assert btfkit.dedup_file("m.ko", "vmlinux", in_place=True).merged == {}  # and the file stays as it is
     assert btfkit.sort_file("m.ko", "vmlinux", "s.ko").types == len(btfkit.load("m.ko", "vmlinux").positions)
     record = btfkit.sanitize_file("m.ko", "5.10", "vmlinux", "old.ko", base_output="old")
     assert record.refused == []
     assert btfkit.load("old.ko", "old").find("my_dev").size == 64
     with pytest.raises(btfkit.UnsupportedError):
-        btfkit.sanitize_file("m.ko", "windows")
+        btfkit.sanitize_file("m.ko", "windows", in_place=True)
 
 
 def test_several_become_one(here) -> None:

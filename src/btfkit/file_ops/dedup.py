@@ -188,20 +188,21 @@ def dedup_file(
     base: Base | None = None,
     output: Path | None = None,
     *,
+    in_place: bool = False,
     distill: bool = False,
     nearly: bool = False,
     strip_signature: bool = False,
     prove: bool = True,
 ) -> DedupedFile:
     """Merge the equivalent types of the BTF in `path` (in any container), split on `base` if given, and write the file to
-    `output` (None: in place; a file without equivalent types is not rewritten).
+    `output`, or with `in_place` change the file itself (a file without equivalent types is not rewritten).
 
     With `distill` a module then gets a small base of its own, as by `distill_file`; with `nearly` the record lists names of
     several types and how these differ.  Raises UnsupportedError for a signed module without `strip_signature`, ChainError for
     another base, VerificationError if the proof fails, and what `open` does.
     """
     operation = DedupFiles(base, distill=distill, nearly=nearly, strip_signature=strip_signature, prove=prove)
-    record: DedupedFile = one_file(operation, path, output)
+    record: DedupedFile = one_file(operation, path, output, in_place)
     return record
 
 

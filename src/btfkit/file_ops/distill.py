@@ -143,6 +143,7 @@ def distill_file(
     base: Base,
     output: Path | None = None,
     *,
+    in_place: bool = False,
     base_output: Path | None = None,
     policy: Policy = "distilled",
     used_by: Sequence[str | BpfObject] = (),
@@ -152,7 +153,7 @@ def distill_file(
     prove: bool = True,
 ) -> DistilledFile | None:
     """Give the module in `path` (a .ko, packed or not, or raw split BTF) a small base, made from its `base`, the vmlinux that it
-    was built with, and write it to `output` (None: in place).
+    was built with, and write it to `output`, or with `in_place` change the file itself.
 
     `policy`, `used_by` (paths of BPF objects, or the objects) and `only_used` are those of `distill`.  The base goes to a
     section (`section`, ".BTF.base" by default), or for raw BTF to the file `base_output` (`output` with ".base" added).  Returns
@@ -168,7 +169,7 @@ def distill_file(
         strip_signature=strip_signature,
         prove=prove,
     )
-    record: DistilledFile | None = one_file(operation, path, output, base_output)
+    record: DistilledFile | None = one_file(operation, path, output, in_place, base_output)
     return record
 
 

@@ -94,13 +94,18 @@ class FileOperation:
         return self.work_on(state, file, job)
 
 
-def one_file(operation: FileOperation, path: Path, output: Path | None, base_path: Path | None = None) -> Any:
-    """Do an operation on one file (in place without `output`); returns its record, or None.
+def one_file(
+    operation: FileOperation, path: Path, output: Path | None, in_place: bool, base_path: Path | None = None
+) -> Any:
+    """Do an operation on one file, and write `output`, or with `in_place` the file itself; returns its record, or None.
 
-    Raises NotFoundError if the file contains nothing to work on, and what the operation raises.
+    Raises ValueError unless exactly one of the two is given, NotFoundError if the file contains nothing to work on, and what
+    the operation raises.
     """
     from os import fspath
 
+    if (output is None) != in_place:
+        raise ValueError("expected either an output, or in_place=True to change the file itself")
     path = fspath(path)
     output = path if output is None else fspath(output)
     beside = fspath(base_path) if base_path is not None else "" if output == "-" else output + ".base"

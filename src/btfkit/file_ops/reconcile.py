@@ -144,6 +144,7 @@ def reconcile_file(
     base: Base,
     output: Path | None = None,
     *,
+    in_place: bool = False,
     rules: Rules = "strict",
     distilled_base: Path | None = None,
     section: str | None = None,
@@ -151,7 +152,7 @@ def reconcile_file(
     prove: bool = True,
 ) -> ReconciledFile:
     """Put the distilled module in `path` (a .ko, packed or not, or raw split BTF) on `base`, the vmlinux of the kernel that will
-    load it, and write it to `output` (None: in place).
+    load it, and write it to `output`, or with `in_place` change the file itself.
 
     The distilled base is in a section (`section`; ".BTF.base" or ".BTF.base_minimal" by default), which is removed, or in the
     file `distilled_base` (`path` with ".base" added, for raw BTF).  `rules` are those of `reconcile`.  Raises NotFoundError
@@ -168,7 +169,7 @@ def reconcile_file(
     )
     from os import fspath
 
-    record: ReconciledFile = one_file(operation, path, output, fspath(path) + ".base")
+    record: ReconciledFile = one_file(operation, path, output, in_place, fspath(path) + ".base")
     return record
 
 

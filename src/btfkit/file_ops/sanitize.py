@@ -127,18 +127,20 @@ def sanitize_file(
     base: Base | None = None,
     output: Path | None = None,
     *,
+    in_place: bool = False,
     base_output: str | None = None,
     without: Iterable[str] = (),
     strip_signature: bool = False,
 ) -> SanitizedFile:
     """Remove from the BTF in `path` (in any container), split on `base` if given, what `target` ("5.10", "libbpf:0.6",
-    "bpftool:7.1") does not support and the features `without`, and write the file to `output` (None: in place).
+    "bpftool:7.1") does not support and the features `without`, and write the file to `output`, or with `in_place` change the
+    file itself.
 
     The base, sanitized the same way, goes to `base_output`.  Raises UnsupportedError for an unknown target or feature and for a
     signed module without `strip_signature`, ChainError for another base, and what `open` does.
     """
     operation = SanitizeFiles(target, base, without=without, strip_signature=strip_signature)
-    record: SanitizedFile = one_file(operation, path, output)
+    record: SanitizedFile = one_file(operation, path, output, in_place)
     if base_output is not None and (sanitized := operation.sanitized_base()) is not None:
         write_all({base_output: sanitized.btf.to_bytes()})
     return record

@@ -84,14 +84,17 @@ def sort_file(
     base: Base | None = None,
     output: Path | None = None,
     *,
+    in_place: bool = False,
     follow: bool = False,
     strip_signature: bool = False,
 ) -> SortedFile:
     """Sort the types of the BTF in `path` (in any container), split on `base` if given, by name, and write the file to
-    `output` (None: in place).
+    `output`, or with `in_place` change the file itself.
 
     With `follow` the result is split on the sorted `base`, which is written elsewhere.  Raises UnsupportedError for a signed
     module without `strip_signature`, ChainError for another base, and what `open` does.
     """
-    record: SortedFile = one_file(SortFiles(base, follow=follow, strip_signature=strip_signature), path, output)
+    record: SortedFile = one_file(
+        SortFiles(base, follow=follow, strip_signature=strip_signature), path, output, in_place
+    )
     return record

@@ -188,7 +188,7 @@ def run_plan(
 def sort_kernel(
     vmlinux: str,
     modules: Sequence[str],
-    output: str | None = None,
+    output: str | None,
     *,
     strip_signature: bool = False,
     workers: int | None = None,
