@@ -134,7 +134,7 @@ def test_cycles(capsys, here):
         hostile(lambda b: (b.typedef("t", 3), b.typedef("u", 2), [b.struct(name, 8, [("", 3, 0)]) for name in names]))
     )
     message = min_refused(capsys)
-    assert "which a relocation looks at, leads to more than 256 modifiers, typedefs or arrays in a row" in message
+    assert "which a relocation reads, leads to more than 256 modifiers, typedefs or arrays in a row" in message
     assert run(capsys, "relocs", FIELDS, "-b", "bad").status == 1
     (here / "bad").write_bytes(
         hostile(lambda b: (b.typedef("t", 3), b.typedef("u", 2), b.ptr(4), b.struct("s", 4, [("s", 5, 0)])))

@@ -77,7 +77,7 @@ def test_prefer(capsys, doubles):
     assert run(capsys, "merge", "k", "m/c.btf", "m/a-b.btf", "-o", "whole", "--prefer", "m/a-b.btf", "-q").status == 0
     assert load("whole").blob == before
     assert run(capsys, "merge", "k", "m", "-o", "whole", "--prefer", "k", "--report").err.startswith("file of a_b is")
-    assert "nothing called 'no'" in refused(capsys, "merge", "k", "m", "-o", "other", "--prefer", "no")
+    assert "no input called 'no' to prefer" in refused(capsys, "merge", "k", "m", "-o", "other", "--prefer", "no")
 
 
 def test_json(capsys, doubles):

@@ -1,17 +1,16 @@
-"""`distill`: a small base for a split BTF, made of what the split needs of its own base, to be re-attached later.
+"""`distill`: make a small base for a split BTF, with only what the split needs of its own base, to be relocated later.
 
-Criteria are the references of the split, and CO-RE relocations where objects are given.  Each policy leaves the same
-split: its own types in their order, then copies of the derived and anonymous types of the base that it stands on, so
-that all that refers to the base refers to something with a name.  They differ in what the base tells of these named types:
+What the split needs follows from its references and, if objects are given, from their CO-RE relocations.  The split is the
+same under each policy: its own types in their order, followed by copies of the derived and anonymous types of the base that
+it uses, so that every reference to the base is to a named type.  Policies differ in what the base states of these named types:
 
-- "distilled": name and size, as libbpf's btf__distill_base (1.7); this is what `.BTF.base` holds and kernels since
-6.11 read.
-- "by-value": besides, complete definitions of all that the split has by value: in members, variables, parameters, arrays.
-- "full": complete definitions of all that can be reached (the proposal of February 2024, `.BTF.base_minimal`).
+- "distilled": name and size, as in libbpf's btf__distill_base (1.7).  `.BTF.base` holds this, and kernels read it since 6.11.
+- "by-value": also complete definitions of all types that the split has by value: in members, variables, parameters, arrays.
+- "full": complete definitions of all types that can be reached (the proposal of February 2024, `.BTF.base_minimal`).
 
-Defects of libbpf that are not followed: a DECL_TAG on a function of the base or a DATASEC with a variable of it is no
-error (the declaration is copied into the split); an anonymous INT or FLOAT, which nothing could find again, is copied
-as well; a layout section is kept.
+Differences from libbpf, all of them defects there: a DECL_TAG on a function of the base or a DATASEC with a variable of it is
+not an error (the declaration is copied into the split); an anonymous INT or FLOAT, which could not be found by name, is copied
+too; a layout section is kept.
 """
 
 from __future__ import annotations
@@ -43,15 +42,15 @@ POLICIES: tuple[Policy, ...] = ("distilled", "by-value", "full")
 KEEP = ("all", "used")
 
 _DECLARATIONS = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
-# A board that is all 0 again, for the next call: clearing it as a whole would cost more than the rest.
+# A board of zeros kept for the next call: clearing all of it would cost more than the rest of the work.
 _spare: list[memoryview[int]] = []
 
 
 class DistillReport:
-    """What became of a split BTF, in types and bytes.
+    """What distilling did to a split BTF, in types and bytes.
 
-    `policy` and the input `split` are as given; `btf` is the result; `moved` are the ids (of the input) of the base's
-    types that were copied into it.
+    `policy` and the input `split` are as given; `btf` is the result; `moved` are the ids (in the input) of the types of the
+    base that were copied into it.
     """
 
     __slots__ = ("btf", "moved", "policy", "split")
@@ -64,7 +63,7 @@ class DistillReport:
 
     @property
     def types(self) -> dict[str, int]:
-        """Numbers of types: "split" before, "base" and "distilled" (the new split), "moved" (of these, from the base)."""
+        """Numbers of types: "split" (the input), "base", "distilled" (the new split), "moved" (copied from the base)."""
         base = self.btf.base
         assert base is not None
         return {
@@ -76,7 +75,7 @@ class DistillReport:
 
     @property
     def bytes(self) -> dict[str, int]:
-        """Sizes of the blobs: "split" before, "base" and "distilled"."""
+        """Sizes of the blobs in bytes: "split" (the input), "base" and "distilled" (the new split)."""
         assert self.btf.base is not None
         return {
             "split": len(self.split.blob),
@@ -97,9 +96,9 @@ class DistillReport:
 
     @property
     def declarations(self) -> list[int]:
-        """The ids (of the input) of functions, variables, sections and tags of the base that were copied into the split.
+        """The ids (in the input) of functions, variables, sections and tags of the base that were copied into the split.
 
-        A base of names and sizes cannot tell these; libbpf refuses the input because of them (EINVAL).
+        A base of names and sizes cannot state these; libbpf rejects such an input (EINVAL).
         """
         return [type_id for type_id in self.moved if self.split.kind(type_id) in _DECLARATIONS]
 
@@ -113,8 +112,7 @@ def _by_kind(btf: Btf, ids: Sequence[int]) -> dict[str, int]:
 
 
 class Distilled:
-    """What `distill` gives: `btf` (the split; its `base` is the distilled base), `ids` (old ids to new ones),
-    `report`."""
+    """The result of `distill`: `btf` (the split; its `base` is the distilled base), `ids` (old ids to new ones), `report`."""
 
     __slots__ = ("_ids", "_leaves", "_moved", "btf", "report")
 
@@ -138,7 +136,7 @@ class Distilled:
 
     @property
     def ids(self) -> IdMap:
-        """Where each type of the input that is still there went: named ones of the base, moved ones, own ones."""
+        """The new id of each type of the input that was kept: named types of the base, moved types, own types."""
         if self._ids is None:
             split, first = self.report.split, self.btf.start_id
             ids = dict(self._leaves)
@@ -155,21 +153,19 @@ def distill(
     used_by: Sequence[BpfObject] = (),
     keep: Literal["all", "used"] = "all",
 ) -> Distilled:
-    """Make a small base that holds what `split` needs of its base, and put `split` on it.
+    """Make a small base with what `split` needs of its base, and split `split` on it.
 
     `policy` is "distilled", "by-value" or "full" (see the module).  With `used_by` the base also keeps what the
-    relocations of these objects read of it, so that they are answered without the kernel's BTF; with `keep` "used"
-    only what they read is kept, of base and split both.  A base of several levels becomes one.  The input is not changed.
-    Raises ChainError for a BTF without a base, UnsupportedError for kinds that are unknown.
-    Rule: libbpf 1.7, btf__distill_base, but for the defects named in the module.
+    relocations of these objects read, so that they can be resolved without the BTF of the kernel; with `keep` "used"
+    only what they read is kept, in both base and split.  A base of several layers becomes one.  The input does not change.
+    Raises ChainError for a BTF without a base, UnsupportedError for unknown kinds.
+    Rule: libbpf 1.7, btf__distill_base, except for the defects named in the module.
     """
     refuse_others("policy", (policy,), POLICIES)
     if keep not in KEEP or (keep == "used" and not used_by):
-        raise ValueError(f'keep {keep!r}: it has to be "all", or "used" together with used_by')
+        raise ValueError(f'keep {keep!r}, expected "all", or "used" together with used_by')
     if split.base is None:
-        raise ChainError(
-            "distilling takes the split BTF of a module together with its base, this BTF has none", source=split.source
-        )
+        raise ChainError("expected the split BTF of a module with its base, this BTF has no base", source=split.source)
     if split.table != spec.TABLE or split.base.table != spec.TABLE:
         refuse_unknown(split)
     if keep == "used":
@@ -184,7 +180,7 @@ def distill(
 
 
 def _thin(split: Btf, base: Btf) -> Distilled:
-    """The policy "distilled": bare leaves make the base, everything else of it moves."""
+    """The policy "distilled": the new base has names and sizes, everything else moves into the split."""
     below, own = Flat(base), split.columns
     board = _spare.pop() if _spare else zeros(0)
     if len(board) < len(base):
@@ -229,7 +225,7 @@ def _thin(split: Btf, base: Btf) -> Distilled:
 
 
 class _Thin(Distilled):
-    """A `Distilled` that finds out about its leaves when it is asked."""
+    """A `Distilled` that finds its leaves on first use."""
 
     __slots__ = ("_found",)
 
@@ -243,7 +239,7 @@ class _Thin(Distilled):
         return super().ids
 
     def leaves(self) -> dict[int, int]:
-        """Old to new ids of the types that the base has."""
+        """Old to new ids of the types in the distilled base."""
         if not self._leaves:
             moved = set(self._moved)
             named = (type_id for type_id in self._found if type_id not in moved)
@@ -254,8 +250,8 @@ class _Thin(Distilled):
 class _Names:
     """The names of a distilled base and its split: each once, in the order of first use.
 
-    Names longer than sixteen times all strings of the input are refused: offsets into the middle of one another would make small
-    input into huge output.
+    Names that add up to more than sixteen times the strings of the input are rejected: overlapping strings would turn a small
+    input into a huge output.
     """
 
     __slots__ = ("_high", "_known", "_low", "table")
@@ -268,12 +264,12 @@ class _Names:
         self.table.reserve(most // 3)
 
     def give(self, types: array[int], places: memoryview[int] | array[int]) -> None:
-        """Give the names at some places of `types` their new offsets."""
+        """Replace the names at `places` of `types` with their new offsets."""
         try:
             self.table.rename(types, places, self._low, self._high, len(self._low), self._known)
         except OverflowError:
             raise FormatError(
-                f"names of more than {self.table.limit} bytes, made of shorter strings", section="strings"
+                f"more than {self.table.limit} bytes of names, from overlapping strings", section="strings"
             ) from None
 
 
@@ -281,7 +277,7 @@ class _Names:
 
 
 def _thicken(thin: Distilled, policy: Policy, used_by: Sequence[BpfObject]) -> Distilled:
-    """`thin` on a base that tells more of the same named types: what the policy and the objects ask for."""
+    """`thin` on a base that states more of the same named types, as the policy and the objects require."""
     from btfkit.passes.compact import compact
     from btfkit.passes.select import Selection, Witnesses, close
 
@@ -309,14 +305,14 @@ def _thicken(thin: Distilled, policy: Policy, used_by: Sequence[BpfObject]) -> D
 
 
 def _by_value(thin: Btf, leaves: dict[int, int]) -> list[int]:
-    """Those leaves that the split has by value."""
+    """The leaves that the split has by value."""
     marks = bytearray(thin.start_id)
     _rebase.uses(thin.words, thin.positions, thin.columns.ids, thin.columns.id_starts, thin.start_id, marks)
     return [old for old, new in leaves.items() if marks[new] & (_rebase.EMBEDDED | _rebase.PASSED)]
 
 
 def _take_answers(witnesses: object, split: Btf, objects: Sequence[BpfObject]) -> None:
-    """Keep what the relocations of `objects` read, on the lowest base of `split` and all levels above it."""
+    """Keep what the relocations of `objects` read, in the lowest base of `split` and all layers above it."""
     from btfkit.co_re.relocate import relocate
     from btfkit.co_re.target import Target
     from btfkit.passes.minimize import _take_outcomes
@@ -329,7 +325,7 @@ def _take_answers(witnesses: object, split: Btf, objects: Sequence[BpfObject]) -
 
 
 def _used_only(split: Btf, policy: Policy, objects: Sequence[BpfObject]) -> Distilled:
-    """Base and split cut down to what `objects` relocate against: the minimizer's work, on a base of one level."""
+    """Base and split, minimized to what `objects` relocate against, with the base as one layer."""
     from btfkit.passes.minimize import minimize
     from btfkit.passes.select import POLICIES as CLOSURES
 

@@ -1,12 +1,12 @@
-"""`merge`: a base and any number of its modules as one BTF that stands alone, for consumers that take a single file.
+"""`merge`: combine a base and any number of its modules into one BTF without a base, for consumers that accept a single file.
 
-It is `append` and `dedup` in one go.  Equivalent types of several modules become one; types that share a name and are not
-equivalent all stay, and that has a price: CO-RE looks into modules only for what vmlinux does not have, but in one BTF they
+It is `append` and `dedup` in one step.  Equivalent types of several modules become one.  Types that share a name and are not
+equivalent all stay, which can break programs: CO-RE searches modules only for types that vmlinux does not have, but in one BTF
 all are candidates, and if they disagree the relocation is ambiguous.  `doubles` lists these names with their origins.
 
-`prefer` makes one of them the one that is meant.  The others cannot go, for other types refer to them; what can go is their
-name: they are called NAME__ORIGIN from then on, which no program asks for.  With the base preferred a relocation finds on the
-result what it finds on base and modules.
+`prefer` selects the input whose type keeps the name.  The others cannot be removed, because types refer to them; instead they
+are renamed to NAME__ORIGIN, which no program asks for.  If the base is preferred, a relocation finds in the result what it
+finds in base and modules.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
     from btfkit.passes.dedup import DedupReport, Joined
 
-BASE = "vmlinux"  # what the base is called among the origins
-GROUPS = {  # kinds whose types CO-RE looks for by name; ENUM and ENUM64 are one
+BASE = "vmlinux"  # the name of the base among the origins
+GROUPS = {  # kinds that CO-RE finds by name; ENUM and ENUM64 are one group
     kind: spec.word(kind)
     for kind in (spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64, spec.TYPEDEF, spec.INT, spec.FLOAT)
 }
-KEPT_NAMES = (spec.INT, spec.FLOAT)  # whose names are C's own: another would be no valid C
+KEPT_NAMES = (spec.INT, spec.FLOAT)  # whose names are C keywords: renamed, they would not be valid C
 _CODES = {group: code for code, group in enumerate(dict.fromkeys(GROUPS.values()), 1)}
 
 
 class Origin:
-    """A type of the result, and the inputs that have it: names, the base first, then modules in their order."""
+    """A type of the result, and the names of the inputs that have it: the base first, then modules in their order."""
 
     __slots__ = ("inputs", "type_id")
 
@@ -53,8 +53,8 @@ class Origin:
 
 
 class Double:
-    """A name that several types have: `group` ("struct", "enum", ...), `name` (without flavor), and the types with their origins,
-    ascending."""
+    """A name that several types share: `group` ("struct", "enum", ...), `name` (without flavor), and the types with their
+    origins, ascending."""
 
     __slots__ = ("group", "name", "types")
 
@@ -65,17 +65,17 @@ class Double:
 
     @property
     def title(self) -> str:
-        """As C writes it, where it does."""
+        """The name as C writes it."""
         return self.name if self.group in ("typedef", "int", "float") else f"{self.group} {self.name}"
 
     @property
     def is_of_base(self) -> bool:
-        """Whether they all are the base's, so that merging has nothing to do with it."""
+        """Whether the base has all of them, so that merging is not the cause."""
         return all(origin.inputs[0] == BASE for origin in self.types)
 
 
 class Renamed:
-    """A type that is not meant by its name any more: `name` was, `now` is, and the inputs that have it."""
+    """A renamed type: the old `name`, the new name `now`, and the `inputs` that have it."""
 
     __slots__ = ("group", "inputs", "name", "now", "type_id")
 
@@ -88,12 +88,12 @@ class Renamed:
 
 
 class Merged:
-    """What `merge` gives.
+    """The result of `merge`.
 
-    `btf` stands alone; `ids` are the maps of all ids of the base and of each module's chain, in this order; `names` are those
-    of the inputs, `before` the number of their own types, `heads` the id of the first type that is there because of each (None
-    where it added none is told by the next being the same).  `doubles` are the names of several types that are left, `renamed`
-    what `prefer` set aside; `report` is dedup's, None without.
+    `btf` has no base; `ids` are the id maps of the base and of the chain of each module, in this order; `names` are those of
+    the inputs, `before` the numbers of their own types, `heads` the id of the first type that each added (equal to the next one
+    if it added none).  `doubles` are the names that several types still share, `renamed` the types that `prefer` renamed;
+    `report` is that of dedup, None without dedup.
     """
 
     __slots__ = ("before", "btf", "doubles", "heads", "ids", "names", "renamed", "report")
@@ -123,12 +123,12 @@ def merge(
     prefer: str | Sequence[str] = (),
     doubles: bool = True,
 ) -> Merged:
-    """`base` and `modules`, split BTFs on it, as one BTF without a base, in the byte order of `base`.
+    """Combine `base` and `modules`, split BTFs on it, into one BTF without a base, in the byte order of `base`.
 
-    `names` are those of the modules, for origins ("module 1", "module 2", ... by default).  With `dedup` equivalent types are
-    one, and the types of the base come first; without, all types stay and the base keeps its ids.  `prefer` are names of
-    inputs ("vmlinux" for the base): where several types have one name, those of the first of these that has it keep it.
-    `doubles` False leaves out looking for such names.  Raises ChainError for a module on another base, NotFoundError for a name
+    `names` are the names of the modules, for origins ("module 1", "module 2", ... by default).  With `dedup` equivalent types
+    become one, and the types of the base come first; without it all types stay and the base keeps its ids.  `prefer` are names
+    of inputs ("vmlinux" for the base): if several types share a name, those of the first of these inputs keep it.  `doubles`
+    False skips the search for such names.  Raises ChainError for a module on another base, NotFoundError for a name
     in `prefer` that no input has, UnsupportedError for a kind whose references are unknown.
     """
     refuse_text(names=names)
@@ -140,7 +140,7 @@ def merge(
     merged.names = (BASE, *modules_named)
     for name in wanted:
         if name not in merged.names:
-            raise NotFoundError(f"nothing called {name!r} is merged, so nothing of it can be preferred")
+            raise NotFoundError(f"no input called {name!r} to prefer")
     if doubles or wanted:
         merged.doubles = tuple(_doubles(merged, declared))
     if wanted:
@@ -149,16 +149,16 @@ def merge(
 
 
 def _checked(base: Btf, modules: Iterable[Btf], starts: list[tuple[int, int]]) -> Iterator[Btf]:
-    """The modules, one by one; `starts` gets (start id, own types) of each."""
+    """Yield the modules one by one; appends (start id, number of own types) of each to `starts`."""
     for module in modules:
         if module.base is not base:
-            raise ChainError("not split on the vmlinux that it is to be merged with", source=module.source)
+            raise ChainError("not split on the vmlinux to merge it with", source=module.source)
         starts.append((module.start_id, len(module.positions)))
         yield module
 
 
 def _joined(base: Btf, modules: Iterator[Btf], starts: list[tuple[int, int]]) -> tuple[Merged, dict[int, list[int]]]:
-    """Merged with dedup; and by new id the places (in ids of all inputs) of what only declares it."""
+    """Merge with dedup; returns the result and, by new id, the numbers of the inputs that only declare the type."""
     done = dedup_chain(base, modules)
     below = Dense(done.ids[: len(base)])
     ids: list[IdMap] = [below]
@@ -170,7 +170,7 @@ def _joined(base: Btf, modules: Iterator[Btf], starts: list[tuple[int, int]]) ->
 
 
 def _declared(done: Joined, base: int, starts: list[tuple[int, int]]) -> dict[int, list[int]]:
-    """By new id: the inputs that declare it, once for each declaration."""
+    """By new id: the numbers of the inputs that declare the type, once for each declaration."""
     found: dict[int, list[int]] = {}
     for node in done.declared:
         number = 0 if node < base else bisect_right(done.firsts, node)
@@ -246,7 +246,7 @@ def _origins(merged: Merged, wanted: set[int], declared: dict[int, list[int]]) -
 
 
 def _set_aside(merged: Merged, prefer: Sequence[str]) -> None:
-    """Give those that are not preferred another name."""
+    """Rename the types that are not preferred."""
     rank = {name: number for number, name in reversed([*enumerate(prefer)])}
     last = len(prefer)
     taken: set[bytes] | None = None
@@ -261,8 +261,8 @@ def _set_aside(merged: Merged, prefer: Sequence[str]) -> None:
         if taken is None:
             taken = set(bytes(merged.btf.strings).split(b"\0"))
         kept = []
-        for origin, its in zip(double.types, ranks, strict=True):
-            if its == best:
+        for origin, origin_rank in zip(double.types, ranks, strict=True):
+            if origin_rank == best:
                 kept.append(origin)
                 continue
             old = merged.btf.name(origin.type_id)
@@ -275,7 +275,7 @@ def _set_aside(merged: Merged, prefer: Sequence[str]) -> None:
 
 
 def _other_name(name: bytes, origin: str, taken: set[bytes]) -> bytes:
-    """NAME__ORIGIN, or with a number behind it, such that it is an identifier without flavor that no other string is."""
+    """NAME__ORIGIN, with a number if needed: an identifier without flavor that equals no other string."""
     from btfkit.co_re.access import essential
 
     where = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in origin).strip("_") or "other"
@@ -291,7 +291,7 @@ def _other_name(name: bytes, origin: str, taken: set[bytes]) -> bytes:
 
 
 def _with_names(btf: Btf, renamed: Sequence[Renamed]) -> Btf:
-    """`btf` with other names for some types."""
+    """`btf` with the types of `renamed` renamed."""
     if not renamed:
         return btf
     out = array("I", bytes(btf.words))

@@ -1,7 +1,7 @@
-"""`minimize`: vmlinux and module BTF cut down, together, to what was asked for.
+"""`minimize`: reduce vmlinux and module BTF, together, to the types that are needed.
 
-Criteria are CO-RE relocations (what the engine read to answer them, and nothing else), names of types and functions, and the
-references of a split BTF; `passes/select.py` joins them, `passes/compact.py` writes the result.
+Criteria are CO-RE relocations (exactly what the engine read to resolve them), names of types and functions, and the
+references of a split BTF; `passes/select.py` combines them, `passes/compact.py` writes the result.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class Minimized:
-    """What `minimize` gives.
+    """The result of `minimize`.
 
-    `target` is what the relocations were answered on, `outcomes` the answers (for each object, for each relocation);
-    `layers` maps each BTF of the input, bases first, to its `Compacted` (new `btf`, id map `ids`); `used` are the modules (of the
-    input) of which something was kept.  `new_ids` is what the proof found, where one was asked for: the new ids of the types
-    whose ids are answers, by the number of their BTF (0: vmlinux) and old id.
+    `target` is the target that the relocations were resolved on, `outcomes` the outcomes (for each object, for each
+    relocation); `layers` maps each BTF of the input, bases first, to its `Compacted` (new `btf`, id map `ids`); `used` are the
+    modules (of the input) of which something was kept.  `new_ids`, set by a proof, has the new ids of the types whose ids are
+    answers, by the number of their BTF (0: vmlinux) and old id.
     """
 
     __slots__ = ("_blobs", "layers", "new_ids", "outcomes", "target", "used")
@@ -55,7 +55,7 @@ class Minimized:
 
     @property
     def ids(self) -> IdMap:
-        """The new ids of vmlinux's types."""
+        """The id map of vmlinux."""
         return self.layers[self.target.vmlinux].ids
 
     @property
@@ -66,7 +66,7 @@ class Minimized:
         return self._blobs
 
     def module(self, module: Btf) -> Btf | None:
-        """The new BTF of a module of the input, None where nothing of it is kept."""
+        """The new BTF of a module of the input, None if nothing of it is kept."""
         return self.layers[module].btf if module in self.layers else None
 
 
@@ -81,7 +81,7 @@ def minimize(
     closure: Closure | None = None,
     all_modules: bool = False,
 ) -> Minimized:
-    """`file_ops.minimize.minimize`, without proof."""
+    """`file_ops.minimize.minimize` without a proof."""
     if closure is not None:
         refuse_others("closure", (closure,), POLICIES)
     refuse_text(objects=objects, keep_types=keep_types, keep_funcs=keep_funcs)
@@ -107,12 +107,12 @@ def minimize(
 
 
 def refuse_cycles(result: Minimized) -> None:
-    """Raise FormatError where a relocation looks at types that go round in a circle: no selection answers as these do."""
+    """Raise FormatError if a relocation reads types that form a cycle: no selection can reproduce its outcome."""
     for outcome in (outcome for answers in result.outcomes for outcome in answers if outcome.reason == "cycle"):
         match = outcome.matches[-1]
         name = printable(match.btf.name(match.type_id))
         raise FormatError(
-            f"{name!r}, which a relocation looks at, leads to {outcome.detail}: the file is damaged, or was made to harm",
+            f"{name!r}, which a relocation reads, leads to {outcome.detail}: the file is damaged or malicious",
             source=match.btf.source,
             section="types",
             type_id=match.type_id,
@@ -124,9 +124,7 @@ def _layers(vmlinux: Btf, modules: Sequence[Btf]) -> list[Btf]:
     layers = list(vmlinux.chain)
     for module in modules:
         if vmlinux not in module.chain or module is vmlinux:
-            raise ChainError(
-                "a module that is not split on the vmlinux it is to be cut together with", source=module.source
-            )
+            raise ChainError("module is not split on the vmlinux to minimize it with", source=module.source)
         layers += [layer for layer in module.chain if layer not in layers]
     return layers
 
@@ -149,7 +147,7 @@ def _take_outcomes(
 def _named(
     vmlinux: Btf, modules: Sequence[Btf], keep_types: Iterable[str], keep_funcs: Iterable[str]
 ) -> list[tuple[Btf, int]]:
-    """The types that are asked for by name, in vmlinux, or else in each module that has them."""
+    """The types asked for by name, in vmlinux if it has them, else in each module that has them."""
     roots = []
     for names, find in ((keep_types, by_type_name), (keep_funcs, by_func_name)):
         for name in names:
@@ -175,7 +173,7 @@ def _first_found(vmlinux: Btf, modules: Sequence[Btf], name: str, find: object) 
 
 
 def _close_around(selection: Selection, closure: str) -> None:
-    """Close what the relocations keep: the types of kept members count as reached by value, pointers as pointers."""
+    """Apply the closure to what the relocations keep: types of kept members count as reached by value, pointers as pointers."""
     roots = []
     for layer in selection.layers:
         for type_id, elements in list(selection.kept[layer].items()):

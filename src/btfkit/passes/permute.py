@@ -1,7 +1,7 @@
-"""`permute`: the same types in another order, and the splits on them following; `sort`: the order of names.
+"""`permute`: put types in another order and update the splits on them; `sort`: put them in order of their names.
 
-Nothing but ids changes.  Strings stay where they are, so that a split's offsets into its base's strings still hold; its ids
-do not, which is why a base is permuted together with all its splits.
+Only ids change.  Strings keep their offsets, so offsets of a split into the strings of its base stay valid; its ids do not,
+which is why a base is permuted together with all its splits.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 class Sorted:
-    """What `sort` gives: `btf` and its `ids` (the bases' stay), and for each split its new BTF in `splits`, all ids of its chain
-    in `split_ids`."""
+    """The result of `sort`: `btf` and its `ids` (those of bases do not change), and for each split its new BTF in `splits` and
+    the id map of its chain in `split_ids`."""
 
     __slots__ = ("btf", "ids", "split_ids", "splits")
 
@@ -37,27 +37,27 @@ class Sorted:
 
 
 def sort(btf: Btf, splits: Sequence[Btf] = ()) -> Sorted:
-    """The own types of `btf` by name, anonymous ones first, equal names as they stood; then those of each of `splits` on it.
+    """Sort the own types of `btf` and of each of `splits` by name: anonymous types first, equal names in their old order.
 
-    Names are compared byte by byte.  Raises UnsupportedError for a kind whose references are unknown, ValueError for a split
+    Names are compared bytewise.  Raises UnsupportedError for a kind whose references are unknown, ValueError for a split
     on another base.  Rule: Linux 7.0, tools/bpf/resolve_btfids, which kernels since then rely on (btf_find_by_name_kind).
     """
     new, ids = permute(btf, by_name(btf))
     done = [sort_on(split, btf, new, ids) for split in splits]
-    return Sorted(new, ids, [one for one, _ in done], [its for _, its in done])
+    return Sorted(new, ids, [one for one, _ in done], [split_ids for _, split_ids in done])
 
 
 def sort_on(split: Btf, old: Btf, new: Btf, ids: IdMap) -> tuple[Btf, Dense]:
-    """`split`, on the permuted base `new` of its base `old`, with its own types sorted too, and the map of all its ids."""
+    """Sort the own types of `split` and move it from `old` to `new`, its base permuted; returns it and the map of all its ids."""
     done, own = permute(follow(split, old, new, ids), by_name(split))
     return done, Dense(own.ids, split.start_id, ids)
 
 
 def permute(btf: Btf, order: Sequence[int] | IdMap) -> tuple[Btf, Dense]:
-    """`btf` with its own types in another order, and the map of its ids (that of the bases' types says that they stay).
+    """Put the own types of `btf` in another order; returns the result and its id map (ids of bases do not change).
 
-    `order` are all own ids, in the order that they are to have, or a map of them onto themselves.  Raises ValueError where it
-    is neither, UnsupportedError for a kind whose references are unknown.  Rule: libbpf 1.7, btf__permute.
+    `order` has all own ids in their new order, or is an id map that permutes them.  Raises ValueError if it is neither,
+    UnsupportedError for a kind whose references are unknown.  Rule: libbpf 1.7, btf__permute.
     """
     refuse_unknown_in(btf)
     indexes, new_ids = _both_ways(btf, order)
@@ -69,13 +69,13 @@ def permute(btf: Btf, order: Sequence[int] | IdMap) -> tuple[Btf, Dense]:
 
 
 def follow(split: Btf, old: Btf, new: Btf, ids: IdMap) -> Btf:
-    """`split` on `new`, which is its base `old` permuted: `ids` of that are exchanged, its own stay.
+    """Move `split` to `new`, its base `old` permuted: references to the base follow `ids`, own ids do not change.
 
-    Raises ValueError for a split on another base, or where `new` has not as many types and strings.
+    Raises ValueError for a split on another base, or if `new` has another number of types or bytes of strings.
     """
     refuse_unknown_in(split)
     if split.base is not old or len(new) != len(old) or len(new.strings) != len(old.strings):
-        raise ValueError("a split can follow its own base only, permuted")
+        raise ValueError("expected the base of the split, permuted")
     board = ids.board(split.start_id) if isinstance(ids, Dense) else array("I", map(ids.translate(), range(len(old))))
     out = array("I", bytes(split.words))
     _columns.replace(out, split.columns.ids, 0, board, split.start_id, split.start_id)
@@ -83,7 +83,7 @@ def follow(split: Btf, old: Btf, new: Btf, ids: IdMap) -> Btf:
 
 
 def by_name(btf: Btf) -> list[int]:
-    """The own ids of `btf` by name: C strings, anonymous ones first, equal ones ascending."""
+    """The own ids of `btf` sorted by name as C strings: anonymous types first, equal names by id."""
     count = len(btf.positions)
     key = array("Q", bytes(8 * count))
     indexes = array("I", range(count))
@@ -113,7 +113,7 @@ def _both_ways(btf: Btf, order: Sequence[int] | IdMap) -> tuple[array[int], arra
 
 
 def _inverse(ids: array[int], start: int) -> array[int]:
-    """Which old id goes to each place, where `ids` says where each old type goes; 0 where none does."""
+    """The inverse of `ids`, the new id of each old type: the old id for each new place, 0 if there is none."""
     order = words(len(ids))
     for index, new in enumerate(ids):
         if not 0 <= new - start < len(ids):

@@ -1,7 +1,7 @@
-"""A base whose classes are computed once, so that each of many BTFs split on it costs only its own size.
+"""A base whose classes are computed once, so that dedup of each BTF split on it costs only the size of that BTF.
 
-Types that a split shares with its base are found by *prints*: hashes of a type and of what can be reached from it, in as many
-steps as it takes to separate all classes of the base.  A type that is equivalent to one of the base has its print, so no match
+Types that a split shares with its base are found by *prints*: hashes of a type and of the types it reaches, in as many steps
+as it takes to separate all classes of the base.  A type that is equivalent to one of the base has the same print, so no match
 is missed.  Every match is then verified against the others, word for word, so no match is wrong.  The remaining types become a
 graph of their own, in which types of the base are leaves.
 
@@ -28,11 +28,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST_STEPS = 48  # of prints
+MOST_STEPS = 48  # of computing prints
 
 
 class PreparedBase:
-    """The classes of the types of `btf`, to be compared with any number of BTFs split on it."""
+    """The classes of the types of `btf`, for comparison with any number of BTFs split on it."""
 
     __slots__ = ("_board", "_buckets", "_defined", "_identity", "_rep", "_steps", "btf", "exact", "graph")
 

@@ -1,6 +1,6 @@
-"""A split BTF moved to another base, given which type of the new base each type of the old one became.
+"""Move a split BTF to another base, given the type of the new base for each type of the old one.
 
-What `distill` and `reconcile` share: a chain looked at as one BTF, its index by name, and the writing of the result.
+Shared by `distill` and `reconcile`: an index by name of a chain as one BTF, and writing the result.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class NameIndex:
-    """The named types of a base by name, made once and used for any number of modules.
+    """An index of the named types of a base, made once for any number of modules.
 
-    `btf` is the base (a chain is looked at as one); indexed are INT, FLOAT, FWD, ENUM, ENUM64, STRUCT and UNION.
+    `btf` is the base (a chain counts as one BTF).  INT, FLOAT, FWD, ENUM, ENUM64, STRUCT and UNION are indexed.
     """
 
     __slots__ = ("_buckets", "_chain", "_hashes", "btf", "flat", "strings_end")
@@ -50,8 +50,7 @@ class NameIndex:
         return found
 
     def match(self, distilled: Flat, marks: bytearray, upstream: bool, hard: list[int], full: list[int]) -> array[int]:
-        """`hot.rebase.match` of all types of `distilled`; returns the id here for each id there (0: none, or see
-        `hard`)."""
+        """Match all types of `distilled` (`hot.rebase.match`); returns the id in this base for each (0: none, or see `hard`)."""
         mapped = words(len(distilled.positions) + 1)
         flat = self.flat
         _rebase.match(
@@ -79,28 +78,28 @@ def words(count: int) -> array[int]:
 
 
 def refuse_unknown(btf: Btf) -> None:
-    """Raise UnsupportedError where a type of the chain is of a kind whose references are unknown (a layout section told
-    its size): it cannot be renumbered."""
+    """Raise UnsupportedError if a type of the chain has a kind whose references are unknown (only a layout section states its
+    size), because it cannot be renumbered."""
     for layer in btf.chain:
         refuse_unknown_in(layer)
 
 
 def refuse_unknown_in(layer: Btf) -> None:
-    """Like `refuse_unknown`, for one layer's own types."""
+    """Like `refuse_unknown`, for the own types of one layer."""
     if layer.table == spec.TABLE:
         return
     for index, at in enumerate(layer.positions):
         kind = layer.words[at + 1] >> 24 & spec.MAX_KIND
         if not 0 < kind < len(spec.KINDS):
             raise UnsupportedError(
-                f"kind {kind} is unknown here, so its references cannot be renumbered",
+                f"unknown kind {kind}: its references cannot be renumbered",
                 source=layer.source,
                 type_id=layer.start_id + index,
             )
 
 
 def flattened(btf: Btf) -> Btf:
-    """The chain of `btf` as one BTF without a base; ids and string offsets stay."""
+    """The chain of `btf` as one BTF without a base; ids and string offsets do not change."""
     if btf.base is None:
         return btf
     flat = Flat(btf)
@@ -108,14 +107,14 @@ def flattened(btf: Btf) -> Btf:
 
 
 def frame_below(btf: Btf) -> Frame:
-    """The frame of a BTF that stands alone in place of the chain of `btf`."""
+    """The frame of a BTF without a base that replaces the chain of `btf`."""
     layout = btf.chain[0].layout
     return Frame(btf.byte_order, layout=layout, pointer_size=btf.pointer_size, source=btf.source)
 
 
 class Rebased:
-    """A split BTF on its new base: `btf`; `unknown` counts the names of the old base that had to be looked up by their
-    text (names of no type that was mapped)."""
+    """A split BTF on its new base: `btf`; `unknown` counts the names in the old base that no mapped type has, which were
+    looked up by their text."""
 
     __slots__ = ("btf", "unknown")
 
@@ -125,11 +124,11 @@ class Rebased:
 
 
 def rebase(split: Btf, old: Flat, mapped: array[int], new: Flat, carried: Mapping[int, int] | None = None) -> Rebased:
-    """`split` with its references to `old` (its base) replaced by those to `new` that `mapped` tells.
+    """Replace references of `split` to `old` (its base) by references to `new`, as `mapped` states.
 
-    The types `carried` of the old base, INTs, become own types of the result, behind all others, and `mapped` learns their
-    ids; the value beside each is the id of a namesake in the new base.  Names in the old base become names of the new one, or
-    own ones where it lacks them.
+    The types `carried` of the old base (INTs) become own types of the result, after all others, and their new ids are stored in
+    `mapped`; their values are the ids of types of the same name in the new base.  Names in the old base become names in the new
+    one, or own names if it lacks them.
     """
     first_id, first_offset = len(new.positions) + 1, len(new.strings)
     offsets = words(len(old.strings))
@@ -152,7 +151,8 @@ def rebase(split: Btf, old: Flat, mapped: array[int], new: Flat, carried: Mappin
 
 
 def _spell_out(split: Btf, new: Btf, unknown: list[int], offsets: array[int], end: int) -> bytes:
-    """Give the names at the old offsets `unknown` offsets in `new`, or in what is to be appended at `end`; returns that."""
+    """Store new offsets for the names at the old offsets `unknown`; returns the strings to append at `end` for those that `new`
+    lacks."""
     added = bytearray()
     for old in unknown:
         name = split.string(old)

@@ -1,10 +1,10 @@
-"""`reconcile`: a split BTF, distilled on one kernel's base, put on another kernel's.
+"""`reconcile`: move a split BTF, distilled on the base of one kernel, to the base of another.
 
-Every type of the distilled base that the split refers to has to be found in the new base.  Two sets of rules say how:
+Every type of the distilled base that the split refers to must be found in the new base, by one of two sets of rules:
 
 "upstream" is what kernel (6.11 to 7.2, btf_relocate.c) and libbpf (1.7) do, defects included; so it predicts their verdict:
 FWDs are matched by the wrong bit, a STRUCT or UNION maps to anything of its name, by-value use in variables and
-prototypes goes unseen, and a name with several candidates is refused even where one of them is right.
+prototypes goes unseen, and a name with several candidates is rejected even if one of them is right.
 
 "strict" is right:
 
@@ -47,8 +47,8 @@ RULES: tuple[Rules, ...] = ("strict", "upstream")
 CONTENTS: tuple[Contents, ...] = ("embedded", "all")
 
 # Reasons of a finding.
-NO_BASE = "no-base"  # the input is no split BTF
-NOT_DISTILLED = "not-distilled"  # its base has types that only ids can tell, so it was never distilled
+NO_BASE = "no-base"  # the input is not a split BTF
+NOT_DISTILLED = "not-distilled"  # its base has types that can be found only by id, so it was never distilled
 BYTE_ORDER = "byte-order"  # module and new base are of machines of different byte order
 POINTER_SIZE = "pointer-size"  # ... of different pointer size
 SAME_BASE = "same-base"  # upstream refuses to relocate to the base that it is on
@@ -169,7 +169,7 @@ def _finding(state: dict[str, object], path: str) -> Misfit:
 
 
 _WHOLE = {
-    NO_BASE: "it has no base: reconciling takes a split BTF on its distilled base",
+    NO_BASE: "no base: expected a split BTF on its distilled base",
     NOT_DISTILLED: "its base is not a distilled one: distill it first, with the vmlinux that it was built with",
     BYTE_ORDER: "the new base is of the other byte order: another machine's kernel",
     POINTER_SIZE: "the new base has pointers of another size: another machine's kernel",
@@ -227,7 +227,7 @@ class ReconcileReport:
 
     @property
     def verdicts(self) -> Verdicts:
-        """What both sets of rules say of this module (looked up when asked)."""
+        """The verdicts of both sets of rules on this module (computed on each access)."""
         return verdicts(self._split, self._index)
 
 
@@ -285,7 +285,7 @@ def _verdict(findings: Sequence[Misfit]) -> str:
 def reconcile(
     split: Btf, new_base: Btf | NameIndex, rules: Rules = "strict", *, contents: Contents = "embedded"
 ) -> Reconciled:
-    """Put `split`, which stands on a distilled base, on `new_base`; the input is not changed.
+    """Move `split`, which is split on a distilled base, to `new_base`; the input does not change.
 
     `new_base` may be a `NameIndex` of it, made once for many modules.  `rules` is "strict" or "upstream" (see the
     module); `contents` says which changed members and enumerators the strict rules refuse, as far as the distilled
@@ -308,7 +308,7 @@ def reconcile(
 
 
 def verdicts(split: Btf, new_base: Btf | NameIndex) -> Verdicts:
-    """What both sets of rules say of `split` on `new_base`, without raising for it."""
+    """The verdicts of both sets of rules on `split` and `new_base`; does not raise ReconcileError."""
     index = new_base if isinstance(new_base, NameIndex) else NameIndex(new_base)
     return Verdicts(_findings(split, index, "strict"), _findings(split, index, "upstream"))
 
@@ -360,7 +360,7 @@ class _Plan:
         return bool(self.marks[type_id] & bits)
 
     def _resolve(self, type_id: int) -> bool:
-        """Decide about a type without one clear answer; False where it is no use to go on."""
+        """Resolve a type without one clear match; False if there is no point in continuing."""
         base = self.base
         kind, name = base.kind(type_id), base.string(base.word(type_id, 0))
         if not name or kind not in (_UPSTREAM_KINDS if self.upstream else _LEAVES):
@@ -408,7 +408,7 @@ class _Plan:
         return []
 
     def _why_not(self, type_id: int, candidates: list[int]) -> str:
-        """The reason why none of the candidates fits."""
+        """Why none of the candidates fits."""
         base, new = self.base, self.index.btf
         kind, size = base.kind(type_id), base.word(type_id, 2)
         if not candidates:
@@ -425,7 +425,7 @@ class _Plan:
         return KIND if kind == spec.FWD else SIZE
 
     def _compare(self, type_id: int, all_contents: bool) -> None:
-        """Find what changed within a type whose elements the distilled base tells."""
+        """Find what changed within a type whose elements the distilled base states."""
         new_id = self.mapped[type_id]
         if not new_id:
             return

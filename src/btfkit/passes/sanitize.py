@@ -1,8 +1,8 @@
-"""`sanitize`: BTF for readers that do not know all of it: what is younger than they are becomes something older.
+"""`sanitize`: rewrite BTF for older kernels and tools.
 
-`passes/features.py` is the table of what there is.  A type becomes another in its place, so ids stay; strings stay, and other
-names are put behind them.  So `.BTF.ext` and a split still fit, but where a type or a string had to be added to a base: then
-its split is moved on, and belongs to the sanitized base.
+`passes/features.py` has the table of features.  Types are replaced in place, so ids do not change; strings do not change, and
+new names are appended.  `.BTF.ext` and splits therefore stay valid, unless a type or a string had to be added to a base: then
+its splits are renumbered, and fit the sanitized base only.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _FLAGS = {"enum-sign": (spec.ENUM,), "tag-flag": (spec.DECL_TAG, spec.TYPE_TAG)}
 
 
 class Loss:
-    """What one `feature` came to: the `count` of types that are something else now, the names of some in `examples`."""
+    """The loss of one `feature`: the `count` of types that were replaced, and the names of some of them in `examples`."""
 
     __slots__ = ("count", "examples", "feature")
 
@@ -103,7 +103,7 @@ def sanitize(btf: Btf, without: Iterable[str], *, base: Sanitized | None = None)
     """`btf`, and the chain below it, without the features `without` (names in `features.NAMES`).
 
     `base` is the result for its base, where several splits share it.  Raises UnsupportedError for an unknown name, and for a
-    kind that is unknown here.  Rules: libbpf 1.8-dev, bpf_object__sanitize_btf; docs/sanitize.md has what differs.
+    kind whose references are unknown.  Rules: libbpf 1.8-dev, bpf_object__sanitize_btf; docs/sanitize.md lists differences.
     """
     refuse_text(without=without)
     names = features(without)
@@ -113,7 +113,7 @@ def sanitize(btf: Btf, without: Iterable[str], *, base: Sanitized | None = None)
 
 
 class _Layer:
-    """One BTF of a chain in the making."""
+    """The rewriting of one BTF of a chain."""
 
     def __init__(self, btf: Btf, without: frozenset[str], base: Sanitized | None) -> None:
         refuse_unknown_in(btf)
@@ -189,7 +189,7 @@ class _Layer:
         return found
 
     def _odd_strings(self) -> bytes:
-        """1 for each offset of the chain's strings in one that is no identifier; empty where all are."""
+        """1 for each string offset within a string that is not an identifier; empty if all are identifiers."""
         pattern = self._pattern(rb"(?<![^\0])(?!%s\0)[^\0]+")
         strings = bytes(self.btf.strings_below) + bytes(self.btf.strings)
         odd = bytearray()
@@ -252,7 +252,7 @@ class _Layer:
         return self.new_base.string(offset)
 
     def _offset(self, name: bytes) -> int:
-        """The offset of a name, which is put behind the strings where it is not there yet."""
+        """The offset of a name, which is appended to the strings if it is new."""
         found = self.known.get(name)
         if found is None:
             places = (at for at in self.btf.string_offsets(name) if at == 0 or not self.btf.string(at - 1))

@@ -1,10 +1,10 @@
-"""Which types and which members to keep: criteria in, one `Selection` out.
+"""Select the types and members to keep: turn criteria into one `Selection`.
 
-CO-RE witnesses, type names, function names and the references of a split BTF are criteria; "direct", "by-value" and "full"
-are closure policies that add what the selected types reach.  Any of them can be combined; `passes/compact.py` then makes a
-new BTF of the result.
+Criteria are CO-RE witnesses, type names, function names and the references of a split BTF.  The closure policies "direct",
+"by-value" and "full" add types that the selected types reach.  All can be combined; `passes/compact.py` then writes the
+selection as a new BTF.
 
-A selection is of *layers*: the BTFs of a chain (or of several chains on one base), each with its own types.
+A selection consists of *layers*: the BTFs of a chain (or of several chains on one base), each with its own types.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _MAY_BE_VOID = spec.MODS_AND_TYPEDEFS | {spec.PTR}
 
 class Selection:
     """The types to keep of each layer: `kept[layer]` maps an own id to the set of elements (member or enumerator
-    numbers) that stay, or to WHOLE.
+    numbers) to keep, or to WHOLE.
 
-    An id of a chain may be given with any BTF of the chain; it is taken for the layer that holds it.
+    The id of a type may be given with any BTF whose chain has the type; the layer that holds it is found.
     """
 
     __slots__ = ("_added", "kept", "layers")
@@ -50,7 +50,7 @@ class Selection:
         self._added: list[tuple[Btf, int]] = []
 
     def add(self, btf: Btf, type_id: int) -> None:
-        """Keep a type, without the members or enumerators that are not asked for otherwise."""
+        """Keep a type, with only those members or enumerators that are added separately."""
         if type_id:
             layer = self._layer(btf, type_id)
             if type_id not in self.kept[layer]:
@@ -83,7 +83,7 @@ class Selection:
         return type_id in self.kept[self._layer(btf, type_id)]
 
     def elements(self, btf: Btf, type_id: int) -> set[int] | None:
-        """The elements of a kept type that stay, or WHOLE."""
+        """The elements of a kept type to keep, or WHOLE."""
         return self.kept[self._layer(btf, type_id)][type_id]
 
     def _layer(self, btf: Btf, type_id: int) -> Btf:
@@ -93,9 +93,9 @@ class Selection:
         return btf
 
     def complete(self) -> None:
-        """Add what the kept records cannot do without: the types of kept members, elements of arrays, prototypes, parameters.
+        """Add the types that kept records require: those of kept members, array elements, prototypes and parameters.
 
-        A pointer, a modifier, a typedef or a return value may refer to a type that is not kept: it becomes void.
+        A pointer, a modifier, a typedef or a return value may refer to a type that is not kept; the reference becomes void.
         """
         while self._added:
             layer, type_id = self._added.pop()
@@ -113,7 +113,7 @@ class Selection:
 
 
 def by_type_name(btf: Btf, name: str) -> list[int]:
-    """The ids of all types called `name` ("struct file", "pid_t"), FUNCs excepted.  Raises NotFoundError."""
+    """The ids of all types called `name` ("struct file", "pid_t"), except FUNCs and VARs.  Raises NotFoundError."""
     ids = [type_id for type_id in btf.find_ids(name) if btf.kind(type_id) not in (spec.FUNC, spec.VAR)]
     if not ids:
         raise NotFoundError(f"no type called {printable(name)!r} to keep{_hint(btf, name)}", source=btf.source)
@@ -149,9 +149,9 @@ def by_references_of(split: Btf) -> list[int]:
 def close(selection: Selection, roots: Iterable[tuple[Btf, int]], policy: str, *, asked: bool = True) -> None:
     """Add to `selection` the types `roots` and what they reach under `policy`.
 
-    "direct": the types with their members, and names and sizes of what these refer to; "by-value": complete definitions of
-    all that is embedded or passed by value, names and sizes behind pointers; "full": all that can be reached.  With `asked`
-    the roots count as asked for by name (whole), without as reached by value.
+    "direct": the types with their members, and name and size of the types that these refer to; "by-value": complete
+    definitions of all types embedded or passed by value, name and size of those behind pointers; "full": all types that can be
+    reached.  With `asked` the roots count as asked for by name (whole), without it as reached by value.
     """
     levels = {layer: bytearray(len(layer.positions)) for layer in selection.layers}
     stacks: dict[Btf, list[int]] = {layer: [] for layer in selection.layers}
@@ -191,8 +191,8 @@ def _take(selection: Selection, layer: Btf, levels: bytearray, policy: int) -> N
 
 
 class Witnesses:
-    """Collects the witnesses of outcomes in a selection, and afterwards sets the traps right that dropping opens
-    (`co_re/witness.py`)."""
+    """Collects the witnesses of outcomes in a selection, then keeps what prevents dropped types from changing an outcome
+    (the traps of `co_re/witness.py`)."""
 
     __slots__ = ("_pointer_size", "_selection", "_shadows", "_traps")
 
@@ -221,11 +221,11 @@ class Witnesses:
             self._traps.append((btf, witness))
 
     def shadow(self, candidates: Sequence[tuple[Btf, int]], behind: Sequence[tuple[Btf, int]]) -> None:
-        """Candidates of vmlinux keep those of modules, `behind`, from being asked: one has to stay where one of these does."""
+        """Candidates in vmlinux prevent a search of modules: if one of `behind` (in modules) is kept, keep one too."""
         self._shadows.append((candidates, behind))
 
     def settle(self) -> None:
-        """Add what keeps a "no" from becoming "yes", until nothing more is needed."""
+        """Add what prevents a negative answer from becoming positive, until nothing more is needed."""
         size = -1
         while size != (size := self._size()):
             self._selection.complete()
@@ -236,7 +236,7 @@ class Witnesses:
                     self._selection.has(*c) for c in candidates
                 ):
                     self._selection.add(*candidates[0])
-        if self._pointer_size:  # last, as one that is kept anyway is the cheapest
+        if self._pointer_size:  # last, because one that is kept anyway is the cheapest
             self._keep_pointer_size()
 
     def _size(self) -> int:
@@ -256,7 +256,7 @@ class Witnesses:
             self._keep_count(btf, type_id, count)
 
     def _is_hidden(self, btf: Btf, composite: int, index: int) -> bool:
-        """Whether a kept member behind member `index`, or one of an anonymous member there, has the same name."""
+        """Whether a kept member after member `index`, or one within an anonymous member there, has the same name."""
         layer, at = btf.locate(composite)
         return self._shows(btf, composite, btf.string(layer.words[at + 3 + 3 * index]), index + 1, set())
 
@@ -279,7 +279,7 @@ class Witnesses:
         return False
 
     def _keep_successor(self, btf: Btf, composite: int, index: int) -> None:
-        """If member `index` is kept and is now the last, keep the cheapest of those that follow it."""
+        """If member `index` is kept and would become the last, keep the cheapest of the members that follow it."""
         if not self._selection.has(btf, composite):
             return
         elements = self._selection.elements(btf, composite)
@@ -289,7 +289,7 @@ class Witnesses:
         self._selection.add_element(btf, composite, min(following, key=lambda i: self._cost(btf, composite, i)))
 
     def _keep_count(self, btf: Btf, type_id: int, count: int) -> None:
-        """Keep at least `count` elements of a type that is kept: a comparison counted them."""
+        """Keep at least `count` elements of a kept type, because a comparison counted them."""
         elements = self._selection.elements(btf, type_id) if self._selection.has(btf, type_id) else WHOLE
         if elements is WHOLE:
             return
@@ -300,7 +300,7 @@ class Witnesses:
             self._selection.add_element(btf, type_id, index)
 
     def _cost(self, btf: Btf, composite: int, index: int) -> tuple[int, int]:
-        """About how many bytes keeping a member costs, then its number: a key to choose by."""
+        """A sort key: about how many bytes keeping a member costs, then its number."""
         layer, at = btf.locate(composite)
         type_id = btf.strip(layer.words[at + 4 + 3 * index])
         cost = len(btf.string(layer.words[at + 3 + 3 * index]))
@@ -309,7 +309,7 @@ class Witnesses:
         return cost, index
 
     def _keep_pointer_size(self) -> None:
-        """Keep an INT that tells the pointer size, the cheapest, where one does so now."""
+        """Keep the cheapest INT that states the pointer size, if there is one."""
         for layer in self._selection.layers:
             carriers = layer.pointer_size_carriers()
             if not carriers:

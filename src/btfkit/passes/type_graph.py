@@ -1,8 +1,8 @@
-"""Types as nodes of one graph, and the classes of equivalent ones.
+"""Types as nodes of one graph, and their classes of equivalent types.
 
-A `Graph` holds the types of a base, if there is one, and behind them those of any number of inputs, each taken apart as it
-comes: from then on the input itself is not needed any more.  `settle` and `refine` make the classes; docs/design/dedup.md says
-what equivalent means and why this finds exactly that.
+A `Graph` holds the types of a base, if there is one, followed by those of any number of inputs.  Each input is copied when it is
+added and not needed afterwards.  `settle` and `refine` compute the classes; docs/design/dedup.md defines equivalence and
+explains why this finds exactly the equivalent types.
 """
 
 from __future__ import annotations
@@ -25,20 +25,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST = 0x7FFFFFFF  # types, and bytes of strings: libbpf's limits
-OVERLAP = 16  # times the length of a string section that the strings in it may have, ends of longer ones counted
+OVERLAP = (
+    16  # limit for the total length of the names of a section, as a multiple of its size; ends of longer strings count
+)
 
-_mask = 0xFFFFFFFF  # a test makes it 0, and all hashes collide
+_mask = 0xFFFFFFFF  # tests set it to 0 to make all hashes collide
 
 
 class Graph:
     """Nodes 0 (void), then a base's types, then those of the inputs in their order.
 
-    `first` is the first node that is not the base's; `norm`, `place`, `starts` and `refs` tell what each node says and refers to
-    (see `hot.nodes`), `label` its class once that is settled.  `pool` has all names.
+    `first` is the first node after those of the base; `norm`, `place`, `starts` and `refs` hold the contents and references of
+    each node (see `hot.nodes`), `label` its class once it is known.  `pool` has all names.
     """
 
     def __init__(self, base: Btf | None = None) -> None:
-        self.prime = int.from_bytes(os.urandom(8), "little") | 1  # so that no input can know which hashes collide
+        self.prime = int.from_bytes(os.urandom(8), "little") | 1  # random, so that no input can be made to collide
         self.base = base
         self.first = 1
         self.norm, self.refs = array("I"), array("I")
@@ -48,7 +50,7 @@ class Graph:
         self.rounds = 0
         self.names = table(bytearray(1), self.prime)
         self.first_offset = 1
-        self.below = array("I")  # 1 + the place in the pool of each name offset of the base that is used
+        self.below = array("I")  # 1 + offset in the pool, for each used name offset of the base
         self.extra: dict[int, int] = {}
         self._back_starts = self._back = memoryview(b"").cast("I")
         self._room: list[memoryview[int]] | None = None
@@ -58,10 +60,10 @@ class Graph:
     def __len__(self) -> int:
         return len(self.place) - 1
 
-    # ---- taking apart ----------------------------------------------------------------------------------------------
+    # ---- adding inputs ---------------------------------------------------------------------------------------------
 
     def _add_base(self, base: Btf) -> None:
-        """The types of a chain; its strings come first in the pool, at their own offsets."""
+        """Add the types of a chain; its strings come first in the pool, at their own offsets."""
         strings = b"".join(bytes(layer.strings) for layer in base.chain)
         self.first_offset = len(strings)
         self.names = table(bytearray(strings), self.prime)
@@ -70,7 +72,7 @@ class Graph:
         moved = words(len(strings))
         for one in base.chain:
             _nodes.mark_names(one.words, one.columns.names, 0, moved)
-        _nodes.mark_starts(strings, moved)  # a split may use what the base's types do not
+        _nodes.mark_starts(strings, moved)  # a split may use strings that the types of the base do not
         self.settle_names(strings, moved, base.source)
         for layer in base.chain:
             self._take(layer, 0, array("I"), moved, 1, 0)
@@ -78,13 +80,13 @@ class Graph:
         self.first = len(self)
 
     def let_base_go(self) -> None:
-        """Take the types of the base for types like those of the inputs: the result is to stand alone."""
+        """Treat the types of the base like those of inputs, for a result without a base."""
         self.base, self.first, self.first_offset = None, 1, 1
 
     def add(self, btf: Btf, extra: Iterable[int] = ()) -> int:
-        """Add the own types of `btf`, which is split on the graph's base or has none; returns the node of the first.
+        """Add the own types of `btf`, which is split on the base of the graph or has no base; returns the node of the first.
 
-        The strings at the offsets `extra` get a place in the pool too, told by `self.extra`.
+        The strings at the offsets `extra` are added to the pool too; `self.extra` has their new offsets.
         """
         refuse_unknown_in(btf)
         first = len(self)
@@ -95,7 +97,7 @@ class Graph:
         return first
 
     def name_own(self, btf: Btf, extra: Iterable[int]) -> array[int]:
-        """Settle the names of `btf` that lie in its own strings: 1 + the place in the pool by offset."""
+        """Add the names of `btf` in its own strings to the pool; returns 1 + the offset in the pool, by old offset."""
         start = btf.start_str_off
         moved = words(len(btf.strings))
         _nodes.mark_names(btf.words, btf.columns.names, start, moved)
@@ -107,7 +109,7 @@ class Graph:
         return moved
 
     def name_below(self, btf: Btf) -> None:
-        """Settle the names of a split that begin where no string of the base does: ends of longer ones."""
+        """Add the names of a split that are ends of strings of the base to the pool."""
         found = list[int]()
         _columns.missing(btf.words, btf.columns.names, btf.start_str_off, self.below, found)
         if not found:
@@ -124,13 +126,13 @@ class Graph:
             at += len(text)
 
     def settle_names(self, strings: memoryview | bytes, moved: array[int], source: str | None) -> None:
-        """Give each marked word of `moved` the offset of its string in the pool, plus 1."""
+        """Set each marked word of `moved` to the offset of its string in the pool, plus 1."""
         self.names.limit = min(self.names.end + OVERLAP * len(strings) + (1 << 16), MOST)
         try:
             self.names.settle(strings, moved)
         except OverflowError:
             raise FormatError(
-                f"names of more than {OVERLAP} times the bytes that the section has: ends of longer strings",
+                f"names longer than {OVERLAP} times the section, as ends of longer strings",
                 section="strings",
                 source=source,
             ) from None
@@ -163,7 +165,7 @@ class Graph:
     # ---- classes ---------------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """The first classes: nodes that say the same, references aside."""
+        """Compute the first classes: nodes with equal contents, references aside."""
         count = len(self)
         self.label, self.size = words(count), zeros(count + 1)
         self.classes = _classes.seed(
@@ -172,7 +174,7 @@ class Graph:
         self.hashes = array("I")
 
     def refine(self, owners: array[int] | None = None) -> None:
-        """Split the classes until nothing splits any more, beginning with the nodes `owners` (ascending; all by default)."""
+        """Split classes until no more can be split, beginning with the nodes `owners` (ascending; all by default)."""
         count = len(self)
         room = self._room or [zeros(count) for _ in range(7)]
         self._room = room
@@ -221,13 +223,13 @@ class Graph:
         return heads
 
     def forget_classes(self) -> None:
-        """Let go of what only `refine` and `users` need."""
+        """Release what only `refine` and `users` need."""
         self._back_starts = self._back = self.size = memoryview(b"").cast("I")
         self.label = array("I")
         self._room = None
 
     def forget_types(self) -> None:
-        """Let go of what was taken apart, all but the names."""
+        """Release everything except the names."""
         self.norm, self.refs, self.place, self.starts = array("I"), array("I"), words(2), words(2)
 
     # ---- one node --------------------------------------------------------------------------------------------------
@@ -245,23 +247,23 @@ class Graph:
         return self.norm[self.place[node] + 1] >> 24 & 0x7F if node else 0
 
     def targets(self, node: int) -> array[int]:
-        """What a node refers to, in order."""
+        """The nodes that a node refers to, in order."""
         return self.refs[self.starts[node] : self.starts[node + 1]]
 
     def users(self, node: int) -> memoryview[int]:
-        """Who refers to a node that refers to something itself."""
+        """The nodes that refer to a node; it must refer to something itself."""
         if not len(self._back_starts):
             self._reverse()
         return self._back[self._back_starts[node] : self._back_starts[node + 1]]
 
 
 def table(data: bytearray, prime: int, start: int = 0, below: StringTable | None = None) -> StringTable:
-    """A table of names: `data` are those that are there, `start` the offset of the first."""
+    """A table of names: `data` has the existing ones, `start` is the offset of the first."""
     return StringTable(data, start, prime & 0xFFFFFFFF, _mask, MOST, below)
 
 
 def power(count: int) -> int:
-    """A power of two that is not below `count`."""
+    """The lowest power of two that is at least `count` and at least 16."""
     return max(16, 1 << (count - 1).bit_length()) if count > 1 else 16
 
 
