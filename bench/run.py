@@ -308,7 +308,7 @@ def phases(bench: Bench) -> int:
 
 def imports(bench: Bench, args: list[str]) -> dict[str, tuple[int, float]]:
     """The output of `-X importtime` for a run of the command: (modules, ms, median of the runs) for each group of modules."""
-    code = "import sys; from btfkit.cli import entry; sys.argv[0] = 'btfkit'; entry()"
+    code = "import sys; from btfkit.cli import entry; sys.argv[0] = 'btfkit'; sys.exit(entry())"
     argv = [sys.executable, "-X", "importtime", "-c", code, *args]
     said: list[dict[str, list[float]]] = []
     for _ in range(bench.runs):
