@@ -169,3 +169,18 @@ class Wrong:
 def test_what_is_wrong_for_all_is_told_once(workers):
     with pytest.raises(FormatError, match="cannot begin"):
         ends(Wrong(), [1, 2, 3], workers=workers)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_while_a_worker_starts(monkeypatch):
+    """A worker does not see Ctrl-C before it ignores it, so that only the parent reports it."""
+    serve = processes._serve
+
+    def interrupted(*args):
+        os.kill(os.getpid(), signal.SIGINT)  # as from the terminal, before the first line of the worker's own code
+        serve(*args)
+
+    monkeypatch.setattr(processes, "_serve", interrupted)
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert ends(Square(), [1, 2, 3, 4], workers=2) == [1, 4, 9, 16]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == held

@@ -9,7 +9,7 @@ after its current job.
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from btfkit.work.job import Ended, WorkerDied, attempt
 
@@ -85,7 +85,8 @@ class _Pool:
         process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
             target=_serve, args=(there, inherited, *self._task), daemon=True
         )
-        process.start()
+        with _interrupts_held():
+            process.start()
         there.close()
         self._workers[here] = _Worker(process, here)
 
@@ -146,16 +147,33 @@ class _Worker:
         return ended
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while a worker is started, which inherits this: it must not be interrupted before it ignores Ctrl-C."""
+    import signal
+
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # ---- in the worker -----------------------------------------------------------------------------------------------
 
 
 def _serve(
     connection: Connection, inherited: list[Connection], work: Work, prepared: list[Any], jobs: Sequence[Any]
 ) -> None:
-    from signal import SIG_DFL, SIG_IGN, SIGINT, SIGTERM, signal
+    import signal
 
-    signal(SIGINT, SIG_IGN)
-    signal(SIGTERM, SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):  # held back since before the start (`_interrupts_held`)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     for other in inherited:  # otherwise nobody notices when the parent closes them
         other.close()
     with suppress(EOFError, ConnectionError):  # the parent has closed the pipe: end
