@@ -17,6 +17,7 @@ from btfkit.hot import columns, graph, names, scan
 from btfkit.hot import rebase as hot_rebase
 from btfkit.hot.columns import Columns
 from btfkit.judges import reconciled
+from btfkit.judges.candidates import CandidateSearch, bare_name
 from btfkit.passes.append import append
 from btfkit.passes.compact import compact
 from btfkit.passes.distill import distill
@@ -123,8 +124,8 @@ LONGER = st.lists(NAMES | st.sampled_from((b"a", b"___")), max_size=4).map(b"".j
 
 
 @many(LONGER | st.binary(max_size=12))
-def test_essential_hash(name):
-    assert names.essential_hash(name) == slow_names.essential_hash(name)
+def test_name_hash(name):
+    assert names.name_hash(name) == slow_names.name_hash(name)
     if b"\0" not in name:
         assert essential(name) == slow_names.essential(name)
 
@@ -136,6 +137,24 @@ def test_find_hashes(btf, wanted_kinds, wanted):
         *words_of(btf), kind_set(wanted_kinds), btf.strings, btf.start_str_off, name_buckets(wanted), found
     )
     assert (found, below) == slow_names.find_hashes(plain(btf), wanted_kinds, wanted)
+
+
+@many(named() | chains(), st.sets(st.tuples(st.integers(1, 18), LONGER | st.sampled_from((b"a", b"a___b", b"x__y")))))
+def test_candidates(btf, roots):
+    roots = {root for root in roots if root[1] and b"\0" not in root[1]}
+    base = {root: [] for root in roots} if btf.base is None else slow_names.candidates(plain(btf.base), roots)
+    own = slow_names.candidates(plain(btf), roots)
+    layers = [plain(layer) for layer in btf.chain]
+    whole = {root: [i for level in layers for i in slow_names.candidates(level, roots)[root]] for root in roots}
+    assert CandidateSearch(roots).on(btf, ()) == {root: [(btf, i) for i in ids] for root, ids in whole.items()}
+    if btf.base is not None and btf.base.base is None:
+        found = CandidateSearch(roots).on(btf.base, [btf])
+        assert found == {root: [(btf.base, i) for i in base[root]] or [(btf, i) for i in own[root]] for root in roots}
+
+
+@many(LONGER | st.binary(max_size=12).filter(lambda name: b"\0" not in name))
+def test_bare_name(name):
+    assert bare_name(name) == slow_names.essential(name)
 
 
 def some_name(data, level):

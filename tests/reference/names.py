@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reference.plain import ENUM, ENUM64
+
 
 def essential(name):
     """The name without its flavor: what stands before the last run of exactly three underscores inside it.
@@ -14,21 +16,21 @@ def essential(name):
     return name
 
 
-def essential_hash(name):
-    """FNV-1a of the essential name; 1 in place of 0."""
+def name_hash(name):
+    """FNV-1a; 1 in place of 0."""
     value = 2166136261
-    for c in essential(name):
+    for c in name:
         value = (value ^ c) * 16777619 % (1 << 32)
     return value or 1
 
 
 def find_hashes(level, kinds, wanted):
-    """The indexes of own records of these kinds, with an own name, whose hash is one of those of `wanted`; and how many have a
-    name in the base."""
-    hashes = {essential_hash(name) for name in wanted}
+    """The indexes of own records of these kinds, with an own name, whose essential name has a hash of one of `wanted`; and how
+    many have a name in the base."""
+    hashes = {name_hash(name) for name in wanted}
     of_kind = [(i, r.words[0]) for i, r in enumerate(level.own) if r.kind in kinds and r.words[0]]
     own = [(i, offset) for i, offset in of_kind if offset >= level.first_offset]
-    return [i for i, offset in own if essential_hash(level.text(offset)) in hashes], len(of_kind) - len(own)
+    return [i for i, offset in own if name_hash(essential(level.text(offset))) in hashes], len(of_kind) - len(own)
 
 
 def find_name(level, name, kind, start):
@@ -57,3 +59,16 @@ def named_below(level, kinds):
     """(index, name offset) of the own records of these kinds whose name lies in the base."""
     named = [(i, r.words[0]) for i, r in enumerate(level.own) if r.kind in kinds]
     return [(i, offset) for i, offset in named if 0 < offset < level.first_offset]
+
+
+def candidates(level, roots):
+    """The ids of the own types for each root (kind, essential name); ENUM64 counts as ENUM."""
+    of = {ENUM64: ENUM}
+    return {
+        (kind, name): [
+            i
+            for i in level.own_ids
+            if of.get(level.kind(i), level.kind(i)) == kind and essential(level.name(i)) == name and name
+        ]
+        for kind, name in roots
+    }

@@ -492,6 +492,44 @@ def test_type_matches(order):
     assert found == {name: int(name not in no) for name in mine}
 
 
+# ---- flavors ---------------------------------------------------------------------------------------------------------
+
+
+def flavored(order, name):
+    """The outcome of a read of `struct NAME { int y; }` on a kernel with a, a___b, a___b___c and a____b."""
+    kernel, program = Builder(order=order), Program(order)
+    number = kernel.int("int", 4)
+    for place, known in enumerate(("a", "a___b", "a___b___c", "a____b")):
+        kernel.struct(known, 32, [("y", number, 32 * place)])
+    root = program.types.struct(name, 4, [("y", program.types.int("int", 4), 0)])
+    program.relo(k.BYTE_OFFSET, root, "0:0")
+    return one(program, kernel.build())
+
+
+def test_only_the_last_flavor_is_removed(order):
+    """libbpf 1.8-dev: the candidates for a___b___x are the types with the essential name a___b."""
+    assert [type_id for _, type_id in flavored(order, "a").candidates] == [2, 3]
+    assert [type_id for _, type_id in flavored(order, "a___x").candidates] == [2, 3]
+    found = flavored(order, "a___b___x")
+    assert [type_id for _, type_id in found.candidates] == [4]
+    assert (found.status, found.value) == ("value", 8)
+    assert flavored(order, "a____b").value == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("q____new", "no struct q____new on the target (four or more underscores do not begin a flavor: write three)"),
+        ("q___", "no struct q___ on the target (a flavor has a name after its three underscores)"),
+        ("q___a___b", "no struct q___a___b on the target (searched as 'q___a': only the last flavor is removed)"),
+        ("q___a", "no struct q___a on the target"),
+        ("____q", "no struct ____q on the target"),
+    ],
+)
+def test_a_name_that_looks_like_a_flavor(name, note):
+    assert flavored("little", name).detail == note
+
+
 # ---- several candidates, modules -------------------------------------------------------------------------------------
 
 

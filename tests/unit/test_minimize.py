@@ -595,3 +595,33 @@ def test_same_input_same_bytes(order):
     vmlinux = case.kernel.build()
     blobs = {minimize(vmlinux, order_of).btf.to_bytes() for order_of in (objects, objects[::-1], objects * 2)}
     assert len(blobs) == 1
+
+
+# ---- the judge's own search ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", ["before and after", "after"])
+def test_a_candidate_that_the_look_up_does_not_see(case, monkeypatch, lost):
+    """The judge searches by itself: what `co_re` does not find is a difference, though both answers are the same."""
+    number = case.kernel.int("int", 4)
+    case.kernel.struct("s", 8, [("y", number, 32)])
+    case.program.relo(k.BYTE_OFFSET, case.types.struct("s", 4, [("y", case.types.int("int", 4), 0)]), "0:0")
+    vmlinux, obj = case.kernel.build(), case.program.build()
+    if lost == "after":
+        result = minimize(vmlinux, [obj])
+    monkeypatch.setattr(Target, "named", lambda self, kind, name: ([], []))
+    if lost != "after":
+        result = minimize(vmlinux, [obj])
+    (difference,) = compare([obj], result.outcomes, result.target, Target(reread(result.btf))).differences
+    assert f"0 candidates {lost.partition(' ')[0]}, a second search found 1" in str(difference)
+
+
+def test_a_double_flavor(case):
+    """The essential name of s___a___b is s___a, which looks like a flavor itself."""
+    number = case.kernel.int("int", 4)
+    case.kernel.struct("s", 8, [("y", number, 0)])
+    case.kernel.struct("s___a___k", 8, [("y", number, 32)])
+    case.program.relo(k.BYTE_OFFSET, case.types.struct("s___a___b", 4, [("y", case.types.int("int", 4), 0)]), "0:0")
+    result = case.cut()
+    assert case.values(result) == [("value", 4)]
+    assert [result.btf.name(i) for i in result.btf.own_ids] == ["int", "s___a___k"]

@@ -536,13 +536,13 @@ def kind_set(kinds: tuple[int, ...] | frozenset[int]) -> bytes:
 
 
 def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> array[int]:
-    """The open-addressed table of the hashes of `names` for `hot.names.find_hashes`."""
+    """The open-addressed table of the hashes of `names`, whole essential names, for `hot.names.find_hashes`."""
     size = 8
     while size < 4 * len(names):
         size *= 2
     buckets = array("I", bytes(4 * size))
     for name in names:
-        value = _names.essential_hash(name)
+        value = _names.name_hash(name)
         bucket = value & (size - 1)
         while buckets[bucket]:
             bucket = (bucket + 1) & (size - 1)

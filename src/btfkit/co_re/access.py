@@ -49,6 +49,18 @@ def essential(name: bytes) -> bytes:
     return name
 
 
+def flavor_note(name: bytes) -> str:
+    """For messages about a type that does not exist: how its `name` is searched, if its underscores mislead; else ""."""
+    searched = essential(name)
+    if searched != name:
+        return f" (searched as {text(searched)!r}: only the last flavor is removed)" if b"___" in searched else ""
+    if b"____" in name.strip(b"_"):
+        return " (four or more underscores do not begin a flavor: write three)"
+    if name.endswith(b"___") and name.strip(b"_"):
+        return " (a flavor has a name after its three underscores)"
+    return ""
+
+
 class Spec:
     """What a relocation asks for.
 

@@ -10,7 +10,7 @@ Rule: bpf_core_calc_relo_insn (libbpf 1.8-dev).
 from __future__ import annotations
 
 from btfkit.co_re import kinds as k
-from btfkit.co_re.access import Spec, SpecError, adjustable, spelled
+from btfkit.co_re.access import Spec, SpecError, adjustable, flavor_note, spelled
 from btfkit.co_re.match import Mismatch, enumerator, field, size_of
 from btfkit.co_re.values import NO_LOAD, enumerator_value, field_value
 from btfkit.co_re.witness import Witness
@@ -157,7 +157,8 @@ def _decide(kind: int, matches: list[Match]) -> Outcome:
 def _nothing(obj: BpfObject, wanted: Spec, kind: int, mismatch: Mismatch | None) -> Outcome:
     row = k.KINDS[kind]
     if mismatch is None:
-        mismatch = Mismatch("no-type", lambda: f"no {spelled(obj.btf, wanted.root_id)} on the target")
+        note = flavor_note(obj.btf.string(obj.btf.word(wanted.root_id, 0)))
+        mismatch = Mismatch("no-type", lambda: f"no {spelled(obj.btf, wanted.root_id)} on the target{note}")
     status = VALUE if row.is_test else MISSING
     return _Lazy(status, None if row.poisons else 0, mismatch)
 

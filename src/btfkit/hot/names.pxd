@@ -4,9 +4,8 @@ cdef unsigned int HASH_SEED
 cdef unsigned int HASH_PRIME
 cdef unsigned int LOW_32
 
-@cython.locals(low=cython.uint, h=cython.uint, before_run=cython.uint, kept=cython.uint, has_flavor=cython.bint, run=cython.uint,
-               i=cython.size_t, c=cython.uint)
-cpdef unsigned int essential_hash(const unsigned char[::1] name)
+@cython.locals(low=cython.uint, h=cython.uint, i=cython.size_t)
+cpdef unsigned int name_hash(const unsigned char[::1] name)
 
 @cython.locals(low=cython.uint, mask=cython.uint, below=cython.size_t, seed=cython.uint, prime=cython.uint, index=cython.size_t,
                at=cython.size_t, offset=cython.uint, start=cython.size_t, h=cython.uint, before_run=cython.uint,

@@ -8,38 +8,22 @@ HASH_PRIME = 16777619
 LOW_32 = 0xFFFFFFFF  # a C integer when compiled; a literal would be a Python object
 
 
-def essential_hash(name):
-    """The 32-bit FNV-1a hash of the essential name of `name` (bytes, without NUL); never 0."""
+def name_hash(name):
+    """The 32-bit FNV-1a hash of all of `name` (bytes, without NUL); never 0."""
     low = LOW_32
     h = HASH_SEED
-    before_run = HASH_SEED
-    kept = 0
-    has_flavor = False
-    run = 0
     for i in range(len(name)):
-        c = name[i]
-        if c == 95:
-            if run == 0:
-                before_run = h
-            run += 1
-        else:
-            if run == 3 and i > 3:
-                kept = before_run
-                has_flavor = True
-            run = 0
-        h = ((h ^ c) * HASH_PRIME) & low
-    if has_flavor:
-        h = kept
+        h = ((h ^ name[i]) * HASH_PRIME) & low
     return h if h else 1
 
 
 def find_hashes(words, positions, kinds, strings, first_offset, buckets, found):
     """Find the records whose essential name has one of the wanted hashes.
 
-    `kinds[k]` is 1 for each wanted kind; `buckets` is an open-addressed table of hashes (u32, 0 = free, length a power of
-    two, at least one free entry).  The indexes of the records are appended to the list `found`; hashes may collide, so the caller
-    compares the names.  Anonymous records and those whose name lies below `first_offset` (in the base) are skipped.  Returns the
-    number of the latter among the wanted kinds.
+    `kinds[k]` is 1 for each wanted kind; `buckets` is an open-addressed table of hashes (`name_hash` of whole names, which
+    may contain `___` themselves; u32, 0 = free, length a power of two, at least one free entry).  The indexes of the
+    records are appended to the list `found`; hashes may collide, so the caller compares the names.  Anonymous records and those
+    whose name lies below `first_offset` (in the base) are skipped.  Returns the number of the latter among the wanted kinds.
     """
     mask = len(buckets) - 1
     below = 0

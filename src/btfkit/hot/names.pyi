@@ -8,7 +8,7 @@ _Grows: TypeAlias = list[int] | array[int]
 HASH_SEED: int
 HASH_PRIME: int
 
-def essential_hash(name: _Bytes) -> int: ...
+def name_hash(name: _Bytes) -> int: ...
 def find_hashes(
     words: _Words,
     positions: _Words,

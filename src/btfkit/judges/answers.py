@@ -5,6 +5,9 @@ the original: status and value, the size of loads, and the offsets and values of
 (which libbpf's candidates depend on) gives the same.  Type ids may change; they have to follow one consistent map, which is
 collected.
 
+The candidates are searched a second time, before and after, by code of the judge's own (`candidates`): otherwise a type that the
+look-up does not see would be missing in both answers.
+
 If several BTFs were merged into one, equal candidates may have become one: there the candidates are compared as sets, and two
 types of two modules that made a type id ambiguous may have become one.
 """
@@ -13,10 +16,11 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
-from btfkit.co_re.kinds import TYPE_ID_TARGET
+from btfkit.co_re.kinds import TYPE_ID_LOCAL, TYPE_ID_TARGET
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.errors import VerificationError
+from btfkit.judges.candidates import CandidateSearch, root_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,22 +28,28 @@ if TYPE_CHECKING:
 
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.relocate import Outcome
+    from btfkit.judges.candidates import Candidates, Root
 
 
 class AnswerDifference:
-    """A relocation with another answer: `before` and `after` are its outcomes."""
+    """A relocation with another answer: `before` and `after` are its outcomes.  `missed` says in which search candidates differ
+    from the judge's, "" if they do not."""
 
-    __slots__ = ("after", "before", "obj", "relocation")
+    __slots__ = ("after", "before", "missed", "obj", "relocation")
 
-    def __init__(self, obj: BpfObject, relocation: Relocation, before: Outcome, after: Outcome) -> None:
+    def __init__(
+        self, obj: BpfObject, relocation: Relocation, before: Outcome, after: Outcome, missed: str = ""
+    ) -> None:
         self.obj = obj
         self.relocation = relocation
         self.before = before
         self.after = after
+        self.missed = missed
 
     def __str__(self) -> str:
         place = f"{self.obj.name}, {self.relocation.section}+{self.relocation.insn_off:#x}"
-        return f"{place}: {self.obj.expression(self.relocation)}: {self.before!r} before, {self.after!r} after"
+        what = self.missed or f"{self.before!r} before, {self.after!r} after"
+        return f"{place}: {self.obj.expression(self.relocation)}: {what}"
 
 
 class Answers:
@@ -100,12 +110,49 @@ def compare(
     result = Answers()
     numbers = {id(btf): index for index, btf in enumerate((original.vmlinux, *original.modules))}
     equal = _equal_when_merged if merged else _equal
+    proofs = _second_searches(objects, before, original, after)
     for obj, olds, news in zip(objects, before, relocate(objects, after), strict=True):
         for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
             result.total += 1
-            if not equal(relocation, old, new, result.ids, numbers):
+            if missed := _missed(obj, relocation, (old, new), proofs):
+                result.differences.append(AnswerDifference(obj, relocation, old, new, missed))
+            elif not equal(relocation, old, new, result.ids, numbers):
                 result.differences.append(AnswerDifference(obj, relocation, old, new))
     return result
+
+
+def _looks_up(relocation: Relocation, outcome: Outcome) -> bool:
+    """Whether candidates are searched for a relocation."""
+    return relocation.kind != TYPE_ID_LOCAL and outcome.reason not in ("bad-record", "anonymous-root")
+
+
+def _second_searches(
+    objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], *targets: Target
+) -> list[dict[Root, Candidates]]:
+    """The candidates on each target, by the judge's own search."""
+    search = CandidateSearch(
+        {
+            root_of(obj, relocation)
+            for obj, outcomes in zip(objects, before, strict=True)
+            for relocation, outcome in zip(obj.relocations, outcomes, strict=True)
+            if _looks_up(relocation, outcome)
+        }
+    )
+    return [search.on(target.vmlinux, target.modules) for target in targets]
+
+
+def _missed(
+    obj: BpfObject, relocation: Relocation, outcomes: tuple[Outcome, Outcome], proofs: Sequence[dict[Root, Candidates]]
+) -> str:
+    """How the candidates of the outcomes (before, after) differ from those that the judge found, "" if they do not."""
+    if not _looks_up(relocation, outcomes[0]):
+        return ""
+    root = root_of(obj, relocation)
+    for when, outcome, proof in zip(("before", "after"), outcomes, proofs, strict=True):
+        candidates = proof.get(root, [])
+        if list(outcome.candidates) != candidates:
+            return f"{len(outcome.candidates)} candidates {when}, a second search found {len(candidates)}"
+    return ""
 
 
 def _equal(
