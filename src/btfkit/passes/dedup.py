@@ -237,6 +237,7 @@ class _Writing:
     def _write(self, graph: Graph, frame: Frame, ids: array[int], total: int, pool: memoryview) -> None:
         """Write the BTF of the types that stay; `ids` are by node, `pool` has the names from `first_offset` on."""
         self._first = graph.first_offset
+        self._is_split = frame.base is not None
         self._pool = pool
         self._renamed = words(max(1, len(pool)))
         self._order: list[int] = []
@@ -276,9 +277,9 @@ class _Writing:
         return self._renamed[at - self._first]
 
     def _strings(self) -> bytes:
-        out = bytearray(self._end - self._first + 1)  # begins with the empty string, which a split gets from its base
+        out = bytearray(self._end - self._first + 1)  # begins with the empty string, which a split has in its base
         _nodes.spell(self._pool, self._first, self._order, out, 1)
-        return bytes(out if self._first == 1 else memoryview(out)[1:])
+        return bytes(memoryview(out)[1:] if self._is_split else out)
 
     def _declared(self, name: Name) -> Declared:
         chosen = [one for one in name.own if one.chosen]
