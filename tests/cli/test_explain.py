@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import random
+import sys
 from pathlib import Path
 
 import pytest
 
 import btfkit
+from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.cli import main
 from btfkit.judges.on_kernel import examine, rules_of
@@ -270,3 +273,69 @@ def test_in_one_call(distilled, tmp_path, capsys) -> None:
     assert found.as_json()["remedy"] == found.remedy
     rows = btfkit.explain_on_kernels(distilled, str(tmp_path))
     assert {row.path: row.verdict for row in rows}[target] == "refuses"
+
+
+def test_a_base_that_lacks_names_and_types(tmp_path, capsys) -> None:
+    """References and names that lead nowhere are signs, in whatever comes first: no loop relies on them."""
+    built, small = Builder(), Builder()
+    for number in range(40):
+        built.struct(f"a_long_name_{number}", 8, [("x", built.int(f"long_{number}", 8), 0)])
+    base = built.build()
+    small.int("int", 4)
+    target = small.build()
+    b = Builder(base)
+    name = base.word(base.find_id("a_long_name_39"), 0)
+    number = b.int("mine", 8)
+    b.struct("holder", 4, [("p", b.ptr(len(base) - 1), 0), ("n", number, 32)])
+    blob = bytearray(b.to_bytes())
+    at = Btf.from_bytes(blob, base).header.length
+    blob[at : at + 4] = name.to_bytes(4, sys.byteorder)  # the INT called like a type of the base
+    old, new = put(tmp_path / "old", base.to_bytes()), put(tmp_path / "new", target.to_bytes())
+    path = put(tmp_path / "m.ko", ko(bytes(blob), base))
+    found = examine(bytes(blob), target)
+    assert found.count["name"]
+    assert found.count["id"]
+    assert not found.takes
+    assert main(["explain", path, "-B", new]) == 1
+    assert "a name at" in capsys.readouterr().out
+    assert main(["distill", path, "-B", new, "-o", str(tmp_path / "out.ko")]) == 3
+    assert "not built on" in capsys.readouterr().err
+    assert main(["distill", path, "-B", old, "-o", str(tmp_path / "out.ko"), "-q"]) == 0
+
+
+def test_any_split_on_any_base_is_examined() -> None:
+    rng = random.Random(7)
+    for _ in range(300):
+        _, split = random_split(rng)
+        target, _ = random_split(rng)
+        found = examine(split.to_bytes(), target)
+        assert found.takes == (not found.unreadable and not found.refused)
+        assert str(found) or found.right or found.unreadable or found.refused
+
+
+def random_split(rng: random.Random):
+    """A base and a split on it, of a few records each, with references to anything."""
+    layers: list[Btf] = []
+    for _ in range(2):
+        b = Builder(layers[0] if layers else None)
+        for _ in range(rng.randrange(1, 12)):
+            random_record(rng, b, rng.randrange(b.next_id))
+        layers.append(b.build())
+    return layers[0], layers[1]
+
+
+def random_record(rng: random.Random, b: Builder, to: int) -> None:
+    name = rng.choice(("a", "long", "much_longer_than_that", "unsigned long"))
+    word = rng.choice(("int", "ptr", "const", "typedef", "struct", "var", "array", "func"))
+    if word == "int":
+        b.int(name, rng.choice((4, 8)))
+    elif word in ("ptr", "const"):
+        getattr(b, word)(to)
+    elif word in ("typedef", "var"):
+        getattr(b, word)(name, to)
+    elif word == "struct":
+        b.struct(name, 8, [("m", to, 0)])
+    elif word == "array":
+        b.array(to, to, 3)
+    else:
+        b.func(name, b.func_proto(to, [("p", to)]))

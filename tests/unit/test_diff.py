@@ -195,6 +195,24 @@ def test_prototypes(order) -> None:
     assert told(inserted) == [("added", "parameter 2")]
 
 
+def test_tags_beside_a_member_without_a_name(order) -> None:
+    """Both have the path ""."""
+
+    def tagged(member: int, tag: int | None):
+        def fill(b: Builder) -> None:
+            struct = b.struct("s", 16, [("", member, 0), ("b", 1, 64)])
+            if tag is not None:
+                b.decl_tag("user", struct, tag)
+
+        return fill
+
+    found = two(order, tagged(4, None), tagged(3, 1))
+    assert told(found) == [("retyped", ""), ("tags", "")]
+    assert "(unnamed)" in text(found)
+    assert "tags: none -> user (member 2)" in text(found)
+    assert "tags: user (member 1) -> user (member 2)" in text(two(order, tagged(4, 0), tagged(4, 1)))
+
+
 def test_tags_of_functions(order) -> None:
     def side(tagged):
         def fill(b):

@@ -20,7 +20,7 @@ from btfkit.hot import scan as _scan
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
+    from typing import Any, Self
 
     from btfkit.btf.header import ByteOrder, Header
     from btfkit.btf.types import Type
@@ -108,7 +108,7 @@ class Btf(Finders):
         *,
         source: str | None = None,
         pointer_size: int | None = None,
-    ) -> Btf:
+    ) -> Self:
         """Read a `.BTF` blob in memory, which is split if there is a `base`.
 
         `source` names the bytes in messages; `pointer_size` (bytes) comes from an ELF header and overrides any guess.  `bytes`
@@ -123,7 +123,7 @@ class Btf(Finders):
             raise error.at(source) from None
 
     @classmethod
-    def _read(cls, data: bytes, base: Btf | None, source: str | None, pointer_size: int | None) -> Btf:
+    def _read(cls, data: bytes, base: Btf | None, source: str | None, pointer_size: int | None) -> Self:
         view = memoryview(data)
         self = cls()
         h = self.header = _header.parse(view)

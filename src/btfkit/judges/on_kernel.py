@@ -8,6 +8,7 @@ kernel's answer, and the signs of another base.
 
 from __future__ import annotations
 
+from array import array
 from typing import NamedTuple
 
 from btfkit.btf import spec
@@ -101,21 +102,24 @@ class Examination:
 
 
 class _Lenient(Btf):
-    """A split BTF with unchecked references: a missing type reads as void, a missing name as "?"."""
+    """A split BTF whose references may lead nowhere: in `words`, which all loops rely on, a missing type is void and a missing
+    name is none; `raw` are the words as they are."""
 
-    __slots__ = ()
+    __slots__ = ("raw",)
+
+    raw: memoryview[int]
 
     def _check(self, top_id: int, top_name: int) -> None:
-        pass
-
-    def kind(self, type_id: int) -> int:
-        return super().kind(type_id) if type_id < len(self) else 0
-
-    def word(self, type_id: int, position: int) -> int:
-        return super().word(type_id, position) if type_id < len(self) else 0
-
-    def string(self, offset: int) -> bytes:
-        return super().string(offset) if offset < self.start_str_off + len(self.strings) else b"?"
+        self.raw = self.words
+        strings = self.start_str_off + len(self.strings)
+        if top_id < len(self) and top_name < strings:
+            return
+        words = memoryview(array("I", bytes(self.words)))
+        for places, end in ((self.columns.ids, len(self)), (self.columns.names, strings)):
+            for place in places:
+                if words[place] >= end:
+                    words[place] = 0
+        self.words = words.toreadonly()
 
 
 def rules_of(base: Btf) -> Release | None:
@@ -135,10 +139,11 @@ def examine(blob: bytes, base: Btf, source: str | None = None, *, pointer_size: 
     """
     found = Examination()
     try:
-        btf = found.btf = _Lenient.from_bytes(blob, base, source=source, pointer_size=pointer_size)
+        btf = _Lenient.from_bytes(blob, base, source=source, pointer_size=pointer_size)
     except BtfError as error:
         found.unreadable = error.message
         return found
+    found.btf = btf
     if btf.byte_order != base.byte_order:
         found.unreadable = f"it is {btf.byte_order}-endian, but the kernel is {base.byte_order}-endian"
         return found
@@ -152,7 +157,7 @@ def examine(blob: bytes, base: Btf, source: str | None = None, *, pointer_size: 
     return found
 
 
-def _rejections(btf: Btf, beyond: Sign | None, release: Release | None) -> list[Finding]:
+def _rejections(btf: _Lenient, beyond: Sign | None, release: Release | None) -> list[Finding]:
     """What the kernel would reject; `beyond` is a name beyond the end of the strings."""
     kernel = KernelRules(btf, False, release)
     for stage in (kernel.header, kernel.strings, kernel.meta, kernel.chains):
@@ -168,16 +173,16 @@ def _rejections(btf: Btf, beyond: Sign | None, release: Release | None) -> list[
     return [finding for finding in kernel.findings if finding.severity == "error"]
 
 
-def _modifier_of_nothing(btf: Btf) -> int:
+def _modifier_of_nothing(btf: _Lenient) -> int:
     """The first own modifier of a missing type, or 0 (in the kernel: btf_check_type_tags)."""
-    ids = (i for i in btf.own_ids if btf.kind(i) in spec.MODS_AND_TYPEDEFS and btf.word(i, 2) >= len(btf))
-    return next(ids, 0)
+    at = zip(btf.own_ids, btf.positions, strict=True)
+    return next((i for i, p in at if btf.kind(i) in spec.MODS_AND_TYPEDEFS and btf.raw[p + 2] >= len(btf)), 0)
 
 
 # ---- signs ---------------------------------------------------------------------------------------------------------
 
 
-def _signs(btf: Btf, found: Examination) -> Iterator[Sign]:
+def _signs(btf: _Lenient, found: Examination) -> Iterator[Sign]:
     """All signs in the own records, in order; adds the numbers of references to `found`."""
     base = btf.base
     assert base is not None
@@ -187,7 +192,7 @@ def _signs(btf: Btf, found: Examination) -> Iterator[Sign]:
         kind = btf.words[at + 1] >> 24 & spec.MAX_KIND
         member = ""
         for word, what in references(btf.words, at, btf.table):
-            value = btf.words[word]
+            value = btf.raw[word]
             if what == "name":
                 if value >= strings:
                     yield Sign(NAME, user, _place(btf, user, ""), value)

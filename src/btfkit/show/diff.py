@@ -449,8 +449,14 @@ class _Comparison:
     def _tags(self, found: TypeChange, a: int, b: int) -> None:
         old, new = self.old.identities.tags.get(a, ()), self.new.identities.tags.get(b, ())
         if old != new:
-            before, after = ([text(tag) for tag, _ in tags] for tags in (old, new))
+            part = "parameter" if found.kind == FUNC else "member"
+            before, after = ([_tag(tag, part, number) for tag, number in tags] for tags in (old, new))
             found.changes.append(Change("tags", "", {"tags": before}, {"tags": after}))
+
+
+def _tag(tag: bytes, part: str, number: int) -> str:
+    """A tag on a type (number 0xffffffff), or on one of its members or parameters."""
+    return text(tag) if number == 0xFFFFFFFF else f"{text(tag)} ({part} {number + 1})"
 
 
 def _parameter(side: _Side, parameter: tuple[str, int, int] | None) -> Facts | None:

@@ -89,7 +89,8 @@ def type_lines(change: TypeChange) -> Iterator[str]:
         yield f"  + {change.new['text']}"
         if change.kind == FUNC and change.old["text"] == change.new["text"]:
             yield from _members(change)
-        yield from (f"  ~ {_tags(one)}" for one in change.changes if one.what == "tags")
+        else:
+            yield from (f"  ~ {_tags(one)}" for one in change.changes if one.what == "tags")
         return
     if change.kind == INT:
         yield f"  {change.old['text']} -> {change.new['text']}"
@@ -124,11 +125,11 @@ def _arrow(old: object, new: object) -> str:
 
 def _members(change: TypeChange) -> Iterator[str]:
     """A line for each member, and one for consecutive members that only moved, by the same distance."""
-    grouped: dict[str, list[Change]] = {}
+    grouped: dict[tuple[str, bool], list[Change]] = {}  # those of the tags apart: a member may be called "" as well
     for one in change.changes:
-        grouped.setdefault(one.path, []).append(one)
+        grouped.setdefault((one.path, one.what == "tags"), []).append(one)
     run: list[tuple[str, Change]] = []
-    for path, changes in grouped.items():
+    for (path, _), changes in grouped.items():
         shift = _shift(changes)
         if run and shift != _shift([run[0][1]]):
             yield _together(run)
@@ -174,7 +175,7 @@ def _together(run: list[tuple[str, Change]]) -> str:
 
 def _one(path: str, changes: list[Change]) -> str:
     first = changes[0]
-    name = printable(path)
+    name = printable(path) or "(unnamed)"
     if first.what == "tags":
         return f"  ~ {_tags(first)}"
     if first.what == "added":
