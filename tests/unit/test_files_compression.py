@@ -111,7 +111,7 @@ def test_legacy_lz4_of_several_blocks():
 def test_what_cannot_be_unpacked_says_so(monkeypatch):
     with pytest.raises(UnsupportedError, match=r"lzo is not supported.*`lzop -d`"):
         unpack(MAGICS["lzo"] + b"x" * 100)
-    for name in ("lz4", "lz4.frame", "lz4.block", "backports.zstd", "compression.zstd"):
+    for name in ("lz4", "lz4.frame", "lz4.block", "backports.zstd", "compression.zstd", "zstandard"):
         monkeypatch.setitem(sys.modules, name, None)
     for kind in ("lz4", "lz4-legacy"):
         with pytest.raises(UnsupportedError, match=r"pip install btfkit\[lz4\]"):

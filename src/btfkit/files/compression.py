@@ -2,6 +2,9 @@
 
 `pieces` feeds a decompressor slice by slice and counts the output: a decompression bomb ends in a FormatError, and the only
 whole copy is the caller's.  The kernel's build uses all of these formats (scripts/Makefile.lib), lz4 in its legacy form.
+
+A file may hold several streams one after another (pigz, pixz, pzstd, `cat a.xz b.xz`), zeros between and after them, and, for
+zstd and lz4, skippable frames (RFC 8878, 3.1.2), which pzstd writes before each frame.
 """
 
 from __future__ import annotations
@@ -30,11 +33,15 @@ if TYPE_CHECKING:
 
 
 LIMIT = 1 << 30  # bytes of output
+MAX_IDLE = 4  # steps in which a decompressor that wants no input returns nothing
 LZMA_MEMORY = 512 << 20  # bytes of dictionary; kernels are compressed with 128 MiB at most
 MAX_FRAMES = 1 << 17  # consecutive streams in a file
-_SLICE = 1 << 18  # bytes of input per step
+_FIRST_SLICE = 1 << 12  # bytes of input in the first step of a stream; the next steps take twice as much each,
+_SLICE = 1 << 18  # up to this many: what follows a short stream is not copied again and again
 _PIECE = 1 << 20  # bytes of output per step
 _LZ4_BLOCK = 8 << 20  # bytes in a block of legacy lz4, except the last
+_LZ4_BOUND = _LZ4_BLOCK + _LZ4_BLOCK // 255 + 16  # bytes of such a block, compressed (lz4.h, LZ4_COMPRESSBOUND)
+_LZ4_LEGACY = 0x184C2102  # the magic, which can also stand instead of a block's size
 
 MAGICS = {
     "gzip": b"\x1f\x8b\x08",
@@ -46,15 +53,35 @@ MAGICS = {
     "lz4-legacy": b"\x02\x21\x4c\x18",
     "lzo": b"\x89LZO",
 }
+_SKIPPABLE = bytes(range(0x50, 0x60)), b"\x2a\x4d\x18"  # the first byte and the others of a skippable frame's magic
+_WITH_SKIPPABLE = ("zstd", "lz4", "lz4-legacy")
+_MAX_SKIPPABLE = 64  # skippable frames before the first other one
 
 
 def sniff(data: Data, offset: int = 0) -> str | None:
-    """The compression format that begins at byte `offset` of `data`: a key of `MAGICS`, or None."""
+    """The compression format that begins at byte `offset` of `data`: a key of `MAGICS`, or None.
+
+    A file that begins with skippable frames has the format of the frame that follows them.
+    """
     head = bytes(data[offset : offset + 16])
     for kind, magic in MAGICS.items():
         if head.startswith(magic) and _plausible(kind, head):
             return kind
+    return _sniff_skippable(data, offset) if _skippable(head) else None
+
+
+def _sniff_skippable(data: Data, at: int) -> str | None:
+    for _ in range(_MAX_SKIPPABLE):
+        head = bytes(data[at : at + 8])
+        if not _skippable(head):
+            return next((kind for kind in _WITH_SKIPPABLE if head.startswith(MAGICS[kind])), None)
+        at += 8 + int.from_bytes(head[4:], "little")
     return None
+
+
+def _skippable(head: bytes | memoryview) -> bool:
+    """Whether the first 8 bytes of `head` begin a skippable frame: its magic, and its size."""
+    return len(head) >= 8 and head[0] in _SKIPPABLE[0] and head[1:4] == _SKIPPABLE[1]
 
 
 def _plausible(kind: str, head: bytes) -> bool:
@@ -140,10 +167,14 @@ def _checked(stream: Iterator[bytes], kind: str, source: str, limit: int) -> Ite
 def _frames(
     view: memoryview, make: Callable[[], Decompressor], kind: str, source: str, prefix: bool
 ) -> Iterator[bytes]:
-    at = 0
+    padding = _Padding(view, kind, source)
+    at = padding.after(0)
     for _ in range(MAX_FRAMES):
         at = yield from _one_stream(make(), view, at, kind, source)
-        if prefix or kind == "zlib" or _only_zeros(view, at):
+        if prefix or kind == "zlib":
+            return
+        at = padding.after(at)
+        if at == len(view):
             return
         if sniff(view, at) != kind:
             raise FormatError(f"unexpected data after the {kind} data", source=source, offset=at)
@@ -151,19 +182,66 @@ def _frames(
 
 
 def _one_stream(codec: Decompressor, view: memoryview, at: int, kind: str, source: str) -> Generator[bytes, None, int]:
-    """The output of the stream at byte `at`, in pieces; returns where the stream ends."""
+    """The output of the stream at byte `at`, in pieces; returns where the stream ends.
+
+    A decompressor without a use for input may still return nothing, and be at its end only after more input: only the end of
+    `view` before the end of the stream means that data is missing.
+    """
+    step, idle = _FIRST_SLICE, 0
     while not codec.eof:
-        fed = view[at : at + _SLICE] if codec.needs_input else view[:0]
+        hungry = codec.needs_input
+        fed = view[at : at + step] if hungry else view[:0]
         at += len(fed)
         piece = codec.decompress(fed, _PIECE)
-        if not piece and not fed and not codec.eof and codec.needs_input:
-            raise FormatError(f"truncated {kind} data", source=source, offset=at)
         yield piece
+        if fed:
+            step = min(2 * step, _SLICE)
+        elif not piece and not codec.eof:
+            idle += 1
+            if hungry or idle > MAX_IDLE:
+                what = "truncated" if hungry else "damaged"
+                raise FormatError(f"{what} {kind} data", source=source, offset=at)
+            continue
+        idle = 0
     return at - len(codec.unused_data or b"")
 
 
-def _only_zeros(view: memoryview, at: int) -> bool:
-    return not any(view[at : at + 16]) and not bytes(view[at:]).strip(b"\0")
+class _Padding:
+    """Finds the end of what may stand between streams and belongs to none: zeros and skippable frames."""
+
+    __slots__ = ("frames", "kind", "source", "view")
+
+    def __init__(self, view: memoryview, kind: str, source: str) -> None:
+        self.view = view
+        self.kind = kind
+        self.source = source
+        self.frames = 0
+
+    def after(self, at: int) -> int:
+        """The first byte from `at` on that is neither a zero nor part of a skippable frame."""
+        while True:
+            at = _after_zeros(self.view, at)
+            head = self.view[at : at + 8]
+            if self.kind not in _WITH_SKIPPABLE or not _skippable(head):
+                return at
+            end = at + 8 + int.from_bytes(head[4:], "little")
+            self.frames += 1
+            if end > len(self.view):
+                what = f"truncated {self.kind} data: a skippable frame ends at {end:#x}"
+                raise FormatError(what, source=self.source, offset=at)
+            if self.frames > MAX_FRAMES:
+                raise FormatError(f"more than {MAX_FRAMES} skippable frames in one file", source=self.source, offset=at)
+            at = end
+
+
+def _after_zeros(view: memoryview, at: int) -> int:
+    while at < len(view):
+        piece = bytes(view[at : at + _SLICE]) if not any(view[at : at + 16]) else bytes(view[at : at + 16])
+        rest = len(piece.lstrip(b"\0"))
+        if rest:
+            return at + len(piece) - rest
+        at += len(piece)
+    return at
 
 
 def _maker(kind: str, source: str) -> Callable[[], Decompressor]:
@@ -181,7 +259,8 @@ def _maker(kind: str, source: str) -> Callable[[], Decompressor]:
         form = FORMAT_XZ if kind == "xz" else FORMAT_ALONE
         return lambda: LZMADecompressor(form, LZMA_MEMORY)
     if kind == "zstd":
-        return _optional(kind, source).ZstdDecompressor  # type: ignore[no-any-return]
+        module = _optional(kind, source)
+        return (lambda: _Zstandard(module)) if module.__name__ == "zstandard" else module.ZstdDecompressor
     if kind == "lz4":
         return _optional(kind, source).LZ4FrameDecompressor  # type: ignore[no-any-return]
     raise UnsupportedError(f"{kind} is not supported: decompress the file first (lzo: `lzop -d`)", source=source)
@@ -213,9 +292,42 @@ class _Zlib:
         return self._codec.decompress(data or self._codec.unconsumed_tail, max_length)
 
 
+class _Zstandard:
+    """The decompressor of the package zstandard, which has no limit for its output, with the interface of the others."""
+
+    __slots__ = ("_at", "_codec", "_data")
+    STEP = 256  # bytes of input: 64 blocks at most (of one byte, repeated), which unpack to 128 KiB each (RFC 8878, 3.1.1.2.4)
+
+    def __init__(self, module: Any) -> None:
+        self._codec = module.ZstdDecompressor().decompressobj()
+        self._data = b""
+        self._at = 0
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._codec.eof)
+
+    @property
+    def needs_input(self) -> bool:
+        return self._at == len(self._data)
+
+    @property
+    def unused_data(self) -> bytes:
+        return bytes(self._codec.unused_data) + self._data[self._at :]
+
+    def decompress(self, data: bytes | memoryview, max_length: int = -1) -> bytes:
+        if len(data):
+            self._data, self._at = bytes(data), 0
+        out = bytearray()
+        while self._at < len(self._data) and not self.eof and len(out) < max_length:
+            at, self._at = self._at, min(self._at + self.STEP, len(self._data))
+            out += self._codec.decompress(self._data[at : self._at])
+        return bytes(out)
+
+
 _LZ4 = "`pip install btfkit[lz4]`"
 _OPTIONAL = {  # by format: modules to try, and what provides one
-    "zstd": (("compression.zstd", "backports.zstd"), "Python 3.14 or `pip install backports.zstd`"),
+    "zstd": (("compression.zstd", "backports.zstd", "zstandard"), "Python 3.14 or `pip install backports.zstd`"),
     "lz4": (("lz4.frame",), _LZ4),
     "lz4-legacy": (("lz4.block",), _LZ4),
 }
@@ -235,25 +347,38 @@ def _optional(kind: str, source: str) -> Any:
 
 
 def _legacy_lz4(view: memoryview, source: str, prefix: bool) -> Iterator[bytes]:
-    """Blocks of (u32 size, lz4 block), each of 8 MiB decompressed except the last (lz4's doc/lz4_Frame_format.md)."""
+    """Blocks of (u32 size, lz4 block), of up to 8 MiB decompressed (lz4's doc/lz4_Frame_format.md), in one or more streams.
+
+    No mark ends a stream.  With `prefix` the first block of less than 8 MiB does, unless another stream's magic follows; the
+    kernel's build appends the decompressed size, which looks like the size of a block (scripts/Makefile.lib, size_append).
+    """
     decompress = _optional("lz4-legacy", source).decompress
-    at, last, streams = 4, False, 1
-    while at < len(view):
-        size = unpack_from("<I", view, at)[0] if at + 4 <= len(view) else 0
-        if size == 0x184C2102:  # the magic again: another stream
+    padding = _Padding(view, "lz4-legacy", source)
+    at = padding.after(0) + 4
+    last, total, streams = False, 0, 1
+    while len(view) - at >= 4:
+        size = unpack_from("<I", view, at)[0]
+        if size == _LZ4_LEGACY:
             at, last, streams = at + 4, False, streams + 1
             if streams > MAX_FRAMES:
                 raise FormatError(f"more than {MAX_FRAMES} lz4 streams in one file", source=source)
-            continue
-        if last or at + 4 + size > len(view) or size == 0:
-            # the kernel's build appends the decompressed size (4 bytes): scripts/Makefile.lib, size_append
-            if prefix or len(view) - at <= 4 or _only_zeros(view, at):
-                return
-            raise FormatError("damaged lz4 block, or unexpected data after the last one", source=source, offset=at)
-        piece = decompress(view[at + 4 : at + 4 + size], uncompressed_size=_LZ4_BLOCK)
-        last = len(piece) < _LZ4_BLOCK
-        at += 4 + size
-        yield piece
+        elif len(view) - at == 4:
+            return  # the appended size
+        elif prefix and (last or size == total & 0xFFFFFFFF or not 0 < size <= _LZ4_BOUND):
+            return
+        elif not 0 < size <= _LZ4_BOUND:
+            after = padding.after(at)
+            if after < len(view) and (after == at or view[after : after + 4] != MAGICS["lz4-legacy"]):
+                raise FormatError("unexpected data after the lz4 data", source=source, offset=after)
+            at = after
+        elif at + 4 + size > len(view):
+            raise FormatError("truncated lz4 data, or unexpected data after it", source=source, offset=at)
+        else:
+            piece = decompress(view[at + 4 : at + 4 + size], uncompressed_size=_LZ4_BLOCK)
+            last = len(piece) < _LZ4_BLOCK
+            total += len(piece)
+            at += 4 + size
+            yield piece
 
 
 # Compression.
@@ -284,7 +409,7 @@ def pack(data: Data, kind: str, source: str = "compressed data") -> bytes:
     if kind in ("xz", "lzma"):
         return _pack_xz(view, kind)
     if kind == "zstd":
-        return bytes(_optional(kind, source).compress(view, _LEVELS[kind]))
+        return pack_zstd(view, _LEVELS[kind], source=source)
     if kind == "lz4":
         return bytes(_optional(kind, source).compress(bytes(view), compression_level=9, content_checksum=True))
     if kind == "lz4-legacy":
@@ -295,6 +420,27 @@ def pack(data: Data, kind: str, source: str = "compressed data") -> bytes:
             out += len(block).to_bytes(4, "little") + block
         return bytes(out)
     raise UnsupportedError(f"{kind} compression is not supported: decompress the file first", source=source)
+
+
+def pack_zstd(
+    data: Data, level: int, *, window_log: int = 0, checksum: bool = False, source: str = "compressed data"
+) -> bytes:
+    """Compress `data` into one zstd frame, with a window of 2**`window_log` bytes (0: as the level has it).
+
+    Raises UnsupportedError if this installation has no zstd.
+    """
+    module = _optional("zstd", source)
+    if module.__name__ == "zstandard":
+        options = {"window_log": window_log} if window_log else {}
+        parameters = module.ZstdCompressionParameters.from_level(
+            level, source_size=len(data), write_checksum=checksum, **options
+        )
+        return bytes(module.ZstdCompressor(compression_params=parameters).compress(data))
+    names = module.CompressionParameter
+    settings = {names.compression_level: level, names.checksum_flag: int(checksum)}
+    if window_log:
+        settings[names.window_log] = window_log
+    return bytes(module.compress(data, options=settings))
 
 
 def _pack_xz(view: memoryview, kind: str) -> bytes:

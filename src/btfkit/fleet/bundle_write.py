@@ -139,25 +139,13 @@ def _pack(data: bytes, compressor: str) -> bytes:
         options = {"preset": 9 | lzma.PRESET_EXTREME, "lc": 2, "pb": 0, "dict_size": window}
         return lzma.compress(data, check=lzma.CHECK_CRC32, filters=[{"id": lzma.FILTER_LZMA2, **options}])
     if compressor == "zstd":
-        return _pack_zstd(data)
+        from btfkit.files.compression import pack_zstd
+
+        window = max(10, min(27, len(data).bit_length()))
+        return pack_zstd(data, 22, window_log=window, checksum=True, source="bundle")
     if compressor == "gzip":
         from zlib import compressobj
 
         codec = compressobj(9, wbits=31)
         return codec.compress(data) + codec.flush()
     raise ValueError(f"compressor {compressor!r}: expected one of {', '.join(COMPRESSORS)}")
-
-
-def _pack_zstd(data: bytes) -> bytes:
-    try:
-        try:
-            from compression import zstd  # type: ignore[import-not-found,unused-ignore]
-        except ImportError:
-            from backports import zstd  # type: ignore[import-not-found,no-redef,unused-ignore]
-    except ImportError:
-        raise UnsupportedError("zstd needs Python 3.14 or `pip install backports.zstd`") from None
-    parameter = zstd.CompressionParameter
-    window = max(10, min(27, len(data).bit_length()))
-    options = {parameter.compression_level: 22, parameter.window_log: window, parameter.checksum_flag: 1}
-    packed: bytes = zstd.compress(data, options=options)
-    return packed
