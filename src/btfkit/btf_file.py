@@ -449,16 +449,18 @@ def _is_running_module(source: str) -> bool:
 class KernelBtf:
     """The BTF of a kernel: `vmlinux`, and its `modules` with a name for each in `names`.
 
-    `without` lists the files of modules that hold no BTF, `unwanted` counts modules that were read and not kept.
+    `without` lists the files of modules that hold no BTF, `empty` the paths below which there was no module at all; `unwanted`
+    counts modules that were read and not kept.
     """
 
-    __slots__ = ("modules", "names", "unwanted", "vmlinux", "without")
+    __slots__ = ("empty", "modules", "names", "unwanted", "vmlinux", "without")
 
     def __init__(self, vmlinux: Btf) -> None:
         self.vmlinux = vmlinux
         self.modules: list[Btf] = []
         self.names: list[str] = []
         self.without: list[str] = []
+        self.empty: list[str] = []
         self.unwanted = 0
 
     def __repr__(self) -> str:
@@ -470,11 +472,12 @@ def load_modules(
 ) -> KernelBtf:
     """The modules in files, directories and tars, each on `base`, in the given order and by name within each.
 
-    Files without BTF are listed in `without`.  An error is raised, or passed to `on_error`, and the file skipped.
+    Files without BTF are listed in `without`, directories and tars without a module in `empty`.  An error is
+    raised, or passed to `on_error`, and the file skipped.
     """
     refuse_text(paths=paths)
     found = KernelBtf(base.btf if isinstance(base, SharedBase) else base)
-    for name, source, module in modules_on(paths, base, on_error):
+    for name, source, module in modules_on(paths, base, on_error, empty=found.empty):
         if module is None:
             found.without.append(source)
         else:
@@ -489,10 +492,12 @@ def modules_on(
     on_error: Callable[[Exception], None] | None = None,
     *,
     underscores: bool = False,
+    empty: list[str] | None = None,
 ) -> Iterator[tuple[str, str, Btf | None]]:
     """(name, source, BTF on `base` or None) of each module in `paths`, one at a time.
 
-    With `underscores` names are spelled as in the kernel.  Errors are as in `load_modules`.
+    With `underscores` names are spelled as in the kernel.  Paths without any module are added to `empty`.  Errors are as in
+    `load_modules`.
     """
     if not paths:
         return
@@ -500,7 +505,16 @@ def modules_on(
 
     shared = base if isinstance(base, SharedBase) else SharedBase(base)
     for path in paths:
-        for name, data, source in module_blobs(path, underscores=underscores, on_error=on_error):
+        any_here = False
+
+        def skip(error: Exception) -> None:
+            nonlocal any_here
+            any_here = True
+            on_error(error)  # type: ignore[misc]  # only called if there is one
+
+        blobs = module_blobs(path, underscores=underscores, on_error=None if on_error is None else skip)
+        for name, data, source in blobs:
+            any_here = True
             try:
                 module = open(data, source).btf(shared)
             except NotFoundError:
@@ -511,3 +525,5 @@ def modules_on(
                 on_error(error)
             else:
                 yield name, source, module
+        if not any_here and empty is not None:
+            empty.append(path)

@@ -158,7 +158,8 @@ def test_clean_folder(tmp_path, capsys) -> None:
     assert main(["extract", str(tmp_path / "in"), "-q", "-o", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().err == ""
     (tmp_path / "empty").mkdir()
-    assert main(["extract", str(tmp_path / "empty"), "-o", str(tmp_path / "out2")]) == 0
+    assert main(["extract", str(tmp_path / "empty"), "-o", str(tmp_path / "out2")]) == 3
+    assert "empty: no modules found" in capsys.readouterr().err
 
 
 def test_output_is_a_file(tmp_path, capsys) -> None:

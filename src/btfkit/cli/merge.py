@@ -6,7 +6,16 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.options import JSON, OUTPUT, Command, Option, UsageError, print_json, refuse_overwriting
+from btfkit.cli.options import (
+    JSON,
+    OUTPUT,
+    Command,
+    Option,
+    UsageError,
+    print_json,
+    refuse_overwriting,
+    warn_without_modules,
+)
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
@@ -33,6 +42,7 @@ def run(args: Args) -> int:
     on_error = (lambda error: skipped.append(in_words(error))) if args.keep_going else None
     vmlinux, *modules = args.operands
     done = merge_files(vmlinux, modules, args.output, prefer=args.prefer, dedup=not args.no_dedup, on_error=on_error)
+    warn_without_modules(done.empty)
     for message in skipped:
         print(f"btfkit: skipped: {message}", file=sys.stderr)
     if args.json:
@@ -99,7 +109,8 @@ def _summary(args: Args, done: MergedFiles) -> Iterator[str]:
     of = f"of {before:,} of vmlinux and {modules}" if before != after else f"of vmlinux and {modules}"
     yield printable(f"{where}: {after:,} types {of}, {len(blob):,} bytes")
     if done.without:
-        yield f"{len(done.without):,} files without BTF skipped"
+        count = len(done.without)
+        yield f"{count:,} file{'s' * (count != 1)} without BTF skipped"
     if merged.renamed:
         yield (
             f"{len(merged.renamed):,} types renamed to NAME__MODULE, because {', '.join(args.prefer)}"

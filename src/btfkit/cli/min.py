@@ -6,7 +6,18 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.options import ARCHIVE, BASE, JSON, SELECTION, Command, Option, UsageError, demand_selection, names
+from btfkit.cli.options import (
+    ARCHIVE,
+    BASE,
+    JSON,
+    SELECTION,
+    Command,
+    Option,
+    UsageError,
+    demand_selection,
+    names,
+    warn_without_modules,
+)
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
@@ -50,6 +61,7 @@ def run(args: Args) -> int:
         )
     except PathError as error:
         raise UsageError(in_words(error)) from None
+    warn_without_modules(done.empty)
     _report(args, done)
     return FAILED if done.skipped else DONE
 

@@ -95,6 +95,18 @@ def refuse_overwriting(outputs: Sequence[str | None], inputs: Sequence[str | Non
         raise UsageError(text)
 
 
+def warn_without_modules(empty: Sequence[str]) -> None:
+    """Name the paths below which there is no module, on standard error."""
+    if empty:
+        import sys
+
+        from btfkit.errors import printable
+        from btfkit.files.modules import NO_MODULES
+
+        for path in empty:
+            print(f"btfkit: {printable(path)}: {NO_MODULES}", file=sys.stderr)
+
+
 def jobs_number(text: str) -> int:
     """The number after -j; raises ValueError."""
     number = int(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE
-from btfkit.cli.options import JSON, Command, Option, UsageError, print_json
+from btfkit.cli.options import JSON, Command, Option, UsageError, print_json, warn_without_modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ def run(args: Args) -> int:
         raise UsageError("no target: use -b with the vmlinux to relocate against")
     objects = [obj for path in args.operands for obj in load_objects(path)]
     vmlinux = load(args.btf)
-    rows = relocations(objects, vmlinux, load_modules(args.modules, vmlinux).modules)
+    found = load_modules(args.modules, vmlinux)
+    warn_without_modules(found.empty)
+    rows = relocations(objects, vmlinux, found.modules)
     counts = Counts(row.outcome for row in rows)
     statuses = WITHOUT_ANSWER if args.missing else STATUSES
     if args.json:

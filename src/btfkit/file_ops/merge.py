@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 class MergedFiles:
     """The result of `merge_files`: `merged` (that of the pass), `blob` (its bytes), the `paths` of all inputs, with the vmlinux
-    first, and those of files `without` BTF."""
+    first, those of files `without` BTF, and the directories and tars that are `empty`: without a module."""
 
-    __slots__ = ("blob", "merged", "paths", "without")
+    __slots__ = ("blob", "empty", "merged", "paths", "without")
 
-    def __init__(self, merged: Merged, blob: bytes, paths: list[str], without: list[str]) -> None:
+    def __init__(self, merged: Merged, blob: bytes, paths: list[str], without: list[str], empty: list[str]) -> None:
         self.merged = merged
         self.blob = blob
         self.paths = paths
         self.without = without
+        self.empty = empty
 
     def __repr__(self) -> str:
         return f"<MergedFiles {len(self.paths)} inputs, {len(self.merged.btf.positions)} types, {len(self.blob)} bytes>"
@@ -55,9 +56,10 @@ def merge_files(
     names: list[str] = []
     paths = [vmlinux]
     without: list[str] = []
+    empty: list[str] = []
 
     def inputs() -> Iterator[Btf]:
-        for name, source, btf in modules_on(modules, base, on_error, underscores=True):
+        for name, source, btf in modules_on(modules, base, on_error, underscores=True, empty=empty):
             if btf is None:
                 without.append(source)
                 continue
@@ -69,7 +71,7 @@ def merge_files(
     blob = merged.btf.to_bytes()
     if output is not None:
         write_atomic(output, blob)
-    return MergedFiles(merged, blob, paths, without)
+    return MergedFiles(merged, blob, paths, without, empty)
 
 
 def _input_name(text: str, vmlinux: str) -> str:

@@ -111,11 +111,11 @@ class MinimizedOutput:
 class MinimizedFiles:
     """What `minimize_files` did: `result` (of `minimize`), `outputs`, the `objects`, and the `names` of the modules by BTF.
 
-    `skipped` are the errors of objects and modules, `without` the files of modules that hold no BTF, `is_merged` whether all
-    went into one BTF.
+    `skipped` are the errors of objects and modules, `without` the files of modules that hold no BTF, `empty` the directories and
+    tars without a module, `is_merged` whether all went into one BTF.
     """
 
-    __slots__ = ("is_merged", "names", "objects", "outputs", "result", "skipped", "without")
+    __slots__ = ("empty", "is_merged", "names", "objects", "outputs", "result", "skipped", "without")
 
     def __init__(self) -> None:
         self.result: Minimized
@@ -124,6 +124,7 @@ class MinimizedFiles:
         self.outputs: list[MinimizedOutput] = []
         self.skipped: list[Exception] = []
         self.without: list[str] = []
+        self.empty: list[str] = []
         self.is_merged = False
 
     def __repr__(self) -> str:
@@ -176,6 +177,12 @@ class MinimizedFiles:
             "left_out": [error_text(error) for error in self.skipped],
         }
 
+    def _empty_outputs(self) -> Iterator[str]:
+        for output in self.outputs:
+            if not len(output.btf.positions):
+                where = "standard output" if output.path == "-" else printable(output.path)
+                yield f"{where}: no types, because nothing reads {printable(output.original.source or 'the input')}"
+
     def summary_lines(self, *, with_modules: bool = True) -> Iterator[str]:
         """The outputs with their sizes, the modules, and whether the relocations have been proved."""
         counts = self.counts
@@ -187,7 +194,8 @@ class MinimizedFiles:
                 f" (of {_count(len(output.original.positions), 'type')}, {output.original_size:,} bytes)"
                 + (f"; read by {_count(readers, 'relocation')}" if len(self.outputs) > 1 else "")
             )
-        if self.names and with_modules:
+        yield from self._empty_outputs()
+        if with_modules and (self.names or self.without):
             without = f", {_count(len(self.without), 'file')} without BTF skipped" if self.without else ""
             what = "merged with it" if self.is_merged else "written"
             yield f"modules: {len(self.names):,} searched, {len(self.result.used):,} {what}{without}"
@@ -294,6 +302,7 @@ def _read_modules(
         raise PathError("this is a module, where the vmlinux is expected", source=vmlinux.source, remedy="base")
     found = load_modules(paths, vmlinux, on_error)
     done.without = found.without
+    done.empty = found.empty
     done.names = dict(zip(found.modules, found.names, strict=True))
 
 

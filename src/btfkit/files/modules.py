@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Path = str | os.PathLike[str]
 
+NO_MODULES = "no modules found: expected *.ko or *.btf, compressed or not, or BTF in files without a suffix"
 MAX_ARCHIVE = 8 << 30  # bytes in a tar of modules, decompressed; it is never in memory at once
 _SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in (*PACKED_SUFFIXES.values(), ".lzo", ""))
 
@@ -62,6 +63,12 @@ def module_files(
         return
     found = ((module_name(file, underscores=underscores), file) for file in _walk(root, on_error))
     yield from sorted(one for one in found if one[0] != "vmlinux")
+
+
+def has_modules(path: Path) -> bool:
+    """Whether a file that may hold modules is at `path` or below it; unreadable ones count.  Raises OSError for `path`."""
+    problems: list[OSError] = []
+    return next(module_files(path, on_error=problems.append), None) is not None or bool(problems)
 
 
 def module_blobs(

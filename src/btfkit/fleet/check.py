@@ -65,6 +65,7 @@ def check(
     A kernel that cannot be read is a column with an error; a module that cannot is skipped.  Raises OSError and BtfError for
     objects that cannot be read, and NotFoundError if there are no kernels.
     """
+    from btfkit.files.modules import NO_MODULES, has_modules
     from btfkit.fleet.report import load_baseline
     from btfkit.fleet.tree import Tree, find_kernels
     from btfkit.work import jobs
@@ -85,6 +86,7 @@ def check(
     work = Work(paths, module_paths, dict(given or {}), single=len(unames) == 1)
     codes = [code for path in paths for code in load_code(path)]
     matrix = matrix_of(codes, _columns(tree.kernels))
+    matrix.warnings += ((path, NO_MODULES) for path in module_paths if work.single and not has_modules(path))
     matrix.allowed = [parse_allowed(text) for text in allow]
     matrix.baseline = load_baseline(os.fspath(baseline)) if baseline is not None else None
     unknown = matrix.require(require)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from btfkit.btf_file import load
-from btfkit.errors import ChainError, FormatError, NotFoundError
+from btfkit.errors import ChainError, FormatError, NotFoundError, printable
 from btfkit.file_ops.module_on_kernel import IGNORES, NONE, REFUSES, TAKES, WRONG, judge, read_module, summary
-from btfkit.file_ops.operation import DONE, WITHOUT, FileJob, FileResult
+from btfkit.file_ops.operation import DONE, FAILED, WITHOUT, FileJob, FileResult
 from btfkit.file_ops.record import Record
 
 TYPE_CHECKING = False
@@ -74,8 +74,9 @@ def plan_kernels(tree: str) -> Plan:
     from btfkit.fleet.tree import find_kernels
     from btfkit.work.files import Plan
 
-    kernels = find_kernels([tree], heed_markers=False).kernels
-    return Plan([FileJob(path, "") for path in sorted(kernel.source for kernel in kernels)], [], True)
+    found = find_kernels([tree], heed_markers=False)
+    problems = [FileResult(path, FAILED, f"{printable(path)}: {text}") for path, text in found.problems]
+    return Plan([FileJob(path, "") for path in sorted(kernel.source for kernel in found.kernels)], problems, True)
 
 
 def explain_on_kernels(

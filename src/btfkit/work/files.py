@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from btfkit.errors import printable
+from btfkit.errors import NotFoundError, printable
 from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT, FileJob, FileResult, failure_text
 from btfkit.files.write import real_path
 
@@ -123,7 +123,7 @@ def _beside(path: str) -> str:
 
 def _targets(paths: Sequence[str], output: str | None, problems: list[FileResult]) -> Iterator[tuple[str, str]]:
     """(path, output) of each file."""
-    from btfkit.files.modules import module_files
+    from btfkit.files.modules import NO_MODULES, module_files
 
     for root in paths:
         if root == "-" or not os.path.isdir(root):
@@ -133,13 +133,18 @@ def _targets(paths: Sequence[str], output: str | None, problems: list[FileResult
         def unreadable(error: OSError, root: str = root) -> None:
             problems.append(_failed(root, error))
 
+        before = len(problems)
+        none = True
         for _, path in module_files(root, on_error=unreadable):
+            none = False
             yield path, path if output is None else os.path.join(output, os.path.relpath(path, root))
+        if none and len(problems) == before:
+            problems.append(_failed(root, NotFoundError(NO_MODULES, source=root)))
 
 
 def plan_extraction(directory: str, output: str) -> Plan:
     """Where the sections of a directory's modules go: to files below `output`, named as the kernel names the modules."""
-    from btfkit.files.modules import module_files
+    from btfkit.files.modules import NO_MODULES, module_files
 
     jobs: list[FileJob] = []
     problems: list[FileResult] = []
@@ -153,6 +158,8 @@ def plan_extraction(directory: str, output: str) -> Plan:
         else:
             seen[name] = path
             jobs.append(FileJob(path, os.path.join(output, name)))
+    if not jobs and not problems:
+        problems.append(_failed(directory, NotFoundError(NO_MODULES, source=directory)))
     return Plan(jobs, problems, True)
 
 

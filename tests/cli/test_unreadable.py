@@ -1,0 +1,130 @@
+"""What cannot be read is named, and the exit status is not 0: a file without a suffix, a directory, and one without modules."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import os
+
+import pytest
+from cli_inputs import files, fill, run
+
+from btfkit.files.modules import NO_MODULES
+from small_modules import elf, kernel, ko, module
+
+FIELDS = "fields.bpf.o"
+# Commands that read modules in a directory, with DIR in place of it.
+MODULES = {
+    "distill": ["distill", "DIR", "-B", "vmlinux", "-o", "out"],
+    "distill in place": ["distill", "DIR", "-B", "vmlinux", "--in-place"],
+    "dedup": ["dedup", "DIR", "-B", "vmlinux", "-o", "out"],
+    "reconcile": ["reconcile", "DIR", "-B", "vmlinux", "-o", "out"],
+    "sort": ["sort", "DIR", "-B", "vmlinux", "-o", "out"],
+    "sort -m": ["sort", "vmlinux", "-m", "DIR", "-o", "out"],
+    "sanitize": ["sanitize", "DIR", "-B", "vmlinux", "--for", "5.10", "-o", "out"],
+    "extract": ["extract", "DIR", "-o", "out"],
+}
+ON_KERNEL = {
+    "min": ["min", "vmlinux", "-m", "DIR", "-o", "out", FIELDS],
+    "merge": ["merge", "vmlinux", "DIR", "-o", "out"],
+    "relocs": ["relocs", FIELDS, "-b", "vmlinux", "-m", "DIR"],
+    "check -m": ["check", FIELDS, "--kernels", "vmlinux", "-m", "DIR"],
+}
+KERNELS = {
+    "check": ["check", FIELDS, "--kernels", "DIR", "-j", "1"],
+    "bundle": ["bundle", "create", "out", "DIR"],
+    "min --archive": ["min", "--archive", "DIR", "-o", "out", FIELDS, "-j", "1"],
+    "explain": ["explain", "m.ko", "--kernels", "DIR", "-j", "1"],
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """`mods` with an unreadable file `secret` and directory `closed`; `k`, kernels with the like; m.ko, nobtf.ko; `empty`."""
+    fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    base = kernel()
+    (tmp_path / "m.ko").write_bytes(ko(module(base), base))
+    (tmp_path / "nobtf.ko").write_bytes(elf({".text": b"\xcc"}))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "mods" / "closed").mkdir()
+    (tmp_path / "mods" / "secret").write_bytes((tmp_path / "mods" / "mod_one").read_bytes())
+    (tmp_path / "k" / "closed").mkdir(parents=True)
+    for name in ("5.1.btf", "5.2.btf"):
+        (tmp_path / "k" / name).write_bytes((tmp_path / "vmlinux").read_bytes())
+    return tmp_path
+
+
+@pytest.fixture(params=[errno.EACCES, errno.EIO], ids=["EACCES", "EIO"])
+def closed(request, monkeypatch):
+    """`closed` and `secret` cannot be read."""
+
+    def closing(function, *names):
+        def call(path, *more, **options):
+            if isinstance(path, str) and os.path.basename(path) in names:
+                raise OSError(request.param, os.strerror(request.param), path)
+            return function(path, *more, **options)
+
+        return call
+
+    monkeypatch.setattr(os, "scandir", closing(os.scandir, "closed"))
+    monkeypatch.setattr(os, "open", closing(os.open, "secret", "5.2.btf"))
+    monkeypatch.setattr(builtins, "open", closing(open, "secret", "5.2.btf"))
+    return os.strerror(request.param)
+
+
+@pytest.mark.parametrize("name", [*MODULES, *ON_KERNEL])
+def test_modules_that_cannot_be_read(capsys, closed, name) -> None:
+    command = {**MODULES, **ON_KERNEL}[name]
+    keeps_going = ["--keep-going"] if name in ("min", "merge") else []
+    said = run(capsys, *("mods" if word == "DIR" else word for word in command), *keeps_going)
+    assert said.status == 3, said.err
+    if name == "relocs":  # the first ends it
+        assert said.err == f"btfkit: mods/closed: {closed}\n" or said.err == f"btfkit: mods/secret: {closed}\n"
+    else:
+        assert f"mods/closed: {closed}" in said.err
+        assert f"mods/secret: {closed}" in said.err
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernels_that_cannot_be_read(capsys, closed, name) -> None:
+    said = run(capsys, *("k" if word == "DIR" else word for word in KERNELS[name]))
+    assert said.status == 3, said.err
+    assert f"k/closed: {closed}" in said.err
+    assert f"k/5.2.btf: {closed}" in said.err
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_directory_without_modules(here, capsys, name) -> None:
+    said = run(capsys, *("empty" if word == "DIR" else word for word in MODULES[name]))
+    assert said.status == 3
+    assert f"btfkit: empty: {NO_MODULES}\n" in said.err
+    assert name == "sort -m" or not files(here).keys() & {"out", "out/nobtf.ko", "out/nobtf"}
+
+
+@pytest.mark.parametrize("name", ON_KERNEL)
+def test_a_kernel_without_modules(capsys, name) -> None:
+    """A kernel may have none: no failure, but it is said."""
+    said = run(capsys, *("empty" if word == "DIR" else word for word in ON_KERNEL[name]))
+    assert said.status in (0, 1), said.err
+    assert f"empty: {NO_MODULES}" in said.err + said.out
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_without_btf(here, capsys, name) -> None:
+    """With an output it is a failure that names the file; in place there is nothing to do, which is said."""
+    said = run(capsys, *("nobtf.ko" if word == "DIR" else word for word in MODULES[name]))
+    assert "nobtf.ko: no .BTF section" in said.err or "1 without BTF" in said.err, said.err
+    assert said.status == (0 if name in ("distill in place", "sort -m") else 3)
+    assert name == "sort -m" or not files(here).keys() & {"out", "out/nobtf.ko", "out/nobtf"}
+
+
+def test_min_says_that_nothing_is_left(here, capsys) -> None:
+    said = run(capsys, "min", "vmlinux", "-m", "nobtf.ko", "-o", "out", FIELDS)
+    assert said.status == 0
+    assert "modules: 0 searched, 0 written, 1 file without BTF skipped\n" in said.err
+    (here / "v").write_bytes(kernel().to_bytes())
+    (here / "m.btf").write_bytes(module(kernel()))
+    said = run(capsys, "min", "-B", "v", "m.btf", "small", FIELDS)
+    assert said.status == 0
+    assert "small: no types, because nothing reads m.btf\n" in said.err
