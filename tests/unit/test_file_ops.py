@@ -136,32 +136,6 @@ def test_a_module_without_btf(here, capsys) -> None:
     assert capsys.readouterr().err.count("none.ko") == 2
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "distill m.ko -B vmlinux -o vmlinux",
-        "distill m.ko -B vmlinux -o m.ko",
-        "distill m.ko -B vmlinux -o o.ko --base-out vmlinux",
-        "dedup m.ko -B vmlinux -o vmlinux",
-        "sort m.ko -B vmlinux -o link",
-        "reconcile m.ko -B vmlinux -o vmlinux",
-        "sanitize m.ko -B vmlinux --for 5.10 -o o --base-out vmlinux",
-        "sanitize m.ko -B vmlinux --for 5.10 -o o --base-out o",
-        "merge vmlinux m.ko -o m.ko",
-        "extract m.ko -o m.ko",
-    ],
-)
-def test_no_output_over_an_input(here, capsys, words) -> None:
-    from btfkit.cli import main
-
-    os.symlink("vmlinux", "link")
-    before = {name: (here / name).read_bytes() for name in ("vmlinux", "m.ko")}
-    assert main(words.split()) == 2
-    err = capsys.readouterr().err
-    assert "overwrite" in err or "two outputs" in err
-    assert {name: (here / name).read_bytes() for name in before} == before
-
-
 def test_records() -> None:
     class Point(Record):
         x: int
@@ -173,3 +147,27 @@ def test_records() -> None:
     assert repr(Point(x=3)) == "Point(x=3)"
     assert point == Point(x=1, inner=[Point(x=2)])
     assert point != Point(x=1)
+
+
+@pytest.mark.parametrize("to", ["vmlinux", "m.ko", "hard"])
+def test_an_input_is_not_overwritten(here, to) -> None:
+    os.link("vmlinux", "hard")
+    (here / "m.btf").write_bytes(module(kernel()))
+    before = {path: path.read_bytes() for path in here.iterdir()}
+    calls = [
+        lambda: btfkit.distill_file("m.ko", "vmlinux", to),
+        lambda: btfkit.distill_file("m.btf", "vmlinux", "o", base_output=to if to != "m.ko" else "m.btf"),
+        lambda: btfkit.reconcile_file("m.ko", "vmlinux", to),
+        lambda: btfkit.dedup_file("m.ko", "vmlinux", to),
+        lambda: btfkit.dedup_files(["vmlinux", "m.ko"], to),
+        lambda: btfkit.sort_file("m.ko", "vmlinux", to),
+        lambda: btfkit.sanitize_file("m.ko", "5.10", "vmlinux", to),
+        lambda: btfkit.sanitize_file("m.ko", "5.10", "vmlinux", "o", base_output=to),
+        lambda: btfkit.merge_files("vmlinux", ["m.ko"], to),
+        lambda: btfkit.extract_file("vmlinux" if to == "hard" else to, to),
+        lambda: btfkit.on_files(btfkit.DistillFiles("vmlinux"), ["m.ko"], to),
+    ]
+    for number, call in enumerate(calls):
+        with pytest.raises(btfkit.UnsupportedError, match="would overwrite"):
+            call()
+        assert {path: path.read_bytes() for path in here.iterdir()} == before, number

@@ -79,7 +79,7 @@ def _create(args: Args, operands: list[str]) -> int:
             if getattr(args, name):
                 raise UsageError(f"--{name.replace('_', '-')} requires --archive")
     tree = found_kernels(args, args.archive or rest[0])
-    refuse_overwriting([out], [kernel.store.full(path) for kernel in tree.kernels for path in kernel.paths])
+    refuse_overwriting([out], [*tree.files(), *rest])
     with Monitor(tree, quiet=args.quiet) as monitor:
         if args.archive:
             options = minimizing(args, monitor)
@@ -165,7 +165,9 @@ def _write(args: Args, bundle: Bundle, entry: Entry) -> None:
                 file=sys.stderr,
             )
         return
-    write_all({os.path.join(out, name): blob for name, blob in bundle.files(entry).items()})
+    files = {os.path.join(out, name): blob for name, blob in bundle.files(entry).items()}
+    refuse_overwriting(list(files), args.operands[1:2])
+    write_all(files)
 
 
 def _lookup(args: Args, operands: list[str]) -> int:

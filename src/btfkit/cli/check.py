@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED
-from btfkit.cli.options import JOBS, JSON, Command, Option, UsageError, refuse_overwriting
+from btfkit.cli.options import JOBS, JSON, Command, Option, UsageError, files_below, refuse_overwriting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def run(args: Args) -> int:
     if args.json and args.markdown:
         raise UsageError("--json and --markdown do not go together")
     given = _parsed(args)
-    refuse_overwriting([args.html], [*args.operands, args.baseline, *args.kernels, *args.modules])
     tree = find_kernels(args.kernels)
+    refuse_overwriting([args.html], [*args.operands, args.baseline, *tree.files(), *files_below(args.modules)])
     with Progress(len(tree.kernels), "checking", wanted=not args.quiet) as progress:
         try:
             matrix = check(

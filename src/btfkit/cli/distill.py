@@ -46,7 +46,6 @@ def run(args: Args) -> int:
         _summary,
         base_path=args.base_out,
         inputs=args.used_by,
-        outputs=[args.base_out],
         without_is_failure=not args.in_place,
     )
 

@@ -42,6 +42,7 @@ def plan(
 ) -> Plan:
     """Where the output of each of `args.operands` goes, by -o and --in-place; raises UsageError, also if it is one of the other
     `inputs` or `outputs`."""
+    from btfkit.file_ops.operation import written_and_read
     from btfkit.work.files import plan_files
 
     if bool(args.output) == bool(args.in_place):
@@ -58,7 +59,8 @@ def plan(
         raise UsageError("standard input cannot be changed in place")
     output = None if args.in_place else args.output
     found = plan_files(operands, output, base_path=base_path, base_beside_output=operation.base_beside_output)
-    refuse_plan(found, [args.base, *inputs], outputs, in_place=args.in_place)
+    written, read = written_and_read(operation, found.jobs, args.in_place)
+    refuse_overwriting([*outputs, *written], [args.base, *inputs, *read])
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
@@ -12,6 +11,7 @@ from btfkit.cli.options import (
     Command,
     Option,
     UsageError,
+    files_below,
     print_json,
     refuse_overwriting,
     warn_without_modules,
@@ -37,7 +37,7 @@ def run(args: Args) -> int:
 
     if not args.output:
         raise UsageError("no output: use -o FILE ('-' for standard output)")
-    _refuse_inputs(args)
+    refuse_overwriting([args.output], files_below(args.operands))
     skipped: list[str] = []
     on_error = (lambda error: skipped.append(in_words(error))) if args.keep_going else None
     vmlinux, *modules = args.operands
@@ -54,22 +54,6 @@ def run(args: Args) -> int:
         for line in _summary(args, done):
             print(line, file=sys.stderr)
     return FAILED if skipped else DONE
-
-
-def _refuse_inputs(args: Args) -> None:
-    """Raise UsageError if the output would overwrite an input."""
-    from btfkit.files.modules import module_files
-
-    inputs = [
-        file
-        for path in args.operands
-        if os.path.exists(path)
-        for _, file in module_files(path, on_error=lambda _: None)
-    ]
-    refuse_overwriting([args.output], inputs)
-
-
-# ---- what is printed -------------------------------------------------------------------------------------------------------
 
 
 def report_lines(merged: Merged) -> Iterator[str]:

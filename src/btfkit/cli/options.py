@@ -95,6 +95,18 @@ def refuse_overwriting(outputs: Sequence[str | None], inputs: Sequence[str | Non
         raise UsageError(text)
 
 
+def files_below(paths: Sequence[str]) -> list[str]:
+    """The files in `paths`, and the modules in the directories among them; missing and unreadable ones are omitted."""
+    import os
+
+    from btfkit.files.modules import module_files
+
+    def ignore(error: OSError) -> None:
+        return
+
+    return [file for path in paths if os.path.exists(path) for _, file in module_files(path, on_error=ignore)]
+
+
 def warn_without_modules(empty: Sequence[str]) -> None:
     """Name the paths below which there is no module, on standard error."""
     if empty:

@@ -38,7 +38,9 @@ def _kernel(args: Args) -> int:
     plan, to = plan_kernel(path, args.modules, None if args.in_place else args.output)
     file_work.refuse_plan(plan, [] if args.in_place else [path], [to], in_place=args.in_place)
     tally = file_work.run(args, operation, plan, "sorting")
-    kernel = sort_file(path, None, to, strip_signature=args.strip_signature)  # last: it may be rewritten in place
+    kernel = sort_file(  # last: it may be rewritten in place
+        path, None, None if args.in_place else to, in_place=args.in_place, strip_signature=args.strip_signature
+    )
     lines = [*_file_lines(kernel), *_summary(tally, operation)]
     if tally.count(FAILED):
         lines.append("those that failed still have the ids of the old vmlinux: do not use them with the sorted one")

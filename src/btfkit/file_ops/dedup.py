@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from btfkit.btf_file import BtfFile, SharedBase
 from btfkit.btf_file import open as open_btf
 from btfkit.errors import UnsupportedError
@@ -15,7 +17,7 @@ from btfkit.file_ops.operation import (
     signature_stripped,
 )
 from btfkit.file_ops.record import Record
-from btfkit.files.write import write_all
+from btfkit.files.write import refuse_overwriting, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -216,6 +218,7 @@ def dedup_files(
     from btfkit.files.rewrite import packed, packings_for
     from btfkit.passes.dedup import dedup_all
 
+    refuse_overwriting([output], [*paths, os.fspath(base) if isinstance(base, str | os.PathLike) else None])
     state = _State(as_shared(base))
     shared = state.shared.btf if state.shared is not None else None
     sizes: list[int] = []

@@ -7,7 +7,7 @@ from btfkit.btf_file import open as open_btf
 from btfkit.errors import BtfError, NotFoundError
 from btfkit.file_ops.operation import DONE, WITHOUT, FileJob, FileOperation, FileResult
 from btfkit.file_ops.record import Record
-from btfkit.files.write import write_all
+from btfkit.files.write import refuse_overwriting, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,9 +49,10 @@ class ExtractFiles(FileOperation):
 def extract_file(path: str, output: str, section: str = ".BTF") -> ExtractedSection:
     """Write a section of the ELF file in `path`, or (".BTF") the BTF of any container, to `output`.
 
-    Raises NotFoundError if there is no such section, FormatError if `.BTF` or `.BTF.base` does not begin like BTF, and what
-    `open` does.
+    Raises NotFoundError if there is no such section, FormatError if `.BTF` or `.BTF.base` does not begin like BTF,
+    UnsupportedError if `output` is the input, and what `open` does.
     """
+    refuse_overwriting([output], [path])
     file = open_btf(path)
     return _write(file, section_of(file, section), section, output)
 

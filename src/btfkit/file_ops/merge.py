@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from btfkit.btf_file import load, modules_on
 from btfkit.errors import ChainError
 
@@ -47,9 +49,11 @@ def merge_files(
     same names; without `dedup` equivalent types are not merged.  A bad module raises what `BtfFile.btf` does, or is passed to
     `on_error` and skipped.  Raises ChainError if `vmlinux` is a module, NotFoundError for an unknown name in `prefer`.
     """
-    from btfkit.files.write import write_atomic
+    from btfkit.files.write import refuse_overwriting, write_atomic
     from btfkit.passes.merge import merge
 
+    if output is not None:
+        refuse_overwriting([os.fspath(output)], [vmlinux, *modules])
     base = load(vmlinux)
     if base.base is not None:
         raise ChainError("a module, not a vmlinux: name the vmlinux first, then its modules", source=vmlinux)

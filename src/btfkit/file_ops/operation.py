@@ -6,10 +6,12 @@ from btfkit.btf_file import BtfFile, SharedBase, as_btf
 from btfkit.btf_file import open as open_btf
 from btfkit.errors import BtfError, NotFoundError
 from btfkit.file_ops.record import dataclass_transform
+from btfkit.files.write import refuse_overwriting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
     from typing import Any
 
     from btfkit.btf.btf import Btf
@@ -99,8 +101,8 @@ def one_file(
 ) -> Any:
     """Do an operation on one file, and write `output`, or with `in_place` the file itself; returns its record, or None.
 
-    Raises ValueError unless exactly one of the two is given, NotFoundError if the file contains nothing to work on, and what
-    the operation raises.
+    Raises ValueError unless exactly one of the two is given, UnsupportedError if an output would overwrite an input,
+    NotFoundError if the file contains nothing to work on, and what the operation raises.
     """
     from os import fspath
 
@@ -109,12 +111,30 @@ def one_file(
     path = fspath(path)
     output = path if output is None else fspath(output)
     beside = fspath(base_path) if base_path is not None else "" if output == "-" else output + ".base"
-    result = operation.run(operation.prepare(), FileJob(path, output, beside))
+    job = FileJob(path, output, beside)
+    refuse_overwriting(*written_and_read(operation, [job], in_place))
+    result = operation.run(operation.prepare(), job)
     if result.error is not None:
         raise result.error
     if result.status == WITHOUT:
         raise NotFoundError(result.text.removeprefix(f"{path}: "), source=path)
     return result.record
+
+
+def written_and_read(operation: FileOperation, jobs: Iterable[FileJob], in_place: bool) -> tuple[list[str], list[str]]:
+    """The files that an operation writes, and those that it must not overwrite (with `in_place` not the files of `jobs`)."""
+    from os import PathLike, fspath
+
+    base = getattr(operation, "base", None)
+    written: list[str] = []
+    read = [fspath(base)] if isinstance(base, str | PathLike) else []
+    for job in jobs:
+        written.append(job.output)
+        if not in_place:
+            read.append(job.path)
+        if job.base_path:
+            (written if operation.base_beside_output else read).append(job.base_path)
+    return written, read
 
 
 def as_shared(base: Base | None) -> SharedBase | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from btfkit.btf_file import BtfFile, SharedBase, as_btf
 from btfkit.file_ops.operation import DONE, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
-from btfkit.files.write import write_all
+from btfkit.files.write import refuse_overwriting, write_all
 from btfkit.passes.features import NAMES, Target
 
 TYPE_CHECKING = False
@@ -140,6 +142,9 @@ def sanitize_file(
     signed module without `strip_signature`, ChainError for another base, and what `open` does.
     """
     operation = SanitizeFiles(target, base, without=without, strip_signature=strip_signature)
+    if base_output is not None:
+        places = [os.fspath(one) for one in (path, base, output) if isinstance(one, str | os.PathLike)]
+        refuse_overwriting([base_output], places)
     record: SanitizedFile = one_file(operation, path, output, in_place)
     if base_output is not None and (sanitized := operation.sanitized_base()) is not None:
         write_all({base_output: sanitized.btf.to_bytes()})

@@ -97,6 +97,14 @@ def overwriting(outputs: Sequence[str], inputs: Sequence[str | None]) -> str:
     return f"the output would overwrite the input {printable(other)}: give another name or directory"
 
 
+def refuse_overwriting(outputs: Sequence[str], inputs: Sequence[str | None]) -> None:
+    """Raise UnsupportedError if an output would take the place of an input, by whatever name, or of another output."""
+    from btfkit.errors import UnsupportedError
+
+    if text := overwriting(outputs, inputs):
+        raise UnsupportedError(text)
+
+
 def real_path(path: str, directories: dict[str, str]) -> str:
     """As `os.path.realpath`, for many files of few `directories`, whose real paths are kept there."""
     directory, name = os.path.split(path)

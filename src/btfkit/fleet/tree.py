@@ -200,6 +200,10 @@ class Tree:
         (path, *others) = self.paths or [""]
         return path if path and not others and not os.path.isfile(path) else None
 
+    def files(self) -> list[str]:
+        """The files and URLs of all kernels and their modules."""
+        return [kernel.store.full(path) for kernel in self.kernels for path in (*kernel.paths, *kernel.modules)]
+
     def demand_kernels(self) -> None:
         """Raise NotFoundError if there is no kernel."""
         if not self.kernels:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from btfkit.errors import NotFoundError, printable
-from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT, FileJob, FileResult, failure_text
-from btfkit.files.write import real_path
+from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT, FileJob, FileResult, failure_text, written_and_read
+from btfkit.files.write import real_path, refuse_overwriting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -211,8 +211,12 @@ def sort_kernel(
 
     plan, to = plan_kernel(vmlinux, modules, output)
     operation = SortFiles(vmlinux, follow=True, strip_signature=strip_signature)
+    if output is not None:
+        written, read = written_and_read(operation, plan.jobs, in_place=False)
+        refuse_overwriting([*written, to], read)
     tally = run_plan(operation, plan, workers=workers, on_result=on_result, observe=observe)
-    return tally, sort_file(vmlinux, None, to, strip_signature=strip_signature)
+    in_place = output is None
+    return tally, sort_file(vmlinux, None, None if in_place else to, in_place=in_place, strip_signature=strip_signature)
 
 
 def plan_kernel(vmlinux: str, modules: Sequence[str], output: str | None) -> tuple[Plan, str]:
@@ -242,9 +246,11 @@ def on_files(
     """Do an operation (`DistillFiles`, `ReconcileFiles`, `DedupFiles`, `SortFiles`, `SanitizeFiles`) on all of `paths`, files and
     directories of modules, with several processes; the output goes below the directory `output`, or in place.
 
-    Returns the results for all files, errors included.  Raises errors that concern all, such as a missing base.
+    Returns the results for all files, errors included.  Raises errors that concern all: a missing base, an output that would
+    overwrite an input (UnsupportedError).
     """
     if in_place == (output is not None):
         raise ValueError("either an output or in place")
     plan = plan_files(paths, output, base_beside_output=operation.base_beside_output)
+    refuse_overwriting(*written_and_read(operation, plan.jobs, in_place))
     return run_plan(operation, plan, workers=workers, on_result=on_result, observe=observe)
