@@ -222,9 +222,7 @@ class Btf(Finders):
 
         if isinstance(type_id, str):
             return only(self, type_id)
-        if not 0 <= type_id < len(self):
-            raise self.no_type(type_id)
-        return view(self, type_id)
+        return view(self, self.existing(type_id))
 
     def __contains__(self, wanted: object) -> bool:
         """Whether there is a type with that id or name; for a view, whether its type is in this chain."""
@@ -235,8 +233,16 @@ class Btf(Finders):
             return False
         return type_id is wanted or self[type_id] == wanted
 
-    def no_type(self, type_id: int) -> NotFoundError:
-        """The error for an id that does not exist."""
+    def existing(self, type_id: int) -> int:
+        """`type_id`, if there is a type with that id (0 is void); raises NotFoundError."""
+        if not isinstance(type_id, int) or not 0 <= type_id < len(self):
+            raise self.no_type(type_id)
+        return int(type_id)
+
+    def no_type(self, type_id: object) -> NotFoundError:
+        """The error for an id that does not exist, or anything else in its place."""
+        if not isinstance(type_id, int):
+            type_id = printable(repr(type_id))
         return NotFoundError(f"no type {type_id}, ids are 0 to {len(self) - 1}", source=self.source)
 
     def __repr__(self) -> str:
@@ -349,7 +355,7 @@ class Btf(Finders):
             while type_id < layer.start_id:
                 layer = layer.base  # type: ignore[assignment]
             return layer, layer.positions[type_id - layer.start_id]
-        except (AttributeError, IndexError):
+        except (AttributeError, IndexError, TypeError):
             raise self.no_type(type_id) from None
 
     def kind(self, type_id: int) -> int:
@@ -361,7 +367,7 @@ class Btf(Finders):
             while type_id < layer.start_id:
                 layer = layer.base  # type: ignore[assignment]
             return layer.words[layer.positions[type_id - layer.start_id] + 1] >> 24 & 0x7F
-        except (AttributeError, IndexError):
+        except (AttributeError, IndexError, TypeError):
             raise self.no_type(type_id) from None
 
     def word(self, type_id: int, position: int) -> int:
@@ -371,7 +377,7 @@ class Btf(Finders):
             while type_id < layer.start_id:
                 layer = layer.base  # type: ignore[assignment]
             return layer.words[layer.positions[type_id - layer.start_id] + position]
-        except (AttributeError, IndexError):
+        except (AttributeError, IndexError, TypeError):
             raise self.no_type(type_id) from None
 
     def string(self, offset: int) -> bytes:
@@ -385,7 +391,7 @@ class Btf(Finders):
 
     def name(self, type_id: int) -> str:
         """The name of a type; "" for void and anonymous ones.  Undecodable bytes become surrogates."""
-        return text(self.string(self.word(type_id, 0))) if type_id else ""
+        return text(self.string(self.word(type_id, 0))) if type_id != 0 else ""
 
     def strip(self, type_id: int, kinds: frozenset[int] = spec.MODS_AND_TYPEDEFS) -> int:
         """The id of a type without its const, volatile, restrict, type tags and typedefs (or other `kinds`).

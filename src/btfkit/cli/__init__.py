@@ -65,14 +65,31 @@ def entry() -> int:
     import gc
 
     gc.disable()
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        _open_streams()
     status = main()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
         status = status or FAILED
+        _quiet_stdout()
     _exit_quickly(status)
     return status
+
+
+def _open_streams() -> None:
+    """Open the standard streams that are closed (`>&-`), so that no file takes their place: what is written to standard output or
+    read from standard input fails with EBADF, what is written to standard error is lost."""
+    import os
+
+    for number, name, flags in (0, "stdin", os.O_WRONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, flags)
+            if handle != number:
+                os.dup2(handle, number)
+                os.close(handle)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 def _exit_quickly(status: int) -> None:

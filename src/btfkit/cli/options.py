@@ -282,6 +282,9 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
         def error(self, message: str) -> NoReturn:
             super().error(message + _suggestion(command, argv))
 
+        def _print_message(self, message: str, file: Any = None) -> None:
+            file.write(message)  # argparse ignores errors
+
     parser = Parser(
         prog=f"btfkit {command.name}",
         description=command.summary[:1].upper() + command.summary[1:] + ".",

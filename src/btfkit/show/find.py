@@ -231,11 +231,11 @@ def users(btf: Btf, name: str | int, *, own: bool = False) -> Iterator[Found]:
     References through pointers, arrays, qualifiers, prototypes and anonymous structs count; one through a typedef is a
     use of the typedef.  Raises NotFoundError for a name or id that does not exist.
     """
-    ids = [name] if isinstance(name, int) else [i for i in btf.find_ids(name) if btf.kind(i) != spec.FUNC]
+    ids = [name] if not isinstance(name, str) else [i for i in btf.find_ids(name) if btf.kind(i) != spec.FUNC]
     if not ids:
         raise missing(btf, str(name))
     for type_id in ids:
-        if not 0 < type_id < len(btf):
+        if btf.existing(type_id) == 0:
             raise NotFoundError(f"no type {type_id}, ids are 1 to {len(btf) - 1}", source=btf.source)
     return _users(btf, ids, own)
 

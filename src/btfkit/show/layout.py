@@ -143,7 +143,7 @@ def layout(btf: Btf, name: str | int, *, cacheline: int = CACHELINE) -> Layout:
     `cacheline` is in bytes.  Raises NotFoundError, and FormatError if the type is damaged.
     """
     layouts = Layouts(btf, cacheline)
-    return layouts[name if isinstance(name, int) else layouts.find(name)[0]]
+    return layouts[layouts.find(name)[0] if isinstance(name, str) else name]
 
 
 class Layouts:

@@ -57,7 +57,7 @@ def offset(btf: Btf, path: str, *, type_id: int | None = None) -> Place:
     """
     root, steps = _parsed(path)
     if type_id is not None:
-        return _Walk(btf, path, type_id).done(steps)
+        return _Walk(btf, path, btf.existing(type_id)).done(steps)
     ids = [i for i in btf.find_ids(root) if btf.kind(i) in spec.COMPOSITES] or list(btf.find_ids(root, spec.TYPEDEF))
     if not ids:
         from btfkit.btf.suggest import did_you_mean_type

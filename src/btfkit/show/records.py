@@ -122,11 +122,7 @@ def records(btf: Btf, form: Form, ids: Iterable[int] | None = None) -> Iterator[
 
 def checked(btf: Btf, ids: Iterable[int]) -> list[int]:
     """`ids` as a list; raises NotFoundError for one that does not exist."""
-    wanted = list(ids)
-    for type_id in wanted:
-        if not 0 <= type_id < len(btf):
-            raise btf.no_type(type_id)
-    return wanted
+    return [btf.existing(type_id) for type_id in ids]
 
 
 def _runs(ids: list[int], btf: Btf) -> Iterator[range]:
