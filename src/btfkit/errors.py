@@ -121,10 +121,12 @@ class VerificationError(BtfError):
     """A proof found that the output does not mean what the input means: do not use it, and report it."""
 
 
-def error_text(error: Exception) -> str:
-    """The text of an error for one line of a report, with the file that it is about."""
-    if isinstance(error, OSError) and not isinstance(error, BtfError):
-        name = error.filename if isinstance(error.filename, str) else ""
-        what = error.strerror or str(error) or type(error).__name__
-        return f"{printable(name)}: {what}" if name else what
-    return "out of memory" if isinstance(error, MemoryError) else str(error)
+def error_text(error: Exception, path: str = "") -> str:
+    """The text of an error for one line of a report, which begins with the file that it is about: `path` if it names none."""
+    if isinstance(error, BtfError):
+        return str(error.at(path) if path else error)
+    filename = error.filename if isinstance(error, OSError) else None
+    name = filename if isinstance(filename, str) else path
+    strerror = error.strerror if isinstance(error, OSError) else None
+    what = "out of memory" if isinstance(error, MemoryError) else strerror or str(error) or type(error).__name__
+    return f"{printable(name)}: {what}" if name else what

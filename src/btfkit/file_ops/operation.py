@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btfkit.btf_file import BtfFile, SharedBase, as_btf
 from btfkit.btf_file import open as open_btf
-from btfkit.errors import BtfError, NotFoundError
+from btfkit.errors import NotFoundError
 from btfkit.file_ops.record import dataclass_transform
 from btfkit.files.write import refuse_overwriting
 
@@ -145,14 +145,3 @@ def as_shared(base: Base | None) -> SharedBase | None:
 def signature_stripped(file: BtfFile) -> bool:
     """Whether rewriting the file drops its signature."""
     return file.elf is not None and file.rewritable and file.signature > 0
-
-
-def failure_text(path: str, error: Exception) -> str:
-    """An error of a file, in one line that begins with its path."""
-    from btfkit.errors import printable
-
-    if isinstance(error, BtfError):
-        return str(error.at(path))
-    if isinstance(error, OSError):
-        return f"{printable(str(error.filename or path))}: {error.strerror or error}"
-    return f"{printable(path)}: out of memory"

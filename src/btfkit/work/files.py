@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from btfkit.errors import NotFoundError, printable
-from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT, FileJob, FileResult, failure_text, written_and_read
+from btfkit.errors import NotFoundError, error_text, printable
+from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT, FileJob, FileResult, written_and_read
 from btfkit.files.write import real_path, refuse_overwriting
 
 TYPE_CHECKING = False
@@ -230,7 +230,7 @@ def plan_kernel(vmlinux: str, modules: Sequence[str], output: str | None) -> tup
 def _failed(path: str, error: Exception) -> FileResult:
     if isinstance(error, OSError) and isinstance(error.filename, str):
         path = error.filename
-    return FileResult(path, FAILED, failure_text(path, error), error=error)
+    return FileResult(path, FAILED, error_text(error, path), error=error)
 
 
 def on_files(
