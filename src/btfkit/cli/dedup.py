@@ -7,7 +7,7 @@ import sys
 
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli import file_work
-from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError, print_json, refuse_overwriting
+from btfkit.cli.options import Command, Option, UsageError, print_json, refuse_overwriting
 from btfkit.file_ops.dedup import NAMES, DedupedFile, DedupFiles, dedup_files
 from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT
 
@@ -133,21 +133,15 @@ COMMAND = Command(
     "merge equivalent types",
     run,
     operands="INPUT...",
-    options=(
-        BASE,
-        Option(
+    options=file_work.rewriting(
+        Option("--report", help="list what was merged, and types that are nearly equivalent and how they differ"),
+        Option("--distill", help="also give each module a small base of its own, as `btfkit distill` does"),
+        output=Option(
             "-o",
             "--output",
             value="OUT",
             help="the file to write ('-': standard output; several INPUTs become one), or a directory for one file per INPUT",
         ),
-        file_work.IN_PLACE,
-        Option("--report", help="list what was merged, and types that are nearly equivalent and how they differ"),
-        Option("--distill", help="also give each module a small base of its own, as `btfkit distill` does"),
-        file_work.STRIP,
-        file_work.NO_VERIFY,
-        JOBS,
-        JSON,
     ),
     details="""\
 INPUT is BTF in any container, or a directory of modules.  With -B, the INPUTs are split on that base, and types that it contains

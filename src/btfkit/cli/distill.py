@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.cli import file_work
-from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.cli.options import Command, Option, UsageError
 from btfkit.file_ops.distill import SECTIONS, DistilledFile, DistillFiles
 from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT
 
@@ -85,10 +85,7 @@ COMMAND = Command(
     "give modules a small base, so that their BTF survives kernel updates",
     run,
     operands="MODULE...",
-    options=(
-        BASE,
-        file_work.MODULES_OUT,
-        file_work.IN_PLACE,
+    options=file_work.rewriting(
         Option("--base-out", value="FILE", help="for raw BTF: the file for the distilled base (default: OUT.base)"),
         Option(
             "--policy",
@@ -107,10 +104,6 @@ COMMAND = Command(
             help="also keep what this BPF object reads; may be repeated",
         ),
         Option("--only-used", help="with --used-by: keep only that"),
-        file_work.STRIP,
-        file_work.NO_VERIFY,
-        JOBS,
-        JSON,
     ),
     details="""\
 MODULE is a .ko (compressed or not), raw split BTF, or a directory of them; -B is the vmlinux that it was built with.

@@ -6,7 +6,7 @@ import os
 import sys
 
 from btfkit.cli import DONE, FAILED, in_words
-from btfkit.cli.options import Option, UsageError, print_json, refuse_overwriting
+from btfkit.cli.options import BASE, JOBS, JSON, Option, UsageError, print_json, refuse_overwriting
 from btfkit.errors import BtfError
 from btfkit.file_ops import operation as status
 
@@ -29,7 +29,14 @@ MODULES_OUT = Option(
 IN_PLACE = Option("--in-place", help="rewrite the files themselves")
 STRIP = Option("--strip-signature", help="remove the signature of a signed module, which is no longer valid")
 NO_VERIFY = Option("--no-verify", help="write the result without proving that it is equivalent")
+
 SIGNATURE_REMOVED = "signature removed (no longer valid); sign the module again if your kernel requires it"
+
+
+def rewriting(*own: Option, output: Option = MODULES_OUT, proves: bool = True) -> tuple[Option, ...]:
+    """The options of a command that rewrites files: its `own` and those that all such commands have."""
+    proof = (NO_VERIFY,) if proves else ()
+    return BASE, output, IN_PLACE, *own, STRIP, *proof, JOBS, JSON
 
 
 def plan(

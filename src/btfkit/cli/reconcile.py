@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.cli import file_work
-from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.cli.options import Command, Option, UsageError
 from btfkit.errors import VerificationError
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 from btfkit.file_ops.reconcile import OTHER, RAW_WITHOUT_BASE, OtherRules, ReconciledFile, ReconcileFiles, RefusedFile
@@ -114,10 +114,7 @@ COMMAND = Command(
     "put distilled modules on another kernel, so that it accepts their BTF",
     run,
     operands="MODULE...",
-    options=(
-        BASE,
-        file_work.MODULES_OUT,
-        file_work.IN_PLACE,
+    options=file_work.rewriting(
         Option(
             "--distilled-base", value="FILE", help="the file with the distilled base of raw BTF (default: FILE.base)"
         ),
@@ -132,10 +129,6 @@ COMMAND = Command(
             choices=("strict", "upstream"),
             help="strict (the default): correct matches only; upstream: as the kernel and libbpf do, defects included",
         ),
-        file_work.STRIP,
-        file_work.NO_VERIFY,
-        JOBS,
-        JSON,
     ),
     details="""\
 MODULE is a .ko (compressed or not) or raw split BTF with a base made by `btfkit distill` (or by kbuild, since Linux

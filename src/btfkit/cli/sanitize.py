@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btfkit.cli import DIFFERS, file_work
 from btfkit.cli import DONE as EXIT_DONE
-from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.cli.options import Command, Option, UsageError
 from btfkit.errors import UnsupportedError
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 from btfkit.file_ops.sanitize import LostFeature, SanitizedFile, SanitizeFiles
@@ -92,16 +92,11 @@ COMMAND = Command(
     "rewrite BTF for older kernels and tools",
     run,
     operands="FILE...",
-    options=(
+    options=file_work.rewriting(
         Option("--for", value="VERSION", help="the kernel (5.10) or tool (libbpf:0.6, bpftool:7.1) that will read it"),
         *(Option(f"--no-{feature.name}", help=f"{feature.what}: {feature.becomes}") for feature in FEATURES),
-        BASE,
         Option("--base-out", value="FILE", help="with -B: the file for the base, sanitized in the same way"),
-        file_work.MODULES_OUT,
-        file_work.IN_PLACE,
-        file_work.STRIP,
-        JOBS,
-        JSON,
+        proves=False,
     ),
     details="""FILE is BTF in any container.  Raw BTF, BPF objects and modules are rewritten with the new BTF; for a kernel file,
 the output is raw BTF.  Unsupported kinds are replaced in place, so ids stay the same; losses are reported.  Exit status 1: a

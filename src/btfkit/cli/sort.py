@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.cli import file_work
-from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.cli.options import Command, Option, UsageError
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 from btfkit.file_ops.sort import SortedFile, SortFiles, sort_file
 
@@ -72,8 +72,7 @@ COMMAND = Command(
     "sort types by name, as recent kernels do",
     run,
     operands="INPUT...",
-    options=(
-        BASE,
+    options=file_work.rewriting(
         Option(
             "-m",
             "--modules",
@@ -81,11 +80,7 @@ COMMAND = Command(
             many=True,
             help="modules of the vmlinux INPUT: they are sorted too, and refer to its new ids; may be repeated",
         ),
-        file_work.MODULES_OUT,
-        file_work.IN_PLACE,
-        file_work.STRIP,
-        JOBS,
-        JSON,
+        proves=False,
     ),
     details="""\
 INPUT is BTF in any container.  Raw BTF, BPF objects and modules (compressed or not) are rewritten with the new BTF, and .BTF.ext
