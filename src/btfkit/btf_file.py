@@ -12,7 +12,7 @@ in /sys/kernel/btf uses the running vmlinux by default.
 
 from __future__ import annotations
 
-from btfkit.btf.btf import Btf
+from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.header import byte_order
 from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError, refuse_text
 from btfkit.files.container import Container, open_container
@@ -298,14 +298,17 @@ class BtfFile:
         resolve_btfids; the names of those not found are added to `lost`.
 
         Raises UnsupportedError if the file cannot be rewritten, for a signed module without `strip_signature`, and if this
-        installation cannot compress that way; FormatError if `.BTF.ext` refers to a type that does not exist.
+        installation cannot compress that way; FormatError if `.BTF.ext` refers to a type that does not exist; ValueError if
+        `ids` or `ext` is missing although what the file refers to has moved in `btf`.
         """
         from btfkit.files.rewrite import IDS, packed, translated_ids
 
+        demand_btf("btf", btf)
         self.demand_rewritable()
         if self.elf is None:
             return packed(btf.to_bytes(), self.packings if packings is None else packings, self.source)
         sections: dict[str, bytes | None] = {".BTF": btf.to_bytes()}
+        self._demand_fitting(btf, ids, ext)
         if ext is None and ids is not None and self.ext is not None:
             ext = self.ext.translated(self._following(ids))
         if ext is not None:
@@ -318,6 +321,21 @@ class BtfFile:
                     lost += found.lost
         sections |= self._base_sections(btf, base, base_section)
         return self.with_sections(sections, strip_signature=strip_signature, packings=packings)
+
+    def _demand_fitting(self, btf: Btf, ids: IdMap | None, ext: Ext | None) -> None:
+        """Raise ValueError if `.BTF_ids` or `.BTF.ext`, which are kept, would mean something else in `btf`."""
+        from btfkit.files.rewrite import demand_ids, demand_references
+
+        if btf.blob == self.container.btf:
+            return
+        if ids is None and self.elf is not None:
+            demand_ids(self.elf, btf)
+        if ext is None and btf.base is None and self.base is None and (kept := self.ext) is not None:
+            try:
+                own = self.btf()
+            except BtfError:  # damaged, or split: nothing to compare with
+                return
+            demand_references(kept, own, btf, ids=ids is None)
 
     def with_sections(
         self,
@@ -376,6 +394,7 @@ class BtfFile:
         """
         from btfkit.files.rewrite import packed, packings_for
 
+        demand_btf("btf", btf)
         rewritable = self.rewritable
         packings = packings_for(path, self.packings if rewritable else ())
         if self.elf is not None and rewritable:
@@ -468,7 +487,7 @@ class KernelBtf:
 
 
 def load_modules(
-    paths: Sequence[str], base: Btf | SharedBase, on_error: Callable[[Exception], None] | None = None
+    paths: Sequence[str], base: Btf | SharedBase | Source, on_error: Callable[[Exception], None] | None = None
 ) -> KernelBtf:
     """The modules in files, directories and tars, each on `base`, in the given order and by name within each.
 
@@ -476,8 +495,9 @@ def load_modules(
     raised, or passed to `on_error`, and the file skipped.
     """
     refuse_text(paths=paths)
-    found = KernelBtf(base.btf if isinstance(base, SharedBase) else base)
-    for name, source, module in modules_on(paths, base, on_error, empty=found.empty):
+    shared = base if isinstance(base, SharedBase) else SharedBase(as_btf(base))
+    found = KernelBtf(shared.btf)
+    for name, source, module in modules_on(paths, shared, on_error, empty=found.empty):
         if module is None:
             found.without.append(source)
         else:

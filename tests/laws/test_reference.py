@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from btfkit.btf import evidence, spec
-from btfkit.btf.btf import Btf, kind_set, name_buckets
+from btfkit.btf.btf import Btf, name_buckets
 from btfkit.btf.flat import Flat
 from btfkit.co_re.access import essential
 from btfkit.errors import BtfError, UnsupportedError
@@ -134,7 +134,7 @@ def test_name_hash(name):
 def test_find_hashes(btf, wanted_kinds, wanted):
     found = []
     below = names.find_hashes(
-        *words_of(btf), kind_set(wanted_kinds), btf.strings, btf.start_str_off, name_buckets(wanted), found
+        *words_of(btf), spec.kind_set(wanted_kinds), btf.strings, btf.start_str_off, name_buckets(wanted), found
     )
     assert (found, below) == slow_names.find_hashes(plain(btf), wanted_kinds, wanted)
 
@@ -200,7 +200,7 @@ def test_next_member(btf, data):
 @many(chains(), kinds)
 def test_named_below(btf, wanted):
     indexes, offsets = [], []
-    names.named_below(*words_of(btf), kind_set(wanted), btf.start_str_off, indexes, offsets)
+    names.named_below(*words_of(btf), spec.kind_set(wanted), btf.start_str_off, indexes, offsets)
     assert list(zip(indexes, offsets, strict=True)) == slow_names.named_below(plain(btf), wanted)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import btfkit
@@ -12,10 +14,8 @@ KERNEL = btfkit.Builder().build()
 @pytest.mark.parametrize(
     ("call", "parameter"),
     [
-        (lambda: btfkit.minimize(KERNEL, "prog.bpf.o"), "objects"),
         (lambda: btfkit.minimize(KERNEL, keep_types="struct file"), "keep_types"),
         (lambda: btfkit.minimize(KERNEL, keep_funcs="tcp_close"), "keep_funcs"),
-        (lambda: btfkit.relocations("prog.bpf.o", KERNEL), "objects"),
         (lambda: btfkit.minimize_archive("tree", None, "prog.bpf.o"), "objects"),
         (lambda: btfkit.minimize_archive("tree", None, [], keep_types="file"), "keep_types"),
         (lambda: btfkit.check("prog.bpf.o", ["vmlinux"]), "objects"),
@@ -32,6 +32,95 @@ KERNEL = btfkit.Builder().build()
 def test_a_string_where_a_list_is_wanted(call, parameter):
     with pytest.raises(TypeError, match=rf"^{parameter} must be a list of names: \['"):
         call()
+
+
+@pytest.mark.parametrize("given", ["vmlinux", b"vmlinux", Path("vmlinux")])
+@pytest.mark.parametrize(
+    ("call", "parameter", "instead"),
+    [
+        (lambda x: btfkit.dedup(x), "btf", ", or dedup_file(path)"),
+        (lambda x: btfkit.distill(x), "split", ", or distill_file(path)"),
+        (lambda x: btfkit.reconcile(x, KERNEL), "split", ", or reconcile_file(path)"),
+        (lambda x: btfkit.reconcile(KERNEL, x), "new_base", ""),
+        (lambda x: btfkit.sort(x), "btf", ", or sort_file(path)"),
+        (lambda x: btfkit.sort(KERNEL, [x]), "splits", ""),
+        (lambda x: btfkit.permute(x, [1]), "btf", ""),
+        (lambda x: btfkit.sanitize(x, ["enum64"]), "btf", ", or sanitize_file(path)"),
+        (lambda x: btfkit.merge(x, []), "base", ", or merge_files(path)"),
+        (lambda x: btfkit.merge(KERNEL, [x]), "modules", ""),
+        (lambda x: btfkit.append(x), "first", ""),
+        (lambda x: btfkit.append(KERNEL, x), "others", ""),
+        (lambda x: btfkit.minimize(x, keep_types=["file"]), "vmlinux", ", or minimize_files(path)"),
+        (lambda x: btfkit.minimize(KERNEL, modules=[x]), "modules", ""),
+        (lambda x: btfkit.minimize(KERNEL, keep_refs_of=[x]), "keep_refs_of", ""),
+        (lambda x: btfkit.verify(x), "btf", ""),
+        (lambda x: btfkit.diff(x, KERNEL), "old", ""),
+        (lambda x: btfkit.diff(KERNEL, x), "new", ""),
+        (lambda x: btfkit.find(x, "file"), "btf", ""),
+        (lambda x: btfkit.users(x, "file"), "btf", ""),
+        (lambda x: btfkit.layout(x, "file"), "btf", ""),
+        (lambda x: btfkit.Layouts(x), "btf", ""),
+        (lambda x: btfkit.offset(x, "file.f_op"), "btf", ""),
+        (lambda x: btfkit.Target(x), "vmlinux", ""),
+        (lambda x: btfkit.Target(KERNEL, [x]), "modules", ""),
+        (lambda x: btfkit.relocations([], x), "vmlinux", ""),
+        (lambda x: btfkit.dump([x]), "btfs", ""),
+        (lambda x: btfkit.Builder(x), "base", ""),
+        (lambda x: btfkit.Btf.from_bytes(KERNEL.to_bytes(), x), "base", ""),
+        (lambda x: btfkit.open(KERNEL.to_bytes()).replace(x), "btf", ""),
+        (lambda x: btfkit.open(KERNEL.to_bytes()).write("-", x), "btf", ""),
+    ],
+)
+def test_a_path_where_a_btf_is_wanted(call, parameter, instead, given):
+    with pytest.raises(TypeError) as caught:
+        call(given)
+    remedy = f"use btfkit.load(path){instead}"
+    assert str(caught.value) == f"{parameter}: expected a Btf, got {type(given).__name__} {given!r}; {remedy}"
+
+
+@pytest.mark.parametrize(
+    ("call", "remedy"),
+    [
+        (lambda: btfkit.dedup(btfkit.sort(KERNEL)), "got Sorted; use its .btf"),
+        (lambda: btfkit.dedup(btfkit.open(KERNEL.to_bytes())), "got BtfFile; use its .btf()"),
+        (lambda: btfkit.verify(None), "got NoneType; use btfkit.load(path)"),
+    ],
+)
+def test_what_has_a_btf_where_a_btf_is_wanted(call, remedy):
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value) == f"btf: expected a Btf, {remedy}"
+
+
+@pytest.mark.parametrize("given", ["prog.bpf.o", ["prog.bpf.o"], [Path("prog.bpf.o")], [KERNEL]])
+@pytest.mark.parametrize(
+    ("call", "parameter"),
+    [
+        (lambda x: btfkit.minimize(KERNEL, x), "objects"),
+        (lambda x: btfkit.relocations(x, KERNEL), "objects"),
+        (lambda x: btfkit.distill(KERNEL, used_by=x), "used_by"),
+        (lambda x: btfkit.diff(KERNEL, KERNEL, used_by=x), "used_by"),
+        (lambda x: btfkit.dump(KERNEL, read_by=x), "read_by"),
+    ],
+)
+def test_a_path_where_objects_are_wanted(call, parameter, given):
+    with pytest.raises(
+        TypeError, match=rf"^{parameter}: expected a list of BpfObjects, got .*btfkit.load_objects\(path\)$"
+    ):
+        call(given)
+
+
+def test_iterators_where_lists_are_wanted():
+    kernel = btfkit.Builder()
+    kernel.int("int", 4)
+    base = kernel.build()
+    split = btfkit.Builder(base)
+    split.struct("mine", 4, [("f", 1, 0)])
+    module = split.build()
+    small = btfkit.minimize(base, iter([]), iter([module]), keep_types=iter(["mine"]))
+    assert small.used == (module,)
+    assert [type_.name for type_ in small.module(module).types(own=True)] == ["mine"]
+    assert btfkit.Target(base, iter([module])).modules == (module,)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +175,26 @@ def test_results_have_a_btf_and_ids_and_say_what_they_are():
         assert isinstance(result.btf, btfkit.Btf)
         assert "<ids: " in repr(result.ids)
         assert repr(result).startswith(f"<{word}")
+        assert result.report is not None, word
+
+
+def test_the_reports_of_results():
+    kernel = btfkit.Builder()
+    kernel.int("int", 4)
+    kernel.struct("file", 4, [("a", 1, 0)])
+    kernel.ptr(2)
+    kernel.enum64("big", [("x", 1)])
+    base = kernel.build()
+    small = btfkit.minimize(base, keep_types=["file"])
+    assert small.report.types == (4, 2)
+    assert small.report.bytes == (len(base.blob), len(small.btf.blob))
+    assert small.report.relocations.total == 0
+    done = btfkit.sort(base)
+    assert (done.report.types, done.report.anonymous, done.report.sorted_already) == (4, 1, False)
+    assert btfkit.sort(done.btf).report.sorted_already
+    plain = btfkit.sanitize(base, ["enum64"])
+    assert [(loss.feature, loss.count) for loss in plain.report.lost] == [("enum64", 1)]
+    assert not plain.report.base_changed
+    split = btfkit.Builder(base)
+    split.struct("mine", 4, [("f", 2, 0)])
+    assert btfkit.sanitize(split.build(), ["enum64"]).report.base_changed

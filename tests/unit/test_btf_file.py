@@ -240,6 +240,45 @@ def test_ext_that_names_what_is_not_there() -> None:
     assert btfkit.open(file.replace(new.btf, new.ids)).ext is not None
 
 
+def test_an_id_map_that_was_forgotten(vmlinux) -> None:
+    """.BTF_ids would name other types: nothing is made, rather than a module with wrong kfuncs."""
+    file = btfkit.open(ko(module(vmlinux), vmlinux, ids=True), "mod.ko")
+    split = file.btf(vmlinux)
+    made = btfkit.distill(split)
+    for new in (made.btf, vmlinux):
+        with pytest.raises(
+            ValueError, match=r"^the new BTF has other ids: type \d+ is not one that \.BTF_ids names; pass"
+        ):
+            file.replace(new)
+    assert btfkit.open(file.replace(made.btf, made.ids, base=made.base)).btf().to_bytes() == made.btf.to_bytes()
+    for same in (split, btfkit.sanitize(split, ["enum64"]).btf):
+        assert btfkit.open(file.replace(same)).btf(vmlinux).to_bytes() == same.to_bytes()
+
+
+def test_strings_and_ids_of_ext_that_have_moved() -> None:
+    from objects import Program
+
+    program = Program(types=Builder())
+    number = program.types.int("int", 4)
+    program.types.typedef("zz", number)
+    program.types.struct("aa", 4, [("x", number, 0)])
+    program.types.struct("aa", 4, [("x", number, 0)])
+    program.relo(0, 3, "0:0")
+    file = btfkit.open(program.elf(), "prog.bpf.o")
+    new = btfkit.sort(file.btf())
+    with pytest.raises(
+        ValueError, match=r"^the new BTF has other ids: type 3 is not 'aa' of \.BTF\.ext; pass the id map"
+    ):
+        file.replace(new.btf)
+    assert file.replace(new.btf, new.ids)
+    done = btfkit.dedup(btfkit.sort(file.btf()).btf, ext=file.ext.translated(new.ids.translate()))
+    with pytest.raises(
+        ValueError, match=r"^the new BTF has other strings: .* of \.BTF\.ext is not at .*; pass the \.BTF\.ext"
+    ):
+        file.replace(done.btf, new.ids | done.ids)
+    assert btfkit.open(file.replace(done.btf, new.ids | done.ids, ext=done.ext)).ext is not None
+
+
 def test_ids_through_two_steps(vmlinux) -> None:
     """A module that was reconciled and then sorted: its .BTF_ids go the whole way."""
     plain = btfkit.open(ko(module(vmlinux), vmlinux, ids=True), "mod.ko")

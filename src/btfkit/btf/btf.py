@@ -19,7 +19,7 @@ from btfkit.hot import scan as _scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Self
 
     from btfkit.btf.header import ByteOrder, Header
@@ -124,6 +124,8 @@ class Btf(Finders):
 
     @classmethod
     def _read(cls, data: bytes, base: Btf | None, source: str | None, pointer_size: int | None) -> Self:
+        if base is not None:
+            demand_btf("base", base)
         view = memoryview(data)
         self = cls()
         h = self.header = _header.parse(view)
@@ -298,7 +300,7 @@ class Btf(Finders):
         below = _names.find_hashes(
             self.words,
             self.positions,
-            kind_set((spec.INT,)),
+            spec.kind_set((spec.INT,)),
             self.strings,
             self.start_str_off,
             name_buckets(LONG_SPELLINGS),
@@ -533,14 +535,6 @@ def references(words: memoryview[int], at: int, table: bytes) -> Iterator[tuple[
                     yield start + slot, "type"
 
 
-def kind_set(kinds: tuple[int, ...] | frozenset[int]) -> bytes:
-    """A set of kinds for the loops in `hot/`: 128 bytes, 1 for each kind in the set."""
-    wanted = bytearray(128)
-    for kind in kinds:
-        wanted[kind] = 1
-    return bytes(wanted)
-
-
 def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> array[int]:
     """The open-addressed table of the hashes of `names`, whole essential names, for `hot.names.find_hashes`."""
     size = 8
@@ -577,3 +571,28 @@ def _as_words(section: memoryview[int], order: ByteOrder, aligned: bool) -> memo
 
 def _unpickle(data: bytes, base: Btf | None, source: str | None, pointer_size: int | None) -> Btf:
     return Btf.from_bytes(data, base, source=source, pointer_size=pointer_size)
+
+
+LOAD = "use btfkit.load(path)"
+
+
+def demand_btf(parameter: str, *values: object, file_function: str = "") -> None:
+    """Raise TypeError if a value given for `parameter` is not a Btf but, for example, a path; `file_function` is the function
+    that does the same with a path."""
+    for value in values:
+        if isinstance(value, Btf):
+            continue
+        if isinstance(value, str | bytes) or hasattr(value, "__fspath__"):
+            what = f"{type(value).__name__} {value!r:.60}"
+            remedy = LOAD + (f", or {file_function}(path)" if file_function else "")
+        else:
+            what = type(value).__name__
+            remedy = "use its .btf" + "()" * callable(value.btf) if hasattr(value, "btf") else LOAD
+        raise TypeError(f"{parameter}: expected a Btf, got {what}; {remedy}")
+
+
+def btf_list(parameter: str, btfs: Iterable[Btf]) -> list[Btf]:
+    """`btfs`, given for `parameter`, as a list; raises TypeError as `demand_btf` does."""
+    many = [btfs] if isinstance(btfs, str | bytes) else list(btfs)
+    demand_btf(parameter, *many)
+    return many

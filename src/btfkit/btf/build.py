@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf
+from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.emit import Frame, Strings
 from btfkit.btf.header import NATIVE
 from btfkit.errors import FormatError
@@ -34,6 +34,8 @@ class Builder:
     __slots__ = ("_frame", "_strings", "_words", "next_id")
 
     def __init__(self, base: Btf | None = None, order: ByteOrder | None = None, *, layout: bool = False) -> None:
+        if base is not None:
+            demand_btf("base", base)
         order = order or (base.byte_order if base is not None else NATIVE)
         self._frame = Frame(order, base, layout=spec.layout_section() if layout else b"")
         self._strings = Strings(base)

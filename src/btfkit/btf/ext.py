@@ -141,6 +141,14 @@ class Ext:
             setattr(new, kind, [_translated(kind, group, self.order, types, strings) for group in getattr(self, kind)])
         return new
 
+    def references(self) -> tuple[set[int], set[int]]:
+        """The type ids and the string offsets that it refers to."""
+        from functools import partial
+
+        ids, strings = set[int](), set[int]()
+        self.translated(partial(_note, ids), partial(_note, strings))
+        return ids, strings
+
     def to_bytes(self) -> bytes:
         """The section in its byte order: header, then the three tables without gaps."""
         order = self.order
@@ -166,6 +174,11 @@ class Ext:
 
 TYPE_WORDS = {"func_info": (1,), "line_info": (), "core_relo": (1,)}  # words of a record that hold a type id
 STRING_WORDS = {"func_info": (), "line_info": (1, 2), "core_relo": (2,)}  # ... or a string offset
+
+
+def _note(seen: set[int], number: int) -> int:
+    seen.add(number)
+    return number
 
 
 def _translated(

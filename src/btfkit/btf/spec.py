@@ -178,3 +178,11 @@ def kind_name(number: int) -> str:
 def word(number: int) -> str:
     """The name of a kind in messages: "struct", "pointer"; "kind 25" for a kind without a row."""
     return KINDS[number].word if number < len(KINDS) else f"kind {number}"
+
+
+def kind_set(kinds: tuple[int, ...] | frozenset[int]) -> bytes:
+    """A set of kinds for the loops in `hot/`: 128 bytes, 1 for each kind in the set."""
+    wanted = bytearray(128)
+    for kind in kinds:
+        wanted[kind] = 1
+    return bytes(wanted)

@@ -10,7 +10,7 @@ from btfkit.errors import BtfError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from btfkit.files.container import ObjectBytes
     from btfkit.files.elf import Functions
@@ -168,3 +168,14 @@ def read_elf_object(found: ObjectBytes, function_at: FunctionAt | None = None) -
         function_at=function_at,
         pointer_size=elf.bits // 8,
     )
+
+
+def objects_list(parameter: str, objects: Iterable[BpfObject]) -> list[BpfObject]:
+    """`objects`, given for `parameter`, as a list; raises TypeError if one is not a BpfObject but, for example, a path."""
+    many: list[object] = [objects] if isinstance(objects, str | bytes) else list(objects)
+    for one in many:
+        if not isinstance(one, BpfObject):
+            raise TypeError(
+                f"{parameter}: expected a list of BpfObjects, got {one!r:.60}; use btfkit.load_objects(path)"
+            )
+    return many  # type: ignore[return-value]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from btfkit.co_re.kinds import KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET, kind_name
+from btfkit.co_re.program import objects_list
 from btfkit.co_re.relocate import relocate
-from btfkit.errors import printable, refuse_text
+from btfkit.errors import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def relocations(objects: Sequence[BpfObject], vmlinux: Btf, modules: Sequence[Bt
     """Every relocation of every object with its outcome on `vmlinux` and, after it, `modules` (split BTFs on it)."""
     from btfkit.co_re.target import Target
 
-    refuse_text(objects=objects)
+    objects = objects_list("objects", objects)
     return list(relocated(objects, relocate(objects, Target(vmlinux, modules))))
 
 

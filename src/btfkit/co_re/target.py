@@ -9,13 +9,13 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import kind_set, name_buckets
+from btfkit.btf.btf import btf_list, demand_btf, name_buckets
 from btfkit.co_re.access import essential
 from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from typing import Any
 
     from btfkit.btf.btf import Btf
@@ -31,9 +31,10 @@ class Target:
 
     __slots__ = ("_found", "_kinds", "memo", "modules", "vmlinux")
 
-    def __init__(self, vmlinux: Btf, modules: Sequence[Btf] = ()) -> None:
+    def __init__(self, vmlinux: Btf, modules: Iterable[Btf] = ()) -> None:
+        demand_btf("vmlinux", vmlinux)
         self.vmlinux = vmlinux
-        self.modules = tuple(modules)
+        self.modules = tuple(btf_list("modules", modules))
         self._found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {}
         self._kinds: set[int] = set()
         self.memo: dict[Any, Any] = {}
@@ -103,7 +104,7 @@ class _Search:
 
     def __init__(self, wanted: set[bytes], kinds: set[int]) -> None:
         self._wanted = wanted
-        self._kinds = kind_set(frozenset(kinds))
+        self._kinds = spec.kind_set(frozenset(kinds))
         self._buckets = name_buckets(wanted)
         self._below: dict[tuple[int, int], bytes | None] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btfkit.btf.btf import Btf
+from btfkit.btf.btf import Btf, btf_list
 from btfkit.errors import NotFoundError, printable, refuse_others
 
 TYPE_CHECKING = False
@@ -66,7 +66,7 @@ def dump(
     name that does not exist or has no declaration in C.
     """
     refuse_others("form", (form,), FORMS)
-    many = [btfs] if isinstance(btfs, Btf) else list(btfs)
+    many = [btfs] if isinstance(btfs, Btf) else btf_list("btfs", btfs)
     btf, maps = merged(many)
     wanted: list[int] | None = None
     outcomes: list[Outcome] = []
@@ -76,7 +76,9 @@ def dump(
         for name in names:
             found |= dict.fromkeys(_called(btf, name, form))
         if read_by:
-            read, outcomes = _read(many, maps, read_by)
+            from btfkit.co_re.program import objects_list
+
+            read, outcomes = _read(many, maps, objects_list("read_by", read_by))
             found |= dict.fromkeys(_declared(btf, sorted(read), form))
         wanted = list(found)
 

@@ -133,9 +133,7 @@ class MinimizedFiles:
     @property
     def counts(self) -> Counts:
         """How many relocations have which status."""
-        from btfkit.co_re.relocations import Counts
-
-        return Counts(outcome for answers in self.result.outcomes for outcome in answers)
+        return self.result.report.relocations
 
     def relocations(self, *, all: bool = False) -> list[Relocated]:
         """The relocations without an answer, or all."""

@@ -105,7 +105,7 @@ class SanitizeFiles(FileOperation):
             types=len(result.btf.positions),
             bytes=len(result.btf.blob),
             lost=[LostFeature(feature=one.feature, types=one.count, examples=one.examples) for one in result.lost],
-            base_changed=_changed(result.base),
+            base_changed=result.report.base_changed,
             signature_stripped=signature_stripped(file),
             unpacked=not file.rewritable,
             refused=self._refused(result.btf),
@@ -149,8 +149,3 @@ def sanitize_file(
     if base_output is not None and (sanitized := operation.sanitized_base()) is not None:
         write_all({base_output: sanitized.btf.to_bytes()})
     return record
-
-
-def _changed(base: Sanitized | None) -> bool:
-    """Whether the base of the result differs from the base that was given."""
-    return base is not None and (bool(base.lost) or _changed(base.base))

@@ -6,6 +6,7 @@ from btfkit.btf_file import BtfFile, SharedBase
 from btfkit.file_ops.operation import DONE, FileOperation, FileResult, as_shared, one_file, signature_stripped
 from btfkit.file_ops.record import Record
 from btfkit.files.write import write_all
+from btfkit.passes.permute import SortReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,13 +67,14 @@ class SortFiles(FileOperation):
         found = file.resolve(None if self.follow and file.base is not None else state.shared)
         btf = found.btf
         new, ids = state.sorted(btf)
+        report = SortReport(new, ids)
         write_all(file.contents(job.output, new, found.following(ids), strip_signature=self.strip_signature))
         record = SortedFile(
             path=job.path,
             output=job.output,
-            types=len(new.positions),
-            anonymous=(new.first_named_id or new.start_id) - new.start_id,
-            sorted_already=all(ids[old] == old for old in btf.own_ids),
+            types=report.types,
+            anonymous=report.anonymous,
+            sorted_already=report.sorted_already,
             signature_stripped=signature_stripped(file),
             unpacked=not file.rewritable,
         )

@@ -15,11 +15,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from btfkit.btf.btf import Btf
+    from btfkit.btf.ext import Ext
     from btfkit.files.elf import Elf
 
     Translate = Callable[[int, str, str], int]
 
 IDS = ".BTF_ids"
+MAP_NEEDED = "pass the id map of the operation as ids"
+EXT_NEEDED = "pass the .BTF.ext that the operation returned as ext"
 _SYMBOL = "__BTF_ID__"
 _SETS = {"set": (4, 4), "set8": (8, 8)}  # by kind: bytes before the elements, bytes of an element
 _PLAIN_SUFFIXES = (".ko", ".btf", ".o", ".bin", ".base")
@@ -82,6 +86,41 @@ def translated_ids(elf: Elf, translate: Translate) -> Ids | None:
     for place, kind in sets.items():
         _sort(content, place, kind, elf.mark)
     return Ids(bytes(content), lost)
+
+
+def demand_ids(elf: Elf, btf: Btf) -> None:
+    """Raise ValueError if an id in `.BTF_ids` is that of a type in `btf` with a name that the section's symbols do not have.
+
+    Only the names as a whole are compared: sets are sorted by id, so that a symbol may be at the place of another id.
+    """
+    section = elf.section(IDS)
+    if section is None or not section.size:
+        return
+    content = elf.data(section)
+    places, _ = _places(elf, section.index, len(content))
+    names = {name for _, name in places.values()}
+    for place in places:
+        type_id = unpack_from(elf.mark + "I", content, place)[0]
+        if type_id and (type_id >= len(btf) or btf.name(type_id) not in names):
+            raise ValueError(f"the new BTF has other ids: type {type_id} is not one that {IDS} names; {MAP_NEEDED}")
+
+
+def demand_references(ext: Ext, old: Btf, new: Btf, *, ids: bool) -> None:
+    """Raise ValueError if a string (or, with `ids`, a type) that `ext` refers to in `old` is another one in `new`."""
+    types, strings = ext.references()
+    for offset in sorted(strings):
+        text = _string(old, offset)
+        if text is not None and text != _string(new, offset):
+            what = repr(text.decode("utf-8", "replace"))
+            raise ValueError(f"the new BTF has other strings: {what} of .BTF.ext is not at {offset:#x}; {EXT_NEEDED}")
+    for type_id in sorted(types) if ids else ():
+        if type_id < len(old) and (type_id >= len(new) or old.name(type_id) != new.name(type_id)):
+            name = old.name(type_id)
+            raise ValueError(f"the new BTF has other ids: type {type_id} is not {name!r} of .BTF.ext; {MAP_NEEDED}")
+
+
+def _string(btf: Btf, offset: int) -> bytes | None:
+    return btf.string(offset) if offset < btf.start_str_off + len(btf.strings) else None
 
 
 def _places(elf: Elf, index: int, size: int) -> tuple[dict[int, tuple[str, str]], dict[int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from btfkit.btf.btf import demand_btf
 from btfkit.errors import UnsupportedError
 from btfkit.judges.structure import Finding, structure
 
@@ -70,6 +71,7 @@ def verify(btf: Btf, *, kernel: bool = False, load: bool = False) -> Verificatio
     What a kernel would reject is an error with `kernel`, else a note.  Raises UnsupportedError if it cannot be loaded: split
     BTF, the other byte order, or no permission.
     """
+    demand_btf("btf", btf)
     findings = structure(btf) + _kernel(btf, as_errors=kernel)
     return Verification(len(btf.own_ids), findings, _load(btf) if load else None)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf
+from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.emit import Frame
 from btfkit.errors import ChainError, FormatError
 from btfkit.hot import columns as _columns
@@ -35,6 +35,8 @@ def append(first: Btf, *others: Btf) -> tuple[Btf, list[IdMap]]:
     for another base, UnsupportedError for a kind whose references are unknown.
     Rule: libbpf 1.8-dev, btf__add_btf, which accepts one base only.
     """
+    demand_btf("first", first)
+    demand_btf("others", *others)
     appending = _Appending(first)
     maps = [appending.add(other) for other in others]
     return appending.finish(), maps

@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf
+from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.emit import Frame
 from btfkit.errors import FormatError
 from btfkit.hot import nodes as _nodes
@@ -94,7 +94,8 @@ def dedup(btf: Btf, *, ext: Ext | None = None, prepared: PreparedBase | None = N
     the work on the base if many BTFs are split on it.  Raises UnsupportedError for a kind whose references are unknown,
     FormatError if `ext` refers beyond the types or strings.
     """
-    strings, ids = _references(ext)
+    demand_btf("btf", btf, file_function="dedup_file")
+    ids, strings = ext.references() if ext is not None else (set[int](), set[int]())
     for what, numbers, limit in (
         ("string offset", strings, btf.start_str_off + len(btf.strings)),
         ("type", ids, len(btf)),
@@ -176,21 +177,6 @@ def dedup_chain(base: Btf, splits: Iterable[Btf]) -> Joined:
 def _alone(btf: Btf, layout: bytes, base: Btf | None = None) -> Frame:
     """A frame that states the pointer size even if it follows only from the types of `btf`, which may be released."""
     return Frame(btf.byte_order, base, layout=layout, pointer_size=btf.pointer_size, source=btf.source)
-
-
-def _references(ext: Ext | None) -> tuple[set[int], set[int]]:
-    """The string offsets and type ids that a `.BTF.ext` refers to."""
-    strings, ids = set[int](), set[int]()
-    if ext is not None:
-        from functools import partial
-
-        ext.translated(partial(_note, ids), partial(_note, strings))
-    return strings, ids
-
-
-def _note(seen: set[int], number: int) -> int:
-    seen.add(number)
-    return number
 
 
 def _on_all(btf: Btf, strings: Iterable[int]) -> _Writing:

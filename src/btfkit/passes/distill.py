@@ -18,7 +18,7 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf
+from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.emit import Frame
 from btfkit.btf.flat import Flat
 from btfkit.errors import ChainError, FormatError, refuse_others
@@ -161,7 +161,12 @@ def distill(
     Raises ChainError for a BTF without a base, UnsupportedError for unknown kinds.
     Rule: libbpf 1.7, btf__distill_base, except for the defects named in the module.
     """
+    demand_btf("split", split, file_function="distill_file")
     refuse_others("policy", (policy,), POLICIES)
+    if used_by:
+        from btfkit.co_re.program import objects_list
+
+        used_by = objects_list("used_by", used_by)
     if keep not in KEEP or (keep == "used" and not used_by):
         raise ValueError(f'keep {keep!r}, expected "all", or "used" together with used_by')
     if split.base is None:

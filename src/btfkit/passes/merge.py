@@ -16,7 +16,7 @@ from bisect import bisect_right
 from os import urandom
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf
+from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.emit import Frame
 from btfkit.btf.spec import text
 from btfkit.errors import ChainError, NotFoundError, refuse_text
@@ -131,6 +131,7 @@ def merge(
     False skips the search for such names.  Raises ChainError for a module on another base, NotFoundError for a name
     in `prefer` that no input has, UnsupportedError for a kind whose references are unknown.
     """
+    demand_btf("base", base, file_function="merge_files")
     refuse_text(names=names)
     wanted = (prefer,) if isinstance(prefer, str) else tuple(prefer)
     starts: list[tuple[int, int]] = []
@@ -150,7 +151,8 @@ def merge(
 
 def _checked(base: Btf, modules: Iterable[Btf], starts: list[tuple[int, int]]) -> Iterator[Btf]:
     """Yield the modules one by one; appends (start id, number of own types) of each to `starts`."""
-    for module in modules:
+    for module in (modules,) if isinstance(modules, str | bytes) else modules:
+        demand_btf("modules", module)
         if module.base is not base:
             raise ChainError("not split on the vmlinux to merge it with", source=module.source)
         starts.append((module.start_id, len(module.positions)))

@@ -7,6 +7,8 @@ references of a split BTF; `passes/select.py` combines them, `passes/compact.py`
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.btf.btf import btf_list, demand_btf
+from btfkit.co_re.program import objects_list
 from btfkit.co_re.relocate import Outcome, relocate
 from btfkit.co_re.target import Target
 from btfkit.errors import ChainError, FormatError, printable, refuse_others, refuse_text
@@ -21,6 +23,25 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject
     from btfkit.passes.idmap import IdMap
     from btfkit.passes.select import Closure
+
+
+class MinimizeReport:
+    """What minimizing did: the number of own `types` and of `bytes` of all BTFs that are written, before and after; and the
+    `relocations` by status."""
+
+    __slots__ = ("bytes", "relocations", "types")
+
+    def __init__(self, layers: Mapping[Btf, Compacted], outcomes: Iterable[Iterable[Outcome]]) -> None:
+        from btfkit.co_re.relocations import Counts
+
+        new = [compacted.btf for compacted in layers.values()]
+        self.types = sum(len(btf.positions) for btf in layers), sum(len(btf.positions) for btf in new)
+        self.bytes = sum(len(btf.blob) for btf in layers), sum(len(btf.to_bytes()) for btf in new)
+        self.relocations = Counts(outcome for answers in outcomes for outcome in answers)
+
+    def __repr__(self) -> str:
+        (types, new_types), (size, new_size) = self.types, self.bytes
+        return f"<{types:,} types became {new_types:,}, {size:,} bytes {new_size:,}; {self.relocations}>"
 
 
 class Minimized:
@@ -59,6 +80,11 @@ class Minimized:
         return self.layers[self.target.vmlinux].ids
 
     @property
+    def report(self) -> MinimizeReport:
+        """The numbers of types, bytes and relocations."""
+        return MinimizeReport(self.layers, self.outcomes)
+
+    @property
     def blobs(self) -> dict[Btf, bytes]:
         """The bytes of the new BTF of each layer, by the BTF of the input."""
         if self._blobs is None:
@@ -84,7 +110,10 @@ def minimize(
     """`file_ops.minimize.minimize` without a proof."""
     if closure is not None:
         refuse_others("closure", (closure,), POLICIES)
-    refuse_text(objects=objects, keep_types=keep_types, keep_funcs=keep_funcs)
+    demand_btf("vmlinux", vmlinux, file_function="minimize_files")
+    objects, modules = objects_list("objects", objects), btf_list("modules", modules)
+    keep_refs_of = btf_list("keep_refs_of", keep_refs_of)
+    refuse_text(keep_types=keep_types, keep_funcs=keep_funcs)
     layers = _layers(vmlinux, modules)
     target = Target(vmlinux, modules)
     outcomes = relocate(objects, target)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 
-from btfkit.btf.btf import Btf
+from btfkit.btf.btf import Btf, btf_list, demand_btf
 from btfkit.btf.emit import Frame
 from btfkit.hot import columns as _columns
 from btfkit.hot import permute as _permute
@@ -20,9 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+class SortReport:
+    """What sorting did: the number of own `types`, how many of them are `anonymous` and come first, and whether they were
+    `sorted_already`."""
+
+    __slots__ = ("anonymous", "sorted_already", "types")
+
+    def __init__(self, btf: Btf, ids: IdMap) -> None:
+        self.types = len(btf.positions)
+        self.anonymous = (btf.first_named_id or len(btf)) - btf.start_id
+        self.sorted_already = all(ids[old] == old for old in btf.own_ids)
+
+    def __repr__(self) -> str:
+        return f"<{self.types:,} types, {self.anonymous:,} anonymous{', sorted already' * self.sorted_already}>"
+
+
 class Sorted:
-    """The result of `sort`: `btf` and its `ids` (those of bases do not change), and for each split its new BTF in `splits` and
-    the id map of its chain in `split_ids`."""
+    """The result of `sort`: `btf`, its `ids` (those of bases do not change) and `report`, and for each split its new BTF in
+    `splits` and the id map of its chain in `split_ids`."""
 
     __slots__ = ("btf", "ids", "split_ids", "splits")
 
@@ -31,6 +46,11 @@ class Sorted:
         self.ids = ids
         self.splits = tuple(splits)
         self.split_ids = tuple(split_ids)
+
+    @property
+    def report(self) -> SortReport:
+        """What was sorted, for `btf`."""
+        return SortReport(self.btf, self.ids)
 
     def __repr__(self) -> str:
         return f"<sorted: {self.btf!r}, {len(self.splits)} splits on it>"
@@ -42,6 +62,8 @@ def sort(btf: Btf, splits: Sequence[Btf] = ()) -> Sorted:
     Names are compared bytewise.  Raises UnsupportedError for a kind whose references are unknown, ValueError for a split
     on another base.  Rule: Linux 7.0, tools/bpf/resolve_btfids, which kernels since then rely on (btf_find_by_name_kind).
     """
+    demand_btf("btf", btf, file_function="sort_file")
+    splits = btf_list("splits", splits)
     new, ids = permute(btf, by_name(btf))
     done = [sort_on(split, btf, new, ids) for split in splits]
     return Sorted(new, ids, [one for one, _ in done], [split_ids for _, split_ids in done])
@@ -59,6 +81,7 @@ def permute(btf: Btf, order: Sequence[int] | IdMap) -> tuple[Btf, Dense]:
     `order` has all own ids in their new order, or is an id map that permutes them.  Raises ValueError if it is neither,
     UnsupportedError for a kind whose references are unknown.  Rule: libbpf 1.7, btf__permute.
     """
+    demand_btf("btf", btf)
     refuse_unknown_in(btf)
     indexes, new_ids = _both_ways(btf, order)
     renumbered, out = array("I", bytes(btf.words)), words(len(btf.words))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf
+from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.emit import Frame
 from btfkit.btf.flat import Flat
 from btfkit.errors import UnsupportedError
@@ -29,6 +29,7 @@ class NameIndex:
     __slots__ = ("_buckets", "_chain", "_hashes", "btf", "flat", "strings_end")
 
     def __init__(self, btf: Btf) -> None:
+        demand_btf("new_base", btf)
         self.btf = btf
         self.flat = Flat(btf)
         self.strings_end = len(self.flat.strings)

@@ -26,7 +26,7 @@ prototypes goes unseen, and a name with several candidates is rejected even if o
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf
+from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.flat import Flat
 from btfkit.btf.spec import text
 from btfkit.errors import ChainError, printable
@@ -293,6 +293,7 @@ def reconcile(
     refers to ("all"). Raises ReconcileError with the findings; after it nothing is changed.
     Rule: kernel 7.2, kernel/bpf/btf_relocate.c, for "upstream".
     """
+    demand_btf("split", split, file_function="reconcile_file")
     if rules not in RULES or contents not in CONTENTS:
         raise ValueError(f"rules {rules!r} or contents {contents!r}: they have to be of {RULES} and {CONTENTS}")
     index = new_base if isinstance(new_base, NameIndex) else NameIndex(new_base)

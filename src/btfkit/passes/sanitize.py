@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import Btf, kind_set
+from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.emit import Frame
 from btfkit.errors import refuse_text
 from btfkit.hot import columns as _columns
@@ -21,7 +21,7 @@ from btfkit.passes.rebase import refuse_unknown_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from btfkit.passes.idmap import IdMap
 
@@ -64,9 +64,22 @@ class Loss:
             self.examples.append(name)
 
 
+class SanitizeReport:
+    """What sanitizing did: what the own types `lost`, in the order of the table, and whether a base has changed too."""
+
+    __slots__ = ("base_changed", "lost")
+
+    def __init__(self, lost: Sequence[Loss], base: SanitizeReport | None) -> None:
+        self.lost = tuple(lost)
+        self.base_changed: bool = base is not None and (bool(base.lost) or base.base_changed)
+
+    def __repr__(self) -> str:
+        return f"<lost: {', '.join(f'{loss.count:,} x {loss.feature}' for loss in self.lost) or 'nothing'}>"
+
+
 class Sanitized:
-    """The result: `btf`, what its own types lost (`lost`, in the order of the table), `base` (that of its base, or None), and
-    whether ids or string offsets of splits on it change (`moves`)."""
+    """The result: `btf`, its `report`, `base` (the result for its base, or None), and whether ids or string offsets of splits on
+    it change (`moves`)."""
 
     __slots__ = ("base", "btf", "lost", "moves", "of")
 
@@ -79,6 +92,11 @@ class Sanitized:
 
     def __repr__(self) -> str:
         return f"<sanitized: {self.btf!r}, {len(self.lost)} features lost>"
+
+    @property
+    def report(self) -> SanitizeReport:
+        """What the own types lost, and whether a base has changed too."""
+        return SanitizeReport(self.lost, self.base.report if self.base is not None else None)
 
     def board(self) -> array[int]:
         """The new ids of all old ones, for loops."""
@@ -105,6 +123,7 @@ def sanitize(btf: Btf, without: Iterable[str], *, base: Sanitized | None = None)
     `base` is the result for its base, where several splits share it.  Raises UnsupportedError for an unknown name, and for a
     kind whose references are unknown.  Rules: libbpf 1.8-dev, bpf_object__sanitize_btf; docs/sanitize.md lists differences.
     """
+    demand_btf("btf", btf, file_function="sanitize_file")
     refuse_text(without=without)
     names = features(without)
     if btf.base is not None and (base is None or base.of is not btf.base):
@@ -179,9 +198,9 @@ class _Layer:
             btf.positions,
             columns.names,
             columns.name_starts,
-            kind_set(frozenset(kinds)),
-            kind_set(frozenset(flags)),
-            kind_set(_BARE if "names" in self.without else ()),
+            spec.kind_set(frozenset(kinds)),
+            spec.kind_set(frozenset(flags)),
+            spec.kind_set(_BARE if "names" in self.without else ()),
             vlens,
             odd,
             found,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.btf.btf import kind_set, name_buckets
+from btfkit.btf.btf import name_buckets
 from btfkit.btf.flat import Flat
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE
 from btfkit.btf.spelling import label
@@ -132,7 +132,7 @@ class _Header:
         flat = self.flat
         ids = memoryview(bytearray(4 * self.count)).cast("I")
         lost = self.compat and not unsorted  # bpftool skips the first of the sorted ids (void included) as void
-        kinds = bytes((1,)) * 128 if lost else kind_set(DECLARED)
+        kinds = bytes((1,)) * 128 if lost else spec.kind_set(DECLARED)
         ids = ids[: lost + c_sort.choose(flat.words, flat.positions, kinds, ids[lost:])]
         if not unsorted:
             c_sort.sort(flat.words, flat.positions, flat.strings, ids, memoryview(bytearray(4 * len(ids))).cast("I"))
@@ -143,7 +143,7 @@ class _Header:
         flat, btf = self.flat, self.btf
         found: list[int] = []
         buckets = name_buckets({KFUNC_TAG, FASTCALL_TAG})
-        _names.find_hashes(flat.words, flat.positions, kind_set((spec.DECL_TAG,)), flat.strings, 0, buckets, found)
+        _names.find_hashes(flat.words, flat.positions, spec.kind_set((spec.DECL_TAG,)), flat.strings, 0, buckets, found)
         kfuncs: dict[int, bool] = {}
         fast: set[int] = set()
         for index in found:

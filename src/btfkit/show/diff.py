@@ -7,6 +7,7 @@ types are identical.  A `Scope` limits the comparison to what a program reads.  
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.btf.btf import demand_btf
 from btfkit.btf.members import flat_members
 from btfkit.btf.spec import text
 from btfkit.btf.spelling import Spelling
@@ -208,10 +209,14 @@ def diff(
     paths of members or enumerators (and SIZE) that are read, or None for the whole type.  If a type is in one split BTF and
     in the base of the other, those two are compared.  Raises FormatError if a BTF is damaged.
     """
+    demand_btf("old", old)
+    demand_btf("new", new)
     refuse_text(names=names, kinds=kinds)
     refuse_others("kind", kinds, KINDS)
     if used_by:
-        scope = read_types(used_by, (old, new)) | dict(scope or {})
+        from btfkit.co_re.program import objects_list
+
+        scope = read_types(objects_list("used_by", used_by), (old, new)) | dict(scope or {})
     return _Comparison(old, new, frozenset(_wanted(names)), frozenset(kinds), scope).done()
 
 

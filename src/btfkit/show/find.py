@@ -6,6 +6,7 @@ A pattern is a name, a glob ("tcp_*"), or a regular expression between slashes (
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.btf.btf import demand_btf
 from btfkit.btf.finders import missing
 from btfkit.btf.members import MAX_DEPTH, flat_members
 from btfkit.btf.spec import text
@@ -68,6 +69,7 @@ def find(btf: Btf, pattern: str, kinds: Sequence[str] = (), *, own: bool = False
     `kinds` are some of KINDS, all by default; "struct x" in `pattern` is a struct.  The owner of a member of an anonymous struct
     is the enclosing named struct, if there is one.  Raises UnsupportedError for an invalid regular expression.
     """
+    demand_btf("btf", btf)
     refuse_text(kinds=kinds)
     refuse_others("kind", kinds, KINDS)
     tag, _, rest = pattern.partition(" ")
@@ -231,6 +233,7 @@ def users(btf: Btf, name: str | int, *, own: bool = False) -> Iterator[Found]:
     References through pointers, arrays, qualifiers, prototypes and anonymous structs count; one through a typedef is a
     use of the typedef.  Raises NotFoundError for a name or id that does not exist.
     """
+    demand_btf("btf", btf)
     ids = [name] if not isinstance(name, str) else [i for i in btf.find_ids(name) if btf.kind(i) != spec.FUNC]
     if not ids:
         raise missing(btf, str(name))

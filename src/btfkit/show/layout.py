@@ -9,6 +9,7 @@ depend on earlier output (docs/differences.md).
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.btf.btf import demand_btf
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
 from btfkit.errors import BtfError, FormatError, NotFoundError, printable
 
@@ -155,6 +156,7 @@ class Layouts:
     __slots__ = ("_facts", "_layouts", "_names", "btf", "cacheline", "pointer_size")
 
     def __init__(self, btf: Btf, cacheline: int = CACHELINE) -> None:
+        demand_btf("btf", btf)
         self.btf = btf
         self.cacheline = cacheline
         self.pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE

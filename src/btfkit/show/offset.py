@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.btf.btf import demand_btf
 from btfkit.btf.members import flat_member, flat_members
 from btfkit.btf.spelling import Spelling
 from btfkit.errors import AmbiguousError, NotFoundError, UnsupportedError, printable
@@ -55,6 +56,7 @@ def offset(btf: Btf, path: str, *, type_id: int | None = None) -> Place:
     of several structs with that name.  Raises NotFoundError for a name that does not exist, UnsupportedError if the path
     continues after a pointer, AmbiguousError if structs with that name disagree.
     """
+    demand_btf("btf", btf)
     root, steps = _parsed(path)
     if type_id is not None:
         return _Walk(btf, path, btf.existing(type_id)).done(steps)
