@@ -63,8 +63,8 @@ def open(
 
     `source` names bytes in messages.  `distilled_base` is the distilled base of raw BTF, from a separate file;
     `base_section` the section of a module's base, if it is not `.BTF.base` or `.BTF.base_minimal`; `limit` the number of bytes
-    that a compressed file may expand to.  Raises what `open_container` does: FormatError, NotFoundError, AmbiguousError,
-    UnsupportedError, and OSError if the file cannot be read.
+    that a compressed file may expand to (default: BTFKIT_UNPACK_LIMIT of the environment, or 1 GiB).  Raises what
+    `open_container` does: FormatError, NotFoundError, AmbiguousError, UnsupportedError, and OSError if the file cannot be read.
     """
     if not isinstance(path, Container):
         path = _container(path, source, limit)

@@ -52,7 +52,8 @@ class BtfError(Exception):
             place.append(f"type {self.type_id}")
         if self.offset is not None:
             place.append(f"byte {self.offset:#x}")
-        return ": ".join([", ".join(place), self.message] if place else [self.message])
+        message = "\n".join(map(printable, self.message.split("\n")))
+        return ": ".join([", ".join(place), message] if place else [message])
 
     def __reduce__(self) -> tuple[object, ...]:
         place = self.source, self.section, self.offset, self.type_id
@@ -99,6 +100,10 @@ def refuse_others(parameter: str, given: Iterable[str], allowed: Collection[str]
 
 class FormatError(BtfError):
     """The bytes are damaged or of another format."""
+
+
+class LimitError(FormatError):
+    """The input is, or unpacks to, more than is allowed; the message says what sets the limit."""
 
 
 class ChainError(BtfError):

@@ -251,6 +251,45 @@ def test_in_from_the_web(capsys, web, here):
     assert (said.status, len(said.err.splitlines())) == (3, 1)
 
 
+@pytest.fixture
+def endless():
+    """A server whose answers have no length and no end, and the bytes that it sent."""
+    pytest.importorskip("fsspec", reason="no fsspec here (pip install btfkit[cloud])")
+    pytest.importorskip("aiohttp", reason="no aiohttp here (pip install btfkit[cloud])")
+    sent = [0]
+
+    class Endless(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+        def do_HEAD(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def do_GET(self):
+            self.do_HEAD()
+            with contextlib.suppress(OSError):
+                while sent[0] < 64 << 20:
+                    sent[0] += self.wfile.write(bytes(1 << 16))
+
+    server = http.server.ThreadingHTTPServer((HERE, 0), Endless)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://{HERE}:{server.server_port}", sent
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_body_without_a_length_is_read_up_to_the_limit(capsys, monkeypatch, endless):
+    url, sent = endless
+    monkeypatch.setenv("BTFKIT_UNPACK_LIMIT", "2M")
+    said = run(capsys, "bundle", "list", f"{url}/x.bundle")
+    assert said.status == 3
+    assert "x.bundle: more than 2097152 bytes, the limit: set BTFKIT_UNPACK_LIMIT to raise it" in said.err
+    assert sent[0] < 40 << 20  # what the sockets hold
+
+
 # ---- without the extras --------------------------------------------------------------------------------------------
 
 

@@ -304,6 +304,44 @@ def test_manifests_that_cannot_be_read(capsys, content):
     assert "4 unchanged" in again(capsys).err
 
 
+@pytest.mark.parametrize(
+    ("part", "value", "said"),
+    [
+        ("facts", None, "'facts' is missing"),
+        ("key", None, "'key' is missing"),
+        ("inputs", None, "'inputs' is missing"),
+        ("facts", {"types": 1}, "'facts' is not what it should be"),
+        ("facts", [], "'facts' is not what it should be"),
+        ("key", ["a"], "'key' is not what it should be"),
+        ("key", "abcd", "'key' is not what it should be"),
+        ("btf", 7, "'btf' is not what it should be"),
+        ("outputs", {"a": 1}, "'outputs' is not what it should be"),
+        ("etags", [1], "'etags' is not what it should be"),
+        ("", 5, "not a record"),
+    ],
+)
+def test_a_damaged_record(capsys, part, value, said):
+    again(capsys)
+    with open(f"out/{NAME}") as file:
+        manifest = json.load(file)
+    stem, record = list(manifest["kernels"].items())[1]
+    if not part:
+        manifest["kernels"][stem] = value
+    elif value is None:
+        del record[part]
+    else:
+        record[part] = value
+    with open(f"out/{NAME}", "w") as file:
+        json.dump(manifest, file)
+    bundled = run(capsys, "bundle", "create", "x.bundle", "out")
+    assert f"the manifest is damaged: kernel {stem!r}: {said}" in bundled.err
+    made = again(capsys)
+    assert made.status == 0
+    assert f"the manifest is damaged: kernel {stem!r}: {said}" in made.err
+    assert "4 made" in made.err
+    assert "4 unchanged" in again(capsys).err
+
+
 def test_a_hostile_manifest_removes_nothing_outside(capsys):
     again(capsys)
     with open(f"out/{NAME}") as file:

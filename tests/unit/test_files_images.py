@@ -10,8 +10,9 @@ import struct
 import pytest
 from test_files_inputs import legacy_lz4, tiny_btf, tiny_elf
 
-from btfkit.errors import FormatError, NotFoundError, UnsupportedError
+from btfkit.errors import FormatError, LimitError, NotFoundError, UnsupportedError
 from btfkit.files import images
+from btfkit.files.compression import pack
 from btfkit.files.container import open_container
 from btfkit.files.images import find_btf, sniff_image
 
@@ -54,6 +55,30 @@ def test_bzimage_of_a_kernel_without_sections():
     found = open_container(bzimage(gzip.compress(flat(tiny_btf()))))
     assert found.layers == ("bzimage", "gzip", "search")
     assert bytes(found.btf) == tiny_btf()
+
+
+def test_a_damaged_or_large_payload_is_not_a_kernel_without_btf():
+    payload = bytearray(gzip.compress(VMLINUX))
+    payload[-6] ^= 1  # of the checksum
+    with pytest.raises(FormatError, match="vmlinuz: damaged gzip data"):
+        open_container(bzimage(bytes(payload)), "vmlinuz")
+    with pytest.raises(LimitError, match="limit: set BTFKIT_UNPACK_LIMIT to raise it"):
+        open_container(bzimage(gzip.compress(VMLINUX + bytes(1 << 20))), "vmlinuz", limit=1 << 19)
+
+
+@pytest.mark.parametrize("kind", ["zstd", "gzip", "xz", "lzma", "bzip2", "lz4", "lz4-legacy"])
+@pytest.mark.parametrize("size_word", [False, True], ids=["", "with its size"])
+def test_payloads_of_every_packing(kind, size_word):
+    """The kernel's build appends the size to all but gzip (scripts/Makefile.lib, size_append)."""
+    if kind.startswith("lz4"):
+        pytest.importorskip("lz4.block")
+    code = bytes(random.Random(1).choices(b"abcd", (70, 20, 6, 4), k=1_500_000))
+    kernel = tiny_elf([(".text", code), (".BTF", tiny_btf())], machine=62, kind=2)
+    payload = pack(kernel, kind) + (struct.pack("<I", len(kernel)) if size_word else b"")
+    found = open_container(bzimage(payload), "vmlinuz")
+    assert (found.layers, bytes(found.btf)) == (("bzimage", kind, "elf"), tiny_btf())
+    found = open_container(bzimage(payload, where=77), "vmlinuz")  # found by searching
+    assert (found.layers, bytes(found.btf)) == (("bzimage", kind, "elf"), tiny_btf())
 
 
 def test_zboot():
@@ -161,4 +186,5 @@ def test_hostile_magics_are_limited(monkeypatch):
 
 def test_many_bombs_share_one_limit():
     bomb = gzip.compress(bytes(3 << 20))
-    assert images.search_payload(bomb * 8 + gzip.compress(flat(tiny_btf())), limit=4 << 20) is None
+    with pytest.raises(LimitError, match=r"no BTF in the first 4194304 bytes .*: set BTFKIT_UNPACK_LIMIT"):
+        images.search_payload(bomb * 8 + gzip.compress(flat(tiny_btf())), limit=4 << 20)

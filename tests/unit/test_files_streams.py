@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_files_inputs import legacy_lz4
 
-from btfkit.errors import FormatError
+from btfkit.errors import FormatError, LimitError, UnsupportedError
 from btfkit.files import compression
 from btfkit.files.compression import MAGICS, first_stream, pack, pack_zstd, sniff, unpack
 
@@ -244,7 +244,7 @@ def test_frames_by_each_zstd_module(zstd_module):
     packed = zstd(data) + skippable(b"abc") + zstd(b"tail") + bytes(17)
     assert unpack(packed) == data + b"tail"
     assert unpack(packed, prefix=True) == data
-    assert first_stream(packed) == (bytearray(data), len(zstd(data)))
+    assert first_stream(packed, "x", limit=1 << 20) == (bytearray(data), len(zstd(data)))
     assert unpack(pack(data, "zstd")) == data
     assert unpack(pack_zstd(data, 19, window_log=12)) == data
     for length in (3, 30, len(zstd(data)) // 2, len(zstd(data)) - 1):
@@ -308,3 +308,35 @@ def test_endless_skippable_frames(monkeypatch):
     monkeypatch.setattr(compression, "MAX_FRAMES", 10)
     with pytest.raises(FormatError, match="more than 10 skippable frames"):
         unpack(zstd(b"x") + skippable(b"") * 11)
+
+
+# ---- the limit ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_"), [("1048576", 1 << 20), ("1024k", 1 << 20), ("1M", 1 << 20), ("2G", 2 << 30), ("", 1 << 30)]
+)
+def test_the_limit_of_the_environment(monkeypatch, text, bytes_):
+    monkeypatch.setenv("BTFKIT_UNPACK_LIMIT", text)
+    assert compression.unpack_limit() == bytes_
+    assert compression.unpack_limit(7) == 7
+    assert compression.unpack_limit(default=9) == (bytes_ if text else 9)
+
+
+@pytest.mark.parametrize("text", ["much", "-1", "1.5G", "G", "9" * 20, "\u0661"])
+def test_a_limit_that_is_no_number(monkeypatch, text):
+    monkeypatch.setenv("BTFKIT_UNPACK_LIMIT", text)
+    with pytest.raises(UnsupportedError, match=r"BTFKIT_UNPACK_LIMIT=.*: expected a number of bytes, such as"):
+        unpack(gzip.compress(b"x"))
+
+
+def test_the_error_says_how_to_raise_the_limit(monkeypatch):
+    packed = gzip.compress(bytes(100))
+    monkeypatch.setenv("BTFKIT_UNPACK_LIMIT", "99")
+    with pytest.raises(
+        LimitError, match=r"more than 99 bytes, the limit: set BTFKIT_UNPACK_LIMIT to raise it \(Python: limit="
+    ):
+        unpack(packed)
+    assert unpack(packed, limit=100) == bytes(100)
+    monkeypatch.setenv("BTFKIT_UNPACK_LIMIT", "100")
+    assert unpack(packed) == bytes(100)

@@ -9,7 +9,8 @@ import random
 import pytest
 
 from bpf import cases
-from btfkit.errors import AmbiguousError, BtfError, FormatError, NotFoundError, UnsupportedError
+from btfkit.errors import AmbiguousError, BtfError, FormatError, LimitError, NotFoundError, UnsupportedError
+from btfkit.files import compression
 from btfkit.fleet import bundle_write
 from btfkit.fleet.bundle import COMPRESSORS, Bundle, decode, encode, origin_digest
 from btfkit.fleet.bundle_write import Content, make_bundle
@@ -196,14 +197,16 @@ def test_made_by_hand():
         ([HEAD, GROUP, BLOB, KERNEL, "module\tvmlinux\t0"], "a module cannot be called"),
         ([HEAD, GROUP, BLOB, KERNEL, "module\tb\t0", "module\ta\t0"], "not sorted"),
         ([HEAD, GROUP, BLOB, "kernel\td\t1\tx86\t%zz\t0\t-"], "'kernel'"),
-        ([HEAD, GROUP, BLOB, "kernel\td\t1\tx86\té\t0\t-"], "not ASCII text"),
+        ([HEAD, GROUP, BLOB, "kernel\td\t1\tx86\té\t0\t-"], "not printable ASCII text"),
         ([HEAD, GROUP, BLOB, GROUP, BLOB, KERNEL], "truncated"),
         ([HEAD], "unexpected data at the end"),
         ([HEAD, GROUP, BLOB, KERNEL, "end", "more"], "unexpected data follows it"),
-        ([HEAD, f"group\t0\t{len(A)}", BLOB, KERNEL], "should follow the index"),
+        ([HEAD, f"group\t0\t{len(A)}", BLOB, KERNEL], "should follow it is missing"),
+        ([HEAD, GROUP, BLOB, "", KERNEL], "line 4 of the index: a line without a word at its start"),
+        ([HEAD, GROUP, BLOB, KERNEL.replace("x86", "\x1b[31m")], "not printable ASCII text"),
         (
             [HEAD, GROUP, BLOB, f"group\t0\t{len(A)}", BLOB, KERNEL, "end", A.decode("utf-8", "surrogateescape")],
-            "should follow",
+            "only the first group can follow the index",
         ),
     ],
 )
@@ -231,8 +234,58 @@ def test_sizes_that_lie():
 
 def test_a_bomb_for_an_index(monkeypatch):
     monkeypatch.setattr("btfkit.fleet.bundle.MAX_INDEX", 1 << 20)
-    with pytest.raises(FormatError, match="decompresses to more than"):
+    with pytest.raises(LimitError, match="the index unpacks to more than 1048576 bytes"):
         opened(lzma.compress(HEAD.encode() + b"\n" * (2 << 20)))
+    end = b"\nend\n"
+    with pytest.raises(LimitError, match="the index unpacks to more than 1048576 bytes"):
+        opened(lzma.compress(HEAD.encode() + b"\n" + b"a" * (2 << 20) + end))
+    for unit in (b"\n", b"a\n", b"\t"):
+        monkeypatch.setattr("btfkit.fleet.bundle.MAX_LINES", 1000)
+        with pytest.raises(FormatError, match=r"the index has \d+ lines|unexpected data at the end|without a word"):
+            opened(lzma.compress(HEAD.encode() + b"\n" + unit * 3000 + end) + b"1")
+
+
+def test_a_bomb_is_not_unpacked_beyond_the_limit(monkeypatch):
+    """What follows the limit is not unpacked, and what does not begin like an index not even up to it."""
+    unpacked = 0
+    real = compression._checked
+
+    def counting(*args):
+        nonlocal unpacked
+        for piece in real(*args):
+            unpacked += len(piece)
+            yield piece
+
+    monkeypatch.setattr(compression, "_checked", counting)
+    monkeypatch.setattr("btfkit.fleet.bundle.MAX_INDEX", 4 << 20)
+    for start in (HEAD.encode() + b"\n", b"", HEAD.encode() + b"\nend\n"):
+        unpacked = 0
+        with pytest.raises(FormatError):
+            opened(lzma.compress(start + b"x" * (64 << 20), preset=0))
+        assert unpacked <= 6 << 20
+
+
+def test_too_many_kernels_for_one_bundle(monkeypatch):
+    monkeypatch.setattr("btfkit.fleet.bundle_write.MAX_KERNELS", 1)
+    with pytest.raises(UnsupportedError, match="too many for one bundle"):
+        make_bundle(content())
+    data = made_of([HEAD, GROUP, BLOB, KERNEL, KERNEL.replace("5.4", "5.5")], [A])
+    assert len(opened(data).entries) == 2
+    monkeypatch.setattr("btfkit.fleet.bundle.MAX_KERNELS", 1)
+    with pytest.raises(FormatError, match="line 5 of the index: more than 1 kernels"):
+        opened(data)
+
+
+def test_messages_have_no_escapes():
+    """A key is any text, and none of it reaches a terminal as it is."""
+    escaped = content()
+    for number in range(2):
+        escaped.add(Key("debian", f"{number}\x1b[31m", "x86_64", "5.5\x1b]0;title\x07"), A)
+    bundle = opened(make_bundle(escaped))
+    for key in ("5.5\x1b]0;title\x07", "5.5\x1b[2J"):
+        with pytest.raises(NotFoundError, match=r"5\.5\\x1b\]0;title\\x07") as raised:
+            bundle.get(key)
+        assert str(raised.value).isprintable()
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"BZh9", A, b"\xfd7zXZ\0", lzma.compress(A), lzma.compress(b"")])

@@ -278,9 +278,11 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
     """The same table as an argparse parser; its complaints about `argv` suggest close names."""
     import argparse
 
+    from btfkit.errors import printable
+
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
-            super().error(message + _suggestion(command, argv))
+            super().error(printable(message) + _suggestion(command, argv))
 
         def _print_message(self, message: str, file: Any = None) -> None:
             file.write(message)  # argparse ignores errors

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from struct import unpack_from
 
-from btfkit.errors import FormatError, UnsupportedError
+from btfkit.errors import FormatError, LimitError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
         def decompress(self, data: bytes | memoryview, max_length: int = -1) -> bytes: ...
 
 
-LIMIT = 1 << 30  # bytes of output
+LIMIT = 1 << 30  # bytes of output, unless the caller or the environment sets another limit
+ENVIRONMENT = "BTFKIT_UNPACK_LIMIT"  # the variable with the limit: bytes, or a number with K, M, G or T (of 1024)
+_HINT = f", the limit: set {ENVIRONMENT} to raise it (Python: limit=)"
 MAX_IDLE = 4  # steps in which a decompressor that wants no input returns nothing
 LZMA_MEMORY = 512 << 20  # bytes of dictionary; kernels are compressed with 128 MiB at most
 MAX_FRAMES = 1 << 17  # consecutive streams in a file
@@ -98,13 +100,38 @@ def _plausible(kind: str, head: bytes) -> bool:
     return True
 
 
+def unpack_limit(limit: int | None = None, default: int | None = None) -> int:
+    """The bytes that one file may unpack to: `limit` if given, the number in the environment, or `default` (`LIMIT`).
+
+    Raises UnsupportedError if the environment has something else than a number.
+    """
+    if limit is not None:
+        return limit
+    from os import environ
+
+    text = environ.get(ENVIRONMENT, "").strip()
+    if not text:
+        return LIMIT if default is None else default
+    shift = 10 * (1 + "KMGT".find(text[-1:].upper()))
+    digits = text[:-1] if shift else text
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
+        raise UnsupportedError(f"{ENVIRONMENT}={text!r}: expected a number of bytes, such as 4294967296 or 4G")
+    return int(digits) << shift
+
+
 def unpack(
-    data: Data, source: str = "compressed data", *, limit: int = LIMIT, kind: str | None = None, prefix: bool = False
+    data: Data,
+    source: str = "compressed data",
+    *,
+    limit: int | None = None,
+    kind: str | None = None,
+    prefix: bool = False,
 ) -> bytearray:
     """Decompress `data`, which may be several consecutive streams; with `prefix` only the first, whatever follows it.
 
-    `kind` defaults to what `sniff` finds ("zlib" is accepted too).  Raises FormatError if the data is damaged, truncated,
-    followed by anything but zeros, or larger than `limit` bytes; UnsupportedError if this installation lacks the format.
+    `kind` defaults to what `sniff` finds ("zlib" is accepted too), `limit` to `unpack_limit()`.  Raises FormatError if the data
+    is damaged, truncated, followed by anything but padding, or larger than `limit` bytes; UnsupportedError if this installation
+    lacks the format.
     """
     out = bytearray()
     for piece in pieces(data, source, limit=limit, kind=kind, prefix=prefix):
@@ -112,50 +139,63 @@ def unpack(
     return out
 
 
-def first_stream(
-    data: Data, source: str = "compressed data", *, limit: int = LIMIT, kind: str | None = None
-) -> tuple[bytearray, int]:
+class FirstStream:
+    """The pieces of the first xz, zstd or gzip stream of `data`, decompressed on demand; raises as `unpack`.
+
+    `end` is the byte of `data` where the stream ends, known after the last piece.
+    """
+
+    __slots__ = ("_stream", "end")
+
+    def __init__(self, data: Data, source: str, *, limit: int, kind: str) -> None:
+        self.end = 0
+        self._stream = _checked(self._run(memoryview(data), source, kind), kind, source, limit)
+
+    def _run(self, view: memoryview, source: str, kind: str) -> Iterator[bytes]:
+        self.end = yield from _one_stream(_maker(kind, source)(), view, 0, kind, source)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._stream
+
+
+def first_stream(data: Data, source: str, *, limit: int, kind: str | None = None) -> tuple[bytearray, int]:
     """The first xz, zstd or gzip stream of `data`, decompressed, and the byte of `data` where it ends; raises as `unpack`."""
-    kind = kind or sniff(data) or ""
-    ends: list[int] = []
-
-    def stream() -> Iterator[bytes]:
-        ends.append((yield from _one_stream(_maker(kind, source)(), memoryview(data), 0, kind, source)))
-
+    stream = FirstStream(data, source, limit=limit, kind=kind or sniff(data) or "")
     out = bytearray()
-    for piece in _checked(stream(), kind, source, limit):
+    for piece in stream:
         out += piece
-    return out, ends[0]
+    return out, stream.end
 
 
 def pieces(
     data: Data,
     source: str = "compressed data",
     *,
-    limit: int = LIMIT,
+    limit: int | None = None,
     kind: str | None = None,
     offset: int = 0,
     prefix: bool = False,
 ) -> Iterator[bytes]:
     """The output of `unpack` in pieces of a few MiB at most, decompressed on demand; `offset` is where `data` begins."""
+    limit = unpack_limit(limit)
     kind = kind or sniff(data, offset)
     if kind is None:
         start = bytes(data[offset : offset + 6]).hex(" ")
         raise FormatError(f"unknown compression format: begins with {start}", source=source)
     view = memoryview(data)[offset:]
     if kind == "lz4-legacy":
-        return _checked(_legacy_lz4(view, source, prefix), kind, source, limit)
-    return _checked(_frames(view, _maker(kind, source), kind, source, prefix), kind, source, limit)
+        return _checked(_legacy_lz4(view, source, prefix), kind, source, limit, _HINT)
+    return _checked(_frames(view, _maker(kind, source), kind, source, prefix), kind, source, limit, _HINT)
 
 
-def _checked(stream: Iterator[bytes], kind: str, source: str, limit: int) -> Iterator[bytes]:
+def _checked(stream: Iterator[bytes], kind: str, source: str, limit: int, hint: str = "") -> Iterator[bytes]:
     """The pieces of `stream` that are not empty; each decompressor's errors become FormatErrors."""
     total = 0
     try:
         for piece in stream:
             total += len(piece)
             if total > limit:
-                raise FormatError(f"the {kind} data decompresses to more than {limit} bytes", source=source)
+                raise LimitError(f"the {kind} data decompresses to more than {limit} bytes{hint}", source=source)
             if piece:
                 yield piece
     except (FormatError, UnsupportedError):

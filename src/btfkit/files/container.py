@@ -144,9 +144,10 @@ def _opened(path_or_data: Path | Data, source: str | None, fallback: str) -> tup
 def open_container(path_or_data: Path | Data, source: str | None = None, *, limit: int | None = None) -> Container:
     """The BTF in a file (or in bytes, which `source` names in messages), in up to MAX_LAYERS layers.
 
-    A raw blob is not checked.  `limit` is the size in bytes of a decompressed layer (`compression.LIMIT`).  Raises NotFoundError
-    if an ELF file or image has no `.BTF`, FormatError if the bytes are damaged or unknown, AmbiguousError if an archive has
-    several files, UnsupportedError if this installation lacks a compression format, OSError if the file cannot be read.
+    A raw blob is not checked.  `limit` is the size in bytes of a decompressed layer (default: `unpack_limit()`).  Raises
+    NotFoundError if an ELF file or image has no `.BTF`, FormatError if the bytes are damaged or unknown, AmbiguousError if an
+    archive has several files, UnsupportedError if this installation lacks a compression format, OSError if the file cannot be
+    read.
     Raw before ELF: libbpf 1.8-dev, btf__parse.
     """
     data, source = _opened(path_or_data, source, "BTF data")
@@ -169,10 +170,10 @@ def _peel(
 ) -> Container | tuple[Data, tuple[str, ...]]:
     """`data` without its outermost layers (compression and a tar in it count as one), and `layers` with these; or the
     result of searching an image."""
-    from btfkit.files.compression import LIMIT, pieces, sniff
+    from btfkit.files.compression import pieces, sniff, unpack_limit
     from btfkit.files.tar import single_btf, starts_tar
 
-    limit = LIMIT if limit is None else limit
+    limit = unpack_limit(limit)
     packing = sniff(data)
     is_tar, stream = starts_tar(pieces(data, source, limit=limit, kind=packing) if packing else (memoryview(data),))
     if packing:

@@ -185,16 +185,18 @@ class Elf:
         return self.view[section.offset : section.offset + section.size]
 
     def _unpacked(self, section: Section, data: memoryview) -> memoryview:
-        from btfkit.files.compression import LIMIT, unpack
+        from btfkit.files.compression import ENVIRONMENT, unpack, unpack_limit
 
         form = self.mark + _CHDR[self.bits]
         if len(data) < calcsize(form):
             raise FormatError("truncated compression header", source=self.source, section=section.name)
         fields = unpack_from(form, data)
         kind, size = fields[0], fields[-2]
-        if kind not in (1, 2) or size > LIMIT:
+        limit = unpack_limit()
+        if kind not in (1, 2) or size > limit:
             raise UnsupportedError(
-                f"compression method {kind}, {size} bytes; supported are 1 (zlib) and 2 (zstd), up to {LIMIT} bytes",
+                f"compression method {kind}, {size} bytes; supported are 1 (zlib) and 2 (zstd), up to {limit} bytes"
+                f" (set {ENVIRONMENT} to raise it)",
                 source=self.source,
                 section=section.name,
             )

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from struct import unpack_from
 
-from btfkit.errors import BtfError, FormatError, UnsupportedError
-from btfkit.files.compression import LIMIT, MAGICS, pieces, sniff, unpack
+from btfkit.errors import BtfError, FormatError, LimitError, UnsupportedError
+from btfkit.files.compression import ENVIRONMENT, MAGICS, pieces, sniff, unpack, unpack_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,13 +53,15 @@ def sniff_image(data: Data) -> str | None:
     return "uki" if data[:2] == b"MZ" and _linux_section(memoryview(data)) else None
 
 
-def payload(data: Data, kind: str, source: str = "image", *, limit: int = LIMIT) -> tuple[str, Data] | None:
+def payload(data: Data, kind: str, source: str = "image", *, limit: int | None = None) -> tuple[str, Data] | None:
     """The payload of the image `data` of that `kind`: (compression format, bytes decompressed), or None if none is found.
 
-    The format is "" for an inner image that is not compressed.  Raises UnsupportedError if this installation lacks it.
+    The format is "" for an inner image that is not compressed.  Raises UnsupportedError if this installation lacks it, and
+    FormatError if the payload that the header declares is damaged or too large, and there is no other.
     """
     view = memoryview(data)
     start, size = _declared(view, kind)
+    damage: FormatError | None = None
     if start and size:
         inner = view[start : start + size]
         packing = sniff(inner)
@@ -68,9 +70,12 @@ def payload(data: Data, kind: str, source: str = "image", *, limit: int = LIMIT)
         if packing is not None:
             try:
                 return packing, unpack(inner, source, limit=limit, prefix=True)
-            except FormatError:
-                pass  # the header was wrong
-    return search_payload(data, source, limit=limit)
+            except FormatError as error:
+                damage = error  # or the header was wrong
+    found = search_payload(data, source, limit=limit)
+    if found is None and damage is not None:
+        raise damage
+    return found
 
 
 def _declared(view: memoryview, kind: str) -> tuple[int, int]:
@@ -104,13 +109,14 @@ def _linux_section(view: memoryview) -> tuple[int, int]:
     return 0, 0
 
 
-def search_payload(data: Data, source: str = "image", *, limit: int = LIMIT) -> tuple[str, Data] | None:
+def search_payload(data: Data, source: str = "image", *, limit: int | None = None) -> tuple[str, Data] | None:
     """The first compressed stream within `data` that contains BTF: (compression format, bytes decompressed), or None.
 
-    Raises UnsupportedError if nothing was found, but a stream has a format that this installation lacks.
+    Raises UnsupportedError if nothing was found, but a stream has a format that this installation lacks, and FormatError if the
+    streams unpack to more than `limit` bytes (default: `unpack_limit()`) altogether.
     """
-    missing: UnsupportedError | None = None
-    left = limit
+    failed: BtfError | None = None
+    left = limit = unpack_limit(limit)
     for packing, offset in _packed_places(searchable(data)):
         inner = bytearray()
         try:
@@ -120,13 +126,14 @@ def search_payload(data: Data, source: str = "image", *, limit: int = LIMIT) -> 
             if find_btf(inner) is not None:
                 return packing, inner
         except UnsupportedError as error:
-            missing = error if packing != "lzo" else missing
+            failed = error if packing != "lzo" else failed
+        except LimitError:
+            what = f"no BTF in the first {limit} bytes that its parts decompress to, the limit: set {ENVIRONMENT} to raise it"
+            failed = LimitError(what, source=source)
         except FormatError:
             pass
-        if left <= 0:
-            break
-    if missing is not None:
-        raise missing
+    if failed is not None:
+        raise failed
     return None
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Path = str | os.PathLike[str]
 
 NO_MODULES = "no modules found: expected *.ko or *.btf, compressed or not, or BTF in files without a suffix"
-MAX_ARCHIVE = 8 << 30  # bytes in a tar of modules, decompressed; it is never in memory at once
+ARCHIVE = 8  # a tar of modules, never in memory at once, may unpack to this many times what one file may
 _SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in (*PACKED_SUFFIXES.values(), ".lzo", ""))
 
 
@@ -110,10 +110,12 @@ def _blobs_of(root: str, name: str, file: str, underscores: bool) -> Iterator[tu
 
 def _tar_members(data: Data, source: str) -> Iterator[tuple[str, Data]] | None:
     """The members of a tar, compressed or not; None if `data` is not a tar."""
-    from btfkit.files.compression import pieces, sniff
+    from btfkit.files.compression import pieces, sniff, unpack_limit
     from btfkit.files.tar import members, starts_tar
 
-    is_tar, stream = starts_tar(pieces(data, source, limit=MAX_ARCHIVE) if sniff(data) else (memoryview(data),))
+    is_tar, stream = starts_tar(
+        pieces(data, source, limit=ARCHIVE * unpack_limit()) if sniff(data) else (memoryview(data),)
+    )
     return members(stream, source) if is_tar else None
 
 

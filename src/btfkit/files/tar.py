@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from itertools import chain
 
-from btfkit.errors import AmbiguousError, FormatError, NotFoundError, UnsupportedError
-from btfkit.files.compression import LIMIT
+from btfkit.errors import AmbiguousError, FormatError, LimitError, NotFoundError, UnsupportedError
+from btfkit.files.compression import ENVIRONMENT, unpack_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,16 +39,18 @@ def starts_tar(stream: Iterable[bytes | memoryview]) -> tuple[bool, Iterator[byt
 
 
 def members(
-    stream: Iterable[bytes | memoryview], source: str, *, limit: int = LIMIT
+    stream: Iterable[bytes | memoryview], source: str, *, limit: int | None = None
 ) -> Iterator[tuple[str, bytearray]]:
     """The regular files of the tar in the pieces of `stream`: (name, content), in the tar's order.
 
     Raises FormatError if the tar is damaged or truncated, or a file has more than `limit` bytes.
     """
+    limit = unpack_limit(limit)
     reader = _Reader(stream, source)
     for name, size, regular in _headers(reader):
         if size > limit:
-            raise FormatError(f"member {name!r} has {size} bytes, the limit is {limit}", source=source)
+            what = f"member {name!r} has {size} bytes, the limit is {limit}; set {ENVIRONMENT} to raise it (Python: limit=)"
+            raise LimitError(what, source=source)
         if regular:
             yield name, reader.read(size)
             reader.skip(-size % BLOCK)
@@ -57,7 +59,7 @@ def members(
     reader.drain()
 
 
-def single_btf(stream: Iterable[bytes | memoryview], source: str, *, limit: int = LIMIT) -> tuple[str, bytearray]:
+def single_btf(stream: Iterable[bytes | memoryview], source: str, *, limit: int | None = None) -> tuple[str, bytearray]:
     """The only file called *.btf of a tar, or else its only regular file: (name, content).
 
     Raises NotFoundError if there is none, AmbiguousError if there are several, and what `members` raises.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import pairwise
 
-from btfkit.errors import BtfError, FormatError, NotFoundError, UnsupportedError, printable
+from btfkit.errors import BtfError, FormatError, LimitError, NotFoundError, UnsupportedError, printable
 from btfkit.fleet.keys import Key, canonical_arch, version_order
 
 TYPE_CHECKING = False
@@ -26,7 +26,9 @@ FORMAT = "btfkit-bundle"
 END = "end"
 VERSION = 1
 MAX_GROUP = 256 << 20  # bytes; a reader rejects more
-MAX_INDEX = 256 << 20
+MAX_INDEX = 64 << 20  # bytes; one of 10,000 kernels has 2 MB
+MAX_LINES = 1 << 20  # in the index
+MAX_KERNELS = 1 << 18
 MAX_BUNDLE = 16 << 30
 COMPRESSORS = ("xz", "zstd", "gzip")
 
@@ -109,10 +111,10 @@ class Bundle:
         self._starts: list[int] = []  # of each group: the number of its first blob
         self._ends: list[int] = []  # of each blob: where it ends in its group
         self._last: tuple[int, bytearray] = (-1, bytearray())
-        self.compressor, text, self._begin = _first_stream(self._view, source)
-        end = text.find(f"\n{END}\n".encode()) + 1
-        self._inline = memoryview(text)[end + len(END) + 1 :]
-        _Index(self, bytes(text[:end])).read()
+        self._inline = memoryview(b"")  # the group that follows the index in its stream
+        self._begin = 0  # where the next stream begins
+        self.compressor = _compressor(self._view, source)
+        self._read_index()
 
     @classmethod
     def open(cls, path: str) -> Bundle:
@@ -125,6 +127,29 @@ class Bundle:
         from btfkit.files.container import open_bytes
 
         return cls(open_bytes(path), path)
+
+    def _read_index(self) -> None:
+        """Read the first stream: the index, then the group that it says is in the same stream.  Raises FormatError."""
+        from btfkit.files.compression import FirstStream
+
+        name = f"{self.source} (index)"
+        stream = FirstStream(self._view, name, limit=MAX_INDEX + MAX_GROUP, kind=self.compressor)
+        text, rest = _until_end(stream, self.source)
+        index = _Index(self)
+        index.read(text)
+        expected = self.groups[0][1] if self.groups and not self.groups[0][0] else 0
+        for piece in stream:
+            rest += piece
+            if len(rest) > expected:
+                break
+        if len(rest) != expected:
+            what = (
+                "unexpected data follows it" if len(rest) > expected else "the group that should follow it is missing"
+            )
+            raise FormatError(f"the index: {what}", source=self.source)
+        self._inline = memoryview(rest)
+        self._begin = stream.end
+        index.finish()
 
     def __repr__(self) -> str:
         return f"<Bundle of {len(self.entries)} kernels>"
@@ -222,11 +247,11 @@ class Bundle:
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(str(entry.key) for entry in found[:4])
-            raise NotFoundError(f"several kernels match {key}: {names}", source=self.source)
+            names = ", ".join(printable(str(entry.key)) for entry in found[:4])
+            raise NotFoundError(f"several kernels match {printable(key)}: {names}", source=self.source)
         *_, uname = key.split("/")
-        nearest = ", ".join(str(entry.key) for entry in self.nearest(Key("", "", "", uname)))
-        raise NotFoundError(f"no kernel {key}; the nearest: {nearest or 'none'}", source=self.source)
+        nearest = ", ".join(printable(str(entry.key)) for entry in self.nearest(Key("", "", "", uname)))
+        raise NotFoundError(f"no kernel {printable(key)}; the nearest: {nearest or 'none'}", source=self.source)
 
     def nearest(self, key: Key, count: int = 4) -> list[Entry]:
         """The kernels nearest to `key`: of its architecture, by version and distro."""
@@ -252,45 +277,62 @@ def _common(one: Sequence[object], other: Sequence[object]) -> int:
     )
 
 
-def _first_stream(view: memoryview, source: str) -> tuple[str, bytearray, int]:
-    """(compressor, unpacked index, where the next stream begins)."""
-    from btfkit.files.compression import first_stream, sniff
+def _compressor(view: memoryview, source: str) -> str:
+    from btfkit.files.compression import sniff
 
     kind = sniff(view[:16])
     if kind not in COMPRESSORS:
         raise FormatError("not a bundle: it does not begin as .xz, zstd or gzip", source=source)
-    text, end = first_stream(view, f"{source} (index)", limit=MAX_INDEX, kind=kind)
-    return kind, text, end
+    return kind
+
+
+def _until_end(stream: Iterable[bytes], source: str) -> tuple[bytes, bytearray]:
+    """The lines of the index, up to the one that ends it, and what follows in the last piece read."""
+    text = bytearray()
+    mark = f"\n{END}\n".encode()
+    start = f"{FORMAT}\t".encode()
+    for piece in stream:
+        searched = max(0, len(text) - len(mark))
+        text += piece
+        if not start.startswith(text[: len(start)]):
+            break
+        end = text.find(mark, searched)
+        if end > MAX_INDEX or (end < 0 and len(text) > MAX_INDEX):
+            raise LimitError(f"the index unpacks to more than {MAX_INDEX} bytes", source=source)
+        if end >= 0:
+            return bytes(text[: end + 1]), text[end + len(mark) :]
+    raise FormatError("not a bundle: its first stream is not an index", source=source)
 
 
 class _Index:
     """Reads the lines of an index into a `Bundle`, and checks each number before use."""
 
-    def __init__(self, bundle: Bundle, text: bytes) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self.text = text
         self.line = 0
         self.room = 0  # bytes of the group that its blobs leave
         self.offset = 0
         self.modules: list[tuple[str, int]] = []
+        self.words: dict[str, str] = {}  # each different field of the keys, once
 
-    def read(self) -> None:
+    def read(self, text: bytes) -> None:
         """Raises FormatError."""
-        try:
-            lines = self.text.decode("ascii").split("\n")
-        except UnicodeDecodeError:
-            raise self._wrong("it is not ASCII text") from None
-        if lines.pop() != "" or not lines or lines[0].split("\t")[0] != FORMAT:
-            raise FormatError("not a bundle: its first stream is not an index", source=self.bundle.source)
-        if lines[0] != f"{FORMAT}\t{VERSION}":
-            raise UnsupportedError(
-                f"unsupported version of the bundle format: {lines[0][:40]!r}", source=self.bundle.source
-            )
-        self.text = b""
-        for self.line, line in enumerate(lines[1:], 2):
-            self._take(*line.split("\t"))
+        lines = text.count(b"\n")
+        if lines > MAX_LINES:
+            raise LimitError(f"the index has {lines} lines (limit: {MAX_LINES})", source=self.bundle.source)
+        if text.translate(None, _PRINTABLE):
+            raise self._wrong("it is not printable ASCII text")
+        at = 0
+        for self.line in range(1, lines + 1):
+            end = text.index(b"\n", at)
+            line = text[at:end].decode("ascii")
+            at = end + 1
+            if self.line > 1:
+                self._take(*line.split("\t", _MOST))
+            elif line != f"{FORMAT}\t{VERSION}":
+                what = f"unsupported version of the bundle format: {line[:40]!r}"
+                raise UnsupportedError(what, source=self.bundle.source)
         self.line = 0
-        self._finish()
 
     def _wrong(self, what: str) -> FormatError:
         place = f"line {self.line} of the index: " if self.line else "the index: "
@@ -298,8 +340,10 @@ class _Index:
 
     def _take(self, word: str, *fields: str) -> None:
         reader = _LINES.get(word)
-        if reader is None:
+        if reader is None and word:
             return  # a later version's
+        if reader is None:
+            raise self._wrong("a line without a word at its start")
         if len(fields) < reader[0]:
             raise self._wrong(f"{word!r} has {len(fields)} fields, expected {reader[0]}")
         try:
@@ -324,8 +368,8 @@ class _Index:
             raise self._wrong("the BTFs of the group before do not fill it")
         self.room = _number(unpacked, MAX_GROUP)
         self.offset = 0
-        if packed == "0" and (self.bundle.groups or self.room != len(self.bundle._inline)):
-            raise self._wrong("the group that should follow the index is missing")
+        if packed == "0" and self.bundle.groups:
+            raise self._wrong("only the first group can follow the index")
         self.bundle.groups.append((_number(packed, MAX_BUNDLE), self.room))
         self.bundle._starts.append(len(self.bundle.sizes))
 
@@ -342,17 +386,23 @@ class _Index:
 
     def _kernel(self, distro: str, release: str, arch: str, uname: str, blob: str, source: str) -> None:
         self._end_modules()
-        key = Key(*map(decode, (distro, release, arch, uname)))
+        if len(self.bundle.entries) == MAX_KERNELS:
+            raise self._wrong(f"more than {MAX_KERNELS} kernels")
+        key = Key(self._shared(distro), self._shared(release), self._shared(arch), decode(uname))
         if not key.uname:
             raise self._wrong("a kernel without a `uname -r`")
         self.bundle.entries.append(Entry(key, self._reference(blob), (), "" if source == "-" else source))
+
+    def _shared(self, field: str) -> str:
+        word = decode(field)
+        return self.words.setdefault(word, word)
 
     def _module(self, name: str, blob: str) -> None:
         if not self.bundle.entries:
             raise self._wrong("a module before the first kernel")
         plain = decode(name)
         if not plain or "/" in plain or "\0" in plain or plain in (".", "..", "vmlinux"):
-            raise self._wrong(f"a module cannot be called {name}")
+            raise self._wrong(f"a module cannot be called {name[:80]}")
         if self.modules and plain <= self.modules[-1][0]:
             raise self._wrong("modules are not sorted, or one is repeated")
         self.modules.append((plain, self._reference(blob)))
@@ -365,16 +415,14 @@ class _Index:
             self.bundle.entries[-1].modules = tuple(self.modules)
             self.modules = []
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Check what only the whole index and its stream show; raises FormatError."""
         self._end_modules()
         bundle = self.bundle
         if self.room:
             raise self._wrong("the BTFs do not fill the last group")
-        orders = [entry.key.order for entry in bundle.entries]
-        if any(one >= other for one, other in pairwise(orders)):
+        if any(one >= other for one, other in pairwise(entry.key.order for entry in bundle.entries)):
             raise self._wrong("kernels are not sorted, or one is repeated")
-        if bundle._inline and (not bundle.groups or bundle.groups[0][0]):
-            raise self._wrong("unexpected data follows it")
         whole = bundle._begin + sum(packed for packed, _ in bundle.groups)
         if whole != len(bundle._view):
             what = "truncated" if whole > len(bundle._view) else "unexpected data at the end"
@@ -391,6 +439,8 @@ _LINES: dict[str, tuple[int, Callable[..., None]]] = {
     "kernel": (6, _Index._kernel),
     "module": (2, _Index._module),
 }
+_MOST = 1 + max(count for count, _ in _LINES.values())  # fields that are looked at, and one for what follows
+_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\n"
 
 
 def _number(text: str, most: int) -> int:

@@ -6,7 +6,19 @@ from __future__ import annotations
 from itertools import pairwise
 
 from btfkit.errors import AmbiguousError, UnsupportedError, printable
-from btfkit.fleet.bundle import COMPRESSORS, END, FORMAT, MAX_GROUP, VERSION, Entry, encode, origin_digest
+from btfkit.fleet.bundle import (
+    COMPRESSORS,
+    END,
+    FORMAT,
+    MAX_GROUP,
+    MAX_INDEX,
+    MAX_KERNELS,
+    MAX_LINES,
+    VERSION,
+    Entry,
+    encode,
+    origin_digest,
+)
 from btfkit.fleet.keys import Key, canonical_arch, version_order
 
 TYPE_CHECKING = False
@@ -89,6 +101,9 @@ def make_bundle(content: Content, *, compressor: str = "xz", full_digests: bool 
         lines.append(f"kernel\t{parts}\t{place[entry.blob]}\t{source}")
         lines += (f"module\t{encode(name)}\t{place[number]}" for name, number in entry.modules)
     index = "".join(line + "\n" for line in (*lines, END)).encode("ascii")
+    if len(index) > MAX_INDEX or len(lines) > MAX_LINES or len(entries) > MAX_KERNELS:
+        limits = f"{MAX_KERNELS:,} kernels, {MAX_LINES:,} lines and {MAX_INDEX:,} bytes in the index"
+        raise UnsupportedError(f"{len(entries):,} kernels are too many for one bundle (limits: {limits}): make several")
     return b"".join((_pack(index + b"".join(groups[0]) if inline else index, compressor), *packed))
 
 

@@ -15,8 +15,8 @@ from btfkit.fleet.store import Folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import IO, NotRequired, TypedDict, TypeGuard
+    from collections.abc import Callable, Iterable
+    from typing import IO, NotRequired, TypedDict
 
     from btfkit.fleet.store import Store
 
@@ -74,7 +74,7 @@ class Manifest:
 def read_manifest(store: Store) -> Manifest | None:
     """The manifest of an output, with the journal of an interrupted run; None if there is none.
 
-    Raises FormatError if it is damaged or of another schema.
+    Raises FormatError if it is damaged (the text names the kernel and the part) or of another schema.
     """
     if not store.stamp(NAME) and not store.stamp(JOURNAL):
         return None
@@ -101,8 +101,13 @@ def _read(data: bytes, source: str) -> Manifest:
     work, records = found.pop("work", ""), found.pop("kernels", {})
     found.pop("schema")
     if not isinstance(work, str) or not isinstance(records, dict):
-        raise FormatError("the manifest is damaged", source=source)
-    return Manifest(work, found, {stem: record for stem, record in records.items() if _is_record(record)})
+        part = "kernels" if isinstance(work, str) else "work"
+        raise FormatError(f"the manifest is damaged: {part!r} is not what it should be", source=source)
+    for stem, record in records.items():
+        wrong = _wrong(record)
+        if wrong:
+            raise FormatError(f"the manifest is damaged: kernel {stem!r}: {wrong}", source=source)
+    return Manifest(work, found, records)
 
 
 def _replay(manifest: Manifest, journal: bytes) -> None:
@@ -120,7 +125,7 @@ def _replay(manifest: Manifest, journal: bytes) -> None:
                 record["inputs"] = {}
         for line in lines[1:]:
             stem, record = loads(line)
-            if isinstance(stem, str) and _is_record(record):
+            if isinstance(stem, str) and record is not None and not _wrong(record):
                 manifest.records[stem] = record
             elif isinstance(stem, str) and record is None:
                 manifest.records.pop(stem, None)
@@ -128,15 +133,41 @@ def _replay(manifest: Manifest, journal: bytes) -> None:
         return
 
 
-def _is_record(record: object) -> TypeGuard[Record]:
-    """Whether a record has valid inputs and outputs, and names no file outside the output."""
+def _wrong(record: object) -> str:
+    """What is wrong with a record: a part that is missing or of another kind, or a file outside the output; "" if nothing is."""
     if not isinstance(record, dict):
-        return False
-    parts = (record.get("inputs"), record.get("outputs"))
-    for part in parts:
-        if not isinstance(part, dict) or not all(isinstance(value, str) for value in part.values()):
-            return False
-    return all(_is_inside(path) for path in record["outputs"])
+        return "not a record"
+    for name, is_valid in _PARTS.items():
+        if name not in record:
+            return f"{name!r} is missing"
+        if not is_valid(record[name]):
+            return f"{name!r} is not what it should be"
+    if not _are_texts(record.get("etags", {})):
+        return "'etags' is not what it should be"
+    outside = next((path for path in record["outputs"] if not _is_inside(path)), None)
+    return "" if outside is None else f"the output {outside!r} is outside the directory"
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(isinstance(one, str) for one in value)
+
+
+def _are_facts(value: object) -> bool:
+    return isinstance(value, dict) and all(type(value.get(name)) is int for name in FACTS)
+
+
+FACTS = ("types", "bytes", "input_bytes", "modules", "relocations", "answered", "missing", "ambiguous", "error")
+_PARTS: dict[str, Callable[[object], bool]] = {
+    "key": _is_key,
+    "btf": lambda value: isinstance(value, str),
+    "inputs": _are_texts,
+    "outputs": _are_texts,
+    "facts": _are_facts,
+}
 
 
 def _is_inside(path: str) -> bool:

@@ -10,7 +10,7 @@ import os
 from errno import EIO, ENOENT
 from stat import S_ISREG
 
-from btfkit.errors import BtfError, FormatError, UnsupportedError
+from btfkit.errors import BtfError, LimitError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
 
 ETAG = "etag:"  # begins a stamp that follows the content
-MAX_FILE = 4 << 30  # bytes of a file that is read over a network
+_CHUNK = 1 << 20  # bytes read at a time from a file whose size is not known
 
 
 def open_store(root: str) -> Store:
@@ -260,13 +260,30 @@ class Remote:
                 yield path
 
     def read(self, path: str) -> Data:
+        """Raises LimitError for a file of more bytes than `unpack_limit()`, as soon as that many have come."""
+        from btfkit.files.compression import unpack_limit
+
         with _Blaming(self.full(path)):
-            system = self._open()
-            size = system.size(self._inside(path))
-            if size is not None and size > MAX_FILE:
-                raise FormatError(f"too large: {size} bytes (limit: {MAX_FILE})", source=self.full(path))
-            content: bytes = system.cat_file(self._inside(path))
-            return content
+            system, place, limit = self._open(), self._inside(path), unpack_limit()
+            size = system.size(place)
+            if size is not None and size > limit:
+                raise self._too_large(path, limit)
+            if not self._web and size is not None:
+                content: bytes = system.cat_file(place)
+                return content
+            # a server need not tell the size, nor the truth; without a block size, fsspec reads a URL as a stream
+            out = bytearray()
+            with system.open(place, "rb", **({"block_size": 0} if self._web else {})) as file:
+                while piece := file.read(_CHUNK):
+                    out += piece
+                    if len(out) > limit:
+                        raise self._too_large(path, limit)
+            return bytes(out)
+
+    def _too_large(self, path: str, limit: int) -> LimitError:
+        from btfkit.files.compression import ENVIRONMENT
+
+        return LimitError(f"more than {limit} bytes, the limit: set {ENVIRONMENT} to raise it", source=self.full(path))
 
     def write(self, path: str, data: bytes) -> None:
         """Objects of a store appear only when complete; other file systems get the file under a temporary name first."""

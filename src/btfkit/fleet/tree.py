@@ -50,7 +50,9 @@ _IMAGE = re.compile(
 _BARE = re.compile(rf"(?:vmlinux(?:\.btf(?:\.tar)?)?|vmlinuz|[bz]?Image|uImage){_PACKED}")
 _MODULE = re.compile(rf".+\.(?:ko|btf(?:\.tar)?){_PACKED}", re.DOTALL)
 _MARK = re.compile(rf"(?P<uname>.+)\.(?P<mark>{HAS_BTF}|{FAILED})", re.DOTALL)
-LIMIT = 1 << 28  # bytes that a file may unpack to: a kernel image takes 100 MB, its BTF 10
+LIMIT = (
+    1 << 28
+)  # bytes that a file may unpack to unless the environment sets another limit: an image takes 100 MB, its BTF 10
 _VERSION = re.compile(r"\d+\.\d+")
 _BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
 
@@ -131,11 +133,13 @@ class Kernel:
 
     def _vmlinux(self, read: Callable[[str], Data]) -> Btf:
         from btfkit.btf_file import open
+        from btfkit.files.compression import unpack_limit
         from btfkit.files.container import open_container
 
-        first = open(read(self.paths[0]), self.store.full(self.paths[0]), limit=LIMIT)
+        limit = unpack_limit(default=LIMIT)
+        first = open(read(self.paths[0]), self.store.full(self.paths[0]), limit=limit)
         for path in self.paths[1:]:
-            other = open_container(read(path), self.store.full(path), limit=LIMIT)
+            other = open_container(read(path), self.store.full(path), limit=limit)
             if bytes(other.btf) != bytes(first.container.btf):
                 names = " and ".join(printable(os.path.basename(one)) for one in (self.paths[0], path))
                 raise AmbiguousError(f"two different files for one kernel: {names}; remove one", source=self.source)
@@ -147,11 +151,12 @@ class Kernel:
         self, found: KernelBtf, base: SharedBase, path: str, data: Data, wanted: Callable[[Btf], bool] | None
     ) -> None:
         from btfkit.btf_file import open
+        from btfkit.files.compression import unpack_limit
 
         if "." not in path.rpartition("/")[2] and bytes(data[:2]) not in _BTF_MAGICS:
             return  # modules.dep and the like
         try:
-            module = open(data, self.store.full(path), limit=LIMIT).btf(base)
+            module = open(data, self.store.full(path), limit=unpack_limit(default=LIMIT)).btf(base)
         except NotFoundError:
             found.without.append(path)
             return
