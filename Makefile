@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up everything they need; `make help` lists the other targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench compare peers browser vm fuzz dist venv clean
+.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers browser vm fuzz dist venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
@@ -41,6 +41,10 @@ lint-types: lint-venv
 
 lint-layers: lint-venv
 	PYTHONPATH=src .venv/bin/lint-imports --no-logo
+
+growth: ## double the work of every command and report how its cost grows (ARGS="--only dedup --all")
+	@tools/venv.sh .venv test
+	PATH="$(CURDIR)/.venv/bin:$$PATH" python bench/growth.py $(ARGS)
 
 compare: ## compare the output of every command with another build's (OLD=.../btfkit), over $BTFKIT_CORPUS (ARGS=--quick)
 	@tools/venv.sh .venv test
