@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up everything they need; `make help` lists the other targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers browser vm fuzz dist venv clean
+.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers browser vm fuzz fuzz-asan dist venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
@@ -69,6 +69,9 @@ fuzz: ## fuzz the compiled form with mutated real inputs (N=10000 ARGS=...)
 	@tools/venv.sh .venv test
 	PATH="$(CURDIR)/.venv/bin:$$PATH" N="$(N)" python tests/fuzz/fuzz.py $(ARGS)
 
+fuzz-asan: ## ... with loops compiled with -fsanitize=address,undefined
+	N="$(N)" tools/fuzz_asan.sh $(ARGS)
+
 dist: ## build sdist and wheels into dist/, inspect and install them
 	@tools/dist.sh
 
@@ -77,6 +80,6 @@ venv: ## create both virtual environments, with all tools
 	@BTFKIT_PURE=1 tools/venv.sh .venv-plain test
 
 clean: ## remove what this Makefile created
-	rm -rf .venv .venv-plain build dist src/*.egg-info
+	rm -rf .venv .venv-plain .venv-asan build dist src/*.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # tools/venv.sh VENV [GROUP...]: creates a virtual environment with btfkit as users install it (not editable), and with the tools of the named
 # groups in pyproject.toml (test, lint). Does nothing if everything is up to date. BTFKIT_PURE=1 makes the plain form,
-# BTFKIT_REQUIRE_COMPILED=1 treats a build with plain loops as a failure, PYTHON=... selects the interpreter.
+# BTFKIT_REQUIRE_COMPILED=1 treats a build with plain loops as a failure, BTFKIT_PRELOAD=... names libraries that the compiled loops
+# need (tools/fuzz_asan.sh), PYTHON=... selects the interpreter.
 set -eu
 cd "$(dirname "$0")/.."
 venv=$1
@@ -85,7 +86,7 @@ if ! ok btfkit "$sources $pure $compiler"; then
   say "installing btfkit into $venv ..."
   pip install "$tree"
   stamp build "$build $compiler"
-  if [ "$pure" = 0 ] && [ -n "$compiler" ] && ! "$venv/bin/btfkit" --version | grep -q '(compiled'; then
+  if [ "$pure" = 0 ] && [ -n "$compiler" ] && ! LD_PRELOAD=${BTFKIT_PRELOAD:-} "$venv/bin/btfkit" --version | grep -q '(compiled'; then
     say "there is a compiler, but some loops were not compiled; the compiler reports:"
     (cd "$tree" && "$venv/bin/python" -m pip install -v --no-deps --force-reinstall . 2>&1 </dev/null |
       grep -E -A3 'error|warning: .*failed|Optional' | head -40 >&2) || true
@@ -93,7 +94,7 @@ if ! ok btfkit "$sources $pure $compiler"; then
   fi
   stamp btfkit "$sources $pure $compiler"
 fi
-if [ "${BTFKIT_REQUIRE_COMPILED:-0}" != 0 ] && [ "$pure" = 0 ] && ! "$venv/bin/btfkit" --version | grep -q '(compiled'; then
+if [ "${BTFKIT_REQUIRE_COMPILED:-0}" != 0 ] && [ "$pure" = 0 ] && ! LD_PRELOAD=${BTFKIT_PRELOAD:-} "$venv/bin/btfkit" --version | grep -q '(compiled'; then
   say "the loops are not compiled, and BTFKIT_REQUIRE_COMPILED is set"
   exit 1
 fi

@@ -16,6 +16,7 @@ import tempfile
 from random import Random
 
 import checking
+import gathering
 import mutate
 import rebasing
 import seeds
@@ -499,6 +500,7 @@ TARGETS = {  # (share, make)
     "file": (0.01, make_file),
     **rebasing.TARGETS,
     **checking.TARGETS,
+    **gathering.TARGETS,
     **showing.TARGETS,
 }
 RUN = {
@@ -513,6 +515,7 @@ RUN = {
     "kernel": run_kernel,
     **rebasing.RUN,
     **checking.RUN,
+    **gathering.RUN,
     **showing.RUN,
 }
 
