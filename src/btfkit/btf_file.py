@@ -203,15 +203,22 @@ class BtfFile:
         return Ext.from_bytes(data, source=self.source)
 
     @property
+    def base_data(self) -> bytes | None:
+        """The content of `base_section`, or None."""
+        if self.base_section is None or self.elf is None:
+            return None
+        data = self.container.base if self.base_section == BASE_SECTION else self.elf.data(self.base_section)
+        assert data is not None  # `_base_section` has seen the section
+        return _bytes(data)
+
+    @property
     def base(self) -> Btf | None:
         """Its distilled base, or None; raises FormatError if that is broken."""
         if self._distilled is not None:
             return self._distilled
-        if self._base is None and self.base_section is not None and self.elf is not None:
-            data = self.container.base if self.base_section == BASE_SECTION else self.elf.data(self.base_section)
-            assert data is not None  # `Container` has looked for .BTF.base
+        if self._base is None and (data := self.base_data) is not None:
             source = f"{self.source} ({self.base_section})"
-            self._base = Btf.from_bytes(_bytes(data), source=source, pointer_size=self.container.pointer_size)
+            self._base = Btf.from_bytes(data, source=source, pointer_size=self.container.pointer_size)
         return self._base
 
     def btf(self, base: Btf | SharedBase | Source | None = None) -> Btf:

@@ -339,3 +339,16 @@ def random_record(rng: random.Random, b: Builder, to: int) -> None:
         b.array(to, to, 3)
     else:
         b.func(name, b.func_proto(to, [("p", to)]))
+
+
+def test_what_is_not_a_module(tmp_path, capsys) -> None:
+    """A BTF that needs no base is not a module's, whatever its container; a module's raw BTF is one."""
+    base = kernel()
+    vmlinux = put(tmp_path / "vmlinux", base.to_bytes())
+    for path in (vmlinux, put(tmp_path / "prog.o", elf({".BTF": base.to_bytes(), ".text": b"x"}))):
+        assert main(["explain", path, "-B", vmlinux]) == 3
+        assert (
+            capsys.readouterr().err == f"btfkit: {path}: BTF without a base (a vmlinux or a program?), not a module\n"
+        )
+    assert main(["explain", put(tmp_path / "m.btf", module(base)), "-B", vmlinux]) == 0
+    assert "YES" in capsys.readouterr().out

@@ -7,8 +7,10 @@ import lzma
 
 import pytest
 
+import btfkit
 from btfkit.btf.build import Builder
 from btfkit.cli import main
+from small_modules import kernel, ko, module
 
 
 @pytest.fixture
@@ -86,3 +88,20 @@ def test_bad_base(files, capsys) -> None:
 def test_usage(files) -> None:
     assert main(["info"]) == 2
     assert main(["info", files["base"], files["base"]]) == 2
+
+
+def test_a_base_with_definitions(tmp_path, capsys) -> None:
+    base = kernel()
+    vmlinux, module_path = tmp_path / "vmlinux", tmp_path / "m.ko"
+    vmlinux.write_bytes(base.to_bytes())
+    for policy, section in (("distilled", ".BTF.base"), ("full", ".BTF.base_minimal")):
+        module_path.write_bytes(ko(module(base), base))
+        btfkit.distill_file(module_path, vmlinux, in_place=True, policy=policy)
+        assert main(["info", str(module_path)]) == 0
+        text = capsys.readouterr().out
+        assert f"split on {module_path} ({section}), " in text
+        assert f"  {section} " in text
+        assert main(["info", str(module_path), "--json"]) == 0
+        found, _ = told(capsys)
+        assert found["distilled_base"]["section"] == section
+        assert found["distilled_base"]["types"] == found["base"]["types"] > 0

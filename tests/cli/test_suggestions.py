@@ -16,6 +16,9 @@ from btfkit.cli import main
         ("verify x --kernal", "--kernel"),
         ("bundle lst x", "list"),
         ("dump a jsn", "json"),
+        ("--hlp", "--help"),
+        ("--versoin", "--version"),
+        ("--bas x min", "--base"),
     ],
 )
 def test_a_close_name_is_suggested(words, close, capsys) -> None:
@@ -23,7 +26,9 @@ def test_a_close_name_is_suggested(words, close, capsys) -> None:
     assert f"did you mean '{close}'?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", ["min --frobnicate a b c", "min a b c --closure zzz", "bundle frob x"])
+@pytest.mark.parametrize(
+    "words", ["min --frobnicate a b c", "min a b c --closure zzz", "bundle frob x", "--frobnicate", "-Z"]
+)
 def test_nothing_is_close(words, capsys) -> None:
     assert main(words.split()) == 2
     assert "did you mean" not in capsys.readouterr().err

@@ -145,7 +145,7 @@ def test_elf_sections() -> None:
     info = summary.as_json()
     assert info["pointer_size"] == {"bytes": 4, "from": "elf", "type_id": None}
     assert info["ext"] == {"size": 80, "func_info": 1, "line_info": 0, "core_relo": 1, "problem": None}
-    assert info["distilled_base"] == {"size": len(data), "types": 5, "problem": None}
+    assert info["distilled_base"] == {"section": ".BTF.base", "size": len(data), "types": 5, "problem": None}
     rows = shown(summary)
     assert rows[".BTF.ext"] == "1 function, 0 lines, 1 CO-RE relocation"
     assert rows[".BTF.base"] == f"5 types, {len(data)} bytes"

@@ -122,7 +122,10 @@ def _run(argv: list[str]) -> int:
         if word in ("-B", "--base") and argv:
             leading.append(argv.pop(0))
         elif not word.startswith(("-B", "--base=")):
-            return _usage(f"unknown option {word} before the command")
+            from btfkit.btf.suggest import did_you_mean
+
+            options = ("--help", "--version", "--base")
+            return _usage(f"unknown option {word} before the command{did_you_mean(word, options)}")
     if not argv:
         print(overview(), file=sys.stderr)
         return USAGE

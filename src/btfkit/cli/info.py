@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 def run(args: Args) -> int:
     """Print the summary; exit 3 if the BTF is broken or not on the given base, but still print its header."""
+    from btfkit.btf_file import BASE_SECTION
+    from btfkit.btf_file import open as open_btf
     from btfkit.errors import ChainError
-    from btfkit.files.container import open_container
     from btfkit.show.info import Summary
 
     path, *more = args.operands
     if more:
         raise UsageError(f"expected one FILE, got {1 + len(more)}")
-    container = open_container(path)
+    file = open_btf(path)
+    container = file.container
     btf = _load(container, args.base)
     info = Summary(
         container.source,
@@ -33,7 +35,8 @@ def run(args: Args) -> int:
         layers=container.layers,
         pointer_size=container.pointer_size,
         ext=container.ext,
-        distilled=container.base,
+        distilled=file.base_data,
+        distilled_section=file.base_section or BASE_SECTION,
         needs_base=isinstance(btf, ChainError) and args.base is None,
     )
     if args.json:

@@ -61,6 +61,8 @@ def read_module(path: Path, distilled_base: Path | None = None, built_with: Btf 
         return Module(path, None, error.message)
     if not file.rewritable:
         raise UnsupportedError(f"{'/'.join(file.container.layers)}, not a module", source=path)
+    if not distilled_base and file.modinfo("vermagic") is None and _stands_alone(file):
+        raise UnsupportedError("BTF without a base (a vmlinux or a program?), not a module", source=path)
     module = Module(path, file)
     module.section = str(distilled_base or "") or file.base_section or ""
     try:
@@ -75,6 +77,16 @@ def read_module(path: Path, distilled_base: Path | None = None, built_with: Btf 
     if built_with:
         _take_old(module, file, as_btf(built_with))
     return module
+
+
+def _stands_alone(file: BtfFile) -> bool:
+    """Whether the BTF can be read without a base, which that of a module cannot: its ids and names continue those of vmlinux."""
+    if file.base_section is not None:
+        return False
+    try:
+        return len(Btf.from_bytes(bytes(file.container.btf))) > 1
+    except BtfError:
+        return False
 
 
 def _take_old(module: Module, file: BtfFile, old: Btf) -> None:

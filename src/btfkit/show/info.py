@@ -51,7 +51,8 @@ class Summary:
 
     `btf` is the loaded blob, or the error that loading it ended with, whose text becomes `problem`; `needs_base` means that
     the error is a missing base.  `layers` names the containers around the blob, `pointer_size` (bytes) is what an ELF class
-    implies, `ext` and `distilled` are the sections `.BTF.ext` and `.BTF.base`.  Offsets and sizes are in bytes, offsets from
+    implies, `ext` is the section `.BTF.ext`, `distilled` the distilled
+    base in the section `distilled_section`.  Offsets and sizes are in bytes, offsets from
     the start of the blob.  Raises FormatError if not even the header can be read.
     """
 
@@ -65,6 +66,7 @@ class Summary:
         pointer_size: int | None = None,
         ext: Bytes | None = None,
         distilled: Bytes | None = None,
+        distilled_section: str = ".BTF.base",
         needs_base: bool = False,
     ) -> None:
         view = memoryview(data)
@@ -85,6 +87,7 @@ class Summary:
         self.own_types = len(positions)
         self.kinds = _count_kinds(words, positions)
         self.ext = OtherSection(ext, ("func_info", "line_info", "core_relo"), _count_ext) if ext is not None else None
+        self.distilled_section = distilled_section
         self.distilled = OtherSection(distilled, ("types",), _count_types) if distilled is not None else None
 
     @property
@@ -131,7 +134,9 @@ class Summary:
             "sorted": btf.first_named_id is not None if btf is not None else None,
             "layout": h.layout_len // 4 if h.layout_len else None,
             "ext": self.ext.as_json() if self.ext is not None else None,
-            "distilled_base": self.distilled.as_json() if self.distilled is not None else None,
+            "distilled_base": {"section": self.distilled_section, **self.distilled.as_json()}
+            if self.distilled
+            else None,
             "problem": self.problem,
         }
 
@@ -167,7 +172,7 @@ class Summary:
         if btf is not None:
             yield "sorted", "by name" if btf.first_named_id is not None else "no"
         yield "layout", f"{h.layout_len // 4} kinds described" if h.layout_len else "none"
-        for name, section in ((".BTF.ext", self.ext), (".BTF.base", self.distilled)):
+        for name, section in ((".BTF.ext", self.ext), (self.distilled_section, self.distilled)):
             if section is None or section.problem is not None:
                 yield name, "none" if section is None else f"unreadable: {section.problem}"
             elif section is self.distilled:
@@ -178,7 +183,9 @@ class Summary:
 
     def _base_text(self) -> str:
         if self.base is not None:
-            name = printable(self.base.source or ("its own .BTF.base" if self.distilled is not None else "in memory"))
+            name = printable(
+                self.base.source or (f"its own {self.distilled_section}" if self.distilled is not None else "in memory")
+            )
             return f"split on {name}, {len(self.base) - 1:,} types"
         if self.needs_base:
             return "split: needs its base, the vmlinux that it was built with"
