@@ -111,12 +111,12 @@ def test_what_does_not_fit(tmp_path, capsys, distilled, how, told) -> None:
 
 
 def test_char(tmp_path, capsys, distilled) -> None:
-    """Plain char signed otherwise: upstream refuses it, the strict rules let the module keep its own."""
+    """Plain char of another signedness: upstream rejects it, the strict rules let the module keep its own."""
     path = distilled()
     target = new(tmp_path, signed_char=False)
     capsys.readouterr()
     assert main(["reconcile", path, "-B", target, "-o", str(tmp_path / "out"), "--rules", "upstream"]) == 3
-    assert "char: signed otherwise" in (err := capsys.readouterr().err)
+    assert "char: of another signedness" in (err := capsys.readouterr().err)
     assert "the strict rules accept it" in err
     assert main(["reconcile", path, "-B", target, "-o", str(tmp_path / "out.ko")]) == 0
     err = capsys.readouterr().err

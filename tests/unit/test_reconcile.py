@@ -122,7 +122,7 @@ def test_plain_char_is_taken_along(order):
     both = result.report.verdicts
     assert both.differ
     assert both.upstream[0].reason == "encoding-differs"
-    assert "upstream: refused (char: signed otherwise" in str(both)
+    assert "upstream: rejected (char: of another signedness" in str(both)
 
 
 def test_bad_input(order):

@@ -123,4 +123,4 @@ def table(rows: Sequence[ModuleOnKernel], tree: str) -> Iterator[str]:
         f", {sum(1 for row in rows if row.after_reconcile):,} after `btfkit reconcile`" if is_distilled else ""
     )
     if is_distilled:
-        yield "(Judged is BTF, which does not tell the machine: kernels of another architecture may be among those that fit.)"
+        yield "(BTF does not state the architecture: kernels of another one may be among those that fit.)"

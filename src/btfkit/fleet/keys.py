@@ -120,19 +120,19 @@ def arch_of_uname(uname: str) -> str:
     return ""
 
 
-def key_of(folders: list[str], above: list[str], uname: str) -> Key:
-    """The key of the kernel `uname` in `folders` (below the tree's root; `above` are the root's own, outermost first).
+def key_of(directories: list[str], above: list[str], uname: str) -> Key:
+    """The key of the kernel `uname` in `directories` (below the tree's root; `above` are the root's own, outermost first).
 
     BTFHub's layout is recognized by its innermost directory, which has to be an architecture.
     """
-    if not folders or not is_arch(folders[-1]):
-        if above and not folders and is_arch(above[-1]) and len(above) > 2 and above[-3].lower() in _DISTROS:
+    if not directories or not is_arch(directories[-1]):
+        if above and not directories and is_arch(above[-1]) and len(above) > 2 and above[-3].lower() in _DISTROS:
             return Key(above[-3], above[-2], above[-1], uname)
         return Key("", "", arch_of_uname(uname), uname)
-    whole = folders
-    if len(folders) < 3:
-        outer = [*above, *folders]
+    whole = directories
+    if len(directories) < 3:
+        outer = [*above, *directories]
         known = len(outer) > 2 and outer[-3].lower() in _DISTROS
-        whole = outer if known else folders
+        whole = outer if known else directories
     padded = ["", "", *whole][-3:]
     return Key(padded[0], padded[1], padded[2], uname)

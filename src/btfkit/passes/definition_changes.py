@@ -25,7 +25,7 @@ MAX_MEMBERS = 2_000_000  # compared at most for one module: ten times the member
 
 
 class Unclear(Exception):
-    """Members that cannot be told apart, or too many of them."""
+    """Members that cannot be distinguished, or too many of them."""
 
 
 class Change:
@@ -92,7 +92,7 @@ class _Comparison:
         self.found: list[Change] = []
         self._seen: set[tuple[int, int, bool]] = set()
 
-    def tell(self, path: str, what: str, then: int | str, now: int | str) -> None:
+    def add(self, path: str, what: str, then: int | str, now: int | str) -> None:
         if len(self.found) < MAX_CHANGES:
             self.found.append(Change(path, what, then, now))
 
@@ -103,9 +103,9 @@ class _Comparison:
         self._seen.add((a, b, held))
         one, other = self.old.kind(a), self.new.kind(b)
         if depth > MAX_DEPTH:
-            self.tell(path, "too deep", spelled(self.old, a), spelled(self.new, b))
+            self.add(path, "too deep", spelled(self.old, a), spelled(self.new, b))
         elif not self._kinds_fit(a, b, one, other, held):
-            self.tell(path, "retyped", spelled(self.old, a), spelled(self.new, b))
+            self.add(path, "retyped", spelled(self.old, a), spelled(self.new, b))
         elif one in spec.COMPOSITES and other in spec.COMPOSITES:
             self._composites(a, b, path, held, depth)
         elif one in spec.ENUMS:
@@ -139,24 +139,24 @@ class _Comparison:
     def _composites(self, a: int, b: int, path: str, held: bool, depth: int) -> None:
         then, now = self.old.word(a, 2), self.new.word(b, 2)
         if then != now and held:
-            self.tell(path, "size", then, now)
+            self.add(path, "size", then, now)
         if not self.old.word(a, 1) & spec.MAX_VLEN or (depth and not held and self.old.word(a, 0)):
-            return  # the old type states no members, or it is a named type behind a pointer
+            return  # the old type states no members, or it is a named type used through a pointer
         try:
             olds, fields = _numbered(self.old, a, self.budget), _numbered(self.new, b, self.budget)
         except Unclear as error:
-            self.tell(path, "unclear", "", str(error))
+            self.add(path, "unclear", "", str(error))
             return
         for (name, number), (offset, bits, type_id) in olds.items():
             place = f"{path}.{name}" if path else name
             if (name, number) not in fields:
-                self.tell(place, "gone", offset, "")
+                self.add(place, "gone", offset, "")
                 continue
             new_offset, new_bits, new_type = fields[name, number]
             if offset != new_offset:
-                self.tell(place, "moved", offset, new_offset)
+                self.add(place, "moved", offset, new_offset)
             if bits != new_bits:
-                self.tell(place, "retyped", f"{bits} bits", f"{new_bits} bits")
+                self.add(place, "retyped", f"{bits} bits", f"{new_bits} bits")
             self.types(type_id, new_type, place, True, depth + 1)
 
     def _enums(self, a: int, b: int, path: str) -> None:
@@ -168,15 +168,15 @@ class _Comparison:
         for name, value in old.values.items():
             place = f"{path}.{name}" if path else name
             if name not in values:
-                self.tell(place, "gone", value, "")
+                self.add(place, "gone", value, "")
             elif values[name] != value:
-                self.tell(place, "value", value, values[name])
+                self.add(place, "value", value, values[name])
 
     def _prototypes(self, a: int, b: int, path: str, depth: int) -> None:
         one: Any = self.old[a]
         other: Any = self.new[b]
         if one.vlen != other.vlen:
-            self.tell(path, "retyped", f"{one.vlen} parameters", f"{other.vlen} parameters")
+            self.add(path, "retyped", f"{one.vlen} parameters", f"{other.vlen} parameters")
             return
         self.types(self.old.word(a, 2), self.new.word(b, 2), path, False, depth + 1)
         for old, new in zip(one.parameters, other.parameters, strict=True):

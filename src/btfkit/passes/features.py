@@ -1,6 +1,6 @@
 """What of BTF is younger than BTF itself: since when kernels and libbpf know it, and what it becomes where they do not.
 
-One row a feature; `passes/sanitize.py` does what `becomes` says, the command's options and docs/sanitize.md are made of the
+One row a feature; `passes/sanitize.py` does what `becomes` states; the command's options and docs/sanitize.md are made of the
 same table.  `kernel` is since when BPF_BTF_LOAD takes it (kernel/bpf/btf.c by release), `libbpf` since when it can be parsed
 (src/libbpf.map, where a kind comes with the function that adds one), `pahole` since when it is written (dwarves, changes-v1.21
 to v1.24).  What it becomes: libbpf 1.8-dev, bpf_object__sanitize_btf, and where btfkit does better, docs/sanitize.md.

@@ -98,7 +98,7 @@ def _words_apart(btf: Btf, x: int, y: int) -> str | None:
         if what == "type" or (what == "name" and one.string(p) == other.string(q)) or (what is None and p == q):
             continue
         if slot < 3 + row.tail_words or not row.elem_words:
-            return f"{label(btf, x)} says {p:#x} or {q:#x} in word {slot}"
+            return f"{label(btf, x)} has {p:#x} or {q:#x} in word {slot}"
         number = (slot - 3 - row.tail_words) // row.elem_words
         if what == "name":
             names = " or ".join(text(n) or "no name" for n in (one.string(p), other.string(q)))

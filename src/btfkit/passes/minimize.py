@@ -168,9 +168,9 @@ def _take_outcomes(
             if target.modules and outcome.candidates and id(outcome.candidates) not in seen:
                 seen.add(id(outcome.candidates))
                 wanted = obj.spec(relocation)
-                _, behind = target.named(wanted.root_kind, wanted.name)  # type: ignore[union-attr]
-                if behind and outcome.candidates[0][0] is target.vmlinux:
-                    witnesses.shadow(outcome.candidates, behind)
+                _, in_modules = target.named(wanted.root_kind, wanted.name)  # type: ignore[union-attr]
+                if in_modules and outcome.candidates[0][0] is target.vmlinux:
+                    witnesses.shadow(outcome.candidates, in_modules)
 
 
 def _named(

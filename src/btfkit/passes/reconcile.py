@@ -2,25 +2,25 @@
 
 Every type of the distilled base that the split refers to must be found in the new base, by one of two sets of rules:
 
-"upstream" is what kernel (6.11 to 7.2, btf_relocate.c) and libbpf (1.7) do, defects included; so it predicts their verdict:
+"upstream" does what the kernel (6.11 to 7.2, btf_relocate.c) and libbpf (1.7) do, defects included, so it predicts their verdict:
 FWDs are matched by the wrong bit, a STRUCT or UNION maps to anything of its name, by-value use in variables and
 prototypes goes unseen, and a name with several candidates is rejected even if one of them is right.
 
-"strict" is right:
+"strict" is correct:
 
-- kinds have to fit: STRUCT to STRUCT, UNION to UNION, INT to INT, ENUM to ENUM or ENUM64; a FWD to a FWD or a
-  definition of its flavour, and, behind pointers only, a definition to a FWD of its flavour;
-- sizes have to be equal for INT, FLOAT and enums, and for a STRUCT or UNION that the split has by value: as a member, element,
-  variable, parameter or returned value;
-- of several candidates the one of the same kind wins over a FWD or a definition in its stead, then one of the same size,
-  then, where the base tells members, the one that has not changed; of candidates that are equivalent the lowest id;
-  else nothing;
-- members and enumerators that the old base states of a type held by value must be unchanged (`passes/definition_changes.py`).
-- An INT of another encoding is another type, but for plain `char`: its name says nothing about a sign, C leaves that
-  to the compiler, and kernels are built with -funsigned-char since 6.2.  Size and layout are the same, so nothing
-  breaks; but the module's code does treat it as its own BTF says.  So the split keeps its own `char`, as an own type
-  behind all others, and the rest follows the new base.  (Refusing, as upstream does, turns away nearly every module
-  between 6.1 and 6.2 for no reason; mapping, would state the wrong sign.)
+- Kinds must correspond: STRUCT to STRUCT, UNION to UNION, INT to INT, ENUM to ENUM or ENUM64; a FWD to a FWD or a
+  definition of its flavor, and, if it is used through pointers only, a definition to a FWD of its flavor.
+- Sizes must be equal for INT, FLOAT and enums, and for a STRUCT or UNION that the split uses by value: as a member, element,
+  variable, parameter or return value.
+- Of several candidates, one of the same kind is preferred to a FWD or a definition that takes its place, then one of the same
+  size, then, if the base states members, one that has not changed; of equivalent candidates, the one with the lowest id.  If
+  several remain, the type is ambiguous.
+- Members and enumerators that the old base states of a type used by value must be unchanged (`passes/definition_changes.py`).
+- An INT of another encoding is another type, except for plain `char`: its name does not state a sign, C leaves the sign to
+  the compiler, and kernels have been built with -funsigned-char since 6.2.  Size and layout are equal, so nothing breaks, but
+  the code of the module treats it as the module's own BTF states.  Therefore the split keeps its own `char`, as an own type
+  after all others, and everything else moves to the new base.  (Rejecting it, as upstream does, excludes nearly every module
+  between 6.1 and 6.2 for no reason; mapping it would state the wrong sign.)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.flat import Flat
 from btfkit.btf.spec import text
-from btfkit.errors import ChainError, printable
+from btfkit.errors import ChainError, printable, refuse_others
 from btfkit.hot import rebase as _rebase
 from btfkit.passes.definition_changes import Budget, Change, changes, equivalent, is_plain_char
 from btfkit.passes.idmap import IdMap
@@ -51,13 +51,13 @@ NO_BASE = "no-base"  # the input is not a split BTF
 NOT_DISTILLED = "not-distilled"  # its base has types that can be found only by id, so it was never distilled
 BYTE_ORDER = "byte-order"  # module and new base are of machines of different byte order
 POINTER_SIZE = "pointer-size"  # ... of different pointer size
-SAME_BASE = "same-base"  # upstream refuses to relocate to the base that it is on
+SAME_BASE = "same-base"  # upstream rejects the base that the split is already on
 MISSING = "missing"  # no type of that name
 KIND = "kind-differs"  # types of that name, but of other kinds
 SIZE = "size-differs"
-ENCODING = "encoding-differs"  # an INT of that name and size, but signed otherwise
-AMBIGUOUS = "ambiguous"  # several candidates, and nothing to tell them apart
-CONTENT = "content-differs"  # members or enumerators are not as they were
+ENCODING = "encoding-differs"  # an INT of that name and size, but of another signedness
+AMBIGUOUS = "ambiguous"  # several candidates, and nothing distinguishes them
+CONTENT = "content-differs"  # members or enumerators have changed
 STRING = "string-unknown"  # upstream: a name in the distilled base that belongs to none of its types (ENOENT)
 
 _UPSTREAM_KINDS = frozenset((spec.INT, spec.FLOAT, spec.ENUM, spec.STRUCT, spec.UNION, spec.FWD))
@@ -74,10 +74,10 @@ _WORDS = {
 class Misfit:
     """One type of the distilled base that cannot be reconciled, or has changed.
 
-    `reason` is one of the constants of this module; `type_id` the type's id in the distilled base (0: it is about the
-    whole), `kind` its kind number, `name`; `embedded` whether the split has it by value; `size` bytes then;
-    `candidates` ids of the types of that name in the new base, `sizes` theirs in bytes, `kinds` their kind numbers;
-    `changes` what changed within it.
+    `reason` is one of the constants of this module; `type_id` the type's id in the distilled base (0: the finding concerns the
+    whole split), `kind` its kind number, `name`; `embedded` whether the split uses it by value; `size` its old size in bytes;
+    `candidates` ids of the types of that name in the new base, `sizes` theirs in bytes, `kinds` their kind numbers; `changes`
+    the changes within it.
     """
 
     __slots__ = (
@@ -121,8 +121,8 @@ class Misfit:
 
     @property
     def path(self) -> str:
-        """Where the split uses it first: "struct my_dev.lock", "variable state", "function probe"; by value where it does
-        so at all, else through a pointer."""
+        """The first place where the split uses it: "struct my_dev.lock", "variable state", "function probe"; a use by value if
+        there is one, else one through a pointer."""
         if self._path is None:
             self._path = (
                 _where(self._split, self.type_id, self.embedded) if self._split is not None and self.type_id else ""
@@ -138,9 +138,9 @@ class Misfit:
         if not self.type_id:
             return _WHOLE[self.reason]
         held = f", held by value in {printable(self.path)}" if self.embedded and self.path else ""
-        return f"{self.title}: {self._told()}{held}"
+        return f"{self.title}: {self._difference()}{held}"
 
-    def _told(self) -> str:
+    def _difference(self) -> str:
         if self.reason == SIZE:
             return f"{self.size} bytes then, {' or '.join(str(size) for size in self.sizes)} now"
         if self.reason == KIND:
@@ -149,7 +149,7 @@ class Misfit:
             return f"several types of that name fit: {', '.join(str(c) for c in self.candidates)}"
         if self.reason == CONTENT:
             return "; ".join(str(change) for change in self.changes[:3]) + ("; ..." if len(self.changes) > 3 else "")
-        return {MISSING: "not in the new base", ENCODING: "signed otherwise"}.get(self.reason, self.reason)
+        return {MISSING: "not in the new base", ENCODING: "of another signedness"}.get(self.reason, self.reason)
 
     def __repr__(self) -> str:
         return f"<{self.reason}: {self.title}>"
@@ -179,7 +179,7 @@ _WHOLE = {
 
 
 class ReconcileError(ChainError):
-    """The split does not fit the new base; `findings` say type by type why, `rules` by which rules."""
+    """The split does not fit the new base by the `rules`; `findings` has the reason for each type."""
 
     def __init__(self, findings: Sequence[Misfit], rules: Rules, *, source: str | None = None) -> None:
         super().__init__("", source=source)
@@ -188,8 +188,7 @@ class ReconcileError(ChainError):
 
     @property
     def message(self) -> str:
-        """The first findings as text, made when it is asked for: looking up where a type is held takes longer than all
-        the rest."""
+        """The first findings as text, made on access: finding the users of a type takes longer than everything else."""
         shown = "; ".join(str(finding) for finding in self.findings[:3])
         more = f"; and {len(self.findings) - 3} more" if len(self.findings) > 3 else ""
         return f"does not fit the new base: {shown}{more}"
@@ -207,10 +206,10 @@ def _error(findings: Sequence[Misfit], rules: Rules, source: str | None) -> Reco
 
 
 class ReconcileReport:
-    """How a split fitted its new base.
+    """How a split fits its new base.
 
-    `rules` as given; `carried` names the types that the split now has of its own, since the new base's differ; `notes`
-    are findings that do not matter under the rules: types behind pointers whose size or members changed.
+    `rules` as given; `carried` are the names of types that the split keeps as its own, because those of the new base differ;
+    `notes` are findings that the rules accept: types used through pointers whose size or members changed.
     """
 
     __slots__ = ("_index", "_split", "carried", "notes", "rules", "types")
@@ -232,7 +231,7 @@ class ReconcileReport:
 
 
 class Reconciled:
-    """What `reconcile` gives: `btf` (the split on the new base), `ids` (old ids to new ones), `report`."""
+    """The result of `reconcile`: `btf` (the split on the new base), `ids` (old ids to new ones), `report`."""
 
     __slots__ = ("_ids", "_mapped", "_split", "btf", "report")
 
@@ -248,7 +247,7 @@ class Reconciled:
 
     @property
     def ids(self) -> IdMap:
-        """Where each type went: those of the distilled base that are used, and all own ones."""
+        """The new ids of the types of the distilled base that are used, and of all own types."""
         if self._ids is None:
             ids = {old: new for old, new in enumerate(self._mapped) if new}
             first, own = self.btf.start_id, self._split.own_ids
@@ -258,8 +257,8 @@ class Reconciled:
 
 
 class Verdicts:
-    """What the two sets of rules say of one module and one kernel: `strict` and `upstream` are each a tuple of
-    findings, empty where it fits; `differ` tells whether one takes the module and the other does not."""
+    """The verdicts of both sets of rules on one module and one kernel: `strict` and `upstream` are tuples of findings, empty if
+    the module fits; `differ` states whether only one of them accepts the module."""
 
     __slots__ = ("strict", "upstream")
 
@@ -272,14 +271,12 @@ class Verdicts:
         return bool(self.strict) != bool(self.upstream)
 
     def __str__(self) -> str:
-        told = [
-            f"{name}: {_verdict(findings)}" for name, findings in (("strict", self.strict), ("upstream", self.upstream))
-        ]
-        return ", ".join(told)
+        both = ("strict", self.strict), ("upstream", self.upstream)
+        return ", ".join(f"{name}: {_verdict(findings)}" for name, findings in both)
 
 
 def _verdict(findings: Sequence[Misfit]) -> str:
-    return f"refused ({findings[0]})" if findings else "fits"
+    return f"rejected ({findings[0]})" if findings else "fits"
 
 
 def reconcile(
@@ -288,14 +285,14 @@ def reconcile(
     """Move `split`, which is split on a distilled base, to `new_base`; the input does not change.
 
     `new_base` may be a `NameIndex` of it, made once for many modules.  `rules` is "strict" or "upstream" (see the
-    module); `contents` says which changed members and enumerators the strict rules refuse, as far as the distilled
-    base tells them: of types held by value ("embedded"; others become notes of the report), or of all that the split
-    refers to ("all"). Raises ReconcileError with the findings; after it nothing is changed.
+    module); `contents` selects the types whose changed members and enumerators the strict rules reject, as far as the distilled
+    base states them: types used by value ("embedded"; others become notes of the report), or all that the split refers to
+    ("all").  Raises ReconcileError with the findings.
     Rule: kernel 7.2, kernel/bpf/btf_relocate.c, for "upstream".
     """
     demand_btf("split", split, file_function="reconcile_file")
-    if rules not in RULES or contents not in CONTENTS:
-        raise ValueError(f"rules {rules!r} or contents {contents!r}: they have to be of {RULES} and {CONTENTS}")
+    refuse_others("rules", (rules,), RULES)
+    refuse_others("contents", (contents,), CONTENTS)
     index = new_base if isinstance(new_base, NameIndex) else NameIndex(new_base)
     plan = _Plan(split, index, rules == "upstream", contents == "all")
     if plan.findings:
@@ -323,7 +320,7 @@ def _findings(split: Btf, index: NameIndex, rules: Rules) -> Sequence[Misfit]:
 
 
 class _Plan:
-    """Where each type of the distilled base goes, or why it cannot."""
+    """The new id of each type of the distilled base, or the findings that prevent it."""
 
     def __init__(self, split: Btf, index: NameIndex, upstream: bool, all_contents: bool) -> None:
         self.split = split
@@ -356,7 +353,7 @@ class _Plan:
                 self._compare(type_id, all_contents)
 
     def held(self, type_id: int) -> bool:
-        """Whether the split has the type by value, as far as the rules see."""
+        """Whether the split uses the type by value, as far as the rules detect it."""
         bits = _rebase.EMBEDDED if self.upstream else _rebase.EMBEDDED | _rebase.PASSED
         return bool(self.marks[type_id] & bits)
 
@@ -373,16 +370,16 @@ class _Plan:
         else:
             reason = self._choose(type_id, candidates)
         if reason:
-            self._tell(reason, type_id, candidates)
+            self._add(reason, type_id, candidates)
         return True
 
-    def _tell(self, reason: str, type_id: int, candidates: Sequence[int]) -> None:
+    def _add(self, reason: str, type_id: int, candidates: Sequence[int]) -> None:
         self.findings.append(
             Misfit(reason, self.split, type_id, embedded=self.held(type_id), new=self.index.btf, candidates=candidates)
         )
 
     def _choose(self, type_id: int, candidates: list[int]) -> str:
-        """Strict: tell several candidates apart, or take `char` along; returns the reason where that fails."""
+        """By the strict rules, choose one of several candidates, or keep `char`; returns the reason if neither is possible."""
         fit = self._fitting(type_id, candidates)
         if not fit:
             return self._why_not(type_id, candidates)
@@ -395,7 +392,7 @@ class _Plan:
         return ""
 
     def _fitting(self, type_id: int, candidates: list[int]) -> list[int]:
-        """The candidates that fit best: of the kind and, where there are any, of the size; else the next best."""
+        """The candidates that fit best: those of the kind and of the size, if any; else the next best."""
         base, new = self.base, self.index.btf
         kind, size = base.kind(type_id), base.word(type_id, 2)
         if kind in spec.ENUMS:
@@ -426,7 +423,7 @@ class _Plan:
         return KIND if kind == spec.FWD else SIZE
 
     def _compare(self, type_id: int, all_contents: bool) -> None:
-        """Find what changed within a type whose elements the distilled base states."""
+        """Find the changes within a type whose elements the distilled base states."""
         new_id = self.mapped[type_id]
         if not new_id:
             return
@@ -442,7 +439,7 @@ class _Plan:
 
 
 def _misfit(split: Btf, new: Btf, upstream: bool) -> str:
-    """Why `split` cannot be looked at on `new` at all, or ""."""
+    """The reason why `split` cannot be judged on `new` at all, or ""."""
     if split.base is None:
         return NO_BASE
     if upstream and split.base is new:
@@ -459,9 +456,9 @@ def _misfit(split: Btf, new: Btf, upstream: bool) -> str:
 
 
 def _where(split: Btf, type_id: int, by_value: bool) -> str:
-    """How the split's own types use `type_id`, the first way found, as text ("" where they do not).
+    """How the split's own types use `type_id`, the first way found, as text ("" if they do not).
 
-    Goes from user to user, breadth first, until one has a name of its own; with `by_value` not through pointers.
+    Goes from user to user, breadth first, until one has a name; with `by_value` not through pointers.
     """
     users = _users(split, by_value)
     seen = {type_id}

@@ -228,7 +228,7 @@ class _Layer:
         return re.compile(text % (rb"[%s][%s%s]{0,510}" % (letters, letters, digits)))
 
     def _find_late_tags(self, found: list[int]) -> None:
-        """The own type tags that another modifier or a typedef leads to; and then those behind these."""
+        """The own type tags that another modifier or a typedef leads to, then those that follow them."""
         btf = self.btf
         if not any(btf.kind(btf.start_id + index) == spec.TYPE_TAG for index in found):
             return

@@ -150,8 +150,8 @@ def close(selection: Selection, roots: Iterable[tuple[Btf, int]], policy: str, *
     """Add to `selection` the types `roots` and what they reach under `policy`.
 
     "direct": the types with their members, and name and size of the types that these refer to; "by-value": complete
-    definitions of all types embedded or passed by value, name and size of those behind pointers; "full": all types that can be
-    reached.  With `asked` the roots count as asked for by name (whole), without it as reached by value.
+    definitions of all types embedded or passed by value, name and size of those used through pointers; "full": all types that
+    can be reached.  With `asked` the roots count as asked for by name (whole), without it as reached by value.
     """
     levels = {layer: bytearray(len(layer.positions)) for layer in selection.layers}
     stacks: dict[Btf, list[int]] = {layer: [] for layer in selection.layers}
@@ -220,9 +220,9 @@ class Witnesses:
         if witness.pointers or witness.not_last or witness.hides or witness.at_least:
             self._traps.append((btf, witness))
 
-    def shadow(self, candidates: Sequence[tuple[Btf, int]], behind: Sequence[tuple[Btf, int]]) -> None:
-        """Candidates in vmlinux prevent a search of modules: if one of `behind` (in modules) is kept, keep one too."""
-        self._shadows.append((candidates, behind))
+    def shadow(self, candidates: Sequence[tuple[Btf, int]], in_modules: Sequence[tuple[Btf, int]]) -> None:
+        """Candidates in vmlinux prevent a search of modules: if one of `in_modules` is kept, keep one too."""
+        self._shadows.append((candidates, in_modules))
 
     def settle(self) -> None:
         """Add what prevents a negative answer from becoming positive, until nothing more is needed."""
@@ -231,8 +231,8 @@ class Witnesses:
             self._selection.complete()
             for btf, witness in self._traps:
                 self._set_right(btf, witness)
-            for candidates, behind in self._shadows:
-                if any(self._selection.has(*c) for c in behind) and not any(
+            for candidates, in_modules in self._shadows:
+                if any(self._selection.has(*c) for c in in_modules) and not any(
                     self._selection.has(*c) for c in candidates
                 ):
                     self._selection.add(*candidates[0])
