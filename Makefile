@@ -12,10 +12,18 @@ demo: ## minimize a kernel's BTF for a program, on this machine
 	@tools/venv.sh .venv
 	@tools/demo.sh .venv
 
-test: test-compiled test-plain ## run the tests in both forms (TESTS=tests/unit ARGS="-k name" JOBS=2)
+COMPILED = .venv/bin/btfkit --version | grep -q '(compiled'
+NO_COMPILED = == THERE IS NO COMPILED FORM HERE (no C compiler, or no headers of Python)
+
+test: ## run the tests in both forms, or in the plain form if there is no compiler (TESTS=tests/unit ARGS="-k name" JOBS=2)
+	@tools/venv.sh .venv
+	@if $(COMPILED); then $(MAKE) --no-print-directory test-compiled; else echo "$(NO_COMPILED): only the plain form is tested"; fi
+	@$(MAKE) --no-print-directory test-plain
+	@$(COMPILED) || echo "$(NO_COMPILED): only the plain form is tested"
 
 test-compiled: ## ... with compiled loops
 	@tools/venv.sh .venv test
+	@$(COMPILED) || { echo "$(NO_COMPILED): run \`make test-plain\`"; exit 1; }
 	@echo "== tests, compiled form: $$(.venv/bin/btfkit --version)"
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTEST)
 

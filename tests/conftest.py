@@ -1,4 +1,4 @@
-"""What all tests share: where modules come from, golden files, and how hard Hypothesis tries.
+"""What all tests share: where modules come from, golden files, how hard Hypothesis tries, and what is said of skipped tests.
 
 The tests run on whatever `btfkit` is importable, plain or compiled (PYTHONPATH says which), and on ../src where none is.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from importlib.util import find_spec
 
 import pytest
@@ -32,6 +33,21 @@ def pytest_addoption(parser):
     parser.addoption(
         "--update-golden", action="store_true", help="write what tests print into the files of tests/golden"
     )
+
+
+def pytest_collection_modifyitems(items):
+    """Long tests first, those that boot kernels before all: no worker of xdist is left alone with one at the end."""
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, "tests/vm/" not in item.nodeid))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """A line for each reason to skip: how many tests it concerns, what is lacking, and what to run to have it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        terminalreporter.section(f"{len(skipped)} tests were skipped; what to run to have them")
+    for text, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
+        terminalreporter.write_line(f"{count:6}  {text}")
 
 
 @pytest.fixture

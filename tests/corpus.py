@@ -10,7 +10,7 @@ import os
 import tarfile
 import tempfile
 
-import pytest
+from needs import lacks
 
 
 def corpus_dir() -> str:
@@ -26,7 +26,7 @@ def has_corpus() -> bool:
 def require_corpus() -> str:
     """The directory of the corpus; skips the calling test if there is none."""
     if not has_corpus():
-        pytest.skip(f"no corpus at {corpus_dir()}: set BTFKIT_CORPUS")
+        lacks("corpus")
     return corpus_dir()
 
 
@@ -98,7 +98,7 @@ def modules(kernel: str) -> dict[str, bytes]:
     """The split BTF of each module of a kernel, by module name; skips where the corpus has none of that kernel."""
     archive = os.path.join(require_corpus(), "modules", kernel + ".tar.xz")
     if not os.path.exists(archive):
-        pytest.skip(f"the corpus has no modules of {kernel}")
+        lacks("corpus-more", f"modules of {kernel}")
     found = {}
     with tarfile.open(archive) as tar:
         for member in tar:

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,12 +19,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
+from needs import lacks
 
 Input = bytes | str | os.PathLike[str]
 """What a tool reads: the bytes, or the path of a file that has them (linked or copied)."""
 
-TIMEOUT = 120.0
+TIMEOUT = 600.0
 OLD_BPFTOOLS = {"bpftool-bookworm": "bpftool:7.1", "bpftool-bullseye": "bpftool:5.10"}
 """The bpftools of old releases of Debian, and which version each is."""
 _PLACES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -64,9 +65,10 @@ def _chroot_problem(root: str) -> str:
 
 @functools.cache
 def _find(name: str) -> tuple[Tool | None, str]:
-    chosen = os.environ.get("BTFKIT_" + name.upper().replace("-", "_"))
+    variable = "BTFKIT_" + name.upper().replace("-", "_")
+    chosen = os.environ.get(variable)
     if chosen:
-        return (Tool(name, chosen), "") if os.access(chosen, os.X_OK) else (None, f"{chosen} cannot be run")
+        return (Tool(name, chosen), "") if os.access(chosen, os.X_OK) else (None, f"{variable}={chosen} cannot be run")
     if name in OLD_BPFTOOLS:
         path = os.path.join(peers_dir(), "bin", name)
         return (Tool(name, path), "") if os.access(path, os.X_OK) else (None, f"no {path} (tools/peers.sh makes it)")
@@ -91,9 +93,23 @@ def find_peer(name: str) -> Tool | None:
 def require_peer(name: str) -> Tool:
     """The tool; skips the calling test, with the reason, where there is none."""
     tool, problem = _find(name)
+    if problem.startswith("BTFKIT_"):
+        lacks("chosen", problem)
     if tool is None:
-        pytest.skip(f"peer {name} is absent: {problem}")
+        lacks("oracle" if name == "btf-oracle" else "peers", name)
     return tool
+
+
+def without_libbpf(built: subprocess.CompletedProcess[bytes]) -> None:
+    """Skip the calling test where its program was not built for want of libbpf, zlib or liblzma; any other failure is one."""
+    said = built.stderr.decode(errors="replace")
+    header = re.search(r"fatal error: ([\w/.]+): No such file", said)
+    library = re.search(r"cannot find -l(\w+)", said)
+    if (header and header[1].startswith("bpf/")) or (library and library[1] == "bpf"):
+        lacks("libbpf")
+    if (header and header[1] in ("zlib.h", "lzma.h")) or (library and library[1] in ("z", "lzma")):
+        lacks("header", header[1] if header else f"lib{library[1]}" if library else "")
+    assert built.returncode == 0, said
 
 
 class Bench:

@@ -33,7 +33,7 @@ def run(recipe: str, folder: Path, **variables: str) -> str:
     source = str(Path(btfkit.__file__).parents[1])
     env = {**os.environ, "PATH": path, "PYTHONPATH": source, **variables}
     script = "\n".join(blocks)
-    done = subprocess.run(["sh", "-euc", script], cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["sh", "-euc", script], cwd=folder, env=env, capture_output=True, text=True, timeout=600)
     print(done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
     return f"{done.stdout}{done.stderr}{done.returncode}"

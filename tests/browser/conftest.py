@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from needs import lacks, module
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -23,12 +25,12 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A chromium with a profile of its own."""
-    webdriver = pytest.importorskip("selenium.webdriver")
+    webdriver = module("selenium.webdriver")
     from selenium.webdriver.chrome.service import Service
 
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
-        pytest.skip("no chromium or no chromedriver in PATH (tools/browser.sh installs both)")
+        lacks("browser")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):

@@ -11,6 +11,7 @@ import pytest
 
 import check_inputs
 from btfkit.cli import main
+from needs import module
 
 NAMES = ["5.10.0-1-amd64", "6.1.0-1-amd64", "6.1.0-2-amd64", "6.12.0-1-amd64", "5.15.0-1-generic"]
 
@@ -167,7 +168,7 @@ def test_markdown(run):
 
 
 def test_html(run, tmp_path):
-    pytest.importorskip("jinja2")
+    module("jinja2")
     said = run("guards.bpf.o", "--kernels", "hub", "--html", "out.html")
     page = (tmp_path / "out.html").read_bytes()
     assert page.startswith(b"<!DOCTYPE html>")

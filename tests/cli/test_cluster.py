@@ -21,11 +21,12 @@ from bpf import cases
 from btfkit.errors import UnsupportedError
 from btfkit.fleet.manifest import JOURNAL, NAME
 from btfkit.fleet.store import Remote, open_store
+from needs import module
 
 A, MODULES = cases.target_bytes("a.x86_64+modules")
 B = cases.target_bytes("b.x86_64")[0]
 HERE = "127.0.0.1"
-PATIENCE = 60  # seconds
+PATIENCE = 300  # seconds
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +102,7 @@ def process(*words, **env):
 @pytest.fixture
 def cluster(here):
     """(address, worker, worker): a scheduler and two workers, processes of their own."""
-    pytest.importorskip("distributed", reason="no Dask here (pip install btfkit[dask])")
+    module("distributed", "cloud")
     port = free_port()
     address = f"tcp://{HERE}:{port}"
     quiet = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error", "DASK_DISTRIBUTED__WORKER__DAEMON": "false"}
@@ -149,7 +150,7 @@ def test_a_dask_cluster_one_worker_of_which_dies(capsys, cluster, here):
 @pytest.mark.slow
 def test_no_scheduler(capsys, monkeypatch):
     monkeypatch.setattr("btfkit.work.executors.PATIENCE", 1)
-    pytest.importorskip("distributed", reason="no Dask here (pip install btfkit[dask])")
+    module("distributed", "cloud")
     plant(1)
     said = run(
         capsys, "min", "--archive", "tree", "-o", "out", "--scheduler", f"tcp://{HERE}:{free_port()}", "fields.bpf.o"
@@ -164,9 +165,9 @@ def test_no_scheduler(capsys, monkeypatch):
 @pytest.fixture
 def s3(monkeypatch):
     """An S3 server on loopback with a bucket."""
-    fsspec = pytest.importorskip("fsspec", reason="no fsspec here (pip install btfkit[cloud])")
-    pytest.importorskip("s3fs", reason="no s3fs here (pip install btfkit[cloud])")
-    pytest.importorskip("moto.server", reason="no moto here (pip install btfkit[cloudtest])")
+    fsspec = module("fsspec", "cloud")
+    module("s3fs", "cloud")
+    module("moto.server", "cloud")
     port = free_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{HERE}:{port}")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -220,8 +221,8 @@ def test_in_from_s3_and_out_to_s3(capsys, s3, here):
 @pytest.fixture
 def web(here):
     """The folder `here` behind http://, with listings."""
-    pytest.importorskip("fsspec", reason="no fsspec here (pip install btfkit[cloud])")
-    pytest.importorskip("aiohttp", reason="no aiohttp here (pip install btfkit[cloud])")
+    module("fsspec", "cloud")
+    module("aiohttp", "cloud")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):
@@ -305,7 +306,7 @@ def test_the_extra_is_named_where_it_is_absent(capsys, monkeypatch):
 
 
 def test_memory_and_unknown_urls():
-    pytest.importorskip("fsspec", reason="no fsspec here (pip install btfkit[cloud])")
+    module("fsspec", "cloud")
     store = open_store("memory://place")
     store.write("a/b", b"1")
     assert bytes(store.read("a/b")) == b"1"

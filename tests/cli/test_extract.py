@@ -14,6 +14,7 @@ import pytest
 
 from btfkit.btf.build import Builder
 from btfkit.cli import extract, main
+from needs import needs
 
 ORDERS = ("little", "big")
 
@@ -169,7 +170,7 @@ def test_output_is_a_file(tmp_path, capsys) -> None:
     assert str(tmp_path / "file") in capsys.readouterr().err
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals")
+@needs("signals", os.name != "nt")
 def test_interrupt_leaves_whole_files(tmp_path) -> None:
     blob = split("little", "n" * 100_000)
     (tmp_path / "in").mkdir()
@@ -178,11 +179,11 @@ def test_interrupt_leaves_whole_files(tmp_path) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "btfkit", "extract", str(tmp_path / "in"), "-o", str(out), "-j2"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and not (out.is_dir() and os.listdir(out)):
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode in (3, 0)  # 0 where it was done already
     assert b"Traceback" not in err
     assert {path.stat().st_size for path in out.iterdir()} == {len(blob)}

@@ -114,7 +114,7 @@ def test_colour_on_a_terminal(monkeypatch) -> None:
 
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "btfkit", "layout", "vmlinux", "hole"]
-    assert subprocess.run(command, stdout=theirs, env=environment(), timeout=60).returncode == 0
+    assert subprocess.run(command, stdout=theirs, env=environment(), timeout=600).returncode == 0
     os.close(theirs)
     assert b"\x1b[1;31m/* XXX" in os.read(ours, 65536)
     os.close(ours)

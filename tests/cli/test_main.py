@@ -155,7 +155,7 @@ def test_what_runs_at_exit_is_waited_for(before):
         capture_output=True,
         text=True,
         env=environment(),
-        timeout=60,
+        timeout=600,
     )
     assert "left to the interpreter 0" in done.stdout, done.stderr
     assert ("an exit function" in done.stdout) == ("atexit" in before)
@@ -163,7 +163,7 @@ def test_what_runs_at_exit_is_waited_for(before):
 
 def test_a_plain_process_ends_quickly():
     code = AT_EXIT.format(before="")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("btfkit ")
     assert "left to the interpreter" not in done.stdout
@@ -172,7 +172,7 @@ def test_a_plain_process_ends_quickly():
 def test_a_profile_is_written(tmp_path):
     profile = tmp_path / "profile"
     command = [sys.executable, "-m", "cProfile", "-o", str(profile), "-m", "btfkit", "--version"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=600)
     assert done.returncode == 0, done.stderr
     import pstats
 
@@ -185,5 +185,5 @@ def test_the_garbage_collector_runs_but_in_short_commands(words, running):
         f"import sys, gc, os; sys.argv = ['btfkit', *{words}]; from btfkit import cli\n"
         "os._exit = lambda status: None\ncli.entry(); print('collects', gc.isenabled())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=600)
     assert f"collects {running}" in done.stdout, done.stderr

@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROSE = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "tests").glob("*/README.md"))]
-TO_COME = ("docs/differences.md", "docs/performance.md")  # what README points at before it is written
 
 KERNEL, OPENSNOOP = DATA / "vmlinux-6.12.107+deb13-amd64.btf.xz", DATA / "opensnoop-libbpf.bpf.o"
 FILES = {  # what the documents call their inputs
@@ -102,12 +101,10 @@ def parses(words):
 # ---- Python ----------------------------------------------------------------------------------------------------
 
 
-@named(PAGES)
+@named([page for page in PAGES if {"python", "py"} & {language for language, _ in fences(page.read_text())}])
 def test_python_runs(page, tmp_path, monkeypatch, capsys):
     """The blocks of a page one after the other: a later one may go on from an earlier one."""
     blocks = [code for language, code in fences(page.read_text()) if language in ("python", "py")]
-    if not blocks:
-        pytest.skip("no Python on this page")
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "example"}
     for code in blocks:
@@ -142,8 +139,14 @@ def test_command_lines_parse(page):
     assert list(filter(None, wrong)) == []
 
 
+def has_inputs(page):
+    """Whether it has a command line whose inputs tests/data has."""
+    lines = (words for words, synopsis in command_lines(page.read_text()) if not synopsis and "-" not in words)
+    return any(word in FILES or word.startswith("tests/data/") for words in lines for word in words)
+
+
 @pytest.mark.slow  # with plain loops
-@named(PAGES)
+@named([page for page in PAGES if has_inputs(page)])
 def test_command_lines_run(page, tmp_path, monkeypatch, capfd):
     """Those with inputs that tests/data has; one may read what one before it has written."""
     ran, wrong = 0, []
@@ -161,8 +164,7 @@ def test_command_lines_run(page, tmp_path, monkeypatch, capfd):
         if status not in (cli.DONE, cli.DIFFERS) or "Traceback" in complaint:
             wrong.append((words, status, complaint))
     assert wrong == []
-    if not ran:
-        pytest.skip("no command line on this page with inputs that tests/data has")
+    assert ran
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
@@ -203,7 +205,7 @@ def slug(heading):
 
 @named(PROSE)
 def test_links(page):
-    lost, to_come = [], []
+    lost = []
     for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)):
         if re.match(r"\w+:", target):
             continue
@@ -211,14 +213,12 @@ def test_links(page):
         there = page.parent / path if path else page
         if not there.exists():
             name = os.path.relpath(there, ROOT)
-            (to_come if name in TO_COME else lost).append(name)
+            lost.append(name)
         elif anchor and there.suffix == ".md":
             headings = re.findall(r"^#+ (.*)$", there.read_text(), re.M)
             if anchor not in map(slug, headings):
                 lost.append(target)
     assert lost == []
-    if to_come:
-        pytest.skip(f"still to be written: {', '.join(to_come)}")
 
 
 ROOMS = {path.name for path in (ROOT / "src" / "btfkit").iterdir() if (path / "__init__.py").exists()}
@@ -267,8 +267,6 @@ def named_tests(text):
 
 def test_tests_named_in_differences_exist():
     page = ROOT / "docs" / "differences.md"
-    if not page.exists():
-        pytest.skip("docs/differences.md is still to be written")
     sources = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
     lost = []
     for row in re.findall(r"^\|.*\|$", page.read_text(), re.M):

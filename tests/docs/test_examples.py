@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import btfkit
+from needs import lacks
 from small_modules import ko
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +100,7 @@ def test_distill_and_reconcile(tmp_path):
 def test_they_pass_mypy_strict(tmp_path):
     """Against the installed package, as a user's editor sees it."""
     if find_spec("mypy") is None:
-        pytest.skip("no mypy here (make lint installs it)")
+        lacks("lint")
     code = re.search(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
     assert code is not None
     readme = tmp_path / "readme_example.py"

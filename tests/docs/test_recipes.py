@@ -9,12 +9,13 @@ import pytest
 
 import btfkit
 from btfkit.cli import main
+from needs import needs
 from recipes import put, run
 from small_modules import elf, kernel, ko, module
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="a shell")
+pytestmark = needs("platform", os.name != "nt", "a shell")
 
 
 @pytest.fixture

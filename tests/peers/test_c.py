@@ -17,6 +17,7 @@ from btfkit.btf.build import Builder
 from btfkit.btf_file import load
 from btfkit.show.c import c_text
 from c_cases import CASES
+from needs import lacks
 from peer_tools import Bench, bench
 
 MODULE_KERNELS = ("6.12.107+deb13-amd64", "7.2.13+deb14-amd64", "6.12.107+deb13-s390x")
@@ -179,7 +180,7 @@ def compare(btf: Btf, new: Btf, composites: dict[str, int]) -> dict[str, object]
 @pytest.mark.parametrize("kernel", ["6.12.107+deb13-amd64", "6.12.107+deb13-s390x", "7.2.13+deb14-amd64"])
 def test_a_slim_header_through_clang(kernel: str) -> None:
     if kernel not in corpus.kernels():
-        pytest.skip("no such kernel here")
+        lacks("corpus-more", kernel) if corpus.has_corpus() else lacks("corpus")
     btf = load(corpus.kernel_path(kernel))
     names = ["task_struct", "file", "inode", "net_device", "module"]
     text = ours(btf, ids=[btf.find(name, spec.STRUCT).id for name in names], exact=True)
@@ -195,7 +196,7 @@ def test_a_slim_header_through_clang(kernel: str) -> None:
 def test_a_whole_kernel_through_clang(kernel: str) -> None:
     """Every struct and union; but for those with a va_list, which is not what it was on another machine."""
     if not os.environ.get("BTFKIT_EXHAUSTIVE"):
-        pytest.skip("half a minute a kernel: set BTFKIT_EXHAUSTIVE")
+        lacks("exhaustive")
     btf = load(corpus.kernel_path(kernel))
     composites = unique_composites(btf, range(len(btf)))
     new = compiled(btf, ours(btf, exact=True), list(composites))

@@ -25,7 +25,8 @@ from btfkit.programs.patch import POISON, patch_program
 from btfkit.programs.reach import Flow, Walk
 from btfkit.programs.verdict import BREAKS, Checks
 from btfkit.programs.verifier import verifier_of
-from peer_tools import bench, oracle_relocate, require_peer
+from needs import lacks
+from peer_tools import bench, oracle_relocate, require_peer, without_libbpf
 from random_programs import RandomProgram
 
 GUARDS = os.path.join(HERE, "guards", "guards.el.bpf.o")
@@ -118,15 +119,14 @@ def judge():
     """What the kernel of this machine says to each program of the objects in `paths`, with answers from `btf` ("-": its own)."""
     require_peer("gcc")
     if os.geteuid() != 0 or not os.path.exists(VMLINUX):
-        pytest.skip("only root can load programs, into a kernel with BTF")
+        lacks("load", "to load programs")
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load_programs.c")
 
     def ask(paths, btf=None):
         with bench("gcc") as b:
             binary = b.path("load_programs")
             built = b.run(["-O2", b.put("load_programs.c", source), "-o", binary, "-lbpf"])
-            if built.returncode:
-                pytest.skip(f"no libbpf to build with: {built.stderr.decode()[-200:]}")
+            without_libbpf(built)
             names = [b.put(f"{number:03}/{os.path.basename(path)}", path) for number, path in enumerate(paths)]
             kernel = b.put("kernel.btf", btf) if btf is not None else "-"
             enter = ["chroot", b.tool.root] if b.tool.root else []
@@ -182,7 +182,7 @@ def kernel_log(code):
 
     number = SYSCALLS.get(os.uname().machine)
     if number is None or os.geteuid() != 0:
-        pytest.skip("only root can load programs")
+        lacks("load", "to load programs")
     libc = ctypes.CDLL(None, use_errno=True)
     insns, license, log = (
         ctypes.create_string_buffer(data, size) for data, size in ((code, len(code)), (b"GPL", 4), (b"", 1 << 16))
@@ -195,7 +195,7 @@ def kernel_log(code):
         return ""
     text = log.value.decode(errors="replace")
     if not text:
-        pytest.skip(f"this kernel does not let us load programs: errno {ctypes.get_errno()}")
+        lacks("load", "to load programs")
     return text
 
 
@@ -213,7 +213,7 @@ def reached_here(program, verifier):
 def test_random_programs_against_the_verifier():
     """What is not reached by btfkit is not reached by the kernel; the other way round it is rarely so."""
     if not os.path.exists(VMLINUX):
-        pytest.skip("this kernel has no BTF that tells what its verifier follows")
+        lacks("load", "to load programs")
     verifier = verifier_of(load(VMLINUX))
     tally = Counter()
     for seed in range(int(os.environ.get("BTFKIT_RANDOM_PROGRAMS", "600"))):

@@ -14,6 +14,7 @@ import corpus
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.passes.distill import distill
+from needs import needs
 from peer_tools import ToolError, bench, oracle
 
 MODULES = ("6.12.107+deb13-amd64", "6.12.107+deb13-s390x", "7.2.13+deb14-amd64")
@@ -34,7 +35,7 @@ def body(blob: bytes) -> bytes:
     return blob[max(blob[4], blob[7]) :]
 
 
-@pytest.mark.skipif(not corpus.has_corpus(), reason="no corpus")
+@needs("corpus", corpus.has_corpus())
 @pytest.mark.parametrize("kernel", MODULES)
 def test_byte_for_byte(kernel):
     base = Btf.from_bytes(corpus.kernel_btf(kernel))

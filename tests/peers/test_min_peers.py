@@ -51,12 +51,10 @@ def changed(files, whole, cut, whole_modules=None, cut_modules=None):
     ]
 
 
-@pytest.mark.parametrize("where", TARGETS)
+@pytest.mark.parametrize("where", [where for where in TARGETS if "s390x+" not in where])
 def test_made_objects(where):
     """Each object alone, and all that are meant for a target at once."""
     require_peer("btf-oracle")
-    if "s390x+" in where:
-        pytest.skip("libbpf crashes on big-endian module BTF of a little-endian machine's kernel")
     blob, parts = target_bytes(where)
     names = [name for name, entry in OBJECTS.items() if where in entry["targets"]]
     for chosen in [[name] for name in names] + [names]:

@@ -16,6 +16,7 @@ from btfkit.btf.btf import Btf
 from btfkit.judges.reconciled import compare
 from btfkit.passes.distill import distill
 from btfkit.passes.reconcile import NameIndex, ReconcileError, reconcile
+from needs import needs
 from peer_tools import ToolError, bench, oracle
 from reconcile_cases import CASES, case
 
@@ -38,7 +39,7 @@ def test_the_matrix(distilled, how, new, upstream, strict):
     assert result.ids[1] == ids[upstream]
 
 
-@pytest.mark.skipif(not corpus.has_corpus(), reason="no corpus")
+@needs("corpus", corpus.has_corpus())
 @pytest.mark.parametrize(
     ("kernel", "onto"),
     [

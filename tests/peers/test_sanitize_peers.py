@@ -12,6 +12,7 @@ from btfkit.btf.btf import Btf
 from btfkit.passes.features import Target
 from btfkit.passes.sanitize import sanitize
 from btfkit.show.raw import raw_text
+from needs import needs
 from peer_tools import OLD_BPFTOOLS, ToolError, bench, bpftool_dump_raw, require_peer
 from strategies import btfs
 
@@ -30,7 +31,7 @@ def ours(btf: Btf) -> list[str]:
     return heads(b"".join(raw_text(btf)).decode(errors="surrogateescape"))
 
 
-@pytest.mark.skipif(not corpus.has_corpus(), reason="no corpus")
+@needs("corpus", corpus.has_corpus())
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("tool", OLD)
 def test_a_kernel(tool, kernel):
@@ -62,7 +63,7 @@ def test_anything(tool):
         check()
 
 
-@pytest.mark.skipif(not corpus.has_corpus(), reason="no corpus")
+@needs("corpus", corpus.has_corpus())
 def test_modules():
     """bpftool takes a base since 5.11."""
     require_peer("bpftool-bookworm")

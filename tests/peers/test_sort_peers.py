@@ -10,6 +10,7 @@ import pytest
 import corpus
 from btfkit.btf.btf import Btf
 from btfkit.passes.permute import permute, sort
+from needs import lacks, needs
 from peer_tools import oracle
 
 KERNELS = ("6.12.107+deb13-amd64", "6.1.0-47-amd64")
@@ -21,18 +22,18 @@ def body(blob: bytes) -> bytes:
     return blob[max(blob[4], blob[7]) :]
 
 
-@pytest.mark.skipif(not corpus.has_corpus(), reason="no corpus")
+@needs("corpus", corpus.has_corpus())
 @pytest.mark.parametrize("kernel", corpus.kernels() if os.environ.get("BTFKIT_SLOW") == "1" else KERNELS)
 def test_a_kernel_byte_for_byte(kernel):
     if kernel not in corpus.kernels():
-        pytest.skip(f"the corpus has no {kernel}")
+        lacks("corpus-more", kernel)
     _, files = oracle("permute-sort", {"in": corpus.kernel_path(kernel)}, "out", "in", outputs=["out"])
     ours = sort(Btf.from_bytes(corpus.kernel_btf(kernel))).btf
     assert body(ours.to_bytes("little")) == body(files["out"] or b"")
     assert ours.first_named_id is not None
 
 
-@pytest.mark.skipif(not corpus.has_corpus(), reason="no corpus")
+@needs("corpus", corpus.has_corpus())
 @pytest.mark.parametrize("kernel", MODULES)
 def test_modules_byte_for_byte(kernel):
     modules = corpus.modules(kernel)

@@ -15,14 +15,15 @@ from test_files_inputs import legacy_lz4
 
 from btfkit.errors import BtfError, FormatError, UnsupportedError
 from btfkit.files.compression import MAGICS, pieces, sniff, unpack
+from needs import module
 
 
 def _zstd(data):
-    return pytest.importorskip("backports.zstd").compress(data)
+    return module("backports.zstd").compress(data)
 
 
 def _lz4(data):
-    return pytest.importorskip("lz4.frame").compress(data)
+    return module("lz4.frame").compress(data)
 
 
 PACKERS = {

@@ -17,6 +17,7 @@ from btfkit.errors import BtfError, FormatError, NotFoundError, UnsupportedError
 from btfkit.files.elf import Elf
 from btfkit.files.elf_write import replace_sections
 from btfkit.files.signature import signature_length, strip_signature
+from needs import module
 
 
 @pytest.mark.parametrize(("bits", "order"), FLAVOURS)
@@ -93,7 +94,7 @@ def test_compressed_section_that_lies():
 
 
 def test_zstd_compressed_section():
-    zstd = pytest.importorskip("backports.zstd")
+    zstd = module("backports.zstd")
     head = struct.pack("<IIQQ", 2, 0, 3, 1)
     assert Elf(tiny_elf([(".BTF", head + zstd.compress(b"abc"), {"flags": 0x800})])).data(".BTF") == b"abc"
 

@@ -7,7 +7,7 @@ import os
 import struct
 import tarfile
 
-import pytest
+from needs import lacks, module
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CORPUS = os.environ.get("BTFKIT_CORPUS") or "$BTFKIT_CORPUS"
@@ -19,7 +19,7 @@ def corpus(*parts: str) -> str:
     """The path of a file of the corpus; skips the test if it does not exist."""
     path = os.path.join(CORPUS, *parts)
     if not os.path.exists(path):
-        pytest.skip(f"{path} does not exist: set BTFKIT_CORPUS to a corpus of real inputs")
+        lacks("corpus-more", os.path.join(*parts)) if os.path.isdir(CORPUS) else lacks("corpus")
     return path
 
 
@@ -102,7 +102,7 @@ def signed(module: bytes, signature: bytes = b"s" * 100) -> bytes:
 
 def legacy_lz4(data: bytes) -> bytes:
     """`data` in lz4's legacy form, as `lz4 -l` writes it."""
-    block = pytest.importorskip("lz4.block")
+    block = module("lz4.block")
     out = b"\x02\x21\x4c\x18"
     for at in range(0, len(data), 8 << 20):
         packed = block.compress(data[at : at + (8 << 20)], store_size=False)

@@ -15,6 +15,7 @@ from btfkit.errors import UnsupportedError
 from btfkit.judges.kernel import kernel_rules
 from btfkit.judges.load_kernel import load_into_kernel
 from btfkit.passes.minimize import minimize
+from needs import lacks
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 PROGRAMS = [[path] for path in sorted(DATA.glob("*.bpf.o"))] + [sorted(DATA.glob("*.bpf.o"))]
@@ -30,11 +31,11 @@ def kernel_may_be_asked() -> None:
     b = Builder(order=NATIVE)
     b.int("int", 4)
     if vmlinux().byte_order != NATIVE:
-        pytest.skip("the kernel of the tests has another byte order than this machine")
+        lacks("platform", "little-endian bytes, as the kernel of the tests has")
     try:
         load_into_kernel(b.to_bytes())
-    except UnsupportedError as error:
-        pytest.skip(f"the kernel cannot be asked: {error}")
+    except UnsupportedError:
+        lacks("load", "to load BTF")
 
 
 def is_taken(btf) -> None:

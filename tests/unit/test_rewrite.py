@@ -13,6 +13,7 @@ from btfkit.files.compression import MAGICS, pack, sniff, unpack
 from btfkit.files.elf import Elf
 from btfkit.files.rewrite import packings_for, translated_ids
 from corpus import require_corpus
+from needs import lacks
 from small_modules import SIGNATURE, elf, kernel, ko, module
 
 ORDERS = ("little", "big")
@@ -83,7 +84,7 @@ def test_tools_agree(tmp_path, tool, kind) -> None:
     try:
         done = subprocess.run([tool, "-dc"], input=pack(data, kind), capture_output=True, check=True)
     except FileNotFoundError:
-        pytest.skip(f"no {tool}")
+        lacks("program", tool)
     assert done.stdout == data
 
 

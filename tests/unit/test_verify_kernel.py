@@ -18,6 +18,7 @@ from btfkit.errors import UnsupportedError
 from btfkit.judges import load_kernel
 from btfkit.judges.kernel import NEWEST, kernel_rules
 from btfkit.judges.load_kernel import KernelVerdict, load_into_kernel
+from needs import lacks
 from strategies import btfs
 
 OLDEST_TOLD = (6, 12)  # the rules of kernels before are not all told apart
@@ -30,12 +31,12 @@ def running_release():
     b.int("int", 4)
     try:
         load_into_kernel(b.to_bytes())
-    except UnsupportedError as error:
-        pytest.skip(f"the kernel cannot be asked: {error}")
+    except UnsupportedError:
+        lacks("load", "to load BTF")
     match = re.match(r"(\d+)\.(\d+)", os.uname().release)
     release = (int(match[1]), int(match[2]))
     if release < OLDEST_TOLD:
-        pytest.skip(f"the rules of Linux {release[0]}.{release[1]} are older than those told here")
+        lacks("load", f"not of {release[0]}.{release[1]}, whose rules are older than those told here")
     return release
 
 

@@ -13,6 +13,7 @@ from btfkit.errors import FormatError, UnsupportedError
 from btfkit.work import executors, processes
 from btfkit.work.job import WorkerDied
 from btfkit.work.jobs import run
+from needs import needs
 
 
 class Square:
@@ -171,7 +172,7 @@ def test_what_is_wrong_for_all_is_told_once(workers):
         ends(Wrong(), [1, 2, 3], workers=workers)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals")
+@needs("signals", os.name != "nt")
 def test_ctrl_c_while_a_worker_starts(monkeypatch):
     """A worker does not see Ctrl-C before it ignores it, so that only the parent reports it."""
     serve = processes._serve

@@ -30,10 +30,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from btfkit.btf.btf import Btf
 from btfkit.btf_file import load
+from needs import lacks
 
 TIMEOUT = 300.0  # seconds for one boot; a busy machine is many times slower than an idle one
 MEMORY = 768  # megabytes
@@ -113,14 +112,10 @@ class Kernel:
         return tuple(int(part) for part in re.findall(r"\d+", self.release)[:3])
 
 
-def _problem() -> str:
+def _can_boot() -> bool:
     if not (root() / "usr" / "bin" / "qemu-system-x86_64").exists() or not (folder() / "kernels").exists():
-        return f"no kernels to boot in {folder()} (make vm, as root, fetches them)"
-    if os.geteuid() != 0:
-        return f"the chroot {root()} needs root to enter"
-    if shutil.which("unshare") is None:
-        return "no unshare(1) in PATH"
-    return ""
+        return False
+    return os.geteuid() == 0 and shutil.which("unshare") is not None
 
 
 @functools.cache
@@ -136,11 +131,10 @@ def kernels() -> dict[str, Kernel]:
 
 def require_kernel(role: str) -> Kernel:
     """The kernel with that role; skips the calling test, with the reason, where it cannot be booted."""
-    problem = _problem()
-    if not problem and role not in kernels():
-        problem = f"no kernel {role!r} in {folder()} (make vm fetches it where Debian's archive has it)"
-    if problem:
-        pytest.skip(problem)
+    if not _can_boot():
+        lacks("vm")
+    if role not in kernels():
+        lacks("vm-more", role)
     return kernels()[role]
 
 
