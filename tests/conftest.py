@@ -41,8 +41,13 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """A line for each reason to skip: how many tests it concerns, what is lacking, and what to run to have it."""
+    """A line for each reason to skip: how many tests it concerns, what is lacking, and what to run to have it.
+
+    The ids of these tests are kept in pytest's cache (`btfkit/skipped`).
+    """
     skipped = terminalreporter.stats.get("skipped", [])
+    if terminalreporter.config.cache is not None:
+        terminalreporter.config.cache.set("btfkit/skipped", sorted(report.nodeid for report in skipped))
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
     if reasons:
         terminalreporter.section(f"{len(skipped)} tests were skipped; what to run to have them")

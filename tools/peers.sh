@@ -8,23 +8,15 @@ set -eu
 cd "$(dirname "$0")/.."
 export PEERS=${PEERS:-$HOME/.cache/btfkit-peers}
 root=$PEERS/root
-say() { echo "peers: $*" >&2; }
+. tools/debian.sh peers
 
-if [ "$(id -u)" != 0 ]; then
+if ! is_root; then
   say "setting up a chroot needs root: run 'sudo -E make peers', or install bpftool and pahole in PATH (Debian: bpftool, pahole)"
   say "or set BTFKIT_BPFTOOL=/path and BTFKIT_PAHOLE=/path; without them, the tests that need them are skipped"
   exit 1
 fi
 unmount() { for at in proc sys lab; do ! mounted "$root/$at" || umount -R "$root/$at"; done; }
 mounted() { awk -v at="$1" '$2 == at { found = 1 } END { exit !found }' /proc/mounts; }
-find_mirror() { echo "${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -n 1)}"; }
-need_mmdebstrap() {
-  command -v apt-get >/dev/null || { say "this needs Debian or a derivative (apt-get, mmdebstrap)"; return 1; }
-  command -v mmdebstrap >/dev/null && return
-  say "apt-get install mmdebstrap"
-  apt-get update -q >/dev/null </dev/null || true
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -q mmdebstrap >/dev/null </dev/null
-}
 old_bpftool() { # SUITE: unpacks its bpftool and the libraries it needs (17 MB), and writes a script that starts it
   local tree=$PEERS/old/$1 start=$PEERS/bin/bpftool-$1
   if [ ! -x "$start" ] || ! "$start" version >/dev/null 2>&1; then

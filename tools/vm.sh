@@ -15,9 +15,9 @@ cd "$(dirname "$0")/.."
 VM=${VM:-$HOME/.cache/btfkit-vm}
 FLAVOUR=${FLAVOUR:-cloud-amd64} # the smallest of Debian's kernels that has everything the tests need
 root=$VM/root
-say() { echo "vm: $*" >&2; }
+. tools/debian.sh vm
 
-if [ "$(id -u)" != 0 ]; then
+if ! is_root; then
   say "setting up a chroot with QEMU and kernels needs root: run 'sudo -E make vm'; without it, the tests in tests/vm are skipped"
   exit 1
 fi
@@ -27,16 +27,11 @@ mkdir -p "$VM"
 exec 9>"$VM/lock"
 flock 9
 
-mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -n 1)}
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+mirror=$(find_mirror) lists=$VM/apt
 
 chroot_with_tools() { # created once
   [ ! -e "$VM/tools" ] || return 0
-  if ! command -v mmdebstrap >/dev/null; then
-    say "apt-get install mmdebstrap"
-    apt-get update -q >/dev/null </dev/null || true
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q mmdebstrap >/dev/null </dev/null
-  fi
+  need_mmdebstrap
   say "creating a chroot of Debian trixie with QEMU and gcc in $root (about a minute) ..."
   rm -rf --one-file-system "$root"
   mmdebstrap -q --variant=apt --aptopt='Acquire::Check-Valid-Until "false"' \
@@ -48,21 +43,8 @@ chroot_with_tools() { # created once
   : >"$VM/tools"
 }
 
-# ---- kernels: looked up and fetched with separate package lists, so that this machine's lists do not change
+# ---- kernels
 
-suite_apt() { # SUITE COMMAND ARGS...: runs apt with the packages of that suite only
-  local state=$VM/apt/$1 tool=$2
-  shift 2
-  "$tool" -o "Dir::State=$state" -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/sources.list" \
-    -o Dir::Etc::SourceParts=/dev/null -o 'Acquire::Check-Valid-Until=false' -o 'APT::Sandbox::User=root' \
-    -o 'Acquire::Languages=none' -o 'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false' -q "$@" </dev/null
-}
-update() { # SUITE
-  local state=$VM/apt/$1
-  mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
-  echo "deb [arch=amd64 signed-by=$keyring] $mirror $1 main" >"$state/sources.list"
-  suite_apt "$1" apt-get update >/dev/null
-}
 releases() { # SUITE VERSION: releases of its kernels of that version, oldest first
   suite_apt "$1" apt-cache pkgnames linux-image- | sed -n "s/^linux-image-\($2[.0-9+a-z-]*-$FLAVOUR\)$/\1/p" |
     grep -Ev -- "-(rt|dbg|unsigned)|-[a-z]+-$FLAVOUR$" | sort -V || true # there may be none
@@ -114,7 +96,7 @@ sid() {
   [ -z "$newest" ] || kernel beside sid "${newest%-"$FLAVOUR"}-amd64" linux-headers
 }
 suite() { # if a suite is not available, only its kernels are missing
-  if update "$1"; then "$1"; else say "packages of $1 are not available"; fi
+  if suite_update "$1"; then "$1"; else say "packages of $1 are not available"; fi
 }
 fetch_kernels() {
   rm -rf "$VM/kernels.part" "$VM/debs"
