@@ -9,6 +9,7 @@ import functools
 import os
 import tarfile
 import tempfile
+from collections.abc import Iterable
 
 from needs import lacks
 
@@ -112,6 +113,13 @@ def objects() -> dict[str, str]:
     """The paths of the BPF objects, by file name."""
     folder = os.path.join(require_corpus(), "objects")
     return {name: os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".bpf.o")}
+
+
+def some(names: Iterable[str], kernel: str) -> list[str]:
+    """All of the names for the newest kernel, every third for another, each time others; all with $BTFKIT_EXHAUSTIVE."""
+    number = (kernels()[::-1]).index(kernel)
+    every = 1 if number == 0 or os.environ.get("BTFKIT_EXHAUSTIVE") else 3
+    return sorted(names)[number % every :: every]
 
 
 def object_bytes(name: str) -> bytes:
