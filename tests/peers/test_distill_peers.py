@@ -1,6 +1,6 @@
 """libbpf's btf__distill_base as the judge: the same bytes, but for its header of 32 bytes, on every corpus module.
 
-A sample of each kernel by default, all 10,689 modules with BTFKIT_SLOW=1.
+A sample of each kernel by default, all 10,689 modules with BTFKIT_EXHAUSTIVE=1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SAMPLE = 40
 def chosen(kernel: str) -> dict[str, bytes]:
     """The modules to look at: a fixed random sample, or all."""
     modules = corpus.modules(kernel)
-    if os.environ.get("BTFKIT_SLOW") == "1":
+    if os.environ.get("BTFKIT_EXHAUSTIVE"):
         return modules
     names = random.Random(kernel).sample(sorted(modules), SAMPLE)
     return {name: modules[name] for name in sorted(names)}

@@ -1,6 +1,6 @@
 """libbpf's btf__relocate as the judge of the rules "upstream": the matrix, and every corpus module onto other kernels.
 
-A sample by default, all modules of three kernels (10,689) with BTFKIT_SLOW=1.
+A sample by default, all modules of three kernels (10,689) with BTFKIT_EXHAUSTIVE=1.
 """
 
 from __future__ import annotations

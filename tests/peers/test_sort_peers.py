@@ -23,7 +23,7 @@ def body(blob: bytes) -> bytes:
 
 
 @needs("corpus", corpus.has_corpus())
-@pytest.mark.parametrize("kernel", corpus.kernels() if os.environ.get("BTFKIT_SLOW") == "1" else KERNELS)
+@pytest.mark.parametrize("kernel", corpus.kernels() if os.environ.get("BTFKIT_EXHAUSTIVE") else KERNELS)
 def test_a_kernel_byte_for_byte(kernel):
     if kernel not in corpus.kernels():
         lacks("corpus-more", kernel)

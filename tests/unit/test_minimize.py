@@ -507,6 +507,25 @@ def test_kept_functions_have_their_prototypes_and_tags(case):
     assert [t.kind_name for t in case.cut((), vmlinux, keep_types=["kfunc"]).btf if t.name == "kfunc"] == ["TYPEDEF"]
 
 
+def test_names_of_modules_are_not_compared_with_those_of_vmlinux(order, monkeypatch):
+    """Close names are looked for once, for an error: not in each of thousands of modules that do not have the name."""
+    base = Builder(order=order)
+    base.int("int", 4)
+    vmlinux = base.build()
+    modules = []
+    for number in range(20):
+        b = Builder(vmlinux)
+        b.func(f"kfunc{number}", b.func_proto(0))
+        modules.append(b.build())
+    asked = []
+    monkeypatch.setattr("btfkit.btf.suggest.did_you_mean_type", lambda btf, name, kinds: asked.append(name) or "")
+    assert minimize(vmlinux, (), modules, keep_funcs=["kfunc19"]).module(modules[19])
+    assert asked == []
+    with pytest.raises(NotFoundError):
+        minimize(vmlinux, (), modules, keep_funcs=["kfunc20"])
+    assert asked == ["kfunc20"]
+
+
 @pytest.mark.parametrize("option", ["keep_types", "keep_funcs"])
 def test_names_that_are_not_there(case, option):
     case.kernel.struct("s", 4)

@@ -13,7 +13,16 @@ from btfkit.co_re.relocate import Outcome, relocate
 from btfkit.co_re.target import Target
 from btfkit.errors import ChainError, FormatError, printable, refuse_others, refuse_text
 from btfkit.passes.compact import Compacted, compact
-from btfkit.passes.select import POLICIES, Selection, Witnesses, by_func_name, by_references_of, by_type_name, close
+from btfkit.passes.select import (
+    POLICIES,
+    Selection,
+    Witnesses,
+    by_func_name,
+    by_references_of,
+    by_type_name,
+    close,
+    none_to_keep,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,27 +187,16 @@ def _named(
 ) -> list[tuple[Btf, int]]:
     """The types asked for by name, in vmlinux if it has them, else in each module that has them."""
     roots = []
-    for names, find in ((keep_types, by_type_name), (keep_funcs, by_func_name)):
+    for names, function in ((keep_types, False), (keep_funcs, True)):
+        find = by_func_name if function else by_type_name
         for name in names:
-            roots += _first_found(vmlinux, modules, name, find)
+            found = [(vmlinux, type_id) for type_id in find(vmlinux, name)]
+            if not found:
+                found = [(module, type_id) for module in modules for type_id in find(module, name)]
+            if not found:
+                raise none_to_keep(vmlinux, name, function)
+            roots += found
     return roots
-
-
-def _first_found(vmlinux: Btf, modules: Sequence[Btf], name: str, find: object) -> list[tuple[Btf, int]]:
-    from btfkit.errors import NotFoundError
-
-    try:
-        return [(vmlinux, type_id) for type_id in find(vmlinux, name)]  # type: ignore[operator]
-    except NotFoundError:
-        found = []
-        for module in modules:
-            try:
-                found += [(module, type_id) for type_id in find(module, name)]  # type: ignore[operator]
-            except NotFoundError:
-                continue
-        if not found:
-            raise
-        return found
 
 
 def _close_around(selection: Selection, closure: str) -> None:

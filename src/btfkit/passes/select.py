@@ -113,27 +113,26 @@ class Selection:
 
 
 def by_type_name(btf: Btf, name: str) -> list[int]:
-    """The ids of all types called `name` ("struct file", "pid_t"), except FUNCs and VARs.  Raises NotFoundError."""
-    ids = [type_id for type_id in btf.find_ids(name) if btf.kind(type_id) not in (spec.FUNC, spec.VAR)]
-    if not ids:
-        raise NotFoundError(f"no type called {printable(name)!r} to keep{_hint(btf, name)}", source=btf.source)
-    return ids
+    """The ids of all types called `name` ("struct file", "pid_t"), except FUNCs and VARs; maybe none."""
+    return [type_id for type_id in btf.find_ids(name) if btf.kind(type_id) not in (spec.FUNC, spec.VAR)]
 
 
 def by_func_name(btf: Btf, name: str) -> list[int]:
-    """The ids of all FUNCs called `name`, and of the DECL_TAGs on them.  Raises NotFoundError."""
+    """The ids of all FUNCs called `name`, and of the DECL_TAGs on them; maybe none."""
     ids = list(btf.find_ids(name, spec.FUNC))
     if not ids:
-        hint = _hint(btf, name, (spec.FUNC,))
-        raise NotFoundError(f"no function called {printable(name)!r} to keep{hint}", source=btf.source)
+        return []
     tags = [tag.id for tag in btf.types(spec.DECL_TAG) if btf.word(tag.id, 2) in ids]
     return ids + tags
 
 
-def _hint(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> str:
+def none_to_keep(btf: Btf, name: str, function: bool) -> NotFoundError:
+    """The error for a name to keep that no type (or `function`) has, with close names (which take long to find)."""
     from btfkit.btf.suggest import did_you_mean_type
 
-    return did_you_mean_type(btf, name, kinds)
+    what, kinds = ("function", (spec.FUNC,)) if function else ("type", ())
+    hint = did_you_mean_type(btf, name, kinds)
+    return NotFoundError(f"no {what} called {printable(name)!r} to keep{hint}", source=btf.source)
 
 
 def by_references_of(split: Btf) -> list[int]:
