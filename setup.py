@@ -39,6 +39,13 @@ def shared_source():
     os.makedirs(BUILD, exist_ok=True)
     path = os.path.join(BUILD, "_shared.c")
     subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={path}"], check=True)
+    with open(path, encoding="utf-8") as file:
+        source = file.read()
+    # Memoryviews would be registered as a `collections.abc.Sequence`, for `match`, which no loop uses.  That import is a tenth of
+    # the time of `btfkit min`.  The code that Cython makes accepts that it fails, so it looks for `abc.abc` instead.
+    source = source.replace("__pyx_kp_u_collections_abc}", "__pyx_n_u_abc}")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(source)
     return path
 
 

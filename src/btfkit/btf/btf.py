@@ -7,8 +7,6 @@ read `words` and `positions`.
 
 from __future__ import annotations
 
-from array import array
-
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.finders import Finders, missing, only
@@ -466,6 +464,8 @@ class Btf(Finders):
         if self.first_named_id is not None:
             yield from self._find_sorted(name, kinds)
             return
+        from array import array
+
         below = array("I", sorted(self.base.string_offsets(name)) if self.base is not None else ())
         one = kinds[0] if len(kinds) == 1 else 0
         index = -1
@@ -535,12 +535,12 @@ def references(words: memoryview[int], at: int, table: bytes) -> Iterator[tuple[
                     yield start + slot, "type"
 
 
-def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> array[int]:
+def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> memoryview[int]:
     """The open-addressed table of the hashes of `names`, whole essential names, for `hot.names.find_hashes`."""
     size = 8
     while size < 4 * len(names):
         size *= 2
-    buckets = array("I", bytes(4 * size))
+    buckets = memoryview(bytearray(4 * size)).cast("I")
     for name in names:
         value = _names.name_hash(name)
         bucket = value & (size - 1)
@@ -563,10 +563,7 @@ def _as_words(section: memoryview[int], order: ByteOrder, aligned: bool) -> memo
     """The u32 words of a section in this machine's byte order, in place if order and alignment allow it."""
     if order == _header.NATIVE:
         return (section if aligned else memoryview(bytes(section))).cast("I")
-    words = array("I")
-    words.frombytes(section)
-    words.byteswap()
-    return memoryview(words).toreadonly()
+    return _header.swap_words(section).toreadonly()
 
 
 def _unpickle(data: bytes, base: Btf | None, source: str | None, pointer_size: int | None) -> Btf:

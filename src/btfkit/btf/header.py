@@ -7,7 +7,6 @@ accepted: libbpf 1.8-dev, btf_parse_hdr, and what it does not check (docs/differ
 from __future__ import annotations
 
 import sys
-from array import array
 from struct import pack, unpack_from
 
 from btfkit.btf.spec import HEADER_LEN, LAYOUT_HEADER_LEN, MAGIC, VERSION
@@ -15,6 +14,7 @@ from btfkit.errors import FormatError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
     from typing import Literal
 
     ByteOrder = Literal["little", "big"]
@@ -124,6 +124,15 @@ def _bad(message: str, offset: int) -> FormatError:
     return FormatError(message, section="header", offset=offset)
 
 
+def swap_words(section: memoryview) -> memoryview[int]:
+    """The u32 words of a section in the other byte order."""
+    from array import array
+
+    words = array("I", section.tobytes())
+    words.byteswap()
+    return memoryview(words)
+
+
 def swap_layout(layout: bytes) -> bytes:
     """A layout section in the other byte order: the two sizes of an entry are bytes, its flags 16 bits."""
     return b"".join(layout[i : i + 2] + layout[i + 2 : i + 4][::-1] for i in range(0, len(layout), 4))
@@ -136,9 +145,7 @@ def encode(h: Header, order: ByteOrder, words: Buffer, layout: bytes, strings: B
     """
     types = memoryview(words).cast("B")
     if order != NATIVE:
-        swapped = array("I", types.tobytes())
-        swapped.byteswap()
-        types = memoryview(swapped).cast("B")
+        types = swap_words(types).cast("B")
     mark = "<" if order == "little" else ">"
     fields = (MAGIC, h.version, h.flags, h.length, 0, len(types), len(types) + len(layout), len(strings))
     head = pack(mark + "HBBIIIII", *fields)

@@ -99,12 +99,12 @@ def _exit_quickly(status: int) -> None:
     registered exit function, or `python -i`.
     """
     import _thread
-    import atexit
     import os
 
     tools = getattr(sys, "monitoring", None)  # since Python 3.12
     watched = sys.gettrace() or sys.getprofile() or (tools and any(tools.get_tool(number) for number in range(6)))
-    if not (watched or _thread._count() or atexit._ncallbacks() or sys.flags.inspect):
+    at_exit = "atexit" in sys.modules and sys.modules["atexit"]._ncallbacks()
+    if not (watched or _thread._count() or at_exit or sys.flags.inspect):
         os._exit(status)
 
 

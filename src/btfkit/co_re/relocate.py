@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.target import Roots, Target
 
-VALUE, MISSING, AMBIGUOUS, ERROR = "value", "missing", "ambiguous", "error"
+STATUSES = VALUE, MISSING, AMBIGUOUS, ERROR = "value", "missing", "ambiguous", "error"
 
 
 class Match:
@@ -70,6 +70,41 @@ class Outcome:
 
     def __repr__(self) -> str:
         return f"<{self.status}{'' if self.value is None else f' {self.value}'}{self.reason and f' ({self.reason})'}>"
+
+
+class Counts:
+    """The number of relocations by status, and by the BTF of a matching candidate (`by_btf`)."""
+
+    __slots__ = ("by_btf", "by_status")
+
+    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+        self.by_status = dict.fromkeys(STATUSES, 0)
+        self.by_btf: dict[Btf, int] = {}
+        for outcome in outcomes:
+            self.by_status[outcome.status] += 1
+            for btf in {match.btf: None for match in outcome.matches}:
+                self.by_btf[btf] = self.by_btf.get(btf, 0) + 1
+
+    @property
+    def total(self) -> int:
+        """The number of all relocations."""
+        return sum(self.by_status.values())
+
+    @property
+    def all_answered(self) -> bool:
+        """Whether all have a value."""
+        return self.by_status["value"] == self.total
+
+    def as_json(self) -> dict[str, int]:
+        """For JSON."""
+        counts = {status: self.by_status[status] for status in WITHOUT_ANSWER}
+        return {"total": self.total, "answered": self.by_status["value"], **counts}
+
+    def __str__(self) -> str:
+        counts = self.by_status
+        text = f"{self.total:,} relocation{'s' * (self.total != 1)}: {counts['value']:,} answered, {counts['missing']:,} missing"
+        text += f", {counts['ambiguous']:,} ambiguous"
+        return text + (f", {counts['error']:,} in error" if counts["error"] else "")
 
 
 def roots(objects: Iterable[BpfObject]) -> Roots:

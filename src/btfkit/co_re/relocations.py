@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btfkit.co_re.kinds import KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET, kind_name
 from btfkit.co_re.program import objects_list
-from btfkit.co_re.relocate import relocate
+from btfkit.co_re.relocate import STATUSES, Counts, relocate
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.relocate import Outcome
 
-STATUSES = ("value", "missing", "ambiguous", "error")
 WITHOUT_ANSWER = STATUSES[1:]
 
 
@@ -119,41 +118,6 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
                 {"btf": match.btf.source, "type_id": match.type_id, "value": match.value} for match in outcome.matches
             ]
         return found
-
-
-class Counts:
-    """The number of relocations by status, and by the BTF of a matching candidate (`by_btf`)."""
-
-    __slots__ = ("by_btf", "by_status")
-
-    def __init__(self, outcomes: Iterable[Outcome]) -> None:
-        self.by_status = dict.fromkeys(STATUSES, 0)
-        self.by_btf: dict[Btf, int] = {}
-        for outcome in outcomes:
-            self.by_status[outcome.status] += 1
-            for btf in {match.btf: None for match in outcome.matches}:
-                self.by_btf[btf] = self.by_btf.get(btf, 0) + 1
-
-    @property
-    def total(self) -> int:
-        """The number of all relocations."""
-        return sum(self.by_status.values())
-
-    @property
-    def all_answered(self) -> bool:
-        """Whether all have a value."""
-        return self.by_status["value"] == self.total
-
-    def as_json(self) -> dict[str, int]:
-        """For JSON."""
-        counts = {status: self.by_status[status] for status in WITHOUT_ANSWER}
-        return {"total": self.total, "answered": self.by_status["value"], **counts}
-
-    def __str__(self) -> str:
-        counts = self.by_status
-        text = f"{self.total:,} relocation{'s' * (self.total != 1)}: {counts['value']:,} answered, {counts['missing']:,} missing"
-        text += f", {counts['ambiguous']:,} ambiguous"
-        return text + (f", {counts['error']:,} in error" if counts["error"] else "")
 
 
 def relocations(objects: Sequence[BpfObject], vmlinux: Btf, modules: Sequence[Btf] = ()) -> list[Relocated]:

@@ -6,8 +6,6 @@ searched first; only if it has none, all modules are, each over its own types.  
 
 from __future__ import annotations
 
-from array import array
-
 from btfkit.btf import spec
 from btfkit.btf.btf import btf_list, demand_btf, name_buckets
 from btfkit.co_re.access import essential
@@ -132,8 +130,8 @@ class _Search:
         """The matches among the own types whose names are in the base's strings."""
         assert btf.base is not None
         result = []
-        offsets = array("I")
-        indexes = array("I")
+        offsets: list[int] = []
+        indexes: list[int] = []
         _names.named_below(btf.words, btf.positions, self._kinds, btf.start_str_off, indexes, offsets)
         for index, offset in zip(indexes, offsets, strict=True):
             key = (id(btf.base), offset)

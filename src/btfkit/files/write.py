@@ -6,7 +6,6 @@ After any error, including Ctrl-C, the old file is unchanged and the temporary f
 from __future__ import annotations
 
 import os
-from errno import EISDIR
 from stat import S_IMODE, S_ISDIR, S_ISREG
 
 TYPE_CHECKING = False
@@ -150,6 +149,8 @@ def _mode(path: str) -> int | None:
     except FileNotFoundError:
         return 0
     if S_ISDIR(status.st_mode):
+        from errno import EISDIR
+
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
     return S_IMODE(status.st_mode) if S_ISREG(status.st_mode) else None
 

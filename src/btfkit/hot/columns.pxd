@@ -38,10 +38,13 @@ cpdef missing(const unsigned int[::1] words, const unsigned int[::1] places, uns
 cpdef size_t gather(const unsigned int[::1] words, const unsigned int[::1] positions,
                     const unsigned int[::1] indexes, unsigned int[::1] out, size_t at) except? 0
 
+@cython.locals(last=cython.Py_ssize_t, place=cython.size_t, index=cython.Py_ssize_t, total=cython.size_t)
+cpdef size_t extent(const unsigned int[::1] words, const unsigned int[::1] positions, list indexes) except? 0
+
 @cython.locals(to=cython.size_t, place=cython.size_t, index=cython.size_t, at=cython.size_t, info=cython.uint,
                row=cython.uint, elem=cython.size_t, size=cython.size_t, k=cython.size_t, item=cython.size_t)
 cpdef size_t copy(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
-                  const unsigned int[::1] indexes, dict chosen, unsigned int[::1] out,
+                  list indexes, dict chosen, unsigned int[::1] out,
                   unsigned int[::1] starts) except? 0
 
 @cython.locals(index=cython.size_t)

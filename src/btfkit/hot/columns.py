@@ -180,8 +180,19 @@ def gather(words, positions, indexes, out, at):
     return at
 
 
+def extent(words, positions, indexes):
+    """The number of words of the records with the numbers on the list `indexes`, up to the next record of each."""
+    last = len(positions) - 1
+    total = 0
+    for place in range(len(indexes)):
+        index = indexes[place]
+        total += (positions[index + 1] if index < last else len(words)) - positions[index]
+    return total
+
+
 def copy(words, positions, table, indexes, chosen, out, starts):
-    """Copy the records with the numbers `indexes` to `out`, and write where each begins to `starts`; returns where they end.
+    """Copy the records with the numbers on the list `indexes` to `out`, and write where each begins to `starts`; returns where
+    they end.
 
     The dict `chosen` has, for the index of a record that keeps only some of its elements, the tuple of these elements.
     """

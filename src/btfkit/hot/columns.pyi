@@ -29,11 +29,12 @@ def look_up(words: _Words, places: _Words, known: dict[int, int], ask: Callable[
 def mark(words: _Words, places: _Words, low: int, high: int, marks: bytearray) -> None: ...
 def missing(words: _Words, places: _Words, high: int, board: array[int], found: list[int]) -> None: ...
 def gather(words: _Words, positions: _Words, indexes: _Words, out: _Words, at: int) -> int: ...
+def extent(words: _Words, positions: _Words, indexes: list[int]) -> int: ...
 def copy(
     words: _Words,
     positions: _Words,
     table: _Bytes,
-    indexes: _Words,
+    indexes: list[int],
     chosen: dict[int, tuple[int, ...]],
     out: _Words,
     starts: _Words,

@@ -2,7 +2,7 @@ cimport cython
 from btfkit.hot cimport kinds
 
 @cython.locals(size=cython.size_t, room=cython.size_t, at=cython.size_t, count=cython.size_t, info=cython.uint, row=cython.uint,
-               tail=cython.uint, elem=cython.size_t, vlen=cython.size_t, need=cython.size_t, end=cython.size_t,
+               tail=cython.uint, elem=cython.size_t, need=cython.size_t, end=cython.size_t,
                mask=cython.uint, slot=cython.uint, ids=cython.uint, names=cython.uint, value=cython.uint,
                top_id=cython.uint, top_name=cython.uint)
 cpdef tuple scan(const unsigned int[::1] words, const unsigned char[::1] table, unsigned int[::1] positions)

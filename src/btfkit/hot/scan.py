@@ -30,10 +30,7 @@ def scan(words, table, positions):
         need = 3 + tail
         elem = table[row + kinds.ELEM]
         if elem:
-            vlen = info & 0xFFFFFF
-            if vlen > (size - at) // elem:
-                break
-            need += vlen * elem
+            need += (info & 0xFFFFFF) * elem  # less than 2 ** 32: a row of the table is bytes
         if need > size - at:
             break
         positions[count] = at
@@ -44,6 +41,9 @@ def scan(words, table, positions):
         if table[row + kinds.THIRD_IS_TYPE]:
             value = words[at + 2]
             top_id = value if value > top_id else top_id
+        if need == 3:
+            at = end
+            continue
         mask = table[row + kinds.TAIL_IDS]
         if mask:
             for slot in range(tail):

@@ -8,8 +8,6 @@ offsets never change.
 
 from __future__ import annotations
 
-from array import array
-
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.emit import Frame, Strings
@@ -55,9 +53,9 @@ def _layer(layer: Btf, kept: dict[int, set[int] | None], base: Compacted | None)
         type_id - layer.start_id: tuple(sorted(elements)) for type_id in own if (elements := kept[type_id]) is not None
     }
     _refuse_unknown(layer, own)
-    out, starts = zeros(len(layer.words)), array("I", [type_id - layer.start_id for type_id in own])
-    end = _columns.copy(layer.words, layer.positions, layer.table, starts[:], chosen, out, starts)
-    words = array("I", out[:end].tobytes())
+    indexes, starts = [type_id - layer.start_id for type_id in own], zeros(len(own))
+    out = zeros(_columns.extent(layer.words, layer.positions, indexes))
+    words = out[: _columns.copy(layer.words, layer.positions, layer.table, indexes, chosen, out, starts)]
     columns = Columns(words, starts, layer.table)
     _columns.look_up(words, columns.ids, ids, lambda old: _follow(layer, old, ids))
     strings = Strings(base.btf if base is not None else None)

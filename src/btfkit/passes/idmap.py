@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterator, Sequence
 
 
@@ -79,6 +78,8 @@ class Dense(IdMap):
 
     def __or__(self, second: IdMap) -> IdMap:
         if self.start == 0:
+            from array import array
+
             return Dense(array("I", map(second.translate(), self.ids)))
         return super().__or__(second)
 
@@ -96,6 +97,8 @@ class Dense(IdMap):
         """The new ids of all old ids below `count`, as an array for loops; do not change it."""
         if self.start == 0 and len(self.ids) == count:
             return self.ids
+        from array import array
+
         return array("I", map(self.__getitem__, range(count)))
 
 

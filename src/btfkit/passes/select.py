@@ -14,7 +14,6 @@ from btfkit.btf.btf import references
 from btfkit.btf.spec import MAX_CHAIN
 from btfkit.errors import NotFoundError, printable
 from btfkit.hot import columns as _columns
-from btfkit.hot import graph as _graph
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -152,6 +151,8 @@ def close(selection: Selection, roots: Iterable[tuple[Btf, int]], policy: str, *
     definitions of all types embedded or passed by value, name and size of those used through pointers; "full": all types that
     can be reached.  With `asked` the roots count as asked for by name (whole), without it as reached by value.
     """
+    from btfkit.hot import graph
+
     levels = {layer: bytearray(len(layer.positions)) for layer in selection.layers}
     stacks: dict[Btf, list[int]] = {layer: [] for layer in selection.layers}
     for btf, type_id in roots:
@@ -159,7 +160,7 @@ def close(selection: Selection, roots: Iterable[tuple[Btf, int]], policy: str, *
     number = POLICIES.index(policy)
     for layer in reversed(selection.layers):
         below: list[int] = []
-        _graph.reach(
+        graph.reach(
             layer.words, layer.positions, layer.table, layer.start_id, levels[layer], stacks[layer], below, number
         )
         for packed in below:
@@ -176,9 +177,11 @@ def _raise(layer: Btf, type_id: int, level: int, levels: dict[Btf, bytearray], s
 
 
 def _take(selection: Selection, layer: Btf, levels: bytearray, policy: int) -> None:
+    from btfkit.hot import graph
+
     kept: list[int] = []
     bare: list[int] = []
-    _graph.whole(layer.words, layer.positions, levels, policy, kept, bare)
+    graph.whole(layer.words, layer.positions, levels, policy, kept, bare)
     target, start = selection.kept[layer], layer.start_id
     for index in bare:
         target.setdefault(start + index, set())
