@@ -221,6 +221,19 @@ def test_the_version_is_cheap() -> None:
     assert not {name for name in loaded if name.split(".")[0] in EXPENSIVE - VERSION_MAY}
 
 
+def test_minimizing_is_cheap(tmp_path: Path) -> None:
+    """`min` needs nothing expensive; the compiled form does not even import `collections` (`setup.py`, `shared_source`)."""
+    b = btfkit.Builder()
+    b.struct("task", 4, [("pid", b.int("int", 4), 0)])
+    vmlinux = tmp_path / "vmlinux"
+    vmlinux.write_bytes(b.build().to_bytes())
+    call = ["min", str(vmlinux), str(tmp_path / "min.btf"), "--keep-type", "task", "-q"]
+    loaded = imported_by(f"from btfkit.cli import main; assert main({call!r}) == 0")
+    expensive = EXPENSIVE - (set() if is_compiled() else {"collections"})
+    assert (tmp_path / "min.btf").exists()
+    assert not {name for name in loaded if name in expensive or name.split(".")[0] in expensive}
+
+
 def is_compiled() -> bool:
     return all(
         any((INSTALLED / "hot" / (name + suffix)).exists() for suffix in importlib.machinery.EXTENSION_SUFFIXES)
