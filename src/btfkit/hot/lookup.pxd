@@ -5,4 +5,5 @@ cimport cython
                place=cython.size_t, stop=cython.size_t)
 cpdef candidates(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] kinds,
                  const unsigned char[::1] below, const unsigned char[::1] strings, unsigned int first_offset,
-                 const unsigned char[::1] wanted, const unsigned int[::1] starts, list found)
+                 const unsigned char[::1] wanted, const unsigned int[::1] starts,
+                 const unsigned char[::1] heads, list found)

@@ -1,11 +1,12 @@
 """The search of the judge of `min` for CO-RE candidates.  It shares nothing with `names`, by which `min` itself searches."""
 
 
-def candidates(words, positions, kinds, below, strings, first_offset, wanted, starts, found):
+def candidates(words, positions, kinds, below, strings, first_offset, wanted, starts, heads, found):
     """Append to the list `found`, for each record of a wanted kind with a wanted essential name, its index and the name's number.
 
     `kinds[k]` is 1 for each wanted kind.  `wanted` holds the names, sorted, without NULs; `starts` where each begins, and where
-    the last ends.  Names below `first_offset` are in `below`, the others in `strings`.
+    the last ends.  `heads` (4096 bytes) is 1 at the first two letters of each, six bits of each letter: most other names are
+    skipped by it.  Names below `first_offset` are in `below`, the others in `strings`.
     Rule: bpf_core_essential_name_len (libbpf 1.8-dev): from the end, the first `___` between two other characters.
     """
     total = len(starts) - 1
@@ -17,7 +18,12 @@ def candidates(words, positions, kinds, below, strings, first_offset, wanted, st
         own = start >= first_offset
         if own:
             start -= first_offset
-        end = start
+        c = strings[start] if own else below[start]
+        if c == 0:
+            continue
+        end = start + 1
+        if not heads[(c & 63) << 6 | (strings[end] if own else below[end]) & 63]:
+            continue
         while strings[end] if own else below[end]:
             end += 1
         run = 0  # underscores between `at` and a character that is none

@@ -13,5 +13,6 @@ def candidates(
     first_offset: int,
     wanted: _Bytes,
     starts: _Words,
+    heads: _Bytes,
     found: list[int],
 ) -> None: ...

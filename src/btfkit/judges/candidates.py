@@ -7,8 +7,6 @@ Rules: bpf_core_find_cands, bpf_core_add_cands and bpf_core_essential_name_len (
 
 from __future__ import annotations
 
-from array import array
-
 from btfkit.btf import spec
 from btfkit.hot import lookup as _lookup
 
@@ -46,7 +44,7 @@ def _group(kind: int) -> int:
 class CandidateSearch:
     """A search for `roots` on any target."""
 
-    __slots__ = ("_kinds", "_names", "_roots", "_starts")
+    __slots__ = ("_heads", "_kinds", "_names", "_roots", "_starts")
 
     def __init__(self, roots: set[Root]) -> None:
         self._roots = {root for root in roots if root[1]}
@@ -56,9 +54,12 @@ class CandidateSearch:
             self._kinds[kind] = 1
             if kind == spec.ENUM:
                 self._kinds[spec.ENUM64] = 1
-        self._starts = array("I", [0])
-        for name in self._names:
-            self._starts.append(self._starts[-1] + len(name))
+        self._starts = memoryview(bytearray(4 * len(self._names) + 4)).cast("I")
+        self._heads = bytearray(4096)
+        for number, name in enumerate(self._names):
+            self._starts[number + 1] = self._starts[number] + len(name)
+            for second in name[1:2] or b"\0_":  # a name of one letter may have a flavor
+                self._heads[(name[0] & 63) << 6 | second & 63] = 1
 
     def on(self, vmlinux: Btf, modules: Sequence[Btf]) -> dict[Root, Candidates]:
         """The candidates for each root, ids ascending: those of vmlinux, or those of the modules if it has none."""
@@ -82,6 +83,7 @@ class CandidateSearch:
             layer.start_str_off,
             b"".join(self._names),
             self._starts,
+            self._heads,
             found,
         )
         for index, number in zip(found[::2], found[1::2], strict=True):
