@@ -4,7 +4,8 @@ import cli_inputs
 import pytest
 
 import btfkit
-from btfkit.co_re.relocations import Counts, Relocated, relocation_lines
+from btfkit.co_re.relocate import Counts
+from btfkit.co_re.relocations import Relocated, relocation_lines
 from btfkit.judges import answers
 
 

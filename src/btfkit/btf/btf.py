@@ -537,17 +537,7 @@ def references(words: memoryview[int], at: int, table: bytes) -> Iterator[tuple[
 
 def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> memoryview[int]:
     """The open-addressed table of the hashes of `names`, whole essential names, for `hot.names.find_hashes`."""
-    size = 8
-    while size < 4 * len(names):
-        size *= 2
-    buckets = memoryview(bytearray(4 * size)).cast("I")
-    for name in names:
-        value = _names.name_hash(name)
-        bucket = value & (size - 1)
-        while buckets[bucket]:
-            bucket = (bucket + 1) & (size - 1)
-        buckets[bucket] = value
-    return buckets
+    return _names.buckets_of(names)
 
 
 def _kind_numbers(kind: int | str | tuple[int, ...] | None) -> tuple[int, ...]:

@@ -16,7 +16,8 @@ def run(args: Args) -> int:
     """Run the command."""
     from btfkit.btf_file import load, load_modules
     from btfkit.co_re.program import load_objects
-    from btfkit.co_re.relocations import STATUSES, WITHOUT_ANSWER, Counts, relocation_lines, relocations
+    from btfkit.co_re.relocate import STATUSES, WITHOUT_ANSWER, Counts
+    from btfkit.co_re.relocations import relocation_lines, relocations
 
     if args.btf is None:
         raise UsageError("no target: use -b with the vmlinux to relocate against")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.target import Roots, Target
 
 STATUSES = VALUE, MISSING, AMBIGUOUS, ERROR = "value", "missing", "ambiguous", "error"
+WITHOUT_ANSWER = STATUSES[1:]
 
 
 class Match:

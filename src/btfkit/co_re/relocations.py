@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btfkit.co_re.kinds import KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET, kind_name
 from btfkit.co_re.program import objects_list
-from btfkit.co_re.relocate import STATUSES, Counts, relocate
+from btfkit.co_re.relocate import STATUSES, relocate
 from btfkit.errors import printable
 
 TYPE_CHECKING = False
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.relocate import Outcome
-
-WITHOUT_ANSWER = STATUSES[1:]
 
 
 class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):

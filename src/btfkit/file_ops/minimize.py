@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject
-    from btfkit.co_re.relocations import Counts, Relocated
+    from btfkit.co_re.relocate import Counts
+    from btfkit.co_re.relocations import Relocated
     from btfkit.passes.minimize import Minimized
     from btfkit.passes.select import Closure
 

@@ -3,11 +3,14 @@ cimport cython
 cdef unsigned int HASH_SEED
 cdef unsigned int HASH_PRIME
 cdef unsigned int LOW_32
+cdef unsigned int HEADS
 
 @cython.locals(low=cython.uint, h=cython.uint, i=cython.size_t)
 cpdef unsigned int name_hash(const unsigned char[::1] name)
 
-@cython.locals(low=cython.uint, mask=cython.uint, below=cython.size_t, seed=cython.uint, prime=cython.uint, index=cython.size_t,
+cpdef buckets_of(object names)
+
+@cython.locals(heads=cython.size_t, low=cython.uint, mask=cython.uint, below=cython.size_t, seed=cython.uint, prime=cython.uint, index=cython.size_t,
                at=cython.size_t, offset=cython.uint, start=cython.size_t, h=cython.uint, before_run=cython.uint,
                kept=cython.uint, has_flavor=cython.bint, run=cython.uint, c=cython.uint, bucket=cython.uint)
 cpdef size_t find_hashes(const unsigned int[::1] words, const unsigned int[::1] positions,

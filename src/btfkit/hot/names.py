@@ -6,6 +6,7 @@ The *essential name* is the name without its `___flavor` (libbpf, bpf_core_essen
 HASH_SEED = 2166136261
 HASH_PRIME = 16777619
 LOW_32 = 0xFFFFFFFF  # a C integer when compiled; a literal would be a Python object
+HEADS = 128  # words: a bit for each pair of first letters, six bits of each letter
 
 
 def name_hash(name):
@@ -17,15 +18,35 @@ def name_hash(name):
     return h if h else 1
 
 
+def buckets_of(names):
+    """The table for `find_hashes` of a set of names: HEADS words, with the bits of the first two letters of each name (after a
+    name of one letter may follow a flavor), then an open-addressed table of the hashes of whole names."""
+    size = 8
+    while size < 4 * len(names):
+        size *= 2
+    table = memoryview(bytearray(4 * (HEADS + size))).cast("I")
+    for name in names:
+        for second in name[1:2] or b"\0_":
+            bit = ((name[0] if name else 0) & 63) << 6 | second & 63
+            table[bit >> 5] = table[bit >> 5] | 1 << (bit & 31)
+        value = name_hash(name)
+        bucket = value & (size - 1)
+        while table[HEADS + bucket]:
+            bucket = (bucket + 1) & (size - 1)
+        table[HEADS + bucket] = value
+    return table
+
+
 def find_hashes(words, positions, kinds, strings, first_offset, buckets, found):
     """Find the records whose essential name has one of the wanted hashes.
 
-    `kinds[k]` is 1 for each wanted kind; `buckets` is an open-addressed table of hashes (`name_hash` of whole names, which
-    may contain `___` themselves; u32, 0 = free, length a power of two, at least one free entry).  The indexes of the
-    records are appended to the list `found`; hashes may collide, so the caller compares the names.  Anonymous records and those
-    whose name lies below `first_offset` (in the base) are skipped.  Returns the number of the latter among the wanted kinds.
+    `kinds[k]` is 1 for each wanted kind; `buckets` has the wanted names (`buckets_of`), which may contain `___` themselves.
+    The indexes of the records are appended to the list `found`; hashes may collide, so the caller compares the names.
+    Anonymous records and those whose name lies below `first_offset` (in the base) are skipped.  Returns the number of the
+    latter among the wanted kinds.
     """
-    mask = len(buckets) - 1
+    heads = HEADS
+    mask = len(buckets) - heads - 1
     below = 0
     seed = HASH_SEED
     prime = HASH_PRIME
@@ -42,12 +63,17 @@ def find_hashes(words, positions, kinds, strings, first_offset, buckets, found):
             continue
         start = offset - first_offset
         at = start
+        c = strings[at]
+        bucket = (c & 63) << 6
+        if c:
+            bucket |= strings[at + 1] & 63
+        if (buckets[bucket >> 5] >> (bucket & 31)) & 1 == 0:
+            continue
         h = seed
         before_run = seed
         kept = 0
         has_flavor = 0
         run = 0
-        c = strings[at]
         while c:
             if c == 95:
                 if run == 0:
@@ -66,8 +92,8 @@ def find_hashes(words, positions, kinds, strings, first_offset, buckets, found):
         if h == 0:
             h = 1
         bucket = h & mask
-        while buckets[bucket]:
-            if buckets[bucket] == h:
+        while buckets[heads + bucket]:
+            if buckets[heads + bucket] == h:
                 found.append(index)
                 break
             bucket = (bucket + 1) & mask

@@ -1,4 +1,5 @@
 from array import array
+from collections.abc import Collection
 from typing import TypeAlias
 
 _Words: TypeAlias = memoryview | array[int]
@@ -9,6 +10,7 @@ HASH_SEED: int
 HASH_PRIME: int
 
 def name_hash(name: _Bytes) -> int: ...
+def buckets_of(names: Collection[bytes]) -> memoryview[int]: ...
 def find_hashes(
     words: _Words,
     positions: _Words,
