@@ -41,7 +41,7 @@ class MinimizeReport:
     __slots__ = ("bytes", "relocations", "types")
 
     def __init__(self, layers: Mapping[Btf, Compacted], outcomes: Iterable[Iterable[Outcome]]) -> None:
-        from btfkit.co_re.relocations import Counts
+        from btfkit.co_re.relocate import Counts
 
         new = [compacted.btf for compacted in layers.values()]
         self.types = sum(len(btf.positions) for btf in layers), sum(len(btf.positions) for btf in new)
