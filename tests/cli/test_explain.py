@@ -237,7 +237,7 @@ def test_kernels(tmp_path, capsys, distilled) -> None:
         "debian/13/x86_64/6.12.9",
     ]
     assert lines[3].split()[1:] == ["takes", "it", "fits"]
-    assert "does not tell the machine" in lines[-1]
+    assert "does not state the architecture" in lines[-1]
     assert lines[-2] == "1 of 4 kernels take it as it is, 2 after `btfkit reconcile`"
     assert (
         main(["explain", distilled, "--kernels", str(tree), "--json", "-B", str(tree / "debian/13/x86_64/6.12.1.btf")])
