@@ -107,3 +107,38 @@ def test_changes_are_told():
     assert "struct thing: 40 bytes then, 48 now" in told["struct grown"]
     assert "struct thing: not in the new base" in told["struct removed"]
     assert "struct thing: a STRUCT then, UNION now" in told["struct became a union"]
+
+
+FLAT, NESTED, TURNED = (15,), (5, 3), (3, 5)
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize(("then", "now"), [(FLAT, NESTED), (NESTED, FLAT), (NESTED, TURNED), (FLAT, (14,))])
+@pytest.mark.parametrize("policy", ["by-value", "full"])
+def test_arrays_of_arrays_of_either_style(order, policy, then, now):
+    """Flat (pahole before 1.32) and nested are the same array; other dimensions and totals are not."""
+
+    def built(dimensions):
+        b = Builder(order=order)
+        element = number = b.int("int", 4)
+        for count in reversed(dimensions):
+            element = b.array(element, number, count)
+        grid = b.struct("grid", 64, [("m", element, 0)])
+        return b.build(), grid
+
+    old, grid = built(then)
+    new, _ = built(now)
+    b = Builder(old)
+    b.struct("mine", 64, [("g", grid, 0)])
+    split = b.build()
+    small = distill(split, policy).btf
+    if {then, now} == {FLAT, NESTED}:
+        done = reconcile(small, new)
+        assert compare(small, done.btf)
+        assert compare(split, done.btf)
+    else:
+        with pytest.raises(ReconcileError, match="m: retyped from int"):
+            reconcile(small, new)
+        b = Builder(new)
+        b.struct("mine", 64, [("g", new.find_id("grid"), 0)])
+        assert "m has another type" in str(compare(split, b.build()).differences[0])

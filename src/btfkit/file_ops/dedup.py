@@ -57,7 +57,8 @@ class NearlyEquivalent(Record):
 
 
 class DedupedFile(Record):
-    """A file without equivalent types: types and bytes before and after, how many of each kind were `merged`."""
+    """A file without equivalent types: types and bytes before and after, how many of each kind were `merged`; `arrays` is "flat"
+    or "nested" if the base has arrays of arrays so, the file had them otherwise, and its types were matched all the same."""
 
     path: str | None = None
     output: str
@@ -74,6 +75,7 @@ class DedupedFile(Record):
     base_output: str | None = None
     signature_stripped: bool | None = None
     unpacked: bool | None = None
+    arrays: str | None = None
 
 
 class JoinedFiles:
@@ -275,6 +277,7 @@ def _record(done: Deduped, output: str, bytes_before: int, path: str | None = No
         bytes_before=bytes_before,
         bytes=report.bytes,
         merged={kind: count for kind, count in kinds.items() if count > 0},
+        arrays=report.arrays or None,
         declarations=[
             Declaration(
                 name=one.name,

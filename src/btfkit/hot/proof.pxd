@@ -12,4 +12,4 @@ cpdef size_t prove(const unsigned int[::1] words, const unsigned int[::1] positi
                    const unsigned char[::1] high, const unsigned int[::1] base_words,
                    const unsigned int[::1] base_positions, const unsigned int[::1] new_words,
                    const unsigned int[::1] new_positions, const unsigned char[::1] new_high, unsigned int[::1] known,
-                   list doubtful)
+                   list doubtful, list arrays)

@@ -19,6 +19,7 @@ def prove(
     new_high,
     known,
     doubtful,
+    arrays,
 ):
     """Compare each record of a layer with the one at `ids[id + shift]`; ids below `start` belong to the base and stay.
 
@@ -26,7 +27,8 @@ def prove(
     `low` and `high`, all 0 at the start, caches which names are equal.  Records have to be identical word for word, except that
     names may have other offsets and that ids have to follow the map.  A declaration (FWD, or an enum without enumerators) may
     become a definition of its name and tag.  If both types are in the base but differ, the two ids are appended to the list
-    `doubtful`.  Returns the index of the first wrong record, or the number of records.
+    `doubtful`.  An ARRAY that became another one is not judged here: its index is appended to the list `arrays`.  Returns the
+    index of the first wrong record, or the number of records.
     """
     low_size = len(low)
     new_end = start + len(new_positions)
@@ -77,6 +79,9 @@ def prove(
             if is_type:
                 mapped = ids[old + shift] if old >= start else old
                 if mapped != now:
+                    if kind == kinds.ARRAY:
+                        arrays.append(index)
+                        break
                     if mapped >= start or now >= start or mapped == 0 or now == 0:
                         return index
                     doubtful.append(mapped)
@@ -95,5 +100,8 @@ def prove(
                     k += 1
                 known[old] = now + 1
             elif old != now:
-                return index
+                if kind != kinds.ARRAY:
+                    return index
+                arrays.append(index)
+                break
     return len(positions)

@@ -20,4 +20,5 @@ def prove(
     new_high: _Bytes,
     known: _Words,
     doubtful: list[int],
+    arrays: list[int],
 ) -> int: ...

@@ -2,7 +2,8 @@
 
 Independent of how dedup finds equivalent types.  `kept` checks every type of the input with the given map of ids: the type that
 it became has to be equal word for word and name for name, and has to refer, place by place, to what the map gives for the
-original references; a declaration may have become a definition of its name and tag.  Such a map is a homomorphism onto the
+original references; a declaration may have become a definition of its name and tag, and an array of arrays a flat one of as many
+elements, or the reverse (`_Arrays`).  Such a map is a homomorphism onto the
 result, which is what keeping the meaning is.  `leftovers` finds equivalent types in the result by partition refinement;
 Python's dictionaries compare whole keys, so no hash is trusted here either.
 """
@@ -10,6 +11,7 @@ Python's dictionaries compare whole keys, so no hash is trusted here either.
 from __future__ import annotations
 
 from array import array
+from math import prod
 
 from btfkit.btf import spec
 from btfkit.btf.btf import references
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
 
+MAX_DIMENSIONS = 64  # of an array
 _OBJECTS = frozenset((spec.VAR, spec.DATASEC))  # each is only equivalent to itself
 
 
@@ -49,7 +52,7 @@ def kept(
     flat = below.flat
     shift = (before.start_id if first is None else first) - before.start_id
     table = ids if isinstance(ids, array) else array("I", ids)
-    uncertain = list[int]()
+    uncertain, arrays = list[int](), list[int]()
     empty = memoryview(b"").cast("I")
     index = _proof.prove(
         before.words,
@@ -67,6 +70,7 @@ def kept(
         after.strings,
         array("I", bytes(4 * (before.start_str_off + len(before.strings)))),
         uncertain,
+        arrays,
     )
     if index < len(before.positions):
         old = before.start_id + index
@@ -74,7 +78,78 @@ def kept(
     for a, b in zip(uncertain[::2], uncertain[1::2], strict=True):
         if not equivalent(before, a, b):
             return f"{_title(before, a)} of the base became {_title(before, b)}"
+    if arrays:
+        judge = _Arrays(before, after, table, shift)
+        for index in arrays:
+            old = before.start_id + index
+            if not judge.fit(old):
+                return f"{_title(before, old)} became {_title(after, table[old + shift])}"
     return None
+
+
+class _Arrays:
+    """The arrays of `before` that became other ones in `after`, by the map `ids` (of own types, `shift` added)."""
+
+    def __init__(self, before: Btf, after: Btf, ids: Sequence[int], shift: int) -> None:
+        self.before = before
+        self.after = after
+        self.ids = ids
+        self.shift = shift
+        self._users: dict[int, set[int]] | None = None
+
+    def fit(self, old: int) -> bool:
+        """Whether an array is what it was: the same, flat instead of nested or the reverse, or not needed by itself."""
+        new = self.now(old)
+        if _plain(self.before, old) != _plain(self.after, new):
+            return False
+        if not self.same(self.before.word(old, 4), self.after.word(new, 4)):
+            return False
+        same_length = self.before.word(old, 5) == self.after.word(new, 5)
+        if same_length and self.same(self.before.word(old, 3), self.after.word(new, 3)):
+            return True
+        (then, element), (now, other) = _dimensions(self.before, old), _dimensions(self.after, new)
+        if 1 in (len(then), len(now)) and prod(then) == prod(now) and self.same(element, other):
+            return True
+        return new in map(self.now, self.containers(old))
+
+    def now(self, old: int) -> int:
+        """What became of a type."""
+        return self.ids[old + self.shift] if old >= self.before.start_id else old
+
+    def same(self, old: int, new: int) -> bool:
+        """Whether a type became `new`, or one of the base that is equivalent to it."""
+        now = self.now(old)
+        return now == new or (now < self.before.start_id > new and equivalent(self.before, now, new))
+
+    def containers(self, old: int) -> set[int]:
+        """The own arrays with this one as their element, if nothing else refers to it."""
+        if self._users is None:
+            self._users = {}
+            before = self.before
+            for user, at in zip(before.own_ids, before.positions, strict=True):
+                is_array = before.kind(user) == spec.ARRAY
+                for place, what in references(before.words, at, before.table):
+                    if what == "type":
+                        self._users.setdefault(before.words[place], set()).add(
+                            user if is_array and place == at + 3 else 0
+                        )
+        users = self._users.get(old, set())
+        return users if 0 not in users else set()
+
+
+def _plain(btf: Btf, type_id: int) -> tuple[object, ...]:
+    """What an array says apart from its elements; nothing for what is not an array."""
+    is_array = bool(type_id) and btf.kind(type_id) == spec.ARRAY
+    return (btf.string(btf.word(type_id, 0)), btf.word(type_id, 1), btf.word(type_id, 2)) if is_array else ()
+
+
+def _dimensions(btf: Btf, type_id: int) -> tuple[list[int], int]:
+    """The dimensions of an array, outermost first, and the type of its elements."""
+    found: list[int] = []
+    while type_id and btf.kind(type_id) == spec.ARRAY and len(found) < MAX_DIMENSIONS:
+        found.append(btf.word(type_id, 5))
+        type_id = btf.word(type_id, 3)
+    return found, type_id
 
 
 def equivalent(btf: Btf, a: int, b: int) -> bool:
@@ -87,7 +162,12 @@ def equivalent(btf: Btf, a: int, b: int) -> bool:
         if not a or not b or btf.kind(a) in _OBJECTS:
             return False
         (a_content, a_references), (b_content, b_references) = _split(btf, a), _split(btf, b)
-        if a_content != b_content:
+        (then, element), (now, other) = _dimensions(btf, a), _dimensions(btf, b)
+        if then != now and 1 in (len(then), len(now)):  # one of them flat, or not an array
+            if _plain(btf, a) != _plain(btf, b) or prod(then) != prod(now):
+                return False
+            a_references, b_references = [element, btf.word(a, 4)], [other, btf.word(b, 4)]
+        elif a_content != b_content:
             return False
         new = [pair for pair in zip(a_references, b_references, strict=True) if pair not in seen]
         seen.update(new)

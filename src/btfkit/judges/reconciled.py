@@ -12,6 +12,7 @@ It proves either step and both together: original and distilled, distilled and r
 from __future__ import annotations
 
 from array import array
+from math import prod
 
 from btfkit.btf import spec
 from btfkit.btf.btf import references
@@ -278,7 +279,7 @@ class _Walk:
                 self.differ(a, b, f"{label(before, a)}: member {key[0]} is gone")
             elif now[key][0] != place:
                 self.differ(a, b, f"{label(before, a)}: member {key[0]} has moved")
-            elif _shape(before, type_id) != _shape(after, now[key][1]):
+            elif not _same_shape(_shape(before, type_id), _shape(after, now[key][1])):
                 self.differ(a, b, f"{label(before, a)}: member {key[0]} has another type")
             else:
                 self.inner(innermost(before, type_id)[0], innermost(after, now[key][1])[0])
@@ -339,8 +340,10 @@ class _Members:
 
 
 def _shape(btf: Btf, type_id: int) -> tuple[object, ...]:
-    """The structure of a type down to a name: ("PTR", "struct", "file")."""
+    """The structure of a type down to a name: ("PTR", (4, 2), "struct", "file"); the dimensions of an array of arrays are one
+    item, if no typedef is in between."""
     shape: list[object] = []
+    dimensions: list[int] = []
     for _ in range(50):
         type_id = btf.strip(type_id)
         kind = btf.kind(type_id)
@@ -348,14 +351,29 @@ def _shape(btf: Btf, type_id: int) -> tuple[object, ...]:
             shape.append("PTR")
             type_id = btf.word(type_id, 2)
         elif kind == spec.ARRAY:
-            shape.append(btf.word(type_id, 5))
+            dimensions.append(btf.word(type_id, 5))
             type_id = btf.word(type_id, 3)
+            if btf.kind(type_id) != spec.ARRAY:
+                shape.append(tuple(dimensions))
+                dimensions = []
         else:
             break
+    shape += dimensions
     name = btf.string(btf.word(type_id, 0)) if kind else b""
     tag = keyword(btf, type_id) or spec.kind_name(kind)
     sized = kind in (spec.INT, spec.FLOAT, *spec.ENUMS) or (kind in spec.COMPOSITES and "PTR" not in shape)
     return (*shape, tag, name, btf.word(type_id, 2) if sized and name else 0)
+
+
+def _same_shape(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    """Whether two shapes are equal; an array of arrays (pahole since 1.32) equals a flat one of as many elements (before)."""
+    return len(one) == len(other) and all(map(_same_part, one, other))
+
+
+def _same_part(a: object, b: object) -> bool:
+    if a == b or not isinstance(a, tuple) or not isinstance(b, tuple):
+        return a == b
+    return 1 in (len(a), len(b)) and prod(a) == prod(b)
 
 
 def _values(btf: Btf, type_id: int) -> set[tuple[str, int]]:

@@ -20,6 +20,7 @@ from btfkit.errors import FormatError
 from btfkit.hot import nodes as _nodes
 from btfkit.hot import refine as _refine
 from btfkit.hot.columns import Columns, zeros
+from btfkit.passes.array_style import Style, flatten
 from btfkit.passes.declarations import TAGS, resolve
 from btfkit.passes.idmap import Dense
 from btfkit.passes.rebase import words
@@ -27,10 +28,11 @@ from btfkit.passes.type_graph import Graph
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from btfkit.btf.ext import Ext
     from btfkit.passes.declarations import Name
+    from btfkit.passes.idmap import IdMap
     from btfkit.passes.prepared_base import PreparedBase, Remainder
 
 
@@ -52,18 +54,25 @@ class Declared:
         self.targets = targets
         self.declarations, self.definitions, self.left = counts
 
+    def moved(self, ids: IdMap) -> Declared:
+        """The same, with the ids of a later pass."""
+        counts = self.declarations, self.definitions, self.left
+        return Declared(self.name, self.tag, self.how, tuple(sorted({ids[old] for old in self.targets})), counts)
+
 
 class DedupReport:
     """What dedup did: numbers of own types `before` and `after`, by name of kind; `declarations` that have definitions; `bytes`
-    of the output."""
+    of the output; `arrays`: "flat" or "nested" if that is the base's style of arrays of arrays and was not the input's, which
+    was followed (`passes/array_style.py`), else ""."""
 
-    __slots__ = ("after", "before", "bytes", "declarations")
+    __slots__ = ("after", "arrays", "before", "bytes", "declarations")
 
     def __init__(self, before: dict[str, int], after: dict[str, int], declarations: list[Declared], size: int) -> None:
         self.before = before
         self.after = after
         self.declarations = declarations
         self.bytes = size
+        self.arrays = ""
 
     @property
     def types(self) -> tuple[int, int]:
@@ -91,10 +100,39 @@ def dedup(btf: Btf, *, ext: Ext | None = None, prepared: PreparedBase | None = N
     """Merge the equivalent own types of `btf` with each other, and with those of its base.
 
     `ext` is the `.BTF.ext` that refers to `btf`; it is translated.  `prepared`, made from the base of `btf`, saves repeating
-    the work on the base if many BTFs are split on it.  Raises UnsupportedError for a kind whose references are unknown,
-    FormatError if `ext` refers beyond the types or strings.
+    the work on the base if many BTFs are split on it.  Arrays of arrays follow the style of the base (`passes/array_style.py`).
+    Raises UnsupportedError for a kind whose references are unknown, FormatError if `ext` refers beyond the types or strings.
     """
     demand_btf("btf", btf, file_function="dedup_file")
+    if btf.base is None:
+        return _dedup(btf, ext, prepared)
+    style = _style_of(btf.base, prepared)
+    if nested := style.to_flatten(btf):
+        done = _dedup(flatten(btf, nested, ext.references()[0] if ext is not None else ()), ext, prepared)
+        done.report.arrays = "flat"
+        return done
+    return _on_nested(btf, ext, prepared) if style.is_nested_for(btf) else _dedup(btf, ext, prepared)
+
+
+def _style_of(base: Btf, prepared: PreparedBase | None) -> Style:
+    return prepared.style if prepared is not None and prepared.btf is base else Style(base)
+
+
+def _on_nested(btf: Btf, ext: Ext | None, prepared: PreparedBase | None) -> Deduped:
+    """Dedup against a base with nested arrays, which are flat in `btf`."""
+    assert btf.base is not None
+    if prepared is None or prepared.btf is not btf.base:
+        from btfkit.passes.prepared_base import PreparedBase
+
+        prepared = PreparedBase(btf.base)
+    flat = prepared.flattened
+    done = _dedup(Frame.keeping(btf, flat.btf).emit(btf.words, btf.strings), ext, flat)
+    done.btf = Frame.keeping(done.btf, btf.base).emit(done.btf.words, done.btf.strings)
+    done.report.arrays = "nested"
+    return done
+
+
+def _dedup(btf: Btf, ext: Ext | None, prepared: PreparedBase | None) -> Deduped:
     ids, strings = ext.references() if ext is not None else (set[int](), set[int]())
     for what, numbers, limit in (
         ("string offset", strings, btf.start_str_off + len(btf.strings)),
@@ -102,7 +140,9 @@ def dedup(btf: Btf, *, ext: Ext | None = None, prepared: PreparedBase | None = N
     ):
         if numbers and max(numbers) >= limit:
             raise FormatError(f"refers to {what} {max(numbers)}, the limit is {limit}", section=".BTF.ext")
-    new = (prepared and _on_prepared(prepared, btf, strings)) or _on_all(btf, strings)
+    known = prepared is not None and prepared.btf is btf.base
+    nested = prepared.graph.nested if prepared is not None and known else ()
+    new = (prepared and _on_prepared(prepared, btf, strings)) or _on_all(btf, strings, nested)
     done = Deduped(new.btf, Dense(new.ids), new.report)
     if ext is not None:
         names = new.graph.extra
@@ -119,16 +159,26 @@ def dedup_all(inputs: Iterable[Btf], *, prepared: PreparedBase | None = None) ->
     """
     graph: Graph | None = None
     frame: Frame | None = None
+    style: Style | None = None
     firsts = []
     for btf in inputs:
         if graph is None:
             graph, frame = Graph(btf.base), _alone(btf, btf.layout, btf.base)
-        firsts.append(graph.add(btf))
+            style = _style_of(btf.base, prepared) if btf.base is not None else None
+        nested = style.to_flatten(btf) if style is not None else []
+        firsts.append(graph.add(flatten(btf, nested) if nested else btf))
         del btf  # no longer needed, and may be large
     if graph is None or frame is None:
         raise ValueError("nothing to dedup")
     new = _Writing(graph, frame)
-    return Deduped(new.btf, Dense(new.ids), new.report), firsts
+    done = Deduped(new.btf, Dense(new.ids), new.report)
+    if style is not None and style.is_nested_for(done.btf):
+        again = _on_nested(done.btf, None, prepared)
+        again.ids = Dense(array("I", map(again.ids.__getitem__, done.ids.ids)))
+        again.report.before = done.report.before
+        again.report.declarations = [one.moved(again.ids) for one in done.report.declarations]
+        return again, firsts
+    return done, firsts
 
 
 class Joined:
@@ -179,9 +229,9 @@ def _alone(btf: Btf, layout: bytes, base: Btf | None = None) -> Frame:
     return Frame(btf.byte_order, base, layout=layout, pointer_size=btf.pointer_size, source=btf.source)
 
 
-def _on_all(btf: Btf, strings: Iterable[int]) -> _Writing:
+def _on_all(btf: Btf, strings: Iterable[int], nested: Sequence[int]) -> _Writing:
     """Dedup in one graph of all own types and all types of the base."""
-    graph = Graph(btf.base)
+    graph = Graph(btf.base, nested)
     graph.add(btf, strings)
     return _Writing(graph, Frame.of(btf, btf.base))
 

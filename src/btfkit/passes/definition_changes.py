@@ -2,7 +2,8 @@
 
 A change is anything that breaks code built on the old definition: a member that is gone, has moved or has another
 type, an enumerator that is gone or has another value, or another size.  New members (in padding), new enumerators,
-typedefs and qualifiers are not changes.  Members of anonymous structs and unions count as members of the type that
+typedefs and qualifiers are not changes, nor is an array of arrays that was flat, or the reverse
+(`passes/array_style.py`).  Members of anonymous structs and unions count as members of the type that
 contains them, as in C.
 """
 
@@ -12,6 +13,7 @@ from btfkit.btf import spec
 from btfkit.btf.members import flat_members
 from btfkit.btf.spelling import spelled
 from btfkit.errors import FormatError, printable
+from btfkit.passes.array_style import innermost, is_nested
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,6 +106,8 @@ class _Comparison:
         one, other = self.old.kind(a), self.new.kind(b)
         if depth > MAX_DEPTH:
             self.add(path, "too deep", spelled(self.old, a), spelled(self.new, b))
+        elif one == other == spec.ARRAY and (elements := self._elements_of_styles(a, b)):
+            self.types(*elements, path, held, depth + 1)
         elif not self._kinds_fit(a, b, one, other, held):
             self.add(path, "retyped", spelled(self.old, a), spelled(self.new, b))
         elif one in spec.COMPOSITES and other in spec.COMPOSITES:
@@ -116,6 +120,13 @@ class _Comparison:
             self.types(self.old.word(a, 3), self.new.word(b, 3), path, held, depth + 1)
         elif one == spec.FUNC_PROTO:
             self._prototypes(a, b, path, depth)
+
+    def _elements_of_styles(self, a: int, b: int) -> tuple[int, int] | None:
+        """The elements of a flat array and a nested one of the same total; None if they are not such."""
+        if is_nested(self.old, a) == is_nested(self.new, b):
+            return None
+        (then, element), (now, other) = innermost(self.old, a), innermost(self.new, b)
+        return (element, other) if then == now else None
 
     def _kinds_fit(self, a: int, b: int, one: int, other: int, held: bool) -> bool:
         """Whether two stripped types agree in kind, name and their other own properties."""

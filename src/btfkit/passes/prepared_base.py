@@ -20,25 +20,38 @@ from btfkit.hot import prints as _prints
 from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
 from btfkit.passes import type_graph
+from btfkit.passes.array_style import Style, flattened_base
 from btfkit.passes.declarations import DEFINED
 from btfkit.passes.rebase import refuse_unknown_in, words
 from btfkit.passes.type_graph import Graph, power
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 MOST_STEPS = 48  # of computing prints
 
 
 class PreparedBase:
-    """The classes of the types of `btf`, for comparison with any number of BTFs split on it."""
+    """The classes of the types of `btf`, for comparison with any number of BTFs split on it; `nested` is that of its `graph`."""
 
-    __slots__ = ("_board", "_buckets", "_defined", "_identity", "_rep", "_steps", "btf", "exact", "graph")
+    __slots__ = (
+        "_board",
+        "_buckets",
+        "_defined",
+        "_flattened",
+        "_identity",
+        "_rep",
+        "_steps",
+        "_style",
+        "btf",
+        "exact",
+        "graph",
+    )
 
-    def __init__(self, btf: Btf) -> None:
+    def __init__(self, btf: Btf, nested: Sequence[int] = ()) -> None:
         self.btf = btf
-        graph = self.graph = Graph(btf)
+        graph = self.graph = Graph(btf, nested)
         graph.settle()
         graph.refine()
         heads, label = graph.heads(), graph.label
@@ -46,6 +59,8 @@ class PreparedBase:
         self._board = words(len(graph))
         self._identity = array("I", range(len(graph))).tobytes()
         self._defined: set[tuple[int, int]] | None = None
+        self._style: Style | None = None
+        self._flattened: PreparedBase | None = None
         self._steps: list[array[int]] = []
         self._buckets = words(power(2 * len(graph)))
         self.exact = type_graph._mask != 0 and self._print()
@@ -81,6 +96,20 @@ class PreparedBase:
         ids.frombytes(self._identity)
         return ids
 
+    @property
+    def style(self) -> Style:
+        """How the base has arrays of arrays."""
+        if self._style is None:
+            self._style = Style(self.btf)
+        return self._style
+
+    @property
+    def flattened(self) -> PreparedBase:
+        """The base with flat arrays, with the same ids, prepared as well."""
+        if self._flattened is None:
+            self._flattened = PreparedBase(flattened_base(self.btf), self.style.nested)
+        return self._flattened
+
     def defines(self, name: int, bit: int) -> bool:
         """Whether the base defines a struct, union or enum of that name (its offset in the pool)."""
         if self._defined is None:
@@ -106,6 +135,7 @@ class Remainder(Graph):
         refuse_unknown_in(btf)
         below = prepared.graph
         below.name_below(btf)
+        self.nested = ()
         self.prime, self.base, self.first, self.rounds = below.prime, btf.base, 1, 0
         self.first_offset = below.first_offset
         self._back_starts = self._back = memoryview(b"").cast("I")

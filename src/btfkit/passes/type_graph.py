@@ -22,7 +22,7 @@ from btfkit.passes.rebase import refuse_unknown_in, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 MOST = 0x7FFFFFFF  # types, and bytes of strings: libbpf's limits
 OVERLAP = (
@@ -36,10 +36,12 @@ class Graph:
     """Nodes 0 (void), then a base's types, then those of the inputs in their order.
 
     `first` is the first node after those of the base; `norm`, `place`, `starts` and `refs` hold the contents and references of
-    each node (see `hot.nodes`), `label` its class once it is known.  `pool` has all names.
+    each node (see `hot.nodes`), `label` its class once it is known.  `pool` has all names.  `nested` are ARRAYs of the base
+    that stand for others only if there is no other ARRAY of their class (`passes/array_style.py`).
     """
 
-    def __init__(self, base: Btf | None = None) -> None:
+    def __init__(self, base: Btf | None = None, nested: Sequence[int] = ()) -> None:
+        self.nested = nested
         self.prime = int.from_bytes(os.urandom(8), "little") | 1  # random, so that no input can be made to collide
         self.base = base
         self.first = 1
@@ -217,10 +219,21 @@ class Graph:
         _classes.reverse(self.starts, self.refs, self._back_starts, self._back)
 
     def heads(self) -> memoryview[int]:
-        """The lowest node of each class."""
+        """The lowest node of each class, except as for `nested`."""
         heads = zeros(self.classes)
         _refine.lowest(self.label, heads)
+        if self.nested:
+            self._prefer_others(heads)
         return heads
+
+    def _prefer_others(self, heads: memoryview[int]) -> None:
+        """Replace the ARRAYs `nested` among the heads by the lowest other ones of the base, if there are any."""
+        avoided = set(self.nested)
+        open_classes = {self.label[node] for node in avoided if heads[self.label[node]] == node}
+        for node in range(1, self.first):
+            if self.label[node] in open_classes and node not in avoided:
+                heads[self.label[node]] = node
+                open_classes.remove(self.label[node])
 
     def forget_classes(self) -> None:
         """Release what only `refine` and `users` need."""

@@ -1,0 +1,9 @@
+from array import array
+from typing import TypeAlias
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+def nested(words: _Words, positions: _Words, below_words: _Words, below_positions: _Words, found: list[int]) -> int: ...
+def holders(words: _Words, positions: _Words, marks: bytearray, found: list[int]) -> bool: ...
+def namesakes(words: _Words, positions: _Words, wanted: _Bytes, found: list[int]) -> None: ...
