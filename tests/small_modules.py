@@ -62,8 +62,11 @@ def elf(
     symbols=(),
     align: int = 1,
     kind: int = 1,
+    relocated: dict[str, str] | None = None,
+    machine: int = 62,
 ) -> bytes:
-    """An ELF file of that class and byte order with `sections`; `symbols` are (name, section, value, size)."""
+    """An ELF file of that class and byte order with `sections`; `symbols` are (name, section, value, size), `relocated` the
+    sections that the sections of relocations (SHT_REL, ".rela...": SHT_RELA) are for."""
     word = bits // 8
     strings = b"\0"
     table = bytearray(24 if bits == 64 else 16)
@@ -85,16 +88,20 @@ def elf(
     body, headers = b"", bytes(64 if bits == 64 else 40)
     for name, content in [*sections.items(), (".shstrtab", shstrtab)]:
         form = {".shstrtab": 3, ".strtab": 3, ".symtab": 2}.get(name, 1)
+        aimed = (relocated or {}).get(name)
+        if aimed is not None:
+            form = 4 if name.startswith(".rela") else 9
+        info = all_names.index(aimed) + 1 if aimed is not None else 0
         link = all_names.index(".strtab") + 1 if name == ".symtab" else 0
         place = shstrtab.index(b"\0" + name.encode() + b"\0") + 1
         fields = [(place, 4), (form, 4), (0, word), (0, word), (head + len(body), word), (len(content), word)]
-        fields += [(link, 4), (0, 4), (align, word), (0, word)]
+        fields += [(link, 4), (info, 4), (align, word), (0, word)]
         headers += b"".join(number.to_bytes(width, order) for number, width in fields)
         body += content
     body += bytes(-(head + len(body)) % 8)
     fields = [
         (kind, 2),
-        (62, 2),
+        (machine, 2),
         (1, 4),
         (0, word),
         (0, word),

@@ -13,7 +13,7 @@ in /sys/kernel/btf uses the running vmlinux by default.
 from __future__ import annotations
 
 from btfkit.btf.btf import Btf, demand_btf
-from btfkit.btf.header import byte_order
+from btfkit.btf.header import SECOND, byte_order
 from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError, refuse_text
 from btfkit.files.container import Container, open_container
 
@@ -263,6 +263,20 @@ class BtfFile:
     # ---- the same file with other BTF ------------------------------------------------------------------------------
 
     @property
+    def second(self) -> int:
+        """The offset in the `.BTF` section of another BTF, which a linker put after the first; 0 if there is none.
+
+        `btf` reads the first alone, as loaders do, and the file cannot be rewritten.
+        """
+        from btfkit.btf.header import next_header, parse
+
+        data = memoryview(self.container.btf)
+        try:
+            return next_header(data, parse(data)) if len(data) else 0
+        except BtfError:
+            return 0
+
+    @property
     def rewritable(self) -> bool:
         """Whether the file can be rewritten with other BTF: a module, a BPF object or raw BTF can; a kernel, an image or an
         archive cannot."""
@@ -277,6 +291,8 @@ class BtfFile:
     def _why_not_rewritable(self) -> str | None:
         from btfkit.files.elf import ET_REL
 
+        if self.second:
+            return SECOND
         layers = self.container.layers
         if len(layers) != len(self.packings) + 1 or layers[-1] not in ("raw", "elf"):
             return f"{'/'.join(layers)}, not a module: its BTF can be extracted, but the file cannot be rewritten"
@@ -327,6 +343,7 @@ class BtfFile:
                 if lost is not None:
                     lost += found.lost
         sections |= self._base_sections(btf, base, base_section)
+        sections |= self._followers(btf, ids, ext)
         return self.with_sections(sections, strip_signature=strip_signature, packings=packings)
 
     def _demand_fitting(self, btf: Btf, ids: IdMap | None, ext: Ext | None) -> None:
@@ -373,6 +390,27 @@ class BtfFile:
             return {section or self.base_section or BASE_SECTION: base.to_bytes()}
         return {self.base_section: None} if self.base_section is not None and self._loses_base(btf, base) else {}
 
+    def _followers(self, btf: Btf, ids: IdMap | None, ext: Ext | None) -> dict[str, bytes | None]:
+        """The sections of a BPF object that follow the types: relocations of `.BTF` and `.BTF.ext`, and code with type ids."""
+        from btfkit.files import follow
+
+        elf, old_ext = self.elf, self.ext
+        assert elf is not None
+        relocated = follow.has_relocations(elf)
+        if old_ext is None and not relocated:
+            return {}
+        old = Btf.from_bytes(_bytes(self.container.btf), source=self.source)
+        translate = (lambda old_id: old_id) if ids is None else ids.translate()
+        found: dict[str, bytes | None] = {}
+        if old_ext is not None:
+            found |= follow.followed_instructions(elf, old_ext, old, translate)
+        if relocated:
+            found |= follow.moved_relocations(elf, ".BTF", follow.word_places(old, btf, translate))
+            if ext is not None:
+                places = follow.ext_places(_bytes(self.container.ext or b""), ext.to_bytes())
+                found |= follow.moved_relocations(elf, ".BTF.ext", places)
+        return found
+
     def _loses_base(self, btf: Btf, base: Btf | None) -> bool:
         """Whether the distilled base is removed: `btf` is no longer split on it, and no other is given."""
         own = self.base
@@ -402,6 +440,8 @@ class BtfFile:
         from btfkit.files.rewrite import packed, packings_for
 
         demand_btf("btf", btf)
+        if self.second:
+            raise UnsupportedError(SECOND, source=self.source)
         rewritable = self.rewritable
         packings = packings_for(path, self.packings if rewritable else ())
         if self.elf is not None and rewritable:

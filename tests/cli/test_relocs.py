@@ -7,6 +7,11 @@ import json
 import pytest
 from cli_inputs import fill, refused, run
 
+from btfkit.co_re import kinds as k
+from btfkit.files.elf import EM_BPF, Elf
+from objects import SECTION, Program
+from small_modules import elf
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
@@ -97,3 +102,52 @@ def test_usage(capsys, words, said):
 def test_bad_targets(capsys):
     assert refused(capsys, "relocs", "fields.bpf.o", "-b", "none") == "btfkit: none: No such file or directory"
     assert "needs its base" in refused(capsys, "relocs", "fields.bpf.o", "-b", "mods/mod_one")
+
+
+def placed(program, functions) -> bytes:
+    """An object file with `functions`, (name, first instruction, number of instructions), in one section."""
+    sections = {SECTION: bytes(8 * 64), ".BTF": program.types.to_bytes(), ".BTF.ext": program.ext()}
+    symbols = [(name, SECTION, 8 * start, 8 * count) for name, start, count in functions]
+    content = bytearray(elf(sections, symbols=symbols, machine=EM_BPF))
+    table = Elf(bytes(content)).section(".symtab")
+    for number in range(len(functions)):
+        content[table.offset + 24 * (number + 1) + 4] = 0x12  # a function, not an object
+    return bytes(content)
+
+
+def test_instructions_count_from_the_start_of_their_function(here, capsys):
+    """As libbpf counts: records are 16 bytes apart, `second` begins at the second one."""
+    program = Program()
+    root = program.types.struct("s", 4, [("a", program.types.int("int", 4), 0)])
+    for _ in range(4):
+        program.relo(k.BYTE_OFFSET, root, "0:0")
+    (here / "o.o").write_bytes(placed(program, [("first", 0, 2), ("second", 2, 10)]))
+    said = run(capsys, "relocs", "o.o", "-b", "vmlinux", "--json")
+    assert [row["function"] for row in json.loads(said.out)["relocations"]] == ["first", "second", "second", "second"]
+    said = run(capsys, "relocs", "o.o", "-b", "vmlinux")
+    assert [line.split()[0] for line in said.out.splitlines()[1:]] == ["first+0", "second+0", "second+2", "second+4"]
+
+
+def test_an_object_without_ext(here, capsys):
+    """One with maps alone: libbpf loads it."""
+    types = Program().types
+    types.int("int", 4)
+    (here / "maps.o").write_bytes(elf({".maps": bytes(8), ".BTF": types.to_bytes()}, machine=EM_BPF))
+    for words in ("relocs maps.o -b vmlinux", "min vmlinux out maps.o", "check maps.o --kernels vmlinux"):
+        said = run(capsys, *words.split())
+        assert said.status == 0, said.err
+        assert "no .BTF.ext section: no CO-RE relocations" in said.err + said.out
+
+
+def test_an_access_that_ends_at_an_anonymous_member(here, capsys):
+    program = Program()
+    number = program.types.int("int", 4)
+    inner = program.types.struct("", 8, [("a", number, 0), ("b", number, 32)])
+    root = program.types.struct("outer", 16, [("x", number, 0), ("", inner, 64)])
+    program.relo(k.BYTE_OFFSET, root, "0:1")
+    (here / "kernel").write_bytes(program.types.to_bytes())
+    (here / "gcc.o").write_bytes(program.elf())
+    for words in ("relocs gcc.o -b kernel", "min kernel out gcc.o", "check gcc.o --kernels kernel"):
+        said = run(capsys, *words.split())
+        assert said.status == 1, said.err
+        assert "the access ends at an anonymous member (GCC 16" in said.err + said.out

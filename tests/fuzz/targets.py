@@ -323,7 +323,7 @@ def objects_of(data: bytes) -> list:
 
         def function_at(section, insn_off, functions=functions):
             function = functions.at(section, insn_off)
-            return function.name if function is not None else ""
+            return (function.name, function.offset) if function is not None else ("", 0)
 
         found.append(read_elf_object(one, function_at))
     return found

@@ -235,9 +235,9 @@ class Btf(Finders):
 
     def existing(self, type_id: int) -> int:
         """`type_id`, if there is a type with that id (0 is void); raises NotFoundError."""
-        if not isinstance(type_id, int) or not 0 <= type_id < len(self):
-            raise self.no_type(type_id)
-        return int(type_id)
+        if isinstance(type_id, int) and 0 <= type_id < len(self):
+            return int(type_id)
+        raise self.no_type(type_id)
 
     def no_type(self, type_id: object) -> NotFoundError:
         """The error for an id that does not exist, or anything else in its place."""
@@ -251,6 +251,11 @@ class Btf(Finders):
 
     def __reduce__(self) -> tuple[Callable[..., Btf], tuple[Any, ...]]:
         return _unpickle, (self.to_bytes(), self.base, self.source, self.given_pointer_size)
+
+    @property
+    def second(self) -> int:
+        """The offset in `blob` of another BTF, which no loader reads (`header.next_header`); 0 if there is none."""
+        return _header.next_header(self.blob, self.header)
 
     @property
     def own_ids(self) -> range:

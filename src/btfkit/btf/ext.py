@@ -172,6 +172,21 @@ class Ext:
         return b"".join(parts)
 
 
+def record_places(data: bytes) -> list[tuple[int, int]]:
+    """(offset, size) in bytes of every record in a `.BTF.ext` blob, in the order of the sections; errors are those of `Ext`."""
+    reader = Ext()
+    mark, offsets = reader._read_header(data)
+    reader._record_sizes = {}
+    found = []
+    for kind, (start, size) in zip(SECTIONS, offsets, strict=True):
+        at = start + 4
+        for group in reader._read_section(kind, data, start, size, mark):
+            at += 8
+            found += [(at + i, group.record_size) for i in range(0, len(group.data), group.record_size)]
+            at += len(group.data)
+    return found
+
+
 TYPE_WORDS = {"func_info": (1,), "line_info": (), "core_relo": (1,)}  # words of a record that hold a type id
 STRING_WORDS = {"func_info": (), "line_info": (1, 2), "core_relo": (2,)}  # ... or a string offset
 

@@ -57,6 +57,12 @@ class Header:
     extra: bytes
 
 
+SECOND = (
+    "a second BTF follows the first in .BTF: its objects were linked by a linker that does not know BTF (ld -r), and libbpf reads"
+    " only the first; link them with `bpftool gen object`"
+)
+
+
 def byte_order(magic: bytes | memoryview) -> ByteOrder | None:
     """The byte order of a BTF blob with the first two bytes `magic`, or None if they are not BTF's."""
     if magic == b"\x9f\xeb":
@@ -96,6 +102,17 @@ def parse(data: memoryview) -> Header:
     h.extra = bytes(data[known : h.length])
     _check_sections(h, size - h.length)
     return h
+
+
+def next_header(data: memoryview | bytes, h: Header) -> int:
+    """The offset in `data` of another BTF after the one with the header `h` and at most 7 zero bytes; 0 if there is none.
+
+    A linker that joins sections of one name makes such a file.
+    """
+    end = h.length + max(h.str_off + h.str_len, h.type_off + h.type_len)
+    rest = bytes(data[end : end + 9])
+    start = len(rest) - len(rest.lstrip(b"\0"))
+    return end + start if byte_order(rest[start : start + 2]) == h.order else 0
 
 
 def _check_sections(h: Header, size: int) -> None:

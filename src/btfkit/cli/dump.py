@@ -17,8 +17,10 @@ FORMATS: tuple[Form, ...] = ("raw", "c", "json")  # those of file_ops/dump.py
 
 def run(args: Args) -> int:
     """Print the types; selected ones once each: those of --id, then of --type, then of --type-of."""
+    from btfkit.btf.header import SECOND
     from btfkit.btf_file import load
     from btfkit.co_re.program import load_objects
+    from btfkit.errors import printable
     from btfkit.file_ops.dump import dump
     from btfkit.files.write import write_chunks
 
@@ -27,8 +29,9 @@ def run(args: Args) -> int:
         raise UsageError("--exact works with the format c only, and not with --compat")
     refuse_overwriting([args.output], [*paths, args.base, *args.type_of])
     base = load(args.base) if args.base is not None else None
+    btfs = [load(path, base) for path in paths]
     found = dump(
-        [load(path, base) for path in paths],
+        btfs,
         form,
         ids=args.id,
         types=args.type,
@@ -38,6 +41,9 @@ def run(args: Args) -> int:
         exact=args.exact,
         compat=args.compat,
     )
+    for path, btf in zip(paths, btfs, strict=True):
+        if btf.second:
+            print(f"btfkit: {printable(path)}: {SECOND}", file=sys.stderr)
     missing = sum(outcome.status != "value" for outcome in found.outcomes)
     if missing and not args.quiet:
         print(f"btfkit: {missing} of {len(found.outcomes)} relocations have no answer here", file=sys.stderr)

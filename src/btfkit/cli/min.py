@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from btfkit.cli import DONE, FAILED, in_words
+from btfkit.cli import DIFFERS, DONE, FAILED, in_words
 from btfkit.cli.options import (
     ARCHIVE,
     BASE,
@@ -62,8 +62,13 @@ def run(args: Args) -> int:
     except PathError as error:
         raise UsageError(in_words(error)) from None
     warn_without_modules(done.empty)
+    for obj in done.objects:
+        for note in obj.notes:
+            print(f"btfkit: {printable(obj.source)}: {note}", file=sys.stderr)
     _report(args, done)
-    return FAILED if done.skipped else DONE
+    if misread := next((row for row in done.relocations() if row.outcome.misread), None):
+        print(f"btfkit: {misread.place}: {printable(misread.outcome.misread)}", file=sys.stderr)
+    return FAILED if done.skipped else DIFFERS if misread else DONE
 
 
 def _operands(args: Args) -> tuple[str, str | None, list[str]]:

@@ -18,10 +18,14 @@ def run(args: Args) -> int:
     from btfkit.co_re.program import load_objects
     from btfkit.co_re.relocate import STATUSES, WITHOUT_ANSWER, Counts
     from btfkit.co_re.relocations import relocation_lines, relocations
+    from btfkit.errors import printable
 
     if args.btf is None:
         raise UsageError("no target: use -b with the vmlinux to relocate against")
     objects = [obj for path in args.operands for obj in load_objects(path)]
+    for obj in objects:
+        for note in obj.notes:
+            print(f"btfkit: {printable(obj.source)}: {note}", file=sys.stderr)
     vmlinux = load(args.btf)
     found = load_modules(args.modules, vmlinux)
     warn_without_modules(found.empty)
@@ -29,7 +33,7 @@ def run(args: Args) -> int:
     counts = Counts(row.outcome for row in rows)
     statuses = WITHOUT_ANSWER if args.missing else STATUSES
     if args.json:
-        listed = [row.as_json() for row in rows if row.status in statuses]
+        listed = [row.as_json() for row in rows if row.status in statuses or row.outcome.misread]
         print_json({"schema": 1, "target": args.btf, "counts": counts.as_json(), "relocations": listed})
     else:
         for line in relocation_lines(rows, statuses):

@@ -67,10 +67,11 @@ class Spec:
     `root_id` is the local type, `root_kind` its kind (ENUM also for ENUM64), `name` its essential name.  Field relocations
     have `index` (the first number, of a pointer-style access) and `steps`: each (name, compatibility key) or an array index.
     Enumerator relocations have `enumerator` (essential name).  `leaf` is (kind, encoding, size in bytes) of what a load
-    through this access reads by the program's own types: (0, 0, 0) for a bitfield, None if it has no size.
+    through this access reads by the program's own types: (0, 0, 0) for a bitfield, None if it has no size.  `nameless` is the
+    offset in bits, by the program's own types, of the anonymous member that the path ends at; None if it does not.
     """
 
-    __slots__ = ("enumerator", "index", "is_bitfield", "leaf", "name", "root_id", "root_kind", "steps")
+    __slots__ = ("enumerator", "index", "is_bitfield", "leaf", "name", "nameless", "root_id", "root_kind", "steps")
 
     def __init__(self, root_id: int, root_kind: int, name: bytes) -> None:
         self.root_id = root_id
@@ -81,6 +82,7 @@ class Spec:
         self.enumerator = b""
         self.leaf: tuple[int, int, int] | None = None
         self.is_bitfield = False
+        self.nameless: int | None = None
 
 
 def parse_access(string: bytes) -> list[int]:
@@ -167,6 +169,7 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
     steps: list[Any] = []
     leaf_id = current
     bits = 0
+    is_nameless = False  # whether the last step entered an anonymous member
     after_last_member = False  # whether the previous step entered the last member, by name
     for number in numbers[1:]:
         layer, at = local.locate(current) if current else (local, -1)
@@ -182,6 +185,9 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
                 bits = offset >> 24 if info >> 31 else 0
                 after_last_member = number == vlen - 1
                 leaf_id = member_type
+                is_nameless = False
+            else:
+                is_nameless = True
             current = local.strip(member_type)
         elif of_kind == spec.ARRAY:
             length = layer.words[at + 5]
@@ -190,12 +196,13 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
             steps.append(number)
             current = leaf_id = local.strip(layer.words[at + 3])
             bit_offset += number * _size(local, current, "an array's element") * 8
-            after_last_member = False
+            after_last_member = is_nameless = False
             bits = 0
         else:
             raise SpecError(f"a {spec.kind_name(of_kind) if current else 'void'} is accessed by index {number}")
     result.steps = tuple(steps)
     result.is_bitfield = bool(bits)
+    result.nameless = bit_offset & U32 if is_nameless else None
     if kind == FIELD_EXISTS:
         return
     if kind not in (BYTE_OFFSET, BYTE_SIZE) and (not steps or steps[-1].__class__ is int):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btfkit.btf.btf import Btf
 from btfkit.btf.ext import Ext
+from btfkit.btf.header import SECOND
 from btfkit.btf.spec import text
 from btfkit.co_re.access import Spec, SpecError, expression, parse
 from btfkit.errors import BtfError, FormatError
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from btfkit.files.container import ObjectBytes
     from btfkit.files.elf import Functions
 
-    FunctionAt = Callable[[str, int], str]
+    FunctionAt = Callable[[str, int], tuple[str, int]]
+
+
+WITHOUT_EXT = (
+    "no .BTF.ext section: no CO-RE relocations; if it was stripped, programs use the offsets that they were compiled"
+    " with"
+)
 
 
 class Relocation:
@@ -35,10 +42,11 @@ class Relocation:
 class BpfObject:
     """A BPF object: `name`, its `btf`, its `relocations` in the order of the records.
 
-    `function_at(section, insn_off)` is the name of the function that holds an instruction, "" if unknown.
+    `function_at(section, insn_off)` is the name of the function that holds an instruction and its offset in the section (bytes),
+    ("", 0) if unknown.  `has_ext`: whether it has a `.BTF.ext`.
     """
 
-    __slots__ = ("_specs", "btf", "function_at", "name", "relocations", "source")
+    __slots__ = ("_specs", "btf", "function_at", "has_ext", "name", "relocations", "source")
 
     def __init__(
         self,
@@ -51,8 +59,9 @@ class BpfObject:
         self.name = name
         self.btf = btf
         self.relocations = relocations
-        self.function_at: FunctionAt = function_at or (lambda section, insn_off: "")
+        self.function_at: FunctionAt = function_at or (lambda section, insn_off: ("", 0))
         self.source = source or name
+        self.has_ext = True
         self._specs: dict[tuple[int, bytes, int], Spec | SpecError] = {}
 
     def __repr__(self) -> str:
@@ -70,6 +79,12 @@ class BpfObject:
             self._specs[key] = found
         return found
 
+    @property
+    def notes(self) -> list[str]:
+        """What must be known about its relocations as a whole: that libbpf does not read all of them, or that there are none."""
+        notes = [SECOND] if self.btf.second else []
+        return notes if self.has_ext else [*notes, WITHOUT_EXT]
+
     def expression(self, relocation: Relocation) -> str:
         """The access as C would write it."""
         return expression(self.btf, relocation.type_id, relocation.access, relocation.kind)
@@ -86,11 +101,14 @@ def read_object(
 ) -> BpfObject:
     """A BPF object from its `.BTF` and `.BTF.ext`.
 
-    Raises FormatError without `.BTF.ext` (None); one without CO-RE records gives an object without relocations.
+    Without `.BTF.ext` (None: an object with maps alone, or one that was stripped) or CO-RE records in it, the object has no
+    relocations.  Raises FormatError if one of the two is damaged.
     """
     btf = Btf.from_bytes(btf_blob, source=source, pointer_size=pointer_size)
     if ext_blob is None:
-        raise FormatError("no .BTF.ext section: not a BPF object, compiled without -g, or stripped", source=source)
+        without = BpfObject(name, btf, [], function_at, source)
+        without.has_ext = False
+        return without
     ext = Ext.from_bytes(ext_blob, source=source)
     if ext.order != btf.byte_order:
         raise FormatError(
@@ -119,7 +137,7 @@ def _records(btf: Btf, ext: Ext, source: str | None) -> list[Relocation]:
 def load_objects(path: str) -> list[BpfObject]:
     """The BPF objects of a file: the file itself, or those that an executable embeds (skeletons).
 
-    Raises NotFoundError if it has none, FormatError for a damaged one or one without `.BTF.ext`.
+    Raises NotFoundError if it has none, FormatError for a damaged one or one without `.BTF`.
     """
     from btfkit.files.container import read_objects
 
@@ -137,25 +155,25 @@ class _Symbols:
         self._index = index
         self._functions: Functions | None = None
 
-    def __call__(self, section: str, insn_off: int) -> str:
+    def __call__(self, section: str, insn_off: int) -> tuple[str, int]:
         if self._functions is None:
             from btfkit.files.container import read_objects
 
             if self._path == "-":
-                return ""
+                return "", 0
             try:
                 self._functions = read_objects(self._path)[self._index].elf.functions()
             except (BtfError, OSError, IndexError):  # the file was replaced
-                return ""
+                return "", 0
         try:
             function = self._functions.at(section, insn_off)
         except BtfError:  # a wrong symbol table: do not fail for a name
-            return ""
-        return function.name if function is not None else ""
+            return "", 0
+        return (function.name, function.offset) if function is not None else ("", 0)
 
 
 def read_elf_object(found: ObjectBytes, function_at: FunctionAt | None = None) -> BpfObject:
-    """A BPF object from its ELF file.  Raises FormatError if it has no `.BTF` or `.BTF.ext`."""
+    """A BPF object from its ELF file.  Raises FormatError if it has no `.BTF`."""
     elf = found.elf
     btf, ext = elf.btf_section(".BTF"), elf.btf_section(".BTF.ext")
     if btf is None:

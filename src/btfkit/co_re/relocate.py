@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.target import Roots, Target
 
+NAMELESS = (
+    "the access ends at an anonymous member (GCC 16 ends those of preserve_access_index there): libbpf accepts it and reads"
+    " another member; use BPF_CORE_READ or clang"
+)
 STATUSES = VALUE, MISSING, AMBIGUOUS, ERROR = "value", "missing", "ambiguous", "error"
 WITHOUT_ANSWER = STATUSES[1:]
 
@@ -54,10 +58,11 @@ class Outcome:
     poisoned, or gets 0 if `value` is 0), "ambiguous" (candidates disagree) or "error" (libbpf rejects the whole object because
     of the record or a type).  `reason` is one word for scripts ("no-type", "no-member", ...), `detail` a sentence.  `matches`
     are the candidates that matched, `refused` the witnesses of those that did not.  `load_size` is the size (bytes) of a load
-    at that offset, 0 if it does not matter, -1 if the program's load cannot be adjusted to it.
+    at that offset, 0 if it does not matter, -1 if the program's load cannot be adjusted to it.  `misread` states why the answer,
+    which libbpf accepts, is wrong, "" if it is right.
     """
 
-    __slots__ = ("candidates", "detail", "load_size", "matches", "reason", "refused", "status", "value")
+    __slots__ = ("candidates", "detail", "load_size", "matches", "misread", "reason", "refused", "status", "value")
 
     def __init__(self, status: str, value: int | None = None, reason: str = "", detail: str = "") -> None:
         self.status = status
@@ -65,6 +70,7 @@ class Outcome:
         self.reason = reason
         self.detail = detail
         self.load_size = 0
+        self.misread = ""
         self.matches: Sequence[Match] = ()
         self.refused: Sequence[tuple[Btf, Witness]] = ()
         self.candidates: Sequence[tuple[Btf, int]] = ()
@@ -74,14 +80,17 @@ class Outcome:
 
 
 class Counts:
-    """The number of relocations by status, and by the BTF of a matching candidate (`by_btf`)."""
+    """The number of relocations by status, by the BTF of a matching candidate (`by_btf`), and of those with a wrong value
+    (`misread`)."""
 
-    __slots__ = ("by_btf", "by_status")
+    __slots__ = ("by_btf", "by_status", "misread")
 
     def __init__(self, outcomes: Iterable[Outcome]) -> None:
         self.by_status = dict.fromkeys(STATUSES, 0)
         self.by_btf: dict[Btf, int] = {}
+        self.misread = 0
         for outcome in outcomes:
+            self.misread += bool(outcome.misread)
             self.by_status[outcome.status] += 1
             for btf in {match.btf: None for match in outcome.matches}:
                 self.by_btf[btf] = self.by_btf.get(btf, 0) + 1
@@ -93,19 +102,21 @@ class Counts:
 
     @property
     def all_answered(self) -> bool:
-        """Whether all have a value."""
-        return self.by_status["value"] == self.total
+        """Whether all have a value, and the right one."""
+        return self.by_status["value"] == self.total and not self.misread
 
     def as_json(self) -> dict[str, int]:
         """For JSON."""
         counts = {status: self.by_status[status] for status in WITHOUT_ANSWER}
-        return {"total": self.total, "answered": self.by_status["value"], **counts}
+        wrong = {"misread": self.misread} if self.misread else {}
+        return {"total": self.total, "answered": self.by_status["value"], **counts, **wrong}
 
     def __str__(self) -> str:
         counts = self.by_status
         text = f"{self.total:,} relocation{'s' * (self.total != 1)}: {counts['value']:,} answered, {counts['missing']:,} missing"
         text += f", {counts['ambiguous']:,} ambiguous"
-        return text + (f", {counts['error']:,} in error" if counts["error"] else "")
+        text += f", {counts['error']:,} in error" if counts["error"] else ""
+        return text + (f", {self.misread:,} read another member" if self.misread else "")
 
 
 def roots(objects: Iterable[BpfObject]) -> Roots:
@@ -142,6 +153,8 @@ def outcome(obj: BpfObject, relocation: Relocation, target: Target) -> Outcome:
     result.candidates = candidates
     if result.status == VALUE and relocation.kind == k.BYTE_OFFSET and result.matches:
         result.load_size = _load_size(wanted, result.matches[0].load)
+    if result.status == VALUE and wanted.nameless is not None:
+        result.misread = NAMELESS
     return result
 
 
@@ -254,6 +267,8 @@ def local_value(obj: BpfObject, relocation: Relocation) -> int:
     wanted = obj.spec(relocation)
     if isinstance(wanted, SpecError):
         raise wanted
+    if wanted.nameless is not None and relocation.kind == k.BYTE_OFFSET:
+        return wanted.nameless // 8
     if k.KINDS[relocation.kind].group == k.FIELD:
         found = _ask_field(wanted, relocation.kind, obj.btf, relocation.type_id, Witness())
         if isinstance(found, tuple):

@@ -46,14 +46,19 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
         return f"<{self.place}: {self.kind} {self.access}: {self.answer}>"
 
     @property
+    def _function(self) -> tuple[str, int]:
+        return self.object.function_at(self.relocation.section, self.relocation.insn_off)
+
+    @property
     def function(self) -> str:
         """The function that holds the instruction, "" if unknown."""
-        return self.object.function_at(self.relocation.section, self.relocation.insn_off)
+        return self._function[0]
 
     @property
     def place(self) -> str:
         """The function (or section) and the index of the instruction in it: "probe+12"."""
-        return f"{self.function or self.relocation.section}+{self.relocation.insn_off // 8}"
+        name, start = self._function
+        return f"{name or self.relocation.section}+{(self.relocation.insn_off - start) // 8}"
 
     @property
     def kind(self) -> str:
@@ -79,6 +84,8 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
     def answer(self) -> str:
         """The result in a few words: "1568", "yes", "missing: ...", "type id 12"."""
         outcome, kind = self.outcome, self.relocation.kind
+        if outcome.misread:
+            return printable(f"{outcome.value}, wrong: {outcome.misread}")
         if outcome.status != "value":
             zero = " (yields 0)" if outcome.status == "missing" and outcome.value == 0 else ""
             return printable(f"{outcome.status}: {outcome.detail}{zero}")
@@ -109,6 +116,8 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
         }
         if outcome.reason:
             found |= {"reason": outcome.reason, "detail": outcome.detail}
+        if outcome.misread:
+            found["misread"] = outcome.misread
         if outcome.load_size:
             found["load_size"] = outcome.load_size if outcome.load_size > 0 else None
         if outcome.matches:
@@ -137,7 +146,7 @@ def relocation_lines(rows: Iterable[Relocated], statuses: Collection[str] = STAT
     """A line for each object with relocations of one of `statuses`, followed by a line for each of them."""
     by_object: dict[BpfObject, list[Relocated]] = {}
     for row in rows:
-        if row.status in statuses:
+        if row.status in statuses or row.outcome.misread:
             by_object.setdefault(row.object, []).append(row)
     for obj, found in by_object.items():
         yield printable(obj.source) + ":"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from btfkit.btf.header import SECOND
 from btfkit.btf_file import BtfFile, SharedBase
 from btfkit.btf_file import open as open_btf
 from btfkit.errors import UnsupportedError
@@ -229,6 +230,8 @@ def dedup_files(
     def inputs() -> Iterator[Btf]:
         for path in paths:
             file = open_btf(path)
+            if file.second:
+                raise UnsupportedError(SECOND, source=path)
             if file.ext is not None:
                 without_ext.append(path)
             btf = file.btf(state.shared)

@@ -140,7 +140,11 @@ class MinimizedFiles:
         """The relocations without an answer, or all."""
         from btfkit.co_re.relocations import relocated
 
-        return [row for row in relocated(self.objects, self.result.outcomes) if all or row.status != "value"]
+        return [
+            row
+            for row in relocated(self.objects, self.result.outcomes)
+            if all or row.status != "value" or row.outcome.misread
+        ]
 
     def as_json(self, *, all_relocations: bool = False) -> dict[str, Any]:
         """For JSON: schema 1, described in docs/min.md."""

@@ -209,7 +209,9 @@ def _place(code: Code, spot: Relocation | _Spot, access: str, kind: str) -> Read
 
 
 def _warnings(code: Code) -> Iterable[str]:
-    """Warnings about code that is not checked: functions that the linker dropped, and sub-programs that nothing calls."""
+    """Warnings about what is not checked: BTF that libbpf does not read, functions that the linker dropped, and sub-programs
+    that nothing calls."""
+    yield from code.object.notes
     dropped = sum(owner is None for owner in code.owners)
     if dropped:
         plural = "s belong" if dropped > 1 else " belongs"

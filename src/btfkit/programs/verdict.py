@@ -138,6 +138,9 @@ class Check:
         for number, rejection in patched.rejections.items():
             reason = kernel.outcomes[number].reason or "refused"
             findings.append(ProgramFinding(BREAKS, reason, f"libbpf rejects the object: {rejection}", number))
+        for number in self.linked.relocations.values():
+            if kernel.outcomes[number].misread:
+                findings.append(ProgramFinding(BREAKS, "misread", kernel.outcomes[number].misread, number))
         marks: dict[int, bool] = dict.fromkeys(patched.poisoned, True)
         for slot, number in self.linked.relocations.items():  # sizes and type ids without an answer yield 0
             outcome = kernel.outcomes[number]

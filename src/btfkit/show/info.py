@@ -10,6 +10,7 @@ from array import array
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
+from btfkit.btf.header import SECOND
 from btfkit.errors import BtfError, ChainError, counted, printable
 from btfkit.hot import scan as _scan
 
@@ -77,6 +78,7 @@ class Summary:
         self.path = path
         self.layers = list(layers)
         self.size = len(view)
+        self.second = _header.next_header(view, self.header)
         self.needs_base = needs_base
         self.btf = btf if isinstance(btf, Btf) else None
         self.base = btf.base if isinstance(btf, Btf) else None
@@ -118,6 +120,7 @@ class Summary:
                 "flags": h.flags,
                 "sections": [{"name": name, "offset": at, "size": length} for name, at, length in self.sections],
             },
+            "second": self.second or None,
             "split": self.split,
             "needs_base": self.needs_base,
             "base": {"path": base.source, "types": len(base) - 1} if base is not None else None,
@@ -167,6 +170,8 @@ class Summary:
         digits = max(len(f"{length:,}") for _, _, length in self.sections)
         for name, at, length in self.sections:
             yield "  " + name, f"{length:>{digits},} bytes at {at:#x}"
+        if self.second:
+            yield "after it", f"at {self.second:#x} {SECOND}"
         yield "base", self._base_text()
         yield "types", self._types_text()
         if btf is not None:
