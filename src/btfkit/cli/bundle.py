@@ -21,7 +21,6 @@ from btfkit.errors import NotFoundError, printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from btfkit.cli.options import Args
     from btfkit.fleet.bundle import Bundle, Entry
@@ -131,7 +130,7 @@ def _shown(entry: Entry) -> str:
     return printable(str(entry.key))
 
 
-def _print_json(report: dict[str, Any]) -> None:
+def _print_json(report: dict[str, object]) -> None:
     from json import dumps
 
     print(dumps({"schema": SCHEMA, **report}, indent=2))

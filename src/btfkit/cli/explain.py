@@ -31,7 +31,7 @@ def run(args: Args) -> int:
 
     (path,) = args.operands
     module = read_module(path, args.distilled_base, args.built_with)
-    report: dict[str, Any] = {"schema": SCHEMA, "module": path, "distilled": module.section or None}
+    report: dict[str, object] = {"schema": SCHEMA, "module": path, "distilled": module.section or None}
     found: Explanation | None = None
     if args.base:
         found = explain(module, args.base)

@@ -9,7 +9,7 @@ from btfkit.errors import UnsupportedError
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 from btfkit.file_ops.sanitize import LostFeature, SanitizedFile, SanitizeFiles
 from btfkit.files.write import write_all
-from btfkit.passes.features import FEATURES
+from btfkit.passes.features import BY_NAME, FEATURES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _lines(tally: Tally, target: str) -> Iterator[str]:
 
 
 def _loss(loss: LostFeature) -> str:
-    row = next(feature for feature in FEATURES if feature.name == loss.feature)
+    row = BY_NAME[loss.feature]
     examples = f" ({', '.join(loss.examples)}{', ...' if loss.types > len(loss.examples) else ''})"
     lost = f"; lost: {row.lost}" if row.lost else ""
     return f"  {loss.types:,} x {row.what}{examples if loss.examples else ''}: now {row.becomes}{lost}"

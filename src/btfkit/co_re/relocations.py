@@ -10,11 +10,12 @@ from btfkit.errors import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
-    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.relocate import Outcome
+
+    Document = dict[str, object]  # for JSON; within Relocated, `object` is a property
 
 
 class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
@@ -98,10 +99,10 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
         assert outcome.value is not None
         return f"{outcome.value:#x}" if outcome.value > 0xFFFFFFFF else str(outcome.value)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Document:
         """For JSON."""
         relocation, outcome = self.relocation, self.outcome
-        found: dict[str, Any] = {
+        found: Document = {
             "object": self.object.name,
             "number": self.number,
             "section": relocation.section,

@@ -23,7 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
-    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.judges.on_kernel import Examination, Sign
@@ -103,10 +102,10 @@ class Explanation:
         """What to do, line by line."""
         return [line.strip() for line in _remedy(self.answer, self.module, self.kernel.source or "VMLINUX")]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The explanation for JSON."""
         answer = self.answer
-        found: dict[str, Any] = {
+        found: dict[str, object] = {
             "path": self.kernel_path,
             "verdict": answer.verdict,
             "reason": answer.reason or None,
@@ -121,10 +120,10 @@ class Explanation:
         found["remedy"] = self.remedy
         return found
 
-    def _finding_as_json(self, finding: Misfit) -> dict[str, Any]:
+    def _finding_as_json(self, finding: Misfit) -> dict[str, object]:
         from btfkit.file_ops.reconcile import finding_as_json
 
-        found: dict[str, Any] = finding_as_json(finding)
+        found: dict[str, object] = finding_as_json(finding)
         if changed := _changes(finding, self.module, self.kernel):
             found["changes"] = [
                 {"path": change.path, "what": change.what, "then": change.then, "now": change.now} for change in changed
@@ -153,7 +152,7 @@ def explain(
     return Explanation(module, new, path, judge(module, new))
 
 
-def _examination_as_json(seen: Examination) -> dict[str, Any]:
+def _examination_as_json(seen: Examination) -> dict[str, object]:
     return {
         "kernel_accepts": seen.takes,
         "built_on_it": seen.right,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from btfkit.errors import BtfError, VerificationError, error_text, printable
+from btfkit.errors import BtfError, VerificationError, counted, error_text, printable
 from btfkit.passes import minimize as _pass
 from btfkit.passes.minimize import refuse_cycles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject
@@ -146,11 +145,11 @@ class MinimizedFiles:
             if all or row.status != "value" or row.outcome.misread
         ]
 
-    def as_json(self, *, all_relocations: bool = False) -> dict[str, Any]:
+    def as_json(self, *, all_relocations: bool = False) -> dict[str, object]:
         """For JSON: schema 1, described in docs/min.md."""
         counts = self.counts
         ids = self.result.new_ids
-        outputs: list[dict[str, Any]] = [
+        outputs: list[dict[str, object]] = [
             {
                 "path": output.path,
                 "input": output.original.source,
@@ -193,25 +192,21 @@ class MinimizedFiles:
             readers = counts.by_btf.get(output.original, 0)
             yield (
                 f"{'standard output' if output.path == '-' else printable(output.path)}: "
-                f"{_count(len(output.btf.positions), 'type')}, {len(output.blob):,} bytes"
-                f" (of {_count(len(output.original.positions), 'type')}, {output.original_size:,} bytes)"
-                + (f"; read by {_count(readers, 'relocation')}" if len(self.outputs) > 1 else "")
+                f"{counted(len(output.btf.positions), 'type')}, {len(output.blob):,} bytes"
+                f" (of {counted(len(output.original.positions), 'type')}, {output.original_size:,} bytes)"
+                + (f"; read by {counted(readers, 'relocation')}" if len(self.outputs) > 1 else "")
             )
         yield from self._empty_outputs()
         if with_modules and (self.names or self.without):
-            without = f", {_count(len(self.without), 'file')} without BTF skipped" if self.without else ""
+            without = f", {counted(len(self.without), 'file')} without BTF skipped" if self.without else ""
             what = "merged with it" if self.is_merged else "written"
             yield f"modules: {len(self.names):,} searched, {len(self.result.used):,} {what}{without}"
         if self.objects:
             proof = "not verified"
             if (ids := self.result.new_ids) is not None:
                 proof = "every answer identical to that on the input (verified"
-                proof += f"; {_count(len(ids), 'new type id')})" if ids else ")"
+                proof += f"; {counted(len(ids), 'new type id')})" if ids else ")"
             yield f"{counts}; {proof}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def minimize_files(

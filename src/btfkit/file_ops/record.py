@@ -28,7 +28,7 @@ class Record:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The fields that are not None, in the order of the class."""
         fields = {name: getattr(self, name) for name in type(self).__annotations__}
         return {name: _plain(value) for name, value in fields.items() if value is not None}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from btfkit.errors import error_text, printable
+from btfkit.errors import counted, error_text, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from btfkit.fleet.manifest import Manifest, Record
     from btfkit.fleet.tree import Kernel, Tree
@@ -32,7 +31,7 @@ class Made:
         self.report: list[tuple[str, str, str]] = []
         self.blobs: dict[str, bytes] | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """For JSON."""
         return {
             "kernel": dict(zip(("distro", "release", "arch", "uname"), self.record["key"], strict=True)),
@@ -65,7 +64,7 @@ class Archived:
     def __repr__(self) -> str:
         return f"<Archived {len(self.made)} kernels made, {len(self.failed)} failed>"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """For JSON: schema 1, described in docs/archives.md."""
         return {
             "schema": SCHEMA,
@@ -88,8 +87,8 @@ class Archived:
         same = sum(one.same for one in self.made)
         outputs = sum(len(one.record["outputs"]) for one in self.made)
         yield (
-            f"{_count(len(self.tree.kernels), 'kernel')}: {len(self.made) - same:,} made, {same:,} unchanged,"
-            f" {len(self.failed):,} failed; {_count(outputs, 'file')}, {sum(fact['bytes'] for fact in facts):,} bytes of BTF"
+            f"{counted(len(self.tree.kernels), 'kernel')}: {len(self.made) - same:,} made, {same:,} unchanged,"
+            f" {len(self.failed):,} failed; {counted(outputs, 'file')}, {sum(fact['bytes'] for fact in facts):,} bytes of BTF"
         )
         if marks := [mark.what for mark in self.tree.marks]:
             yield (
@@ -97,17 +96,11 @@ class Archived:
                 " (.failed)"
             )
         if self.removed:
-            yield f"removed: {_count(len(self.removed), 'file')} of kernels that are gone, or fail now"
+            yield f"removed: {counted(len(self.removed), 'file')} of kernels that are gone, or fail now"
         if facts and (total := facts[0]["relocations"]):
             missing = [fact["relocations"] - fact["answered"] for fact in facts]
             incomplete = sum(map(bool, missing))
-            text = (
-                f"{_count(total, 'relocation')} per kernel: all answered on {_count(len(facts) - incomplete, 'kernel')}"
-            )
+            text = f"{counted(total, 'relocation')} per kernel: all answered on {counted(len(facts) - incomplete, 'kernel')}"
             if incomplete:
                 text += f", some not answered on {incomplete:,} (at most {max(missing):,}; --report missing lists them)"
             yield text
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"

@@ -17,7 +17,6 @@ from btfkit.fleet.keys import Key, canonical_arch, version_order
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.files.elf import Data
@@ -215,7 +214,7 @@ class Bundle:
         if unused := len(self.sizes) - len(used):
             yield f"{unused:,} BTFs that no kernel uses"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """For JSON: its origin and its kernels."""
         return {
             "tool": self.tool,
@@ -229,7 +228,7 @@ class Bundle:
             "kernels": [self.entry_as_json(entry) for entry in self.entries],
         }
 
-    def entry_as_json(self, entry: Entry) -> dict[str, Any]:
+    def entry_as_json(self, entry: Entry) -> dict[str, object]:
         """A kernel for JSON."""
         return {
             "key": str(entry.key),

@@ -5,7 +5,7 @@ The same matrix always gives the same text.  Findings of a program that differ o
 
 from __future__ import annotations
 
-from btfkit.errors import printable
+from btfkit.errors import counted, printable
 from btfkit.fleet.matrix import BREAKS, GUARDED, STATUSES, WORKS, columns_text, range_text
 
 TYPE_CHECKING = False
@@ -223,7 +223,7 @@ def _reason_lines(matrix: Matrix, reason: Reason) -> Iterator[str]:
     for place in places[:PLACES]:
         yield from _place_lines(place)
     if len(places) > PLACES:
-        yield f"      and {_count(len(places) - PLACES, 'more place')}"
+        yield f"      and {counted(len(places) - PLACES, 'more place')}"
     if first.unless:
         yield "    " + printable(f"not reached if user space leaves {first.unless}")
     for sentence in hint_sentences(matrix, reason):
@@ -266,17 +266,13 @@ def summary_line(matrix: Matrix, failures: int) -> str:
     """One line: the number of cells by status, and of those that count."""
     counts = matrix.counts
     programs, kernels = len(matrix.programs), len(matrix.usable)
-    text = f"{_count(programs, 'program')} on {_count(kernels, 'kernel')}: {counts[WORKS]:,} work"
+    text = f"{counted(programs, 'program')} on {counted(kernels, 'kernel')}: {counts[WORKS]:,} work"
     text += f", {counts[GUARDED]:,} work guarded, {counts[BREAKS]:,} break"
     if counts[BREAKS] != failures:
         text += f" ({failures:,} of them count)"
     if matrix.baseline is not None and matrix.improved():
         text += f"; {matrix.improved():,} that broke before now work"
     return text
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 # ---- Markdown ----------------------------------------------------------------------------------------------------
@@ -301,7 +297,7 @@ def markdown_lines(matrix: Matrix, failures: int) -> Iterator[str]:
             yield f"| {_cell(program.object)} | {name} | {_cell(where)} | {_SIGNS[found.status]} |"
     clean = sum({found.status for found in matrix.ranges(n)} == {WORKS} for n in range(len(matrix.programs)))
     if clean:
-        yield f"| | {_count(clean, 'other program')} | all {_count(len(matrix.usable), 'kernel')} | works |"
+        yield f"| | {counted(clean, 'other program')} | all {counted(len(matrix.usable), 'kernel')} | works |"
     entries = reasons(matrix, EFFECTS[:2])
     if entries:
         yield ""
@@ -324,7 +320,7 @@ def _markdown_reason(matrix: Matrix, reason: Reason) -> Iterator[str]:
         source = f": {_code(place.source)}" if place.source else ""
         yield f"  - {_escaped(place.where)}, {_code(place.access)}{source}"
     if len(places) > PLACES:
-        yield f"  - and {_count(len(places) - PLACES, 'more place')}"
+        yield f"  - and {counted(len(places) - PLACES, 'more place')}"
     if first.unless:
         yield f"  - not reached if user space leaves {_code(first.unless)}"
     for sentence in hint_sentences(matrix, reason):

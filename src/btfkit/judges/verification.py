@@ -9,7 +9,6 @@ from btfkit.judges.structure import Finding, structure
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.judges.load_kernel import KernelVerdict
@@ -56,10 +55,10 @@ class Verification:
         shown = {"type": self.types} | {severity: count for severity, count in counts.items() if count}
         return ", ".join(f"{count:,} {what}{'s' * (count != 1)}" for what, count in shown.items())
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """For JSON."""
         findings = [finding.as_json() for finding in self.findings]
-        result: dict[str, Any] = {"clean": self.clean, "types": self.types, "findings": findings}
+        result: dict[str, object] = {"clean": self.clean, "types": self.types, "findings": findings}
         if self.loaded is not None:
             result["load"] = {"ok": self.loaded.ok, "errno": self.loaded.errno or None, "log": self.loaded.log}
         return result
