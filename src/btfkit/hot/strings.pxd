@@ -27,18 +27,18 @@ cdef class StringTable:
     cpdef reserve(self, size_t count)
 
     @cython.locals(mask=cython.size_t, slot=cython.size_t, here=cython.size_t, k=cython.size_t)
-    cdef size_t slot_of(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 1
+    cdef inline size_t slot_of(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 1
 
-    cdef int learn(self, size_t slot, size_t offset, unsigned int h) except -1
+    cdef inline int learn(self, size_t slot, size_t offset, unsigned int h) except -1
 
     @cython.locals(word=cython.uint, prime=cython.uint, h=cython.uint)
-    cdef size_t measure(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
+    cdef inline size_t measure(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(slot=cython.size_t)
-    cdef size_t find(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
+    cdef inline size_t find(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(slot=cython.size_t, to=cython.size_t, offset=cython.size_t, k=cython.size_t, pool="unsigned char[::1]")
-    cdef size_t add(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
+    cdef inline size_t add(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(size=cython.size_t)
     cdef int lengthen(self, size_t need) except -1

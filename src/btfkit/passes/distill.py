@@ -100,7 +100,9 @@ class DistillReport:
 
         A base of names and sizes cannot state these; libbpf rejects such an input (EINVAL).
         """
-        return [type_id for type_id in self.moved if self.split.kind(type_id) in _DECLARATIONS]
+        words, copies = self.btf.words, self.btf.positions[len(self.split.positions) :]  # in the order of `moved`
+        kinds = (words[at + 1] >> 24 & spec.MAX_KIND for at in copies)
+        return [type_id for type_id, kind in zip(self.moved, kinds, strict=True) if kind in _DECLARATIONS]
 
 
 def _by_kind(btf: Btf, ids: Sequence[int]) -> dict[str, int]:
