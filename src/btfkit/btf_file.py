@@ -386,9 +386,12 @@ class BtfFile:
 
     def _base_sections(self, btf: Btf, base: Btf | None, section: str | None) -> dict[str, bytes | None]:
         """The new content of the section of the distilled base."""
-        if base is not None:
-            return {section or self.base_section or BASE_SECTION: base.to_bytes()}
-        return {self.base_section: None} if self.base_section is not None and self._loses_base(btf, base) else {}
+        before = self.base_section
+        if base is None:
+            return {before: None} if before is not None and self._loses_base(btf, base) else {}
+        sections: dict[str, bytes | None] = {} if before is None else {before: None}
+        sections[section or before or BASE_SECTION] = base.to_bytes()
+        return sections
 
     def _followers(self, btf: Btf, ids: IdMap | None, ext: Ext | None) -> dict[str, bytes | None]:
         """The sections of a BPF object that follow the types: relocations of `.BTF` and `.BTF.ext`, and code with type ids."""

@@ -104,7 +104,10 @@ def test_packed_in_place(tmp_path, vmlinux, capsys) -> None:
     assert main(["distill", path, "-B", vmlinux, "--in-place"]) == 0  # again: nothing to do
     assert "already distilled" in capsys.readouterr().err
     assert (tmp_path / "m.ko.xz").read_bytes() == data
-    assert main(["distill", path, "-B", vmlinux, "-o", str(tmp_path / "o")]) == 3
+    assert main(["distill", path, "-B", vmlinux, "-o", str(tmp_path / "o"), "--policy", "by-value"]) == 0
+    assert "it had a distilled base (.BTF.base)" in capsys.readouterr().err
+    assert main(["sort", path, "-B", vmlinux, "-o", str(tmp_path / "s")]) == 0
+    assert ".BTF.base removed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("packed", [False, True])

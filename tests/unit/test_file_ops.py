@@ -45,8 +45,50 @@ def test_distilled_already(here) -> None:
         btfkit.distill_file("m.ko", "vmlinux")
     assert btfkit.distill_file("m.ko", "vmlinux", in_place=True) is not None
     assert btfkit.distill_file("m.ko", "vmlinux", in_place=True) is None  # in place there is nothing to do
-    with pytest.raises(btfkit.UnsupportedError, match="already distilled"):
-        btfkit.distill_file("m.ko", "vmlinux", "o.ko")
+    record = btfkit.distill_file("m.ko", "vmlinux", "o.ko")
+    assert record.was_distilled == ".BTF.base"
+    assert (here / "o.ko").read_bytes() == (here / "m.ko").read_bytes()
+
+
+def test_distilled_already_by_another_policy(here) -> None:
+    """As after kbuild's distill: the module is put on its vmlinux, and gets the base that was asked for."""
+    btfkit.distill_file("m.ko", "vmlinux", "direct.ko", policy="by-value")
+    btfkit.distill_file("m.ko", "vmlinux", "full.ko", policy="full")
+    btfkit.distill_file("m.ko", "vmlinux", in_place=True)
+    small = (here / "m.ko").read_bytes()
+    assert btfkit.distill_file("m.ko", "vmlinux", in_place=True, policy="by-value") is not None
+    assert base_and_types("m.ko") == base_and_types("direct.ko")
+    assert btfkit.distill_file("m.ko", "vmlinux", in_place=True, policy="by-value") is None
+    assert btfkit.distill_file("m.ko", "vmlinux", in_place=True, policy="full") is not None
+    assert btfkit.open("m.ko").elf.section(".BTF.base") is None  # the other one replaces it
+    assert base_and_types("m.ko") == base_and_types("full.ko")
+    assert btfkit.distill_file("m.ko", "vmlinux", in_place=True) is not None
+    assert base_and_types("m.ko") == base_and_types(small)
+    (here / "small").write_bytes(kernel(mutex=24).to_bytes())
+    with pytest.raises(btfkit.ReconcileError, match="mutex"):
+        btfkit.distill_file("m.ko", "small", "o.ko", policy="by-value")
+
+
+def base_and_types(path):
+    """The section of the base, and the types of the base and of the module as text."""
+    file = btfkit.open(path)
+    return file.base_section, str(btfkit.dump(file.btf())), str(btfkit.dump(file.base))
+
+
+def test_a_base_that_is_removed_is_reported(here) -> None:
+    """dedup, sort and sanitize with a base put a distilled module on it."""
+    btfkit.distill_file("m.ko", "vmlinux", in_place=True)
+    for call in (
+        btfkit.dedup_file,
+        btfkit.sort_file,
+        lambda path, base=None, output=None: btfkit.sanitize_file(path, "5.15", base, output),
+    ):
+        assert call("m.ko", "vmlinux", "o.ko").base_removed == ".BTF.base"
+        assert btfkit.open("o.ko").base is None
+        assert call("m.ko", output="o.ko").base_removed is None
+        assert btfkit.open("o.ko").base is not None
+    assert btfkit.dedup_file("m.ko", "vmlinux", "o.ko", distill=True).base_removed is None
+    assert btfkit.open("o.ko").base is not None
 
 
 def test_a_kernel_that_does_not_fit(here) -> None:

@@ -56,6 +56,8 @@ def _lines(tally: Tally, operation: DistillFiles) -> Iterator[str]:
             f"{record.path}: {record.types:,} types; its base is now {record.base_types:,} types,"
             f" {record.base_bytes:,} bytes in {record.base_output or operation.base_section}, in place of {operation.base}"
         )
+        if record.was_distilled:
+            yield f"it had a distilled base ({record.was_distilled}) and was reconciled to {operation.base} first"
         yield from file_work.notes(record)
         if operation.policy != "distilled":
             yield NOT_FOR_KERNELS

@@ -200,5 +200,7 @@ def notes(record: Any) -> Iterator[str]:
     """Notes on a file that was rewritten."""
     if getattr(record, "unpacked", False):
         yield f"{where(record.output)} is raw BTF: the file that contains it is not rewritten"
+    if section := getattr(record, "base_removed", None):
+        yield f"reconciled to the base: {section} removed, so it fits this kernel only (`btfkit distill` makes a new one)"
     if record.signature_stripped:
         yield SIGNATURE_REMOVED

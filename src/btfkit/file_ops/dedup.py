@@ -76,6 +76,7 @@ class DedupedFile(Record):
     base_output: str | None = None
     signature_stripped: bool | None = None
     unpacked: bool | None = None
+    base_removed: str | None = None
     arrays: str | None = None
 
 
@@ -172,6 +173,7 @@ class DedupFiles(FileOperation):
         record.base_output = job.base_path if len(contents) > 1 else None
         record.signature_stripped = signature_stripped(file)
         record.unpacked = not file.rewritable
+        record.base_removed = file.base_section if found.was_reconciled and small is None else None
         return FileResult(job.path, DONE, record=record)
 
     def _distilled(self, btf: Btf, record: DedupedFile) -> Distilled:

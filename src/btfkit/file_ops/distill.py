@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btfkit.btf_file import BtfFile, as_btf
+from btfkit.btf_file import MINIMAL_BASE_SECTION, BtfFile, Resolved, SharedBase, as_btf
 from btfkit.errors import ChainError, FormatError, UnsupportedError
 from btfkit.file_ops.operation import DONE, SAME, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
@@ -24,7 +24,7 @@ _DEFINITIONS = {"distilled": "none", "by-value": "by-value", "full": "full"}
 
 class DistilledFile(Record):
     """A module with a base of its own: types and bytes of the base and of the split, before and after; `ids_lost` are names in
-    `.BTF_ids` that the new base does not have."""
+    `.BTF_ids` that the new base does not have; `was_distilled` is the section of the base that it had before, if any."""
 
     path: str
     output: str
@@ -36,6 +36,7 @@ class DistilledFile(Record):
     bytes: int
     signature_stripped: bool
     base_output: str | None = None
+    was_distilled: str | None = None
     declarations_copied: int | None = None
     ids_lost: list[str] | None = None
 
@@ -61,29 +62,26 @@ class DistillFiles(FileOperation):
         """The section of the base: `section`, or that of the policy."""
         return self.section or SECTIONS[self.policy]
 
-    def prepare(self) -> tuple[Btf, list[BpfObject]]:
+    def prepare(self) -> tuple[SharedBase, list[BpfObject]]:
         """Read the base and the objects."""
         from btfkit.co_re.program import load_objects
 
-        base = as_btf(self.base)
+        shared = SharedBase(as_btf(self.base))
         objects: list[BpfObject] = []
         for one in self.used_by:
             objects += load_objects(one) if isinstance(one, str) else [one]
-        return base, objects
+        return shared, objects
 
-    def work_on(self, state: tuple[Btf, list[BpfObject]], file: BtfFile, job: FileJob) -> FileResult:
+    def work_on(self, state: tuple[SharedBase, list[BpfObject]], file: BtfFile, job: FileJob) -> FileResult:
         """Distill one module."""
         from btfkit.passes.distill import distill
 
-        base, objects = state
+        shared, objects = state
         file.demand_rewritable()
-        if file.base_section is not None:
-            if job.in_place:
-                return FileResult(job.path, SAME, f"{job.path}: already distilled ({file.base_section})")
-            raise UnsupportedError(
-                f"already distilled ({file.base_section}): `btfkit reconcile` puts it on a kernel", source=job.path
-            )
-        split = _on_base(file, base)
+        if job.in_place and file.base is not None and policy_of(file) == self.policy:
+            return FileResult(job.path, SAME, f"{job.path}: already distilled ({file.base_section})")
+        found = file.resolve(shared) if file.base is not None else Resolved(_on_base(file, shared.btf))
+        split = found.btf
         if file.elf is None and not job.base_path:
             raise UnsupportedError(
                 "raw BTF becomes two files, and there is no file name for the base", source=file.source
@@ -95,7 +93,9 @@ class DistillFiles(FileOperation):
         contents = file.contents(
             job.output,
             result.btf,
-            result.ids if file.elf is not None else None,  # raw BTF has nothing else that refers to ids
+            found.following(result.ids)
+            if file.elf is not None
+            else None,  # raw BTF has nothing else that refers to ids
             base=result.base,
             base_path=job.base_path,
             base_section=self.base_section,
@@ -115,6 +115,7 @@ class DistillFiles(FileOperation):
             bytes=sizes["distilled"],
             signature_stripped=signature_stripped(file),
             base_output=job.base_path if len(contents) > 1 else None,
+            was_distilled=file.base_section,
             declarations_copied=len(result.report.declarations) or None,
             ids_lost=lost or None,
         )
@@ -156,8 +157,9 @@ def distill_file(
     was built with, and write it to `output`, or with `in_place` change the file itself.
 
     `policy`, `used_by` (paths of BPF objects, or the objects) and `only_used` are those of `distill`.  The base goes to a
-    section (`section`, ".BTF.base" by default), or for raw BTF to the file `base_output` (`output` with ".base" added).  Returns
-    None for a file in place that is already distilled.  Raises UnsupportedError for a signed module without
+    section (`section`, ".BTF.base" by default), or for raw BTF to the file `base_output` (`output` with ".base" added).  A module
+    that is distilled already is reconciled to `base` first; in place, None is returned and nothing changed if it was distilled
+    by the same policy.  Raises UnsupportedError for a signed module without
     `strip_signature`, ChainError for another base, VerificationError if the proof fails, and what `open` does.
     """
     operation = DistillFiles(
@@ -171,6 +173,19 @@ def distill_file(
     )
     record: DistilledFile | None = one_file(operation, path, output, in_place, base_output)
     return record
+
+
+def policy_of(file: BtfFile) -> Policy:
+    """The policy by which a module was distilled, as far as its base shows it."""
+    from btfkit.btf import spec
+
+    if file.base_section == MINIMAL_BASE_SECTION:
+        return "full"
+    kinds = spec.COMPOSITES | spec.ENUMS
+    has_elements = file.base is not None and any(
+        file.base.kind(i) in kinds and file.base.word(i, 1) & spec.MAX_VLEN for i in file.base.own_ids
+    )
+    return "by-value" if has_elements else "distilled"
 
 
 def _on_base(file: BtfFile, base: Btf) -> Btf:

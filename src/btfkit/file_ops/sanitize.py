@@ -41,6 +41,7 @@ class SanitizedFile(Record):
     base_changed: bool
     signature_stripped: bool
     unpacked: bool
+    base_removed: str | None = None
     refused: list[str]
 
 
@@ -108,6 +109,7 @@ class SanitizeFiles(FileOperation):
             base_changed=result.report.base_changed,
             signature_stripped=signature_stripped(file),
             unpacked=not file.rewritable,
+            base_removed=file.base_section if found.was_reconciled else None,
             refused=self._refused(result.btf),
         )
         return FileResult(job.path, DONE, record=record)

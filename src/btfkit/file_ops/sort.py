@@ -25,6 +25,7 @@ class SortedFile(Record):
     sorted_already: bool
     signature_stripped: bool
     unpacked: bool
+    base_removed: str | None = None
 
 
 class _State:
@@ -77,6 +78,7 @@ class SortFiles(FileOperation):
             sorted_already=report.sorted_already,
             signature_stripped=signature_stripped(file),
             unpacked=not file.rewritable,
+            base_removed=file.base_section if found.was_reconciled else None,
         )
         return FileResult(job.path, DONE, record=record)
 
