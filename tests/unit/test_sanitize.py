@@ -96,6 +96,7 @@ def test_nothing(order):
         ("extern", {}),
         ("wide-vlen", {}),
         ("names", {}),
+        ("long-names", {}),
         ("layout", {}),
     ],
 )
@@ -268,3 +269,28 @@ def test_the_documented_table_is_that_of_the_program():
             else:
                 assert said == ".".join(map(str, version or ()))
         assert row[7].strip() == feature.lost
+
+
+def test_long_names(order):
+    """KSYM_NAME_LEN was 128 before Linux 6.1, and is 512 since."""
+    b = Builder(order=order)
+    number = b.int("int", 4)
+    b.struct("S" * 130, 4, [("m" * 140, number, 0)])
+    b.struct("a" * 127, 4, [("x" * 127, number, 0)])
+    b.enum("odd<" + "e" * 198, [("V" * 128, 1)])
+    b.struct("K" * 600, 4, [("y", number, 0)])
+    b.datasec("." + "d" * 200, 4, [(b.var("v" * 300, number), 0, 4)])
+    btf = b.build()
+    old, new = (sanitize(btf, Target(target).missing()) for target in ("5.10", "6.2"))
+    names = [[one.name for one in result.btf.types()] for result in (old, new)]
+    assert {len(name) for name in names[0]} == {3, 127}
+    assert sorted(len(name) for name in names[1]) == [3, 127, 130, 201, 202, 300, 511]
+    assert old.btf[2].members[0].name == "m" * 127
+    assert [loss.feature for loss in old.lost] == ["names", "long-names"]
+    assert [loss.feature for loss in new.lost] == ["names"]
+    assert old.btf.name(5) == "K" * 127
+    assert new.btf.name(4).startswith("odd_")
+    assert kernel_rules(old.btf, program=False, release=(5, 10)) == []
+    assert kernel_rules(new.btf, program=False, release=(6, 2)) == []
+    found = kernel_rules(new.btf, program=False, release=(5, 10))
+    assert {finding.type_id for finding in found} == {2, 4, 5, 6, 7}

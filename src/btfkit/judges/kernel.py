@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Release = tuple[int, int]
 
 # Where the rules changed, by release.
+LONG_NAMES_SINCE = (6, 1)  # names of 512 bytes; before, of 128
 ENUM64_SINCE = (6, 0)  # ... and the signed flag of ENUM
 SECTION_NAMES_SINCE = (6, 12)  # any printable character; before, an identifier (since 6.10 with a leading "?")
 TAG_FLAG_SINCE = (6, 15)  # kind_flag of DECL_TAG and TYPE_TAG
@@ -48,6 +49,7 @@ MAX_CHAIN = 32  # modifiers in a row
 # The kernel's ctype table is that of Latin-1.
 _LETTERS = rb"A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff_."
 IDENTIFIER = re.compile(rb"[%s][%s0-9]{0,511}\0" % (_LETTERS, _LETTERS))
+SHORT_NAME = re.compile(rb"[^\0]{0,128}\0")  # as long as names may be before 6.1 (KSYM_NAME_LEN)
 SECTION_NAME = re.compile(rb"[\x20-\x7e\xa0-\xff]{1,512}\0")
 OLD_SECTION_NAME = re.compile(rb"[%s?][%s0-9]{0,511}\0" % (_LETTERS, _LETTERS))
 TEXT = re.compile(rb"[^\0]")
@@ -224,7 +226,7 @@ class KernelRules:
         assert not isinstance(row.name, str)
         if row.name is IDENTIFIER:
             return None if self.identifier(offset) else NOT_AN_IDENTIFIER
-        if not row.name.match(self.records.strings, offset):
+        if not row.name.match(self.records.strings, offset) or not self.short_enough(offset):
             return "invalid name"
         if row.name is SECTION_NAME and not OLD_SECTION_NAME.match(self.records.strings, offset):
             what = f"the section name {self.records.string(offset)!r}"
@@ -235,8 +237,13 @@ class KernelRules:
         """Whether the string at `offset` is an identifier for the kernel."""
         good = self.good_names.get(offset)
         if good is None:
-            good = self.good_names[offset] = IDENTIFIER.match(self.records.strings, offset) is not None
+            good = IDENTIFIER.match(self.records.strings, offset) is not None and self.short_enough(offset)
+            self.good_names[offset] = good
         return good
+
+    def short_enough(self, offset: int) -> bool:
+        """Whether the string at `offset` is as short as this kernel wants names."""
+        return self.release >= LONG_NAMES_SINCE or SHORT_NAME.match(self.records.strings, offset) is not None
 
     # ---- chains ------------------------------------------------------------------------------------------------
 

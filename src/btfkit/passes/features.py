@@ -64,6 +64,7 @@ FEATURES = (
         "",
         NEVER,
     ),
+    Feature("long-names", "names of more than 127 bytes", "truncated", "the rest of the names", (6, 1)),
     Feature("dots", "'.' in names of types, functions, members", "'_'", "", (6, 5)),
     Feature(
         "float",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # names that a loss gives as examples
 MAX_VLEN = 0xFFFF
-MAX_NAME = 511  # bytes
+MAX_NAME, OLD_MAX_NAME = 511, 127  # bytes; KSYM_NAME_LEN - 1, since Linux 6.1 and before
 PLACEHOLDER = b"__enum64_placeholder"  # as libbpf calls it
 _BARE = (spec.PTR, spec.VOLATILE, spec.CONST, spec.RESTRICT, spec.ARRAY, spec.FUNC_PROTO)  # have no names
 _IDENTIFIERS = frozenset(
@@ -35,6 +35,7 @@ _IDENTIFIERS = frozenset(
 )
 _KINDS = {  # features that every type of a kind is looked at for
     "datasec": (spec.VAR, spec.DATASEC, spec.DECL_TAG),
+    "long-names": (spec.DATASEC,),
     "enum-size": (spec.ENUM,),
     "func-linkage": (spec.FUNC,),
     "float": (spec.FLOAT,),
@@ -45,6 +46,7 @@ _KINDS = {  # features that every type of a kind is looked at for
     "tag-order": (spec.TYPE_TAG,),
     "extern": (spec.FUNC, spec.VAR),
 }
+_NAMES = {"names", "dots", "long-names"}
 _FLAGS = {"enum-sign": (spec.ENUM,), "tag-flag": (spec.DECL_TAG, spec.TYPE_TAG)}
 
 
@@ -138,6 +140,7 @@ class _Layer:
         refuse_unknown_in(btf)
         self.btf = btf
         self.without = without
+        self.limit = OLD_MAX_NAME if "long-names" in without else MAX_NAME
         self.base = base
         self.new_base = base.btf if base is not None else None
         self.start_str_off = (
@@ -189,7 +192,7 @@ class _Layer:
         vlens = array("I", (0xFFFFFF,)) * 128
         if "wide-vlen" in self.without:
             vlens = array("I", (MAX_VLEN,)) * 128
-        odd = self._odd_strings() if {"names", "dots"} & self.without else b""
+        odd = self._odd_strings() if _NAMES & self.without else b""
         found = list[int]()
         btf = self.btf
         columns = btf.columns if odd else Columns(array("I"), array("I"), btf.table)  # which are not looked at
@@ -225,7 +228,7 @@ class _Layer:
         letters = rb"A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff_" if "names" in self.without else rb"\x01-\x2d\x2f-\xff"
         letters += more
         digits = rb"0-9" if "names" in self.without else rb""
-        return re.compile(text % (rb"[%s][%s%s]{0,510}" % (letters, letters, digits)))
+        return re.compile(text % (rb"[%s][%s%s]{0,%d}" % (letters, letters, digits, self.limit - 1)))
 
     def _find_late_tags(self, found: list[int]) -> None:
         """The own type tags that another modifier or a typedef leads to, then those that follow them."""
@@ -293,17 +296,21 @@ class _Layer:
         name = self._string(offset)
         if not name or self._good(name):
             return offset
-        feature = "dots" if "dots" in self.without and self._good(name.replace(b".", b"_")) else "names"
         good = name.replace(b".", b"_") if "dots" in self.without else name
+        feature = "dots"
+        if not self._good(good):
+            only_long = "long-names" in self.without and self._good(good[: self.limit])
+            feature = "long-names" if only_long else "names"
+            good = good[: self.limit]
         if feature == "names":
-            good = bytes(c if _letter(c, number) or c == 46 else 95 for number, c in enumerate(good))[:MAX_NAME]
+            good = bytes(c if _letter(c, number) or c == 46 else 95 for number, c in enumerate(good))
         self._lose(feature, name.decode("utf-8", "surrogateescape"))
         return self._offset(good)
 
     def _good(self, name: bytes) -> bool:
-        if "names" in self.without and not (
-            len(name) <= MAX_NAME and all(_letter(c, number) or c == 46 for number, c in enumerate(name))
-        ):
+        if {"names", "long-names"} & self.without and len(name) > self.limit:
+            return False
+        if "names" in self.without and not all(_letter(c, number) or c == 46 for number, c in enumerate(name)):
             return False
         return not ("dots" in self.without and b"." in name)
 
@@ -313,7 +320,7 @@ class _Layer:
         kind = words[1] >> 24 & spec.MAX_KIND
         if "wide-vlen" in self.without and kind != spec.FUNC and words[1] & spec.MAX_VLEN > MAX_VLEN:
             words = self._cut(kind, words)
-        if {"names", "dots"} & self.without:
+        if _NAMES & self.without:
             words = self._with_names(kind, words)
         rewrite = getattr(self, "_" + spec.KIND_NAMES[kind].lower(), None)
         return words if rewrite is None else rewrite(type_id, words)
@@ -390,7 +397,7 @@ class _Layer:
         name = self._string(words[0])
         if "datasec" in self.without:
             self._lose("datasec", self._name(words))
-            title = bytes(c if _letter(c, number) else 95 for number, c in enumerate(name))[:MAX_NAME]
+            title = bytes(c if _letter(c, number) else 95 for number, c in enumerate(name))[: self.limit]
             members = []
             for at in range(3, len(words), 3):
                 target = self.btf.word(type_id, at)
@@ -399,16 +406,20 @@ class _Layer:
                     member_name = self._offset(self.btf.string(member_name))
                 if self.btf.kind(target) != spec.VAR:
                     member = self._byte()
-                if {"names", "dots"} & self.without:
+                if _NAMES & self.without:
                     member_name = self._identifier(member_name)
                 members += [member_name, member, words[at + 1] * 8 & 0xFFFFFFFF]
             vlen = words[1] & spec.MAX_VLEN
             return [self._offset(title) if title else 0, spec.STRUCT << 24 | vlen, words[2], *members]
+        if "long-names" in self.without and len(name) > self.limit:
+            self._lose("long-names", self._name(words))
+            words = [self._offset(name[: self.limit]), *words[1:]]
+            name = name[: self.limit]
         if "section-names" in self.without:
             title = bytes(c if _letter(c, number) or c == 46 else 95 for number, c in enumerate(name))
             if title != name:
                 self._lose("section-names", self._name(words))
-                return [self._offset(title), *words[1:]]
+                return [self._offset(title[: self.limit]), *words[1:]]
         return words
 
     def _enum(self, type_id: int, words: list[int]) -> list[int]:
