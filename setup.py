@@ -53,6 +53,7 @@ class AllOrNothing(build_ext):
     """Compiled loops call each other, and all need the shared module: if one of them fails to compile, all stay plain."""
 
     def build_extensions(self):
+        self.parallel = self.parallel or os.cpu_count()
         super().build_extensions()
         built = [self.get_ext_fullpath(extension.name) for extension in self.extensions]
         if not all(map(os.path.exists, built)):
