@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up everything they need; `make help` lists the other targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers browser vm fuzz fuzz-asan dist venv clean
+.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers corpus newcomer browser vm fuzz fuzz-asan dist venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
@@ -64,6 +64,12 @@ bench: ## run the benchmarks side by side with the peers (ARGS=...)
 
 peers: ## install the real bpftool, pahole and libbpf in a disposable chroot (needs root)
 	tools/peers.sh
+
+corpus: ## make a corpus of real kernels, modules and objects out of Debian's packages (fetches about 1 GB)
+	tools/corpus.sh
+
+newcomer: ## run `make demo` and `make test` in a clone, in a bare Debian chroot (needs root)
+	tools/newcomer.sh
 
 browser: ## install a headless browser for the tests of HTML pages (needs root)
 	tools/browser.sh

@@ -153,7 +153,7 @@ def _make(job: tuple[str, str, list[int], bool]) -> None:
 
 def main() -> int:
     folder, count, *rest = sys.argv[1:]
-    corpus = os.environ.get("BTFKIT_CORPUS") or "$BTFKIT_CORPUS"
+    corpus = os.environ.get("BTFKIT_CORPUS") or os.path.expanduser("~/.cache/btfkit-corpus")
     print(make_archive(folder, corpus, int(count), raw="--raw" in rest))
     return 0
 

@@ -73,7 +73,7 @@ def _all_kernels(bench: Bench) -> list[str]:
 
     found = glob(os.path.join(bench.corpus.place, "hub", "*", "*", "*", "*.btf.tar.xz"))
     if not found:
-        raise Missing("no corpus (set BTFKIT_CORPUS)")
+        raise Missing("no corpus (run `make corpus`, or set BTFKIT_CORPUS)")
     return [bench.corpus.kernel(os.path.basename(path).removesuffix(".btf.tar.xz")) for path in found]
 
 

@@ -1,7 +1,8 @@
 """Inputs of the benchmarks: the real kernels, modules and BPF objects of the corpus, and the real bpftool.
 
-The corpus is `$BTFKIT_CORPUS`; its archives are unpacked into a temporary directory.  bpftool is `$BTFKIT_BPFTOOL`, the one in
-the chroot that `make peers` creates (`$PEERS` or ~/.cache/btfkit-peers), or the one in PATH.
+The corpus is `$BTFKIT_CORPUS` or what `make corpus` has made; its archives are unpacked into a temporary directory.
+bpftool is `$BTFKIT_BPFTOOL`, the one in the chroot that `make peers` creates (`$PEERS` or ~/.cache/btfkit-peers),
+or the one in PATH.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Corpus:
     """The corpus; files are unpacked below `folder` on demand."""
 
     def __init__(self, folder: str) -> None:
-        self.place = os.environ.get("BTFKIT_CORPUS") or "$BTFKIT_CORPUS"
+        self.place = os.environ.get("BTFKIT_CORPUS") or os.path.expanduser("~/.cache/btfkit-corpus")
         self.folder = folder
 
     def kernel(self, name: str = KERNEL) -> str:
@@ -46,7 +47,7 @@ class Corpus:
         """The paths of all vmlinux BTFs for amd64."""
         found = sorted(glob(os.path.join(self.place, "hub", "*", "*", "x86_64", "*.btf.tar.xz")))
         if not found:
-            raise Missing("no corpus (set BTFKIT_CORPUS)")
+            raise Missing("no corpus (run `make corpus`, or set BTFKIT_CORPUS)")
         return [self.kernel(os.path.basename(path).removesuffix(".btf.tar.xz")) for path in found]
 
     def object(self) -> str:
@@ -57,7 +58,7 @@ class Corpus:
         """The paths of the objects of libbpf-tools, about sixty."""
         found = sorted(glob(os.path.join(self.place, "objects", "*-libbpf.bpf.o")))
         if not found:
-            raise Missing("no corpus (set BTFKIT_CORPUS)")
+            raise Missing("no corpus (run `make corpus`, or set BTFKIT_CORPUS)")
         return [self._here(path) for path in found]
 
     def _here(self, source: str) -> str:

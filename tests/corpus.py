@@ -1,4 +1,4 @@
-"""The corpus of real inputs, `$BTFKIT_CORPUS`: kernels, their modules, BPF objects as distributed.
+"""The corpus of real inputs, `$BTFKIT_CORPUS` or what `make corpus` has made: kernels, modules, BPF objects as distributed.
 
 Archives are unpacked on first use into `$XDG_CACHE_HOME/btfkit-tests` (or ~/.cache/btfkit-tests, or a temporary
 directory). If there is no corpus, every function except `corpus_dir` skips the calling test, with the reason."""
@@ -15,8 +15,8 @@ from needs import lacks
 
 
 def corpus_dir() -> str:
-    """The directory of the corpus, `$BTFKIT_CORPUS`; that text itself, which is not a directory, if it is not set."""
-    return os.environ.get("BTFKIT_CORPUS") or "$BTFKIT_CORPUS"
+    """The directory of the corpus, `$BTFKIT_CORPUS` or the one of `make corpus`, whether it exists or not."""
+    return os.environ.get("BTFKIT_CORPUS") or os.path.expanduser("~/.cache/btfkit-corpus")
 
 
 def has_corpus() -> bool:
@@ -60,8 +60,12 @@ def kernels() -> list[str]:
 
 def kernel_arch(name: str) -> str:
     """The architecture of a kernel: x86_64, arm64, ppc64el, riscv64 or s390x (big-endian)."""
+    return os.path.basename(os.path.dirname(_archive(name)))
+
+
+def _archive(name: str) -> str:
     require_corpus()
-    return os.path.basename(os.path.dirname(_hub()[name]))
+    return _hub().get(name) or lacks("corpus-more", name)
 
 
 def _publish(path: str, data: bytes) -> None:
@@ -74,8 +78,7 @@ def _publish(path: str, data: bytes) -> None:
 
 def kernel_path(name: str) -> str:
     """The unpacked vmlinux BTF of a kernel, as a file to read, not to write."""
-    require_corpus()
-    archive = _hub()[name]
+    archive = _archive(name)
     stamp = os.stat(archive)
     path = os.path.join(cache_dir(), f"{name}.{stamp.st_size}.{int(stamp.st_mtime)}.btf")
     if not os.path.exists(path):

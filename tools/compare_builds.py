@@ -199,9 +199,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one kernel, fewer modules")
     parser.add_argument("--text", action="store_true", help="compare standard error too")
     args = parser.parse_args()
-    corpus = os.environ.get("BTFKIT_CORPUS")
-    if not corpus:
-        parser.error("set BTFKIT_CORPUS to a directory of kernels, modules and objects")
+    corpus = os.environ.get("BTFKIT_CORPUS") or os.path.expanduser("~/.cache/btfkit-corpus")
+    if not os.path.isdir(corpus):
+        parser.error(
+            "no corpus: run `make corpus`, or set BTFKIT_CORPUS to a directory of kernels, modules and objects"
+        )
     differing = total = 0
     with tempfile.TemporaryDirectory(prefix="compare-") as top:
         inputs = Path(top) / "inputs"

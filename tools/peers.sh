@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# tools/peers.sh: installs the real bpftool and pahole, as judges, in a disposable Debian chroot ($PEERS/root; PEERS defaults to
+# tools/peers.sh: installs the real bpftool, pahole, clang and libbpf, as judges, in a disposable Debian chroot ($PEERS/root; PEERS defaults to
 # ~/.cache/btfkit-peers). Needs root and access to Debian's archive; idempotent. SUITE=trixie uses only that release. PEERS_SETUP=SCRIPT runs
-# another script that sets up $PEERS instead, with a larger set of peers (for example, also clang and libbpf). In addition, this installs
+# another script that sets up $PEERS instead, with a larger set of peers. In addition, this installs
 # $PEERS/bin/bpftool-bookworm (6.1) and bpftool-bullseye (5.10), the bpftools of Debian 12 and 11, which judge BTF made for old readers; without
 # them, their tests are skipped.
 set -eu
@@ -58,7 +58,7 @@ if [ ! -x "$root/usr/sbin/bpftool" ] || [ ! -x "$root/usr/bin/pahole" ]; then
     rm -rf --one-file-system "$root"
     # Check-Valid-Until: accept a mirror that lags or is frozen at a date
     mmdebstrap -q --variant=apt --aptopt='Acquire::Check-Valid-Until "false"' \
-      --include=bpftool,pahole "$suite" "$root" "$mirror" && break
+      --include=bpftool,pahole,clang,llvm,gcc,libc6-dev,libbpf-dev,binutils "$suite" "$root" "$mirror" && break
   done
 fi
 mkdir -p "$root/lab" # $PEERS is /lab inside

@@ -27,7 +27,7 @@ mkdir -p "$VM"
 exec 9>"$VM/lock"
 flock 9
 
-mirror=$(find_mirror) lists=$VM/apt
+lists=$VM/apt
 
 chroot_with_tools() { # created once
   [ ! -e "$VM/tools" ] || return 0
@@ -36,7 +36,7 @@ chroot_with_tools() { # created once
   rm -rf --one-file-system "$root"
   mmdebstrap -q --variant=apt --aptopt='Acquire::Check-Valid-Until "false"' \
     --include=qemu-system-x86,busybox-static,cpio,gcc-14,libc6-dev,make,bpftool,pahole,kmod,libelf1t64,libssl3t64,xz-utils \
-    trixie "$root" "$mirror" </dev/null || return 1
+    trixie "$root" "$(find_mirror)" </dev/null || return 1
   # every kernel is built with its own gcc; one is enough to build a module for each
   mkdir -p "$root/vm/bin"
   for name in gcc-12 gcc-16 x86_64-linux-gnu-gcc-16; do ln -sf /usr/bin/gcc-14 "$root/vm/bin/$name"; done
@@ -45,17 +45,6 @@ chroot_with_tools() { # created once
 
 # ---- kernels
 
-releases() { # SUITE VERSION: releases of its kernels of that version, oldest first
-  suite_apt "$1" apt-cache pkgnames linux-image- | sed -n "s/^linux-image-\($2[.0-9+a-z-]*-$FLAVOUR\)$/\1/p" |
-    grep -Ev -- "-(rt|dbg|unsigned)|-[a-z]+-$FLAVOUR$" | sort -V || true # there may be none
-}
-with_its_own() { # SUITE PACKAGE: the package and those of the same kernel that it depends on
-  local more
-  more=$(suite_apt "$1" apt-cache depends --important "$2" |
-    sed -n 's/^ *Depends: \(linux-\(base-[0-9]\|binary-\|modules-\|headers-\|kbuild-\)[^ ]*\)$/\1/p')
-  echo "$2"
-  for package in $more; do with_its_own "$1" "$package"; done
-}
 fetch() { # ROLE SUITE PACKAGE...: into $VM/debs/ROLE
   local role=$1 suite=$2 packages
   shift 2
@@ -79,19 +68,19 @@ kernel() { # ROLE SUITE RELEASE PACKAGE...
 }
 trixie() {
   local all
-  all=$(releases trixie 6.12)
+  all=$(releases trixie 6.12 "$FLAVOUR")
   kernel now trixie "$(tail -n 1 <<<"$all")" linux-image linux-headers
   [ "$(wc -l <<<"$all")" = 1 ] || kernel before trixie "$(head -n 1 <<<"$all")" linux-image
 }
 bookworm() {
   local all
-  all=$(releases bookworm 6.1.0)
+  all=$(releases bookworm 6.1.0 "$FLAVOUR")
   kernel old bookworm "$(tail -n 1 <<<"$all")" linux-image linux-headers
   [ "$(wc -l <<<"$all")" = 1 ] || kernel older bookworm "$(head -n 1 <<<"$all")" linux-image
 }
 sid() {
   local newest
-  newest=$(releases sid '[7-9]' | tail -n 1)
+  newest=$(releases sid '[7-9]' "$FLAVOUR" | tail -n 1)
   kernel new sid "$newest" linux-image linux-headers
   [ -z "$newest" ] || kernel beside sid "${newest%-"$FLAVOUR"}-amd64" linux-headers
 }

@@ -7,10 +7,11 @@ import os
 import struct
 import tarfile
 
+from corpus import corpus_dir
 from needs import lacks, module
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CORPUS = os.environ.get("BTFKIT_CORPUS") or "$BTFKIT_CORPUS"
+CORPUS = corpus_dir()
 
 FLAVOURS = [(bits, order) for bits in (32, 64) for order in ("little", "big")]
 
