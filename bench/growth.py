@@ -158,7 +158,7 @@ ON_ONE: dict[str, Words] = {  # commands on one BTF
     "dedup": ["dedup", "v", "-o", "out"],
     "dedup report": ["dedup", "v", "-o", "out", "--report"],
     "merge": ["merge", "v", "m", "-o", "out"],
-    "sanitize": ["sanitize", "v", "--for", "4.18", "-o", "out"],
+    "sanitize": ["sanitize", "v", "--for", "5.0", "-o", "out"],
     "sanitize names": ["sanitize", "v", "--no-names", "--no-dots", "-o", "out"],
     "extract": ["extract", "v", "-o", "out"],
     "diff same": ["diff", "v", "w"],

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from btfkit.files import write
+from btfkit.files import leftovers, write
 from btfkit.files.write import write_all, write_atomic
 
 
@@ -27,6 +27,65 @@ def test_new_and_existing(tmp_path):
     assert path.read_bytes() == b"two"
     assert stat.S_IMODE(path.stat().st_mode) == 0o604
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_attributes_of_the_old_file_stay(tmp_path):
+    path = tmp_path / "out"
+    path.write_bytes(b"one")
+    path.chmod(0o640)
+    try:
+        os.setxattr(path, "user.btfkit", b"kept")
+    except (OSError, AttributeError):
+        pytest.skip("needs a file system with extended attributes; run with --basetemp on ext4")
+    if os.geteuid() == 0:
+        os.chown(path, 1, 2)
+    before = path.stat()
+    write_atomic(path, b"two")
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert os.getxattr(path, "user.btfkit") == b"kept"
+
+
+def test_other_hard_links_keep_the_old_content(tmp_path):
+    (tmp_path / "one").write_bytes(b"old")
+    os.link(tmp_path / "one", tmp_path / "two")
+    write_atomic(tmp_path / "one", b"new")
+    assert (tmp_path / "two").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("unnamed", [True, False])
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127])
+def test_the_longest_names(tmp_path, monkeypatch, unnamed, name):
+    if not unnamed:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    for content in (b"one", b"two"):
+        write_atomic(tmp_path / name, content)
+        assert (tmp_path / name).read_bytes() == content
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_more_files_than_can_be_open(tmp_path):
+    contents = {str(tmp_path / f"{number}"): b"x" for number in range(write.MAX_UNNAMED + 5)}
+    for _ in range(2):
+        write_all(contents)
+    assert len(os.listdir(tmp_path)) == len(contents)
+
+
+def test_leftovers_of_a_killed_process_are_removed(tmp_path):
+    """Those of a process that is gone, and of another machine after a day; not those that may still be written."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    mine = leftovers.temporary_name(str(tmp_path))
+    dead = mine.replace(f"-{os.getpid()}-", f"-{gone.pid}-")
+    place = os.path.basename(mine).split("-")[2]
+    far, old = (mine.replace(place, word) for word in ("0", "1"))
+    other = str(tmp_path / ".another.tmp")
+    for path in (mine, dead, far, old, other):
+        with open(path, "wb"):
+            pass
+    os.utime(old, (1, 1))
+    write_atomic(tmp_path / "out", b"x")
+    assert {str(path) for path in tmp_path.iterdir()} == {mine, far, other, str(tmp_path / "out")}
 
 
 def test_relative_path(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from btfkit.cli import file_work
 from btfkit.cli.options import Command, Option, UsageError
 from btfkit.errors import VerificationError
-from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
+from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT
 from btfkit.file_ops.reconcile import OTHER, RAW_WITHOUT_BASE, OtherRules, ReconciledFile, ReconcileFiles, RefusedFile
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from btfkit.file_ops.operation import FileResult
     from btfkit.work.files import Tally
 
-LISTS = {"modules": DONE, "without_base": WITHOUT}
+LISTS = {"modules": DONE, "on_this_base_already": SAME, "without_base": WITHOUT}
 
 
 def run(args: Args) -> int:
@@ -71,6 +71,8 @@ def _lines(tally: Tally, operation: ReconcileFiles) -> Iterator[str]:
             yield f".BTF_ids: not in this kernel, now 0: {', '.join(record.ids_lost)}"
         if not record.other_rules.fits:
             yield _difference(record.other_rules, operation.rules)
+    for result in tally.of(SAME):
+        yield result.text
 
 
 def _difference(other: OtherRules, rules: str) -> str:
@@ -87,7 +89,7 @@ def _summary(tally: Tally, operation: ReconcileFiles) -> Iterator[str]:
     yield file_work.counted(
         f"{tally.count(DONE):,} modules now on {operation.base}",
         tally,
-        {WITHOUT: "without .BTF.base, unchanged", FAILED: "failed, unchanged"},
+        {SAME: "on it already", WITHOUT: "without .BTF.base, unchanged", FAILED: "failed, unchanged"},
     )
     done = tally.records(ReconciledFile)
     if carried := sum(1 for record in done if record.carried):

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from btfkit.btf_file import MINIMAL_BASE_SECTION, BtfFile, Resolved, SharedBase, as_btf
 from btfkit.errors import ChainError, FormatError, UnsupportedError
-from btfkit.file_ops.operation import DONE, SAME, FileOperation, FileResult, one_file, signature_stripped
+from btfkit.file_ops.operation import (
+    DONE,
+    SAME,
+    FileOperation,
+    FileResult,
+    is_on_base_beside,
+    one_file,
+    signature_stripped,
+)
 from btfkit.file_ops.record import Record
 from btfkit.files.write import write_all
 
@@ -80,12 +88,17 @@ class DistillFiles(FileOperation):
         file.demand_rewritable()
         if job.in_place and file.base is not None and policy_of(file) == self.policy:
             return FileResult(job.path, SAME, f"{job.path}: already distilled ({file.base_section})")
-        found = file.resolve(shared) if file.base is not None else Resolved(_on_base(file, shared.btf))
-        split = found.btf
         if file.elf is None and not job.base_path:
             raise UnsupportedError(
                 "raw BTF becomes two files, and there is no file name for the base", source=file.source
             )
+        try:
+            found = file.resolve(shared) if file.base is not None else Resolved(_on_base(file, shared.btf))
+        except ChainError:
+            if not (job.in_place and is_on_base_beside(file, job)):
+                raise
+            return FileResult(job.path, SAME, f"{job.path}: already distilled ({job.base_path})")
+        split = found.btf
         result = distill(split, self.policy, used_by=objects, keep="used" if self.only_used else "all")
         if self.prove:
             self._prove(split, result, objects)

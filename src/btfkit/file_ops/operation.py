@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btfkit.btf_file import BtfFile, SharedBase, as_btf
 from btfkit.btf_file import open as open_btf
-from btfkit.errors import NotFoundError
+from btfkit.errors import BtfError, NotFoundError
 from btfkit.file_ops.record import dataclass_transform
 from btfkit.files.write import refuse_overwriting
 
@@ -140,6 +140,19 @@ def written_and_read(operation: FileOperation, jobs: Iterable[FileJob], in_place
 def as_shared(base: Base | None) -> SharedBase | None:
     """The base of many files, loaded if it is a path."""
     return None if base is None else SharedBase(as_btf(base))
+
+
+def is_on_base_beside(file: BtfFile, job: FileJob) -> bool:
+    """Whether raw BTF is split on the distilled base in the file beside it."""
+    from os.path import exists
+
+    if file.elf is not None or not job.base_path or not exists(job.base_path):
+        return False
+    try:
+        open_btf(file.container, distilled_base=job.base_path).btf()
+    except BtfError:
+        return False
+    return True
 
 
 def signature_stripped(file: BtfFile) -> bool:

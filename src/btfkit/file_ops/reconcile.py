@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from btfkit.btf_file import BtfFile, as_btf
 from btfkit.btf_file import open as open_btf
+from btfkit.errors import BtfError, ChainError
 from btfkit.file_ops.operation import (
     DONE,
     FAILED,
+    SAME,
     WITHOUT,
     FileOperation,
     FileResult,
@@ -88,7 +90,12 @@ class ReconcileFiles(FileOperation):
             hint = "no .BTF.base section" if has_sections else RAW_WITHOUT_BASE
             text = f"{job.path}: {hint}; run `btfkit distill` with the vmlinux that the module was built with"
             return FileResult(job.path, WITHOUT, printable(text))
-        split = file.btf()
+        try:
+            split = file.btf()
+        except ChainError:
+            if not (job.in_place and _is_on(file, state.btf)):
+                raise
+            return FileResult(job.path, SAME, printable(f"{job.path}: already on this base"))
         try:
             result = reconcile(split, state, self.rules)
         except ReconcileError as error:
@@ -137,6 +144,17 @@ class ReconcileFiles(FileOperation):
         except ReconcileError as error:
             findings = error.findings
         return OtherRules(rules=rules, fits=not findings, findings=[finding_as_json(finding) for finding in findings])
+
+
+def _is_on(file: BtfFile, base: Btf) -> bool:
+    """Whether raw BTF was put on the new base before: its distilled base is still beside it."""
+    if file.elf is not None:
+        return False
+    try:
+        open_btf(file.container).btf(base)
+    except BtfError:
+        return False
+    return True
 
 
 def reconcile_file(

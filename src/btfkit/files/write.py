@@ -1,6 +1,8 @@
-"""Write files completely or not at all: under a temporary name in the same directory, then renamed.
+"""Write files completely or not at all: without a name or under a temporary one in the same directory, then renamed.
 
-After any error, including Ctrl-C, the old file is unchanged and the temporary file is removed.  Missing directories are made.
+After any error, including Ctrl-C, the old file is unchanged and nothing else is left.  A process that is killed leaves nothing
+either where the file system has files without a name (O_TMPFILE); elsewhere its temporary files are removed by the next write to
+that directory (`files/leftovers.py`).  Missing directories are made.
 """
 
 from __future__ import annotations
@@ -21,37 +23,36 @@ _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 def write_atomic(path: Path, data: Content, *, fsync: bool = False) -> None:
     """Write `data` (bytes) to the file `path`, all of it or nothing; "-" is standard output.
 
-    An existing file keeps its mode; the target of a symbolic link is replaced, not the link; pipes and devices are
-    written directly.  `fsync` waits for the disk.  Raises OSError.
+    An existing file keeps its mode, extended attributes and, if permitted, owner; its other hard links keep the old content.
+    The target of a symbolic link is replaced, not the link; pipes and devices are written directly.  `fsync` waits for the
+    disk.  Raises OSError.
     """
     write_all({os.fspath(path): data}, fsync=fsync)
 
 
 def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
-    """Write several files, `contents` by path: all are written before the first is renamed.
+    """Write several files, `contents` by path: all are written before the first is renamed, in this order.
 
     The rules of `write_atomic` apply; standard output, pipes and devices come last.  Raises OSError.
     """
-    waiting: list[tuple[str, str]] = []  # (temporary name, name)
+    waiting: list[_New] = []
     direct: list[tuple[str, Content]] = []
     try:
         for path, data in contents.items():
-            mode = _mode(path)
-            if mode is None:
+            status = _replaced(path)
+            if status is None:
                 direct.append((path, data))
                 continue
-            name = os.path.realpath(path) if os.path.islink(path) else path
-            temporary = _temporary_name(name)
-            waiting.append((temporary, name))
+            new = _New(path, data)
+            waiting.append(new)
             with _Blaming(path):
-                _write_temporary(temporary, data, mode, fsync)
-        while waiting:
-            with _Blaming(waiting[0][1]):
-                os.replace(*waiting[0])
-            del waiting[0]
+                new.write(status, fsync, unnamed=len(waiting) <= MAX_UNNAMED)
+        for new in waiting:
+            with _Blaming(new.path):
+                new.commit()
     finally:
-        for temporary, _ in waiting:
-            _remove(temporary)
+        for new in waiting:
+            new.discard()
     for path, data in direct:
         with _Blaming(path):
             _write_direct(path, data)
@@ -140,41 +141,144 @@ class _Blaming:
         raise OSError(error.errno, os.strerror(error.errno), name) from None
 
 
-def _mode(path: str) -> int | None:
-    """The mode for the file (0: umask decides), or None for what cannot be replaced by renaming."""
+NEW = os.stat_result((0,) * 10)  # in place of the status of a file that does not exist
+MAX_UNNAMED = 64  # each needs an open file
+
+
+def _replaced(path: str) -> os.stat_result | None:
+    """The status of the file that is replaced, NEW if there is none, or None for what cannot be replaced by renaming."""
     if path in _STDOUT or path.startswith(("/dev/fd/", "/proc/self/fd/", "/dev/stderr")):
         return None
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        return 0
+        return NEW
     if S_ISDIR(status.st_mode):
         from errno import EISDIR
 
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
-    return S_IMODE(status.st_mode) if S_ISREG(status.st_mode) else None
+    return status if S_ISREG(status.st_mode) else None
 
 
-def _temporary_name(name: str) -> str:
-    directory, base = os.path.split(name)
-    return os.path.join(directory, f".{base[:60]}.{os.urandom(6).hex()}.tmp")
+class _New:
+    """A new file on its way: written without a name (`handle`) or under the name `temporary`, then put in its place."""
 
+    __slots__ = ("data", "handle", "name", "path", "temporary")
 
-def _write_temporary(name: str, data: Content, mode: int, fsync: bool) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        handle = os.open(name, flags, 0o666)
-    except FileNotFoundError:
-        os.makedirs(os.path.realpath(os.path.dirname(name)), exist_ok=True)
-        handle = os.open(name, flags, 0o666)
-    try:
-        _write_whole(handle, data)
-        if mode:
-            os.chmod(name, mode)
+    def __init__(self, path: str, data: Content) -> None:
+        self.path = path
+        self.data = data
+        self.name = os.path.realpath(path) if os.path.islink(path) else path
+        self.handle = -1
+        self.temporary = ""
+
+    def write(self, old: os.stat_result, fsync: bool, unnamed: bool) -> None:
+        """Write it whole, with the attributes of the file that it replaces."""
+        directory = os.path.dirname(self.name)
+        try:
+            self._open(directory or ".", unnamed)
+        except FileNotFoundError:
+            os.makedirs(os.path.realpath(directory), exist_ok=True)
+            self._open(directory, unnamed)
+        _write_whole(self.handle, self.data)
+        if old is not NEW:
+            _copy_attributes(self.name, old, self.handle)
         if fsync:
-            os.fsync(handle)
-    finally:
+            os.fsync(self.handle)
+        if self.temporary:
+            self._close()
+
+    def _open(self, directory: str, unnamed: bool) -> None:
+        _sweep(directory)
+        flags = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        if unnamed and hasattr(os, "O_TMPFILE") and os.path.isdir(_HANDLES):
+            try:
+                self.handle = os.open(directory, flags | os.O_TMPFILE, 0o666)
+            except OSError as error:
+                from errno import EINVAL, EISDIR, ENOSYS, EOPNOTSUPP
+
+                if error.errno not in (EISDIR, EOPNOTSUPP, EINVAL, ENOSYS):  # no files without a name there
+                    raise
+            else:
+                return
+        from btfkit.files.leftovers import temporary_name
+
+        self.temporary = temporary_name(directory)
+        try:
+            self.handle = os.open(self.temporary, flags | os.O_CREAT | os.O_EXCL, 0o666)
+        except BaseException:
+            self.temporary = ""
+            raise
+
+    def commit(self) -> None:
+        """Give it its name; another file of that name is replaced in one step."""
+        if self.handle >= 0:
+            try:
+                self._link(self.name)
+            except FileExistsError:
+                from btfkit.files.leftovers import temporary_name
+
+                temporary = temporary_name(os.path.dirname(self.name) or ".")
+                self._link(temporary)
+                self.temporary = temporary
+            self._close()
+        if self.temporary:
+            os.replace(self.temporary, self.name)
+            self.temporary = ""
+
+    def _link(self, name: str) -> None:
+        """Give a name to the file without one."""
+        os.link(f"{_HANDLES}/{self.handle}", name, src_dir_fd=self.handle)  # with a directory, linkat follows the link
+
+    def discard(self) -> None:
+        """Remove what was not put in its place."""
+        if self.handle >= 0:
+            self._close()
+        if self.temporary:
+            _remove(self.temporary)
+
+    def _close(self) -> None:
+        handle, self.handle = self.handle, -1
         os.close(handle)
+
+
+_HANDLES = "/proc/self/fd"
+LEFT = ".btfkit-new-"  # begins the names of temporary files
+_swept: set[str] = set()
+
+
+def _sweep(directory: str) -> None:
+    """Remove temporary files that killed processes left in a directory; once in each process."""
+    key = os.path.abspath(directory)
+    if key in _swept:
+        return
+    try:
+        names = os.listdir(directory)
+    except PermissionError:
+        names = []  # files may be made there all the same
+    _swept.add(key)
+    if left := [name for name in names if name.startswith(LEFT)]:
+        from btfkit.files.leftovers import remove
+
+        remove(directory, left)
+
+
+def _copy_attributes(path: str, old: os.stat_result, handle: int) -> None:
+    """Owner, extended attributes and mode of the old file, as far as this user may set them."""
+    if hasattr(os, "fchown") and (old.st_uid, old.st_gid) != (os.geteuid(), os.fstat(handle).st_gid):
+        for owner in ((old.st_uid, old.st_gid), (-1, old.st_gid)):
+            try:
+                os.fchown(handle, *owner)
+                break
+            except OSError:
+                continue
+    if hasattr(os, "listxattr"):
+        try:
+            for name in os.listxattr(path):
+                os.setxattr(handle, name, os.getxattr(path, name))
+        except OSError:
+            pass  # not supported there, or not permitted
+    os.chmod(handle, S_IMODE(old.st_mode))
 
 
 def _write_whole(handle: int, data: Content) -> None:

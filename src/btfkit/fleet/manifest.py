@@ -254,17 +254,9 @@ def _lock(file: IO[bytes], root: str) -> None:
 
 
 def remove_leftovers(store: Store, paths: Iterable[str]) -> None:
-    """Remove temporary files that killed workers left in the directories of `paths` (named by files.write)."""
-    import re
+    """Remove temporary files that killed workers left in the directories of `paths`."""
+    from btfkit.files.leftovers import remove_leftovers
 
-    if not isinstance(store, Folder):
-        return
-    temporary = re.compile(r"\..+\.[0-9a-f]{12}\.tmp", re.DOTALL)
-    for directory in {os.path.dirname(path) for path in (*paths, NAME)}:
-        try:
-            names = os.listdir(store.full(directory))
-        except OSError:
-            continue
-        for name in names:
-            if temporary.fullmatch(name):
-                store.remove(f"{directory}/{name}" if directory else name)
+    if isinstance(store, Folder):
+        for directory in {os.path.dirname(path) for path in (*paths, NAME)}:
+            remove_leftovers(store.full(directory))

@@ -292,9 +292,9 @@ class Remote:
             if _in_one_step(system):
                 system.pipe_file(place, bytes(data))
                 return
-            folder, name = split_url(place)
+            folder, _ = split_url(place)
             system.makedirs(folder, exist_ok=True)
-            temporary = f"{folder}/.{name[:60]}.{os.urandom(6).hex()}.tmp"
+            temporary = f"{folder}/.btfkit-{os.urandom(6).hex()}.tmp"
             try:
                 system.pipe_file(temporary, bytes(data))
                 system.mv(temporary, place)
