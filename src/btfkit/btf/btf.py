@@ -469,9 +469,7 @@ class Btf(Finders):
         if self.first_named_id is not None:
             yield from self._find_sorted(name, kinds)
             return
-        from array import array
-
-        below = array("I", sorted(self.base.string_offsets(name)) if self.base is not None else ())
+        below = _header.words_of(sorted(self.base.string_offsets(name)) if self.base is not None else ())
         one = kinds[0] if len(kinds) == 1 else 0
         index = -1
         while True:

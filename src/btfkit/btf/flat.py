@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
+
     from btfkit.btf.btf import Btf
     from btfkit.hot.columns import Columns
 
@@ -27,6 +27,8 @@ class Flat:
         if btf.base is None:
             self.words, self.positions, self.strings = btf.words, btf.positions, btf.strings
             return
+        from array import array
+
         words, positions = array("I"), array("I")
         for layer in btf.chain:
             start = len(words)

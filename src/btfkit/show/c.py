@@ -8,11 +8,10 @@ not printed twice; a name that is not a C identifier is made one, and the texts 
 
 from __future__ import annotations
 
-from array import array
-
 from btfkit.btf import spec
 from btfkit.btf.btf import name_buckets
 from btfkit.btf.flat import Flat
+from btfkit.btf.header import words_of
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE
 from btfkit.btf.spelling import label
 from btfkit.errors import FormatError, UnsupportedError
@@ -122,7 +121,7 @@ class _Header:
 
     def text(self, ids: Iterable[int] | None, unsorted: bool) -> Iterator[bytes]:
         kfuncs = [] if ids is not None else self._kfuncs()
-        roots = self._all(unsorted) if ids is None else array("I", checked(self.btf, ids))
+        roots = self._all(unsorted) if ids is None else words_of(checked(self.btf, ids))
         plan = self._plan(self._queue(roots, kfuncs))
         return self._write(plan, kfuncs if ids is None else None)
 
@@ -156,7 +155,7 @@ class _Header:
                     fast.add(target)
         return sorted((btf.string(btf.word(func, 0)), func, func in fast) for func in kfuncs)
 
-    def _queue(self, roots: memoryview[int] | array[int], kfuncs: list[tuple[bytes, int, bool]]) -> memoryview[int]:
+    def _queue(self, roots: memoryview[int], kfuncs: list[tuple[bytes, int, bool]]) -> memoryview[int]:
         """The types to declare for the roots, dependencies first."""
         flat = self.flat
         states = bytearray(self.count)

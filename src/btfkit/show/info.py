@@ -5,8 +5,6 @@ If the base of a split BTF is missing, the summary covers what needs no base: he
 
 from __future__ import annotations
 
-from array import array
-
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
@@ -223,16 +221,15 @@ def _pointer_size(btf: Btf | None, elf: int | None) -> tuple[int | None, str | N
 def _records(view: memoryview[int], h: Header) -> tuple[memoryview[int], memoryview[int]]:
     """The words of the type section and the positions of its records, up to the first incomplete one."""
     body = view[h.length :]
-    words = array("I", bytes(body[h.type_off : h.type_off + h.type_len]))
-    if h.order != _header.NATIVE:
-        words.byteswap()
+    types = memoryview(bytes(body[h.type_off : h.type_off + h.type_len]))
+    words = types.cast("I") if h.order == _header.NATIVE else _header.swap_words(types)
     try:
         table = spec.packed_table(body[h.layout_off : h.layout_off + h.layout_len] if h.layout_len else b"")
     except ValueError:
         table = spec.TABLE
     room = memoryview(bytearray(4 * (len(words) // 3 + 1))).cast("I")
     count = _scan.scan(words, table, room)[0]
-    return memoryview(words), room[:count]
+    return words, room[:count]
 
 
 def _count_kinds(words: memoryview[int], positions: memoryview[int]) -> dict[str, int]:

@@ -6,9 +6,8 @@ that the loop cannot make itself.  `ITEMS` describes both formats.  Source: bpft
 
 from __future__ import annotations
 
-from array import array
-
 from btfkit.btf import spec
+from btfkit.btf.header import words_of
 from btfkit.hot import text as _text
 
 TYPE_CHECKING = False
@@ -79,11 +78,12 @@ class Form:
 
     def __init__(self, row: Callable[[int], Row], void: bytes, escapes: Callable[[bytes], bytes | bytearray]) -> None:
         formats = bytearray(b"\0")
-        self.columns = array("I")
+        columns: list[int] = []
         for number in range(spec.MAX_KIND + 1):
             for text in row(number):
-                self.columns.append(len(formats) if text else 0)
+                columns.append(len(formats) if text else 0)
                 formats += text + b"\0" if text else b""
+        self.columns = words_of(columns)
         self.formats = bytes(formats)
         self.void = void
         self.escapes = escapes
