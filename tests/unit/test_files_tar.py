@@ -12,7 +12,8 @@ import pytest
 from test_files_inputs import tar_of
 
 from btfkit.errors import AmbiguousError, BtfError, FormatError, NotFoundError, UnsupportedError
-from btfkit.files.tar import is_tar, members, single_btf
+from btfkit.files.archives import open_archive, single_file
+from btfkit.files.tar import is_tar, members
 
 FORMS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
 
@@ -37,6 +38,11 @@ def test_long_names(form):
     assert read(tar_of((name, b"1", b"0"), ("short", b"2", b"0"), form=form)) == [(name, b"1"), ("short", b"2")]
 
 
+def single(data, source):
+    archive, _ = open_archive(data, source)
+    return single_file(archive)
+
+
 def test_unicode_names():
     for form in FORMS[1:]:
         assert read(tar_of(("kärnel-" + "ü" * 200, b"1", b"0"), form=form)) == [("kärnel-" + "ü" * 200, b"1")]
@@ -55,22 +61,22 @@ def test_links_devices_folders_and_dots_are_passed_over(tmp_path, monkeypatch):
         ("good.btf", b"good", b"0"),
     )
     assert read(tar) == [("good.btf", b"good")]
-    assert single_btf([tar], "x") == ("good.btf", b"good")
+    assert single(tar, "x") == ("good.btf", b"good")
     assert os.listdir(tmp_path) == []
 
 
 def test_the_single_btf():
-    assert single_btf([tar_of(("README", b"r", b"0"), ("k.btf", b"b", b"0"), ("z", b"z", b"0"))], "x") == (
+    assert single(tar_of(("README", b"r", b"0"), ("k.btf", b"b", b"0"), ("z", b"z", b"0")), "x") == (
         "k.btf",
         b"b",
     )
-    assert single_btf([tar_of(("vmlinux", b"only", b"0"))], "x") == ("vmlinux", b"only")
+    assert single(tar_of(("vmlinux", b"only", b"0")), "x") == ("vmlinux", b"only")
     with pytest.raises(NotFoundError, match="no regular file"):
-        single_btf([tar_of(("l.btf", b"x", b"2"))], "x")
+        single(tar_of(("l.btf", b"x", b"2")), "x")
     with pytest.raises(AmbiguousError, match=r"x\.tar: .*a\.btf, b\.btf"):
-        single_btf([tar_of(("a.btf", b"", b"0"), ("b.btf", b"", b"0"))], "x.tar")
+        single(tar_of(("a.btf", b"", b"0"), ("b.btf", b"", b"0")), "x.tar")
     with pytest.raises(AmbiguousError, match="a, b"):
-        single_btf([tar_of(("a", b"", b"0"), ("b", b"", b"0"))], "x")
+        single(tar_of(("a", b"", b"0"), ("b", b"", b"0")), "x")
 
 
 def test_member_limit_and_cut():

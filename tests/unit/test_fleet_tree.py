@@ -7,10 +7,11 @@ import os
 import pickle
 
 import pytest
+from archive_inputs import deb, rpm
 from test_files_inputs import tar_of
 
 from bpf import cases
-from btfkit.errors import AmbiguousError, BtfError, ChainError, FormatError
+from btfkit.errors import AmbiguousError, BtfError, ChainError, FormatError, NotFoundError
 from btfkit.fleet.store import Folder
 from btfkit.fleet.tree import find_kernels
 
@@ -244,3 +245,82 @@ def test_a_module_without_a_root_can_be_left_out(tmp_path, name):
     assert whole.btf.to_bytes() == part.btf.to_bytes()
     for module in part.used:
         assert whole.module(module).to_bytes() == part.module(module).to_bytes()
+
+
+# ---- packages and images of other kinds --------------------------------------------------------------------------
+
+
+def test_packages(tmp_path):
+    """The packages of a kernel belong together, whichever of them has the kernel."""
+    modules = {f"lib/modules/6.1.0-9-amd64/kernel/{name}.ko": blob for name, blob in MODULES.items()}
+    first = "debian/12/x86_64/linux-image-6.1.0-9-amd64_6.1.90-1_amd64.deb"
+    put(tmp_path, first, deb({"boot/vmlinuz-6.1.0-9-amd64": BTF, **modules}, lzma.compress, ".xz"))
+    put(tmp_path, "new/linux-image-7.2+deb14-amd64_7.2-1_amd64.deb", deb({"usr/share/doc/x/copyright": b"text"}))
+    put(tmp_path, "new/linux-binary-7.2+deb14-amd64_7.2-1_amd64.deb", deb({"usr/lib/modules/7.2/vmlinuz": BTF}))
+    put(tmp_path, "new/linux-modules-7.2+deb14-amd64_7.2-1_amd64.deb", deb(modules))
+    put(
+        tmp_path,
+        "fedora/kernel-core-6.12.0-55.fc42.x86_64.rpm",
+        rpm({"lib/modules/6.12.0/vmlinuz": BTF}, lzma.compress),
+    )
+    put(tmp_path, "fedora/kernel-modules-6.12.0-55.fc42.x86_64.rpm", rpm(modules, lzma.compress))
+    put(tmp_path, "new/linux-image-7.2+deb14-amd64-dbg_7.2-1_amd64.deb", b"not looked at")
+    put(tmp_path, "new/bash_5.2_amd64.deb", b"not looked at")
+    tree = find_kernels([str(tmp_path)])
+    assert {str(kernel.key): kernel.stem for kernel in tree.kernels} == {
+        "x86_64/6.12.0-55.fc42.x86_64": "fedora/6.12.0-55.fc42.x86_64",
+        "x86_64/7.2+deb14-amd64": "new/7.2+deb14-amd64",
+        "debian/12/x86_64/6.1.0-9-amd64": "debian/12/x86_64/6.1.0-9-amd64",
+    }
+    assert tree.ignored == 2
+    for kernel in tree.kernels:
+        loaded = pickle.loads(pickle.dumps(kernel)).load()
+        assert loaded.vmlinux.blob == BTF
+        assert {name.rpartition("/")[2] for name in loaded.names} == {f"{name}.ko" for name in MODULES}
+    (one,) = find_kernels([str(tmp_path / first)]).kernels
+    assert (str(one.key), len(one.load().modules)) == ("debian/12/x86_64/6.1.0-9-amd64", len(MODULES))
+    alone = tmp_path / "new/linux-modules-7.2+deb14-amd64_7.2-1_amd64.deb"
+    with pytest.raises(NotFoundError, match=r"no kernel in linux-modules-.*: put the package that has it"):
+        find_kernels([str(alone)]).kernels[0].load()
+    with pytest.raises(FormatError, match=r"not a package"):
+        find_kernels([str(tmp_path / "new/bash_5.2_amd64.deb")]).kernels[0].load()
+
+
+def test_a_bad_module_in_a_package(tmp_path):
+    put(tmp_path, "linux-image-6.1_1_amd64.deb", deb({"boot/vmlinuz-6.1": BTF, "a.ko": b"damaged", **MODULES}))
+    (kernel,) = find_kernels([str(tmp_path)]).kernels
+    with pytest.raises(FormatError, match=r"linux-image-6\.1_1_amd64\.deb\(a\.ko\)"):
+        kernel.load()
+    errors = []
+    assert len(kernel.load(on_error=errors.append).modules) == len(MODULES)
+    assert len(errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "uname"),
+    [
+        ("0123456789abcdef0123456789abcdef-6.12.1-amd64.efi", "6.12.1-amd64"),
+        ("0123456789abcdef0123456789abcdef-6.12.1+deb13-amd64+3-0.efi", "6.12.1+deb13-amd64"),
+        ("linux-6.12.1.efi", "6.12.1"),
+        ("uki-6.12.1.efi", "6.12.1"),
+        ("vmlinuz-6.12.1.efi", "6.12.1"),
+        ("6.6.1-vendor.itb", "6.6.1-vendor"),
+        ("fitImage-6.6.1", "6.6.1"),
+        ("boot-5.15.1-android13.img", "5.15.1-android13"),
+    ],
+)
+def test_images_that_hold_a_kernel(tmp_path, name, uname):
+    put(tmp_path, f"a/{name}")
+    assert [(kernel.key.uname, kernel.stem) for kernel in find_kernels([str(tmp_path)]).kernels] == [
+        (uname, f"a/{uname}")
+    ]
+
+
+def test_images_without_a_version(tmp_path):
+    for name in ("boot.img", "fitImage", "linux.efi"):
+        put(tmp_path, f"of-{name}/{name}")
+    for other in ("grubx64.efi", "shimx64.efi", "initrd.img-6.1", "initramfs-6.1.img", "vendor_boot.img"):
+        put(tmp_path, f"other/{other}")
+    tree = find_kernels([str(tmp_path)])
+    assert [kernel.stem for kernel in tree.kernels] == ["of-boot.img", "of-fitImage", "of-linux.efi"]
+    assert tree.ignored == 5

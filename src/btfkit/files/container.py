@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from btfkit.files.elf import Data
 
     Path = str | os.PathLike[str]
+    Peeled = tuple[Data, tuple[str, ...], str]
 
 MAX_LAYERS = 4  # nested compression, tars and boot images
 SMALL = 1 << 26  # bytes; smaller files are read, because a mapped file that another process truncates ends in SIGBUS
@@ -29,6 +30,19 @@ _CARRIERS = ("bzimage", "zboot", "uki", "uimage")  # images that have the kernel
 
 _HTML = "an HTML page: the download failed, or needs a login"
 _BITCODE = "LLVM bitcode: compile it to an object first (clang -target bpf -g, llc -filetype=obj)"
+_IMAGE = ": mount it, or extract the kernel or module from it"
+_KDUMP = (
+    "a kdump-compressed dump (makedumpfile, virsh dump --format kdump-*): convert it with `makedumpfile -E`, or read the BTF of"
+    " the kernel's vmlinux"
+)
+_FAR = (  # (byte, what stands there, guess)
+    (0x400, b"\xe2\xe1\xf5\xe0", "an EROFS image" + _IMAGE),
+    (0x438, b"\x53\xef", "an ext2, ext3 or ext4 file system" + _IMAGE),
+    (0x10040, b"_BHRfS_M", "a Btrfs file system" + _IMAGE),
+    (0x400, b"\x10\x20\xf5\xf2", "an F2FS file system" + _IMAGE),
+    (0x8001, b"CD001", "an ISO 9660 image" + _IMAGE),
+    (0x200, b"EFI PART", "a disk image with partitions" + _IMAGE),
+)
 _GUESSES = (
     (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself with `git lfs pull`"),
     (b"<!doctype", _HTML),
@@ -38,10 +52,17 @@ _GUESSES = (
     (b'{"types"', "a JSON dump of BTF (bpftool -j btf dump): the BTF itself is needed"),
     (b"{", "JSON text"),
     (b"#ifndef __vmlinux_h__", "a vmlinux.h: the BTF that it was made from is needed"),
-    (b"!<arch>\n", "an ar archive (.a, .deb): extract it first"),
-    (b"\xed\xab\xee\xdb", "an RPM package: extract it first"),
     (b"pk\x03\x04", "a zip file: extract it first"),
-    (b"070701", "a cpio archive (initramfs): extract it first"),
+    (b"070707", "a cpio archive of the old form: extract it first"),
+    (b"hsqs", "a squashfs image" + _IMAGE),
+    (b"sqsh", "a squashfs image" + _IMAGE),
+    (b"kdump   ", _KDUMP),
+    (b"makedumpfile", _KDUMP),
+    (b"diskdump", _KDUMP),
+    (b"qfi\xfb", "a qcow2 disk image: convert it with `qemu-img convert -O raw`, and mount that"),
+    (b"kdmv", "a VMDK disk image: convert it with `qemu-img convert -O raw`, and mount that"),
+    (b"xfsb", "an XFS file system" + _IMAGE),
+    (b"luks\xba\xbe", "an encrypted disk (LUKS): open and mount it"),
     (b"\xde\xc0\x17\x0b", _BITCODE),
     (b"bc\xc0\xde", _BITCODE),
 )
@@ -161,36 +182,32 @@ def open_container(path_or_data: Path | Data, source: str | None = None, *, limi
         peeled = _peel(data, source, layers, limit)
         if isinstance(peeled, Container):
             return peeled
-        data, layers = peeled
+        data, layers, source = peeled
     raise FormatError(f"more than {MAX_LAYERS} layers: {' in '.join(reversed(layers))}", source=source)
 
 
-def _peel(
-    data: Data, source: str, layers: tuple[str, ...], limit: int | None
-) -> Container | tuple[Data, tuple[str, ...]]:
-    """`data` without its outermost layers (compression and a tar in it count as one), and `layers` with these; or the
-    result of searching an image."""
-    from btfkit.files.compression import pieces, sniff, unpack_limit
-    from btfkit.files.tar import single_btf, starts_tar
+def _peel(data: Data, source: str, layers: tuple[str, ...], limit: int | None) -> Container | Peeled:
+    """`data` without its outermost layers (compression and an archive in it count as one), `layers` with these, and the name of
+    what is left; or the result of searching an image."""
+    from btfkit.files.archives import open_archive, single_file
+    from btfkit.files.compression import sniff, unpack_limit
 
     limit = unpack_limit(limit)
+    archive, stream = open_archive(data, source, limit=limit)
+    if archive is not None:
+        layers = (*layers, archive.packing, archive.kind) if archive.packing else (*layers, archive.kind)
+        name, content = single_file(archive)
+        return content, layers, archive.named(name)
     packing = sniff(data)
-    is_tar, stream = starts_tar(pieces(data, source, limit=limit, kind=packing) if packing else (memoryview(data),))
-    if packing:
-        layers = (*layers, packing)
-    if is_tar:
-        return single_btf(stream, source, limit=limit)[1], (*layers, "tar")
-    if not packing:
+    if packing is None:
         return _peel_image(data, source, layers, limit)
     unpacked = bytearray()
     for piece in stream:
         unpacked += piece
-    return unpacked, layers
+    return unpacked, (*layers, packing), source
 
 
-def _peel_image(
-    data: Data, source: str, layers: tuple[str, ...], limit: int
-) -> Container | tuple[Data, tuple[str, ...]]:
+def _peel_image(data: Data, source: str, layers: tuple[str, ...], limit: int) -> Container | Peeled:
     """The content of a boot image: another layer, or BTF found by its magic.  Unknown files are searched as well."""
     from btfkit.files import images
     from btfkit.files.compression import sniff
@@ -216,7 +233,7 @@ def _peel_image(
         layers = (*layers, packing) if packing else layers
         head = bytes(inner[:4])
         if head == ELF_MAGIC or head[:2] in BTF_MAGICS or sniff(inner) or images.sniff_image(inner):
-            return inner, layers
+            return inner, layers, source
         blob = images.find_btf(inner)
         if blob is not None:
             return Container(source, (*layers, "search"), _own(blob, inner, layers))
@@ -276,6 +293,9 @@ def _reject_recognized(data: Data, source: str) -> None:
     for magic, guess in _GUESSES:
         if start.startswith(magic):
             raise FormatError(f"not BTF but {guess}", source=source, offset=0)
+    for at, mark, guess in _FAR:
+        if bytes(data[at : at + len(mark)]) == mark:
+            raise FormatError(f"not BTF but {guess}", source=source, offset=at)
     view = memoryview(data)
     samples = (view[at : at + 16] for at in range(0, size, max(4096, size // 1024)))
     if not head.strip(b"\0") and not any(any(sample) for sample in samples):

@@ -7,7 +7,8 @@ taken, because BPF programs inside the kernel bring small ones.  All searches ar
 
 Headers: the kernel's Documentation/arch/x86/boot.rst, drivers/firmware/efi/libstub/zboot-header.S,
 Documentation/arch/arm64/booting.rst, Documentation/arch/riscv/boot-image-header.rst, arch/s390/boot/head.S,
-arch/arm/boot/compressed/head.S, u-boot's include/image.h; systemd's ukify for unified images (a PE section `.linux`).
+arch/arm/boot/compressed/head.S, u-boot's include/image.h and doc/usage/fit; systemd's ukify for unified images (a PE section
+`.linux`); Android's system/tools/mkbootimg (versions 0 to 4 of boot.img).
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ _AT = (  # (kind, byte, what stands there)
     ("bzimage", 0x202, b"HdrS"),
     ("zboot", 4, b"zimg"),
     ("uimage", 0, b"\x27\x05\x19\x56"),
+    ("bootimg", 0, b"ANDROID!"),
+    ("fit", 0, b"\xd0\x0d\xfe\xed"),
     ("arm64", 56, b"ARM\x64"),
+    ("loong64", 56, b"\xcd\x23\x82\x81"),  # also of zboot images, which come first
     ("riscv", 56, b"RSC\x05"),
     ("riscv", 48, b"RISCV\0\0\0"),
     ("s390", 0x10008, b"S390EP"),
@@ -50,7 +54,7 @@ def sniff_image(data: Data) -> str | None:
     for kind, at, magic in _AT:
         if data[at : at + len(magic)] == magic and (kind != "zboot" or data[:2] == b"MZ"):
             return kind
-    return "uki" if data[:2] == b"MZ" and _linux_section(memoryview(data)) else None
+    return "uki" if data[:2] == b"MZ" and _linux_section(memoryview(data)) != (0, 0) else None
 
 
 def payload(data: Data, kind: str, source: str = "image", *, limit: int | None = None) -> tuple[str, Data] | None:
@@ -65,7 +69,7 @@ def payload(data: Data, kind: str, source: str = "image", *, limit: int | None =
     if start and size:
         inner = view[start : start + size]
         packing = sniff(inner)
-        if packing is None and kind in ("uki", "uimage"):
+        if packing is None and kind in ("uki", "uimage", "bootimg"):
             return "", bytes(inner)
         if packing is not None:
             try:
@@ -90,6 +94,9 @@ def _declared(view: memoryview, kind: str) -> tuple[int, int]:
         return 64, unpack_from(">I", view, 12)[0]
     if kind == "uki":
         return _linux_section(view)
+    if kind == "bootimg" and len(view) >= 48:  # the kernel follows the header's page
+        size, page, version = unpack_from("<I24xII", view, 8)
+        return 4096 if version >= 3 else page, size
     return 0, 0
 
 

@@ -1,4 +1,4 @@
-"""Kernel modules, by name, from a file, a directory tree or a tar.
+"""Kernel modules, by name, from a file, a directory tree or an archive (tar, .deb, .rpm, initramfs).
 
 A directory is one like /lib/modules/R/kernel (*.ko, compressed or not), a collection of *.btf files, or /sys/kernel/btf,
 whose files have the bare names of the modules.  Symbolic links to directories are not followed: /lib/modules/R/build leads
@@ -18,12 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from btfkit.files.archives import Archive
     from btfkit.files.elf import Data
 
     Path = str | os.PathLike[str]
 
 NO_MODULES = "no modules found: expected *.ko or *.btf, compressed or not, or BTF in files without a suffix"
-ARCHIVE = 8  # a tar of modules, never in memory at once, may unpack to this many times what one file may
 _SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in (*PACKED_SUFFIXES.values(), ".lzo", ""))
 
 
@@ -74,11 +74,11 @@ def has_modules(path: Path) -> bool:
 def module_blobs(
     path: Path, *, underscores: bool = False, on_error: Callable[[Exception], None] | None = None
 ) -> Iterator[tuple[str, Data, str]]:
-    """(name, unchanged bytes of the file, source for messages) of each module in a directory, a file or a tar.
+    """(name, unchanged bytes of the file, source for messages) of each module in a directory, a file or an archive.
 
-    A tar's members come in the tar's order, everything else in that of `module_files`.  Raises OSError if a file cannot be
-    read, FormatError if a tar is damaged; with `on_error`, it is called with the error and the file, or the rest of the
-    tar, is skipped.
+    An archive's members come in its order, everything else in that of `module_files`.  Raises OSError if a file cannot be
+    read, FormatError if an archive is damaged; with `on_error`, it is called with the error and the file, or the rest of the
+    archive, is skipped.
     """
     root = os.fspath(path)
     try:
@@ -96,27 +96,34 @@ def module_blobs(
 
 
 def _blobs_of(root: str, name: str, file: str, underscores: bool) -> Iterator[tuple[str, Data, str]]:
-    """The module in `file`, or those in it if it is a tar."""
+    """The module in `file`, or those in it if it is an archive."""
     data = open_bytes(file)
-    inside = None if os.path.isdir(root) else _tar_members(data, file)
-    if inside is None:
+    if os.path.isdir(root):
         yield name, data, file
         return
-    for member, content in inside:
-        one = module_name(member, underscores=underscores)
-        if one != "vmlinux" and (member.endswith(_SUFFIXES) or content[:2] in BTF_MAGICS):
-            yield one, content, f"{file}({member})"
+    from btfkit.files.archives import open_archive
+
+    archive, _ = open_archive(data, file)
+    if archive is None:
+        yield name, data, file
+        return
+    for member, content in archived_modules(archive):
+        yield module_name(member, underscores=underscores), content, f"{file}({member})"
 
 
-def _tar_members(data: Data, source: str) -> Iterator[tuple[str, Data]] | None:
-    """The members of a tar, compressed or not; None if `data` is not a tar."""
-    from btfkit.files.compression import pieces, sniff, unpack_limit
-    from btfkit.files.tar import members, starts_tar
+def archived_modules(archive: Archive) -> Iterator[tuple[str, bytearray]]:
+    """(name, content) of the modules in an archive, in its order: files called *.ko and *.btf, and raw BTF without a suffix."""
 
-    is_tar, stream = starts_tar(
-        pieces(data, source, limit=ARCHIVE * unpack_limit()) if sniff(data) else (memoryview(data),)
-    )
-    return members(stream, source) if is_tar else None
+    from btfkit.files.archives import is_kernel
+
+    def wanted(name: str) -> bool:
+        if name.endswith(_SUFFIXES):
+            return module_name(name) != "vmlinux"
+        return "." not in name.rpartition("/")[2] and not is_kernel(name)
+
+    for name, content in archive.members(wanted):
+        if name.endswith(_SUFFIXES) or content[:2] in BTF_MAGICS:
+            yield name, content
 
 
 def _walk(root: str, on_error: Callable[[OSError], None] | None) -> Iterator[str]:

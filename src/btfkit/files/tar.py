@@ -7,14 +7,12 @@ devices and names with `..` are skipped.  Format: POSIX ustar and pax, GNU long 
 
 from __future__ import annotations
 
-from itertools import chain
-
-from btfkit.errors import AmbiguousError, FormatError, LimitError, NotFoundError, UnsupportedError
+from btfkit.errors import FormatError, LimitError, UnsupportedError
 from btfkit.files.compression import ENVIRONMENT, unpack_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 BLOCK = 512
 MAX_NAME = 1 << 16  # bytes of a long name or of a pax header
@@ -27,28 +25,22 @@ def is_tar(head: bytes | bytearray | memoryview) -> bool:
     return len(head) >= BLOCK and head[0] != 0 and _checksum_holds(bytes(head[:BLOCK]))
 
 
-def starts_tar(stream: Iterable[bytes | memoryview]) -> tuple[bool, Iterator[bytes | memoryview]]:
-    """Whether the pieces of `stream` are a tar, and all of these pieces."""
-    read: list[bytes | memoryview] = []
-    size = 0
-    stream = iter(stream)
-    while size < BLOCK and (piece := next(stream, None)) is not None:
-        read.append(piece)
-        size += len(piece)
-    return is_tar(b"".join(piece[:BLOCK] for piece in read)), chain(read, stream)
-
-
 def members(
-    stream: Iterable[bytes | memoryview], source: str, *, limit: int | None = None
+    stream: Iterable[bytes | memoryview],
+    source: str,
+    *,
+    limit: int | None = None,
+    wanted: Callable[[str], bool] | None = None,
 ) -> Iterator[tuple[str, bytearray]]:
-    """The regular files of the tar in the pieces of `stream`: (name, content), in the tar's order.
+    """The regular files of the tar in the pieces of `stream`: (name, content), in the tar's order, if their names are `wanted`.
 
-    Raises FormatError if the tar is damaged or truncated, or a file has more than `limit` bytes.
+    Raises FormatError if the tar is damaged or truncated, LimitError if a file has more than `limit` bytes.
     """
     limit = unpack_limit(limit)
-    reader = _Reader(stream, source)
+    reader = Reader(stream, source)
     for name, size, regular in _headers(reader):
-        if size > limit:
+        regular = regular and (wanted is None or wanted(name))
+        if regular and size > limit:
             what = f"member {name!r} has {size} bytes, the limit is {limit}; set {ENVIRONMENT} to raise it (Python: limit=)"
             raise LimitError(what, source=source)
         if regular:
@@ -59,34 +51,7 @@ def members(
     reader.drain()
 
 
-def single_btf(stream: Iterable[bytes | memoryview], source: str, *, limit: int | None = None) -> tuple[str, bytearray]:
-    """The only file called *.btf of a tar, or else its only regular file: (name, content).
-
-    Raises NotFoundError if there is none, AmbiguousError if there are several, and what `members` raises.
-    """
-    others: list[str] = []
-    names: list[str] = []
-    kept = bytearray()
-    for name, content in members(stream, source, limit=limit):
-        if name.endswith(".btf"):
-            names.append(name)
-            kept = content
-        elif not names:
-            others = [*others, name][:4]
-            kept = content if len(others) == 1 else bytearray()
-        if len(names) > 3:
-            break
-    if len(names) > 1 or (not names and len(others) > 1):
-        raise AmbiguousError(
-            f"archive of several files ({', '.join((names or others)[:3])}...): extract it and name one of them",
-            source=source,
-        )
-    if not names and not others:
-        raise NotFoundError("archive has no regular file", source=source)
-    return (names or others)[0], kept
-
-
-class _Reader:
+class Reader:
     """Reads exact counts of bytes from a stream of pieces."""
 
     __slots__ = ("_piece", "_stream", "at", "source")
@@ -132,7 +97,7 @@ class _Reader:
             pass
 
 
-def _headers(reader: _Reader) -> Iterator[tuple[str, int, bool]]:
+def _headers(reader: Reader) -> Iterator[tuple[str, int, bool]]:
     """(name, bytes, whether it is a regular file) of each member; the caller consumes the content after each."""
     path, length = "", -1
     while not reader.ended():
@@ -147,7 +112,7 @@ def _headers(reader: _Reader) -> Iterator[tuple[str, int, bool]]:
         if kind in _EXTRA:
             extra = bytes(_extra(reader, size, at))
             if kind == b"L":
-                path = _text(extra.rstrip(b"\0"))
+                path = text_of(extra.rstrip(b"\0"))
             elif kind == b"x":
                 path, length = _pax(extra, path, length, reader.source)
             continue
@@ -160,7 +125,7 @@ def _headers(reader: _Reader) -> Iterator[tuple[str, int, bool]]:
         yield name, size, regular
 
 
-def _extra(reader: _Reader, size: int, at: int) -> bytearray:
+def _extra(reader: Reader, size: int, at: int) -> bytearray:
     if size > MAX_NAME:
         raise FormatError(
             f"{size} bytes of attributes before a member, the limit is {MAX_NAME}", source=reader.source, offset=at
@@ -180,7 +145,7 @@ def _pax(extra: bytes, path: str, length: int, source: str) -> tuple[str, int]:
             raise FormatError("damaged pax header", source=source)
         key, _, value = extra[blank + 1 : at + count - 1].partition(b"=")
         if key == b"path":
-            path = _text(value)
+            path = text_of(value)
         elif key == b"size":
             length = _digits(value, 10, source)
         elif key.startswith(b"GNU.sparse"):
@@ -219,10 +184,10 @@ def _checksum_holds(head: bytes) -> bool:
 def _name(head: bytes) -> str:
     name = head[:100].partition(b"\0")[0]
     prefix = head[345:500].partition(b"\0")[0] if head[257:263] == b"ustar\0" else b""
-    return _text(prefix + b"/" + name if prefix else name)
+    return text_of(prefix + b"/" + name if prefix else name)
 
 
-def _text(name: bytes) -> str:
+def text_of(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 

@@ -297,7 +297,7 @@ class Shrink:
 
     def _wanted(self, kernel: Kernel, objects: Sequence[BpfObject]) -> Callable[[Btf], bool] | None:
         """Whether a relocation can read from a module; thousands of others need no memory.  None: keep all."""
-        if not kernel.modules or self.options.keep_types or self.options.keep_funcs:
+        if not (kernel.modules or kernel.is_package) or self.options.keep_types or self.options.keep_funcs:
             return None
         from btfkit.co_re.relocate import roots
 

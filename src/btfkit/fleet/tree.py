@@ -11,6 +11,11 @@ A kernel is a file or a directory:
     distro/release/arch/UNAME.btf.tar.xz   BTFHub's layout; also .btf, .btf.xz, .btf.zst, .btf.gz, .btf.tar, ...
     vmlinuz-UNAME, vmlinux-UNAME, Image-UNAME.xz
                                            boot images and ELF files, compressed or not
+    MACHINE-UNAME.efi, UNAME.itb, boot-UNAME.img
+                                           unified, FIT and Android images
+    linux-image-UNAME_*.deb, kernel-core-UNAME.rpm, ...
+                                           packages; those with the modules (linux-modules-UNAME_*.deb, ...) in the same directory
+                                           belong to the same kernel
     UNAME/vmlinux (vmlinuz, vmlinux.btf, ...)
                                            a kernel with its modules: *.ko, *.btf and, as in /sys/kernel/btf, files without
                                            suffix, compressed or not, at any depth below UNAME/
@@ -25,7 +30,10 @@ from __future__ import annotations
 import os
 import re
 
-from btfkit.errors import AmbiguousError, BtfError, ChainError, NotFoundError, printable, refuse_text
+from btfkit.errors import AmbiguousError, BtfError, ChainError, FormatError, NotFoundError, printable, refuse_text
+from btfkit.files.archives import open_archive, single_file
+from btfkit.files.compression import unpack_limit
+from btfkit.files.modules import archived_modules
 from btfkit.fleet.keys import Key, arch_of_uname, key_of, version_order
 from btfkit.fleet.store import Folder, is_url, open_store, split_url
 
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.btf_file import KernelBtf, SharedBase
+    from btfkit.files.archives import Archive
     from btfkit.files.elf import Data
     from btfkit.fleet.store import Store
 
@@ -45,9 +54,24 @@ SYSFS = "/sys/kernel/btf"
 _PACKED = r"(?:\.(?:gz|xz|zst|bz2|lzma|lz4|lzo))?"
 _BTF = re.compile(rf"(?P<uname>.+)\.btf(?:\.tar)?{_PACKED}", re.DOTALL)
 _IMAGE = re.compile(
-    rf"(?:vmlinu[xz]|(?:Image|[bz]Image|uImage|kernel|linux)(?=-\d))-(?P<uname>.+?)(?:\.efi)?{_PACKED}", re.DOTALL
+    rf"(?:vmlinu[xz]|(?:Image|[bz]Image|uImage|fitImage|kernel|linux)(?=-\d))-(?P<uname>.+?)(?:\.efi)?{_PACKED}",
+    re.DOTALL,
 )
-_BARE = re.compile(rf"(?:vmlinux(?:\.btf(?:\.tar)?)?|vmlinuz|[bz]?Image|uImage){_PACKED}")
+_CARRIER = (
+    re.compile(  # a unified image (its name may end in +LEFT-DONE, boot counting), a FIT image, Android's boot.img
+        r"(?:(?:[0-9a-f]{32}|[A-Za-z]+)[-_])??(?P<uname>\d+\.\d+.*?)(?:\+\d+(?:-\d+)?)?\.(?:efi|itb|fit)"
+        r"|boot[-_](?P<android>\d+\.\d+.*)\.img",
+        re.DOTALL,
+    )
+)
+_BARE = re.compile(
+    rf"(?:vmlinux(?:\.btf(?:\.tar)?)?|vmlinuz|[bz]?Image|uImage){_PACKED}|(?:boot\.img|fitImage|(?:linux|uki|vmlinuz)\.efi)"
+)
+_PACKAGE = re.compile(
+    r"linux-(?:image|binary|modules(?:-core|-extra)?)(?:-unsigned)?-(?P<deb>\d[^_]*?)(?:-unsigned)?(?<!-dbg)_[^_]*_[^_]*\.u?deb"
+    r"|kernel(?:-core|-modules(?:-core|-extra|-internal)?)?-(?P<rpm>\d.*)\.rpm"
+)
+_PACKAGES = (".deb", ".udeb", ".ddeb", ".rpm")
 _MODULE = re.compile(rf".+\.(?:ko|btf(?:\.tar)?){_PACKED}", re.DOTALL)
 _MARK = re.compile(rf"(?P<uname>.+)\.(?P<mark>{HAS_BTF}|{FAILED})", re.DOTALL)
 LIMIT = (
@@ -62,10 +86,11 @@ class Kernel:
 
     `key` is its name; `paths` are its files in `store` (if there are several, they have to agree), and `modules` the paths of
     its modules.  `stem` is its place in the tree without the suffix, "debian/12/x86_64/6.1.0-47-amd64", or its directory if it
-    has one of its own (`is_directory`).  Small, and pickles.
+    has one of its own (`is_directory`).  If `is_package`, `paths` are packages, which hold the kernel and its modules.  Small,
+    and pickles.
     """
 
-    __slots__ = ("is_directory", "key", "modules", "paths", "stem", "store")
+    __slots__ = ("is_directory", "is_package", "key", "modules", "paths", "stem", "store")
 
     def __init__(
         self,
@@ -75,7 +100,9 @@ class Kernel:
         paths: Sequence[str],
         modules: Sequence[str] = (),
         is_directory: bool = False,
+        is_package: bool = False,
     ) -> None:
+        self.is_package = is_package
         self.store = store
         self.key = key
         self.stem = stem
@@ -120,20 +147,47 @@ class Kernel:
         from btfkit.btf_file import KernelBtf, SharedBase
 
         read = read or self.read
-        found = KernelBtf(self._vmlinux(read))
+        found = KernelBtf(self._packaged_vmlinux(read) if self.is_package else self._vmlinux(read))
         base = SharedBase(found.vmlinux)
         for path in self.modules:
             try:
-                self._add_module(found, base, path, read(path), wanted)
+                self._add_module(found, base, path, self.store.full(path), read(path), wanted)
             except (BtfError, OSError) as error:
                 if on_error is None:
                     raise
                 on_error(error)
+        for path in self.paths if self.is_package else ():
+            archive = _package(read(path), self.store.full(path))
+            for name, content in archived_modules(archive):
+                place = f"{self.stem}/{name}" if self.is_directory else name
+                try:
+                    self._add_module(found, base, place, archive.named(name), content, wanted)
+                except (BtfError, OSError) as error:
+                    if on_error is None:
+                        raise
+                    on_error(error)
         return found
+
+    def _packaged_vmlinux(self, read: Callable[[str], Data]) -> Btf:
+        """The kernel in the packages; raises NotFoundError if none of them has one."""
+        from btfkit.btf_file import open
+
+        limit = unpack_limit(default=LIMIT)
+        for path in self.paths:
+            archive = _package(read(path), self.store.full(path))
+            try:
+                name, content = single_file(archive, kernel=True)
+            except NotFoundError:
+                continue
+            return open(content, archive.named(name), limit=limit).btf()
+        names = ", ".join(printable(os.path.basename(path)) for path in self.paths)
+        raise NotFoundError(
+            f"no kernel in {names}: put the package that has it (linux-image, linux-binary, kernel-core) beside it",
+            source=self.source,
+        )
 
     def _vmlinux(self, read: Callable[[str], Data]) -> Btf:
         from btfkit.btf_file import open
-        from btfkit.files.compression import unpack_limit
         from btfkit.files.container import open_container
 
         limit = unpack_limit(default=LIMIT)
@@ -148,15 +202,20 @@ class Kernel:
         return first.btf()
 
     def _add_module(
-        self, found: KernelBtf, base: SharedBase, path: str, data: Data, wanted: Callable[[Btf], bool] | None
+        self,
+        found: KernelBtf,
+        base: SharedBase,
+        path: str,
+        source: str,
+        data: Data,
+        wanted: Callable[[Btf], bool] | None,
     ) -> None:
         from btfkit.btf_file import open
-        from btfkit.files.compression import unpack_limit
 
         if "." not in path.rpartition("/")[2] and bytes(data[:2]) not in _BTF_MAGICS:
             return  # modules.dep and the like
         try:
-            module = open(data, self.store.full(path), limit=unpack_limit(default=LIMIT)).btf(base)
+            module = open(data, source, limit=unpack_limit(default=LIMIT)).btf(base)
         except NotFoundError:
             found.without.append(path)
             return
@@ -165,6 +224,14 @@ class Kernel:
             return
         found.modules.append(module)
         found.names.append(path)
+
+
+def _package(data: Data, source: str) -> Archive:
+    """The archive in a package's bytes; raises FormatError if there is none."""
+    archive, _ = open_archive(data, source, limit=unpack_limit(default=LIMIT))
+    if archive is None:
+        raise FormatError("not a package (.deb, .rpm)", source=source)
+    return archive
 
 
 class Mark:
@@ -242,7 +309,8 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
 def _single(path: str) -> Tree | None:
     """The tree of one file; None for a directory."""
     if is_url(path):
-        if not (_BTF.fullmatch(path) or _IMAGE.fullmatch(split_url(path)[1]) or _BARE.fullmatch(split_url(path)[1])):
+        name = split_url(path)[1]
+        if not (_BTF.fullmatch(path) or _image(name) or _BARE.fullmatch(name) or name.endswith(_PACKAGES)):
             return None
     elif os.path.isdir(path.removeprefix("file://")):
         return None
@@ -256,16 +324,28 @@ def _single(path: str) -> Tree | None:
         uname = os.uname().release
     key = Key("", "", arch_of_uname(uname), uname)
     above = store.above()
-    if _BTF.fullmatch(name) or _IMAGE.fullmatch(name):
+    if uname != name:
         key = key_of([], above, uname)
-    tree.kernels.append(Kernel(store, key, path, [name]))
+    tree.kernels.append(Kernel(store, key, path, [name], is_package=name.endswith(_PACKAGES)))
     return tree
 
 
 def _uname_of(name: str) -> str:
     """The `uname -r` in the name of a file, or the whole name if it has none."""
-    found = _BTF.fullmatch(name) or _IMAGE.fullmatch(name)
-    return found["uname"] if found else name
+    found = _BTF.fullmatch(name)
+    return found["uname"] if found else _image(name) or _packaged(name) or name
+
+
+def _image(name: str) -> str | None:
+    """The `uname -r` in the name of a kernel image, or None."""
+    found = _IMAGE.fullmatch(name) or _CARRIER.fullmatch(name)
+    return next(filter(None, found.groups()), None) if found else None
+
+
+def _packaged(name: str) -> str | None:
+    """The `uname -r` in the name of a package with a kernel or its modules, or None."""
+    found = _PACKAGE.fullmatch(name)
+    return found["deb"] or found["rpm"] if found else None
 
 
 # ---- walking -----------------------------------------------------------------------------------------------------
@@ -289,6 +369,7 @@ class _Finder:
         self.above = store.above()
         self.files: dict[str, list[str]] = {}  # kernels with a file of their own: paths by stem
         self.homes: dict[str, list[str]] = {}  # kernels with a directory: paths of the vmlinux by directory
+        self.packages: dict[str, list[str]] = {}  # the packages of a kernel, by stem
         self.others: list[str] = []
         self.marks: dict[str, tuple[str, str]] = {}  # (path, mark) by stem
 
@@ -299,9 +380,13 @@ class _Finder:
                 self.homes.setdefault(directory, []).append(path)
         elif found := _MARK.fullmatch(name):
             self.marks[_join(directory, found["uname"])] = path, found["mark"]
-        elif (found := _IMAGE.fullmatch(name)) and found["uname"] == directory.rpartition("/")[2]:
+        elif (uname := _image(name)) and uname == directory.rpartition("/")[2]:
             self.homes.setdefault(directory, []).append(path)
-        elif (found := _IMAGE.fullmatch(name)) or ((found := _BTF.fullmatch(name)) and _VERSION.match(name)):
+        elif uname:
+            self.files.setdefault(_join(directory, uname), []).append(path)
+        elif uname := _packaged(name):
+            self.packages.setdefault(_join(directory, uname), []).append(path)
+        elif (found := _BTF.fullmatch(name)) and _VERSION.match(name):
             self.files.setdefault(_join(directory, found["uname"]), []).append(path)
         else:
             self.others.append(path)
@@ -320,17 +405,21 @@ class _Finder:
                 self.tree.ignored += 1
         marks = self.marks if heed_markers else {stem: mark for stem, mark in self.marks.items() if not self._has(stem)}
         for stem, (path, mark) in marks.items():
-            over = [*self.files.pop(stem, ()), *self.homes.pop(stem, ())]
+            over = [*self.files.pop(stem, ()), *self.homes.pop(stem, ()), *self.packages.pop(stem, ())]
             self.tree.marks.append(Mark(self._key(stem), path, mark, over))
         kernels = [Kernel(self.store, self._key(stem), stem, paths) for stem, paths in self.files.items()]
         kernels += [
             Kernel(self.store, self._home_key(directory), directory, paths, modules[directory], is_directory=True)
             for directory, paths in self.homes.items()
         ]
+        kernels += [
+            Kernel(self.store, self._key(stem), stem, paths, is_directory=True, is_package=True)
+            for stem, paths in self.packages.items()
+        ]
         self.tree.kernels += kernels
 
     def _has(self, stem: str) -> bool:
-        return stem in self.files or stem in self.homes
+        return stem in self.files or stem in self.homes or stem in self.packages
 
     def _home(self, directory: str) -> str | None:
         """The nearest directory of a kernel: `directory`, or one above it."""
