@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from struct import pack
+from time import process_time
 
 import pytest
 
@@ -509,3 +510,25 @@ def test_a_chain_in_one():
     both = dedup_chain(splits[0], [middle.build()])
     assert both.btf.base is None
     assert both.btf[len(both.btf) - 1].type.name == "one"
+
+
+@pytest.mark.parametrize("definitions", ["one", "two", "many"])
+@pytest.mark.parametrize("held", [False, True])
+def test_many_declarations_of_one_name(definitions, held):
+    """The work is near linear in their number: 2,000 of them took minutes."""
+    count = 2000
+    b = Builder()
+    number = b.int("int", 4)
+    for _ in range(count):
+        declaration = b.fwd("x")
+        if held:
+            b.struct("h", 8, [("p", b.ptr(declaration), 0)])
+    for size in range({"one": 1, "two": 2, "many": count}[definitions]):
+        definition = b.struct("x", 4 * size + 4, [("a", number, 0)])
+        if held:
+            b.struct("h", 8, [("p", b.ptr(definition), 0)])
+    btf = b.build()
+    start = process_time()
+    done = dedup(btf)
+    assert process_time() - start < 100
+    assert done.report.after.get("FWD", 0) == (not held and definitions != "one")

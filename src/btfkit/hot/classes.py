@@ -6,8 +6,8 @@ order of its words.  Hashes only choose where to look: every match is compared i
 `mask` 0 all of them collide).
 
 Only these loops run without bounds checks, which cost 40 % here.  Every index is a node, whose id `hot.scan` has checked; the
-number of a class or group, of which there are no more than nodes; or a masked position in a table.  Each function first checks
-that its arrays have room for all nodes.
+number of a class or group, of which there are no more than nodes; or a masked position in a table, which is never full.  Each
+function first checks that its arrays have room for all nodes and references, and its table for all that may be put into it.
 """
 
 from btfkit.hot import kinds
@@ -26,6 +26,8 @@ def seed(norm, place, hashes, label, size, buckets, heads, mask):
     if min(len(hashes), len(label), len(heads)) < len(place) - 1 or len(size) < len(place) - 1:
         raise IndexError("room for fewer nodes than there are")
     place_mask = len(buckets) - 1
+    if len(buckets) < len(place) - 1 or len(buckets) & place_mask or len(place) < 2:
+        raise IndexError("room for fewer classes than there may be")
     label[0] = 0
     heads[0] = 0
     size[0] = 1
@@ -115,8 +117,15 @@ def refine(
     """
     count = len(starts) - 1
     room = min(len(label), len(size), len(dirty), len(group), len(heads), len(counts), len(fresh), len(touched))
-    if min(room, len(best), len(mark), len(back_starts) - 1) < count or len(buckets) < 2 * count:
+    if min(room, len(best), len(mark), len(back_starts) - 1) < count or max(dirty_count, classes) > count:
         raise IndexError("room for fewer nodes than there are")
+    if len(refs) < starts[count] or len(back) < back_starts[count]:
+        raise IndexError("room for fewer references than there are")
+    room = 16
+    while room < 2 * count:
+        room *= 2
+    if len(buckets) < room:  # the largest table that a round can need
+        raise IndexError("room for fewer groups than there may be")
     low = WORD
     long = LONG
     rounds = 0

@@ -42,7 +42,11 @@ WITNESSES = 64  # pairs kept at most as evidence for one guess
 STEPS = 1024  # pairs compared at most for one guess
 TRIES = 256  # of other definitions for guessed declarations
 WORK = 1 << 18  # nodes in all of these tries
-BUDGET = 1 << 22  # pairs compared at most in one round of guessing
+BUDGET = 1 << 22  # pairs compared at most in one round of guessing, and not more than
+SHARE = 64  # for each node of the graph
+ALL_ROUNDS = 128  # for each node of the graph, in all rounds together (only those that were found to match are counted)
+LEAST = 1 << 16  # pairs compared in small graphs
+FEWEST = 64  # pairs compared for each type that contains a declaration, whatever the budget
 
 _ROOTS = spec.COMPOSITES | {spec.TYPEDEF}
 _THROUGH = _ROOTS | spec.MODIFIERS | {spec.PTR, spec.ARRAY, spec.FUNC_PROTO}
@@ -94,6 +98,7 @@ class _Resolution:
         self.owners = self.places = self.targets = array("I")
         self.coarse = graph.label
         self.classes = 0
+        self.left = max(LEAST, ALL_ROUNDS * len(graph))
         self._users: dict[int, list[int]] = {}
 
     def run(self) -> tuple[array[int], list[Name]]:
@@ -108,11 +113,10 @@ class _Resolution:
         unlike = [one for one in opened if one.name.declared[0] < graph.first]
         if unlike:
             self.settle()
-            closed = {one.node for one in unlike if self.base_has(one)}
+            heads = self.graph.heads()
+            closed = {one.node for one in unlike if self.base_has(one, heads)}
             opened = [one for one in opened if one.node not in closed]
-        for one in opened:
-            if self.one_class(one.name, self.coarse):
-                one.choose(one.name.defined[0], "only")
+        self.choose_only(opened, self.coarse)
         self.settle_sound()
         self.guess(opened)
         self.improve([one for one in opened if one.how in ("context", "namesake")])
@@ -185,9 +189,19 @@ class _Resolution:
     def one_class(self, name: Name, label: array[int]) -> bool:
         return bool(name.defined) and all(label[node] == label[name.defined[0]] for node in name.defined)
 
-    def base_has(self, one: Declaration) -> bool:
+    def choose_only(self, undecided: Iterable[Declaration], label: array[int]) -> None:
+        """Choose the only definition, for declarations of names that have only one."""
+        single: dict[int, bool] = {}
+        for one in undecided:
+            name = one.name
+            if id(name) not in single:
+                single[id(name)] = self.one_class(name, label)
+            if single[id(name)]:
+                one.choose(name.defined[0], "only")
+
+    def base_has(self, one: Declaration, heads: memoryview[int]) -> bool:
         """Whether an own type that contains the declaration equals one of the base that contains the declaration of the base."""
-        graph, heads = self.graph, self.graph.heads()
+        graph = self.graph
         return any(
             graph.kind(root) in _ROOTS and heads[graph.label[root]] < graph.first for root in self.roots(one, CLIMB)
         )
@@ -198,9 +212,7 @@ class _Resolution:
         """Choose by context for as long as that makes progress; the undecided then stay declarations."""
         for _ in range(ROUNDS):
             undecided = [one for one in opened if not one.chosen]
-            for one in undecided:
-                if self.one_class(one.name, self.graph.label):
-                    one.choose(one.name.defined[0], "only")
+            self.choose_only(undecided, self.graph.label)
             guesses = self.best_guesses([one for one in undecided if not one.chosen])
             if not guesses:
                 self.follow_namesakes([one for one in undecided if not one.chosen])
@@ -213,9 +225,10 @@ class _Resolution:
         """Try other definitions for guessed declarations and keep those that leave fewer types, if a try costs little."""
         graph = self.graph
         groups = [[one] for one in guessed]
-        for name in self.names:
-            if len(same := [one for one in guessed if one.name is name]) > 1:
-                groups.append(same)
+        by_name: dict[int, list[Declaration]] = {}
+        for one in guessed:
+            by_name.setdefault(id(one.name), []).append(one)
+        groups += [by_name[id(name)] for name in self.names if len(by_name.get(id(name), ())) > 1]
         tries = min(TRIES, WORK // len(graph)) if groups else 0
         if not tries:
             return
@@ -278,10 +291,17 @@ class _Resolution:
 
     def follow_namesakes(self, undecided: list[Declaration]) -> None:
         """Resolve declarations without any context as most others of their name are resolved."""
+        most: dict[int, int] = {}  # by name: what most are, the lowest of several
         for one in undecided:
-            chosen = [other.chosen for other in one.name.own if other.chosen]
-            if chosen:
-                one.choose(min(chosen, key=lambda node: (-chosen.count(node), node)), "namesake")
+            key = id(one.name)
+            if key not in most:
+                counts: dict[int, int] = {}
+                for other in one.name.own:
+                    if other.chosen:
+                        counts[other.chosen] = counts.get(other.chosen, 0) + 1
+                most[key] = min(counts, key=lambda node: (-counts[node], node), default=0)
+            if most[key]:
+                one.choose(most[key], "namesake")
 
     def votes(self, undecided: list[Declaration]) -> dict[int, dict[int, Votes]]:
         """By declaration and definition: the evidence that the first stands for the second."""
@@ -289,12 +309,16 @@ class _Resolution:
         lowest: dict[int, int] = {}  # the lowest definition of each class
         opened = bytearray(len(graph))
         seeds = set[int]()
+        for name in {id(one.name): one.name for one in undecided}.values():
+            for node in name.defined:
+                lowest.setdefault(label[node], node)
         for one in undecided:
             opened[one.node] = 1
-            for node in one.name.defined:
-                lowest.setdefault(label[node], node)
             seeds.update(self.roots(one, CLIMB))
         roots = array("I", sorted(seeds))
+        budget = min(BUDGET, max(LEAST, SHARE * len(graph), FEWEST * len(roots)), self.left)
+        if budget <= 0:
+            return {}
         found = list[int]()
         _refine.meetings(
             graph.starts,
@@ -303,14 +327,15 @@ class _Resolution:
             self.coarse,
             opened,
             roots,
-            *self.alike(roots),
+            *(alike := self.alike(roots, budget)),
             words(STEPS),
             words(STEPS),
             words(4 * STEPS),
             graph.prime,
-            BUDGET,
+            budget,
             found,
         )
+        self.left -= max(len(found) // 4, len(alike[1]))
         votes: dict[int, dict[int, Votes]] = {}
         for root, other, a, b in zip(*[iter(found)] * 4, strict=True):
             if label[b] in lowest:
@@ -318,8 +343,10 @@ class _Resolution:
                 these.add(root, other, label[root], graph.kind(root) in _ROOTS)
         return votes
 
-    def alike(self, roots: array[int]) -> Columns:
-        """(`ends`, `others`): `others` has for each root a node of each class in its coarse class, up to the index in `ends`."""
+    def alike(self, roots: array[int], budget: int) -> Columns:
+        """(`ends`, `others`): `others` has for each root a node of each class in its coarse class (the lowest ones, if that makes
+        more than the budget), up to the index in `ends`."""
+        most = max(FEWEST, budget // max(1, len(roots)))
         wanted = bytearray(self.classes)
         for root in roots:
             wanted[self.coarse[root]] = 1
@@ -330,7 +357,7 @@ class _Resolution:
             classes.setdefault(self.coarse[node], []).append(node)
         ends, others = array("I"), array("I")
         for root in roots:
-            others.extend(classes[self.coarse[root]])
+            others.extend(classes[self.coarse[root]][:most])
             ends.append(len(others))
         return ends, others
 
