@@ -337,7 +337,8 @@ class BtfFile:
         if ext is not None:
             sections[".BTF.ext"] = ext.to_bytes()
         if ids is not None:
-            found = translated_ids(self.elf, _ids_of(ids, btf if self._loses_base(btf, base) else None))
+            look_up = (lambda kind, name: _named(btf, kind, name)) if self._loses_base(btf, base) else None
+            found = translated_ids(self.elf, ids.translate(), btf.name, look_up)
             if found is not None:
                 sections[IDS] = found.content
                 if lost is not None:
@@ -476,17 +477,9 @@ def _base_section(elf: Elf | None, wanted: str | None) -> str | None:
     return next((name for name in names if elf.section(name) is not None), None)
 
 
-def _ids_of(ids: IdMap, btf: Btf | None) -> Callable[[int, str, str], int]:
-    """The new number for one in `.BTF_ids`; types that `ids` does not have are looked up by name in `btf`, if given."""
-    translate = ids.translate()
-
-    def new_id(old: int, kind: str, name: str) -> int:
-        found = translate(old)
-        if found or btf is None or kind not in ("func", "struct", "union", "typedef"):
-            return found
-        return btf.find_id(name, kind) or 0
-
-    return new_id
+def _named(btf: Btf, kind: str, name: str) -> int:
+    """The id of what `.BTF_ids` calls `name`, or 0."""
+    return (btf.find_id(name, kind) or 0) if kind in ("func", "struct", "union", "typedef") else 0
 
 
 def as_btf(base: Btf | SharedBase | Source) -> Btf:

@@ -116,15 +116,10 @@ def test_ids() -> None:
         found = Elf(ko(module(base), base, order, ids=True))
         raw = bytes(found.data(".BTF_ids"))
         old = [int.from_bytes(raw[at : at + 4], order) for at in range(0, len(raw), 4)]
-        seen = []
-
-        def translate(number, kind, name, seen=seen):
-            seen.append((kind, name))
-            return 0 if name == "module" else 1000 - number
-
-        ids = translated_ids(found, translate)
+        names = {1000 - old[0]: "mutex", 1000 - old[4]: "my_kfunc", 1000 - old[6]: "my_probe"}
+        renumbered = {number: 1000 - number if 1000 - number in names else 0 for number in old}
+        ids = translated_ids(found, renumbered.__getitem__, names.__getitem__)
         new = [int.from_bytes(ids.content[at : at + 4], order) for at in range(0, len(raw), 4)]
-        assert seen == [("struct", "mutex"), ("struct", "module"), ("func", "my_kfunc"), ("func", "my_probe")]
         assert ids.lost == ("struct module",)
         assert new[:4] == [1000 - old[0], 0, 2, 0]
         assert (
@@ -135,19 +130,65 @@ def test_ids() -> None:
         assert new[4] < new[6]
 
 
+def sorted_set(kind: str, rows: list[tuple[int, int]], names: list[str], order: str) -> Elf:
+    """A file with one set of functions: `rows` are (id, flags), in the file's order; `names` those of its symbols."""
+    head, width = (8, 8) if kind == "set8" else (4, 4)
+    words = [len(rows)] + [0] * (kind == "set8") + [word for row in rows for word in row[: width // 4]]
+    symbols = [(f"__BTF_ID__{kind}__s", ".BTF_ids", 0, 4)]
+    symbols += [
+        (f"__BTF_ID__func__{name}__{number}", ".BTF_ids", head + width * number, 4) for number, name in enumerate(names)
+    ]
+    data = b"".join(word.to_bytes(4, order) for word in words)
+    return Elf(elf({".BTF_ids": data}, order, symbols=symbols))
+
+
+KERNEL = {"a": 90, "b": 20, "c": 50}
+
+
+@pytest.mark.parametrize("kind", ["set", "set8"])
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("rows", "right", "lost"),
+    [  # resolve_btfids has sorted the ids: a symbol's place is not that of its function
+        ([(2, 7), (5, 8), (9, 6)], [(20, 7), (50, 8), (90, 6)], ()),
+        ([(0, 7), (5, 8), (9, 6)], [(20, 7), (50, 8), (90, 6)], ()),  # b is 0, at the place of a
+        ([(0, 7), (0, 7), (9, 6)], [(20, 7), (50, 7), (90, 6)], ()),
+        ([(0, 7), (0, 8), (9, 6)], [(0, 7), (0, 8), (90, 6)], ()),  # which of b and c has the flags 7?
+        ([(2, 7), (5, 8), (4, 6)], [(20, 7), (50, 8), (90, 6)], ()),  # 4: an id that is gone, so that of a
+    ],
+)
+def test_ids_of_a_sorted_set(kind, order, rows, right, lost) -> None:
+    found = sorted_set(kind, rows, ["a", "b", "c"], order)
+    names = {number: name for name, number in KERNEL.items()}
+    new = {2: 20, 5: 50, 9: 90}
+    ids = translated_ids(found, lambda old: new.get(old, 0), names.__getitem__, lambda kind, name: KERNEL[name])
+    if kind == "set":  # no flags: what is left is told apart by nothing
+        right = [(number, 0) for number in (20, 50, 90)]
+    assert ids.content == bytes(sorted_set(kind, right, [], order).data(".BTF_ids"))
+    assert ids.lost == lost
+
+
+def test_names_that_a_sorted_set_loses() -> None:
+    found = sorted_set("set8", [(2, 7), (5, 8), (9, 6)], ["a", "b", "c"], "little")
+    ids = translated_ids(found, {2: 0, 5: 50, 9: 90}.__getitem__, {50: "c", 90: "a"}.__getitem__)
+    assert ids.lost == ("func b",)  # 2, at the place of a
+    ids = translated_ids(found, {2: 0, 5: 50, 9: 0}.__getitem__, {50: "c"}.__getitem__, lambda kind, name: 0)
+    assert ids.lost == ("func a", "func b")
+
+
 def test_ids_that_nothing_explains() -> None:
-    assert translated_ids(Elf(elf({".BTF_ids": bytes(8)})), lambda *_: 1).content == bytes(8)
-    assert translated_ids(Elf(elf({".BTF": b""})), lambda *_: 1) is None
+    assert translated_ids(Elf(elf({".BTF_ids": bytes(8)})), lambda *_: 1, str).content == bytes(8)
+    assert translated_ids(Elf(elf({".BTF": b""})), lambda *_: 1, str) is None
     with pytest.raises(UnsupportedError, match="symbols"):
-        translated_ids(Elf(elf({".BTF_ids": b"\1\0\0\0"})), lambda *_: 1)
+        translated_ids(Elf(elf({".BTF_ids": b"\1\0\0\0"})), lambda *_: 1, str)
     outside = elf(
         {".BTF_ids": bytes(8)},
         symbols=[("__BTF_ID__set__s", ".BTF_ids", 4, 4), ("__BTF_ID__func__f__1", ".BTF_ids", 6, 4)],
     )
-    assert translated_ids(Elf(outside), lambda *_: 7).content == bytes(8)
+    assert translated_ids(Elf(outside), lambda *_: 7, str).content == bytes(8)
     huge = elf({".BTF_ids": b"\xff" * 8}, symbols=[("__BTF_ID__set__s", ".BTF_ids", 0, 4)])
     with pytest.raises(UnsupportedError):
-        translated_ids(Elf(huge), lambda *_: 7)
+        translated_ids(Elf(huge), lambda *_: 7, str)
 
 
 def test_what_is_no_module() -> None:

@@ -13,13 +13,14 @@ from btfkit.files.container import PACKED_SUFFIXES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.btf.ext import Ext
     from btfkit.files.elf import Elf
 
-    Translate = Callable[[int, str, str], int]
+    Translate = Callable[[int], int]
+    LookUp = Callable[[str, str], int]
 
 IDS = ".BTF_ids"
 MAP_NEEDED = "pass the id map of the operation as ids"
@@ -59,10 +60,15 @@ class Ids:
         self.lost = tuple(lost)
 
 
-def translated_ids(elf: Elf, translate: Translate) -> Ids | None:
-    """The section `.BTF_ids` with each type id `n` replaced by `translate(n, kind, name)` and its sets sorted again.
+def translated_ids(
+    elf: Elf, translate: Translate, name_of: Callable[[int], str], look_up: LookUp | None = None
+) -> Ids | None:
+    """The section `.BTF_ids` with each type id `n` replaced by `translate(n)` and its sets sorted again, flags included.
 
-    `kind` is "func", "struct", "union" or "typedef"; a result of 0 stands for an unknown name, as in resolve_btfids.
+    `name_of` gives the name of a new id.  What `translate` gives as 0 is `look_up(kind, name)`, if given, where `kind` is "func",
+    "struct", "union" or "typedef"; a result of 0 stands for an unknown name, as in resolve_btfids.  A set is sorted by id, so
+    that its symbols name the set's entries but not which is where: an entry without an id is one of the names that the others
+    leave.  If several are left and their flags differ, they stay 0.
     Returns None if the module has no such section.  Raises UnsupportedError if its symbols were stripped.
     """
     section = elf.section(IDS)
@@ -76,16 +82,59 @@ def translated_ids(elf: Elf, translate: Translate) -> Ids | None:
             source=elf.source,
             section=IDS,
         )
-    lost = []
-    for place, (kind, name) in places.items():
-        old = unpack_from(elf.mark + "I", content, place)[0]
-        new = translate(old, kind, name)
-        pack_into(elf.mark + "I", content, place, new)
-        if not new and old:
-            lost.append(f"{kind} {name}")
+    lost: list[str] = []
+    for start, step, entries in _groups(content, places, sets, elf.mark):
+        lost += _translate_group(content, elf.mark, start, step, entries, translate, name_of, look_up)
     for place, kind in sets.items():
         _sort(content, place, kind, elf.mark)
     return Ids(bytes(content), lost)
+
+
+def _groups(
+    content: bytearray, places: dict[int, tuple[str, str]], sets: dict[int, str], mark: str
+) -> Iterator[tuple[list[int], bool, list[tuple[str, str]]]]:
+    """Places of ids whose names belong together, whether flags follow each, and these names: a set, or a single id."""
+    left = dict(places)
+    for start, kind in sets.items():
+        head, width = _SETS[kind]
+        end = start + head + unpack_from(mark + "I", content, start)[0] * width
+        inside = [place for place in range(start + head, min(end, len(content) - width + 1), width) if place in left]
+        if inside:
+            yield inside, width > 4, [left.pop(place) for place in inside]
+    for place, name in left.items():
+        yield [place], False, [name]
+
+
+def _translate_group(
+    content: bytearray,
+    mark: str,
+    places: list[int],
+    flagged: bool,
+    names: list[tuple[str, str]],
+    translate: Translate,
+    name_of: Callable[[int], str],
+    look_up: LookUp | None,
+) -> list[str]:
+    """Translate the ids at `places`, which are those of `names` in any order; returns the names that have lost theirs."""
+    form, names, empty, newly = mark + "I", names[:], [], False
+    for place in places:
+        old = unpack_from(form, content, place)[0]
+        new = translate(old)
+        pack_into(form, content, place, new)
+        if not new:
+            empty.append(place)
+            newly |= old != 0
+            continue
+        same = [one for one in names if one[1] == name_of(new)]
+        if same:
+            names.remove(same[0])
+    if look_up is not None and len(names) == len(empty):
+        flags = {unpack_from(form, content, place + 4)[0] if flagged else 0 for place in empty}
+        for place, name in zip(empty, names[:] if len(flags) == 1 else (), strict=False):
+            if new := look_up(*name):
+                pack_into(form, content, place, new)
+                names.remove(name)
+    return [" ".join(name) for name in names] if newly else []
 
 
 def demand_ids(elf: Elf, btf: Btf) -> None:
