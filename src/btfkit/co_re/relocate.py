@@ -9,6 +9,7 @@ Rule: bpf_core_calc_relo_insn (libbpf 1.8-dev).
 
 from __future__ import annotations
 
+from btfkit.btf import spec
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError, adjustable, flavor_note, spelled
 from btfkit.co_re.match import Mismatch, enumerator, field, size_of
@@ -30,6 +31,9 @@ NAMELESS = (
 )
 STATUSES = VALUE, MISSING, AMBIGUOUS, ERROR = "value", "missing", "ambiguous", "error"
 WITHOUT_ANSWER = STATUSES[1:]
+
+
+_NOT_COMPARED = (*spec.COMPOSITES, *spec.ENUMS, spec.FWD)  # kinds that are compatible whatever they contain
 
 
 class Match:
@@ -89,10 +93,13 @@ class Counts:
         self.by_status = dict.fromkeys(STATUSES, 0)
         self.by_btf: dict[Btf, int] = {}
         self.misread = 0
+        owners: dict[Outcome, dict[Btf, None]] = {}  # equal relocations share an outcome
         for outcome in outcomes:
             self.misread += bool(outcome.misread)
             self.by_status[outcome.status] += 1
-            for btf in {match.btf: None for match in outcome.matches}:
+            if outcome not in owners:
+                owners[outcome] = {match.btf: None for match in outcome.matches}
+            for btf in owners[outcome]:
                 self.by_btf[btf] = self.by_btf.get(btf, 0) + 1
 
     @property
@@ -148,14 +155,37 @@ def outcome(obj: BpfObject, relocation: Relocation, target: Target) -> Outcome:
         return Outcome(VALUE, relocation.type_id)
     if not wanted.name:
         return Outcome(ERROR, reason="anonymous-root", detail="the local root type has no name")
+    key = _question(obj, wanted, relocation.kind)
+    if key in target.memo:
+        known: Outcome = target.memo[key]
+        return known
     candidates = target.candidates(wanted.root_kind, wanted.name)
-    result = _ask_all(obj, wanted, relocation.kind, target, candidates)
+    result = target.memo[key] = _ask_all(obj, wanted, relocation.kind, target, candidates)
     result.candidates = candidates
     if result.status == VALUE and relocation.kind == k.BYTE_OFFSET and result.matches:
         result.load_size = _load_size(wanted, result.matches[0].load)
     if result.status == VALUE and wanted.nameless is not None:
         result.misread = NAMELESS
     return result
+
+
+def _question(obj: BpfObject, wanted: Spec, kind: int) -> tuple[object, ...]:
+    """What the outcome of a relocation depends on, apart from the target: equal questions of all objects have one outcome."""
+    local, root = obj.btf, wanted.root_id
+    name = local.string(local.word(root, 0))
+    group = k.KINDS[kind].group
+    if group == k.FIELD:
+        return kind, wanted.root_kind, name, wanted.index, wanted.steps, wanted.leaf, wanted.nameless
+    if group == k.ENUMVAL:
+        return kind, wanted.root_kind, name, wanted.enumerator
+    if kind != k.TYPE_MATCHES:
+        try:
+            leaf = local.kind(local.strip(root))
+        except BtfError:
+            leaf = spec.UNKN
+        if leaf in _NOT_COMPARED:
+            return kind, wanted.root_kind, name, leaf
+    return kind, obj, root
 
 
 def _load_size(wanted: Spec, load: tuple[int, int, int]) -> int:

@@ -111,13 +111,19 @@ def compare(
     numbers = {id(btf): index for index, btf in enumerate((original.vmlinux, *original.modules))}
     equal = _equal_when_merged if merged else _equal
     proofs = _second_searches(objects, before, original, after)
+    proved: set[tuple[Root, Outcome, Outcome] | None] = set()
     for obj, olds, news in zip(objects, before, relocate(objects, after), strict=True):
         for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
             result.total += 1
+            pair = (root_of(obj, relocation), old, new) if _looks_up(relocation, old) else None
+            if pair in proved:  # equal relocations share an outcome
+                continue
             if missed := _missed(obj, relocation, (old, new), proofs):
                 result.differences.append(AnswerDifference(obj, relocation, old, new, missed))
             elif not equal(relocation, old, new, result.ids, numbers):
                 result.differences.append(AnswerDifference(obj, relocation, old, new))
+            elif pair is not None:
+                proved.add(pair)
     return result
 
 

@@ -171,8 +171,12 @@ def _take_outcomes(
     witnesses: Witnesses, objects: Sequence[BpfObject], outcomes: list[list[Outcome]], target: Target
 ) -> None:
     seen: set[int] = set()
+    taken: set[Outcome] = set()
     for obj, answers in zip(objects, outcomes, strict=True):
         for relocation, outcome in zip(obj.relocations, answers, strict=True):
+            if outcome in taken:  # equal relocations share one
+                continue
+            taken.add(outcome)
             witnesses.take(outcome)
             if target.modules and outcome.candidates and id(outcome.candidates) not in seen:
                 seen.add(id(outcome.candidates))
