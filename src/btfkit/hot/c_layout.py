@@ -7,6 +7,7 @@ from btfkit.hot import kinds
 
 UNKNOWN = 255  # in aligns: not computed yet
 PACKED = 128  # in aligns, added to the alignment of a struct
+WIDE = 64  # in aligns, added to that of a type which compilers may align to 8 bytes though pointers have 4
 LONGEST = 4096  # modifiers, typedefs and arrays in a row
 WORD = 0xFFFFFFFF  # named, because literals of that size are Python objects in compiled code
 
@@ -18,9 +19,13 @@ def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
     start) include an entry for void; `stack` has four words for each.  PACKED is added to the alignment of a struct whose
     members or size do not fit it (its natural alignment is then 1).  With `exact` it is also added for such a union, and for a
     union with a bitfield that crosses the boundaries of its type.  A type that contains itself has no alignment.
+
+    Where pointers have 4 bytes, machines align integers of 8 bytes to 4 (x86) or to 8 (arm): with `exact`, WIDE is added to
+    the alignment (4) of what contains them, and PACKED to that of a composite which only fits if they are aligned to 4.
     """
     unknown = UNKNOWN
     packed_mark = PACKED
+    wide_mark = WIDE
     aligns[0] = 0
     for start in range(1, len(positions) + 1):
         if aligns[start] != unknown:
@@ -49,8 +54,13 @@ def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
                     widest = 1
                     result = unknown
                     packed = False
+                    wide = 0
+                    narrow = False  # whether it only fits if what is WIDE is aligned to 4
                     for index in range(vlen):
-                        align = aligns[words[at + 4 + 3 * index]] & 127
+                        align = aligns[words[at + 4 + 3 * index]]
+                        wide |= align & wide_mark
+                        is_wide = align & wide_mark
+                        align &= 63
                         offset = words[at + 5 + 3 * index]
                         if align == 0:
                             if result == unknown:
@@ -61,6 +71,8 @@ def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
                             across = exact and size and (offset & 0xFFFFFF) % size + (offset >> 24) > size
                         else:
                             across = offset % (8 * align) != 0
+                            if is_wide and offset % 64:
+                                narrow = True
                         if across:
                             packed = True
                             if result == unknown:
@@ -75,7 +87,13 @@ def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
                     if result == unknown:
                         result = widest
                     sizes[type_id] = size
-                    aligns[type_id] = result + packed_mark if packed and (kind == kinds.STRUCT or exact) else result
+                    if wide and size % 8:
+                        narrow = True
+                    if narrow or (packed and (kind == kinds.STRUCT or exact)):
+                        result += packed_mark
+                    elif wide:
+                        result += wide_mark
+                    aligns[type_id] = result
             else:
                 here = type_id
                 total = 1
@@ -111,6 +129,8 @@ def natural(words, positions, pointer_size, exact, aligns, sizes, stack):
                     elif kind == kinds.INT or kind == kinds.ENUM or kind == kinds.FLOAT or kind == kinds.ENUM64:
                         size = words[at + 2]
                         align = size if size < pointer_size else pointer_size
+                        if exact and pointer_size == 4 and size >= 8:
+                            align += wide_mark
                     elif kind == kinds.DATASEC:
                         size = words[at + 2]
                     elif kind == kinds.UNKN and 0 < steps <= LONGEST:

@@ -496,7 +496,7 @@ class Writer(Buffer):
             if info >> 31:
                 bits = offset >> 24
                 offset &= 0xFFFFFF
-            align = 1 if packed else self.aligns[member] & 127
+            align = 1 if packed else self.aligns[member] & 63
             if frames[here + 3] < offset:
                 self.pad(frames[here + 3], offset, align, frames[here + 4] != 0 and bits != 0, level + 1)
             frames[here + 2] = index + 1
@@ -513,12 +513,18 @@ class Writer(Buffer):
         size = words[at + 2]
         size *= 8
         if (info >> 24) & 127 == kinds.STRUCT and frames[here + 3] < size:
-            self.pad(frames[here + 3], size, self.aligns[type_id] & 127, False, level + 1)
+            self.pad(frames[here + 3], size, self.aligns[type_id] & 63, False, level + 1)
         if vlen or size:
             self.put_line(level)
         self.put(b"}")
         if packed:
-            self.put(b" __attribute__((packed))")
+            align = self.aligns[type_id] & 63
+            if align > 1:
+                self.put(b" __attribute__((packed, aligned(")
+                self.put_number(align)
+                self.put(b")))")
+            else:
+                self.put(b" __attribute__((packed))")
         self.depth -= 1
 
     def pad(self, offset, end, align, in_bitfield, level):

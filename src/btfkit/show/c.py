@@ -3,7 +3,8 @@
 There are four steps, each a loop of `hot/`: choose and sort the types (`c_sort`), add their dependencies (`c_order.order`),
 decide where forward declarations are needed (`c_order.plan`), and write the text (`c_text`, with the sizes of `c_layout`).
 Differences from bpftool, which `compat` removes: sorted output loses no type; an anonymous enum that only a function returns is
-not printed twice; a name that is not a C identifier is made one, and the texts of tags cannot end their attribute.
+not printed twice; a name that is not a C identifier is made one, and the texts of tags cannot end their attribute; base types
+that C does not know (Rust's u32) get a typedef.
 """
 
 from __future__ import annotations
@@ -82,6 +83,20 @@ NO_COMPONENT = 0xFFFFFFFF  # of a DECL_TAG: the declaration itself
 DECLARED = frozenset(range(1, len(spec.KINDS))) - {spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG}
 """The kinds that have a C declaration of their own."""
 
+# The words of which C spells base types, and what begins the names of types that compilers have by themselves.
+_C_TYPES = frozenset(b"char signed unsigned short int long float double _Bool _Complex __int128 complex".split())
+_COMPILERS_OWN = (
+    b"_Float",
+    b"__float",
+    b"__bf16",
+    b"__fp16",
+    b"__ibm128",
+    b"__int128",
+    b"__Poly",
+    b"__ARRAY_SIZE_TYPE__",
+)
+_INTS = {1: b"char", 2: b"short", 4: b"int", 8: b"long long", 16: b"__int128"}
+_FLOATS = {2: b"_Float16", 4: b"float", 8: b"double", 12: b"long double", 16: b"long double"}
 _IDENTIFIER = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 _ATTRIBUTE = _IDENTIFIER + b' "(),.:-+*<>='
 LITERAL = bytes(range(256))
@@ -123,7 +138,8 @@ class _Header:
         kfuncs = [] if ids is not None else self._kfuncs()
         roots = self._all(unsorted) if ids is None else words_of(checked(self.btf, ids))
         plan = self._plan(self._queue(roots, kfuncs))
-        return self._write(plan, kfuncs if ids is None else None)
+        aliases = b"" if self.compat else b"".join(self._aliases(plan))
+        return self._write(plan, kfuncs if ids is None else None, aliases)
 
     # ---- what to print ------------------------------------------------------------------------------------------
 
@@ -192,13 +208,64 @@ class _Header:
             raise self._limit_error(TANGLED)
         return steps[:size]
 
+    def _aliases(self, plan: memoryview[int]) -> Iterator[bytes]:
+        """Typedefs for the base types of other languages (Rust's u32, usize, f32) and tools, which C does not know by name.
+
+        One that C code also has as a typedef becomes what that is, so that both may be declared.
+        """
+        btf, shown = self.btf, _only(_IDENTIFIER)
+        found: dict[bytes, int] = {}
+        for type_id in self._of_kinds(spec.INT, spec.FLOAT):
+            name = btf.string(btf.word(type_id, 0))
+            if name and b" " not in name and name not in _C_TYPES and not name.startswith(_COMPILERS_OWN):
+                found.setdefault(name, type_id)
+        if not found:
+            return
+        planned = {step >> 1 for step in plan}  # has no FLOATs
+        found = {name: i for name, i in found.items() if i in planned or btf.kind(i) == spec.FLOAT}
+        typedefs = {btf.string(btf.word(i, 0)): btf.word(i, 2) for i in self._of_kinds(spec.TYPEDEF) if i in planned}
+        for name, type_id in found.items():
+            text, as_c = self._base_name(typedefs.get(name, type_id)), name.translate(shown)
+            if text and not as_c[:1].isdigit():
+                line = b"typedef %s %s;\n" % (text, as_c)
+                yield b"#if __STDC_VERSION__ < 202311L\n%s#endif\n\n" % line if name == b"bool" else line + b"\n"
+
+    def _of_kinds(self, *kinds: int) -> memoryview[int]:
+        """The ids of all types of these kinds."""
+        flat = self.flat
+        ids = memoryview(bytearray(4 * self.count)).cast("I")
+        return ids[: c_sort.choose(flat.words, flat.positions, spec.kind_set(kinds), ids)]
+
+    def _base_name(self, type_id: int) -> bytes:
+        """An INT or FLOAT as C spells its size and encoding; b"" if C has none, or for a type of another kind."""
+        btf = self.btf
+        kind = btf.kind(type_id)
+        if kind not in (spec.INT, spec.FLOAT):
+            return b""
+        name, size = btf.string(btf.word(type_id, 0)), btf.word(type_id, 2)
+        if set(name.split()) <= _C_TYPES:
+            return name
+        if kind == spec.FLOAT:
+            return _FLOATS.get(size, b"")
+        encoding = btf.word(type_id, 3) >> 24 & 0xFF
+        if encoding & spec.INT_BOOL and size == 1:
+            return b"_Bool"
+        return (
+            (b"signed " * (size == 1) if encoding & spec.INT_SIGNED else b"unsigned ") + _INTS[size]
+            if size in _INTS
+            else b""
+        )
+
     # ---- the text -------------------------------------------------------------------------------------------------
 
-    def _write(self, plan: memoryview[int], kfuncs: list[tuple[bytes, int, bool]] | None) -> Iterator[bytes]:
+    def _write(
+        self, plan: memoryview[int], kfuncs: list[tuple[bytes, int, bool]] | None, aliases: bytes
+    ) -> Iterator[bytes]:
         writer = self._writer()
         first = 0
         try:
             writer.put(HEAD)
+            writer.put(aliases)
             while first < len(plan):
                 first = _c_text.write(writer, plan, first, CHUNK)
                 yield writer.take()
