@@ -93,6 +93,20 @@ def test_malformed_access_strings(string):
         parse_access(string)
 
 
+def test_a_record_without_a_type():
+    from btfkit.btf.build import Builder
+    from btfkit.co_re.access import expression, parse
+
+    b = Builder()
+    b.int("int", 4)
+    local = b.build()
+    with pytest.raises(SpecError, match="no local type: its id is 0, GCC left the type out of the record"):
+        parse(local, 0, b"0", 0)
+    with pytest.raises(SpecError, match=r"no local type 2 \(ids are 1 to 1\)"):
+        parse(local, 2, b"0", 0)
+    assert expression(local, 0, b"0:1", 0) == "type 0, 0:1"
+
+
 def plain(b):
     """struct s { int x; int y; struct { short z; }; int a[3]; struct s *next; }; returns (int, s)."""
     number, short = b.int("int", 4, encoding=1), b.int("short", 2, encoding=1)

@@ -108,6 +108,10 @@ def parse_access(string: bytes) -> list[int]:
 
 def parse(local: Btf, type_id: int, access: bytes, kind: int) -> Spec:
     """The spec of one record: local root `type_id`, access string, number of the relocation kind.  Raises SpecError."""
+    if type_id == 0:
+        raise SpecError(
+            "no local type: its id is 0, GCC left the type out of the record (compile with clang, or a newer GCC)"
+        )
     if not 0 < type_id < len(local):
         raise SpecError(f"no local type {type_id} (ids are 1 to {len(local) - 1})")
     if kind >= len(KINDS):

@@ -100,6 +100,12 @@ def open_archive(data: Data, source: str, *, limit: int | None = None) -> tuple[
     return None, stream
 
 
+def is_package(data: Data) -> bool:
+    """Whether `data` begins like a .deb, an .rpm or a cpio archive."""
+    head = bytes(data[:8])
+    return head == AR or head[:4] == RPM or head[:6] in CPIO
+
+
 def _is_archive(start: bytes) -> bool:
     return is_tar(start) or start[:6] in CPIO
 

@@ -301,10 +301,17 @@ def _reject_recognized(data: Data, source: str) -> None:
     if not head.strip(b"\0") and not any(any(sample) for sample in samples):
         raise FormatError("file has only zeros: it was not written completely", source=source, offset=0)
     if not head.translate(None, _TEXT):
+        for mark, guess in _SKELETONS:
+            if mark in head:
+                raise FormatError(f"not BTF but {guess}", source=source, offset=0)
         line = start.split(b"\n")[0][:40].decode("ascii", "replace")
         raise FormatError(f"not BTF but text ({line!r}...)", source=source, offset=0)
 
 
+_SKELETONS = (
+    (b"skel_internal.h", "a light skeleton (bpftool gen skeleton -L): name the object that it was made from (.bpf.o)"),
+    (b"_BPF_SKEL_H__", "a skeleton (bpftool gen skeleton): name the object that it was made from (.bpf.o)"),
+)
 _TEXT = bytes(range(32, 127)) + b"\t\r\n\f"
 
 
@@ -344,6 +351,10 @@ def _unpacked_object(data: Data, source: str) -> Data:
         return unpack(data, source)
     if bytes(data[:2]) in BTF_MAGICS:
         raise FormatError("expected a BPF object (an ELF file made by clang -target bpf -g), got BTF", source=source)
+    from btfkit.files.archives import is_package
+
+    if is_package(data):
+        raise FormatError("a package, not a BPF object: extract the object from it first", source=source, offset=0)
     _reject_recognized(data, source)
     return data  # `Elf` will report what is wrong
 
@@ -357,6 +368,29 @@ def _bare(source: str) -> str:
 def _why_no_object(elf: Elf) -> str:
     if elf.section(".modinfo") is not None:
         return "this is a kernel or a kernel module; name the object of the program (.bpf.o)"
+    if elf.type == ET_REL:
+        machine = _MACHINES.get(elf.machine, f"machine {elf.machine}")
+        return f"{machine} object, not BPF: compile with -target bpf (clang -target bpf -g -O2 -c, or bpf-gcc)"
     if elf.section(".BTF") is not None:
         return "this file has BTF but is not a BPF program: use it as a kernel"
+    from btfkit.files.images import searchable
+
+    if any(searchable(elf.view).find(text) >= 0 for text in _LIGHT_SKELETON):
+        return "this executable has a light skeleton (bpftool gen skeleton -L), which does not keep the object: name the .bpf.o"
     return "none is embedded in this executable: it loads its programs from a file (name that file), or is packed (upx)"
+
+
+_MACHINES = {
+    3: "x86",
+    8: "MIPS",
+    20: "PowerPC",
+    21: "ppc64",
+    22: "s390x",
+    40: "arm",
+    62: "x86-64",
+    183: "arm64",
+    243: "RISC-V",
+    258: "LoongArch",
+}
+# what the loader in every light skeleton says if it fails (libbpf's skel_internal.h)
+_LIGHT_SKELETON = (b"failed to execute loader prog", b"failed to load loader prog")
