@@ -11,18 +11,19 @@ import os
 from stat import S_ISDIR, S_ISREG
 
 from btfkit.errors import FormatError, NotFoundError
-from btfkit.files.elf import EM_BPF, ET_REL, Elf, object_name
+from btfkit.files.elf import EM_BPF, ET_CORE, ET_REL, Elf, object_name
 from btfkit.files.elf import MAGIC as ELF_MAGIC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.files.elf import Data
+    from btfkit.files.large_file import LargeFile
 
     Path = str | os.PathLike[str]
     Peeled = tuple[Data, tuple[str, ...], str]
 
 MAX_LAYERS = 4  # nested compression, tars and boot images
-SMALL = 1 << 26  # bytes; smaller files are read, because a mapped file that another process truncates ends in SIGBUS
+SMALL = 1 << 26  # bytes; of larger files only the parts that are needed are read
 MAX_PIPE = 1 << 30  # bytes from a pipe or device
 BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
 PACKED_SUFFIXES = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "lzma": ".lzma", "zstd": ".zst", "lz4": ".lz4"}
@@ -108,11 +109,19 @@ class ObjectBytes:
 # Reading.
 
 
-def open_bytes(path: Path) -> Data:
-    """The bytes of the file `path` ("-": standard input), mapped if it is large.
+def open_bytes(path: Path) -> bytes:
+    """The bytes of the file `path` ("-": standard input).
 
-    Raises OSError as `open` does, FormatError for a directory and for a pipe or device with more than MAX_PIPE bytes.
+    Raises OSError as `open` does, FormatError for a directory, for a file that becomes shorter meanwhile, and for a pipe or
+    device with more than MAX_PIPE bytes.
     """
+    data = _open_file(path, 1 << 63)
+    assert isinstance(data, bytes)
+    return data
+
+
+def _open_file(path: Path, large: int = 0) -> bytes | LargeFile:
+    """As `open_bytes`; a file of at least `large` bytes (0: SMALL) becomes a `LargeFile`."""
     name = os.fspath(path)
     if name == "-":
         return _read_all(0, "standard input")
@@ -121,17 +130,18 @@ def open_bytes(path: Path) -> Data:
         status = os.fstat(handle)
         if S_ISDIR(status.st_mode):
             raise FormatError("a directory, not a file: name a file in it", source=name)
-        if S_ISREG(status.st_mode) and status.st_size >= SMALL:
-            from mmap import ACCESS_READ, mmap
+        if not S_ISREG(status.st_mode) or not status.st_size:
+            return _read_all(handle, name)
+        if status.st_size >= (large or SMALL):
+            from btfkit.files.large_file import LargeFile
 
-            try:
-                return mmap(handle, 0, access=ACCESS_READ)
-            except (OSError, ValueError):
-                pass  # sysfs before 6.16 cannot be mapped
-        if S_ISREG(status.st_mode) and 0 < status.st_size < SMALL:
-            with open(handle, "rb", buffering=0, closefd=False) as file:
-                return file.readall()  # one buffer, also for sysfs, which returns a page at a time
-        return _read_all(handle, name)
+            return LargeFile(handle, status.st_size, name)
+        with open(handle, "rb", buffering=0, closefd=False) as file:
+            data = file.readall()  # one buffer, also for sysfs, which returns a page at a time
+        if len(data) < status.st_size and status.st_size >= SMALL:
+            what = f"cut short while it was read: it had {status.st_size} bytes, now {len(data)}"
+            raise FormatError(what, source=name, offset=len(data))
+        return data
     finally:
         os.close(handle)
 
@@ -151,7 +161,7 @@ def _read_all(handle: int, source: str) -> bytes:
 def _opened(path_or_data: Path | Data, source: str | None, fallback: str) -> tuple[Data, str]:
     if isinstance(path_or_data, str | os.PathLike):
         name = os.fspath(path_or_data)
-        return open_bytes(name), source or ("standard input" if name == "-" else name)
+        return _open_file(name), source or ("standard input" if name == "-" else name)
     try:
         memoryview(path_or_data)
     except TypeError:
@@ -176,14 +186,22 @@ def open_container(path_or_data: Path | Data, source: str | None = None, *, limi
     for _ in range(MAX_LAYERS + 1):
         head = bytes(data[:4])
         if head[:2] in BTF_MAGICS:
+            _fetch_all(data)
             return Container(source, (*layers, "raw"), data)
         if head == ELF_MAGIC:
             return _from_elf(Elf(data, source), layers)
+        _fetch_all(data)
         peeled = _peel(data, source, layers, limit)
         if isinstance(peeled, Container):
             return peeled
         data, layers, source = peeled
     raise FormatError(f"more than {MAX_LAYERS} layers: {' in '.join(reversed(layers))}", source=source)
+
+
+def _fetch_all(data: Data) -> None:
+    """Read the rest of a large file."""
+    if hasattr(data, "fetch"):
+        data.fetch(0, len(data))
 
 
 def _peel(data: Data, source: str, layers: tuple[str, ...], limit: int | None) -> Container | Peeled:
@@ -249,6 +267,8 @@ def _from_elf(elf: Elf, layers: tuple[str, ...]) -> Container:
     btf = elf.btf_section(".BTF")
     if btf is not None:
         return Container(elf.source, (*layers, "elf"), btf, elf)
+    if elf.type == ET_CORE:
+        return _from_core(elf, layers)
     if any(name in _CARRIERS for name in layers) or (not layers and elf.section(".kernel:vmlinux.strip")):
         from btfkit.files import images
 
@@ -260,6 +280,19 @@ def _from_elf(elf: Elf, layers: tuple[str, ...]) -> Container:
             return open_container(found[1], elf.source)
     why = "kernel built without CONFIG_DEBUG_INFO_BTF" if len(layers) > 1 and elf.type != ET_REL else _why_no_btf(elf)
     raise NotFoundError(f"no .BTF section: {why}", source=elf.source)
+
+
+def _from_core(elf: Elf, layers: tuple[str, ...]) -> Container:
+    """The BTF of the kernel in a dump of a machine's memory (`dump-guest-memory`, /proc/vmcore), where it stands as it is."""
+    from btfkit.files import images
+
+    blob = images.find_btf(elf.searchable())
+    if blob is None:
+        what = (
+            "no BTF in this core dump: of a process, or of a kernel without CONFIG_DEBUG_INFO_BTF, or without its pages"
+        )
+        raise NotFoundError(what, source=elf.source)
+    return Container(elf.source, (*layers, "core", "search"), bytes(blob))
 
 
 def _why_no_btf(elf: Elf) -> str:
@@ -327,12 +360,14 @@ def read_objects(path_or_data: Path | Data, source: str | None = None) -> list[O
     for _ in range(MAX_LAYERS):
         if bytes(data[:4]) == ELF_MAGIC:
             break
+        _fetch_all(data)
         data = _unpacked_object(data, source)
     elf = Elf(data, source)
     if elf.machine == EM_BPF or (elf.machine == 0 and elf.type == ET_REL):
         return [ObjectBytes(object_name(_bare(source)), elf, source)]
     from btfkit.files.carve import bpf_objects
 
+    _fetch_all(data)
     found = bpf_objects(data, source)
     if not found:
         raise NotFoundError(f"no BPF object: {_why_no_object(elf)}", source=source)

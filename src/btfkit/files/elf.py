@@ -14,7 +14,7 @@ from btfkit.errors import FormatError, NotFoundError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from mmap import mmap
     from typing import Literal
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x7fELF"
 EM_BPF = 247
-ET_REL, ET_EXEC, ET_DYN = 1, 2, 3
+ET_REL, ET_EXEC, ET_DYN, ET_CORE = 1, 2, 3, 4
 SHT_NULL, SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_RELA = 0, 1, 2, 3, 4
 SHT_NOBITS, SHT_REL, SHT_DYNSYM, SHT_SYMTAB_SHNDX = 8, 9, 11, 18
 SHF_ALLOC, SHF_EXECINSTR, SHF_COMPRESSED = 0x2, 0x4, 0x800
@@ -92,10 +92,12 @@ class Elf:
     """
 
     __slots__ = (
+        "_fetch",
         "_names",
         "_rows",
         "_sections",
         "_shnum",
+        "_view",
         "bits",
         "machine",
         "mark",
@@ -106,14 +108,15 @@ class Elf:
         "shstrndx",
         "source",
         "type",
-        "view",
     )
 
     def __init__(self, data: Data, source: str = "ELF file") -> None:
         view = memoryview(data)
         if view.format != "B" or view.ndim != 1:
             view = view.cast("B")
-        self.view = view
+        self._view = view
+        self._fetch: Callable[[int, int], None] | None = getattr(data, "fetch", None)  # of a LargeFile
+        self._need(0, EHDR_SIZE[64])
         self.source = source
         if view[:4] != MAGIC:
             start = bytes(view[:4]).hex(" ") or "nothing"
@@ -141,6 +144,21 @@ class Elf:
 
     def __repr__(self) -> str:
         return f"<Elf {self.source}: {self.bits} bits, {self.order} endian, machine {self.machine}, type {self.type}>"
+
+    @property
+    def view(self) -> memoryview:
+        """The whole file, not copied."""
+        self._need(0, len(self._view))
+        return self._view
+
+    def searchable(self) -> Data:
+        """The whole file, to be searched: of a large one, parts are read as they are needed."""
+        whole: object = self._view.obj
+        return whole if self._fetch is not None else self._view  # type: ignore[return-value]
+
+    def _need(self, start: int, end: int) -> None:
+        if self._fetch is not None:
+            self._fetch(start, end)
 
     @property
     def sections(self) -> tuple[Section, ...]:
@@ -175,14 +193,15 @@ class Elf:
         """
         if section.type == SHT_NOBITS:
             return memoryview(b"")
-        if section.offset + section.size > len(self.view):
+        if section.offset + section.size > len(self._view):
             raise FormatError(
-                f"{section.size} bytes at {section.offset:#x} extend beyond the end of the file at {len(self.view):#x}:"
+                f"{section.size} bytes at {section.offset:#x} extend beyond the end of the file at {len(self._view):#x}:"
                 " truncated file, or wrong section headers",
                 source=self.source,
                 section=section.name or f"section {section.index}",
             )
-        return self.view[section.offset : section.offset + section.size]
+        self._need(section.offset, section.offset + section.size)
+        return self._view[section.offset : section.offset + section.size]
 
     def _unpacked(self, section: Section, data: memoryview) -> memoryview:
         from btfkit.files.compression import ENVIRONMENT, unpack, unpack_limit
@@ -255,25 +274,27 @@ class Elf:
         form = self.mark + SHDR[self.bits]
         if self.shoff == 0:
             return []
-        if self.shoff + size > len(self.view):
+        if self.shoff + size > len(self._view):
             raise self._bad(
-                f"section headers at {self.shoff:#x}, after the end of the file at {len(self.view):#x}: truncated file",
+                f"section headers at {self.shoff:#x}, after the end of the file at {len(self._view):#x}: truncated file",
                 self.shoff,
             )
-        first: Row = unpack_from(form, self.view, self.shoff)
+        self._need(self.shoff, self.shoff + size)
+        first: Row = unpack_from(form, self._view, self.shoff)
         count = self._shnum or first[SH_SIZE]  # gABI: a number that does not fit is in section 0
         if count > MAX_SECTIONS:
             raise self._bad(f"{count} sections, the limit is {MAX_SECTIONS}", self.shoff)
         end = self.shoff + count * size
-        if end > len(self.view):
+        if end > len(self._view):
             raise self._bad(
-                f"{count} section headers end at {end:#x}, after the end of the file at {len(self.view):#x}:"
+                f"{count} section headers end at {end:#x}, after the end of the file at {len(self._view):#x}:"
                 " truncated file",
                 self.shoff,
             )
         if self.shstrndx == SHN_XINDEX:
             self.shstrndx = first[SH_LINK]
-        return list(iter_unpack(form, self.view[self.shoff : end]))
+        self._need(self.shoff, end)
+        return list(iter_unpack(form, self._view[self.shoff : end]))
 
     def name_table(self) -> bytes:
         if self._names is None:

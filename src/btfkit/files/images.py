@@ -173,14 +173,16 @@ def find_btf(data: Data, check: Callable[[memoryview], bool] | None = None) -> m
     check = check or _records_tile
     hay = searchable(data)
     view = memoryview(hay)
+    fetch: Callable[[int, int], None] = getattr(hay, "fetch", _is_there)  # of a LargeFile
     found = []
     for mark, magic in (("<", b"\x9f\xeb\x01\x00"), (">", b"\xeb\x9f\x01\x00")):
         for at in _places(hay, magic):
-            size = _extent(view, at, mark)
+            size = _extent(view, at, mark, fetch)
             if size:
                 found.append((-size, at))
     for size, at in sorted(found)[:MAX_WALKS]:
         try:
+            fetch(at, at - size)
             if check(view[at : at - size]):
                 return view[at : at - size]
         except BtfError:
@@ -188,15 +190,24 @@ def find_btf(data: Data, check: Callable[[memoryview], bool] | None = None) -> m
     return None
 
 
-def _extent(view: memoryview, at: int, mark: str) -> int:
-    """The size in bytes of a BTF with its header at `at`, 0 if there is none."""
+def _is_there(start: int, end: int) -> None:
+    """All bytes are in memory."""
+
+
+def _extent(view: memoryview, at: int, mark: str, fetch: Callable[[int, int], None]) -> int:
+    """The size in bytes of a BTF with its header at `at`, 0 if there is none; `fetch` reads bytes before they are looked at."""
     if at + 24 > len(view):
         return 0
+    fetch(at, at + 32)
     head, type_off, type_len, str_off, str_len = unpack_from(mark + "5I", view, at + 4)
     if not 24 <= head <= MAX_HEADER or type_off or not 0 < type_len <= MAX_TYPES or type_len % 4 or not str_len:
         return 0
     end = at + head + str_off + str_len
-    if end > len(view) or view[end - str_len] or view[end - 1]:
+    if end > len(view):
+        return 0
+    fetch(end - str_len, end - str_len + 1)
+    fetch(end - 1, end)
+    if view[end - str_len] or view[end - 1]:
         return 0
     layout = str_off - type_len
     if layout and (head < 32 or unpack_from(mark + "II", view, at + 24) != (type_len, layout)):
