@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from array import array
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from btfkit.btf import spec
 from btfkit.hot import search as _search
-from btfkit.show.find import users
+from btfkit.show import find
+from btfkit.show.find import users, users_of_each
 from reference import search as reference
-from strategies import btfs
+from strategies import btfs, chains
 
 KINDS = bytes((kind != spec.FUNC_PROTO) | 2 * (kind in spec.COMPOSITES | spec.ENUMS) for kind in range(128))
 
@@ -44,3 +46,13 @@ def test_users(btf, data) -> None:
     bare = [i for i in expected if btf.kind(i) not in spec.COMPOSITES]
     assert {one.type_id for one in found} >= set(bare)
     assert array("I", sorted(one.type_id for one in found)) == array("I", [one.type_id for one in found])
+
+
+@given(btfs() | chains(), st.booleans())
+def test_users_of_each(btf, own) -> None:
+    """All references at once, and a pass for each type, find the same users in the same order."""
+    ids = list(range(1, len(btf)))
+    expected = [found.as_json() for type_id in ids for found in users(btf, type_id, own=own)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(find, "FEW", 0)
+        assert [found.as_json() for found in users_of_each(btf, ids, own=own)] == expected

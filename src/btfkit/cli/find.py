@@ -52,10 +52,11 @@ def _hint(btf: Btf, pattern: str) -> str:
 
 def _users(btf: Btf, pattern: str, kinds: list[str], own: bool) -> Iterator[Found]:
     """The users of the matching types, which may be those of the base."""
-    from btfkit.show.find import find, users
+    from btfkit.show.find import find, users_of_each
 
-    for type_id in dict.fromkeys(found.type_id for found in find(btf, pattern, kinds or KINDS[:9])):
-        yield from users(btf, type_id, own=own)
+    yield from users_of_each(
+        btf, dict.fromkeys(found.type_id for found in find(btf, pattern, kinds or KINDS[:9])), own=own
+    )
 
 
 def _print(things: Iterator[Found]) -> int:

@@ -17,6 +17,15 @@ cpdef Py_ssize_t mark_users(const unsigned int[::1] words, const unsigned int[::
                             const unsigned int[::1] ids, const unsigned int[::1] id_starts, size_t first_id,
                             unsigned char[::1] marks, unsigned char[::1] found)
 
+@cython.locals(index=cython.size_t, kind=cython.uint, place=cython.size_t)
+cpdef count_referrers(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] ids,
+                      const unsigned int[::1] id_starts, unsigned int[::1] counts)
+
+@cython.locals(index=cython.size_t, kind=cython.uint, place=cython.size_t, target=cython.size_t)
+cpdef fill_referrers(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] ids,
+                     const unsigned int[::1] id_starts, unsigned int first_id, unsigned int[::1] ends,
+                     unsigned int[::1] referrers)
+
 @cython.locals(any_odd=cython.size_t, index=cython.size_t, at=cython.size_t, info=cython.uint, kind=cython.uint,
                look=cython.bint, place=cython.size_t)
 cpdef to_rewrite(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] names,

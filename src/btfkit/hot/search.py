@@ -63,6 +63,27 @@ def mark_users(words, positions, ids, id_starts, first_id, marks, found):
     return fresh
 
 
+def count_referrers(words, positions, ids, id_starts, counts):
+    """Add to `counts[id]`, for each type id of the chain, the number of references to it, except from sections and tags."""
+    for index in range(len(positions)):
+        kind = (words[positions[index] + 1] >> 24) & 127
+        if kind != numbers.DATASEC and kind != numbers.DECL_TAG:
+            for place in range(id_starts[index], id_starts[index + 1]):
+                counts[words[ids[place]]] += 1
+
+
+def fill_referrers(words, positions, ids, id_starts, first_id, ends, referrers):
+    """Write the ids of the referring types, ascending, to `referrers`: for type `i` from `ends[i]` on, which is moved to their
+    end."""
+    for index in range(len(positions)):
+        kind = (words[positions[index] + 1] >> 24) & 127
+        if kind != numbers.DATASEC and kind != numbers.DECL_TAG:
+            for place in range(id_starts[index], id_starts[index + 1]):
+                target = words[ids[place]]
+                referrers[ends[target]] = first_id + index
+                ends[target] += 1
+
+
 def to_rewrite(words, positions, names, name_starts, kinds, flags, nameless, vlens, odd, found):
     """Append to the list `found` the indexes of the records that a rewriting pass has to visit.
 

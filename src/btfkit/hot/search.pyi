@@ -30,6 +30,16 @@ def mark_users(
     marks: bytearray | memoryview,
     found: bytearray | memoryview,
 ) -> int: ...
+def count_referrers(words: _Words, positions: _Words, ids: _Words, id_starts: _Words, counts: _Words) -> None: ...
+def fill_referrers(
+    words: _Words,
+    positions: _Words,
+    ids: _Words,
+    id_starts: _Words,
+    first_id: int,
+    ends: _Words,
+    referrers: _Words,
+) -> None: ...
 def to_rewrite(
     words: _Words,
     positions: _Words,

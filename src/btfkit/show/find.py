@@ -5,6 +5,9 @@ A pattern is a name, a glob ("tcp_*"), or a regular expression between slashes (
 
 from __future__ import annotations
 
+from array import array
+from itertools import accumulate
+
 from btfkit.btf import spec
 from btfkit.btf.btf import demand_btf
 from btfkit.btf.finders import missing
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 MEMBER, ENUMERATOR, FORWARD = "member", "enumerator", "forward"
 KINDS = (*dict.fromkeys(CLASSES.values()), FORWARD, MEMBER, ENUMERATOR)
+FEW = 8  # types whose users are found by a pass for each
 _GLOB = "*?["
 _NUMBERS: dict[str, tuple[int, ...]] = {
     kind: tuple(number for number, name in CLASSES.items() if name == kind) for kind in dict.fromkeys(CLASSES.values())
@@ -241,6 +245,57 @@ def users(btf: Btf, name: str | int, *, own: bool = False) -> Iterator[Found]:
         if btf.existing(type_id) == 0:
             raise NotFoundError(f"no type {type_id}, ids are 1 to {len(btf) - 1}", source=btf.source)
     return _users(btf, ids, own)
+
+
+def users_of_each(btf: Btf, ids: Iterable[int], *, own: bool = False) -> Iterator[Found]:
+    """The users of each of `ids`, as `users` yields them, one after the other: for many, all references are looked at once."""
+    many = list(ids)
+    if len(many) < FEW:
+        for type_id in many:
+            yield from users(btf, type_id, own=own)
+        return
+    ends, referrers = _referrers(btf)
+    describe = _Describer(btf)
+    marks = bytearray(len(btf))
+    for type_id in many:
+        marked, found = [btf.existing(type_id)], set[int]()
+        marks[type_id] = 1
+        for one in marked:  # which grows
+            for user in referrers[ends[one - 1] if one else 0 : ends[one]] if one else ():
+                if not _is_bare(btf, user):
+                    found.add(user)
+                elif not marks[user]:
+                    marks[user] = 1
+                    marked.append(user)
+        for user in sorted(found):
+            if user >= btf.start_id or not own:
+                yield from _uses(describe, user, marks)
+        for one in marked:
+            marks[one] = 0
+
+
+def _is_bare(btf: Btf, type_id: int) -> bool:
+    """Whether what refers to the type counts as a user of what the type refers to."""
+    kind = btf.kind(type_id)
+    if kind in spec.COMPOSITES:
+        return not btf.word(type_id, 0)
+    return kind in (spec.PTR, spec.ARRAY, spec.FUNC_PROTO) or kind in spec.MODIFIERS
+
+
+def _referrers(btf: Btf) -> tuple[array[int], array[int]]:
+    """Where the referring types of each id end in the second array, which has them all."""
+    counts = array("I", bytes(4 * len(btf)))
+    for layer in btf.chain:
+        columns = layer.columns
+        _search.count_referrers(layer.words, layer.positions, columns.ids, columns.id_starts, counts)
+    referrers = array("I", bytes(4 * sum(counts)))
+    ends = array("I", accumulate(counts[:-1], initial=0))
+    for layer in btf.chain:
+        columns = layer.columns
+        _search.fill_referrers(
+            layer.words, layer.positions, columns.ids, columns.id_starts, layer.start_id, ends, referrers
+        )
+    return ends, referrers
 
 
 def _users(btf: Btf, ids: Iterable[int], own: bool) -> Iterator[Found]:
