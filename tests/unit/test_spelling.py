@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf.build import Builder
-from btfkit.btf.spelling import Spelling, keyword, label, spelled
+from btfkit.btf.spelling import Spelling, keyword, label, label_of, spelled
 
 
 def test_c() -> None:
@@ -65,3 +65,9 @@ def test_labels_and_declarations() -> None:
     btf = b.build()
     for type_id, (short, c, word) in cases.items():
         assert (label(btf, type_id), spelled(btf, type_id), keyword(btf, type_id)) == (short.format(type_id), c, word)
+
+
+def test_the_label_of_a_very_long_name() -> None:
+    """n names that are the ends of one long string would give n * n characters of messages."""
+    assert label_of(4, "x" * 600, 1) == "struct " + "x" * 600
+    assert label_of(4, "x" * 1601, 1) == "struct " + "x" * 60 + "\N{HORIZONTAL ELLIPSIS} (1,601 characters)"

@@ -19,6 +19,7 @@ CUT = "\N{HORIZONTAL ELLIPSIS}"
 NAMELESS = "{" + CUT + "}"  # follows the keyword of a type without a name
 DEEPEST = 16  # prototypes within prototypes
 MOST = 200  # parameters in one text, those of parameters included
+MAX_SHOWN = 600  # characters of a name in a label, of which longer ones show the first 60; the kernel allows 511 bytes
 _QUALIFIERS = frozenset((spec.CONST, spec.VOLATILE, spec.RESTRICT))
 
 
@@ -44,6 +45,8 @@ def label_of(kind: int, name: str, type_id: int, *, forward_union: bool = False)
     word = spec.word(kind)
     if kind == spec.FWD:
         word = f"declaration of {'union' if forward_union else 'struct'}"
+    if len(name) > MAX_SHOWN:
+        name = f"{name[:60]}{CUT} ({len(name):,} characters)"
     if not name:
         anonymous = "anonymous " if kind in spec.COMPOSITES or kind in spec.ENUMS else ""
         return f"{anonymous}{word} type {type_id}"

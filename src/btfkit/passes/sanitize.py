@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # names that a loss gives as examples
 MAX_VLEN = 0xFFFF
+MAX_SHOWN = 600  # bytes of a name in a report
 MAX_NAME, OLD_MAX_NAME = 511, 127  # bytes; KSYM_NAME_LEN - 1, since Linux 6.1 and before
 PLACEHOLDER = b"__enum64_placeholder"  # as libbpf calls it
 _BARE = (spec.PTR, spec.VOLATILE, spec.CONST, spec.RESTRICT, spec.ARRAY, spec.FUNC_PROTO)  # have no names
@@ -303,14 +304,14 @@ class _Layer:
             feature = "long-names" if only_long else "names"
             good = good[: self.limit]
         if feature == "names":
-            good = bytes(c if _letter(c, number) or c == 46 else 95 for number, c in enumerate(good))
-        self._lose(feature, name.decode("utf-8", "surrogateescape"))
+            good = _as_identifier(good)
+        self._lose(feature, spec.text(name[:MAX_SHOWN]))
         return self._offset(good)
 
     def _good(self, name: bytes) -> bool:
         if {"names", "long-names"} & self.without and len(name) > self.limit:
             return False
-        if "names" in self.without and not all(_letter(c, number) or c == 46 for number, c in enumerate(name)):
+        if "names" in self.without and _as_identifier(name) != name:
             return False
         return not ("dots" in self.without and b"." in name)
 
@@ -397,7 +398,7 @@ class _Layer:
         name = self._string(words[0])
         if "datasec" in self.without:
             self._lose("datasec", self._name(words))
-            title = bytes(c if _letter(c, number) else 95 for number, c in enumerate(name))[: self.limit]
+            title = _as_identifier(name[: self.limit]).replace(b".", b"_")
             members = []
             for at in range(3, len(words), 3):
                 target = self.btf.word(type_id, at)
@@ -416,7 +417,7 @@ class _Layer:
             words = [self._offset(name[: self.limit]), *words[1:]]
             name = name[: self.limit]
         if "section-names" in self.without:
-            title = bytes(c if _letter(c, number) or c == 46 else 95 for number, c in enumerate(name))
+            title = _as_identifier(name)
             if title != name:
                 self._lose("section-names", self._name(words))
                 return [self._offset(title[: self.limit]), *words[1:]]
@@ -476,8 +477,14 @@ def _values(words: list[int]) -> Iterator[tuple[int, int]]:
     return ((words[at + 1], words[at + 2]) for at in range(3, len(words), 3))
 
 
-def _letter(c: int, number: int) -> bool:
-    """Whether the byte `c` can be number `number` of an identifier, '.' aside: the kernel's table is that of Latin-1."""
-    if 48 <= c <= 57:
-        return number > 0
-    return 65 <= c <= 90 or 97 <= c <= 122 or c == 95 or (c >= 0xC0 and c not in (0xD7, 0xF7))
+def _as_identifier(name: bytes) -> bytes:
+    """`name` with "_" for each byte that no identifier has there; "." is allowed.  The kernel's table is that of Latin-1."""
+    return name[:1].translate(_FIRST) + name[1:].translate(_LATER)
+
+
+def _letter(c: int) -> bool:
+    return 65 <= c <= 90 or 97 <= c <= 122 or c in b"_." or (c >= 0xC0 and c not in (0xD7, 0xF7))
+
+
+_FIRST = bytes(c if _letter(c) else 95 for c in range(256))
+_LATER = bytes(c if _letter(c) or 48 <= c <= 57 else 95 for c in range(256))
