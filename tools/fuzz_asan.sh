@@ -15,4 +15,5 @@ export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
 flags="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 CFLAGS=$flags LDFLAGS=-fsanitize=address,undefined BTFKIT_PRELOAD=$preload BTFKIT_REQUIRE_COMPILED=1 tools/venv.sh .venv-asan test
 export PYTHONMALLOC=malloc # so that an access beyond any Python object is seen
+export FUZZ_SECONDS=${FUZZ_SECONDS:-90} # all of this takes about ten times as long
 PATH="$PWD/.venv-asan/bin:$PATH" LD_PRELOAD=$preload exec .venv-asan/bin/python tests/fuzz/fuzz.py "$@"

@@ -28,7 +28,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-SECONDS = 5  # processor time of one input
+SECONDS = int(os.environ.get("FUZZ_SECONDS") or 5)  # of CPU time, for one input
 MEMORY = 1 << 30  # bytes beyond what the process had before
 BATCH = 4000  # inputs of a child
 CRASHES = os.path.join(HERE, "crashes")
