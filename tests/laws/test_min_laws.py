@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
+from btfkit.co_re.witness import Witness
 from btfkit.judges.answers import compare
 from btfkit.judges.structure import structure
 from btfkit.passes.compact import compact
@@ -154,3 +156,27 @@ def test_answers_survive_every_closure(made, policy):
     small = reread(result.btf)
     modules = [reread(found, small) for module in made.modules if (found := result.module(module))]
     assert compare(objects, result.outcomes, result.target, Target(small, modules)).differences == []
+
+
+def test_indexes_of_elements_change_no_answer(monkeypatch) -> None:
+    """Members and enumerators are found by an index as they are found without one, with the same witnesses."""
+    from btfkit.co_re import match as engine
+
+    def read(witness):
+        return [getattr(witness, name) for name in Witness.__slots__]
+
+    def answers(made):
+        target = Target(made.vmlinux, made.modules)
+        return [
+            (outcome.status, outcome.value, outcome.detail, *(read(match.witness) for match in outcome.matches))
+            for outcomes in relocate([program.build() for program in made.programs], target)
+            for outcome in outcomes
+        ]
+
+    for seed in range(300):
+        made = scene(Choose(random.Random(seed)), types=30)
+        monkeypatch.setattr(engine, "OFTEN", 1 << 30)
+        plain = answers(made)
+        monkeypatch.setattr(engine, "OFTEN", 0)
+        monkeypatch.setattr(engine, "LARGE", 0)
+        assert answers(made) == plain, seed

@@ -280,3 +280,21 @@ def test_roots_of_every_kind(kind):
     outcomes = ask(program, kernel)
     assert all(status in ("value", "missing", "ambiguous", "error") for status, _ in outcomes)
     assert outcomes[13 * 4 :] == [("error", None)] * 12
+
+
+def test_many_members_of_one_struct_are_read_once(monkeypatch):
+    """n accesses to n members, half of them missing: the struct is searched a fixed number of times."""
+    from btfkit.co_re import match
+
+    searched = []
+    plain = match._with_name
+    monkeypatch.setattr(match, "_with_name", lambda *args: searched.append(1) or plain(*args))
+    kernel, program = Builder(), Program()
+    for b, count in ((kernel, 500), (program.types, 1000)):
+        number = b.int("int", 4, encoding=1)
+        root = b.struct("s", 4 * count, [(f"m{at}", number, 32 * at) for at in range(count)])
+    for at in range(1000):
+        program.relo(k.FIELD_EXISTS, root, f"0:{at}")
+    (outcomes,) = relocate([program.build()], Target(kernel.build()))
+    assert [outcome.value for outcome in outcomes] == [1] * 500 + [0] * 500
+    assert len(searched) <= match.OFTEN

@@ -58,6 +58,32 @@ def flat_member(btf: Btf, type_id: int, name: str) -> FlatMember | None:
     return next((member for member in flat_members(btf, type_id) if member.path == name), None)
 
 
+class FlatMembers:
+    """The members of the types of one BTF by name, for many questions: a type is read once, from the second question on."""
+
+    __slots__ = ("_btf", "_known")
+
+    def __init__(self, btf: Btf) -> None:
+        self._btf = btf
+        self._known: dict[int, dict[str, FlatMember] | None] = {}
+
+    def find(self, type_id: int, name: str) -> FlatMember | None:
+        """As `flat_member`."""
+        if type_id not in self._known:
+            self._known[type_id] = None
+            return flat_member(self._btf, type_id, name)
+        found = self._known[type_id]
+        if found is None:
+            found = {}
+            try:
+                for member in flat_members(self._btf, type_id):
+                    found.setdefault(member.path, member)
+            except FormatError:  # what comes before the damage is found all the same
+                return flat_member(self._btf, type_id, name)
+            self._known[type_id] = found
+        return found.get(name)
+
+
 def _flat_members(
     btf: Btf,
     around: tuple[int, ...],

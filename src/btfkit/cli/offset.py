@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 def run(args: Args) -> int:
     """Print one line per path, all of them or none."""
     from btfkit.btf_file import load
-    from btfkit.show.offset import offset
+    from btfkit.show.offset import offsets
 
     path, *wanted = args.operands
     if args.json and args.plain:
         raise UsageError("--json and --plain exclude each other")
     btf = load(path, args.base)
-    places = [offset(btf, word, type_id=args.id) for word in wanted]
+    places = offsets(btf, wanted, type_id=args.id)
     if args.json:
         print_json({"schema": 1, "path": path, "places": [place.as_json() for place in places]})
     elif args.plain:

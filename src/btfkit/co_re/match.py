@@ -16,12 +16,14 @@ from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.access import Spec
     from btfkit.co_re.witness import Witness
+
+    Members = dict[bytes, list[int]]
 
 
 class Mismatch:
@@ -82,8 +84,10 @@ def size_of(btf: Btf, type_id: int, witness: Witness) -> int | None:
 # ---- fields ----------------------------------------------------------------------------------------------------
 
 
-def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> TargetField | Mismatch:
-    """Follow a field spec from the candidate `root_id`.  Rule: bpf_core_spec_match."""
+def field(
+    wanted: Spec, btf: Btf, root_id: int, witness: Witness, elements: ElementsByName | None = None
+) -> TargetField | Mismatch:
+    """Follow a field spec from the candidate `root_id`; `elements` are the indexes of the target.  Rule: bpf_core_spec_match."""
     current = _root(btf, root_id, witness)
     size = size_of(btf, current, witness)
     if size is None:
@@ -107,7 +111,7 @@ def field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> TargetField
             length_of_path += 1
             composite = -1
         else:
-            found = _find_member(btf, current, step[0], step[1], witness, 0, {})
+            found = _find_member(btf, current, step[0], step[1], witness, 0, {}, elements)
             if found is None or found.__class__ is Mismatch:
                 return found or _no_member(btf, current, step[0])
             members, member_type = found
@@ -142,7 +146,14 @@ def _is_flexible(btf: Btf, composite: int, member: int, length: int, witness: Wi
 
 
 def _find_member(
-    btf: Btf, type_id: int, name: bytes, key: tuple[Any, ...], witness: Witness, depth: int, seen: dict[int, int]
+    btf: Btf,
+    type_id: int,
+    name: bytes,
+    key: tuple[Any, ...],
+    witness: Witness,
+    depth: int,
+    seen: dict[int, int],
+    elements: ElementsByName | None,
 ) -> Any:
     """The member `name` of a composite or of its anonymous members, in order.
 
@@ -161,11 +172,8 @@ def _find_member(
     first = at + 3
     count = info & spec.MAX_VLEN
     blocked = None
-    index = -1
-    while True:
-        index = _names.next_member(layer.words, first, count, layer.strings, layer.start_str_off, name, index + 1)
-        if index < 0:
-            return blocked
+    chosen = elements.members(btf, type_id, name) if elements is not None else None
+    for index in _with_name(layer, first, count, name) if chosen is None else chosen:
         name_off, member_type, offset = layer.words[first + 3 * index : first + 3 * index + 3]
         found_name = btf.string(name_off) if name_off else b""
         if found_name and found_name != name:
@@ -174,18 +182,39 @@ def _find_member(
         if found_name:
             if _fits(btf, member_type, key, witness):
                 return [(type_id, index, offset)], member_type
-            if _occurs(btf, type_id, name, index + 1, depth, {}):  # libbpf stops here: the later one must stay hidden
+            if _occurs(
+                btf, type_id, name, index + 1, depth, {}, chosen
+            ):  # libbpf stops here: the later one must stay hidden
                 witness.hides.append((type_id, index))
             return _other_type(btf, type_id, name, member_type, key)
-        found = _find_member(btf, member_type, name, key, witness, depth + 1, seen)
+        found = _find_member(btf, member_type, name, key, witness, depth + 1, seen, elements)
         if found.__class__ is tuple:
             found[0].insert(0, (type_id, index, offset))
             return found
         blocked = blocked or found
+    return blocked
 
 
-def _occurs(btf: Btf, type_id: int, name: bytes, start: int, depth: int, seen: dict[int, int]) -> bool:
-    """Whether a member from `start` on, or one of an anonymous member, has that name."""
+def _with_name(layer: Btf, first: int, count: int, name: bytes) -> Iterator[int]:
+    """The indexes of the members that may have that name: all others are certain not to."""
+    index = -1
+    while True:
+        index = _names.next_member(layer.words, first, count, layer.strings, layer.start_str_off, name, index + 1)
+        if index < 0:
+            return
+        yield index
+
+
+def _occurs(
+    btf: Btf,
+    type_id: int,
+    name: bytes,
+    start: int,
+    depth: int,
+    seen: dict[int, int],
+    chosen: Sequence[int] | None = None,
+) -> bool:
+    """Whether a member from `start` on (of those `chosen`, if given), or one of an anonymous member, has that name."""
     type_id = btf.strip(type_id)
     if type_id == 0 or depth > MAX_ACCESS or btf.kind(type_id) not in spec.COMPOSITES:
         return False
@@ -194,7 +223,9 @@ def _occurs(btf: Btf, type_id: int, name: bytes, start: int, depth: int, seen: d
             return False
         seen[type_id] = depth
     layer, at = btf.locate(type_id)
-    for member in range(at + 3 + 3 * start, at + 3 + 3 * (layer.words[at + 1] & spec.MAX_VLEN), 3):
+    count = layer.words[at + 1] & spec.MAX_VLEN
+    for index in range(start, count) if chosen is None else (one for one in chosen if one >= start):
+        member = at + 3 + 3 * index
         name_off = layer.words[member]
         found = btf.string(name_off) if name_off else b""
         if found == name or (not found and _occurs(btf, layer.words[member + 1], name, 0, depth + 1, seen)):
@@ -266,16 +297,87 @@ def _other_type(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[
 # ---- enumerators ------------------------------------------------------------------------------------------------
 
 
-def enumerator(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> int | Mismatch:
+def enumerator(wanted: Spec, btf: Btf, root_id: int, witness: Witness, elements: ElementsByName) -> int | Mismatch:
     """The index of the first enumerator with the wanted essential name.  Rule: bpf_core_spec_match."""
     type_id = _root(btf, root_id, witness)
     if btf.kind(type_id) not in spec.ENUMS:
         return Mismatch("kind-differs", lambda: f"{spelled(btf, root_id)} is {spelled(btf, type_id)}, not an enum")
-    for index, name in enumerate(enumerator_names(btf, type_id)):
-        if name == wanted.enumerator:
-            witness.values.append((type_id, index))
-            return index
+    index = elements.enumerator(btf, type_id, wanted.enumerator)
+    if index >= 0:
+        witness.values.append((type_id, index))
+        return index
     return Mismatch("no-enumerator", lambda: f"{spelled(btf, type_id)} has no {text(wanted.enumerator)!r}")
+
+
+# ---- names -------------------------------------------------------------------------------------------------------
+
+LARGE = 32  # members; smaller types are searched as they are
+OFTEN = 16  # searches, after which an index is worth its time
+
+
+class ElementsByName:
+    """Members and enumerators by name, for the types of one target in which many relocations search: each search alone would read
+    the whole type."""
+
+    __slots__ = ("_enumerators", "_members", "_searches")
+
+    def __init__(self) -> None:
+        self._searches: dict[tuple[int, int], int] = {}
+        self._members: dict[tuple[int, int], Members | None] = {}
+        self._enumerators: dict[tuple[int, int], dict[bytes, int]] = {}
+
+    def members(self, btf: Btf, type_id: int, name: bytes) -> Sequence[int] | None:
+        """The indexes of the members of a composite that have that name, or are anonymous and contain a member of that name, in
+        order; None if there is no index: then all have to be searched."""
+        layer, at = btf.locate(type_id)
+        if layer.words[at + 1] & spec.MAX_VLEN < LARGE:
+            return None
+        key = id(layer), type_id
+        searches = self._searches[key] = self._searches.get(key, 0) + 1
+        if searches < OFTEN:
+            return None
+        found = self._names(btf, type_id, [])
+        return None if found is None else found.get(name, ())
+
+    def _names(self, btf: Btf, type_id: int, around: list[int]) -> Members | None:
+        """The indexes for each name; None for composites that contain themselves or are nested deeper than CO-RE searches."""
+        layer, at = btf.locate(type_id)
+        key = id(layer), type_id
+        if key in self._members:
+            return self._members[key]
+        if type_id in around or len(around) > MAX_ACCESS:
+            return None
+        around.append(type_id)
+        words = layer.words
+        found: Members = {}
+        whole = True
+        for index in range(words[at + 1] & spec.MAX_VLEN):
+            name_off, member_type = words[at + 3 + 3 * index], words[at + 4 + 3 * index]
+            if name_off and (name := btf.string(name_off)):
+                found.setdefault(name, []).append(index)
+                continue
+            inner = btf.strip(member_type)
+            if not inner or btf.kind(inner) not in spec.COMPOSITES:
+                continue
+            names = self._names(btf, inner, around)
+            whole = names is not None
+            if names is None:
+                break
+            for name in names:
+                found.setdefault(name, []).append(index)
+        around.pop()
+        result = self._members[key] = found if whole else None
+        return result
+
+    def enumerator(self, btf: Btf, type_id: int, name: bytes) -> int:
+        """The index of the first enumerator of an ENUM or ENUM64 with that essential name, -1 if there is none."""
+        key = id(btf.locate(type_id)[0]), type_id
+        found = self._enumerators.get(key)
+        if found is None:
+            found = self._enumerators[key] = {}
+            for index, other in enumerate(enumerator_names(btf, type_id)):
+                found.setdefault(other, index)
+        return found.get(name, -1)
 
 
 def enumerator_names(btf: Btf, type_id: int) -> list[bytes]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.match import ElementsByName
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.target import Roots, Target
 
@@ -272,9 +273,9 @@ def _ask(
     witness = Witness()
     try:
         if group == k.FIELD:
-            answer = target.memo[key] = _ask_field(wanted, kind, btf, type_id, witness)
+            answer = target.memo[key] = _ask_field(wanted, kind, btf, type_id, witness, target.elements)
         elif group == k.ENUMVAL:
-            answer = _ask_enum(wanted, kind, btf, type_id, witness)
+            answer = _ask_enum(wanted, kind, btf, type_id, witness, target.elements)
         else:
             answer = _ask_type(obj, wanted, kind, btf, type_id, witness)
     except BtfError as error:
@@ -284,8 +285,10 @@ def _ask(
     return answer
 
 
-def _ask_field(wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness) -> Match | tuple[Mismatch, Witness]:
-    place = field(wanted, btf, type_id, witness)
+def _ask_field(
+    wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness, elements: ElementsByName | None = None
+) -> Match | tuple[Mismatch, Witness]:
+    place = field(wanted, btf, type_id, witness, elements)
     if isinstance(place, Mismatch):
         return place, witness
     value, load = field_value(kind, place, btf, witness)
@@ -310,8 +313,10 @@ def local_value(obj: BpfObject, relocation: Relocation) -> int:
     return size
 
 
-def _ask_enum(wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness) -> Match | tuple[Mismatch, Witness]:
-    index = enumerator(wanted, btf, type_id, witness)
+def _ask_enum(
+    wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness, elements: ElementsByName
+) -> Match | tuple[Mismatch, Witness]:
+    index = enumerator(wanted, btf, type_id, witness, elements)
     if isinstance(index, Mismatch):
         return index, witness
     value = 1 if kind == k.ENUMVAL_EXISTS else enumerator_value(btf, btf.strip(type_id), index)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.btf.btf import btf_list, demand_btf, name_buckets
 from btfkit.co_re.access import essential
+from btfkit.co_re.match import ElementsByName
 from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 class Target:
     """A vmlinux (or any single BTF) and the modules that are searched after it, in the given order.
 
-    `memo` is a cache of the engine: earlier answers of this target.
+    `memo` and `elements` are caches of the engine: earlier answers of this target, and names in its types.
     """
 
-    __slots__ = ("_found", "_kinds", "memo", "modules", "vmlinux")
+    __slots__ = ("_found", "_kinds", "elements", "memo", "modules", "vmlinux")
 
     def __init__(self, vmlinux: Btf, modules: Iterable[Btf] = ()) -> None:
         demand_btf("vmlinux", vmlinux)
@@ -36,6 +37,7 @@ class Target:
         self._found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {}
         self._kinds: set[int] = set()
         self.memo: dict[Any, Any] = {}
+        self.elements = ElementsByName()
 
     def prepare(self, roots: Iterable[tuple[int, bytes]]) -> None:
         """Look up many (kind, essential name) roots in one pass over each BTF; optional, much faster than one by one."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 
 from btfkit.btf import spec
-from btfkit.btf.members import flat_member, flat_members
+from btfkit.btf.members import flat_members
 from btfkit.btf.spec import text
 from btfkit.btf.spelling import Spelling, spelled
 from btfkit.co_re.access import Spec, SpecError
@@ -23,7 +23,7 @@ from btfkit.fleet.matrix import Hint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from concurrent.futures import Executor
     from typing import Any
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     Question = tuple[int, int]  # the number of an object, of a relocation
 
 MAX_PAIRS = 24  # pairs of kernels that are compared
+MAX_NAMES = 50_000  # names and members that are compared for the guesses about a pair of kernels
 MAX_RUNS = 4  # changes of one access that are compared
 NO_READ = frozenset(
     ("no-member", "no-type", "kind-differs", "no-enumerator", "not-array", "not-composite", "out-of-range")
@@ -159,14 +160,40 @@ class Look:
         bad, good, questions = job
         without = self.work.target(bad, _ignore)
         having = self.work.target(good, _ignore) if good is not None else None
-        return [_answer(state, question, without, having) for question in questions]
+        known = Known()
+        return [_answer(state, question, without, having, known) for question in questions]
 
 
 def _ignore(error: Exception) -> None:
     """The first round has reported this module."""
 
 
-def _answer(state: Checks, question: Question, without: Target, having: Target | None) -> str:
+class Known:
+    """What is kept for all questions about a pair of kernels: the members of structs, and how many names may be compared."""
+
+    def __init__(self) -> None:
+        self.left = MAX_NAMES
+        self._rows: dict[tuple[int, int], Rows] = {}
+
+    def rows(self, btf: Btf, type_id: int) -> Rows:
+        """The members of a struct."""
+        key = id(btf), type_id
+        found = self._rows.get(key)
+        if found is None:
+            found = self._rows[key] = Rows(btf, type_id)
+        return found
+
+    def may_compare(self, count: int) -> bool:
+        """Whether so many more names may be compared: a question that is too much gets no guess."""
+        self.left -= count
+        return self.left >= 0
+
+    def close(self, name: str, names: Collection[str]) -> str:
+        """The one of `names` that is spelled almost like `name`, or ""."""
+        return _close(name, names) if self.may_compare(len(names)) else ""
+
+
+def _answer(state: Checks, question: Question, without: Target, having: Target | None, known: Known) -> str:
     number, relocation_number = question
     obj = state.codes[number].object
     relocation = obj.relocations[relocation_number]
@@ -179,10 +206,10 @@ def _answer(state: Checks, question: Question, without: Target, having: Target |
             return _other_kind(without, wanted)
         group = KINDS[relocation.kind].group
         if group == ENUMVAL:
-            return _enumerator(candidates[0], wanted)
+            return _enumerator(candidates[0], wanted, known)
         if group != FIELD:
             return ""
-        return _member(candidates[0], wanted, having)
+        return _member(candidates[0], wanted, having, known)
     except BtfError:
         return ""
 
@@ -195,10 +222,12 @@ def _other_kind(target: Target, wanted: Spec) -> str:
     return ""
 
 
-def _enumerator(candidate: tuple[Btf, int], wanted: Spec) -> str:
+def _enumerator(candidate: tuple[Btf, int], wanted: Spec, known: Known) -> str:
     btf, type_id = candidate
     type_id = btf.strip(type_id)
     if btf.kind(type_id) not in spec.ENUMS:
+        return ""
+    if not known.may_compare(btf.word(type_id, 1) & spec.MAX_VLEN):
         return ""
     close = _close(text(wanted.enumerator), [text(name) for name in enumerator_names(btf, type_id)])
     return f"{spelled(btf, type_id)} has {close}, which is spelled almost like it" if close else ""
@@ -222,35 +251,80 @@ class Row:
         self.after = ""
 
 
-def _rows(btf: Btf, type_id: int) -> list[Row]:
-    """The members of a struct or union in order, those of anonymous members in their place."""
-    spelling = Spelling(btf)
-    rows = [
-        Row(member.path, member.bit_offset, member.type_id, spelling[member.type_id])
-        for member in flat_members(btf, type_id)
-        if member.path
-    ]
-    for one, other in itertools.pairwise(rows):
-        one.after, other.before = other.name, one.name
-    return rows
+class Rows:
+    """The members of a struct or union in order (`all`), those of anonymous members in their place; and by name, by what
+    resembles them, and the members of the structs that they hold or point to."""
+
+    def __init__(self, btf: Btf, type_id: int) -> None:
+        self._btf = btf
+        spelling = Spelling(btf)
+        self.all = [
+            Row(member.path, member.bit_offset, member.type_id, spelling[member.type_id])
+            for member in flat_members(btf, type_id)
+            if member.path
+        ]
+        for one, other in itertools.pairwise(self.all):
+            one.after, other.before = other.name, one.name
+        self.by_name: dict[str, Row] = {}
+        self._alike: dict[tuple[str, int | str], list[int]] = {}
+        for number, row in enumerate(self.all):
+            self.by_name.setdefault(row.name, row)
+            for mark in _marks(row):
+                self._alike.setdefault(mark, []).append(number)
+        self._inner: dict[str, str] | None = None
+
+    def alike(self, row: Row) -> list[Row]:
+        """The rows at the same offset or beside a member of the same name as `row`, in order."""
+        return [self.all[number] for number in sorted({n for mark in _marks(row) for n in self._alike.get(mark, ())})]
+
+    def one_further(self, name: str) -> str:
+        """A member of that name in a struct that is, or is pointed to by, one of the members."""
+        if self._inner is None:
+            self._inner = dict(self._inner_names())
+        return self._inner.get(name, "")
+
+    def _inner_names(self) -> Iterator[tuple[str, str]]:
+        """(name, where it is), the one that counts last."""
+        btf = self._btf
+        first: dict[int, str] = {}
+        for row in self.all:
+            inner = btf.strip(row.type_id)
+            arrow = "."
+            if inner and btf.kind(inner) == spec.PTR:
+                inner, arrow = btf.strip(btf.word(inner, 2)), "->"
+            if inner and btf.kind(inner) in spec.COMPOSITES:
+                first.setdefault(inner, row.name + arrow)
+        for inner, way in reversed(first.items()):
+            struct = spelled(btf, inner)
+            for member in flat_members(btf, inner):
+                yield member.path, f"{way}{member.path} ({struct})"
 
 
-def _member(candidate: tuple[Btf, int], wanted: Spec, having: Target | None) -> str:
+def _marks(row: Row) -> Iterator[tuple[str, int | str]]:
+    """What two rows that resemble each other share, one of these at least (`_likeness`)."""
+    yield "offset", row.offset
+    if row.before:
+        yield "before", row.before
+    if row.after:
+        yield "after", row.after
+
+
+def _member(candidate: tuple[Btf, int], wanted: Spec, having: Target | None, known: Known) -> str:
     """What stands in the place of the member."""
     btf, root_id = candidate
     step, struct_id = _failing_step(btf, root_id, wanted)
     if step < 0 or struct_id == 0 or btf.kind(struct_id) not in spec.COMPOSITES:
         return ""
     name = text(wanted.steps[step][0])
-    rows = _rows(btf, struct_id)
+    rows = known.rows(btf, struct_id)
     struct = spelled(btf, struct_id)
-    if any(row.name == name for row in rows):
+    if name in rows.by_name:
         return ""  # it exists with another type, which is in the reason
-    if having is not None and (found := _renamed(rows, name, wanted, step, having)):
+    if having is not None and (found := _renamed(rows, name, wanted, step, having, known)):
         return f"{struct} has {found} in its place"
-    if further := _one_further(btf, rows, name):
+    if further := rows.one_further(name):
         return f"{name} is one struct further: {further}"
-    close = _close(name, [row.name for row in rows])
+    close = known.close(name, rows.by_name)
     return f"{struct} has {close}, which is spelled almost like it" if close else ""
 
 
@@ -272,7 +346,7 @@ def _shorter(wanted: Spec, count: int) -> Spec:
     return shorter
 
 
-def _renamed(rows: list[Row], name: str, wanted: Spec, step: int, having: Target) -> str:
+def _renamed(rows: Rows, name: str, wanted: Spec, step: int, having: Target, known: Known) -> str:
     """The member in the place that `name` has on the kernel `having`."""
     candidates = having.candidates(wanted.root_kind, wanted.name)
     if not candidates:
@@ -284,14 +358,16 @@ def _renamed(rows: list[Row], name: str, wanted: Spec, step: int, having: Target
     struct_id = before.type_id if before is not None else btf.strip(root_id)
     if not struct_id or btf.kind(struct_id) not in spec.COMPOSITES:
         return ""
-    theirs = _rows(btf, struct_id)
-    there = next((row for row in theirs if row.name == name), None)
+    theirs = known.rows(btf, struct_id)
+    there = theirs.by_name.get(name)
     if there is None:
         return ""
-    names = {row.name for row in theirs}
     best: tuple[int, str] = (0, "")
-    for row in rows:
-        if row.name not in names:
+    alike = rows.alike(there)
+    if not known.may_compare(len(alike)):
+        return ""
+    for row in alike:
+        if row.name not in theirs.by_name:
             score = _likeness(row, there)
             if score > best[0]:
                 best = score, f"{row.name} ({row.type_text})"
@@ -305,19 +381,7 @@ def _likeness(row: Row, there: Row) -> int:
     return 2 * same_type + (row.offset == there.offset) + between + (between == 2)
 
 
-def _one_further(btf: Btf, rows: list[Row], name: str) -> str:
-    """A member of that name in a struct that is, or is pointed to by, one of the members."""
-    for row in rows:
-        inner = btf.strip(row.type_id)
-        arrow = "."
-        if inner and btf.kind(inner) == spec.PTR:
-            inner, arrow = btf.strip(btf.word(inner, 2)), "->"
-        if inner and btf.kind(inner) in spec.COMPOSITES and flat_member(btf, inner, name):
-            return f"{row.name}{arrow}{name} ({spelled(btf, inner)})"
-    return ""
-
-
-def _close(name: str, names: list[str]) -> str:
+def _close(name: str, names: Collection[str]) -> str:
     from btfkit.btf.suggest import close_names
 
     return next(iter(close_names(name, names, 1, 0.85)), "")

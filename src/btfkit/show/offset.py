@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import demand_btf
-from btfkit.btf.members import flat_member, flat_members
+from btfkit.btf.members import FlatMembers, flat_members
 from btfkit.btf.spelling import Spelling
 from btfkit.errors import AmbiguousError, NotFoundError, UnsupportedError, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from btfkit.btf.btf import Btf
 
 
@@ -56,10 +58,20 @@ def offset(btf: Btf, path: str, *, type_id: int | None = None) -> Place:
     of several structs with that name.  Raises NotFoundError for a name that does not exist, UnsupportedError if the path
     continues after a pointer, AmbiguousError if structs with that name disagree.
     """
+    return offsets(btf, (path,), type_id=type_id)[0]
+
+
+def offsets(btf: Btf, paths: Sequence[str], *, type_id: int | None = None) -> list[Place]:
+    """The places of many members, each as `offset` finds it."""
     demand_btf("btf", btf)
+    members, names = FlatMembers(btf), Spelling(btf)
+    return [_offset(btf, path, type_id, members, names) for path in paths]
+
+
+def _offset(btf: Btf, path: str, type_id: int | None, members: FlatMembers, names: Spelling) -> Place:
     root, steps = _parsed(path)
     if type_id is not None:
-        return _Walk(btf, path, btf.existing(type_id)).done(steps)
+        return _Walk(btf, path, btf.existing(type_id), members, names).done(steps)
     ids = [i for i in btf.find_ids(root) if btf.kind(i) in spec.COMPOSITES] or list(btf.find_ids(root, spec.TYPEDEF))
     if not ids:
         from btfkit.btf.suggest import did_you_mean_type
@@ -70,7 +82,7 @@ def offset(btf: Btf, path: str, *, type_id: int | None = None) -> Place:
     failure: NotFoundError | None = None
     for i in ids:
         try:
-            places.append(_Walk(btf, path, i).done(steps))
+            places.append(_Walk(btf, path, i, members, names).done(steps))
         except NotFoundError as error:
             failure = failure or error
     if not places:
@@ -109,11 +121,12 @@ def _parsed(path: str) -> tuple[str, list[str | int]]:
 class _Walk:
     """A walk from one root."""
 
-    def __init__(self, btf: Btf, path: str, root_id: int) -> None:
+    def __init__(self, btf: Btf, path: str, root_id: int, members: FlatMembers, names: Spelling) -> None:
         if not 0 < root_id < len(btf):
             raise NotFoundError(f"no type {root_id}, ids are 1 to {len(btf) - 1}", source=btf.source)
         self.btf = btf
-        self.names = Spelling(btf)
+        self.members = members
+        self.names = names
         self.place = Place(path, root_id, root_id, 0, 0)
 
     def done(self, steps: list[str | int]) -> Place:
@@ -159,7 +172,7 @@ class _Walk:
         if kind not in spec.COMPOSITES:
             what = self.names[self.place.type_id]
             raise NotFoundError(f"{walked} has no members: it is {what}", source=self.btf.source)
-        found = flat_member(self.btf, type_id, name)
+        found = self.members.find(type_id, name)
         if found is None:
             from btfkit.btf.suggest import did_you_mean
 

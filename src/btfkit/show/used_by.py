@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.members import flat_member
+from btfkit.btf.members import FlatMembers
 from btfkit.btf.spec import text
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, innermost
@@ -29,16 +29,17 @@ def read_types(objects: Sequence[BpfObject], btfs: Sequence[Btf]) -> Scope:
     A missing member counts for the struct in which it was searched.
     """
     found: Reads = {}
+    members = [FlatMembers(btf) for btf in btfs]
     for obj in objects:
         for relocation in obj.relocations:
             wanted = obj.spec(relocation)
             if isinstance(wanted, Spec) and wanted.name and relocation.kind != k.TYPE_ID_LOCAL:
-                for btf in btfs:
-                    _note(found, wanted, relocation.kind, btf)
+                for btf, known in zip(btfs, members, strict=True):
+                    _note(found, wanted, relocation.kind, btf, known)
     return {key: None if paths is None else frozenset(paths) for key, paths in found.items()}
 
 
-def _note(found: Reads, wanted: Spec, kind: int, btf: Btf) -> None:
+def _note(found: Reads, wanted: Spec, kind: int, btf: Btf, members: FlatMembers) -> None:
     group = k.KINDS[kind].group
     for root in _roots(btf, wanted):
         paths = found.setdefault(_key(btf, root), set())
@@ -52,7 +53,7 @@ def _note(found: Reads, wanted: Spec, kind: int, btf: Btf) -> None:
         elif paths is not None and kind == k.TYPE_SIZE:
             paths.add(SIZE)
         elif group == k.FIELD:
-            _walk(found, wanted, btf, target, _key(btf, target if btf.name(target) else root))
+            _walk(found, wanted, btf, target, _key(btf, target if btf.name(target) else root), members)
 
 
 def _roots(btf: Btf, wanted: Spec) -> Iterator[int]:
@@ -67,7 +68,7 @@ def _key(btf: Btf, type_id: int) -> tuple[str, str]:
     return CLASSES.get(btf.kind(type_id), ""), btf.name(type_id)
 
 
-def _walk(found: Reads, wanted: Spec, btf: Btf, type_id: int, owner: tuple[str, str]) -> None:
+def _walk(found: Reads, wanted: Spec, btf: Btf, type_id: int, owner: tuple[str, str], members: FlatMembers) -> None:
     """Follow the names of an access through the types of `btf`."""
     if wanted.index and (paths := found.setdefault(owner, set())) is not None:
         paths.add(SIZE)
@@ -79,7 +80,7 @@ def _walk(found: Reads, wanted: Spec, btf: Btf, type_id: int, owner: tuple[str, 
         paths = found.setdefault(owner, set())
         if paths is not None:
             paths.add(path)
-        inner = flat_member(btf, type_id, text(step[0])) if btf.kind(type_id) in spec.COMPOSITES else None
+        inner = members.find(type_id, text(step[0])) if btf.kind(type_id) in spec.COMPOSITES else None
         if inner is None:
             return
         type_id = innermost(btf, inner.type_id)[0]
