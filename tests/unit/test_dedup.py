@@ -342,6 +342,23 @@ def test_a_known_base_and_declarations(order):
 # ---- names, bytes, refusals --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("forms", [("enum", "enum64"), ("enum64", "enum"), ("enum", "enum")])
+def test_a_known_base_and_enum_declarations_of_other_forms(order, forms):
+    """An enum without enumerators is one type, whether ENUM or ENUM64."""
+    b = Builder(order=order)
+    number = b.int("int", 4)
+    b.struct("uses", 8, [("x", b.ptr(getattr(b, forms[0])("e", [])), 0)])
+    base = b.build()
+    s = Builder(base)
+    other = getattr(s, forms[1])("e", [])
+    s.struct("uses", 8, [("x", s.ptr(other), 0)])
+    s.struct("mine", 8, [("p", s.ptr(other), 0), ("n", number, 64)])
+    split = s.build()
+    done = dedup(split, prepared=PreparedBase(base))
+    assert told(done.btf) == [("STRUCT", "mine", 3, 1)]
+    assert done.btf.to_bytes() == dedup(split).btf.to_bytes()
+
+
 def test_strings_are_stored_once_in_order_of_use(order):
     b = Builder(order=order)
     b.name("unused")

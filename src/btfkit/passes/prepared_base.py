@@ -21,7 +21,7 @@ from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
 from btfkit.passes import type_graph
 from btfkit.passes.array_style import Style, flattened_base
-from btfkit.passes.declarations import DEFINED
+from btfkit.passes.declarations import DEFINED, ENUM_TAG
 from btfkit.passes.rebase import refuse_unknown_in, words
 from btfkit.passes.type_graph import Graph, power
 
@@ -38,7 +38,7 @@ class PreparedBase:
     __slots__ = (
         "_board",
         "_buckets",
-        "_defined",
+        "_tagged",
         "_flattened",
         "_identity",
         "_rep",
@@ -58,7 +58,7 @@ class PreparedBase:
         self._rep = array("I", map(heads.__getitem__, label))
         self._board = words(len(graph))
         self._identity = array("I", range(len(graph))).tobytes()
-        self._defined: set[tuple[int, int]] | None = None
+        self._tagged: set[tuple[int, int]] | None = None
         self._style: Style | None = None
         self._flattened: PreparedBase | None = None
         self._steps: list[array[int]] = []
@@ -110,18 +110,17 @@ class PreparedBase:
             self._flattened = PreparedBase(flattened_base(self.btf), self.style.nested)
         return self._flattened
 
-    def defines(self, name: int, bit: int) -> bool:
-        """Whether the base defines a struct, union or enum of that name (its offset in the pool)."""
-        if self._defined is None:
+    def has(self, name: int, bit: int) -> bool:
+        """Whether the base has a type of that name (its offset in the pool) and tag (a declaration) or, with DEFINED added, a
+        definition of it."""
+        if self._tagged is None:
             nodes, bits = list[int](), list[int]()
             flags = b"\7" * self.graph.pool_end
             _refine.tagged(self.graph.norm, self.graph.place, flags, nodes, bits)
-            self._defined = {
-                (self.graph.norm[self.graph.place[node]], bit & ~DEFINED)
-                for node, bit in zip(nodes, bits, strict=True)
-                if bit & DEFINED
+            self._tagged = {
+                (self.graph.norm[self.graph.place[node]], bit) for node, bit in zip(nodes, bits, strict=True)
             }
-        return (name, bit) in self._defined
+        return (name, bit) in self._tagged
 
 
 class Remainder(Graph):
@@ -176,8 +175,10 @@ class Remainder(Graph):
         keys = [(self.own_norm[self.own_place[node]], bit) for node, bit in zip(nodes, bits, strict=True)]
         declared = [key for key in keys if not key[1] & DEFINED]
         own = {(name, bit & ~DEFINED) for name, bit in keys if bit & DEFINED}
-        enums = [name for name, bit in declared if bit == 4]
-        return len(set(enums)) < len(enums) or any(key in own or prepared.defines(*key) for key in declared)
+        enums = [name for name, bit in declared if bit == ENUM_TAG]
+        if len(set(enums)) < len(enums) or any(prepared.has(name, ENUM_TAG) for name in enums):
+            return True
+        return any(key in own or prepared.has(key[0], key[1] | DEFINED) for key in declared)
 
     def find(self, prepared: PreparedBase) -> None:
         """Find the matches and build the graph of the remaining types."""
