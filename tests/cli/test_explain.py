@@ -15,6 +15,7 @@ import btfkit
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.cli import main
+from btfkit.file_ops.explain import release_of
 from btfkit.judges.on_kernel import examine, rules_of
 from small_modules import elf, kernel, ko, module
 
@@ -352,3 +353,85 @@ def test_what_is_not_a_module(tmp_path, capsys) -> None:
         )
     assert main(["explain", put(tmp_path / "m.btf", module(base)), "-B", vmlinux]) == 0
     assert "YES" in capsys.readouterr().out
+
+
+def for_release(blob: bytes, base: Btf, release: str) -> bytes:
+    return elf({".modinfo": f"vermagic={release} SMP mod_unload \0".encode(), ".BTF": blob}, base.byte_order)
+
+
+def test_releases_and_paths(tmp_path, capsys) -> None:
+    """The module's vermagic, the kernel's release by its path, and commands with the paths that were given."""
+    base = kernel()
+    old = put(tmp_path / "old dir" / "vmlinux", base.to_bytes())
+    path = put(tmp_path / "m.ko", for_release(module(base), base, "6.12.57"))
+    new = put(tmp_path / "vmlinuz-6.12.117+deb13-amd64", kernel(filler=40).to_bytes())
+    assert main(["explain", path, "-B", new]) == 1
+    text = capsys.readouterr().out
+    assert "built for Linux 6.12.57 (vermagic), this kernel is 6.12.117+deb13-amd64." in text
+    assert "Reinstall or rebuild the module for 6.12.117+deb13-amd64, or keep this one and run:" in text
+    assert "VMLINUX_IT_WAS_BUILT_WITH" in text
+    assert main(["explain", path, "-B", new, "--built-with", old]) == 1
+    text = capsys.readouterr().out
+    assert f"btfkit distill {path} -B '{old}' --in-place, then" in text
+    assert f"btfkit reconcile {path} -B {new} --in-place" in text
+    small = put(tmp_path / "6.12.117" / "vmlinux", kernel(mutex=24).to_bytes())
+    assert main(["distill", path, "-B", old, "--in-place", "-q"]) == 0
+    assert main(["explain", path, "-B", small]) == 1
+    assert "Reinstall or rebuild the module for 6.12.117: its code" in capsys.readouterr().out
+    assert main(["explain", path, "-B", small, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)["kernel"]
+    assert (told["built_for"], told["release"]) == ("6.12.57", "6.12.117")
+    same = put(tmp_path / "vmlinux-6.12.57", base.to_bytes())
+    assert main(["explain", path, "-B", same]) == 0
+    assert "(vermagic), as this kernel is." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("path", "release"),
+    [
+        ("/boot/vmlinuz-6.12.107+deb13-cloud-amd64", "6.12.107+deb13-cloud-amd64"),
+        ("hub/6.1.0-47-amd64.btf.tar.xz", "6.1.0-47-amd64"),
+        ("/lib/modules/6.12.117/build/vmlinux", "6.12.117"),
+        ("vmlinux", ""),
+        ("v1.2", ""),
+    ],
+)
+def test_release_of_a_path(path, release) -> None:
+    assert release_of(path) == release
+
+
+def test_copies_by_another_pahole(tmp_path, capsys) -> None:
+    """A module with arrays of arrays nested, and kernels with flat ones: only its copies of the kernel's structs do not fit."""
+
+    def fill(b: Builder, mutex: int, *dimensions: int, first: int = 0) -> int:
+        element = number = first or b.int("int", 4)
+        lock = first + 1 if first else b.struct("mutex", mutex, [("owner", number, 0)])
+        for count in reversed(dimensions):
+            element = b.array(element, number, count)
+        return b.struct("net", 256, [("lock", lock, 0), ("m", element, 512)])
+
+    def kernel_with(mutex: int) -> Btf:
+        b = Builder()
+        fill(b, mutex, 15)
+        return b.build(pointer_size=8)
+
+    base = kernel_with(32)
+    b = Builder(base)
+    net = fill(b, 32, 5, 3, first=1)
+    b.struct("mine", 8, [("net", b.ptr(net), 0)])
+    old = put(tmp_path / "old", base.to_bytes())
+    new = put(tmp_path / "new", kernel_with(24).to_bytes())
+    path = put(tmp_path / "m.ko", ko(b.to_bytes(), base))
+    assert main(["distill", path, "-B", old, "--in-place", "-q"]) == 0
+    assert main(["explain", path, "-B", new]) == 1
+    text = capsys.readouterr().out
+    assert "copies of 1 of the kernel's types that contain them (struct net)" in text
+    assert f"btfkit dedup {path} -B VMLINUX_IT_WAS_BUILT_WITH --distill --in-place, then" in text
+    assert main(["explain", path, "-B", new, "--built-with", old]) == 1
+    text = capsys.readouterr().out
+    assert "Without these copies it fits." in text
+    assert f"btfkit dedup {path} -B {old} --distill --in-place, then" in text
+    assert main(["dedup", path, "-B", old, "--distill", "--in-place"]) == 0
+    assert "arrays of arrays are now flat" in capsys.readouterr().err
+    assert main(["reconcile", path, "-B", new, "--in-place", "-q"]) == 0
+    assert main(["explain", path, "-B", new]) == 0

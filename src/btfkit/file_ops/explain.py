@@ -14,6 +14,7 @@ from btfkit.file_ops.module_on_kernel import (
     TAKES,
     WRONG,
     Answer,
+    Copies,
     Module,
     judge,
     read_module,
@@ -85,11 +86,15 @@ class Explanation:
             yield f"The module has {kind} ({module.section})."
         elif module.blob:
             yield "The module has no .BTF.base: its BTF fits only the vmlinux that it was built with."
+        if built := _releases(module, self.kernel_path):
+            yield built
         if answer.knows in _KNOWS and (module.section or answer.knows == NOTHING):
             yield _KNOWS[answer.knows]
         if module.section == MINIMAL_BASE_SECTION:
             yield f"Kernels ignore {MINIMAL_BASE_SECTION}: reconcile the module before it is loaded."
         yield from _why(answer, module, self.kernel, limit)
+        if answer.copies is not None:
+            yield from _about_copies(answer.copies)
         remedy = list(_remedy(answer, module, self.kernel_path))
         if remedy:
             yield ""
@@ -100,7 +105,7 @@ class Explanation:
     @property
     def remedy(self) -> list[str]:
         """What to do, line by line."""
-        return [line.strip() for line in _remedy(self.answer, self.module, self.kernel.source or "VMLINUX")]
+        return [line.strip() for line in _remedy(self.answer, self.module, self.kernel_path)]
 
     def as_json(self) -> dict[str, object]:
         """The explanation for JSON."""
@@ -111,7 +116,11 @@ class Explanation:
             "reason": answer.reason or None,
             "knows": answer.knows,
             "after_reconcile": answer.can_reconcile,
+            "built_for": self.module.release or None,
+            "release": release_of(self.kernel_path) or None,
         }
+        if (copies := answer.copies) is not None:
+            found["copies"] = {"style": copies.style, "names": copies.names, "fits_without": copies.fits_without}
         for name, findings in (("upstream", answer.upstream), ("strict", answer.strict)):
             if findings is not None:
                 found[name] = [self._finding_as_json(finding) for finding in findings]
@@ -325,35 +334,97 @@ def _change(change: Change) -> str:
     return f"member {change}" if change.what in ("gone", "retyped") else str(change)
 
 
+def release_of(path: str) -> str:
+    """The release of the kernel in a file, by its path ("/boot/vmlinuz-6.12.57"), or of the running one; "" if unknown."""
+    import os
+    import re
+
+    if path.startswith("/sys/kernel/btf/"):
+        return os.uname().release
+    for name in reversed(path.split("/")):
+        found = re.search(r"(?<![\d.])\d+\.\d+\.\d+(?:[-+~_][\w.+~-]*)?", name)
+        if found:
+            return re.sub(r"(\.(btf|tar|xz|gz|zst|bz2|lz4|vmlinux|img|ko))+$", "", found[0])
+    return ""
+
+
+def _releases(module: Module, kernel: str) -> str:
+    """What the module was built for, and which release the kernel is."""
+    built, release = module.release, release_of(kernel)
+    if not built:
+        return ""
+    if not release:
+        return f"The module was built for Linux {built} (vermagic)."
+    if built == release:
+        return f"The module was built for Linux {built} (vermagic), as this kernel is."
+    return f"The module was built for Linux {built} (vermagic), this kernel is {release}."
+
+
+def _about_copies(copies: Copies) -> Iterator[str]:
+    shown = ", ".join(copies.names[:4]) + (", ..." if len(copies.names) > 4 else "")
+    here, there = ("flat", "nested") if copies.style == "flat" else ("nested", "flat")
+    versions = {"flat": "before 1.32", "nested": "1.32 and later"}
+    yield (
+        f"The cause may be arrays of arrays: pahole wrote them {there} in the module ({versions[there]}) and {here} in the kernel"
+        f" ({versions[here]}). So the module carries copies of {len(copies.names):,} of the kernel's types that contain them"
+        f" ({shown}) and of all that leads to them, and each counts as its own."
+    )
+    if copies.fits_without is not None:
+        yield f"Without these copies it {'fits' if copies.fits_without else 'does not fit either'}."
+
+
 def _remedy(answer: Answer, module: Module, base: str) -> Iterator[str]:
-    path = module.path
+    from shlex import quote
+
+    path, release, base = quote(module.path), release_of(base), quote(base)
+    built_with = quote(module.built_with) if module.built_with else "VMLINUX_IT_WAS_BUILT_WITH"
+    beside = f" --distilled-base {quote(module.distilled_base)}" if module.distilled_base else ""
+    reconcile = f"btfkit reconcile {path} -B {base}{beside} --in-place"
+    distill = f"btfkit distill {path} -B {built_with} --in-place"
     if answer.verdict == TAKES:
         if answer.strict:
             yield "Check the types above: the kernel accepts them, but the module was compiled for others."
         return
     if answer.verdict in (NONE, IGNORES):
         if answer.verdict == NONE:
+            old = built_with if module.built_with else "VMLINUX"
             yield "Build it with CONFIG_DEBUG_INFO_BTF_MODULES and a vmlinux, or add BTF to a module with debug information:"
-            yield f"  pahole -J --btf_base VMLINUX {path}; btfkit distill {path} -B VMLINUX --in-place"
+            yield f"  pahole -J --btf_base {old} {path}; btfkit distill {path} -B {old} --in-place"
         return
     if answer.can_reconcile:
         if not module.section:
-            yield f"btfkit distill {path} -B VMLINUX_IT_WAS_BUILT_WITH --in-place, then"
-        yield f"btfkit reconcile {path} -B {base} --in-place"
+            yield f"{distill}, then"
+        yield reconcile
         yield "It then has BTF for exactly this kernel, and loads whether or not the kernel supports .BTF.base."
+    elif answer.copies is not None and answer.copies.fits_without is not False:
+        yield f"btfkit dedup {path} -B {built_with} --distill --in-place, then"
+        yield f"{reconcile}  (dedup removes the copies)"
+        if answer.copies.fits_without is None:
+            yield "(--built-with VMLINUX, the kernel that it was built with, shows in advance whether that will work.)"
     elif answer.strict:
-        if any(finding.reason == "ambiguous" for finding in answer.strict):
-            yield "Distill it with --policy by-value: definitions distinguish types of one name."
-        if any(finding.reason == "not-distilled" for finding in answer.strict):
-            yield "Distill it with the vmlinux that it was built with."
-        if any(finding.embedded or finding.reason != "ambiguous" for finding in answer.strict):
-            yield "Build the module for this kernel: its code was compiled for types that differ here, which no BTF can fix."
-        if module.old is None and any(finding.embedded for finding in answer.strict):
-            yield "(--built-with VMLINUX, the kernel that it was built with, shows which members moved.)"
+        yield from _rebuild(answer, module, release)
     elif answer.examination is not None and answer.examination.refused and answer.examination.right:
         yield "Encode its BTF for this kernel: use fewer --btf_features of pahole, or a pahole as old as the kernel."
     elif module.problem or (answer.examination is not None and answer.examination.unreadable):
         yield "Build or download it again: the BTF is damaged, or for another machine."
     else:
-        yield f"btfkit distill {path} -B VMLINUX_IT_WAS_BUILT_WITH --in-place, then btfkit reconcile {path} -B {base} --in-place"
-        yield "(--built-with VMLINUX, the kernel that it was built with, shows in advance whether that will work.)"
+        if release and module.release and module.release != release:
+            yield f"Reinstall or rebuild the module for {release}, or keep this one and run:"
+        yield f"{distill}, then {reconcile}"
+        if not module.built_with:
+            yield "(--built-with VMLINUX, the kernel that it was built with, shows in advance whether that will work.)"
+
+
+def _rebuild(answer: Answer, module: Module, release: str) -> Iterator[str]:
+    """What to do about findings of the strict rules."""
+    findings = answer.strict or ()
+    if any(finding.reason == "ambiguous" for finding in findings):
+        yield "Distill it with --policy by-value: definitions distinguish types of one name."
+    if any(finding.reason == "not-distilled" for finding in findings):
+        yield "Distill it with the vmlinux that it was built with."
+    if any(finding.embedded or finding.reason != "ambiguous" for finding in findings):
+        differs = release and module.release and module.release != release
+        verb = f"Reinstall or rebuild the module for {release}" if differs else "Build the module for this kernel"
+        yield f"{verb}: its code was compiled for types that differ here, which no BTF can fix."
+    if module.old is None and any(finding.embedded for finding in findings):
+        yield "(--built-with VMLINUX, the kernel that it was built with, shows which members moved.)"

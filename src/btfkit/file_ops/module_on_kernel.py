@@ -29,10 +29,22 @@ class Module:
     """The module to judge: its `file` (None: without BTF) and the `blob` of its BTF.
 
     `section` and `base` are those of its distilled base, `split` is its BTF on that; `old` is the split BTF on the kernel that
-    it was built with, if that is known; `problem` is the reason why its BTF cannot be read.
+    it was built with, if that is known; `problem` is the reason why its BTF cannot be read.  `distilled_base` and `built_with`
+    are the paths of these files as given, or "".
     """
 
-    __slots__ = ("base", "blob", "file", "old", "path", "problem", "section", "split")
+    __slots__ = (
+        "base",
+        "blob",
+        "built_with",
+        "distilled_base",
+        "file",
+        "old",
+        "path",
+        "problem",
+        "section",
+        "split",
+    )
 
     def __init__(self, path: str, file: BtfFile | None, problem: str = "") -> None:
         self.path = path
@@ -40,9 +52,16 @@ class Module:
         self.blob = bytes(file.container.btf) if file is not None else b""
         self.problem = problem
         self.section = ""
+        self.built_with = self.distilled_base = ""
         self.base: Btf | None = None
         self.split: Btf | None = None
         self.old: Btf | None = None
+
+    @property
+    def release(self) -> str:
+        """The kernel that it was built for, by its vermagic ("6.12.57"), or ""."""
+        vermagic = self.file.vermagic if self.file is not None else None
+        return vermagic.partition(" ")[0] if vermagic else ""
 
     def __repr__(self) -> str:
         return f"<Module {self.path}: {self.problem or self.section or 'no distilled base'}>"
@@ -64,7 +83,10 @@ def read_module(path: Path, distilled_base: Path | None = None, built_with: Btf 
     if not distilled_base and file.modinfo("vermagic") is None and _stands_alone(file):
         raise UnsupportedError("BTF without a base (a vmlinux or a program?), not a module", source=path)
     module = Module(path, file)
-    module.section = str(distilled_base or "") or file.base_section or ""
+    module.distilled_base = str(distilled_base or "")
+    if built_with:
+        module.built_with = built_with.source or "" if isinstance(built_with, Btf) else str(built_with)
+    module.section = module.distilled_base or file.base_section or ""
     try:
         if distilled_base:
             module.file = file = BtfFile(file.container, load(distilled_base))
@@ -102,10 +124,25 @@ def _take_old(module: Module, file: BtfFile, old: Btf) -> None:
         module.split = distill(module.old).btf
 
 
+class Copies:
+    """Copies of the kernel's structs in a module that was encoded in another style of arrays of arrays than the kernel.
+
+    `style` is the kernel's ("flat" or "nested"), `names` are the structs and unions that contain such arrays; `fits_without`
+    is whether the module could be reconciled to the kernel if `dedup` had removed the copies (None: unknown).
+    """
+
+    __slots__ = ("fits_without", "names", "style")
+
+    def __init__(self, style: str, names: list[str], fits_without: bool | None) -> None:
+        self.style = style
+        self.names = names
+        self.fits_without = fits_without
+
+
 class Answer:
     """The judgement for one kernel: the `verdict`, what the kernel `knows`, the `reason` in one line, and the findings."""
 
-    __slots__ = ("examination", "knows", "reason", "strict", "upstream", "verdict")
+    __slots__ = ("copies", "examination", "knows", "reason", "strict", "upstream", "verdict")
 
     def __init__(self) -> None:
         self.verdict = TAKES
@@ -114,6 +151,7 @@ class Answer:
         self.upstream: Sequence[Misfit] | None = None  # None: not judged by these rules
         self.strict: Sequence[Misfit] | None = None
         self.examination: Examination | None = None
+        self.copies: Copies | None = None
 
     def __repr__(self) -> str:
         return f"<{self.verdict}{self.reason and f': {self.reason}'}>"
@@ -141,6 +179,8 @@ def judge(module: Module, new: Btf) -> Answer:
     if module.split is not None:
         both = verdicts(module.split, new)
         answer.strict, answer.upstream = both.strict, both.upstream
+        if answer.strict:
+            answer.copies = _copies(module, module.split, new)
     if module.section == BASE_SECTION and answer.knows in (BASES, UNKNOWN):
         assert answer.upstream is not None  # else there was a problem
         if answer.upstream:
@@ -153,6 +193,24 @@ def judge(module: Module, new: Btf) -> Answer:
         return answer
     _examine(answer, module, new)
     return answer
+
+
+def _copies(module: Module, split: Btf, new: Btf) -> Copies | None:
+    """The copies in a module that does not fit, if it was encoded in another style of arrays than the kernel."""
+    from btfkit.passes.array_style import Style, copies_of
+
+    style = Style(new)
+    names = copies_of(split, style)
+    if not names:
+        return None
+    fits: bool | None = None
+    if module.old is not None:
+        from btfkit.passes.dedup import dedup
+        from btfkit.passes.distill import distill
+        from btfkit.passes.reconcile import verdicts
+
+        fits = not verdicts(distill(dedup(module.old).btf).btf, new).strict
+    return Copies("nested" if style.nested else "flat", names, fits)
 
 
 def _examine(answer: Answer, module: Module, new: Btf) -> None:

@@ -102,6 +102,34 @@ def _holders(flat: Flat, nested: list[int]) -> list[int]:
     return found
 
 
+def copies_of(split: Btf, style: Style) -> list[str]:
+    """The own structs and unions of `split`, which need not be split on the base of `style`, that are called as those of the base
+    and contain an array of arrays that is nested in one of the two and flat in the other ("struct net"), in the order of ids."""
+    flat = Flat(split)
+    nested = list[int]()
+    below = Flat(split.base) if split.base is not None else None
+    _arrays.nested(
+        split.words,
+        split.positions,
+        below.words if below is not None else _NONE,
+        below.positions if below is not None else _NONE,
+        nested,
+    )
+    if bool(nested) == bool(style.nested):
+        return []
+    if nested:
+        holders = [i for i in _holders(flat, nested) if i >= split.start_id]
+    else:
+        names = {style.base.string(style.base.word(i, 0)) for i in _holders(style.flat, style.nested)}
+        composites = (i for i in split.own_ids if split.kind(i) in spec.COMPOSITES and split.word(i, 1) & spec.MAX_VLEN)
+        holders = [i for i in composites if split.string(split.word(i, 0)) in names]
+    return [
+        f"{spec.word(split.kind(i))} {split.name(i)}"
+        for i in sorted(holders)
+        if style.base.find_id(split.name(i), split.kind(i)) is not None
+    ]
+
+
 def flattened_base(btf: Btf) -> Btf:
     """A base as an older pahole would have written it: nested arrays made flat, ids unchanged."""
     below = flattened_base(btf.base) if btf.base is not None else None

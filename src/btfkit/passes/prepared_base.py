@@ -38,12 +38,12 @@ class PreparedBase:
     __slots__ = (
         "_board",
         "_buckets",
-        "_tagged",
         "_flattened",
         "_identity",
         "_rep",
         "_steps",
         "_style",
+        "_tagged",
         "btf",
         "exact",
         "graph",
