@@ -4,9 +4,11 @@ import cli_inputs
 import pytest
 
 import btfkit
+from btfkit.cli import main
 from btfkit.co_re.relocate import Counts
 from btfkit.co_re.relocations import Relocated, relocation_lines
 from btfkit.judges import answers
+from objects import Program
 
 
 @pytest.fixture
@@ -96,3 +98,27 @@ def test_verify_in_one_call(here) -> None:
     broken = btfkit.Builder()
     broken.struct("s", 4, [("x", broken.int("int", 4), 32)])
     assert not btfkit.verify(broken.build()).clean
+
+
+def test_arrays_of_arrays_on_a_kernel_with_flat_ones(tmp_path, capsys) -> None:
+    """No match, as in libbpf; `relocs` and `check` say why."""
+    program = Program()
+    local = program.types
+    number = local.int("int", 4)
+    rows = local.array(local.array(number, number, 3), number, 5)
+    program.relo(0, local.struct("grid", 60, [("m", rows, 0)]), "0:0:1:2")
+    (tmp_path / "grid.o").write_bytes(program.elf())
+    for name, dimensions in {"flat": (15,), "nested": (5, 3)}.items():
+        b = btfkit.Builder()
+        element = number = b.int("int", 4)
+        for count in reversed(dimensions):
+            element = b.array(element, number, count)
+        b.struct("grid", 60, [("m", element, 0)])
+        (tmp_path / name).write_bytes(b.to_bytes())
+    (flat,) = btfkit.relocations(btfkit.load_objects(str(tmp_path / "grid.o")), btfkit.load(str(tmp_path / "flat")))
+    assert flat.status == "missing"
+    assert "pahole before 1.32" in flat.answer
+    (nested,) = btfkit.relocations(btfkit.load_objects(str(tmp_path / "grid.o")), btfkit.load(str(tmp_path / "nested")))
+    assert nested.value == 20
+    assert main(["check", str(tmp_path / "grid.o"), "--kernels", str(tmp_path / "flat")]) == 1
+    assert "pahole before 1.32" in capsys.readouterr().out

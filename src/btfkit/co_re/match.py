@@ -272,6 +272,8 @@ def _leaf_fits(btf: Btf, type_id: int, kind: int, key: tuple[Any, ...]) -> bool:
     return False
 
 
+FLAT = "pahole before 1.32 writes arrays of arrays as one, without dimensions, which libbpf does not match"
+
 # ---- reasons ---------------------------------------------------------------------------------------------------
 
 
@@ -288,8 +290,11 @@ def _no_member(btf: Btf, type_id: int, name: bytes) -> Mismatch:
 def _other_type(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[Any, ...]) -> Mismatch:
     def sentence() -> str:
         wanted = "array of " * key[1] + spec.word(key[2][0]) if key[0] == spec.ARRAY else spec.word(key[0])
-        found = spelled(btf, btf.strip(type_id))
-        return f"member {text(name)!r} of {spelled(btf, composite)} is {found}, the program's is {wanted}"
+        here = btf.strip(type_id)
+        is_flat = key[0] == spec.ARRAY and key[1] > 1 and btf.kind(here) == spec.ARRAY
+        is_flat = is_flat and btf.kind(btf.strip(btf.word(here, 3))) != spec.ARRAY
+        why = f" ({FLAT})" if is_flat else ""
+        return f"member {text(name)!r} of {spelled(btf, composite)} is {spelled(btf, here)}, the program's is {wanted}{why}"
 
     return Mismatch("kind-differs", sentence)
 
