@@ -29,6 +29,7 @@ class LargeFile(mmap.mmap):
     source: str
     _handle: int
     _read: bytearray  # for each chunk: 1 if it is there
+    _last: tuple[int, bytes]  # what was searched last, and where it begins
 
     def __new__(cls, handle: int, size: int, source: str) -> LargeFile:
         if sys.platform == "win32":
@@ -39,6 +40,7 @@ class LargeFile(mmap.mmap):
         self.source = source
         self._handle = os.dup(handle)
         self._read = bytearray(-(-size // CHUNK))
+        self._last = (0, b"")
         return self
 
     def __del__(self) -> None:
@@ -54,21 +56,18 @@ class LargeFile(mmap.mmap):
 
     def _fill(self, at: int, count: int) -> None:
         target = memoryview(self)[at : at + count]
-        while target:
-            piece = _read_at(self._handle, len(target), at)
-            if not piece:
-                what = f"cut short while it was read: it had {len(self)} bytes, now {at}"
-                raise FormatError(what, source=self.source, offset=at)
-            target[: len(piece)] = piece
-            target = target[len(piece) :]
-            at += len(piece)
+        target[:] = self._bytes(at, at + count)
 
-    def release(self, start: int, end: int) -> None:
-        """Give back the memory of the chunks that lie between `start` and `end`; they can be fetched again."""
-        first, last = -(-start // CHUNK), end // CHUNK
-        if first < last and hasattr(self, "madvise"):
-            self.madvise(mmap.MADV_DONTNEED, first * CHUNK, (last - first) * CHUNK)
-            self._read[first:last] = bytes(last - first)
+    def _bytes(self, start: int, end: int) -> bytes:
+        pieces = []
+        while start < end:
+            piece = _read_at(self._handle, end - start, start)
+            if not piece:
+                what = f"cut short while it was read: it had {len(self)} bytes, now {start}"
+                raise FormatError(what, source=self.source, offset=start)
+            pieces.append(piece)
+            start += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def __getitem__(self, key: int | slice) -> int | bytes:  # type: ignore[override]
         if isinstance(key, slice):
@@ -79,17 +78,16 @@ class LargeFile(mmap.mmap):
         return super().__getitem__(key)
 
     def find(self, sub: bytes, start: int = 0, end: int | None = None) -> int:  # type: ignore[override]
-        """As `bytes.find`, chunk by chunk; only the last chunk that was searched is kept."""
+        """As `bytes.find`, part by part; only the last part is kept, where the next search usually starts."""
         end = len(self) if end is None else min(end, len(self))
         while start < end:
-            stop = min((start // CHUNK + 1) * CHUNK, end)
-            until = min(stop + len(sub) - 1, end)
-            self.fetch(start, until)
-            found = super().find(sub, start, until)
+            at, piece = self._last
+            if not at <= start <= at + len(piece) - len(sub):
+                at, piece = self._last = start, self._bytes(start, min(start + CHUNK + len(sub) - 1, end))
+            found = piece.find(sub, start - at)
             if found >= 0:
-                return found
-            self.release(stop - CHUNK, stop)
-            start = stop
+                return at + found if at + found + len(sub) <= end else -1
+            start = max(at + len(piece) - len(sub) + 1, start + 1)
         return -1
 
 
