@@ -59,6 +59,8 @@ def prove(
                 return index
         if became:
             total = 1
+        elif kind == kinds.FWD:
+            total = 2  # the third word has no meaning
         phase = 0
         for slot in range(total):
             old = words[at + slot]
