@@ -23,6 +23,7 @@ NEEDS = {
     "libbpf": ("no libbpf to build with", "run `make peers` as root, or install libbpf-dev"),
     "vm": ("no kernels to boot in QEMU", "run `make vm` as root"),
     "vm-more": ("a kernel to boot is lacking", "run `make vm` as root where Debian's archive has it ({detail})"),
+    "dkms": ("no DKMS in the chroot with kernels", "run `make vm` as root"),
     "browser": ("no chromium or no chromedriver", "run `make browser` as root"),
     "cloud": ("no {detail}", "run `tools/venv.sh .venv test cloudtest`"),
     "module": ("no Python module {detail}", "run `tools/venv.sh .venv test`"),

@@ -19,10 +19,18 @@ def put(path: Path, data: bytes) -> str:
     return str(path)
 
 
-def run(recipe: str, folder: Path, **variables: str) -> str:
+def blocks(recipe: str, section: str = "", language: str = "sh") -> list[str]:
+    """The recipe's blocks in that language, in the section with that heading or, without one, in the whole page."""
+    text = (RECIPES / recipe).read_text()
+    if section:
+        (text,) = re.findall(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    found = re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+    assert found, (recipe, section, language)
+    return found
+
+
+def run(recipe: str, folder: Path, section: str = "", **variables: str) -> str:
     """Run the recipe's blocks in `folder`; what they print, stderr included."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (RECIPES / recipe).read_text(), re.M | re.S)
-    assert blocks
     shim = folder / "bin" / "btfkit"
     put(shim, f'#!/bin/sh\nexec "{sys.executable}" -m btfkit "$@"\n'.encode())
     shim.chmod(0o755)
@@ -32,7 +40,7 @@ def run(recipe: str, folder: Path, **variables: str) -> str:
     path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
     source = str(Path(btfkit.__file__).parents[1])
     env = {**os.environ, "PATH": path, "PYTHONPATH": source, **variables}
-    script = "\n".join(blocks)
+    script = "\n".join(blocks(recipe, section))
     done = subprocess.run(["sh", "-euc", script], cwd=folder, env=env, capture_output=True, text=True, timeout=600)
     print(done.stdout, done.stderr)
     assert "Traceback" not in done.stderr

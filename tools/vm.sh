@@ -8,6 +8,7 @@
 #   older    the oldest 6.1 available: modules for `old` are encoded on it
 #   new      sid's, whose BTF is sorted, and which rejects a module if it rejects its BTF; with headers
 #   beside   the same with another configuration, whose BTF is in its headers package
+# $VM/dkms lists what there is for the test of the recipe for DKMS: dkms itself, and source packages that it builds (NAME/VERSION).
 # Needs root and access to Debian's archive. Idempotent (VM_AGAIN=1 looks for newer kernels; so does a run after one that did not get all
 # kernels). Nothing is mounted, and nothing is installed outside $VM except mmdebstrap. To remove everything: rm -rf $VM.
 set -eu -o pipefail
@@ -41,6 +42,21 @@ chroot_with_tools() { # created once
   mkdir -p "$root/vm/bin"
   for name in gcc-12 gcc-16 x86_64-linux-gnu-gcc-16; do ln -sf /usr/bin/gcc-14 "$root/vm/bin/$name"; done
   : >"$VM/tools"
+}
+
+# ---- DKMS
+
+dkms_packages() { # into $VM/debs/dkms; v4l2loopback of trixie is too old for sid's kernel
+  mkdir -p "$VM/debs/dkms"
+  cd "$VM/debs/dkms" || return 1
+  suite_apt trixie apt-get download dkms patch openssl acpi-call-dkms >/dev/null || return 1
+  suite_apt sid apt-get download v4l2loopback-dkms >/dev/null || say "sid's v4l2loopback-dkms could not be fetched"
+}
+list_dkms() { # what is installed of that
+  local conf
+  for conf in "$root"/usr/src/{acpi-call,v4l2loopback}-*/dkms.conf; do
+    [ ! -e "$conf" ] || sed -n 's/^PACKAGE_NAME="\(.*\)"$/\1/p; s/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$conf" | paste -sd /
+  done
 }
 
 # ---- kernels
@@ -87,33 +103,44 @@ sid() {
 suite() { # if a suite is not available, only its kernels are missing
   if suite_update "$1"; then "$1"; else say "packages of $1 are not available"; fi
 }
-fetch_kernels() {
+fetch_all() { # NEED...: what is needed of `kernels` and `dkms`
   rm -rf "$VM/kernels.part" "$VM/debs"
-  for name in trixie bookworm sid; do suite "$name"; done
+  case " $* " in *' kernels '*) for name in trixie bookworm sid; do suite "$name"; done ;; esac
+  case " $* " in
+    *' dkms '*)
+      for name in trixie sid; do [ -d "$lists/$name" ] || suite_update "$name" || say "packages of $name are not available"; done
+      (dkms_packages) || { rm -rf "$VM/debs/dkms"; say "dkms could not be fetched"; } ;;
+  esac
   rm -rf "$VM/apt"
 }
 
 # The packages are fetched while the chroot is created.
+need=()
+[ -e "$VM/tools" ] || rm -f "$VM/kernels" "$VM/dkms"
+if [ "$(wc -l 2>/dev/null <"$VM/kernels" || echo 0)" -lt 6 ] || [ -n "${VM_AGAIN:-}" ]; then need+=(kernels); fi
+if [ "$(wc -l 2>/dev/null <"$VM/dkms" || echo 0)" -lt 2 ]; then need+=(dkms); fi
 fetching=
-if [ "$(wc -l 2>/dev/null <"$VM/kernels" || echo 0)" -lt 6 ] || [ -n "${VM_AGAIN:-}" ]; then
-  [ -e "$VM/tools" ] || rm -f "$VM/kernels"
-  fetch_kernels &
+if [ ${#need[@]} -gt 0 ]; then
+  fetch_all "${need[@]}" &
   fetching=$!
 fi
 chroot_with_tools || { [ -z "$fetching" ] || wait "$fetching"; exit 1; }
 if [ -n "$fetching" ]; then
   wait "$fetching"
-  [ -s "$VM/kernels.part" ] || { say "no kernels could be fetched"; exit 1; }
+  [ -s "$VM/kernels.part" ] || [ -s "$VM/kernels" ] || { say "no kernels could be fetched"; exit 1; }
   for deb in "$VM"/debs/*/*.deb; do
     [ -e "$deb" ] || continue
     dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink --exclude='./usr/share/*' -C "$root"
   done
   rm -rf "$VM/debs"
+  list_dkms >"$VM/dkms"
+fi
+if [ -s "$VM/kernels.part" ]; then
   touch "$VM/kernels"
   awk 'NR == FNR { got[$1] = 1 } NR == FNR || !($1 in got)' "$VM/kernels.part" "$VM/kernels" >"$VM/kernels.new" # keeps kernels that could not be fetched again
   mv "$VM/kernels.new" "$VM/kernels"
   rm "$VM/kernels.part"
 fi
 chroot "$root" sh -c 'qemu-system-x86_64 --version | head -n 1; gcc-14 --version | head -n 1; echo "pahole $(pahole --version)"'
-cat "$VM/kernels"
+cat "$VM/kernels" "$VM/dkms"
 echo "vm ready: $root; tests/vm boots its kernels"

@@ -35,14 +35,14 @@ def other(tmp_path: Path) -> str:
 
 
 def test_dkms(tmp_path, inputs) -> None:
-    assert run("dkms.md", tmp_path, **inputs).endswith("0")
+    assert run("dkms.md", tmp_path, "Distribution packages", **inputs).endswith("0")
     split = btfkit.load(os.path.join(inputs["DEST"], "my.ko"), inputs["VMLINUX"])
     assert split.find("struct my_dev").size == 64
     assert btfkit.load(inputs["MODULE"]).base is not None  # the distilled one stays for the next kernel
 
 
 def test_dkms_on_a_kernel_that_it_does_not_fit(tmp_path, inputs) -> None:
-    text = run("dkms.md", tmp_path, **{**inputs, "VMLINUX": other(tmp_path)})
+    text = run("dkms.md", tmp_path, "Distribution packages", **{**inputs, "VMLINUX": other(tmp_path)})
     assert "must be rebuilt for this kernel" in text
     assert not os.listdir(inputs["DEST"])
 

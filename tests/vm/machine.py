@@ -160,10 +160,18 @@ def inside(path: Path) -> str:
 
 
 def run_inside(
-    command: Sequence[str], cwd: Path | None = None, timeout: float = TIMEOUT, **env: str
+    command: Sequence[str],
+    cwd: Path | None = None,
+    timeout: float = TIMEOUT,
+    *,
+    binds: Mapping[Path, Path] | None = None,
+    **env: str,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command in the chroot, with a /proc of its own that goes away with it; killed with all it started after `timeout`
-    seconds (subprocess.TimeoutExpired)."""
+    seconds (subprocess.TimeoutExpired).
+
+    `binds`: folders of the chroot (as paths of this machine), each with the folder that is seen there meanwhile.
+    """
     there = inside(cwd) if cwd is not None else "/"
     words = [
         "env",
@@ -174,7 +182,9 @@ def run_inside(
         *(f"{key}={env[key]}" for key in env),
         *command,
     ]
-    script = f"mount -t proc proc {shlex.quote(str(root() / 'proc'))} && exec chroot {shlex.quote(str(root()))} sh -c "
+    mounts = [["mount", "-t", "proc", "proc", str(root() / "proc")]]
+    mounts += [["mount", "--rbind", str(source), str(place)] for place, source in (binds or {}).items()]
+    script = "".join(f"{shlex.join(mount)} && " for mount in mounts) + f"exec chroot {shlex.quote(str(root()))} sh -c "
     script += shlex.quote(f"cd {shlex.quote(there)} && exec {shlex.join(words)}")
     enter = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script]
     process = subprocess.Popen(

@@ -14,10 +14,11 @@ from btfkit.btf_file import load
 from recipes import put, run
 
 pytestmark = pytest.mark.slow
+PACKAGES = "Distribution packages"
 
 
 def test_recipes(tmp_path: Path) -> None:
-    """The module is built for 6.12, its BTF on an older 6.12; installed for the newer by DKMS's recipe and by the vendor's."""
+    """The module is built for 6.12, its BTF on an older 6.12; installed for the newer as packages do, and as a vendor does."""
     now, before, old = require_kernel("now"), require_kernel("before"), require_kernel("old")
     data = encoded(now, before)
     inputs = {
@@ -27,9 +28,9 @@ def test_recipes(tmp_path: Path) -> None:
     }
     installed: dict[str, Path] = {}
 
-    def recipe(page: str, name: str, **more: str) -> str:
+    def recipe(page: str, name: str, section: str = "", **more: str) -> str:
         installed[name] = tmp_path / "lib" / name / f"{NAME}.ko"
-        return run(page, tmp_path, **{**inputs, "DEST": str(installed[name].parent), **more})
+        return run(page, tmp_path, section, **{**inputs, "DEST": str(installed[name].parent), **more})
 
     installed["built"] = Path(put(tmp_path / "built.ko", data))
     (tmp_path / "kernels").mkdir()
@@ -40,7 +41,7 @@ def test_recipes(tmp_path: Path) -> None:
     assert told.endswith("0")
     assert f"{now.release}  refuses it         fits" in told
     installed["shipped"] = tmp_path / "shipped.ko"
-    assert "BTF rewritten for this kernel" in recipe("dkms.md", "dkms")
+    assert "BTF rewritten for this kernel" in recipe("dkms.md", "package", PACKAGES)
     installed["distilled"] = Path(inputs["MODULE"])
 
     kept = put(tmp_path / "field" / f"{NAME}.ko", Path(inputs["MODULE"]).read_bytes())
@@ -59,7 +60,7 @@ def test_recipes(tmp_path: Path) -> None:
 
     if (now.headers / "vmlinux").exists():
         inputs["MODULE"] = put(tmp_path / "kbuild" / f"{NAME}.ko", by_kbuild(now))
-        assert "BTF rewritten for this kernel" in recipe("dkms.md", "kbuild")
+        assert "BTF rewritten for this kernel" in recipe("dkms.md", "kbuild", PACKAGES)
         assert Path(inputs["MODULE"]).read_bytes() == by_kbuild(now)  # it was distilled already
 
     found = verdicts(now, {name: path.read_bytes() for name, path in installed.items()})
