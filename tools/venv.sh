@@ -7,6 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 venv=$1
 shift
+installer='pip>=25.3' # older ones write a script that imports re at each start
 say() { echo "venv: $*" >&2; }
 
 find_python() { # the real interpreter, not a shim in PATH (slow to start) and not in an environment that may be recreated here
@@ -52,9 +53,16 @@ if ! ok python "$python $version" || ! "$venv/bin/python" -c '' 2>/dev/null; the
   fi
   rm -rf "$venv"
   "$python" -m venv "$venv"
-  pip install -U pip || say "no newer pip: the one that came with $python is used"
   pip uninstall -y setuptools # Python 3.12 and later do not put it there; its .pth file costs each start 1 ms
   stamp python "$python $version"
+fi
+if ! ok pip "$installer"; then # tried once, so that every later run works without an index
+  if pip install -U "$installer"; then
+    rm -f "$venv/btfkit.stamp" # its script is written anew
+  else
+    say "no newer pip: the one that came with $python is used; the command takes about 6 ms longer to start"
+  fi
+  stamp pip "$installer"
 fi
 
 build=$(digest pyproject.toml setup.py)

@@ -18,7 +18,7 @@ from btfkit.judges.answers import compare
 from btfkit.judges.structure import structure
 from btfkit.passes.compact import compact
 from btfkit.passes.minimize import minimize
-from btfkit.passes.select import POLICIES, Selection
+from btfkit.passes.select import POLICIES, WHOLE, Selection
 from objects import Choose, reread, scene
 from strategies import btfs, chains
 
@@ -32,7 +32,7 @@ def all_of(btf):
     selection = Selection(btf.chain)
     for layer in btf.chain:
         for type_id in layer.own_ids:
-            selection.add_whole(layer, type_id)
+            selection.kept[layer][type_id] = WHOLE
     return compact(selection)
 
 

@@ -24,13 +24,12 @@ def test_named(btf, data) -> None:
     wanted = set(data.draw(st.lists(st.sampled_from(names), max_size=4))) if names else set()
     marks = bytearray(btf.start_str_off + len(btf.strings))
     used = bytearray(len(marks))
-    columns = btf.columns.names, btf.columns.name_starts
-    _search.used_names(btf.words, btf.positions, *columns, KINDS, used)
+    _search.used_names(btf.words, btf.positions, btf.table, KINDS, used)
     for offset, is_used in enumerate(used):
         if is_used and btf.string(offset).decode("utf-8", "surrogateescape") in wanted:
             marks[offset] = 1
     found: list[int] = []
-    _search.named(btf.words, btf.positions, *columns, KINDS, marks, found)
+    _search.named(btf.words, btf.positions, btf.table, KINDS, marks, found)
     pairs = [(btf.start_id + index, number) for index, number in zip(found[::2], found[1::2], strict=True)]
     assert pairs == reference.named(btf, wanted, KINDS)
 

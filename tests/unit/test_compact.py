@@ -20,7 +20,8 @@ def kept(btf, *ids, **elements):
     """The compacted layers of a selection of `ids`; `elements` are given as _ID=(...)."""
     selection = Selection(btf.chain)
     for type_id in ids:
-        selection.add_whole(btf, type_id)
+        selection.add(btf, type_id)
+        selection.kept[btf][type_id] = WHOLE
     for type_id, indexes in elements.items():
         for index in indexes:
             selection.add_element(btf, int(type_id[1:]), index)

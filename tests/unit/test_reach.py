@@ -126,7 +126,7 @@ def test_global_functions_are_on_their_own():
 
 
 def test_callbacks_are_reached_and_change_the_stack():
-    address = (i.LDIMM64, 2, i.PSEUDO_FUNC, 0, 0)
+    address = (i.LDIMM64, 2, 4, 0, 0)  # BPF_PSEUDO_FUNC
     main = [mov(3, 0), stx(-8, 3), address, (0, 0, 0, 0, 0), call(181), ldx(4, -8), jump(i.JEQ, 4, 0, 1), mov(3, 7)]
     main += [mov(0, 0), EXIT]
     body = [mov(0, 0), mov(2, 7), EXIT]

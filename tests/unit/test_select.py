@@ -56,7 +56,8 @@ def test_an_element_brings_its_type():
 def test_whole_stays_whole():
     base, split = chain()
     selection = Selection((base, split))
-    selection.add_whole(base, 2)
+    selection.add(base, 2)
+    selection.kept[base][2] = WHOLE
     selection.add(base, 2)
     selection.add_element(base, 2, 0)
     assert selection.elements(base, 2) is WHOLE

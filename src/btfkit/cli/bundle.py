@@ -13,10 +13,11 @@ from btfkit.cli.options import (
     Command,
     Option,
     UsageError,
+    arguments,
     demand_selection,
     refuse_overwriting,
 )
-from btfkit.errors import NotFoundError, printable
+from btfkit.errors import NotFoundError, counted, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def run(args: Args) -> int:
 
 def _expect(operands: list[str], names: str) -> None:
     if len(operands) != len(names.split()):
-        raise UsageError(f"expected {names}, got {len(operands) or 'no'} argument{'s' * (len(operands) != 1)}")
+        raise UsageError(f"expected {names}, got {arguments(len(operands))}")
 
 
 # ---- create ------------------------------------------------------------------------------------------------------
@@ -91,7 +92,7 @@ def _create(args: Args, operands: list[str]) -> int:
             monitor.problem(problem)
     if not args.quiet:
         print(
-            f"{'standard output' if out == '-' else printable(out)}: {created.kernels:,} kernel{'s' * (created.kernels != 1)}, "
+            f"{'standard output' if out == '-' else printable(out)}: {counted(created.kernels, 'kernel')}, "
             f"{created.btfs:,} different BTFs of {created.btf_bytes:,} bytes in {len(created.data):,} bytes",
             file=sys.stderr,
         )

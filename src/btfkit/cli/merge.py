@@ -16,7 +16,7 @@ from btfkit.cli.options import (
     refuse_overwriting,
     warn_without_modules,
 )
-from btfkit.errors import printable
+from btfkit.errors import counted, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,15 +89,14 @@ def _summary(args: Args, done: MergedFiles) -> Iterator[str]:
     count = len(done.paths) - 1
     where = "standard output" if args.output == "-" else args.output
     before, after = sum(merged.before), len(merged.btf.positions)
-    modules = f"{count:,} module{'s' * (count != 1)}"
+    modules = counted(count, "module")
     of = f"of {before:,} of vmlinux and {modules}" if before != after else f"of vmlinux and {modules}"
     yield printable(f"{where}: {after:,} types {of}, {len(blob):,} bytes")
     if done.without:
-        count = len(done.without)
-        yield f"{count:,} file{'s' * (count != 1)} without BTF skipped"
+        yield f"{counted(len(done.without), 'file')} without BTF skipped"
     if merged.renamed:
         yield (
-            f"{len(merged.renamed):,} types renamed to NAME__MODULE, because {', '.join(args.prefer)}"
+            f"{counted(len(merged.renamed), 'type')} renamed to NAME__MODULE, because {', '.join(args.prefer)}"
             f" {'has' if len(args.prefer) == 1 else 'have'} other types of these names"
         )
     yield from _warning(merged.doubles)

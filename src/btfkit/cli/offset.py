@@ -34,12 +34,12 @@ def run(args: Args) -> int:
 
 
 def _row(place: Place) -> tuple[str, str, str, str]:
-    from btfkit.errors import printable
+    from btfkit.errors import counted, printable
 
     if place.bits:
         size = f"{place.bits} bits from bit {place.bit_offset - 8 * place.offset}"
     else:
-        size = "no size" if place.size is None else f"{place.size} byte{'s' * (place.size != 1)}"
+        size = "no size" if place.size is None else counted(place.size, "byte")
     return printable(place.path), str(place.offset), size, place.text
 
 

@@ -174,6 +174,13 @@ def names(lists: list[str]) -> list[str]:
     return [name.strip() for text in lists for name in text.split(",") if name.strip()]
 
 
+def arguments(count: int) -> str:
+    """ "no arguments", "1 argument", "2 arguments"."""
+    from btfkit.errors import counted
+
+    return counted(count, "argument") if count else "no arguments"
+
+
 def parse(command: Command, argv: list[str]) -> Args:
     """Read the command line `argv` (without the command's name).  Exits, as argparse does, for help and for a mistake."""
     args = _plain(command, argv)
@@ -184,7 +191,7 @@ def parse(command: Command, argv: list[str]) -> Args:
     if not _fits(command.operands, len(known.operands)):
         wanted = usage(command).partition("[options]")[2].strip()
         count = len(known.operands)
-        parser.error(f"expected {wanted or 'no arguments'}, got {count or 'no'} argument{'s' * (count != 1)}")
+        parser.error(f"expected {wanted or 'no arguments'}, got {arguments(count)}")
     args = Args()
     args.__dict__.update(vars(known))
     return args

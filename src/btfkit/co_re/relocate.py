@@ -15,7 +15,7 @@ from btfkit.co_re.access import Spec, SpecError, adjustable, flavor_note, spelle
 from btfkit.co_re.match import Mismatch, enumerator, field, size_of
 from btfkit.co_re.values import NO_LOAD, enumerator_value, field_value
 from btfkit.co_re.witness import Witness
-from btfkit.errors import BtfError
+from btfkit.errors import BtfError, counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Counts:
 
     def __str__(self) -> str:
         counts = self.by_status
-        text = f"{self.total:,} relocation{'s' * (self.total != 1)}: {counts['value']:,} answered, {counts['missing']:,} missing"
+        text = f"{counted(self.total, 'relocation')}: {counts['value']:,} answered, {counts['missing']:,} missing"
         text += f", {counts['ambiguous']:,} ambiguous"
         text += f", {counts['error']:,} in error" if counts["error"] else ""
         return text + (f", {self.misread:,} read another member" if self.misread else "")

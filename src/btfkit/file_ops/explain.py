@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf_file import MINIMAL_BASE_SECTION, as_btf
+from btfkit.errors import counted
 from btfkit.file_ops.module_on_kernel import (
     BASES,
     DEFINITIONS,
@@ -199,7 +200,7 @@ def _by_both_rules(
     """The findings by the kernel's rules, and those by which the strict ones differ."""
     if upstream:
         count = sum(1 for finding in upstream if finding.type_id)
-        yield f"The kernel's own rules (upstream) reject {f'{count:,} type' + 's' * (count != 1) if count else 'it'}:"
+        yield f"The kernel's own rules (upstream) reject {counted(count, 'type') if count else 'it'}:"
         if upstream[0].reason == "not-distilled" and not strict:
             yield f"  {DEFINITIONS}"
         else:

@@ -121,8 +121,8 @@ class Bundle:
         from btfkit.fleet.store import is_url, open_store, split_url
 
         if is_url(path):
-            folder, name = split_url(path)
-            return cls(open_store(folder).read(name), path)
+            directory, name = split_url(path)
+            return cls(open_store(directory).read(name), path)
         from btfkit.files.container import open_bytes
 
         return cls(open_bytes(path), path)

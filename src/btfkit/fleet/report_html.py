@@ -6,6 +6,7 @@ hints are numbered; names that many kernels share are stored once.
 
 from __future__ import annotations
 
+from btfkit.errors import counted
 from btfkit.fleet.matrix import STATUSES
 from btfkit.fleet.report import EFFECTS, summary_line
 from btfkit.show.html import page
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 def page_bytes(matrix: Matrix, failures: list[tuple[int, int]]) -> bytes:
     """The page, as UTF-8.  Raises UnsupportedError without jinja2."""
-    title = f"{len(matrix.programs):,} program{'s' * (len(matrix.programs) != 1)}"
-    title += f" on {len(matrix.usable):,} kernel{'s' * (len(matrix.usable) != 1)}"
+    title = counted(len(matrix.programs), "program")
+    title += f" on {counted(len(matrix.usable), 'kernel')}"
     return page("check", title, page_data(matrix, failures), summary=summary_line(matrix, len(failures)))
 
 
@@ -59,9 +60,9 @@ def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, obje
             effect = EFFECTS.index(finding.effect)
             numbers.append(findings((effect, finding.detail, finding.subject, finding.unless, at, hint)))
         verdicts.append([STATUSES.index(cell.status), numbers])
-    counted: dict[int, list[int]] = {}
+    failing: dict[int, list[int]] = {}
     for number, column in failures:
-        counted.setdefault(number, []).append(position[column])
+        failing.setdefault(number, []).append(position[column])
     return {
         "statuses": STATUSES,
         "effects": EFFECTS,
@@ -69,7 +70,7 @@ def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, obje
         "unusable": [[column.name, column.error] for column in matrix.columns if column.error],
         "programs": [[p.object, p.name, p.section, int(p.optional), int(p.required)] for p in matrix.programs],
         "rows": [_runs([row[column] for column in series]) for row in matrix.cells],
-        "counted": [len(counted.get(number, ())) for number in range(len(matrix.programs))],
+        "counted": [len(failing.get(number, ())) for number in range(len(matrix.programs))],
         "verdicts": verdicts,
         "findings": findings.rows,
         "places": places.rows,

@@ -119,31 +119,31 @@ class Folder:
         """Links to directories are followed after all real directories, and never to one that was walked already, so that loops
         end and no kernel is listed twice.  Hidden files and directories are skipped."""
         seen: set[tuple[int, int]] = set()
-        folders, links = [""], list[str]()
-        while folders or links:
-            if not folders:
+        directories, links = [""], list[str]()
+        while directories or links:
+            if not directories:
                 links.sort(reverse=True)
-                folders.append(links.pop())
-            folder = folders.pop()
+                directories.append(links.pop())
+            directory = directories.pop()
             try:
-                status = os.stat(self.full(folder))
+                status = os.stat(self.full(directory))
                 mark = (status.st_dev, status.st_ino)
                 if mark in seen:
                     continue
                 seen.add(mark)
-                entries = sorted(os.scandir(self.full(folder)), key=_name)
+                entries = sorted(os.scandir(self.full(directory)), key=_name)
             except OSError as error:
-                if not folder:
+                if not directory:
                     raise
-                problem(folder, error.strerror or str(error))
+                problem(directory, error.strerror or str(error))
                 continue
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                path = f"{folder}/{entry.name}" if folder else entry.name
+                path = f"{directory}/{entry.name}" if directory else entry.name
                 try:
                     if entry.is_dir():
-                        (links if entry.is_symlink() else folders).append(path)
+                        (links if entry.is_symlink() else directories).append(path)
                     elif S_ISREG(entry.stat().st_mode):
                         yield path
                     else:
@@ -164,10 +164,10 @@ class Folder:
     def remove(self, path: str) -> None:
         try:
             os.unlink(self.full(path))
-            folder = os.path.dirname(path)
-            while folder:
-                os.rmdir(self.full(folder))
-                folder = os.path.dirname(folder)
+            directory = os.path.dirname(path)
+            while directory:
+                os.rmdir(self.full(directory))
+                directory = os.path.dirname(directory)
         except OSError:
             return  # it does not exist, or the directory is not empty
 
@@ -292,9 +292,9 @@ class Remote:
             if _in_one_step(system):
                 system.pipe_file(place, bytes(data))
                 return
-            folder, _ = split_url(place)
-            system.makedirs(folder, exist_ok=True)
-            temporary = f"{folder}/.btfkit-{os.urandom(6).hex()}.tmp"
+            directory, _ = split_url(place)
+            system.makedirs(directory, exist_ok=True)
+            temporary = f"{directory}/.btfkit-{os.urandom(6).hex()}.tmp"
             try:
                 system.pipe_file(temporary, bytes(data))
                 system.mv(temporary, place)

@@ -1,15 +1,15 @@
 cimport cython
 from btfkit.hot cimport kinds as numbers
 
-@cython.locals(index=cython.size_t, wanted=cython.uint, first=cython.size_t, place=cython.size_t)
-cpdef used_names(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] names,
-                 const unsigned int[::1] name_starts, const unsigned char[::1] kinds, unsigned char[::1] used)
+@cython.locals(index=cython.size_t, at=cython.size_t, info=cython.uint, wanted=cython.uint, row=cython.size_t,
+               elem=cython.size_t, _=cython.uint)
+cpdef used_names(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
+                 const unsigned char[::1] kinds, unsigned char[::1] used)
 
-@cython.locals(index=cython.size_t, wanted=cython.uint, first=cython.size_t, place=cython.size_t,
-               offset=cython.uint, number=cython.Py_ssize_t)
-cpdef named(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned int[::1] names,
-            const unsigned int[::1] name_starts, const unsigned char[::1] kinds, const unsigned char[::1] marks,
-            list found)
+@cython.locals(index=cython.size_t, at=cython.size_t, info=cython.uint, wanted=cython.uint, row=cython.size_t,
+               elem=cython.size_t, number=cython.uint)
+cpdef named(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
+            const unsigned char[::1] kinds, const unsigned char[::1] marks, list found)
 
 @cython.locals(fresh=cython.Py_ssize_t, index=cython.size_t, at=cython.size_t, kind=cython.uint,
                place=cython.size_t, end=cython.size_t, nameless=cython.bint)

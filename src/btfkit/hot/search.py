@@ -1,36 +1,48 @@
 """Finding records and elements by name, references to a type, and records to rewrite: passes over all of a BTF.
 
 `kinds` has a byte for each kind (128): 1 if the records' own names count, 2 if those of their elements do, 3 for both.
+The name of an element is its first word.
 """
 
 from btfkit.hot import kinds as numbers
 
 
-def used_names(words, positions, names, name_starts, kinds, used):
+def used_names(words, positions, table, kinds, used):
     """Set `used[offset]` to 1 for each name offset (of the whole chain's strings) of a wanted record or element."""
     for index in range(len(positions)):
-        wanted = kinds[(words[positions[index] + 1] >> 24) & 127]
-        first = name_starts[index]
+        at = positions[index]
+        info = words[at + 1]
+        wanted = kinds[(info >> 24) & 127]
         if wanted & 1:
-            used[words[names[first]]] = 1
-        if wanted & 2:
-            for place in range(first + 1, name_starts[index + 1]):
-                used[words[names[place]]] = 1
+            used[words[at]] = 1
+        row = ((info >> 24) & 127) << 3
+        if wanted & 2 and table[row + numbers.ELEM_NAMES]:
+            elem = table[row + numbers.ELEM]
+            at += 3 + table[row + numbers.TAIL]
+            for _ in range(info & 0xFFFFFF):
+                used[words[at]] = 1
+                at += elem
 
 
-def named(words, positions, names, name_starts, kinds, marks, found):
+def named(words, positions, table, kinds, marks, found):
     """Append to the list `found`, for each wanted record or element whose name offset has `marks[offset]` set, its
     index (into `positions`) and the number of the element, or -1 for the record itself.  Offset 0 is not a name."""
     for index in range(len(positions)):
-        wanted = kinds[(words[positions[index] + 1] >> 24) & 127]
-        first = name_starts[index]
-        for place in range(first + (wanted & 1 == 0), name_starts[index + 1] if wanted & 2 else first + 1):
-            offset = words[names[place]]
-            if offset and marks[offset]:
-                number = place
-                number -= first + 1
-                found.append(index)
-                found.append(number)
+        at = positions[index]
+        info = words[at + 1]
+        wanted = kinds[(info >> 24) & 127]
+        if wanted & 1 and words[at] and marks[words[at]]:
+            found.append(index)
+            found.append(-1)
+        row = ((info >> 24) & 127) << 3
+        if wanted & 2 and table[row + numbers.ELEM_NAMES]:
+            elem = table[row + numbers.ELEM]
+            at += 3 + table[row + numbers.TAIL]
+            for number in range(info & 0xFFFFFF):
+                if marks[words[at]] and words[at]:
+                    found.append(index)
+                    found.append(number)
+                at += elem
 
 
 def mark_users(words, positions, ids, id_starts, first_id, marks, found):

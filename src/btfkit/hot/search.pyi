@@ -5,22 +5,9 @@ _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
 def used_names(
-    words: _Words,
-    positions: _Words,
-    names: _Words,
-    name_starts: _Words,
-    kinds: _Bytes,
-    used: bytearray | memoryview,
+    words: _Words, positions: _Words, table: _Bytes, kinds: _Bytes, used: bytearray | memoryview
 ) -> None: ...
-def named(
-    words: _Words,
-    positions: _Words,
-    names: _Words,
-    name_starts: _Words,
-    kinds: _Bytes,
-    marks: _Bytes,
-    found: list[int],
-) -> None: ...
+def named(words: _Words, positions: _Words, table: _Bytes, kinds: _Bytes, marks: _Bytes, found: list[int]) -> None: ...
 def mark_users(
     words: _Words,
     positions: _Words,

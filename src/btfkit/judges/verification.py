@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf.btf import demand_btf
-from btfkit.errors import UnsupportedError
+from btfkit.errors import UnsupportedError, counted
 from btfkit.judges.structure import Finding, structure
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ class Verification:
         """The counts: "138 types, 1 error, 2 notes"."""
         counts = {severity: sum(one.severity == severity for one in self.findings) for severity in SEVERITIES}
         shown = {"type": self.types} | {severity: count for severity, count in counts.items() if count}
-        return ", ".join(f"{count:,} {what}{'s' * (count != 1)}" for what, count in shown.items())
+        return ", ".join(counted(count, what) for what, count in shown.items())
 
     def as_json(self) -> dict[str, object]:
         """For JSON."""

@@ -86,13 +86,13 @@ class DistillReport:
     @property
     def kinds(self) -> dict[str, int]:
         """How many types of each kind the base has, in the order of kind numbers."""
-        assert self.btf.base is not None
-        return _by_kind(self.btf.base, range(1, len(self.btf.base)))
-
-    @property
-    def moved_kinds(self) -> dict[str, int]:
-        """How many types of each kind were copied from the base into the split."""
-        return _by_kind(self.split, self.moved)
+        base = self.btf.base
+        assert base is not None
+        counts: dict[int, int] = {}
+        for type_id in range(1, len(base)):
+            kind = base.kind(type_id)
+            counts[kind] = counts.get(kind, 0) + 1
+        return {spec.kind_name(kind): counts[kind] for kind in sorted(counts)}
 
     @property
     def declarations(self) -> list[int]:
@@ -103,14 +103,6 @@ class DistillReport:
         words, copies = self.btf.words, self.btf.positions[len(self.split.positions) :]  # in the order of `moved`
         kinds = (words[at + 1] >> 24 & spec.MAX_KIND for at in copies)
         return [type_id for type_id, kind in zip(self.moved, kinds, strict=True) if kind in _DECLARATIONS]
-
-
-def _by_kind(btf: Btf, ids: Sequence[int]) -> dict[str, int]:
-    counts: dict[int, int] = {}
-    for type_id in ids:
-        kind = btf.kind(type_id)
-        counts[kind] = counts.get(kind, 0) + 1
-    return {spec.kind_name(kind): counts[kind] for kind in sorted(counts)}
 
 
 class Distilled:

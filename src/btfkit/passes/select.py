@@ -69,14 +69,6 @@ class Selection:
         if layer.words[at + 1] >> 24 & spec.MAX_KIND in spec.COMPOSITES:
             self.add(btf, btf.strip(layer.words[at + 4 + 3 * index]))
 
-    def add_whole(self, btf: Btf, type_id: int) -> None:
-        """Keep a type with all its members or enumerators."""
-        self.add(btf, type_id)
-        layer = self._layer(btf, type_id)
-        if self.kept[layer][type_id] is not WHOLE:
-            self.kept[layer][type_id] = WHOLE
-            self._added.append((layer, type_id))
-
     def has(self, btf: Btf, type_id: int) -> bool:
         """Whether the type is kept."""
         return type_id in self.kept[self._layer(btf, type_id)]

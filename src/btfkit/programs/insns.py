@@ -30,7 +30,6 @@ SIZE_BITS = {size: bits for bits, size in BYTES.items()}
 IMM, MEM, MEMSX, ATOMIC = 0x00, 0x60, 0x80, 0xC0
 
 LDIMM64 = LD | IMM | 0x18
-PSEUDO_FUNC = 4  # src of LDIMM64
 PSEUDO_CALL = 1  # src of a call
 FETCH, XCHG, CMPXCHG, LOAD_ACQ, STORE_REL = 0x01, 0xE1, 0xF1, 0x100, 0x110  # imm of an atomic operation
 

@@ -116,8 +116,7 @@ def _by_pattern(btf: Btf, pattern: str, kinds: Sequence[str], own: bool) -> Iter
     describe = _Describer(btf)
     for layer in layers:
         found: list[int] = []
-        columns = layer.columns
-        _search.named(layer.words, layer.positions, columns.names, columns.name_starts, wanted, names, found)
+        _search.named(layer.words, layer.positions, layer.table, wanted, names, found)
         for index, number in zip(found[::2], found[1::2], strict=True):
             type_id = layer.start_id + index
             yield describe.type(type_id) if number < 0 else describe.element(type_id, number)
@@ -133,8 +132,7 @@ def _names(btf: Btf, layers: Sequence[Btf], pattern: str, wanted: bytearray) -> 
         return names
     used = bytearray(len(names))
     for layer in layers:
-        columns = layer.columns
-        _search.used_names(layer.words, layer.positions, columns.names, columns.name_starts, wanted, used)
+        _search.used_names(layer.words, layer.positions, layer.table, wanted, used)
     matches = _matcher(pattern)
     at = used.find(1)
     while at >= 0:
