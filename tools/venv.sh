@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 venv=$1
 shift
-installer='pip>=25.3' # older ones write a script that imports re at each start
+installer='pip>=26.3' # older ones write a script that imports re at each start
 say() { echo "venv: $*" >&2; }
 
 find_python() { # the real interpreter, not a shim in PATH (slow to start) and not in an environment that may be recreated here
