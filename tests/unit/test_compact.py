@@ -21,7 +21,7 @@ def kept(btf, *ids, **elements):
     selection = Selection(btf.chain)
     for type_id in ids:
         selection.add(btf, type_id)
-        selection.kept[btf][type_id] = WHOLE
+        selection.kept[btf.locate(type_id)[0]][type_id] = WHOLE
     for type_id, indexes in elements.items():
         for index in indexes:
             selection.add_element(btf, int(type_id[1:]), index)
