@@ -248,8 +248,8 @@ class Elf:
     def symbols(self) -> Iterator[Symbol]:
         """The symbols of `.symtab`, if any, in the order of the file, including number 0; raises FormatError."""
         strings = b""
-        for name, value, size, info, other, section in self._symbol_rows():
-            strings = strings or self._symbol_strings()
+        for name, value, size, info, other, section in self.symbol_rows():
+            strings = strings or self.symbol_strings()
             yield Symbol(_text(strings, name, self.source), value, size, info, other, section)
 
     def functions(self) -> Functions:
@@ -322,7 +322,7 @@ class Elf:
     def _symbol_table(self) -> int | None:
         return next((i for i, row in enumerate(self.headers()) if row[SH_TYPE] == SHT_SYMTAB), None)
 
-    def _symbol_strings(self) -> bytes:
+    def symbol_strings(self) -> bytes:
         index = self._symbol_table()
         rows = self.headers()
         link = rows[index][SH_LINK] if index is not None else 0
@@ -330,7 +330,7 @@ class Elf:
             raise self._bad(f"symbol names are in section {link} of {len(rows)}", self.shoff)
         return bytes(self.raw(Section(link, "the symbols' names", rows[link]))) + b"\0"
 
-    def _symbol_rows(self) -> Iterator[tuple[int, int, int, int, int, int]]:
+    def symbol_rows(self) -> Iterator[tuple[int, int, int, int, int, int]]:
         """(name offset, value, size, info, other, section) of each symbol."""
         index = self._symbol_table()
         if index is None:
@@ -400,7 +400,7 @@ class Functions:
         self._elf = elf
         self._strings = b""
         self._places: dict[int, list[tuple[int, int, int, int]]] = {}  # by section: offset, size, name offset, bind
-        for name, value, size, info, _, section in elf._symbol_rows():
+        for name, value, size, info, _, section in elf.symbol_rows():
             if info & 15 == STT_FUNC:
                 self._places.setdefault(section, []).append((value, size, name, info >> 4))
         for places in self._places.values():
@@ -427,7 +427,7 @@ class Functions:
 
     def _function(self, section: int, place: tuple[int, int, int, int]) -> Function:
         elf = self._elf
-        self._strings = self._strings or elf._symbol_strings()
+        self._strings = self._strings or elf.symbol_strings()
         rows = elf.headers()
         where = elf._name(rows[section][SH_NAME]) if section < len(rows) else ""
         return Function(_text(self._strings, place[2], elf.source), where, place[0], place[1], place[3])

@@ -1,0 +1,123 @@
+"""The relocations that debug sections of relocatable files have, by machine.
+
+Source: System V gABI and the ELF supplements of x86-64, i386, AArch64, ARM, s390x, PowerPC (32 and 64 bits), RISC-V, MIPS and
+LoongArch.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.errors import FormatError, UnsupportedError
+from btfkit.files.elf import SHF_ALLOC, SHT_REL, SHT_RELA
+from btfkit.hot import codes
+from btfkit.hot import relocations as _loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.files.elf import Elf
+
+SET, ADD, SUBTRACT = (16 * action for action in (codes.SET, codes.ADD, codes.SUBTRACT))
+UNKNOWN = 255
+EM_386, EM_MIPS, EM_PPC, EM_PPC64, EM_S390, EM_ARM, EM_X86_64, EM_AARCH64 = 3, 8, 20, 21, 22, 40, 62, 183
+EM_RISCV, EM_LOONGARCH = 243, 258
+
+# By machine and number: what to do, and with how many bytes; 0 for those that change nothing here.
+ACTIONS = {
+    EM_X86_64: {0: 0, 1: SET | 8, 10: SET | 4, 11: SET | 4, 17: 0, 21: 0},  # 17, 21: offsets of thread-local variables
+    EM_386: {0: 0, 1: SET | 4, 32: 0},
+    EM_AARCH64: {0: 0, 256: 0, 257: SET | 8, 258: SET | 4, 1029: 0},
+    EM_ARM: {0: 0, 2: SET | 4, 106: 0},
+    EM_S390: {0: 0, 4: SET | 4, 22: SET | 8, 54: 0, 55: 0},
+    EM_PPC: {0: 0, 1: SET | 4, 78: 0},
+    EM_PPC64: {0: 0, 1: SET | 4, 38: SET | 8, 78: 0},
+    EM_LOONGARCH: {0: 0, 1: SET | 4, 2: SET | 8}
+    | {47: ADD | 1, 48: ADD | 2, 50: ADD | 4, 51: ADD | 8, 52: SUBTRACT | 1, 53: SUBTRACT | 2, 55: SUBTRACT | 4, 56: SUBTRACT | 8}
+    | {107: 0, 108: 0, 100: 0},
+    # 51: a hint to the linker; 52 and 53 change 6 bits, 60 and 61 a LEB128 number that is right in place: in none that is read
+    EM_RISCV: {0: 0, 1: SET | 4, 2: SET | 8, 33: ADD | 1, 34: ADD | 2, 35: ADD | 4, 36: ADD | 8}
+    | {37: SUBTRACT | 1, 38: SUBTRACT | 2, 39: SUBTRACT | 4, 40: SUBTRACT | 8}
+    | {51: 0, 52: 0, 53: 0, 54: SET | 1, 55: SET | 2, 56: SET | 4, 60: 0, 61: 0},
+    EM_MIPS: {0: 0, 2: SET | 4, 18: SET | 8},
+}
+FIRST_ADDRESS = 0x10000  # of the first section of a relocatable file, so that none of its addresses is 0
+
+
+def layout(elf: Elf) -> array[int]:
+    """An address for each loaded section of a relocatable file, one after the other, so that no two places have the same."""
+    addresses = array("Q", bytes(8 * len(elf.sections)))
+    at = FIRST_ADDRESS
+    for section in elf.sections:
+        if section.flags & SHF_ALLOC:
+            align = section.align if 0 < section.align <= 1 << 16 else 1
+            at += -at % align
+            addresses[section.index] = at
+            at += max(section.size, 1) if section.size < 1 << 40 else 1
+    return addresses
+
+
+class Relocator:
+    """Applies the relocations of a relocatable file to its debug sections; `addresses` is where each section is taken to be."""
+
+    def __init__(self, elf: Elf) -> None:
+        self.elf = elf
+        self.addresses = layout(elf)
+        self._symbols: array[int] | None = None
+        self._tables: dict[int, list[int]] = {}
+        for section in elf.sections:
+            if section.type in (SHT_RELA, SHT_REL):
+                self._tables.setdefault(section.info, []).append(section.index)
+
+    def apply(self, index: int, data: memoryview) -> memoryview | bytearray:
+        """The content `data` of section number `index`, relocated.
+
+        Raises UnsupportedError for a relocation or machine that is not known, FormatError if one is damaged.
+        """
+        tables = self._tables.get(index, ())
+        if not tables:
+            return data
+        elf = self.elf
+        name = elf.sections[index].name
+        actions = self._actions(name)
+        out = bytearray(data)
+        for number in tables:
+            table = elf.sections[number]
+            try:
+                unknown = _loop.apply(
+                    out,
+                    elf.data(table),
+                    self._values(),
+                    self.addresses,
+                    actions,
+                    elf.bits // 8,
+                    elf.order == "big",
+                    table.type == SHT_RELA,
+                )
+            except IndexError as error:
+                raise FormatError(str(error), source=elf.source, section=table.name) from None
+            if unknown >= 0:
+                raise UnsupportedError(
+                    f"relocation type {unknown} of machine {elf.machine} is not supported",
+                    source=elf.source,
+                    section=table.name,
+                )
+        return out
+
+    def _actions(self, section: str) -> bytes:
+        known = ACTIONS.get(self.elf.machine)
+        if known is None:
+            raise UnsupportedError(
+                f"relocations of machine {self.elf.machine} are not supported", source=self.elf.source, section=section
+            )
+        actions = bytearray([UNKNOWN]) * (max(known) + 1)
+        for kind, action in known.items():
+            actions[kind] = action
+        return bytes(actions)
+
+    def _values(self) -> array[int]:
+        """The value and section of each symbol."""
+        if self._symbols is None:
+            self._symbols = array("Q")
+            for _, value, _, _, _, section in self.elf.symbol_rows():
+                self._symbols.extend((value, section))
+        return self._symbols

@@ -1,0 +1,86 @@
+"""The debug sections of an ELF file, decompressed and relocated."""
+
+from __future__ import annotations
+
+from btfkit.dwarf.relocations import Relocator
+from btfkit.errors import FormatError, UnsupportedError
+from btfkit.files.elf import ET_REL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
+
+    from btfkit.files.elf import Elf, Section
+
+    Bytes = bytes | bytearray | memoryview
+
+
+class DebugSections:
+    """The sections with DWARF of one ELF file; `suffix` is ".dwo" for those of split units.
+
+    `addresses` is where each section is taken to be (their own addresses, except in a relocatable file).
+    """
+
+    def __init__(self, elf: Elf, suffix: str = "") -> None:
+        self.elf = elf
+        self.suffix = suffix
+        self._relocator = Relocator(elf) if elf.type == ET_REL and not suffix else None
+        self._known: dict[str, Bytes] = {}
+
+    @property
+    def addresses(self) -> array[int]:
+        """The address of each section, by index."""
+        if self._relocator is not None:
+            return self._relocator.addresses
+        from array import array
+
+        return array("Q", [section.addr for section in self.elf.sections])
+
+    def has(self, name: str) -> bool:
+        """Whether the file has the section `.debug_<name>`."""
+        return self._find(name) is not None
+
+    def get(self, name: str) -> Bytes:
+        """The content of `.debug_<name>`, empty if there is none.  Raises FormatError and UnsupportedError."""
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        return self._known[name]
+
+    def forget(self, name: str) -> None:
+        """Release a section that is not needed any more."""
+        self._known.pop(name, None)
+
+    def _find(self, name: str) -> Section | None:
+        elf = self.elf
+        for section_name in (f".debug_{name}{self.suffix}", f".zdebug_{name}{self.suffix}"):
+            section = elf.section(section_name)
+            if section is not None:
+                return section
+        return None
+
+    def _read(self, name: str) -> Bytes:
+        section = self._find(name)
+        if section is None:
+            return b""
+        data: Bytes = self.elf.data(section)
+        if section.name.startswith(".z"):
+            data = self._unpacked(section, memoryview(data))
+        return data if self._relocator is None else self._relocator.apply(section.index, memoryview(data))
+
+    def _unpacked(self, section: Section, data: memoryview) -> bytes:
+        """The content of a section in the old form of compression: "ZLIB", the size in 8 bytes, big-endian, and a stream."""
+        from btfkit.files.compression import LIMIT, unpack
+
+        if len(data) < 12 or data[:4] != b"ZLIB":
+            raise FormatError("not compressed with zlib", source=self.elf.source, section=section.name)
+        size = int.from_bytes(data[4:12], "big")
+        if size > LIMIT:
+            raise UnsupportedError(f"{size} bytes, the limit is {LIMIT}", source=self.elf.source, section=section.name)
+        unpacked = bytes(unpack(data[12:], f"{self.elf.source}({section.name})", limit=size, kind="zlib"))
+        if len(unpacked) != size:
+            raise FormatError(
+                f"decompresses to {len(unpacked)} bytes instead of {size}",
+                source=self.elf.source,
+                section=section.name,
+            )
+        return unpacked

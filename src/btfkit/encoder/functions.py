@@ -1,0 +1,342 @@
+"""Which functions get a FUNC: the candidates of each name, and the choice among them.
+
+Rules: dwarves 1.32, btf_encoder.c (`btf_encoder__add_saved_funcs` and what it calls), and for parameters dwarf_loader.c; where these
+err, docs/differences.md.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import spec
+from btfkit.files.elf import STT_FUNC
+from btfkit.hot import assembly as _loops
+from btfkit.hot import codes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfkit.encoder.environments import Resolved
+    from btfkit.files.elf import Elf
+
+    Sizes = array[int]
+
+OPTIMIZED, UNEXPECTED, REORDERED, CHANGED, PARTIAL = 1, 2, 4, 8, 16
+NO_NUMBER = 255
+_EIGHT = bytes(range(8))
+# The registers of parameters by machine, DWARF numbers; 255 where only the count matters.
+REGISTERS = {
+    62: bytes((5, 4, 1, 2, 8, 9)),  # x86-64
+    183: _EIGHT,  # AArch64
+    40: _EIGHT,  # ARM
+    22: bytes(range(2, 7)),  # s390x
+    20: bytes((NO_NUMBER,)) * 8,  # PowerPC
+    21: bytes((NO_NUMBER,)) * 8,
+    8: bytes((NO_NUMBER,)) * 8,  # MIPS
+    243: bytes((NO_NUMBER,)) * 8,  # RISC-V
+    195: bytes((NO_NUMBER,)) * 8,  # ARC
+    43: bytes((NO_NUMBER,)) * 6,  # SPARC
+}
+EM_S390, EM_ARM = 22, 40
+
+REASONS = {
+    "ambiguous": "it is at several addresses",
+    "optimized": "a parameter was optimized away, and the compiler changed its name or its signature",
+    "unexpected": "a parameter is in a register other than the calling convention says",
+    "reordered": "an instance has its parameters in another order",
+    "inconsistent": "its definitions have different types",
+    "uncertain": "a packed structure is passed by value on the stack",
+    "changed": "the compiler passes less than the whole of a structure",
+}
+
+
+class Symbols:
+    """The functions of a symbol table by the part of their name before the first dot: (suffix, address) pairs."""
+
+    def __init__(self, elf: Elf, addresses: Sequence[int]) -> None:
+        self.by_name: dict[bytes, list[tuple[bytes, int]]] = {}
+        strings = elf.symbol_strings()
+        relocatable = elf.type == 1
+        for name_at, value, _, info, _, section in elf.symbol_rows():
+            if info & 15 != STT_FUNC or section == 0 or not name_at:
+                continue
+            end = strings.find(b"\0", name_at)
+            name = strings[name_at:end]
+            dot = name.find(b".")
+            suffix = name[dot:] if dot >= 0 else b""
+            if b".cold" in suffix or b".part" in suffix:
+                continue
+            if relocatable and section < len(addresses):
+                value += addresses[section]
+            if elf.machine == EM_ARM:
+                value &= ~1
+            self.by_name.setdefault(name[:dot] if dot >= 0 else name, []).append((suffix, value))
+
+
+class Choice:
+    """What became of a function name: the position of the chosen candidate (`function`), or the `reason` for none; `candidates` are
+    those there were."""
+
+    __slots__ = ("candidates", "function", "name", "reason")
+
+    def __init__(self, name: bytes, candidates: list[int]) -> None:
+        self.name = name
+        self.candidates = candidates
+        self.function = candidates[0] if candidates else 0
+        self.reason = ""
+
+
+class Functions:
+    """The candidates of a file and the choices among them, on the types `words` (with `positions`) before dedup."""
+
+    def __init__(
+        self, resolved: Resolved, elf: Elf, symbols: Symbols, words: array[int], positions: array[int], *, consistent: bool
+    ) -> None:
+        self.resolved = resolved
+        self.elf = elf
+        self.symbols = symbols
+        self.words, self.positions = words, positions
+        self.consistent = consistent
+        types = resolved.types
+        self.functions = types.functions
+        end = types.function_end
+        self.pointer = elf.bits // 8
+        self.sizes = array("I", bytes(4 * (len(positions) + 1)))
+        flags = bytearray(len(positions) + 1)
+        _loops.measure(words, positions, self.pointer, self.sizes, flags)
+        special: list[tuple[int, int]] = []
+        _loops.resolve_types(
+            self.functions, end, resolved.ids, resolved.symbol_ids, special, resolved.tainted, resolved.ambiguous
+        )
+        for place, group in special:
+            self.functions[place] = resolved.id_in(self.functions[place], group)
+        _loops.merge_instances(self.functions, end)
+        wanted, self._names = self._wanted()
+        found: list[int] = []
+        _loops.candidates(self.functions, end, wanted, found)
+        self.results = array("I", bytes(4 * len(found)))
+        self.registers = REGISTERS.get(elf.machine, b"")
+        _loops.judge(
+            self.functions,
+            array("I", found),
+            self.sizes,
+            flags,
+            self.registers,
+            self.pointer,
+            elf.machine == EM_S390,
+            self.results,
+        )
+        self._result = dict(zip(found, self.results, strict=True))
+        self.found = found
+        self._alike: dict[tuple[int, int], bool] = {}
+
+    def _wanted(self) -> tuple[bytearray, dict[int, bytes]]:
+        """A mark for each name that is a function's in the symbol table, and these names by number."""
+        names = self.resolved.types.names
+        section = b"\0".join((b"", *self.symbols.by_name, b""))
+        moved = array("I", bytes(4 * len(section)))
+        at = 1
+        starts = []
+        for name in self.symbols.by_name:
+            moved[at] = 1
+            starts.append(at)
+            at += len(name) + 1
+        names.limit += len(section)
+        names.settle(section, moved)
+        wanted = bytearray(names.end)
+        by_number = {}
+        for start, name in zip(starts, self.symbols.by_name, strict=True):
+            number = moved[start] - 1
+            if name and number > 0:
+                wanted[number] = 1
+                by_number[number] = name
+        return wanted, by_number
+
+    # ---- the choice ------------------------------------------------------------------------------------------------
+
+    def choices(self) -> list[Choice]:
+        """One for each function name with candidates, sorted by name."""
+        functions = self.functions
+        by_name: dict[int, list[int]] = {}
+        for function in self.found:
+            by_name.setdefault(functions[function + 1], []).append(function)
+        made = [self._choose(self._names[number], found) for number, found in by_name.items()]
+        made.sort(key=lambda choice: choice.name)
+        return made
+
+    def _choose(self, name: bytes, found: list[int]) -> Choice:
+        choice = Choice(name, found)
+        first = found[0]
+        result = self._result[first]
+        unexpected, reordered = result & UNEXPECTED, result & REORDERED
+        uncertain = self._uncertain(first)
+        inconsistent = False
+        for other in found[1:]:
+            result = self._result[other]
+            unexpected |= result & UNEXPECTED
+            reordered |= result & REORDERED
+            uncertain = uncertain or self._uncertain(other)
+            if not (unexpected or reordered or inconsistent) and not self._same(first, other):
+                inconsistent = True
+        symbols = self.symbols.by_name[name]
+        chosen = self._canonical(found, symbols)
+        choice.function = chosen
+        if len({address for _, address in symbols}) > 1:
+            choice.reason = "ambiguous"
+        elif self._skipped(chosen, symbols):
+            choice.reason = "optimized"
+        elif self._result[chosen] & PARTIAL:
+            choice.reason = "changed"
+        elif reordered:
+            choice.reason = "reordered"
+        elif inconsistent and self.consistent:
+            choice.reason = "inconsistent"
+        elif unexpected:
+            choice.reason = "unexpected"
+        elif uncertain:
+            choice.reason = "uncertain"
+        return choice
+
+    def address(self, function: int) -> int | None:
+        """The address of a function's code, or None."""
+        if not self.functions[function + 4] & codes.HAS_ADDRESS:
+            return None
+        address = self.functions[function + 6] | self.functions[function + 7] << 32
+        return address & ~1 if self.elf.machine == EM_ARM else address
+
+    def _skipped(self, function: int, symbols: list[tuple[bytes, int]]) -> bool:
+        """Whether a parameter was optimized away in a function whose signature the compiler changed."""
+        result = self._result[function]
+        if not result & OPTIMIZED:
+            return False
+        if result & CHANGED:
+            return True
+        address = self.address(function)
+        return address is not None and any(
+            value == address and (b".constprop" in suffix or b".isra" in suffix) for suffix, value in symbols
+        )
+
+    def _canonical(self, found: list[int], symbols: list[tuple[bytes, int]]) -> int:
+        if len(found) == 1:
+            return found[0]
+        addresses = {address for _, address in symbols}
+        placed = [function for function in found if self.address(function) in addresses]
+        good = [function for function in placed if not self._skipped(function, symbols)]
+        return (good or placed or found)[0]
+
+    def _uncertain(self, function: int) -> bool:
+        """Whether a packed structure is passed by value after as many parameters as there are registers."""
+        limit = len(self.registers)
+        count = self.functions[function + 5]
+        if count < limit or not limit:
+            return False
+        at = function + codes.FUNCTION_WORDS
+        types = [self.functions[at + codes.PARAMETER_WORDS * k + 1] for k in range(count)]
+        return any(self._packed(one) for one in types[limit:])
+
+    def _packed(self, type_id: int) -> bool:
+        """Whether a type is a named structure without holes whose members or size are less aligned than their types."""
+        if not type_id:
+            return False
+        words, at = self.words, self.positions[type_id - 1]
+        info = words[at + 1]
+        if info >> 24 & 0x7F != spec.STRUCT or not words[at]:
+            return False
+        end, widest, off = 0, 1, False
+        for k in range(info & 0xFFFFFF):
+            member, word = words[at + 4 + 3 * k], words[at + 5 + 3 * k]
+            bits, offset = (word >> 24, word & 0xFFFFFF) if info >> 31 else (0, word)
+            align = self._alignment(member)
+            if offset > end:
+                return False
+            if not bits and offset % (8 * align):
+                off = True
+            widest = max(widest, align)
+            end = max(end, offset + (bits or 8 * self.sizes[member]))
+        if end < 8 * words[at + 2]:
+            return False
+        return off or words[at + 2] % widest != 0
+
+    def _alignment(self, type_id: int) -> int:
+        words = self.words
+        for _ in range(spec.MAX_CHAIN):
+            if not type_id:
+                return 1
+            at = self.positions[type_id - 1]
+            kind = words[at + 1] >> 24 & 0x7F
+            if kind == spec.ARRAY:
+                type_id = words[at + 3]
+            elif kind in spec.MODS_AND_TYPEDEFS:
+                type_id = words[at + 2]
+            elif kind in (spec.STRUCT, spec.UNION):
+                members = [words[at + 4 + 3 * k] for k in range(words[at + 1] & 0xFFFFFF)]
+                return max((self._alignment(member) for member in members), default=1)
+            else:
+                return max(1, min(self.sizes[type_id], 16))
+        return 1
+
+    # ---- prototypes ------------------------------------------------------------------------------------------------
+
+    def signature(self, function: int) -> list[int]:
+        """The types of the result and of the parameters, and whether there are more (-1)."""
+        functions = self.functions
+        at = function + codes.FUNCTION_WORDS
+        count = functions[function + 5]
+        types = [functions[function + 2]]
+        types += [functions[at + codes.PARAMETER_WORDS * k + 1] for k in range(count)]
+        if functions[function + 4] & codes.VARARGS:
+            types.append(-1)
+        return types
+
+    def _same(self, one: int, other: int) -> bool:
+        a, b = self.signature(one), self.signature(other)
+        return a == b or (len(a) == len(b) and all(x == y or self.alike(x, y) for x, y in zip(a, b, strict=True)))
+
+    def alike(self, one: int, other: int) -> bool:
+        """Whether two types are alike: structures, enumerations and typedefs by name, all const aside."""
+        if one < 0 or other < 0:
+            return one == other
+        key = one, other
+        if key not in self._alike:
+            self._alike[key] = True  # a cycle, which has names in every program that compiles
+            self._alike[key] = self._compare(self._bare(one), self._bare(other))
+        return self._alike[key]
+
+    def _bare(self, type_id: int) -> int:
+        """The type without const."""
+        for _ in range(spec.MAX_CHAIN):
+            if not type_id or self.words[self.positions[type_id - 1] + 1] >> 24 & 0x7F != spec.CONST:
+                return type_id
+            type_id = self.words[self.positions[type_id - 1] + 2]
+        return type_id
+
+    def _compare(self, one: int, other: int) -> bool:
+        if one == other:
+            return True
+        if not one or not other:
+            return False
+        words = self.words
+        a, b = self.positions[one - 1], self.positions[other - 1]
+        kinds = words[a + 1] >> 24 & 0x7F, words[b + 1] >> 24 & 0x7F
+        named = [
+            spec.UNION if kind == spec.FWD and words[at + 1] >> 31 else spec.STRUCT if kind == spec.FWD else kind
+            for kind, at in zip(kinds, (a, b), strict=True)
+        ]
+        kind = named[0]
+        if kind != named[1]:
+            return False
+        if kind in (spec.PTR, spec.VOLATILE, spec.RESTRICT, spec.TYPE_TAG):
+            return self.alike(words[a + 2], words[b + 2])
+        if kind == spec.ARRAY:
+            return words[a + 5] == words[b + 5] and self.alike(words[a + 3], words[b + 3])
+        if kind == spec.INT:
+            return words[a] == words[b] and words[a + 2 : a + 4] == words[b + 2 : b + 4]
+        if kind == spec.FLOAT:
+            return words[a] == words[b] and words[a + 2] == words[b + 2]
+        if kind == spec.FUNC_PROTO:
+            count = words[a + 1] & 0xFFFFFF
+            if count != words[b + 1] & 0xFFFFFF:
+                return False
+            return all(self.alike(words[a + 2 + 2 * k], words[b + 2 + 2 * k]) for k in range(count + 1))
+        return words[a] == words[b]

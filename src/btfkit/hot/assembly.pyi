@@ -1,0 +1,42 @@
+from array import array
+from typing import TypeAlias
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+def taint(records: _Words, record_at: _Words, count: int, symbols: _Bytes, marks: bytearray) -> int: ...
+def pick(occurrences: _Words, start: int, end: int, marks: _Bytes, found: list[int]) -> None: ...
+def references(words: _Words, at: int, found: list[int]) -> int: ...
+def used(records: _Words, record_at: _Words, order: _Words, marks: bytearray) -> None: ...
+def translate(
+    records: _Words,
+    record_at: _Words,
+    order: _Words,
+    ids: _Words,
+    symbol_ids: _Words,
+    index_type: int,
+    out: _Words,
+    positions: _Words,
+) -> int: ...
+def measure(words: _Words, positions: _Words, pointer: int, sizes: _Words, flags: bytearray) -> None: ...
+def merge_instances(functions: _Words, end: int) -> None: ...
+def candidates(functions: _Words, end: int, wanted: _Bytes, found: list[int]) -> None: ...
+def resolve_types(
+    functions: _Words,
+    end: int,
+    ids: _Words,
+    symbol_ids: _Words,
+    special: list[tuple[int, int]],
+    tainted: _Bytes,
+    tainted_symbols: _Bytes,
+) -> None: ...
+def judge(
+    functions: _Words,
+    positions: _Words,
+    sizes: _Words,
+    flags: _Bytes,
+    registers: _Bytes,
+    address: int,
+    single: bool,
+    results: _Words,
+) -> None: ...

@@ -1,0 +1,214 @@
+cimport cython
+from btfkit.hot cimport codes, kinds
+from btfkit.hot.abbreviations cimport Abbreviations
+from btfkit.hot.interning cimport Interner
+from btfkit.hot.locations cimport Locations
+from btfkit.hot.strings cimport StringTable
+
+cdef unsigned long long LONG
+cdef unsigned int WORD
+cdef unsigned int HASH
+cdef unsigned int FLAG
+cdef unsigned int SYNTHETIC
+cdef size_t DEEPEST
+cdef unsigned int ALIAS
+cdef unsigned int MOST_ELEMENTS
+cdef unsigned int OPEN_OTHER
+cdef unsigned int OPEN_UNIT
+cdef unsigned int OPEN_FUNCTION
+cdef unsigned int OPEN_SKIPPED
+cdef unsigned int OPEN_STRUCT
+cdef unsigned int OPEN_ENUM
+cdef unsigned int OPEN_PROTO
+cdef unsigned int OPEN_ARRAY
+cdef unsigned int OPEN_REFERENCE
+cdef unsigned int OPEN_MEMBER
+cdef unsigned int OPEN_PARAMETER
+cdef unsigned int OPEN_VARIABLE
+cdef unsigned int ATE_COMPLEX
+cdef unsigned int ATE_BOOLEAN
+cdef unsigned int ATE_FLOAT
+cdef unsigned int ATE_SIGNED
+cdef unsigned int ATE_SIGNED_CHAR
+cdef unsigned int ATE_IMAGINARY
+
+@cython.final
+cdef class Reader:
+    cdef readonly Interner types
+    cdef bint big
+    cdef const unsigned char[::1] info
+    cdef const unsigned char[::1] strings
+    cdef const unsigned char[::1] line_strings
+    cdef const unsigned char[::1] alt_strings
+    cdef const unsigned char[::1] string_offsets
+    cdef const unsigned char[::1] addresses
+    cdef const unsigned char[::1] lists
+    cdef int list_form
+    cdef unsigned int context
+    cdef public unsigned long long info_base
+    cdef public unsigned long long alt_base
+    cdef public dict signatures
+    cdef public bint want_floats
+    cdef public bint want_enum64
+    cdef public bint want_type_tags
+    cdef public bint want_decl_tags
+    cdef public bint flat_arrays
+    cdef public bint clang
+    cdef public bint force
+    cdef public const unsigned long long[::1] ranges
+    cdef readonly list variables
+    cdef readonly dict warnings
+    cdef unsigned long long located_at
+    cdef size_t start
+    cdef size_t end
+    cdef unsigned int version
+    cdef unsigned int offset_size
+    cdef unsigned int address_size
+    cdef unsigned long long string_base
+    cdef unsigned long long address_base
+    cdef unsigned long long list_base
+    cdef Locations locations
+    cdef long long budget
+    cdef size_t at
+    cdef readonly size_t place
+    cdef readonly size_t dies
+    cdef unsigned long long[::1] values
+    cdef unsigned char[::1] classes
+    cdef unsigned long long[::1] lengths
+    cdef unsigned long long have
+    cdef unsigned char[::1] open
+    cdef unsigned int[::1] opened
+    cdef unsigned int[::1] part
+    cdef unsigned int[::1] later
+    cdef size_t put_off
+    cdef list unit_variables
+    cdef unsigned long long[::1] memo
+    cdef unsigned int[::1] memo_name
+    cdef size_t memos
+
+    cpdef sections(self, const unsigned char[::1] info, const unsigned char[::1] strings,
+                   const unsigned char[::1] line_strings, const unsigned char[::1] alt_strings,
+                   const unsigned char[::1] string_offsets, const unsigned char[::1] addresses,
+                   const unsigned char[::1] lists, int list_form)
+
+    cpdef unit(self, size_t start, size_t end, unsigned int version, unsigned int offset_size, unsigned int address_size)
+
+    cpdef bases(self, unsigned long long strings, unsigned long long addresses, unsigned long long lists)
+
+    @cython.locals(code=cython.ulonglong)
+    cpdef int root(self, size_t at, Abbreviations table) except -1
+
+    cpdef int has(self, int slot) except -1
+
+    cpdef unsigned long long number(self, int slot) except? 0xFFFFFFFFFFFFFFFF
+
+    cpdef bytes text(self, int slot)
+
+    @cython.locals(data="const unsigned char[::1]", at=cython.size_t, steps="unsigned int[::1]", big=cython.bint,
+                   have=cython.ulonglong, word=cython.uint, op=cython.uint, slot=cython.uint, kind=cython.uint,
+                   value=cython.ulonglong, row=cython.size_t, length=cython.ulonglong, k=cython.size_t,
+                   one=cython.ulonglong)
+    cdef int decode(self, Abbreviations table, size_t step) except -1
+
+    @cython.locals(data="const unsigned char[::1]", value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
+    cdef unsigned long long uleb(self) except? 0xFFFFFFFFFFFFFFFF
+
+    @cython.locals(data="const unsigned char[::1]", value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
+    cdef unsigned long long sleb(self) except? 0xFFFFFFFFFFFFFFFF
+
+    @cython.locals(value=cython.ulonglong, k=cython.size_t)
+    cdef unsigned long long fixed(self, const unsigned char[::1] data, size_t at, size_t size) except? 0xFFFFFFFFFFFFFFFF
+
+    @cython.locals(kind=cython.uint, value=cython.ulonglong, key=cython.ulonglong, mask=cython.size_t, place=cython.size_t,
+                   name=cython.uint)
+    cdef unsigned int name_of(self, int slot) except? 0xFFFFFFFF
+
+    @cython.locals(names=StringTable, end=cython.size_t)
+    cdef unsigned int spelled(self, const unsigned char[::1] strings, size_t at) except? 0xFFFFFFFF
+
+    @cython.locals(old="unsigned long long[::1]", old_name="unsigned int[::1]", mask=cython.size_t, at=cython.size_t,
+                   slot=cython.size_t)
+    cdef int more_memo(self) except -1
+
+    @cython.locals(kind=cython.uint, value=cython.ulonglong)
+    cdef unsigned int reference(self, int slot) except? 0xFFFFFFFF
+
+    cdef unsigned int by_signature(self, unsigned long long signature) except? 0xFFFFFFFF
+
+    @cython.locals(value=cython.ulonglong)
+    cdef unsigned long long address(self, int slot) except? 0xFFFFFFFFFFFFFFFF
+
+    cdef unsigned long long indexed_address(self, unsigned long long index) except? 0xFFFFFFFFFFFFFFFF
+
+    @cython.locals(types=Interner, first="unsigned int[::1]", data="const unsigned char[::1]", end=cython.size_t,
+                   depth=cython.size_t, inside=cython.size_t, pending=cython.size_t, begun=cython.bint,
+                   place=cython.size_t, code=cython.ulonglong, tag=cython.uint, parents=cython.bint, parent=cython.uint,
+                   opens=cython.uint, subject=cython.uint, part=cython.uint, kind=cython.uint, what=cython.uint)
+    cpdef walk(self, size_t at, Abbreviations table)
+
+    @cython.locals(later="unsigned int[::1]", k=cython.size_t)
+    cdef int postpone(self, size_t place) except -1
+
+    @cython.locals(types=Interner, number=cython.size_t, what=cython.uint)
+    cdef unsigned int type(self, size_t place, unsigned int kind, unsigned int variant) except? 0xFFFFFFFF
+
+    cdef int warn(self, str what) except -1
+
+    @cython.locals(types=Interner, size=cython.ulonglong, encoding=cython.ulonglong, name=cython.uint, flags=cython.uint,
+                   number=cython.size_t)
+    cdef unsigned int base(self, size_t place) except? 0xFFFFFFFF
+
+    @cython.locals(types=Interner, name=cython.uint, what=cython.uint, size=cython.ulonglong, number=cython.size_t)
+    cdef unsigned int composite(self, size_t place, unsigned int union) except? 0xFFFFFFFF
+
+    cdef unsigned int alias(self, size_t place, unsigned int reference) except? 0xFFFFFFFF
+
+    @cython.locals(types=Interner, at=cython.size_t)
+    cdef int count_part(self, size_t number) except -1
+
+    @cython.locals(types=Interner, at=cython.size_t, have=cython.ulonglong, union=cython.bint, offset=cython.ulonglong,
+                   bits=cython.ulonglong, reference=cython.uint, part=cython.uint)
+    cdef unsigned int member(self, size_t number) except? 0xFFFFFFFE
+
+    @cython.locals(slot=cython.int, value=cython.ulonglong, start=cython.size_t, op=cython.uint)
+    cdef unsigned long long member_offset(self) except? 0xFFFFFFFFFFFFFFFF
+
+    @cython.locals(offset=cython.ulonglong, storage=cython.ulonglong)
+    cdef unsigned long long old_bit_offset(self, unsigned long long bits, unsigned int reference) except? 0xFFFFFFFFFFFFFFFF
+
+    @cython.locals(types=Interner, size=cython.ulonglong, what=cython.uint, number=cython.size_t)
+    cdef unsigned int enumeration(self, size_t place) except? 0xFFFFFFFF
+
+    @cython.locals(types=Interner, value=cython.ulonglong, kind=cython.uint, info=cython.size_t, large=cython.bint)
+    cdef int enumerator(self, size_t number) except -1
+
+    @cython.locals(types=Interner, length=cython.ulonglong, number=cython.size_t, at=cython.size_t,
+                   product=cython.ulonglong, element=cython.uint, made=cython.uint)
+    cdef int dimension(self, size_t level) except -1
+
+    @cython.locals(types=Interner, text=cython.uint, at=cython.size_t, made=cython.uint)
+    cdef int note(self, unsigned int parent, unsigned int subject, unsigned int part) except -1
+
+    cdef int note_die(self, size_t place) except -1
+
+    @cython.locals(types=Interner, at=cython.size_t, flags=cython.uint, inlined=cython.ulonglong, name=cython.uint,
+                   result=cython.uint, origin=cython.uint, specification=cython.uint, functions="unsigned int[::1]",
+                   address=cython.ulonglong)
+    cdef unsigned int subprogram(self, size_t place) except? 0xFFFFFFFF
+
+    @cython.locals(types=Interner, at=cython.size_t, name=cython.uint, reference=cython.uint, origin=cython.uint,
+                   flags=cython.uint, registers=cython.uint, functions="unsigned int[::1]")
+    cdef int parameter(self, unsigned int function) except -1
+
+    @cython.locals(locations=Locations, value=cython.ulonglong, kind=cython.uint)
+    cdef unsigned int registers(self) except? 0xFFFFFFFF
+
+    @cython.locals(reference=cython.uint, flags=cython.uint, wanted=cython.bint, address=cython.ulonglong,
+                   k=cython.size_t)
+    cdef unsigned int variable(self, size_t place) except? 0xFFFFFFFF
+
+    @cython.locals(end=cython.size_t, data="const unsigned char[::1]", at=cython.size_t, back=cython.size_t, op=cython.uint)
+    cdef int located(self) except -1
+
+    @cython.locals(types=Interner)
+    cpdef settle(self)

@@ -1,0 +1,976 @@
+"""One pass over the DIEs of a unit: types, functions and variables, as local records of an `Interner`.
+
+A type inside an open structure, enumeration or prototype is put off until that is complete; all other DIEs are decoded once, in
+order.  Source: DWARF 5 (and 2 to 4); which DIE becomes what: docs/encode.md.
+"""
+
+from btfkit.hot import codes, kinds
+from btfkit.hot.abbreviations import Abbreviations  # noqa: F401
+from btfkit.hot.interning import Interner  # noqa: F401
+from btfkit.hot.locations import Locations
+
+LONG = 0xFFFFFFFFFFFFFFFF
+WORD = 0xFFFFFFFF
+HASH = 0x9E3779B1
+FLAG = 0x80000000
+SYNTHETIC = 0x80000000
+DEEPEST = 256
+ALIAS = 127
+MOST_ELEMENTS = 0xFFFF
+
+# What is open: parents from OPEN_STRUCT on take no type between their parts.
+OPEN_OTHER = 0
+OPEN_UNIT = 1
+OPEN_FUNCTION = 2
+OPEN_SKIPPED = 3
+OPEN_STRUCT = 4
+OPEN_ENUM = 5
+OPEN_PROTO = 6
+OPEN_ARRAY = 7
+OPEN_REFERENCE = 8
+OPEN_MEMBER = 9
+OPEN_PARAMETER = 10
+OPEN_VARIABLE = 11
+
+
+ATE_COMPLEX = 3
+ATE_BOOLEAN = 2
+ATE_FLOAT = 4
+ATE_SIGNED = 5
+ATE_SIGNED_CHAR = 6
+ATE_IMAGINARY = 9
+
+
+class Reader:
+    """Reads units into `types`.
+
+    `info` and the other sections are set by `sections`, the byte order and sizes of a unit by `unit`.  `ranges` are pairs of
+    addresses (from, below) of the variables that are wanted; `variables` has (name, type token, flags, address, group, DIE).
+    """
+
+    def __init__(self, types, big):
+        self.types = types
+        self.big = big
+        self.info = memoryview(b"")
+        self.strings = memoryview(b"")
+        self.line_strings = memoryview(b"")
+        self.alt_strings = memoryview(b"")
+        self.string_offsets = memoryview(b"")
+        self.addresses = memoryview(b"")
+        self.lists = memoryview(b"")
+        self.list_form = 5
+        self.context = 0
+        self.info_base = 0
+        self.alt_base = 0
+        self.signatures = {}
+        self.want_floats = True
+        self.want_enum64 = True
+        self.want_type_tags = True
+        self.want_decl_tags = True
+        self.flat_arrays = False
+        self.clang = False
+        self.force = False
+        self.ranges = memoryview(bytearray(0)).cast("Q")
+        self.variables = []
+        self.located_at = 0
+        self.warnings = {}
+        self.start = 0
+        self.end = 0
+        self.version = 5
+        self.offset_size = 4
+        self.address_size = 8
+        self.string_base = 0
+        self.address_base = 0
+        self.list_base = 0
+        self.locations = Locations(8, 4, big)
+        self.budget = 0
+        self.at = 0
+        self.place = 0
+        self.dies = 0
+        self.values = memoryview(bytearray(8 * codes.SLOTS)).cast("Q")
+        self.classes = bytearray(codes.SLOTS)
+        self.lengths = memoryview(bytearray(8 * codes.SLOTS)).cast("Q")
+        self.have = 0
+        self.open = bytearray(DEEPEST + 1)
+        self.opened = memoryview(bytearray(4 * (DEEPEST + 1))).cast("I")
+        self.part = memoryview(bytearray(4 * (DEEPEST + 1))).cast("I")
+        self.later = memoryview(bytearray(4096)).cast("I")
+        self.put_off = 0
+        self.unit_variables = []
+        self.memo = memoryview(bytearray(8 * 4096)).cast("Q")
+        self.memo_name = memoryview(bytearray(4 * 4096)).cast("I")
+        self.memos = 0
+
+    def sections(self, info, strings, line_strings, alt_strings, string_offsets, addresses, lists, list_form):
+        """Set the sections that following units use; `list_form` is 4, 5, or 3 for the lists of split units."""
+        self.info = info
+        self.strings = strings
+        self.line_strings = line_strings
+        self.alt_strings = alt_strings
+        self.string_offsets = string_offsets
+        self.addresses = addresses
+        self.lists = lists
+        self.list_form = list_form
+        self.context += 1
+        self.budget = 16 * len(lists) + 4 * len(info) + 1048576
+
+    def unit(self, start, end, version, offset_size, address_size):
+        """Set the extent and the sizes of the unit that follows."""
+        self.start = start
+        self.end = end
+        self.version = version
+        self.offset_size = offset_size
+        self.address_size = address_size
+        self.string_base = 0
+        self.address_base = 0
+        self.list_base = 0
+        self.locations = Locations(address_size, offset_size, self.big)
+
+    def bases(self, strings, addresses, lists):
+        """Set the positions in their sections that indexes of the unit count from."""
+        self.string_base = strings
+        self.address_base = addresses
+        self.list_base = lists
+
+    # ---- attributes ------------------------------------------------------------------------------------------------
+
+    def root(self, at, table):
+        """Decode the unit's own DIE, for `number`, `string` and `has`; returns whether it has children."""
+        self.at = at
+        code = self.uleb()
+        if code >= len(table.first) or table.first[code] == 0:
+            raise ValueError("no abbreviation " + str(code))
+        self.decode(table, table.first[code])
+        return table.parents[code]
+
+    def has(self, slot):
+        """Whether the last DIE has an attribute."""
+        return (self.have >> slot) & 1
+
+    def number(self, slot):
+        """The value of an attribute of the last DIE, 0 if it has none."""
+        return self.values[slot] if (self.have >> slot) & 1 else 0
+
+    def text(self, slot):
+        """The text of an attribute of the last DIE."""
+        name = self.name_of(slot)
+        data = self.types.names.data
+        return bytes(data[name : data.index(0, name)])
+
+    def decode(self, table, step):
+        """Decode the attributes of a DIE from `at` on, by the steps from `step` on."""
+        data = self.info
+        at = self.at
+        steps = table.steps
+        big = self.big
+        have = 0
+        while True:
+            word = steps[step]
+            op = word & 255
+            if op == codes.SKIP:
+                at += table.given[step]
+                step += 1
+                continue
+            if op == codes.END:
+                break
+            slot = (word >> 8) & 255
+            kind = word >> 16
+            value = 0
+            if op == codes.INDIRECT:
+                self.at = at
+                row = table.row_of(self.uleb())
+                at = self.at
+                op = table.forms[row]
+                kind = table.forms[codes.FORMS + row]
+                if op == codes.INDIRECT or row == 0x21:
+                    raise ValueError("an indirect form that is indirect again")
+            if op == codes.U4:
+                if big:
+                    value = data[at]
+                    value = value << 8 | data[at + 1]
+                    value = value << 8 | data[at + 2]
+                    value = value << 8 | data[at + 3]
+                else:
+                    value = data[at + 3]
+                    value = value << 8 | data[at + 2]
+                    value = value << 8 | data[at + 1]
+                    value = value << 8 | data[at]
+                at += 4
+            elif op == codes.U1:
+                value = data[at]
+                at += 1
+            elif op == codes.U2:
+                if big:
+                    value = data[at]
+                    value = value << 8 | data[at + 1]
+                else:
+                    value = data[at + 1]
+                    value = value << 8 | data[at]
+                at += 2
+            elif op == codes.GIVEN:
+                value = table.given[step]
+                if kind == codes.FLAG:
+                    value = 1
+            elif op == codes.ULEB or op == codes.SLEB:
+                self.at = at
+                value = self.uleb() if op == codes.ULEB else self.sleb()
+                at = self.at
+            elif op == codes.U8:
+                for k in range(8):
+                    value = value << 8 | data[at + k if big else at + 7 - k]
+                at += 8
+            elif op == codes.TEXT:
+                value = at
+                while data[at]:
+                    at += 1
+                at += 1
+            elif op == codes.U3:
+                for k in range(3):
+                    value = value << 8 | data[at + k if big else at + 2 - k]
+                at += 3
+            elif op == codes.U16:
+                value = at
+                at += 16
+            else:
+                length = 0
+                if op == codes.BLOCK:
+                    self.at = at
+                    length = self.uleb()
+                    at = self.at
+                elif op == codes.BLOCK1:
+                    length = data[at]
+                    at += 1
+                elif op == codes.BLOCK2:
+                    length = data[at] << 8 | data[at + 1] if big else data[at + 1] << 8 | data[at]
+                    at += 2
+                else:
+                    for k in range(4):
+                        length = length << 8 | data[at + k if big else at + 3 - k]
+                    at += 4
+                if length > len(data) - at:
+                    raise IndexError("block")
+                value = at
+                self.lengths[slot] = length
+                at += length
+            step += 1
+            if slot:
+                self.values[slot] = value
+                self.classes[slot] = kind
+                one = 1
+                have |= one << slot
+        self.at = at
+        self.have = have
+
+    def uleb(self):
+        """The unsigned LEB128 number at `at` of the section."""
+        data = self.info
+        value = 0
+        shift = 0
+        while True:
+            byte = data[self.at]
+            self.at += 1
+            if shift > 63:
+                raise ValueError("a LEB128 number of more than 10 bytes")
+            value |= ((byte & 127) << shift) & LONG
+            shift += 7
+            if byte < 128:
+                return value
+
+    def sleb(self):
+        """The signed LEB128 number at `at`, as 64 bits of two's complement."""
+        data = self.info
+        value = 0
+        shift = 0
+        while True:
+            byte = data[self.at]
+            self.at += 1
+            if shift > 63:
+                raise ValueError("a LEB128 number of more than 10 bytes")
+            value |= ((byte & 127) << shift) & LONG
+            shift += 7
+            if byte < 128:
+                if byte & 64 and shift < 64:
+                    value |= (LONG << shift) & LONG
+                return value
+
+    def fixed(self, data, at, size):
+        """A number of `size` bytes in another section."""
+        if at > len(data) or size > len(data) - at:
+            raise IndexError("index beyond its section")
+        value = 0
+        for k in range(size):
+            value = value << 8 | data[at + k if self.big else at + size - 1 - k]
+        return value
+
+    # ---- names -----------------------------------------------------------------------------------------------------
+
+    def name_of(self, slot):
+        """The number of the name in a slot; 0 if there is none."""
+        if (self.have >> slot) & 1 == 0:
+            return 0
+        kind = self.classes[slot]
+        value = self.values[slot]
+        if kind == codes.INLINE:
+            return self.spelled(self.info, value)
+        if kind == codes.STR_INDEX:
+            if value > len(self.string_offsets):
+                raise IndexError("index of a string beyond its section")
+            value = self.fixed(
+                self.string_offsets, self.string_base + value * self.offset_size, self.offset_size
+            )
+            kind = codes.STR
+        if value >= LONG >> 24:
+            raise IndexError("string beyond its section")
+        key = value << 16 | (self.context & 0xFFF) << 4 | (1 if kind == codes.STR else 2 if kind == codes.LINE_STR else 3)
+        mask = len(self.memo) - 1
+        place = (((key ^ key >> 16) * HASH) & LONG) >> 12 & mask
+        while self.memo[place]:
+            if self.memo[place] == key:
+                return self.memo_name[place]
+            place = (place + 1) & mask
+        if kind == codes.STR:
+            name = self.spelled(self.strings, value)
+        elif kind == codes.LINE_STR:
+            name = self.spelled(self.line_strings, value)
+        elif kind == codes.STR_ALT:
+            name = self.spelled(self.alt_strings, value)
+        else:
+            raise ValueError("a name that is not a string")
+        self.memo[place] = key
+        self.memo_name[place] = name
+        self.memos += 1
+        if 2 * self.memos > len(self.memo):
+            self.more_memo()
+        return name
+
+    def spelled(self, strings, at):
+        """The number of the name that stands at a position."""
+        if at >= len(strings):
+            raise IndexError("string beyond its section")
+        names = self.types.names
+        if strings[at] == 0:
+            return 0
+        end = names.measure(strings, at)
+        return names.add(strings, at, end, names.h)
+
+    def more_memo(self):
+        """Double the table of known names."""
+        old = self.memo
+        old_name = self.memo_name
+        self.memo = memoryview(bytearray(16 * len(old))).cast("Q")
+        self.memo_name = memoryview(bytearray(8 * len(old))).cast("I")
+        mask = len(self.memo) - 1
+        for at in range(len(old)):
+            if old[at]:
+                slot = (((old[at] ^ old[at] >> 16) * HASH) & LONG) >> 12 & mask
+                while self.memo[slot]:
+                    slot = (slot + 1) & mask
+                self.memo[slot] = old[at]
+                self.memo_name[slot] = old_name[at]
+
+    # ---- references ------------------------------------------------------------------------------------------------
+
+    def reference(self, slot):
+        """The place of the DIE that an attribute refers to, in `info`; 0 if there is none."""
+        if (self.have >> slot) & 1 == 0:
+            return 0
+        kind = self.classes[slot]
+        value = self.values[slot]
+        if kind == codes.REF:
+            if value >= self.end - self.start:
+                raise ValueError("a reference beyond the unit")
+            return self.start + value
+        if kind == codes.REF_ADDR or kind == codes.OFFSET or kind == codes.NUMBER:
+            value += self.info_base
+        elif kind == codes.REF_SIG:
+            return self.by_signature(value)
+        elif kind == codes.REF_ALT:
+            if self.alt_base == 0:
+                raise ValueError("a reference to a supplementary file, which is not there")
+            value += self.alt_base
+        else:
+            raise ValueError("a reference of an unexpected form")
+        if value >= len(self.info):
+            raise ValueError("a reference beyond the section")
+        return value
+
+    def by_signature(self, signature):
+        """The type of a type unit."""
+        found = self.signatures.get(signature)
+        if found is None:
+            raise ValueError("a type unit " + hex(signature) + " that is not there")
+        return found
+
+    def address(self, slot):
+        """The address in a slot."""
+        value = self.values[slot]
+        if self.classes[slot] == codes.ADDRESS_INDEX:
+            return self.indexed_address(value)
+        return value
+
+    def indexed_address(self, index):
+        """An address in the unit's part of `.debug_addr`."""
+        if index > len(self.addresses):
+            raise IndexError("index of an address beyond its section")
+        return self.fixed(self.addresses, self.address_base + index * self.address_size, self.address_size)
+
+    # ---- the walk --------------------------------------------------------------------------------------------------
+
+    def walk(self, at, table):
+        """Read all DIEs of the unit, whose own is at `at`."""
+        types = self.types
+        first = table.first
+        data = self.info
+        end = self.end
+        depth = 0
+        inside = 0
+        pending = 0
+        begun = False
+        self.put_off = 0
+        self.at = at
+        while True:
+            if depth == 0 and begun or self.at >= end:
+                if depth:
+                    depth = 0
+                inside = 0
+                if pending >= self.put_off:
+                    break
+                self.at = self.later[pending]
+                pending += 1
+            begun = True
+            place = self.at
+            self.place = place
+            self.dies += 1
+            code = data[place]
+            self.at = place + 1
+            if code >= 128:
+                self.at = place
+                code = self.uleb()
+            if code == 0:
+                if depth:
+                    depth -= 1
+                    if depth < inside:
+                        inside = 0
+                continue
+            if code >= len(first) or first[code] == 0:
+                raise ValueError("no abbreviation " + str(code))
+            self.decode(table, first[code])
+            tag = table.classes[code]
+            parents = table.parents[code]
+            parent = self.open[depth - 1] if depth else OPEN_OTHER
+            opens = OPEN_OTHER
+            subject = 0
+            part = 0
+            kind = tag & 31
+            if kind == codes.OTHER or parent == OPEN_SKIPPED:
+                if parent == OPEN_SKIPPED:
+                    opens = OPEN_SKIPPED
+            elif kind == codes.MEMBER:
+                if parent == OPEN_STRUCT:
+                    part = self.member(self.opened[depth - 1])
+                    subject = self.opened[depth - 1]
+                    opens = OPEN_MEMBER if part != WORD else OPEN_OTHER
+            elif kind == codes.PARAMETER or kind == codes.VARIADIC:
+                if parent == OPEN_FUNCTION:
+                    opens = OPEN_PARAMETER
+                    subject = self.opened[depth - 1]
+                    part = types.functions[subject + 5]
+                    if kind == codes.VARIADIC:
+                        types.functions[subject + 4] |= codes.VARARGS
+                        opens = OPEN_OTHER
+                    else:
+                        self.parameter(subject)
+                elif parent == OPEN_PROTO:
+                    self.count_part(self.opened[depth - 1])
+                    types.append(
+                        self.opened[depth - 1],
+                        self.name_of(codes.NAME) if kind == codes.PARAMETER else 0,
+                        self.reference(codes.TYPE) if kind == codes.PARAMETER else 0,
+                    )
+            elif kind == codes.ENUMERATOR:
+                if parent == OPEN_ENUM:
+                    self.enumerator(self.opened[depth - 1])
+            elif kind == codes.SUBRANGE and parent == OPEN_ARRAY:
+                self.dimension(depth - 1)
+            elif kind == codes.SUBPROGRAM:
+                if parent >= OPEN_STRUCT or inside:
+                    self.postpone(place)
+                    opens = OPEN_SKIPPED
+                else:
+                    subject = self.subprogram(place)
+                    opens = OPEN_OTHER if self.has(codes.DECLARATION) and self.values[codes.DECLARATION] else OPEN_FUNCTION
+                    inside = depth + 1
+            elif kind == codes.VARIABLE:
+                if parent == OPEN_UNIT:
+                    subject = self.variable(place)
+                    opens = OPEN_VARIABLE
+            elif kind == codes.NOTE:
+                if parent >= OPEN_STRUCT or parent == OPEN_FUNCTION:
+                    self.note(parent, self.opened[depth - 1], self.part[depth - 1])
+            elif kind == codes.NOTE_DIE:
+                self.note_die(place)
+            elif kind == codes.UNIT:
+                opens = OPEN_UNIT if depth == 0 else OPEN_OTHER
+            elif parent >= OPEN_STRUCT:
+                self.postpone(place)
+                opens = OPEN_SKIPPED
+            else:
+                subject = self.type(place, kind, tag >> 5)
+                if kind == codes.COMPOSITE:
+                    opens = OPEN_STRUCT
+                elif kind == codes.ENUMERATION:
+                    opens = OPEN_ENUM
+                elif kind == codes.SUBROUTINE:
+                    opens = OPEN_PROTO
+                elif kind == codes.ARRAY_TYPE:
+                    opens = OPEN_ARRAY
+                    part = 0
+                elif kind == codes.REFERENCE:
+                    opens = OPEN_REFERENCE
+                what = (types.words[types.at[subject] + 1] >> 24) & 127 if subject else 0
+                if subject == 0 or what == kinds.FWD or what == ALIAS:
+                    opens = OPEN_OTHER
+            if parents:
+                if depth >= DEEPEST:
+                    raise ValueError("DIEs nested more than 256 deep")
+                self.open[depth] = opens
+                self.opened[depth] = subject
+                self.part[depth] = part
+                depth += 1
+
+    def postpone(self, place):
+        """Read the DIE at `place` when the rest of the unit is read."""
+        if self.put_off >= len(self.later):
+            later = memoryview(bytearray(8 * len(self.later))).cast("I")
+            for k in range(self.put_off):
+                later[k] = self.later[k]
+            self.later = later
+        self.later[self.put_off] = place
+        self.put_off += 1
+
+    # ---- types -----------------------------------------------------------------------------------------------------
+
+    def type(self, place, kind, variant):
+        """Add the type at `place`; returns its number, 0 if it has no parts that matter."""
+        types = self.types
+        if kind == codes.REFERENCE:
+            number = types.add(place, 0, 0, self.reference(codes.TYPE))
+            what = kinds.PTR
+            if variant == 1:
+                what = kinds.CONST
+            elif variant == 2:
+                what = kinds.VOLATILE
+            elif variant == 3:
+                what = kinds.RESTRICT
+            elif variant == 4:
+                what = kinds.TYPEDEF
+                types.words[types.at[number]] = self.name_of(codes.NAME)
+            types.words[types.at[number] + 1] = what << 24
+            if (self.have >> codes.ANNOTATION) & 1:
+                if variant == 0 and self.want_type_tags:
+                    types.noted.append((1, number, 0, self.reference(codes.ANNOTATION)))
+                elif variant == 4 and self.want_decl_tags:
+                    types.noted.append((0, number, WORD, self.reference(codes.ANNOTATION)))
+        elif kind == codes.COMPOSITE:
+            number = self.composite(place, variant)
+        elif kind == codes.BASE:
+            number = self.base(place)
+        elif kind == codes.ARRAY_TYPE:
+            number = types.add(place, 0, kinds.ARRAY << 24, 0)
+            types.append(number, self.reference(codes.TYPE), 0)
+            types.append_word(number, 0, 0)
+            types.words[types.used - 1] = 0
+        elif kind == codes.SUBROUTINE:
+            number = types.add(place, 0, kinds.FUNC_PROTO << 24, self.reference(codes.TYPE))
+        elif kind == codes.ENUMERATION:
+            number = self.enumeration(place)
+        elif kind == codes.UNSPECIFIED:
+            number = 0
+        elif kind == codes.ATOMIC or kind == codes.SUBRANGE:
+            if kind == codes.ATOMIC:
+                self.warn("atomic")
+            number = types.add(place, 0, ALIAS << 24, self.reference(codes.TYPE))
+        else:
+            if not self.force:
+                raise ValueError("a type that BTF cannot express")
+            self.warn("unsupported")
+            number = 0
+        types.put(place, number)
+        return number
+
+    def warn(self, what):
+        """Count something that is done otherwise than DWARF says."""
+        self.warnings[what] = self.warnings.get(what, 0) + 1
+
+    def base(self, place):
+        """Add a base type."""
+        types = self.types
+        size = self.number(codes.BYTE_SIZE)
+        encoding = self.number(codes.ENCODING)
+        name = self.name_of(codes.NAME)
+        if self.want_floats:
+            if encoding == ATE_FLOAT and (size == 2 or size == 4 or size == 8 or size == 12 or size == 16):
+                return types.add(place, name, kinds.FLOAT << 24, size)
+            if encoding == ATE_COMPLEX or encoding == ATE_IMAGINARY or encoding == ATE_FLOAT:
+                self.warn("complex")
+                return types.add(place, name, kinds.STRUCT << 24, size & WORD)
+        flags = 0
+        if encoding == ATE_SIGNED or encoding == ATE_SIGNED_CHAR:
+            flags = 1
+        elif encoding == ATE_BOOLEAN:
+            flags = 4
+        if size == 0 or size > 16 or size & (size - 1):
+            fake = b"__SANITIZED_FAKE_INT__\0"
+            name = self.spelled(memoryview(fake), 0)
+            size = 4
+        number = types.add(place, name, kinds.INT << 24, size)
+        types.append_word(number, flags << 24 | size * 8, 0)
+        return number
+
+    def composite(self, place, union):
+        """Add a struct or union, or a declaration of one."""
+        types = self.types
+        if (self.have >> codes.SIGNATURE) & 1 and self.number(codes.DECLARATION):
+            return self.alias(place, self.reference(codes.SIGNATURE))
+        name = self.name_of(codes.NAME)
+        what = kinds.UNION if union else kinds.STRUCT
+        size = self.number(codes.BYTE_SIZE)
+        if self.number(codes.DECLARATION):
+            if name:
+                return types.add(place, name, kinds.FWD << 24 | (FLAG if union else 0), 0)
+            size = 0
+        if size > WORD:
+            raise ValueError("a structure of more than 4 GiB")
+        number = types.add(place, name, what << 24, size)
+        if name == 0 and (self.have >> codes.SPECIFICATION) & 1:
+            types.named_elsewhere.append((number, self.reference(codes.SPECIFICATION)))
+        if (self.have >> codes.ANNOTATION) & 1 and self.want_decl_tags:
+            types.noted.append((0, number, WORD, self.reference(codes.ANNOTATION)))
+        return number
+
+    def alias(self, place, reference):
+        """Add a record that stands for another type."""
+        return self.types.add(place, 0, ALIAS << 24, reference)
+
+    def count_part(self, number):
+        """Count another member, enumerator or parameter of a type."""
+        types = self.types
+        at = types.at[number] + 1
+        if types.words[at] & 0xFFFFFF >= MOST_ELEMENTS:
+            raise ValueError("a type of more than 65535 members")
+        types.words[at] += 1
+
+    def member(self, number):
+        """Add a member to a struct or union; returns its number, WORD if it is none (a static one)."""
+        types = self.types
+        at = types.at[number] + 1
+        have = self.have
+        union = (types.words[at] >> 24) & 127 == kinds.UNION
+        offset = 0
+        bits = self.number(codes.BIT_SIZE)
+        if (have >> codes.DATA_BIT_OFFSET) & 1:
+            offset = self.values[codes.DATA_BIT_OFFSET]
+        elif (have >> codes.MEMBER_LOCATION) & 1:
+            offset = self.member_offset()
+        elif not union:
+            if types.words[at] & 0xFFFFFF or self.number(codes.EXTERNAL) or self.number(codes.DECLARATION):
+                return WORD
+        reference = self.reference(codes.TYPE)
+        if bits and (have >> codes.DATA_BIT_OFFSET) & 1 == 0 and (have >> codes.BIT_OFFSET) & 1:
+            offset = (offset + self.old_bit_offset(bits, reference)) & WORD
+        if offset > LONG >> 32:
+            raise ValueError("a member at an offset of more than 2**32 bits")
+        if bits > 255:
+            raise ValueError("a bit-field of more than 255 bits")
+        self.count_part(number)
+        if bits:
+            types.words[types.at[number] + 1] |= FLAG
+        types.append(number, self.name_of(codes.NAME), reference)
+        types.append_word(number, offset, bits)
+        part = (types.words[types.at[number] + 1] & 0xFFFFFF) - 1
+        if (have >> codes.ANNOTATION) & 1 and self.want_decl_tags:
+            types.noted.append((0, number, part, self.reference(codes.ANNOTATION)))
+        return part
+
+    def member_offset(self):
+        """The offset of a member in bits, by DW_AT_data_member_location."""
+        slot = codes.MEMBER_LOCATION
+        value = self.values[slot]
+        if self.classes[slot] == codes.BYTES:
+            start = self.at
+            self.at = value
+            op = self.info[self.at]
+            self.at += 1
+            value = 0
+            if op == 0x23 or op == 0x10:
+                value = self.uleb()
+            elif op == 0x11:
+                value = self.sleb()
+            elif 0x30 <= op <= 0x4F:
+                value = op - 0x30
+            elif op == 0x08:
+                value = self.info[self.at]
+            self.at = start
+        if value >= LONG >> 8:
+            raise ValueError("a member at an offset of more than 2**32 bits")
+        return value * 8
+
+    def old_bit_offset(self, bits, reference):
+        """What DW_AT_bit_offset (DWARF 2 and 3) adds to the offset of a member; its storage is that of the member or its type."""
+        offset = self.values[codes.BIT_OFFSET]
+        if self.big:
+            return offset
+        storage = self.number(codes.BYTE_SIZE)
+        if storage == 0:
+            self.types.storage.append((self.types.used + 2, reference))
+            return (0 - offset - bits) & WORD
+        return (storage * 8 - offset - bits) & WORD
+
+    def enumeration(self, place):
+        """Add an enumeration."""
+        types = self.types
+        if (self.have >> codes.SIGNATURE) & 1 and self.number(codes.DECLARATION):
+            return self.alias(place, self.reference(codes.SIGNATURE))
+        size = self.number(codes.BYTE_SIZE)
+        if size == 0:
+            size = 4
+        if size > 8:
+            raise ValueError("an enumeration of more than 8 bytes")
+        what = kinds.ENUM64 if size > 4 and self.want_enum64 else kinds.ENUM
+        number = types.add(place, self.name_of(codes.NAME), what << 24, size)
+        if what == kinds.ENUM64 and (self.have >> codes.TYPE) & 1:
+            types.signs.append((number, self.reference(codes.TYPE)))
+        return number
+
+    def enumerator(self, number):
+        """Add an enumerator."""
+        types = self.types
+        value = self.number(codes.CONST_VALUE)
+        kind = self.classes[codes.CONST_VALUE]
+        info = types.at[number] + 1
+        if kind == codes.BYTES and (self.have >> codes.CONST_VALUE) & 1:
+            value = self.fixed(self.info, value, min(8, self.lengths[codes.CONST_VALUE]))
+        self.count_part(number)
+        large = (types.words[info] >> 24) & 127 == kinds.ENUM64
+        if value >> 63 and (kind == codes.SIGNED or not large):
+            types.words[info] |= FLAG
+        types.append(number, self.name_of(codes.NAME), value & WORD)
+        if large:
+            types.append_word(number, value >> 32, 0)
+
+    def dimension(self, level):
+        """Add a dimension to the array that is open at a level of the walk."""
+        types = self.types
+        length = 0
+        if (self.have >> codes.COUNT) & 1:
+            if self.classes[codes.COUNT] <= codes.SIGNED:
+                length = self.values[codes.COUNT] & WORD
+        elif (self.have >> codes.UPPER_BOUND) & 1:
+            if self.classes[codes.UPPER_BOUND] <= codes.SIGNED:
+                length = (self.values[codes.UPPER_BOUND] + 1) & WORD
+        number = self.opened[level]
+        if self.part[level] == 0:
+            types.words[types.at[number] + 5] = length
+        elif self.flat_arrays:
+            at = types.at[number] + 5
+            product = types.words[at]
+            types.words[at] = (product * length) & WORD
+        else:
+            if types.used != types.at[number + 1] or number != types.count:
+                raise ValueError("a dimension apart from its array")
+            element = types.words[types.at[number] + 3]
+            made = types.add(0, 0, kinds.ARRAY << 24, 0)
+            types.die[made] = types.die[number]
+            types.append(made, element, 0)
+            types.append_word(made, length, 0)
+            types.words[types.at[number] + 3] = SYNTHETIC | made
+            self.opened[level] = made
+        self.part[level] = 1
+
+    # ---- annotations -----------------------------------------------------------------------------------------------
+
+    def note(self, parent, subject, part):
+        """A btf_type_tag or btf_decl_tag of clang, a child of what it is about."""
+        types = self.types
+        name = self.text(codes.NAME)
+        text = self.name_of(codes.CONST_VALUE)
+        if name == b"btf_type_tag" and parent == OPEN_REFERENCE:
+            at = types.at[subject]
+            if self.want_type_tags and (types.words[at + 1] >> 24) & 127 == kinds.PTR:
+                made = types.add(0, text, kinds.TYPE_TAG << 24, types.words[at + 2])
+                types.die[made] = types.die[subject]
+                types.words[types.at[subject] + 2] = SYNTHETIC | made
+        elif name == b"btf_decl_tag" and self.want_decl_tags:
+            if parent == OPEN_STRUCT or parent == OPEN_REFERENCE:
+                types.tags.append((subject, WORD, text))
+            elif parent == OPEN_MEMBER:
+                types.tags.append((subject, part, text))
+            elif parent == OPEN_FUNCTION:
+                types.function_tags.append((subject, WORD, text))
+            elif parent == OPEN_PARAMETER:
+                types.function_tags.append((subject, part, text))
+            elif parent == OPEN_VARIABLE:
+                types.variable_tags.append((types.group, subject, text))
+
+    def note_die(self, place):
+        """An annotation of gcc, which others refer to."""
+        name = self.text(codes.NAME)
+        kind = 1 if name == b"btf_type_tag" else 2 if name == b"btf_decl_tag" else 0
+        self.types.notes[place] = (kind, self.name_of(codes.CONST_VALUE), self.reference(codes.ANNOTATION))
+
+    # ---- functions and variables -----------------------------------------------------------------------------------
+
+    def subprogram(self, place):
+        """Add a function; returns its position."""
+        types = self.types
+        at = types.add_function(place)
+        flags = codes.CLANG if self.clang else 0
+        if self.number(codes.DECLARATION):
+            flags |= codes.DECLARED
+        if self.number(codes.EXTERNAL):
+            flags |= codes.IS_EXTERNAL
+        inlined = self.number(codes.INLINED)
+        if inlined == 1 or inlined == 3:
+            flags |= codes.INLINE_FUNCTION
+        if self.number(codes.CONVENTION) == 3:
+            flags |= codes.NOCALL
+        name = self.name_of(codes.NAME)
+        result = self.reference(codes.TYPE)
+        origin = self.reference(codes.ORIGIN)
+        specification = self.reference(codes.SPECIFICATION)
+        functions = types.functions
+        functions[at + 1] = name
+        functions[at + 2] = result
+        functions[at + 3] = origin
+        functions[at + 9] = specification
+        if (self.have >> codes.LOW_PC) & 1:
+            flags |= codes.HAS_ADDRESS
+            address = self.address(codes.LOW_PC)
+            functions[at + 6] = address & WORD
+            functions[at + 7] = address >> 32
+        functions[at + 4] = flags
+        if (self.have >> codes.ANNOTATION) & 1 and self.want_decl_tags:
+            types.noted.append((2, at, WORD, self.reference(codes.ANNOTATION)))
+        return at
+
+    def parameter(self, function):
+        """Add a parameter to the last function."""
+        types = self.types
+        at = types.add_parameter(function, self.place)
+        name = self.name_of(codes.NAME)
+        reference = self.reference(codes.TYPE)
+        origin = self.reference(codes.ORIGIN)
+        flags = 0
+        registers = 0
+        if (self.have >> codes.CONST_VALUE) & 1:
+            flags |= codes.CONSTANT
+        if (self.have >> codes.LOCATION) & 1:
+            flags |= codes.LOCATED
+            registers = self.registers()
+        functions = types.functions
+        functions[at] = name
+        functions[at + 1] = reference
+        functions[at + 2] = origin
+        functions[at + 3] = flags
+        functions[at + 5] = registers
+        if (self.have >> codes.ANNOTATION) & 1 and self.want_decl_tags:
+            types.noted.append(
+                (2, function, types.functions[function + 5] - 1, self.reference(codes.ANNOTATION))
+            )
+
+    def registers(self):
+        """Where a parameter is when its function is called, as `Locations.packed` has it."""
+        locations = self.locations
+        locations.reset()
+        value = self.values[codes.LOCATION]
+        kind = self.classes[codes.LOCATION]
+        if kind == codes.BYTES:
+            locations.expression(self.info, value, self.lengths[codes.LOCATION], 0)
+            return locations.packed()
+        if kind == codes.LOCLIST_INDEX:
+            if value > len(self.lists):
+                raise IndexError("index of a location list beyond its section")
+            value = self.list_base + self.fixed(
+                self.lists, self.list_base + value * self.offset_size, self.offset_size
+            )
+        if value > len(self.lists):
+            raise IndexError("a location list beyond its section")
+        if self.list_form == 5 and self.version >= 5:
+            locations.new_list(self.lists, value)
+        elif self.list_form == 3:
+            locations.split_list(self.lists, value)
+        else:
+            locations.old_list(self.lists, value)
+        self.budget -= locations.at - value
+        if self.budget < 0:
+            raise ValueError("location lists that are used over and over")
+        return locations.packed()
+
+    def variable(self, place):
+        """Note a variable of the unit; returns its place."""
+        reference = self.reference(codes.SPECIFICATION) or self.reference(codes.ORIGIN)
+        flags = 0
+        if self.number(codes.EXTERNAL):
+            flags |= codes.IS_EXTERNAL
+        if self.number(codes.DECLARATION):
+            flags |= codes.DECLARED
+        if self.number(codes.ARTIFICIAL):
+            flags |= codes.IS_ARTIFICIAL
+        wanted = False
+        address = 0
+        if (self.have >> codes.LOCATION) & 1 and self.classes[codes.LOCATION] == codes.BYTES and self.located():
+            address = self.located_at
+            for k in range(0, len(self.ranges), 2):
+                if self.ranges[k] <= address < self.ranges[k + 1]:
+                    wanted = True
+        if wanted or flags & codes.DECLARED:
+            self.unit_variables.append(
+                (place, self.name_of(codes.NAME), self.reference(codes.TYPE), flags, address, reference, wanted)
+            )
+            if (self.have >> codes.ANNOTATION) & 1 and self.want_decl_tags:
+                self.types.noted.append((3, place, WORD, self.reference(codes.ANNOTATION)))
+        return place
+
+    def located(self):
+        """Whether a variable is at a fixed address, which becomes `located_at`."""
+        end = self.values[codes.LOCATION] + self.lengths[codes.LOCATION]
+        data = self.info
+        at = self.values[codes.LOCATION]
+        back = self.at
+        if at >= end:
+            return False
+        op = data[at]
+        if op == 0x03:
+            if at + 1 + self.address_size > end:
+                return False
+            self.located_at = self.fixed(data, at + 1, self.address_size)
+            self.at = at + 1 + self.address_size
+        elif op == 0xA1 or op == 0xFB:
+            self.at = at + 1
+            self.located_at = self.indexed_address(self.uleb())
+        else:
+            return False
+        if self.at < end and data[self.at] == 0x23:
+            self.at += 1
+            self.located_at += self.uleb()
+        found = self.at == end
+        self.at = back
+        return found
+
+    def settle(self):
+        """End the group: turn its types into records, and its variables into those that are wanted."""
+        types = self.types
+        types.settle()
+        known = {}
+        for one in self.unit_variables:
+            known[one[0]] = one
+        for place, name, reference, flags, address, origin, wanted in self.unit_variables:
+            if not wanted or flags & codes.IS_ARTIFICIAL or (flags & codes.DECLARED and not origin):
+                continue
+            other = known.get(origin)
+            if other is not None:
+                name = name or other[1]
+                reference = reference or other[2]
+                flags |= other[3] & codes.IS_EXTERNAL
+            self.variables.append((name, types.token_of(reference), flags, address, types.group, place, origin))
+        self.unit_variables.clear()
