@@ -37,6 +37,7 @@ _NAMES = {  # by module
     "file_ops.dedup": "dedup_file dedup_files DedupedFile DedupFiles JoinedFiles",
     "file_ops.distill": "distill_file DistilledFile DistillFiles",
     "file_ops.dump": "Dump dump",
+    "file_ops.encode": "encode encode_file EncodedFile EncodeFiles",
     "file_ops.explain": "explain Explanation",
     "file_ops.extract": "extract_file",
     "file_ops.merge": "merge_files MergedFiles",

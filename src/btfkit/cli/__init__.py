@@ -33,6 +33,7 @@ COMMANDS = {
     "explain": "explain whether a kernel accepts a module's BTF, and if not, why",
     "bundle": "put the BTF of many kernels into one small file",
     "dedup": "merge equivalent types",
+    "encode": "make BTF of the DWARF of a kernel or module",
     "verify": "check a BTF: its structure, then the kernel's rules",
     "bpftool": "accept bpftool's command lines",
 }

@@ -38,7 +38,7 @@ class DebugSections:
 
     def has(self, name: str) -> bool:
         """Whether the file has the section `.debug_<name>`."""
-        return self._find(name) is not None
+        return bool(self._find(name))
 
     def get(self, name: str) -> Bytes:
         """The content of `.debug_<name>`, empty if there is none.  Raises FormatError and UnsupportedError."""
@@ -50,22 +50,22 @@ class DebugSections:
         """Release a section that is not needed any more."""
         self._known.pop(name, None)
 
-    def _find(self, name: str) -> Section | None:
-        elf = self.elf
-        for section_name in (f".debug_{name}{self.suffix}", f".zdebug_{name}{self.suffix}"):
-            section = elf.section(section_name)
-            if section is not None:
-                return section
-        return None
+    def _find(self, name: str) -> list[Section]:
+        """The sections `.debug_<name>`: in a relocatable file with type units there are several."""
+        names = (f".debug_{name}{self.suffix}", f".zdebug_{name}{self.suffix}")
+        found = [section for section in self.elf.sections if section.name in names]
+        return found if self.elf.type == ET_REL else found[-1:]
 
     def _read(self, name: str) -> Bytes:
-        section = self._find(name)
-        if section is None:
-            return b""
-        data: Bytes = self.elf.data(section)
-        if section.name.startswith(".z"):
-            data = self._unpacked(section, memoryview(data))
-        return data if self._relocator is None else self._relocator.apply(section.index, memoryview(data))
+        parts = []
+        for section in self._find(name):
+            data: Bytes = self.elf.data(section)
+            if section.name.startswith(".z"):
+                data = self._unpacked(section, memoryview(data))
+            if self._relocator is not None:
+                data = self._relocator.apply(section.index, memoryview(data))
+            parts.append(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _unpacked(self, section: Section, data: memoryview) -> bytes:
         """The content of a section in the old form of compression: "ZLIB", the size in 8 bytes, big-endian, and a stream."""

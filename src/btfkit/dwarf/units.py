@@ -82,8 +82,8 @@ def units(data: Bytes, mark: str, section: str, source: str, *, types: bool = Fa
                     section=section,
                     offset=at,
                 )
-            yield unit
             at = unit.end
+            yield unit
         else:
             at += 4  # padding
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.encoder.functions import Choice
     from btfkit.files.elf import Elf
-    from btfkit.passes.prepared_base import PreparedBase
+    from btfkit.encoder.split import SplitBase
 
 DEFAULT_FEATURES = (
     *("encode_force", "var", "float", "decl_tag", "type_tag", "enum64", "optimized_func", "consistent_func"),
@@ -67,61 +67,57 @@ class Encoded:
 
 def encode(
     elf: Elf,
-    base: Btf | None = None,
+    base: Btf | SplitBase | None = None,
     *,
     features: Iterable[str] = DEFAULT_FEATURES,
     skip_languages: Iterable[str] = ("rust",),
     force: bool = False,
-    prepared: PreparedBase | None = None,
+    symbols: Elf | None = None,
 ) -> Encoded:
     """The BTF of the types, functions and variables that the DWARF of `elf` describes, split on `base` if given.
 
     `features` are names of pahole's `--btf_features`.  `skip_languages` ("c", "c++", "rust", "asm") omits units.  With `force` a
-    type that BTF cannot express becomes void.  `prepared`, made from `base`, saves repeating the work on it.  Raises NotFoundError
+    type that BTF cannot express becomes void.  `symbols` is the file with the symbol table, if `elf` is a debug file without.  A `SplitBase` saves repeating the work on it.  Raises NotFoundError
     if there is no DWARF, UnsupportedError for what cannot be read or expressed, FormatError for damaged input.
     """
     features = frozenset(features)
     refuse_others("feature", features, FEATURES)
     refuse_others("language", skip_languages, tuple(LANGUAGES))
+    dwarf, found = read_dwarf(elf, features, skip_languages, force=force)
+    alone = Assembly(dwarf, features, found, symbols).btf()
+    if base is None:
+        return Encoded(alone.btf, alone.report)
+    from btfkit.encoder.split import SplitBase, on_base
+
+    shared = base if isinstance(base, SplitBase) else SplitBase(base)
+    return Encoded(on_base(alone.btf, shared), alone.report)
+
+
+def read_dwarf(
+    elf: Elf, features: frozenset[str], skip_languages: Iterable[str] = ("rust",), *, force: bool = False
+) -> tuple[Dwarf, list[_variables.Place]]:
+    """What the DWARF of `elf` says, and the sections that variables are taken from.  Raises what `encode` does."""
     sections = DebugSections(elf)
     demand_dwarf(sections)
     skip = [number for language in skip_languages for number in LANGUAGES[language]]
-    flat = base is not None and has_flat_arrays(base)
     found = _variables.places(elf, sections.addresses, features)
-    dwarf = Dwarf(Debug(sections), Rules(features, skip, flat=flat, force=force), _variables.ranges(found))
-    dwarf.read(_forgetting(sections))
-    alone = Assembly(dwarf, features, found).btf()
-    if base is None:
-        return Encoded(alone.btf, alone.report)
-    from btfkit.encoder.split import on_base
-
-    return Encoded(on_base(alone.btf, base, prepared), alone.report)
-
-
-def has_flat_arrays(base: Btf) -> bool:
-    """Whether arrays of arrays are one array in a base: it has many arrays, and none directly of another (pahole before 1.32)."""
-    arrays = 0
-    for layer in base.chain:
-        words, positions, first = layer.words, layer.positions, layer.start_id
-        for at in positions:
-            if words[at + 1] >> 24 & 0x7F == spec.ARRAY:
-                arrays += 1
-                element = words[at + 3]
-                if element and base.kind(element) == spec.ARRAY:
-                    return False
-        del first
-    return arrays >= 100
-
-
-def _forgetting(sections: DebugSections) -> None:
-    return None
+    dwarf = Dwarf(Debug(sections), Rules(features, skip, force=force), _variables.ranges(found))
+    dwarf.read()
+    return dwarf, found
 
 
 class Assembly:
     """The words of a BTF without a base, from what was read."""
 
-    def __init__(self, dwarf: Dwarf, features: frozenset[str], places: list[_variables.Place]) -> None:
+    def __init__(
+        self,
+        dwarf: Dwarf,
+        features: frozenset[str],
+        places: list[_variables.Place],
+        symbols: Elf | None = None,
+    ) -> None:
         self.dwarf = dwarf
+        self.symbols = symbols or dwarf.debug.sections.elf
         self.features = features
         self.places = places
         self.elf = dwarf.debug.sections.elf
@@ -153,29 +149,31 @@ class Assembly:
         """The BTF, deduplicated, and the report."""
         elf = self.elf
         self._add_type_tags()
-        functions = Functions(
-            self.resolved,
-            elf,
-            Symbols(elf, self.dwarf.debug.sections.addresses),
-            self.words[:],
-            self.positions,
-            consistent="consistent_func" in self.features,
-        )
+        functions = self.functions()
         sections = self._add_variables(functions)
         self._add_functions(functions)
         for name, variables in sorted(sections.items()):
-            last = variables[-1][1]
             self.add(
                 self.name(name.encode("utf-8", "surrogateescape")),
                 spec.DATASEC << 24 | len(variables),
                 max(one.offset + one.size for _, one in variables),
                 *(word for number, one in variables for word in (number, one.offset, one.size)),
             )
-            del last
         frame = Frame(elf.order, pointer_size=elf.bits // 8, source=elf.source)
         pool = bytes(self.names.data[: self.names.end])
         done = dedup(frame.emit(self.words, pool))
         return Encoded(done.btf, self.report)
+
+    def functions(self) -> Functions:
+        """The functions with their candidates."""
+        return Functions(
+            self.resolved,
+            self.elf,
+            Symbols(self.symbols, self.dwarf.debug.sections.addresses),
+            self.words[:],
+            self.positions,
+            consistent="consistent_func" in self.features,
+        )
 
     # ---- words -----------------------------------------------------------------------------------------------------
 
@@ -227,7 +225,7 @@ class Assembly:
         chosen = _variables.chosen(
             self.places,
             self.dwarf.reader.variables,
-            self.elf,
+            self.symbols,
             self.text,
             self.resolved.id_in,
             lambda type_id: self._size(type_id, sizes),

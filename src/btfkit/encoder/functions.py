@@ -177,7 +177,7 @@ class Functions:
             unexpected |= result & UNEXPECTED
             reordered |= result & REORDERED
             uncertain = uncertain or self._uncertain(other)
-            if not (unexpected or reordered or inconsistent) and not self._same(first, other):
+            if not (unexpected or reordered or inconsistent) and not self.same(first, other):
                 inconsistent = True
         symbols = self.symbols.by_name[name]
         chosen = self._canonical(found, symbols)
@@ -276,6 +276,10 @@ class Functions:
                 return max(1, min(self.sizes[type_id], 16))
         return 1
 
+    def result(self, function: int) -> int:
+        """What is to be said of a candidate: OPTIMIZED, UNEXPECTED..."""
+        return self._result[function]
+
     # ---- prototypes ------------------------------------------------------------------------------------------------
 
     def signature(self, function: int) -> list[int]:
@@ -289,7 +293,8 @@ class Functions:
             types.append(-1)
         return types
 
-    def _same(self, one: int, other: int) -> bool:
+    def same(self, one: int, other: int) -> bool:
+        """Whether two candidates have prototypes that are alike."""
         a, b = self.signature(one), self.signature(other)
         return a == b or (len(a) == len(b) and all(x == y or self.alike(x, y) for x, y in zip(a, b, strict=True)))
 

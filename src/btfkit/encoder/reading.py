@@ -26,15 +26,14 @@ NAMES = 16  # limit for the total length of the names, as a multiple of the sect
 
 
 class Rules:
-    """What to read: the `features` that matter here, languages to leave out, whether arrays of arrays are one array (`flat`), and
-    whether types that BTF cannot express become void (`force`)."""
+    """What to read: the `features` that matter here, languages to leave out, and whether types that BTF cannot express become void
+    (`force`)."""
 
-    __slots__ = ("features", "flat", "force", "skip")
+    __slots__ = ("features", "force", "skip")
 
-    def __init__(self, features: Iterable[str], skip: Iterable[int] = (), *, flat: bool = False, force: bool = False):
+    def __init__(self, features: Iterable[str], skip: Iterable[int] = (), *, force: bool = False) -> None:
         self.features = frozenset(features)
         self.skip = frozenset(skip)
-        self.flat = flat
         self.force = force
 
 
@@ -87,7 +86,6 @@ class Dwarf:
         reader.want_enum64 = "enum64" in rules.features
         reader.want_type_tags = "type_tag" in rules.features
         reader.want_decl_tags = "decl_tag" in rules.features
-        reader.flat_arrays = rules.flat
         reader.force = rules.force
         reader.ranges = ranges
         self.units = 0

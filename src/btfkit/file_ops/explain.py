@@ -390,7 +390,7 @@ def _remedy(answer: Answer, module: Module, base: str) -> Iterator[str]:
         if answer.verdict == NONE:
             old = built_with if module.built_with else "VMLINUX"
             yield "Build it with CONFIG_DEBUG_INFO_BTF_MODULES and a vmlinux, or add BTF to a module with debug information:"
-            yield f"  pahole -J --btf_base {old} {path}; btfkit distill {path} -B {old} --in-place"
+            yield f"  btfkit encode {path} -B {old} --distill"
         return
     if answer.can_reconcile:
         if not module.section:

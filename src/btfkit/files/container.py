@@ -307,7 +307,7 @@ def _why_no_btf(elf: Elf) -> str:
     if embedded:
         return f"an executable with {len(embedded)} BPF object(s) embedded, but without BTF of its own"
     if ".debug_info" in names:
-        return "it has DWARF only: convert it with `pahole -J`"
+        return "it has DWARF only: `btfkit encode` makes BTF of it"
     if ".init.text" in names or "__ksymtab" in names:
         return "kernel built without CONFIG_DEBUG_INFO_BTF, or stripped"
     return "not a kernel, a module or a BPF object, or stripped (kernels need CONFIG_DEBUG_INFO_BTF)"

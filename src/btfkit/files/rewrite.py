@@ -10,6 +10,7 @@ from struct import iter_unpack, pack, pack_into, unpack_from
 
 from btfkit.errors import UnsupportedError
 from btfkit.files.container import PACKED_SUFFIXES
+from btfkit.files.elf import SHT_NOBITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,6 +171,44 @@ def demand_references(ext: Ext, old: Btf, new: Btf, *, ids: bool) -> None:
 
 def _string(btf: Btf, offset: int) -> bytes | None:
     return btf.string(offset) if offset < btf.start_str_off + len(btf.strings) else None
+
+
+class ResolvedIds(Ids):
+    """A `.BTF_ids` whose ids were found by name: also the `count` of these."""
+
+    __slots__ = ("count",)
+
+    def __init__(self, content: bytes, lost: Sequence[str], count: int) -> None:
+        super().__init__(content, lost)
+        self.count = count
+
+
+def resolved_ids(elf: Elf, find: Callable[[str, str], int]) -> ResolvedIds | None:
+    """The section `.BTF_ids` as resolve_btfids fills it: each place gets `find(kind, name)` (0: unknown), each set its number of
+    elements, sorted by id.
+
+    Returns None if the file has no such section.  Rule: the kernel's tools/bpf/resolve_btfids, 7.2.
+    """
+    section = elf.section(IDS)
+    if section is None or not section.size or section.type == SHT_NOBITS:
+        return None
+    content = bytearray(elf.data(section))
+    places, sets = _places(elf, section.index, len(content))
+    lost, count = [], 0
+    for place, (kind, name) in places.items():
+        found = find(kind, name)
+        pack_into(elf.mark + "I", content, place, found)
+        if found:
+            count += 1
+        else:
+            lost.append(f"{kind} {name}")
+    sizes = {symbol.value: symbol.size for symbol in elf.symbols() if symbol.section == section.index and symbol.size}
+    for place, kind in sets.items():
+        head, width = _SETS[kind]
+        size = sizes.get(place, head)
+        pack_into(elf.mark + "I", content, place, max(0, size - head) // width)
+        _sort(content, place, kind, elf.mark)
+    return ResolvedIds(bytes(content), lost, count)
 
 
 def _places(elf: Elf, index: int, size: int) -> tuple[dict[int, tuple[str, str]], dict[int, str]]:

@@ -37,6 +37,10 @@ cpdef size_t translate(const unsigned int[::1] records, const unsigned int[::1] 
                        const unsigned int[::1] ids, const unsigned int[::1] symbol_ids, unsigned int index_type,
                        unsigned int[::1] out, unsigned int[::1] positions)
 
+@cython.locals(index=cython.size_t, place=cython.size_t)
+cpdef renumber(unsigned int[::1] words, const unsigned int[::1] id_places, const unsigned int[::1] ids,
+               const unsigned int[::1] name_places, unsigned int shift)
+
 @cython.locals(index=cython.size_t, at=cython.size_t, direct=cython.bint, size=cython.uint, _=cython.int,
                kind=cython.uint, following=cython.size_t)
 cpdef measure(const unsigned int[::1] words, const unsigned int[::1] positions, unsigned int pointer,

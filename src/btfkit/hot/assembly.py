@@ -115,6 +115,17 @@ def translate(records, record_at, order, ids, symbol_ids, index_type, out, posit
     return end
 
 
+def renumber(words, id_places, ids, name_places, shift):
+    """Replace the type ids at `id_places` by those in `ids`, and add `shift` to the name offsets at `name_places` that are not 0."""
+    for index in range(len(id_places)):
+        place = id_places[index]
+        words[place] = ids[words[place]]
+    for index in range(len(name_places)):
+        place = name_places[index]
+        if words[place]:
+            words[place] += shift
+
+
 def measure(words, positions, pointer, sizes, flags):
     """The size in bytes of each type (`sizes[id]`, 0 if it has none), and whether it is a struct (`flags[id]`).
 

@@ -52,7 +52,6 @@ cdef class Reader:
     cdef public bint want_enum64
     cdef public bint want_type_tags
     cdef public bint want_decl_tags
-    cdef public bint flat_arrays
     cdef public bint clang
     cdef public bint force
     cdef public const unsigned long long[::1] ranges
@@ -182,8 +181,8 @@ cdef class Reader:
     @cython.locals(types=Interner, value=cython.ulonglong, kind=cython.uint, info=cython.size_t, large=cython.bint)
     cdef int enumerator(self, size_t number) except -1
 
-    @cython.locals(types=Interner, length=cython.ulonglong, number=cython.size_t, at=cython.size_t,
-                   product=cython.ulonglong, element=cython.uint, made=cython.uint)
+    @cython.locals(types=Interner, length=cython.ulonglong, number=cython.size_t, element=cython.uint,
+                   made=cython.uint)
     cdef int dimension(self, size_t level) except -1
 
     @cython.locals(types=Interner, text=cython.uint, at=cython.size_t, made=cython.uint)

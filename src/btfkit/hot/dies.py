@@ -67,7 +67,6 @@ class Reader:
         self.want_enum64 = True
         self.want_type_tags = True
         self.want_decl_tags = True
-        self.flat_arrays = False
         self.clang = False
         self.force = False
         self.ranges = memoryview(bytearray(0)).cast("Q")
@@ -771,10 +770,6 @@ class Reader:
         number = self.opened[level]
         if self.part[level] == 0:
             types.words[types.at[number] + 5] = length
-        elif self.flat_arrays:
-            at = types.at[number] + 5
-            product = types.words[at]
-            types.words[at] = (product * length) & WORD
         else:
             if types.used != types.at[number + 1] or number != types.count:
                 raise ValueError("a dimension apart from its array")

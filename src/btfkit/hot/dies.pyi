@@ -15,7 +15,6 @@ class Reader:
     want_enum64: bool
     want_type_tags: bool
     want_decl_tags: bool
-    flat_arrays: bool
     clang: bool
     force: bool
     ranges: array[int]

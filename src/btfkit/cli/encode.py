@@ -1,0 +1,175 @@
+"""`btfkit encode`: make BTF of DWARF."""
+
+from __future__ import annotations
+
+from btfkit.cli import file_work
+from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfkit.cli.options import Args
+    from btfkit.file_ops.encode import EncodedFile, EncodeFiles
+    from btfkit.work.files import Tally
+
+LISTS = {"files": DONE, "without_dwarf": WITHOUT}
+LANGUAGES = ("c", "c++", "rust", "asm")
+
+
+def run(args: Args) -> int:
+    """Encode one file, or many, and report the results."""
+    from btfkit.encoder.encode import DEFAULT_FEATURES
+    from btfkit.file_ops.encode import EncodeFiles
+
+    if args.policy and not args.distill:
+        raise UsageError("--policy needs --distill")
+    if args.explain:
+        return _explain(args)
+    if not args.output:
+        args.in_place = True
+    operation = EncodeFiles(
+        args.base,
+        features=_features(args.features, DEFAULT_FEATURES),
+        skip_languages=_split(args.skip_language, ("rust",), LANGUAGES, "--skip-language"),
+        force=args.force,
+        distill=args.distill,
+        policy=args.policy or "distilled",
+        resolve_ids=args.resolve_ids,
+        strip_signature=args.strip_signature,
+    )
+    return file_work.perform(
+        args, operation, "encoding", {"base": args.base, "features": list(operation.features)}, LISTS, _lines, _summary
+    )
+
+
+def _features(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    """The features of a list as pahole writes it: "default" and a leading "+" stand for the default ones."""
+    from btfkit.encoder.encode import FEATURES
+
+    if not text:
+        return default
+    names = text.removeprefix("+").split(",")
+    found = list(default) if text.startswith("+") or "default" in names or "all" in names else []
+    for name in names:
+        if name in ("default", "all"):
+            continue
+        if name not in FEATURES:
+            raise UsageError(f"unknown feature {name!r}: expected {', '.join(FEATURES)}")
+        found.append(name)
+    return tuple(dict.fromkeys(found))
+
+
+def _split(text: str | None, default: tuple[str, ...], known: tuple[str, ...], option: str) -> tuple[str, ...]:
+    if text is None:
+        return default
+    names = tuple(name for name in text.split(",") if name)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{option} {name!r}: expected {', '.join(known)}")
+    return names
+
+
+def _explain(args: Args) -> int:
+    """Print why a function has a FUNC, or none."""
+    from btfkit.encoder.explain import explain_function
+    from btfkit.file_ops.encode import open_elf
+
+    if len(args.operands) != 1 or args.output:
+        raise UsageError("--explain takes one file, and writes none")
+    elf = open_elf(args.operands[0]).elf
+    assert elf is not None
+    lines, found = explain_function(elf, args.explain)
+    for line in lines:
+        print(line)
+    return 0 if found else 1
+
+
+def _lines(tally: Tally, operation: EncodeFiles) -> Iterator[str]:
+    from btfkit.file_ops.encode import EncodedFile
+
+    for record in tally.records(EncodedFile):
+        yield (
+            f"{file_work.where(record.output)}: {record.types:,} types with {record.functions:,} functions,"
+            f" {record.bytes:,} bytes, from {record.units:,} units"
+        )
+        yield from _details(record)
+
+
+def _details(record: EncodedFile) -> Iterator[str]:
+    if record.debug_file:
+        yield f"the DWARF is that of {record.debug_file}"
+    if record.base_types is not None:
+        yield f"its own base: {record.base_types:,} types, {record.base_bytes or 0:,} bytes"
+    if record.omitted:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in record.omitted.items())
+        yield f"functions omitted: {reasons} (--explain FUNCTION shows why)"
+    for warning, count in record.warnings.items():
+        yield f"{_WARNINGS.get(warning, warning)}: {count:,}"
+    if record.ids_resolved is not None:
+        lost = record.ids_lost or []
+        yield f".BTF_ids: {record.ids_resolved:,} ids filled in" + (f", not found: {', '.join(lost[:5])}" if lost else "")
+    if record.signature_stripped:
+        yield file_work.SIGNATURE_REMOVED
+
+
+_WARNINGS = {
+    "atomic": "atomic types, written as the types themselves",
+    "complex": "complex numbers and odd floats, written as structures without members",
+    "unsupported": "types that BTF cannot express, written as void",
+    "no content of .BTF_ids": "a debug file without the content of .BTF_ids, so no kfunc is marked",
+}
+
+
+def _summary(tally: Tally, _: EncodeFiles) -> Iterator[str]:
+    first = (
+        f"{tally.count(DONE):,} files encoded: {tally.sum('types'):,} types with {tally.sum('functions'):,} functions,"
+        f" {tally.sum('bytes'):,} bytes"
+    )
+    yield file_work.counted(first, tally, {WITHOUT: "without DWARF", FAILED: "failed"})
+
+
+COMMAND = Command(
+    "encode",
+    "make BTF of the DWARF of a kernel or module",
+    run,
+    operands="INPUT...",
+    options=(
+        BASE,
+        Option(
+            "-o",
+            "--output",
+            value="OUT",
+            help="raw BTF (a name ending in .btf, or '-'), else the file with its BTF; a directory for several INPUTs"
+            " (default: the INPUT itself gets the BTF)",
+        ),
+        file_work.IN_PLACE,
+        Option("--distill", help="also give each module a small base of its own, as `btfkit distill` does"),
+        Option(
+            "--policy",
+            value="POLICY",
+            choices=("distilled", "by-value", "full"),
+            help="with --distill: what that base contains (default: distilled)",
+        ),
+        Option("--resolve-ids", help="fill in .BTF_ids, as resolve_btfids does: modules with kfuncs need it"),
+        Option("--features", value="LIST", help="pahole's --btf_features; '+NAME' adds to the default ones"),
+        Option(
+            "--skip-language", value="LIST", help="omit units in these languages: c, c++, rust, asm (default: rust)"
+        ),
+        Option("--force", help="write void for types that BTF cannot express"),
+        Option("--explain", value="FUNCTION", help="show why a function is in the BTF, or is not"),
+        file_work.STRIP,
+        JOBS,
+        JSON,
+    ),
+    details="""\
+INPUT is an ELF file with DWARF (gcc -g, CONFIG_DEBUG_INFO), compressed or not, or a directory of modules.  With -B, the BTF is split on
+that of the kernel that a module was built for.
+
+  btfkit encode my.ko -B /sys/kernel/btf/vmlinux             the BTF goes into the module
+  btfkit encode my.ko -B vmlinux --distill                   with a base of its own, for other kernels
+  btfkit encode my.ko -B vmlinux -o my.btf                   raw BTF; the module does not change
+  btfkit encode vmlinux.debug -o vmlinux.btf                 a kernel without BTF
+  btfkit encode /usr/lib/debug/lib/modules/R -B vmlinux -o out -j 4""",
+)

@@ -1,0 +1,177 @@
+"""A module's BTF without a base becomes split BTF on its kernel's.
+
+With DWARF a module often defines what its kernel only declares (a private structure that other code handles by pointer).  Then
+everything that reaches the structure would differ from the kernel's types, up to `task_struct`.  So *the declarations of the base are
+leaves*: where own types are compared with those of the base, a declaration of the base that it defines nowhere and the own definitions
+of that name count as one type.  Own types that are equivalent under this rule become those of the base; the definition stays, and
+own types that are left refer to it.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from btfkit.btf import spec
+from btfkit.btf.emit import Frame
+from btfkit.hot import assembly as _loops
+from btfkit.passes.dedup import dedup
+from btfkit.passes.rebase import NameIndex
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from btfkit.btf.btf import Btf
+    from btfkit.passes.prepared_base import PreparedBase
+
+STRUCT, UNION, ENUM = range(3)
+_TAGS = {spec.STRUCT: STRUCT, spec.UNION: UNION, spec.ENUM: ENUM, spec.ENUM64: ENUM}
+_MARK = b"\1"  # before the names of definitions while they are compared
+
+
+class SplitBase:
+    """A base for any number of modules: `btf`, what is known of its names, and `prepared` for dedup."""
+
+    __slots__ = ("_index", "_prepared", "btf")
+
+    def __init__(self, btf: Btf, prepared: PreparedBase | None = None) -> None:
+        self.btf = btf
+        self._index: NameIndex | None = None
+        self._prepared = prepared
+
+    @property
+    def prepared(self) -> PreparedBase:
+        """The classes of the base."""
+        if self._prepared is None:
+            from btfkit.passes.prepared_base import PreparedBase
+
+            self._prepared = PreparedBase(self.btf)
+        return self._prepared
+
+    def find(self, name: bytes, tag: int) -> tuple[list[int], list[int]]:
+        """The ids of the definitions and of the declarations of a name and tag."""
+        if self._index is None:
+            self._index = NameIndex(self.btf)
+        defined: list[int] = []
+        declared: list[int] = []
+        for type_id in self._index.find(name):
+            found = _tag(self.btf, type_id)
+            if found is not None and found[0] == tag:
+                (defined if found[1] else declared).append(type_id)
+        return defined, declared
+
+
+def _tag(btf: Btf, type_id: int) -> tuple[int, bool] | None:
+    """The tag of a struct, union or enumeration, and whether it is defined; None for other types."""
+    info = btf.word(type_id, 1)
+    kind = info >> 24 & 0x7F
+    if kind == spec.FWD:
+        return (UNION if info >> 31 else STRUCT), False
+    tag = _TAGS.get(kind)
+    if tag is None:
+        return None
+    return tag, tag != ENUM or info & 0xFFFFFF > 0
+
+
+def on_base(btf: Btf, base: SplitBase) -> Btf:
+    """The types of `btf`, which has no base, split on `base`, without those that the base has."""
+    split, leaves = _Moved(btf, base).split()
+    done = dedup(split, prepared=base.prepared).btf
+    return _with_leaves(done, leaves, base) if leaves else done
+
+
+class _Moved:
+    """The types of a BTF with the ids and string offsets that they have above a base."""
+
+    def __init__(self, btf: Btf, base: SplitBase) -> None:
+        self.btf = btf
+        self.base = base
+        below = base.btf
+        self.first_offset = below.start_str_off + len(below.strings)
+        self.words = array("I", bytes(btf.words))
+        self.positions = array("I", btf.positions)
+        self.ids = array("I", bytes(4 * len(btf)))
+        self.strings = bytearray(btf.strings)
+        self.leaves: dict[bytes, tuple[int, int]] = {}  # marked name -> the base's declaration, the name's offset there
+        self.dropped = bytearray(len(btf))
+        self._leaf_ids: dict[int, int] = {}
+
+    def split(self) -> tuple[Btf, dict[bytes, tuple[int, int]]]:
+        """The split BTF, and the declarations of the base that stand for own definitions, by the marked names of these."""
+        self._compare_names()
+        below, words = self.base.btf, self.words
+        number = len(below)
+        for own in range(1, len(self.btf)):
+            if not self.dropped[own]:
+                self.ids[own] = number
+                number += 1
+        columns = self.btf.columns
+        ids = self.ids[:]
+        for own, target in self._leaf_ids.items():
+            ids[own] = target
+        _loops.renumber(words, columns.ids, ids, columns.names, self.first_offset - 1)
+        out = self._kept() if any(self.dropped) else words
+        frame = Frame(self.btf.byte_order, below, pointer_size=self.btf.given_pointer_size, source=self.btf.source)
+        return frame.emit(out, bytes(self.strings[1:])), self.leaves
+
+    def _compare_names(self) -> None:
+        """Resolve declarations that the base defines, and find definitions that it only declares."""
+        btf, words = self.btf, self.words
+        tagged: dict[tuple[bytes, int], tuple[list[int], list[int]]] = {}
+        for own in range(1, len(btf)):
+            at = self.positions[own - 1]
+            if not words[at] or words[at + 1] >> 24 & 0x7F not in _NAMED:
+                continue
+            found = _tag(btf, own)
+            if found is not None:
+                lists = tagged.setdefault((btf.string(words[at]), found[0]), ([], []))
+                lists[0 if found[1] else 1].append(own)
+        for (name, tag), (defined, declared) in tagged.items():
+            known, only_declared = self.base.find(name, tag)
+            if not known and only_declared and defined and tag != ENUM:
+                self._make_leaves(name, only_declared[0], defined)
+            elif len(known) == 1 and not only_declared and not defined:
+                for own in declared:
+                    self.dropped[own] = 1
+                    self._leaf_ids[own] = known[0]
+
+    def _make_leaves(self, name: bytes, declaration: int, defined: list[int]) -> None:
+        marked = _MARK + name
+        self.leaves[marked] = declaration, self.base.btf.word(declaration, 0)
+        offset = len(self.strings)
+        self.strings += marked + b"\0"
+        for own in defined:
+            self.words[self.positions[own - 1]] = offset
+            self._leaf_ids[own] = declaration
+
+    def _kept(self) -> array[int]:
+        """The words of the types that are not dropped."""
+        out = array("I")
+        start = 0
+        ends = [*self.positions[1:], len(self.words)]
+        for own in range(1, len(self.btf)):
+            if self.dropped[own]:
+                out += self.words[start : self.positions[own - 1]]
+                start = ends[own - 1]
+        out += self.words[start:]
+        return out
+
+
+_NAMED = frozenset((spec.FWD, spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64))
+
+
+def _with_leaves(done: Btf, leaves: dict[bytes, tuple[int, int]], base: SplitBase) -> Btf:
+    """The result with the definitions in the place of the declarations of the base that stood for them."""
+    words = array("I", bytes(done.words))
+    ids = array("I", range(len(done)))
+    start = done.start_str_off
+    for index, at in enumerate(done.positions):
+        if words[at] >= start and words[at]:
+            name = done.string(words[at])
+            if name in leaves:
+                declaration, offset = leaves[name]
+                words[at] = offset
+                if ids[declaration] == declaration:  # of several definitions, the first
+                    ids[declaration] = done.start_id + index
+    columns = done.columns
+    _loops.renumber(words, columns.ids, ids, array("I"), 0)
+    again = Frame.of(done, done.base).emit(words, done.strings)
+    return dedup(again, prepared=base.prepared).btf  # without the marked names

@@ -1,0 +1,312 @@
+"""`encode` of files: BTF out of their DWARF, written into a module, or as raw BTF."""
+
+from __future__ import annotations
+
+import os
+
+from btfkit.btf_file import BtfFile, as_btf
+from btfkit.encoder.encode import DEFAULT_FEATURES
+from btfkit.errors import ChainError, FormatError, UnsupportedError
+from btfkit.file_ops.distill import SECTIONS
+from btfkit.file_ops.operation import DONE, WITHOUT, FileOperation, FileResult, one_file, signature_stripped
+from btfkit.file_ops.record import Record
+from btfkit.files.container import BTF_MAGICS, Container, open_bytes
+from btfkit.files.elf import ET_REL, Elf
+from btfkit.files.elf import MAGIC as ELF_MAGIC
+from btfkit.files.write import write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.encoder.encode import Encoded, EncodeReport
+    from btfkit.encoder.split import SplitBase
+    from btfkit.file_ops.operation import Base, FileJob, Path
+    from btfkit.passes.distill import Policy
+
+MAX_LAYERS = 3
+RAW_SUFFIXES = (".btf", ".split", ".raw")
+THIS_MODULE = ".gnu.linkonce.this_module"
+
+
+class EncodedFile(Record):
+    """A file whose DWARF became BTF: what was read (`units`, `dies`), and written: `types`, `functions`, `variables`, `bytes`.
+
+    `omitted` counts the functions without a FUNC by reason, `warnings` what was done otherwise than DWARF says; `debug_file` is the
+    file that had the DWARF, if it is another; `ids_resolved` the number of ids filled into `.BTF_ids`, and `ids_lost` names there
+    that were not found.
+    """
+
+    path: str
+    output: str
+    types: int
+    functions: int
+    variables: int
+    bytes: int
+    units: int
+    skipped_units: int
+    dies: int
+    omitted: dict[str, int]
+    warnings: dict[str, int]
+    base_types: int | None = None
+    base_bytes: int | None = None
+    base_output: str | None = None
+    debug_file: str | None = None
+    ids_resolved: int | None = None
+    ids_lost: list[str] | None = None
+    signature_stripped: bool | None = None
+    raw: bool | None = None
+
+
+class EncodeFiles(FileOperation):
+    """Encode files; options are those of `encode_file`."""
+
+    base: Base | None = None
+    features: Sequence[str] = DEFAULT_FEATURES
+    skip_languages: Sequence[str] = ("rust",)
+    force: bool = False
+    distill: bool = False
+    policy: Policy = "distilled"
+    resolve_ids: bool = False
+    strip_signature: bool = False
+
+    @property
+    def base_beside_output(self) -> bool:
+        """Only `distill` makes a base."""
+        return self.distill
+
+    def prepare(self) -> SplitBase | None:
+        """Read the base."""
+        from btfkit.encoder.split import SplitBase
+
+        return None if self.base is None else SplitBase(as_btf(self.base))
+
+    def run(self, state: SplitBase | None, job: FileJob) -> FileResult:
+        """Encode one file.  Raises any error in it."""
+        from btfkit.dwarf.companion import debug_file, has_dwarf
+
+        file = open_elf(job.path)
+        elf = file.elf
+        assert elf is not None
+        source = elf
+        if not has_dwarf(elf):
+            found = debug_file(elf, job.path)
+            if found is None:
+                return FileResult(
+                    job.path, WITHOUT, f"{job.path}: no DWARF: compile it with -g, a kernel with CONFIG_DEBUG_INFO"
+                )
+            source = found
+        self._demand_base(state, elf, job)
+        result = self._encode(state, source, elf)
+        return self._write(state, file, result, job, source.source if source is not elf else None)
+
+    def work_on(self, state: SplitBase | None, file: BtfFile, job: FileJob) -> FileResult:
+        """Not used: `run` opens files without BTF."""
+        raise NotImplementedError
+
+    def _demand_base(self, state: SplitBase | None, elf: Elf, job: FileJob) -> None:
+        """Raise an error if the base is missing or of another build, or the output cannot be written."""
+        raw = is_raw_output(job.output)
+        if elf.type != ET_REL and not raw and job.output == job.path:
+            raise UnsupportedError(
+                "a linked file (a vmlinux?) cannot be given BTF in place, because its BTF is a loaded section: write the"
+                " BTF to another file",
+                source=job.path,
+                remedy="output",
+            )
+        module = elf.section(THIS_MODULE)
+        if state is None:
+            if elf.section(".modinfo") is not None and elf.type == ET_REL and not raw:
+                raise ChainError(
+                    "a kernel module needs the BTF of its kernel as base: without it, no kernel accepts its BTF",
+                    source=job.path,
+                    remedy="base",
+                )
+            return
+        if elf.order != state.btf.byte_order:
+            raise ChainError(
+                f"{elf.order}-endian, but its base {state.btf.source or ''} is {state.btf.byte_order}-endian: for another"
+                " machine",
+                source=job.path,
+            )
+        known = state.btf.find_id("module", "struct")
+        if module is not None and known is not None:
+            size = state.btf.sizeof(known)
+            if size != module.size:
+                raise ChainError(
+                    f"built for another kernel than {state.btf.source or 'its base'}: its struct module has"
+                    f" {module.size} bytes, the kernel's {size}",
+                    source=job.path,
+                )
+
+    def _encode(self, state: SplitBase | None, source: Elf, elf: Elf) -> Encoded:
+        from btfkit.encoder.encode import encode
+
+        return encode(
+            source,
+            state,
+            features=self.features,
+            skip_languages=self.skip_languages,
+            force=self.force,
+            symbols=elf if source is not elf and any(elf.symbol_rows()) else None,
+        )
+
+    def _write(
+        self, state: SplitBase | None, file: BtfFile, result: Encoded, job: FileJob, debug: str | None
+    ) -> FileResult:
+        from btfkit.files.rewrite import packed, packings_for
+
+        btf, elf = result.btf, file.elf
+        assert elf is not None
+        record = _record(job, result.report, debug)
+        raw = is_raw_output(job.output) or elf.type != ET_REL
+        sections: dict[str, bytes | None] = {}
+        if self.distill:
+            btf = self._distilled(btf, record, sections)
+        if self.resolve_ids and not raw:
+            self._resolve(elf, btf, record, sections)
+        data = btf.to_bytes()
+        record.types, record.bytes = len(btf.positions), len(data)
+        if raw:
+            contents = {job.output: packed(data, packings_for(job.output, ()), file.source)}
+            if self.distill and btf.base is not None:
+                record.base_output = job.base_path
+                contents = {job.base_path: btf.base.to_bytes(), **contents}
+        else:
+            sections = {".BTF": data, **sections}
+            whole = file.with_sections(
+                sections, strip_signature=self.strip_signature, packings=packings_for(job.output, file.packings)
+            )
+            contents = {job.output: whole}
+            record.signature_stripped = signature_stripped(file)
+        record.raw = raw
+        write_all(contents)
+        return FileResult(job.path, DONE, record=record)
+
+    def _distilled(self, btf: Btf, record: EncodedFile, sections: dict[str, bytes | None]) -> Btf:
+        from btfkit.passes.distill import distill
+
+        if btf.base is None:
+            raise ChainError("to distill needs the BTF of the kernel as base", source=btf.source, remedy="base")
+        small = distill(btf, self.policy)
+        record.base_types, record.base_bytes = len(small.base) - 1, len(small.base.blob)
+        sections[SECTIONS[self.policy]] = small.base.to_bytes()
+        return small.btf
+
+    def _resolve(self, elf: Elf, btf: Btf, record: EncodedFile, sections: dict[str, bytes | None]) -> None:
+        from btfkit.files.rewrite import IDS, resolved_ids
+
+        found = resolved_ids(elf, lambda kind, name: btf.find_id(name, kind) or 0)
+        if found is not None:
+            sections[IDS] = found.content
+            record.ids_lost = list(found.lost)
+            record.ids_resolved = found.count
+
+
+def is_raw_output(output: str) -> bool:
+    """Whether an output is raw BTF by its name: standard output, or one that ends in .btf, compressed or not."""
+    from btfkit.files.container import PACKED_SUFFIXES
+
+    stem, suffix = os.path.splitext(output)
+    if suffix in PACKED_SUFFIXES.values():
+        output = stem
+    return output == "-" or output.endswith(RAW_SUFFIXES)
+
+
+def open_elf(path: str) -> BtfFile:
+    """The ELF file at `path`, compressed or not, with or without BTF.
+
+    Raises FormatError for anything else, UnsupportedError for a compression that this installation lacks, OSError.
+    """
+    from btfkit.files.compression import sniff, unpack
+
+    data = open_bytes(path)
+    layers: tuple[str, ...] = ()
+    while len(layers) < MAX_LAYERS and (packing := sniff(data)):
+        data = unpack(data, path)
+        layers = (*layers, packing)
+    head = bytes(data[:4])
+    if head != ELF_MAGIC:
+        what = "BTF already" if head[:2] in BTF_MAGICS else f"begins with {head.hex(' ')}"
+        raise FormatError(f"expected an ELF file with DWARF: {what}", source=path, offset=0)
+    elf = Elf(data, path)
+    return BtfFile(Container(path, (*layers, "elf"), elf.btf_section(".BTF") or b"", elf))
+
+
+def _record(job: FileJob, report: EncodeReport, debug: str | None) -> EncodedFile:
+    return EncodedFile(
+        path=job.path,
+        output=job.output,
+        types=0,
+        functions=report.functions,
+        variables=report.variables,
+        bytes=0,
+        units=report.units,
+        skipped_units=report.skipped,
+        dies=report.dies,
+        omitted=dict(sorted(report.omitted.items())),
+        warnings=report.warnings,
+        debug_file=debug,
+    )
+
+
+def encode_file(
+    path: Path,
+    base: Base | None = None,
+    output: Path | None = None,
+    *,
+    in_place: bool = False,
+    features: Sequence[str] = DEFAULT_FEATURES,
+    skip_languages: Sequence[str] = ("rust",),
+    force: bool = False,
+    distill: bool = False,
+    policy: Policy = "distilled",
+    resolve_ids: bool = False,
+    strip_signature: bool = False,
+) -> EncodedFile:
+    """Make BTF of the DWARF in `path` and write it to `output`: a name that ends in .btf gets the raw BTF, any other the file with the
+    BTF in its `.BTF`; with `in_place` the file itself is changed.
+
+    `base` is the BTF of the kernel that a module was built for.  With `distill` the module also gets a small base of its own by `policy`,
+    with `resolve_ids` the ids in `.BTF_ids` are filled in, as resolve_btfids does.  Other options are those of `btfkit.encode`.  Raises
+    NotFoundError if there is no DWARF, ChainError for a base of another build, UnsupportedError for a signed module without
+    `strip_signature` and for a linked file in place, and what `btfkit.encode` does.
+    """
+    operation = EncodeFiles(
+        base,
+        features=features,
+        skip_languages=skip_languages,
+        force=force,
+        distill=distill,
+        policy=policy,
+        resolve_ids=resolve_ids,
+        strip_signature=strip_signature,
+    )
+    record: EncodedFile = one_file(operation, path, output, in_place)
+    return record
+
+
+def encode(
+    path: Path | Elf,
+    base: Base | None = None,
+    *,
+    features: Sequence[str] = DEFAULT_FEATURES,
+    skip_languages: Sequence[str] = ("rust",),
+    force: bool = False,
+) -> Btf:
+    """The BTF of the types, functions and variables that the DWARF of the ELF file `path` describes, split on `base` if given.
+
+    `features` are names of pahole's `--btf_features`; `skip_languages` ("c", "c++", "rust", "asm") omits units; with `force` a type that
+    BTF cannot express becomes void.  Raises NotFoundError if there is no DWARF, UnsupportedError for what cannot be read or expressed,
+    FormatError for damaged input, OSError if a file cannot be read.
+    """
+    from btfkit.encoder.encode import encode as encode_elf
+
+    if not isinstance(path, Elf):
+        elf = open_elf(os.fspath(path)).elf
+        assert elf is not None
+        path = elf
+    return encode_elf(
+        path, None if base is None else as_btf(base), features=features, skip_languages=skip_languages, force=force
+    ).btf

@@ -1,0 +1,200 @@
+"""`btfkit encode` on one C file compiled with several compilers, versions of DWARF and targets (tests/data/encode/make.sh)."""
+
+from __future__ import annotations
+
+import contextlib
+import lzma
+from pathlib import Path
+
+import pytest
+
+import btfkit
+from btfkit.errors import ChainError, FormatError, NotFoundError, UnsupportedError
+from btfkit.file_ops.encode import encode_file
+from btfkit.files.elf import Elf
+from btfkit.judges.verification import verify
+
+DATA = Path(__file__).parents[1] / "data" / "encode"
+NAMES = sorted(path.name.removesuffix(".o.xz") for path in DATA.glob("*.o.xz"))
+BAD = ("gcc-no-debug", "gcc-split")
+GOOD = [name for name in NAMES if name not in BAD]
+X86 = [name for name in GOOD if name.startswith("gcc")]
+
+
+def elf(name):
+    return Elf(lzma.decompress((DATA / f"{name}.o.xz").read_bytes()), name)
+
+
+@pytest.fixture(scope="module", params=GOOD)
+def encoded(request):
+    return request.param, btfkit.encode(elf(request.param))
+
+
+def members(btf, name):
+    return [(member.name, member.bit_offset, member.bitfield_size or 0) for member in btf.struct(name).members]
+
+
+def spelled(btf, struct, member):
+    return next(one for one in btf.struct(struct).members if one.name == member).type
+
+
+def dimensions(btf, type_):
+    found = []
+    while type_.kind_name == "ARRAY":
+        found.append(type_.length)
+        type_ = type_.type
+    return found, type_
+
+
+def test_the_inputs_are_there():
+    assert {"gcc-dwarf2", "gcc-dwarf5", "gcc-types", "clang-dwarf5", "clang-s390x", "clang-i686"} <= set(NAMES)
+
+
+def test_every_output_is_valid(encoded):
+    assert verify(encoded[1]).clean
+
+
+def test_arrays_keep_their_dimensions(encoded):
+    _, btf = encoded
+    assert dimensions(btf, spelled(btf, "arrays", "m"))[0] == [3, 5]
+    assert dimensions(btf, spelled(btf, "arrays", "none"))[0] == [2, 0]
+    assert dimensions(btf, spelled(btf, "arrays", "flexible"))[0] == [0]
+    assert dimensions(btf, spelled(btf, "arrays", "v").type)[0] == [4]
+    assert dimensions(btf, spelled(btf, "arrays", "pointer").type)[0] == [4, 2]
+
+
+def test_bit_fields_have_the_offsets_of_the_machine(encoded):
+    name, btf = encoded
+    if elf(name).order == "little":
+        assert members(btf, "bits") == [("c", 0, 0), ("b", 8, 5), ("s", 13, 3), ("l", 16, 33)]
+    else:
+        assert [(one, bits) for one, _, bits in members(btf, "bits")] == [("c", 0), ("b", 5), ("s", 3), ("l", 33)]
+        assert members(btf, "bits")[1][1] == 8
+    assert btf.struct("bits").size == 7
+
+
+def test_enumerations_have_their_size_and_sign(encoded):
+    _, btf = encoded
+    small, wide = btf.find("small", "enum"), btf.find("wide", "enum")
+    assert (small.size, [*small.values.values()]) == (1, [-1, 1])
+    assert (wide.size, [*wide.values.values()]) == (4, [0xFFFFFFFF])
+    assert [*btf.find("large", "enum64").values.values()] == [1 << 33]
+    assert [*btf.find("negative", "enum64").values.values()] == [-1 << 33]
+
+
+def test_declarations_stay_declarations(encoded):
+    _, btf = encoded
+    assert btf.find("undefined", "fwd").flavor == "struct"
+    assert btf.find("undefined_union", "fwd").flavor == "union"
+    assert not btf.find("undefined_enum", "enum").values
+
+
+def test_each_form_gives_the_same_types():
+    """Versions of DWARF, type units, compression and 64-bit offsets differ in nothing that BTF shows."""
+    known = {name: _names(btfkit.encode(elf(name))) for name in X86 if name not in ("gcc12-dwarf5", "gcc-dwarf2")}
+    assert len({*map(frozenset, known.values())}) == 1, known
+
+
+def _names(btf):
+    from btfkit.btf.spelling import Spelling
+
+    spelling = Spelling(btf)
+    found = set()
+    for one in btf.types():
+        if one.name and one.kind_name != "INT":
+            parts = [(m.name, m.bit_offset, m.bitfield_size, spelling[m.type_id]) for m in getattr(one, "members", ())]
+            found.add((one.kind_name, one.name, spelling[one.id], tuple(parts)))
+    return found
+
+
+def test_functions(encoded):
+    name, btf = encoded
+    functions = {one.name: one.type for one in btf.types("func")}
+    assert {"add", "variadic", "take_large", "seven", "uses"} <= functions.keys()
+    assert "unnamed" not in functions and "inlined" not in functions
+    assert [(p.name, p.type.kind_name if p.type else None) for p in functions["add"].parameters][:1] == [("one", "INT")]
+    if name.startswith("gcc"):
+        assert "loses_one" not in functions, "its parameters changed: gcc calls it loses_one.isra or .constprop"
+    assert all(one.linkage == "static" for one in btf.types("func"))
+
+
+def test_no_dwarf_is_an_error():
+    with pytest.raises(NotFoundError, match="no DWARF.*-g"):
+        btfkit.encode(elf("gcc-no-debug"))
+
+
+def test_split_dwarf_is_named():
+    with pytest.raises(UnsupportedError, match=r"split DWARF.*\.dwo"):
+        btfkit.encode(elf("gcc-split"))
+
+
+def test_raw_output_leaves_the_input_alone(tmp_path):
+    source = tmp_path / "types.o"
+    before = lzma.decompress((DATA / "gcc-dwarf5.o.xz").read_bytes())
+    source.write_bytes(before)
+    record = encode_file(source, output=tmp_path / "types.btf")
+    assert source.read_bytes() == before
+    assert record.raw and record.functions > 5 and record.types == len(btfkit.load(tmp_path / "types.btf")) - 1
+
+
+def test_the_btf_goes_into_the_file(tmp_path):
+    source = tmp_path / "types.o"
+    source.write_bytes(lzma.decompress((DATA / "gcc-dwarf5.o.xz").read_bytes()))
+    alone = btfkit.encode(source)
+    encode_file(source, in_place=True)
+    assert btfkit.load(source).blob == alone.blob
+    encode_file(source, in_place=True)
+    assert btfkit.load(source).blob == alone.blob
+
+
+def test_same_input_same_bytes():
+    assert btfkit.encode(elf("gcc-dwarf5")).blob == btfkit.encode(elf("gcc-dwarf5")).blob
+
+
+def test_a_split_on_itself_has_nothing_left_but_what_dedup_never_merges():
+    base = btfkit.encode(elf("gcc-dwarf5"))
+    assert len(btfkit.encode(elf("gcc-dwarf5"), base)) == len(base)
+
+
+def test_what_the_base_only_declares_is_a_leaf():
+    builder = btfkit.Builder()
+    number = builder.int("int", 4, encoding=1)
+    declared = builder.fwd("by_value")
+    builder.struct("user", 8, [("p", builder.ptr(declared), 0)])
+    builder.typedef("number", number)
+    base = builder.build(pointer_size=8)
+    btf = btfkit.encode(elf("gcc-dwarf5"), base)
+    assert len(btf.struct("by_value").members) == 2
+    assert btf.struct("by_value").id >= len(base)
+    assert verify(btf).clean
+
+
+def test_a_base_of_another_byte_order_is_refused(tmp_path):
+    base = btfkit.encode(elf("clang-s390x"))
+    source = tmp_path / "types.o"
+    source.write_bytes(lzma.decompress((DATA / "gcc-dwarf5.o.xz").read_bytes()))
+    with pytest.raises(ChainError, match="endian"):
+        encode_file(source, base, tmp_path / "out.btf")
+
+
+@pytest.mark.parametrize("cut", [1, 100, 1000, 5000])
+def test_a_truncated_file_is_an_error(cut):
+    data = lzma.decompress((DATA / "gcc-dwarf5.o.xz").read_bytes())
+    with pytest.raises((FormatError, NotFoundError)):
+        btfkit.encode(Elf(data[:-cut], "cut"))
+
+
+def test_damaged_dwarf_gives_a_result_or_an_error():
+    """Bytes of the DWARF changed at random: a result, or an error of btfkit."""
+    import random
+
+    random.seed(7)
+    whole = elf("gcc-dwarf5")
+    places = [whole.section(name) for name in (".debug_info", ".debug_abbrev", ".rela.debug_info", ".debug_loclists")]
+    for _ in range(150):
+        data = bytearray(whole.view)
+        section = random.choice(places)
+        for _ in range(random.randint(1, 6)):
+            data[section.offset + random.randrange(section.size)] = random.choice((0, 1, 0x7F, 0x80, 0xFF, 0x21))
+        with contextlib.suppress(btfkit.BtfError):
+            verify(btfkit.encode(Elf(bytes(data), "damaged")))
