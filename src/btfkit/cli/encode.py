@@ -28,7 +28,7 @@ def run(args: Args) -> int:
     if args.explain:
         return _explain(args)
     if not args.output:
-        args.in_place = True
+        vars(args)["in_place"] = True
     operation = EncodeFiles(
         args.base,
         features=_features(args.features, DEFAULT_FEATURES),
@@ -109,7 +109,9 @@ def _details(record: EncodedFile) -> Iterator[str]:
         yield f"{_WARNINGS.get(warning, warning)}: {count:,}"
     if record.ids_resolved is not None:
         lost = record.ids_lost or []
-        yield f".BTF_ids: {record.ids_resolved:,} ids filled in" + (f", not found: {', '.join(lost[:5])}" if lost else "")
+        yield f".BTF_ids: {record.ids_resolved:,} ids filled in" + (
+            f", not found: {', '.join(lost[:5])}" if lost else ""
+        )
     if record.signature_stripped:
         yield file_work.SIGNATURE_REMOVED
 
@@ -164,8 +166,8 @@ COMMAND = Command(
         JSON,
     ),
     details="""\
-INPUT is an ELF file with DWARF (gcc -g, CONFIG_DEBUG_INFO), compressed or not, or a directory of modules.  With -B, the BTF is split on
-that of the kernel that a module was built for.
+INPUT is an ELF file with DWARF (gcc -g, CONFIG_DEBUG_INFO), compressed or not, or a directory of modules.  With -B, the BTF
+is split on that of the kernel that a module was built for.
 
   btfkit encode my.ko -B /sys/kernel/btf/vmlinux             the BTF goes into the module
   btfkit encode my.ko -B vmlinux --distill                   with a base of its own, for other kernels

@@ -40,8 +40,9 @@ def build_id(elf: Elf) -> str:
 
 
 def debug_file(elf: Elf, path: str) -> Elf | None:
-    """The separate debug file of the file `elf` at `path`, or None: by build id below /usr/lib/debug, else by `.gnu_debuglink` beside
-    the file, in `.debug` there, and below /usr/lib/debug.  A file whose build id or checksum differs is not taken."""
+    """The separate debug file of the file `elf` at `path`, or None: by build id below /usr/lib/debug, else by
+    `.gnu_debuglink` beside the file, in `.debug` there, and below /usr/lib/debug.  A file whose build id or checksum differs
+    is not taken."""
     wanted = build_id(elf)
     if len(wanted) > 2:
         found = _opened(os.path.join(DEBUG, ".build-id", wanted[:2], wanted[2:] + ".debug"))

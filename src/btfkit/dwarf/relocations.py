@@ -32,7 +32,16 @@ ACTIONS = {
     EM_PPC: {0: 0, 1: SET | 4, 78: 0},
     EM_PPC64: {0: 0, 1: SET | 4, 38: SET | 8, 78: 0},
     EM_LOONGARCH: {0: 0, 1: SET | 4, 2: SET | 8}
-    | {47: ADD | 1, 48: ADD | 2, 50: ADD | 4, 51: ADD | 8, 52: SUBTRACT | 1, 53: SUBTRACT | 2, 55: SUBTRACT | 4, 56: SUBTRACT | 8}
+    | {
+        47: ADD | 1,
+        48: ADD | 2,
+        50: ADD | 4,
+        51: ADD | 8,
+        52: SUBTRACT | 1,
+        53: SUBTRACT | 2,
+        55: SUBTRACT | 4,
+        56: SUBTRACT | 8,
+    }
     | {107: 0, 108: 0, 100: 0},
     # 51: a hint to the linker; 52 and 53 change 6 bits, 60 and 61 a LEB128 number that is right in place: in none that is read
     EM_RISCV: {0: 0, 1: SET | 4, 2: SET | 8, 33: ADD | 1, 34: ADD | 2, 35: ADD | 4, 36: ADD | 8}

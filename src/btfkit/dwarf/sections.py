@@ -71,7 +71,7 @@ class DebugSections:
         """The content of a section in the old form of compression: "ZLIB", the size in 8 bytes, big-endian, and a stream."""
         from btfkit.files.compression import LIMIT, unpack
 
-        if len(data) < 12 or data[:4] != b"ZLIB":
+        if len(data) < 12 or bytes(data[:4]) != b"ZLIB":
             raise FormatError("not compressed with zlib", source=self.elf.source, section=section.name)
         size = int.from_bytes(data[4:12], "big")
         if size > LIMIT:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.encoder.functions import Choice
-    from btfkit.files.elf import Elf
     from btfkit.encoder.split import SplitBase
+    from btfkit.files.elf import Elf
 
 DEFAULT_FEATURES = (
     *("encode_force", "var", "float", "decl_tag", "type_tag", "enum64", "optimized_func", "consistent_func"),
@@ -40,8 +40,9 @@ WHOLE = 0xFFFFFFFF  # the component of a tag on the whole
 
 
 class EncodeReport:
-    """What was read and written: `units` and those `skipped` by language, `dies`, `records` (types that differed), `functions` (FUNCs
-    written), `variables`, the functions without a FUNC by reason (`omitted`), and `warnings` with how often each applied."""
+    """What was read and written: `units` and those `skipped` by language, `dies`, `records` (types that differed),
+    `functions` (FUNCs written), `variables`, the functions without a FUNC by reason (`omitted`), and `warnings` with how
+    often each applied."""
 
     __slots__ = ("choices", "dies", "functions", "omitted", "records", "skipped", "units", "variables", "warnings")
 
@@ -76,9 +77,10 @@ def encode(
 ) -> Encoded:
     """The BTF of the types, functions and variables that the DWARF of `elf` describes, split on `base` if given.
 
-    `features` are names of pahole's `--btf_features`.  `skip_languages` ("c", "c++", "rust", "asm") omits units.  With `force` a
-    type that BTF cannot express becomes void.  `symbols` is the file with the symbol table, if `elf` is a debug file without.  A `SplitBase` saves repeating the work on it.  Raises NotFoundError
-    if there is no DWARF, UnsupportedError for what cannot be read or expressed, FormatError for damaged input.
+    `features` are names of pahole's `--btf_features`.  `skip_languages` ("c", "c++", "rust", "asm") omits units.  With
+    `force` a type that BTF cannot express becomes void.  `symbols` is the file with the symbol table, if `elf` is a debug
+    file without.  A `SplitBase` saves repeating the work on it.  Raises NotFoundError if there is no DWARF, UnsupportedError
+    for what cannot be read or expressed, FormatError for damaged input.
     """
     features = frozenset(features)
     refuse_others("feature", features, FEATURES)

@@ -2,9 +2,9 @@
 in different units.
 
 A symbol with one definition means that everywhere; a unit that only declares the name means it too.  A symbol with several is
-*ambiguous*: each record that refers to it is copied for each of the meanings that it has in some group, and so is each record that
-refers to a copy.  If that gives a definition several copies, its symbol becomes ambiguous too.  Copies are told apart as `dedup` tells
-types apart: by refinement, until no class splits any more.
+*ambiguous*: each record that refers to it is copied for each of the meanings that it has in some group, and so is each
+record that refers to a copy.  If that gives a definition several copies, its symbol becomes ambiguous too.  Copies are told
+apart as `dedup` tells types apart: by refinement, until no class splits any more.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ _BY_CONTEXT = (spec.STRUCT, spec.UNION, spec.TYPEDEF)
 
 
 class Resolved:
-    """All records, those that depend on their group as copies: `words` with `record_at`, of which `order` are the ones to write.
+    """All records, those that depend on their group as copies: `words` with `record_at`, of which `order` are the ones to
+    write.
 
-    `ids` has the final id of each record, `symbol_ids` of each symbol that is not ambiguous; `id_in` gives that of any token in a
-    group.  `tainted` and `ambiguous` mark the records and symbols that depend on the group.
+    `ids` has the final id of each record, `symbol_ids` of each symbol that is not ambiguous; `id_in` gives that of any token
+    in a group.  `tainted` and `ambiguous` mark the records and symbols that depend on the group.
     """
 
     def __init__(self, types: Interner) -> None:
@@ -49,7 +50,9 @@ class Resolved:
         for number, record in enumerate(self.order, 1):
             self.ids[record] = number
         self.symbol_ids = array("I", bytes(4 * (types.symbol_count + 1)))
-        copy_of = {record: copy for (_, record), copy in self.copies.items()}  # the only one, if the symbol is not ambiguous
+        copy_of = {
+            record: copy for (_, record), copy in self.copies.items()
+        }  # the only one, if the symbol is not ambiguous
         for symbol in range(1, types.symbol_count + 1):
             if not self.ambiguous[symbol]:
                 record = types.symbol_record[symbol] or self._forward(symbol)
@@ -86,7 +89,8 @@ class Resolved:
         return self.forwards.get((types.symbol_name[symbol], types.symbol_tag[symbol]), 0)
 
     def _declaration(self, symbol: int) -> int:
-        """The record of an ambiguous symbol in a group that only declares it: the definition that most declarations stand for."""
+        """The record of an ambiguous symbol in a group that only declares it: the definition that most declarations stand
+        for."""
         return self.declared.get(symbol) or self._forward(symbol)
 
     # ---- ambiguous symbols -----------------------------------------------------------------------------------------
@@ -183,8 +187,8 @@ class Resolved:
     def _joined(self, keys: dict[tuple[int, ...], int], places: dict[int, list[tuple[bool, int]]]) -> dict[int, int]:
         """The classes that are the same as another one in all but what some of their groups only declare, with that one.
 
-        That holds for structures, unions and typedefs, and if there is just one such other class: as `dedup` resolves declarations
-        by their context.
+        That holds for structures, unions and typedefs, and if there is just one such other class: as `dedup` resolves
+        declarations by their context.
         """
         by_number = {number: key for key, number in keys.items()}
         by_record: dict[int, list[int]] = {}
@@ -277,13 +281,15 @@ class Resolved:
 
     def _order(self) -> array[int]:
         """The records to write, in the order in which their DIEs appear."""
-        records = [record for record in range(1, len(self.record_at) - 1) if record > self.count or not self.tainted[record]]
+        records = [
+            record for record in range(1, len(self.record_at) - 1) if record > self.count or not self.tainted[record]
+        ]
         records.sort(key=self.die.__getitem__)
         return self._without_helpers(array("I", records))
 
     def _without_helpers(self, order: array[int]) -> array[int]:
-        """`order` without the base types that clang makes for the operations of DWARF expressions (DW_ATE_unsigned_8...), unless a
-        type refers to them."""
+        """`order` without the base types that clang makes for the operations of DWARF expressions (DW_ATE_unsigned_8...),
+        unless a type refers to them."""
         data, words, place = self.types.names.data, self.words, self.record_at
         helpers = {
             record

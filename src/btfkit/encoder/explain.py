@@ -25,8 +25,10 @@ def explain_function(elf: Elf, name: str) -> tuple[list[str], bool]:
     choice = next((one for one in functions.choices() if one.name == raw), None)
     lines = [*_symbol_lines(name, symbols), *_candidate_lines(functions, choice)]
     if choice is None:
-        why = "no definition in the DWARF has this name and names for all of its parameters" if symbols else (
-            "the symbol table has no function of this name (inlined everywhere, or not a function)"
+        why = (
+            "no definition in the DWARF has this name and names for all of its parameters"
+            if symbols
+            else ("the symbol table has no function of this name (inlined everywhere, or not a function)")
         )
         return [f"{name}: no FUNC: {why}", *lines], False
     if choice.reason:

@@ -1,7 +1,7 @@
 """Which functions get a FUNC: the candidates of each name, and the choice among them.
 
-Rules: dwarves 1.32, btf_encoder.c (`btf_encoder__add_saved_funcs` and what it calls), and for parameters dwarf_loader.c; where these
-err, docs/differences.md.
+Rules: dwarves 1.32, btf_encoder.c (`btf_encoder__add_saved_funcs` and what it calls), and for parameters dwarf_loader.c;
+where these err, docs/differences.md.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Symbols:
 
 
 class Choice:
-    """What became of a function name: the position of the chosen candidate (`function`), or the `reason` for none; `candidates` are
-    those there were."""
+    """What became of a function name: the position of the chosen candidate (`function`), or the `reason` for none;
+    `candidates` are those there were."""
 
     __slots__ = ("candidates", "function", "name", "reason")
 
@@ -91,7 +91,14 @@ class Functions:
     """The candidates of a file and the choices among them, on the types `words` (with `positions`) before dedup."""
 
     def __init__(
-        self, resolved: Resolved, elf: Elf, symbols: Symbols, words: array[int], positions: array[int], *, consistent: bool
+        self,
+        resolved: Resolved,
+        elf: Elf,
+        symbols: Symbols,
+        words: array[int],
+        positions: array[int],
+        *,
+        consistent: bool,
     ) -> None:
         self.resolved = resolved
         self.elf = elf

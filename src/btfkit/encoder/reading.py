@@ -26,8 +26,8 @@ NAMES = 16  # limit for the total length of the names, as a multiple of the sect
 
 
 class Rules:
-    """What to read: the `features` that matter here, languages to leave out, and whether types that BTF cannot express become void
-    (`force`)."""
+    """What to read: the `features` that matter here, languages to leave out, and whether types that BTF cannot express
+    become void (`force`)."""
 
     __slots__ = ("features", "force", "skip")
 
@@ -171,13 +171,12 @@ class Dwarf:
             reader.unit(unit.start, unit.end, unit.version, unit.offset_size, unit.address_size)
             reader.root(unit.first, table)
             self._bases(unit)
-            if unit.kind == SKELETON or reader.has(codes.DWO_NAME):
-                if unit.kind not in (SPLIT_COMPILE, SPLIT_TYPE):
-                    raise UnsupportedError(
-                        f"split DWARF: the types are in {reader.text(codes.DWO_NAME).decode(errors='replace')}, which is not"
-                        " read; compile without -gsplit-dwarf",
-                        source=self.debug.sections.elf.source,
-                    )
+            if (unit.kind == SKELETON or reader.has(codes.DWO_NAME)) and unit.kind not in (SPLIT_COMPILE, SPLIT_TYPE):
+                raise UnsupportedError(
+                    f"split DWARF: the types are in {reader.text(codes.DWO_NAME).decode(errors='replace')}, which is not"
+                    " read; compile without -gsplit-dwarf",
+                    source=self.debug.sections.elf.source,
+                )
             if reader.number(codes.LANGUAGE) in self.rules.skip:
                 self.skipped += 1
                 return False
@@ -221,5 +220,6 @@ def demand_dwarf(sections: DebugSections) -> None:
     """Raise NotFoundError if a file has no DWARF."""
     if not sections.has("info") or not len(sections.get("info")):
         raise NotFoundError(
-            "no DWARF (.debug_info): compile it with -g, and a kernel with CONFIG_DEBUG_INFO", source=sections.elf.source
+            "no DWARF (.debug_info): compile it with -g, and a kernel with CONFIG_DEBUG_INFO",
+            source=sections.elf.source,
         )

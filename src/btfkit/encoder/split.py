@@ -1,10 +1,10 @@
 """A module's BTF without a base becomes split BTF on its kernel's.
 
 With DWARF a module often defines what its kernel only declares (a private structure that other code handles by pointer).  Then
-everything that reaches the structure would differ from the kernel's types, up to `task_struct`.  So *the declarations of the base are
-leaves*: where own types are compared with those of the base, a declaration of the base that it defines nowhere and the own definitions
-of that name count as one type.  Own types that are equivalent under this rule become those of the base; the definition stays, and
-own types that are left refer to it.
+everything that reaches the structure would differ from the kernel's types, up to `task_struct`.  So *the declarations of the
+base are leaves*: where own types are compared with those of the base, a declaration of the base that it defines nowhere and
+the own definitions of that name count as one type.  Own types that are equivalent under this rule become those of the base;
+the definition stays, and own types that are left refer to it.
 """
 
 from __future__ import annotations

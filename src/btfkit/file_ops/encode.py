@@ -33,9 +33,9 @@ THIS_MODULE = ".gnu.linkonce.this_module"
 class EncodedFile(Record):
     """A file whose DWARF became BTF: what was read (`units`, `dies`), and written: `types`, `functions`, `variables`, `bytes`.
 
-    `omitted` counts the functions without a FUNC by reason, `warnings` what was done otherwise than DWARF says; `debug_file` is the
-    file that had the DWARF, if it is another; `ids_resolved` the number of ids filled into `.BTF_ids`, and `ids_lost` names there
-    that were not found.
+    `omitted` counts the functions without a FUNC by reason, `warnings` what was done otherwise than DWARF says; `debug_file`
+    is the file that had the DWARF, if it is another; `ids_resolved` the number of ids filled into `.BTF_ids`, and `ids_lost`
+    names there that were not found.
     """
 
     path: str
@@ -265,13 +265,13 @@ def encode_file(
     resolve_ids: bool = False,
     strip_signature: bool = False,
 ) -> EncodedFile:
-    """Make BTF of the DWARF in `path` and write it to `output`: a name that ends in .btf gets the raw BTF, any other the file with the
-    BTF in its `.BTF`; with `in_place` the file itself is changed.
+    """Make BTF of the DWARF in `path` and write it to `output`: a name that ends in .btf gets the raw BTF, any other the
+    file with the BTF in its `.BTF`; with `in_place` the file itself is changed.
 
-    `base` is the BTF of the kernel that a module was built for.  With `distill` the module also gets a small base of its own by `policy`,
-    with `resolve_ids` the ids in `.BTF_ids` are filled in, as resolve_btfids does.  Other options are those of `btfkit.encode`.  Raises
-    NotFoundError if there is no DWARF, ChainError for a base of another build, UnsupportedError for a signed module without
-    `strip_signature` and for a linked file in place, and what `btfkit.encode` does.
+    `base` is the BTF of the kernel that a module was built for.  With `distill` the module also gets a small base of its own
+    by `policy`, with `resolve_ids` the ids in `.BTF_ids` are filled in, as resolve_btfids does.  Other options are those of
+    `btfkit.encode`.  Raises NotFoundError if there is no DWARF, ChainError for a base of another build, UnsupportedError for
+    a signed module without `strip_signature` and for a linked file in place, and what `btfkit.encode` does.
     """
     operation = EncodeFiles(
         base,
@@ -297,9 +297,9 @@ def encode(
 ) -> Btf:
     """The BTF of the types, functions and variables that the DWARF of the ELF file `path` describes, split on `base` if given.
 
-    `features` are names of pahole's `--btf_features`; `skip_languages` ("c", "c++", "rust", "asm") omits units; with `force` a type that
-    BTF cannot express becomes void.  Raises NotFoundError if there is no DWARF, UnsupportedError for what cannot be read or expressed,
-    FormatError for damaged input, OSError if a file cannot be read.
+    `features` are names of pahole's `--btf_features`; `skip_languages` ("c", "c++", "rust", "asm") omits units; with `force`
+    a type that BTF cannot express becomes void.  Raises NotFoundError if there is no DWARF, UnsupportedError for what cannot
+    be read or expressed, FormatError for damaged input, OSError if a file cannot be read.
     """
     from btfkit.encoder.encode import encode as encode_elf
 

@@ -12,12 +12,12 @@ LONG = 0xFFFFFFFFFFFFFFFF
 
 
 class Abbreviations:
-    """One table: for each code the class of the tag (`classes`), whether it has children (`parents`), and its first step (`first`,
-    0 if there is no such code).
+    """One table: for each code the class of the tag (`classes`), whether it has children (`parents`), and its first step
+    (`first`, 0 if there is no such code).
 
-    `tags` has the class of each tag, `slots` the slot of each attribute, `wanted` for each class of tags a word whose bits are the
-    wanted slots.  `forms` has three rows of bytes with the operation, class and size (`VARIABLE_SIZE` if it differs) of each
-    form; those of GNU follow at GNU_FIRST.  `crosses` is a word with a bit for each class of wanted forms.
+    `tags` has the class of each tag, `slots` the slot of each attribute, `wanted` for each class of tags a word whose bits
+    are the wanted slots.  `forms` has three rows of bytes with the operation, class and size (`VARIABLE_SIZE` if it differs)
+    of each form; those of GNU follow at GNU_FIRST.  `crosses` is a word with a bit for each class of wanted forms.
     """
 
     def __init__(self, tags, slots, wanted, forms):

@@ -64,7 +64,7 @@ cpdef resolve_types(unsigned int[::1] functions, size_t end, const unsigned int[
                place=cython.size_t, slot=cython.size_t, has_struct=cython.bint, unexpected=cython.bint,
                optimized=cython.bint, stopped=cython.bint, _=cython.size_t, flag=cython.uint, size=cython.uint,
                located=cython.uint, slots=cython.size_t, memory=cython.bint, register=cython.uint, known=cython.bint,
-               k=cython.size_t, counts=cython.bint)
+               k=cython.size_t, counts=cython.bint, covered=cython.uint)
 cpdef judge(const unsigned int[::1] functions, const unsigned int[::1] positions, const unsigned int[::1] sizes,
             const unsigned char[::1] flags, const unsigned char[::1] registers, unsigned int address, bint single,
             unsigned int[::1] results)

@@ -1,4 +1,5 @@
-"""From interned records to the words of a BTF: which records depend on ambiguous names, final ids, sizes, functions' parameters.
+"""From interned records to the words of a BTF: which records depend on ambiguous names, final ids, sizes, functions'
+parameters.
 
 A token is the number of a record, or SYMBOL | the number of a symbol (`interning`).
 """
@@ -92,8 +93,8 @@ def used(records, record_at, order, marks):
 
 
 def translate(records, record_at, order, ids, symbol_ids, index_type, out, positions):
-    """Copy the records of `order` to `out`, with `ids[record]` and `symbol_ids[symbol]` for their references; `positions` gets where
-    each begins.  Returns the number of words."""
+    """Copy the records of `order` to `out`, with `ids[record]` and `symbol_ids[symbol]` for their references; `positions`
+    gets where each begins.  Returns the number of words."""
     end = 0
     for index in range(len(order)):
         at = record_at[order[index]]
@@ -116,7 +117,8 @@ def translate(records, record_at, order, ids, symbol_ids, index_type, out, posit
 
 
 def renumber(words, id_places, ids, name_places, shift):
-    """Replace the type ids at `id_places` by those in `ids`, and add `shift` to the name offsets at `name_places` that are not 0."""
+    """Replace the type ids at `id_places` by those in `ids`, and add `shift` to the name offsets at `name_places` that are
+    not 0."""
     for index in range(len(id_places)):
         place = id_places[index]
         words[place] = ids[words[place]]
@@ -245,9 +247,9 @@ def resolve_types(functions, end, ids, symbol_ids, special, tainted, tainted_sym
 def judge(functions, positions, sizes, flags, registers, address, single, results):
     """What is to be said of each candidate (`results`), by where its parameters are.
 
-    `registers` are the DWARF numbers that parameters are passed in, 255 for unknown ones; `address` is the size of an address, `single`
-    whether a larger parameter takes one register all the same (s390x).  Rules: dwarves 1.32, `ftype__recode_dwarf_types` and
-    `parameter__new`; where they err, docs/differences.md.
+    `registers` are the DWARF numbers that parameters are passed in, 255 for unknown ones; `address` is the size of an
+    address, `single` whether a larger parameter takes one register all the same (s390x).  Rules: dwarves 1.32,
+    `ftype__recode_dwarf_types` and `parameter__new`; where they err, docs/differences.md.
     """
     limit = len(registers)
     for index in range(len(positions)):
@@ -304,9 +306,9 @@ def judge(functions, positions, sizes, flags, registers, address, single, result
                     optimized = True
                 if not located:
                     optimized = True
-                if changed and located and size > address and functions[place + 5] >> 16 & 255 < 255:
-                    if functions[place + 5] >> 16 & 255 < size:
-                        result |= PARTIAL
+                covered = functions[place + 5] >> 16 & 255
+                if changed and located and address < size and covered < size and covered < 255:
+                    result |= PARTIAL
                 if counts:
                     slot += 1 if memory else slots
             place += codes.PARAMETER_WORDS

@@ -1,13 +1,12 @@
 cimport cython
 from btfkit.hot cimport codes, kinds
 from btfkit.hot.abbreviations cimport Abbreviations
+from btfkit.hot.attributes cimport Attributes
 from btfkit.hot.interning cimport Interner
 from btfkit.hot.locations cimport Locations
-from btfkit.hot.strings cimport StringTable
 
 cdef unsigned long long LONG
 cdef unsigned int WORD
-cdef unsigned int HASH
 cdef unsigned int FLAG
 cdef unsigned int SYNTHETIC
 cdef size_t DEEPEST
@@ -33,21 +32,7 @@ cdef unsigned int ATE_SIGNED_CHAR
 cdef unsigned int ATE_IMAGINARY
 
 @cython.final
-cdef class Reader:
-    cdef readonly Interner types
-    cdef bint big
-    cdef const unsigned char[::1] info
-    cdef const unsigned char[::1] strings
-    cdef const unsigned char[::1] line_strings
-    cdef const unsigned char[::1] alt_strings
-    cdef const unsigned char[::1] string_offsets
-    cdef const unsigned char[::1] addresses
-    cdef const unsigned char[::1] lists
-    cdef int list_form
-    cdef unsigned int context
-    cdef public unsigned long long info_base
-    cdef public unsigned long long alt_base
-    cdef public dict signatures
+cdef class Reader(Attributes):
     cdef public bint want_floats
     cdef public bint want_enum64
     cdef public bint want_type_tags
@@ -58,86 +43,13 @@ cdef class Reader:
     cdef readonly list variables
     cdef readonly dict warnings
     cdef unsigned long long located_at
-    cdef size_t start
-    cdef size_t end
-    cdef unsigned int version
-    cdef unsigned int offset_size
-    cdef unsigned int address_size
-    cdef unsigned long long string_base
-    cdef unsigned long long address_base
-    cdef unsigned long long list_base
-    cdef Locations locations
-    cdef long long budget
-    cdef size_t at
-    cdef readonly size_t place
     cdef readonly size_t dies
-    cdef unsigned long long[::1] values
-    cdef unsigned char[::1] classes
-    cdef unsigned long long[::1] lengths
-    cdef unsigned long long have
     cdef unsigned char[::1] open
     cdef unsigned int[::1] opened
     cdef unsigned int[::1] part
     cdef unsigned int[::1] later
     cdef size_t put_off
     cdef list unit_variables
-    cdef unsigned long long[::1] memo
-    cdef unsigned int[::1] memo_name
-    cdef size_t memos
-
-    cpdef sections(self, const unsigned char[::1] info, const unsigned char[::1] strings,
-                   const unsigned char[::1] line_strings, const unsigned char[::1] alt_strings,
-                   const unsigned char[::1] string_offsets, const unsigned char[::1] addresses,
-                   const unsigned char[::1] lists, int list_form)
-
-    cpdef unit(self, size_t start, size_t end, unsigned int version, unsigned int offset_size, unsigned int address_size)
-
-    cpdef bases(self, unsigned long long strings, unsigned long long addresses, unsigned long long lists)
-
-    @cython.locals(code=cython.ulonglong)
-    cpdef int root(self, size_t at, Abbreviations table) except -1
-
-    cpdef int has(self, int slot) except -1
-
-    cpdef unsigned long long number(self, int slot) except? 0xFFFFFFFFFFFFFFFF
-
-    cpdef bytes text(self, int slot)
-
-    @cython.locals(data="const unsigned char[::1]", at=cython.size_t, steps="unsigned int[::1]", big=cython.bint,
-                   have=cython.ulonglong, word=cython.uint, op=cython.uint, slot=cython.uint, kind=cython.uint,
-                   value=cython.ulonglong, row=cython.size_t, length=cython.ulonglong, k=cython.size_t,
-                   one=cython.ulonglong)
-    cdef int decode(self, Abbreviations table, size_t step) except -1
-
-    @cython.locals(data="const unsigned char[::1]", value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
-    cdef unsigned long long uleb(self) except? 0xFFFFFFFFFFFFFFFF
-
-    @cython.locals(data="const unsigned char[::1]", value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
-    cdef unsigned long long sleb(self) except? 0xFFFFFFFFFFFFFFFF
-
-    @cython.locals(value=cython.ulonglong, k=cython.size_t)
-    cdef unsigned long long fixed(self, const unsigned char[::1] data, size_t at, size_t size) except? 0xFFFFFFFFFFFFFFFF
-
-    @cython.locals(kind=cython.uint, value=cython.ulonglong, key=cython.ulonglong, mask=cython.size_t, place=cython.size_t,
-                   name=cython.uint)
-    cdef unsigned int name_of(self, int slot) except? 0xFFFFFFFF
-
-    @cython.locals(names=StringTable, end=cython.size_t)
-    cdef unsigned int spelled(self, const unsigned char[::1] strings, size_t at) except? 0xFFFFFFFF
-
-    @cython.locals(old="unsigned long long[::1]", old_name="unsigned int[::1]", mask=cython.size_t, at=cython.size_t,
-                   slot=cython.size_t)
-    cdef int more_memo(self) except -1
-
-    @cython.locals(kind=cython.uint, value=cython.ulonglong)
-    cdef unsigned int reference(self, int slot) except? 0xFFFFFFFF
-
-    cdef unsigned int by_signature(self, unsigned long long signature) except? 0xFFFFFFFF
-
-    @cython.locals(value=cython.ulonglong)
-    cdef unsigned long long address(self, int slot) except? 0xFFFFFFFFFFFFFFFF
-
-    cdef unsigned long long indexed_address(self, unsigned long long index) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(types=Interner, first="unsigned int[::1]", data="const unsigned char[::1]", end=cython.size_t,
                    depth=cython.size_t, inside=cython.size_t, pending=cython.size_t, begun=cython.bint,
@@ -159,8 +71,6 @@ cdef class Reader:
 
     @cython.locals(types=Interner, name=cython.uint, what=cython.uint, size=cython.ulonglong, number=cython.size_t)
     cdef unsigned int composite(self, size_t place, unsigned int union) except? 0xFFFFFFFF
-
-    cdef unsigned int alias(self, size_t place, unsigned int reference) except? 0xFFFFFFFF
 
     @cython.locals(types=Interner, at=cython.size_t)
     cdef int count_part(self, size_t number) except -1

@@ -6,12 +6,12 @@ order.  Source: DWARF 5 (and 2 to 4); which DIE becomes what: docs/encode.md.
 
 from btfkit.hot import codes, kinds
 from btfkit.hot.abbreviations import Abbreviations  # noqa: F401
+from btfkit.hot.attributes import Attributes
 from btfkit.hot.interning import Interner  # noqa: F401
-from btfkit.hot.locations import Locations
+from btfkit.hot.locations import Locations  # noqa: F401
 
 LONG = 0xFFFFFFFFFFFFFFFF
 WORD = 0xFFFFFFFF
-HASH = 0x9E3779B1
 FLAG = 0x80000000
 SYNTHETIC = 0x80000000
 DEEPEST = 256
@@ -41,28 +41,15 @@ ATE_SIGNED_CHAR = 6
 ATE_IMAGINARY = 9
 
 
-class Reader:
+class Reader(Attributes):
     """Reads units into `types`.
 
-    `info` and the other sections are set by `sections`, the byte order and sizes of a unit by `unit`.  `ranges` are pairs of
+    `ranges` are pairs of
     addresses (from, below) of the variables that are wanted; `variables` has (name, type token, flags, address, group, DIE).
     """
 
     def __init__(self, types, big):
-        self.types = types
-        self.big = big
-        self.info = memoryview(b"")
-        self.strings = memoryview(b"")
-        self.line_strings = memoryview(b"")
-        self.alt_strings = memoryview(b"")
-        self.string_offsets = memoryview(b"")
-        self.addresses = memoryview(b"")
-        self.lists = memoryview(b"")
-        self.list_form = 5
-        self.context = 0
-        self.info_base = 0
-        self.alt_base = 0
-        self.signatures = {}
+        Attributes.__init__(self, types, big)
         self.want_floats = True
         self.want_enum64 = True
         self.want_type_tags = True
@@ -73,345 +60,13 @@ class Reader:
         self.variables = []
         self.located_at = 0
         self.warnings = {}
-        self.start = 0
-        self.end = 0
-        self.version = 5
-        self.offset_size = 4
-        self.address_size = 8
-        self.string_base = 0
-        self.address_base = 0
-        self.list_base = 0
-        self.locations = Locations(8, 4, big)
-        self.budget = 0
-        self.at = 0
-        self.place = 0
         self.dies = 0
-        self.values = memoryview(bytearray(8 * codes.SLOTS)).cast("Q")
-        self.classes = bytearray(codes.SLOTS)
-        self.lengths = memoryview(bytearray(8 * codes.SLOTS)).cast("Q")
-        self.have = 0
         self.open = bytearray(DEEPEST + 1)
         self.opened = memoryview(bytearray(4 * (DEEPEST + 1))).cast("I")
         self.part = memoryview(bytearray(4 * (DEEPEST + 1))).cast("I")
         self.later = memoryview(bytearray(4096)).cast("I")
         self.put_off = 0
         self.unit_variables = []
-        self.memo = memoryview(bytearray(8 * 4096)).cast("Q")
-        self.memo_name = memoryview(bytearray(4 * 4096)).cast("I")
-        self.memos = 0
-
-    def sections(self, info, strings, line_strings, alt_strings, string_offsets, addresses, lists, list_form):
-        """Set the sections that following units use; `list_form` is 4, 5, or 3 for the lists of split units."""
-        self.info = info
-        self.strings = strings
-        self.line_strings = line_strings
-        self.alt_strings = alt_strings
-        self.string_offsets = string_offsets
-        self.addresses = addresses
-        self.lists = lists
-        self.list_form = list_form
-        self.context += 1
-        self.budget = 16 * len(lists) + 4 * len(info) + 1048576
-
-    def unit(self, start, end, version, offset_size, address_size):
-        """Set the extent and the sizes of the unit that follows."""
-        self.start = start
-        self.end = end
-        self.version = version
-        self.offset_size = offset_size
-        self.address_size = address_size
-        self.string_base = 0
-        self.address_base = 0
-        self.list_base = 0
-        self.locations = Locations(address_size, offset_size, self.big)
-
-    def bases(self, strings, addresses, lists):
-        """Set the positions in their sections that indexes of the unit count from."""
-        self.string_base = strings
-        self.address_base = addresses
-        self.list_base = lists
-
-    # ---- attributes ------------------------------------------------------------------------------------------------
-
-    def root(self, at, table):
-        """Decode the unit's own DIE, for `number`, `string` and `has`; returns whether it has children."""
-        self.at = at
-        code = self.uleb()
-        if code >= len(table.first) or table.first[code] == 0:
-            raise ValueError("no abbreviation " + str(code))
-        self.decode(table, table.first[code])
-        return table.parents[code]
-
-    def has(self, slot):
-        """Whether the last DIE has an attribute."""
-        return (self.have >> slot) & 1
-
-    def number(self, slot):
-        """The value of an attribute of the last DIE, 0 if it has none."""
-        return self.values[slot] if (self.have >> slot) & 1 else 0
-
-    def text(self, slot):
-        """The text of an attribute of the last DIE."""
-        name = self.name_of(slot)
-        data = self.types.names.data
-        return bytes(data[name : data.index(0, name)])
-
-    def decode(self, table, step):
-        """Decode the attributes of a DIE from `at` on, by the steps from `step` on."""
-        data = self.info
-        at = self.at
-        steps = table.steps
-        big = self.big
-        have = 0
-        while True:
-            word = steps[step]
-            op = word & 255
-            if op == codes.SKIP:
-                at += table.given[step]
-                step += 1
-                continue
-            if op == codes.END:
-                break
-            slot = (word >> 8) & 255
-            kind = word >> 16
-            value = 0
-            if op == codes.INDIRECT:
-                self.at = at
-                row = table.row_of(self.uleb())
-                at = self.at
-                op = table.forms[row]
-                kind = table.forms[codes.FORMS + row]
-                if op == codes.INDIRECT or row == 0x21:
-                    raise ValueError("an indirect form that is indirect again")
-            if op == codes.U4:
-                if big:
-                    value = data[at]
-                    value = value << 8 | data[at + 1]
-                    value = value << 8 | data[at + 2]
-                    value = value << 8 | data[at + 3]
-                else:
-                    value = data[at + 3]
-                    value = value << 8 | data[at + 2]
-                    value = value << 8 | data[at + 1]
-                    value = value << 8 | data[at]
-                at += 4
-            elif op == codes.U1:
-                value = data[at]
-                at += 1
-            elif op == codes.U2:
-                if big:
-                    value = data[at]
-                    value = value << 8 | data[at + 1]
-                else:
-                    value = data[at + 1]
-                    value = value << 8 | data[at]
-                at += 2
-            elif op == codes.GIVEN:
-                value = table.given[step]
-                if kind == codes.FLAG:
-                    value = 1
-            elif op == codes.ULEB or op == codes.SLEB:
-                self.at = at
-                value = self.uleb() if op == codes.ULEB else self.sleb()
-                at = self.at
-            elif op == codes.U8:
-                for k in range(8):
-                    value = value << 8 | data[at + k if big else at + 7 - k]
-                at += 8
-            elif op == codes.TEXT:
-                value = at
-                while data[at]:
-                    at += 1
-                at += 1
-            elif op == codes.U3:
-                for k in range(3):
-                    value = value << 8 | data[at + k if big else at + 2 - k]
-                at += 3
-            elif op == codes.U16:
-                value = at
-                at += 16
-            else:
-                length = 0
-                if op == codes.BLOCK:
-                    self.at = at
-                    length = self.uleb()
-                    at = self.at
-                elif op == codes.BLOCK1:
-                    length = data[at]
-                    at += 1
-                elif op == codes.BLOCK2:
-                    length = data[at] << 8 | data[at + 1] if big else data[at + 1] << 8 | data[at]
-                    at += 2
-                else:
-                    for k in range(4):
-                        length = length << 8 | data[at + k if big else at + 3 - k]
-                    at += 4
-                if length > len(data) - at:
-                    raise IndexError("block")
-                value = at
-                self.lengths[slot] = length
-                at += length
-            step += 1
-            if slot:
-                self.values[slot] = value
-                self.classes[slot] = kind
-                one = 1
-                have |= one << slot
-        self.at = at
-        self.have = have
-
-    def uleb(self):
-        """The unsigned LEB128 number at `at` of the section."""
-        data = self.info
-        value = 0
-        shift = 0
-        while True:
-            byte = data[self.at]
-            self.at += 1
-            if shift > 63:
-                raise ValueError("a LEB128 number of more than 10 bytes")
-            value |= ((byte & 127) << shift) & LONG
-            shift += 7
-            if byte < 128:
-                return value
-
-    def sleb(self):
-        """The signed LEB128 number at `at`, as 64 bits of two's complement."""
-        data = self.info
-        value = 0
-        shift = 0
-        while True:
-            byte = data[self.at]
-            self.at += 1
-            if shift > 63:
-                raise ValueError("a LEB128 number of more than 10 bytes")
-            value |= ((byte & 127) << shift) & LONG
-            shift += 7
-            if byte < 128:
-                if byte & 64 and shift < 64:
-                    value |= (LONG << shift) & LONG
-                return value
-
-    def fixed(self, data, at, size):
-        """A number of `size` bytes in another section."""
-        if at > len(data) or size > len(data) - at:
-            raise IndexError("index beyond its section")
-        value = 0
-        for k in range(size):
-            value = value << 8 | data[at + k if self.big else at + size - 1 - k]
-        return value
-
-    # ---- names -----------------------------------------------------------------------------------------------------
-
-    def name_of(self, slot):
-        """The number of the name in a slot; 0 if there is none."""
-        if (self.have >> slot) & 1 == 0:
-            return 0
-        kind = self.classes[slot]
-        value = self.values[slot]
-        if kind == codes.INLINE:
-            return self.spelled(self.info, value)
-        if kind == codes.STR_INDEX:
-            if value > len(self.string_offsets):
-                raise IndexError("index of a string beyond its section")
-            value = self.fixed(
-                self.string_offsets, self.string_base + value * self.offset_size, self.offset_size
-            )
-            kind = codes.STR
-        if value >= LONG >> 24:
-            raise IndexError("string beyond its section")
-        key = value << 16 | (self.context & 0xFFF) << 4 | (1 if kind == codes.STR else 2 if kind == codes.LINE_STR else 3)
-        mask = len(self.memo) - 1
-        place = (((key ^ key >> 16) * HASH) & LONG) >> 12 & mask
-        while self.memo[place]:
-            if self.memo[place] == key:
-                return self.memo_name[place]
-            place = (place + 1) & mask
-        if kind == codes.STR:
-            name = self.spelled(self.strings, value)
-        elif kind == codes.LINE_STR:
-            name = self.spelled(self.line_strings, value)
-        elif kind == codes.STR_ALT:
-            name = self.spelled(self.alt_strings, value)
-        else:
-            raise ValueError("a name that is not a string")
-        self.memo[place] = key
-        self.memo_name[place] = name
-        self.memos += 1
-        if 2 * self.memos > len(self.memo):
-            self.more_memo()
-        return name
-
-    def spelled(self, strings, at):
-        """The number of the name that stands at a position."""
-        if at >= len(strings):
-            raise IndexError("string beyond its section")
-        names = self.types.names
-        if strings[at] == 0:
-            return 0
-        end = names.measure(strings, at)
-        return names.add(strings, at, end, names.h)
-
-    def more_memo(self):
-        """Double the table of known names."""
-        old = self.memo
-        old_name = self.memo_name
-        self.memo = memoryview(bytearray(16 * len(old))).cast("Q")
-        self.memo_name = memoryview(bytearray(8 * len(old))).cast("I")
-        mask = len(self.memo) - 1
-        for at in range(len(old)):
-            if old[at]:
-                slot = (((old[at] ^ old[at] >> 16) * HASH) & LONG) >> 12 & mask
-                while self.memo[slot]:
-                    slot = (slot + 1) & mask
-                self.memo[slot] = old[at]
-                self.memo_name[slot] = old_name[at]
-
-    # ---- references ------------------------------------------------------------------------------------------------
-
-    def reference(self, slot):
-        """The place of the DIE that an attribute refers to, in `info`; 0 if there is none."""
-        if (self.have >> slot) & 1 == 0:
-            return 0
-        kind = self.classes[slot]
-        value = self.values[slot]
-        if kind == codes.REF:
-            if value >= self.end - self.start:
-                raise ValueError("a reference beyond the unit")
-            return self.start + value
-        if kind == codes.REF_ADDR or kind == codes.OFFSET or kind == codes.NUMBER:
-            value += self.info_base
-        elif kind == codes.REF_SIG:
-            return self.by_signature(value)
-        elif kind == codes.REF_ALT:
-            if self.alt_base == 0:
-                raise ValueError("a reference to a supplementary file, which is not there")
-            value += self.alt_base
-        else:
-            raise ValueError("a reference of an unexpected form")
-        if value >= len(self.info):
-            raise ValueError("a reference beyond the section")
-        return value
-
-    def by_signature(self, signature):
-        """The type of a type unit."""
-        found = self.signatures.get(signature)
-        if found is None:
-            raise ValueError("a type unit " + hex(signature) + " that is not there")
-        return found
-
-    def address(self, slot):
-        """The address in a slot."""
-        value = self.values[slot]
-        if self.classes[slot] == codes.ADDRESS_INDEX:
-            return self.indexed_address(value)
-        return value
-
-    def indexed_address(self, index):
-        """An address in the unit's part of `.debug_addr`."""
-        if index > len(self.addresses):
-            raise IndexError("index of an address beyond its section")
-        return self.fixed(self.addresses, self.address_base + index * self.address_size, self.address_size)
 
     # ---- the walk --------------------------------------------------------------------------------------------------
 
@@ -428,7 +83,7 @@ class Reader:
         self.put_off = 0
         self.at = at
         while True:
-            if depth == 0 and begun or self.at >= end:
+            if (depth == 0 and begun) or self.at >= end:
                 if depth:
                     depth = 0
                 inside = 0
@@ -497,7 +152,9 @@ class Reader:
                     opens = OPEN_SKIPPED
                 else:
                     subject = self.subprogram(place)
-                    opens = OPEN_OTHER if self.has(codes.DECLARATION) and self.values[codes.DECLARATION] else OPEN_FUNCTION
+                    opens = (
+                        OPEN_OTHER if self.has(codes.DECLARATION) and self.values[codes.DECLARATION] else OPEN_FUNCTION
+                    )
                     inside = depth + 1
             elif kind == codes.VARIABLE:
                 if parent == OPEN_UNIT:
@@ -555,15 +212,11 @@ class Reader:
         if kind == codes.REFERENCE:
             number = types.add(place, 0, 0, self.reference(codes.TYPE))
             what = kinds.PTR
-            if variant == 1:
-                what = kinds.CONST
-            elif variant == 2:
-                what = kinds.VOLATILE
-            elif variant == 3:
-                what = kinds.RESTRICT
-            elif variant == 4:
+            if variant == 4:
                 what = kinds.TYPEDEF
                 types.words[types.at[number]] = self.name_of(codes.NAME)
+            elif variant:
+                what = kinds.CONST if variant == 1 else kinds.VOLATILE if variant == 2 else kinds.RESTRICT
             types.words[types.at[number] + 1] = what << 24
             if (self.have >> codes.ANNOTATION) & 1:
                 if variant == 0 and self.want_type_tags:
@@ -610,11 +263,11 @@ class Reader:
         if self.want_floats:
             if encoding == ATE_FLOAT and (size == 2 or size == 4 or size == 8 or size == 12 or size == 16):
                 return types.add(place, name, kinds.FLOAT << 24, size)
-            if encoding == ATE_COMPLEX or encoding == ATE_IMAGINARY or encoding == ATE_FLOAT:
+            if encoding in (ATE_COMPLEX, ATE_IMAGINARY, ATE_FLOAT):
                 self.warn("complex")
                 return types.add(place, name, kinds.STRUCT << 24, size & WORD)
         flags = 0
-        if encoding == ATE_SIGNED or encoding == ATE_SIGNED_CHAR:
+        if encoding in (ATE_SIGNED, ATE_SIGNED_CHAR):
             flags = 1
         elif encoding == ATE_BOOLEAN:
             flags = 4
@@ -630,7 +283,7 @@ class Reader:
         """Add a struct or union, or a declaration of one."""
         types = self.types
         if (self.have >> codes.SIGNATURE) & 1 and self.number(codes.DECLARATION):
-            return self.alias(place, self.reference(codes.SIGNATURE))
+            return types.add(place, 0, ALIAS << 24, self.reference(codes.SIGNATURE))
         name = self.name_of(codes.NAME)
         what = kinds.UNION if union else kinds.STRUCT
         size = self.number(codes.BYTE_SIZE)
@@ -646,10 +299,6 @@ class Reader:
         if (self.have >> codes.ANNOTATION) & 1 and self.want_decl_tags:
             types.noted.append((0, number, WORD, self.reference(codes.ANNOTATION)))
         return number
-
-    def alias(self, place, reference):
-        """Add a record that stands for another type."""
-        return self.types.add(place, 0, ALIAS << 24, reference)
 
     def count_part(self, number):
         """Count another member, enumerator or parameter of a type."""
@@ -671,9 +320,10 @@ class Reader:
             offset = self.values[codes.DATA_BIT_OFFSET]
         elif (have >> codes.MEMBER_LOCATION) & 1:
             offset = self.member_offset()
-        elif not union:
-            if types.words[at] & 0xFFFFFF or self.number(codes.EXTERNAL) or self.number(codes.DECLARATION):
-                return WORD
+        elif not union and (
+            types.words[at] & 0xFFFFFF or self.number(codes.EXTERNAL) or self.number(codes.DECLARATION)
+        ):
+            return WORD
         reference = self.reference(codes.TYPE)
         if bits and (have >> codes.DATA_BIT_OFFSET) & 1 == 0 and (have >> codes.BIT_OFFSET) & 1:
             offset = (offset + self.old_bit_offset(bits, reference)) & WORD
@@ -729,7 +379,7 @@ class Reader:
         """Add an enumeration."""
         types = self.types
         if (self.have >> codes.SIGNATURE) & 1 and self.number(codes.DECLARATION):
-            return self.alias(place, self.reference(codes.SIGNATURE))
+            return types.add(place, 0, ALIAS << 24, self.reference(codes.SIGNATURE))
         size = self.number(codes.BYTE_SIZE)
         if size == 0:
             size = 4
@@ -764,9 +414,8 @@ class Reader:
         if (self.have >> codes.COUNT) & 1:
             if self.classes[codes.COUNT] <= codes.SIGNED:
                 length = self.values[codes.COUNT] & WORD
-        elif (self.have >> codes.UPPER_BOUND) & 1:
-            if self.classes[codes.UPPER_BOUND] <= codes.SIGNED:
-                length = (self.values[codes.UPPER_BOUND] + 1) & WORD
+        elif (self.have >> codes.UPPER_BOUND) & 1 and self.classes[codes.UPPER_BOUND] <= codes.SIGNED:
+            length = (self.values[codes.UPPER_BOUND] + 1) & WORD
         number = self.opened[level]
         if self.part[level] == 0:
             types.words[types.at[number] + 5] = length
@@ -796,7 +445,7 @@ class Reader:
                 types.die[made] = types.die[subject]
                 types.words[types.at[subject] + 2] = SYNTHETIC | made
         elif name == b"btf_decl_tag" and self.want_decl_tags:
-            if parent == OPEN_STRUCT or parent == OPEN_REFERENCE:
+            if parent in (OPEN_STRUCT, OPEN_REFERENCE):
                 types.tags.append((subject, WORD, text))
             elif parent == OPEN_MEMBER:
                 types.tags.append((subject, part, text))
@@ -869,9 +518,7 @@ class Reader:
         functions[at + 3] = flags
         functions[at + 5] = registers
         if (self.have >> codes.ANNOTATION) & 1 and self.want_decl_tags:
-            types.noted.append(
-                (2, function, types.functions[function + 5] - 1, self.reference(codes.ANNOTATION))
-            )
+            types.noted.append((2, function, types.functions[function + 5] - 1, self.reference(codes.ANNOTATION)))
 
     def registers(self):
         """Where a parameter is when its function is called, as `Locations.packed` has it."""
@@ -885,9 +532,7 @@ class Reader:
         if kind == codes.LOCLIST_INDEX:
             if value > len(self.lists):
                 raise IndexError("index of a location list beyond its section")
-            value = self.list_base + self.fixed(
-                self.lists, self.list_base + value * self.offset_size, self.offset_size
-            )
+            value = self.list_base + self.fixed(self.lists, self.list_base + value * self.offset_size, self.offset_size)
         if value > len(self.lists):
             raise IndexError("a location list beyond its section")
         if self.list_form == 5 and self.version >= 5:

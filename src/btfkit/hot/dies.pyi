@@ -1,16 +1,10 @@
 from array import array
-from typing import TypeAlias
 
 from btfkit.hot.abbreviations import Abbreviations
+from btfkit.hot.attributes import Attributes
 from btfkit.hot.interning import Interner
 
-_Bytes: TypeAlias = bytes | bytearray | memoryview
-
-class Reader:
-    types: Interner
-    info_base: int
-    alt_base: int
-    signatures: dict[int, int]
+class Reader(Attributes):
     want_floats: bool
     want_enum64: bool
     want_type_tags: bool
@@ -20,26 +14,8 @@ class Reader:
     ranges: array[int]
     variables: list[tuple[int, int, int, int, int, int, int]]
     warnings: dict[str, int]
-    place: int
     dies: int
 
     def __init__(self, types: Interner, big: bool) -> None: ...
-    def sections(
-        self,
-        info: _Bytes,
-        strings: _Bytes,
-        line_strings: _Bytes,
-        alt_strings: _Bytes,
-        string_offsets: _Bytes,
-        addresses: _Bytes,
-        lists: _Bytes,
-        list_form: int,
-    ) -> None: ...
-    def unit(self, start: int, end: int, version: int, offset_size: int, address_size: int) -> None: ...
-    def bases(self, strings: int, addresses: int, lists: int) -> None: ...
-    def root(self, at: int, table: Abbreviations) -> int: ...
-    def has(self, slot: int) -> int: ...
-    def number(self, slot: int) -> int: ...
-    def text(self, slot: int) -> bytes: ...
     def walk(self, at: int, table: Abbreviations) -> None: ...
     def settle(self) -> None: ...

@@ -1,6 +1,7 @@
 cimport cython
-from btfkit.hot cimport codes, kinds
+from btfkit.hot cimport codes, growth, kinds
 from btfkit.hot.strings cimport StringTable
+from btfkit.hot.symbols cimport Symbols
 
 cdef unsigned long long LONG
 cdef unsigned int WORD
@@ -20,16 +21,8 @@ cdef unsigned int NO_TAG
 cdef int CHAIN
 cdef unsigned int LONGEST_OFFSET
 
-@cython.locals(new="unsigned int[::1]", at=cython.size_t)
-cdef unsigned int[::1] grown(unsigned int[::1] old, size_t used)
-
-@cython.locals(new="unsigned char[::1]", at=cython.size_t)
-cdef unsigned char[::1] grown_bytes(unsigned char[::1] old, size_t used)
-
-cdef unsigned int[::1] room()
-
 @cython.final
-cdef class Interner:
+cdef class Interner(Symbols):
     cdef readonly StringTable names
     cdef readonly unsigned long long prime
     cdef public bint force
@@ -62,14 +55,6 @@ cdef class Interner:
     cdef readonly size_t record_count
     cdef readonly size_t record_end
     cdef unsigned int[::1] slots
-    cdef unsigned int[::1] symbols
-    cdef readonly unsigned int[::1] symbol_name
-    cdef readonly unsigned int[::1] symbol_tag
-    cdef readonly unsigned int[::1] symbol_record
-    cdef unsigned int[::1] symbol_group
-    cdef readonly size_t symbol_count
-    cdef readonly list others
-    cdef dict twice
     cdef readonly unsigned int[::1] occurrences
     cdef readonly size_t occurred
     cdef readonly list starts
@@ -141,19 +126,6 @@ cdef class Interner:
     @cython.locals(prime=cython.ulonglong, long=cython.ulonglong, h=cython.ulonglong, at=cython.size_t,
                    mask=cython.size_t, number=cython.size_t, slot=cython.size_t)
     cdef int more_slots(self) except -1
-
-    @cython.locals(mask=cython.size_t, slot=cython.size_t, found=cython.uint)
-    cdef unsigned int symbol(self, unsigned int name, unsigned int tag) except? 0
-
-    @cython.locals(old="unsigned int[::1]", mask=cython.size_t, at=cython.size_t, found=cython.uint, key=cython.uint,
-                   slot=cython.size_t)
-    cdef int more_symbols(self) except -1
-
-    @cython.locals(found=cython.uint)
-    cdef unsigned int fresh(self, unsigned int name, unsigned int tag) except? 0
-
-    cdef unsigned int another(self, unsigned int symbol) except? 0
-    cdef int define(self, unsigned int symbol, unsigned int record) except -1
 
     @cython.locals(at=cython.size_t, count=cython.size_t, _=cython.size_t, here=cython.size_t, following=cython.uint)
     cdef int settle_functions(self) except -1

@@ -1,16 +1,18 @@
 """Types of many units, each kept once.
 
 A *group* is a unit, or several that refer to each other.  While it is read, its types are *local* records in the words of BTF,
-whose references are places of DIEs.  `settle` then turns each into a *record* that all groups share: references are *tokens*, the
-number of a record or, for a named struct, union or enumeration, of a *symbol* (SYMBOL | number), which stands for what the group calls by that
-name.  So a record never depends on how much of a structure's surroundings a unit happens to know, and equal words are equal
-records.  What a symbol means in each group is settled when all groups are known (`encoder/environments.py`).
+whose references are places of DIEs.  `settle` then turns each into a *record* that all groups share: references are
+*tokens*, the number of a record or, for a named struct, union or enumeration, of a *symbol* (SYMBOL | number), which stands
+for what the group calls by that name.  So a record never depends on how much of a structure's surroundings a unit happens to
+know, and equal words are equal records.  What a symbol means in each group is settled when all groups are known
+(`encoder/environments.py`).
 
 Hashes only choose where to look: every match is compared in full.
 """
 
-from btfkit.hot import codes, kinds
+from btfkit.hot import codes, growth, kinds
 from btfkit.hot.strings import StringTable  # noqa: F401
+from btfkit.hot.symbols import Symbols
 
 LONG = 0xFFFFFFFFFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 WORD = 0xFFFFFFFF
@@ -31,35 +33,15 @@ CHAIN = 64  # steps from an instance of a function to the one that it comes from
 LONGEST_OFFSET = 0x1000000
 
 
-def grown(old, used):
-    """A copy of `old` with twice the room, or 1,024 words."""
-    new = memoryview(bytearray(8 * max(512, len(old)))).cast("I")
-    for at in range(used):
-        new[at] = old[at]
-    return new
-
-
-def grown_bytes(old, used):
-    """A copy of `old` with twice the room, or 1,024 bytes."""
-    new = memoryview(bytearray(2 * max(512, len(old))))
-    for at in range(used):
-        new[at] = old[at]
-    return new
-
-
-def room():
-    """Room for 1,024 words."""
-    return memoryview(bytearray(4096)).cast("I")
-
-
-class Interner:
+class Interner(Symbols):
     """The records of all groups so far, and the local ones of the group that is being read.
 
     Local: `words` (with the sizes of bit-fields beside them in `bits`), the position `at` and the DIE of each.
-    Shared: `records` with `record_at`, `record_die` (the first DIE) and `occurrences` (the records of each group, from its entry in
-    `starts` on); for each symbol `symbol_name`, `symbol_tag` (0 struct, 1 union, 2 enumeration) and `symbol_record` (its definition, 0: none; further ones in
-    `others`).  `functions` has all functions and their parameters, `type_tags` (group, record, component, text) tuples, `function_tags`
-    (position in `functions`, component, text), `variable_tags` (group, DIE, text).
+    Shared: `records` with `record_at`, `record_die` (the first DIE) and `occurrences` (the records of each group, from its
+    entry in `starts` on); for each symbol `symbol_name`, `symbol_tag` (0 struct, 1 union, 2 enumeration) and `symbol_record`
+    (its definition, 0: none; further ones in `others`).  `functions` has all functions and their parameters, `type_tags`
+    (group, record, component, text) tuples, `function_tags` (position in `functions`, component, text), `variable_tags`
+    (group, DIE, text).
     """
 
     def __init__(self, names, prime):
@@ -69,14 +51,14 @@ class Interner:
         self.group = 0
         self.count = 0
         self.used = 0
-        self.words = room()
+        self.words = growth.room()
         self.bits = memoryview(bytearray(1024))
-        self.at = room()
-        self.die = room()
-        self.token = room()
-        self.state = room()
-        self.stack = room()
-        self.cursor = room()
+        self.at = growth.room()
+        self.die = growth.room()
+        self.token = growth.room()
+        self.state = growth.room()
+        self.stack = growth.room()
+        self.cursor = growth.room()
         self.map = memoryview(bytearray(4 * 8192)).cast("I")
         self.mapped = 0
         self.signs = []
@@ -88,26 +70,19 @@ class Interner:
         self.function_tags = []
         self.variable_tags = []
         self.storage = []
-        self.records = room()
-        self.record_at = room()
-        self.record_hash = room()
-        self.record_die = room()
+        self.records = growth.room()
+        self.record_at = growth.room()
+        self.record_hash = growth.room()
+        self.record_die = growth.room()
         self.record_count = 0
         self.record_end = 0
         self.record_at[1] = 0
         self.slots = memoryview(bytearray(4 * 8192)).cast("I")
-        self.symbols = memoryview(bytearray(4 * 2048)).cast("I")
-        self.symbol_name = room()
-        self.symbol_tag = room()
-        self.symbol_record = room()
-        self.symbol_group = room()
-        self.symbol_count = 0
-        self.others = []
-        self.twice = {}
-        self.occurrences = room()
+        Symbols.__init__(self)
+        self.occurrences = growth.room()
         self.occurred = 0
         self.starts = []
-        self.functions = room()
+        self.functions = growth.room()
         self.function_end = 0
         self.function_start = 0
 
@@ -166,8 +141,8 @@ class Interner:
         self.count += 1
         number = self.count
         if number + 2 > len(self.at):
-            self.at = grown(self.at, number)
-            self.die = grown(self.die, number)
+            self.at = growth.grown(self.at, number)
+            self.die = growth.grown(self.die, number)
         if self.used + 16 > len(self.words):
             self.more_words()
         self.at[number] = self.used
@@ -198,14 +173,14 @@ class Interner:
         self.at[number + 1] = self.used
 
     def more_words(self):
-        self.words = grown(self.words, self.used)
-        self.bits = grown_bytes(self.bits, self.used)
+        self.words = growth.grown(self.words, self.used)
+        self.bits = growth.grown_bytes(self.bits, self.used)
 
     def add_function(self, die):
         """Make room for a function, all words 0; returns its position."""
         at = self.function_end
         while at + codes.FUNCTION_WORDS > len(self.functions):
-            self.functions = grown(self.functions, at)
+            self.functions = growth.grown(self.functions, at)
         for k in range(codes.FUNCTION_WORDS):
             self.functions[at + k] = 0
         self.functions[at] = die
@@ -220,7 +195,7 @@ class Interner:
         """Make room for another parameter of the last function; returns its position."""
         at = self.function_end
         while at + codes.PARAMETER_WORDS > len(self.functions):
-            self.functions = grown(self.functions, at)
+            self.functions = growth.grown(self.functions, at)
         self.functions[at + 4] = die
         self.functions[function + 5] += 1
         self.function_end = at + codes.PARAMETER_WORDS
@@ -250,10 +225,10 @@ class Interner:
             self.finish_reading()
         count = self.count
         while count + 2 > len(self.token):
-            self.token = grown(self.token, 0)
-            self.state = grown(self.state, 0)
-            self.stack = grown(self.stack, 0)
-            self.cursor = grown(self.cursor, 0)
+            self.token = growth.grown(self.token, 0)
+            self.state = growth.grown(self.state, 0)
+            self.stack = growth.grown(self.stack, 0)
+            self.cursor = growth.grown(self.cursor, 0)
         for number in range(count + 1):
             self.token[number] = 0
             self.state[number] = 0
@@ -331,7 +306,8 @@ class Interner:
         self.notes.clear()
 
     def follow_notes(self, what, number, component, reference):
-        """Apply a chain of annotations (gcc 16): to a pointer (`what` 1), or as tags of a type (0), function (2) or variable (3)."""
+        """Apply a chain of annotations (gcc 16): to a pointer (`what` 1), or as tags of a type (0), function (2) or variable
+        (3)."""
         chain = []
         seen = set()
         while reference and reference not in seen and reference in self.notes:
@@ -353,6 +329,7 @@ class Interner:
                     self.function_tags.append((number, component, text))
                 else:
                     self.variable_tags.append((self.group, number, text))
+        return 0
 
     def reference_at(self, number, step):
         """The position of reference number `step` in a local record, or NONE if it has fewer."""
@@ -418,9 +395,8 @@ class Interner:
         kind = (self.words[at + 1] >> 24) & 127
         if kind == ALIAS:
             token = self.words[at + 2]
-            if self.token[number]:  # it stands for itself
-                if self.symbol_record[self.token[number] & PLACE] == 0:
-                    token = 0
+            if self.token[number] and self.symbol_record[self.token[number] & PLACE] == 0:
+                token = 0  # it stands for itself
             self.state[number] = 2
             if self.token[number] == 0:
                 self.token[number] = token
@@ -434,9 +410,10 @@ class Interner:
         elif self.tag(number) < DECLARATION or self.words[at] == 0:
             self.define(self.token[number] & PLACE, record)
         if self.occurred >= len(self.occurrences):
-            self.occurrences = grown(self.occurrences, self.occurred)
+            self.occurrences = growth.grown(self.occurrences, self.occurred)
         self.occurrences[self.occurred] = record
         self.occurred += 1
+        return 0
 
     def pack_offsets(self, at):
         """Put the sizes of bit-fields into the words of the offsets, or, if an offset is too large for that, into types."""
@@ -455,6 +432,7 @@ class Interner:
             place = at + 5 + 3 * k
             if self.bits[place]:
                 self.words[place - 1] = self.narrow(self.words[place - 1], self.bits[place], self.words[place] & 7)
+        return 0
 
     def narrow(self, token, bits, shift):
         """The token of the INT of `bits` bits that a bit-field of a type has in the form without kind_flag."""
@@ -468,7 +446,7 @@ class Interner:
                 self.append_word(made, (self.records[at + 3] & HIGH_BYTE) | bits, 0)
                 made = self.record(self.at[made], self.used, self.die[1])
                 if self.occurred >= len(self.occurrences):
-                    self.occurrences = grown(self.occurrences, self.occurred)
+                    self.occurrences = growth.grown(self.occurrences, self.occurred)
                 self.occurrences[self.occurred] = made
                 self.occurred += 1
                 return made
@@ -506,11 +484,11 @@ class Interner:
             raise OverflowError("types")
         self.slots[slot] = found
         if found + 2 > len(self.record_at):
-            self.record_at = grown(self.record_at, found + 1)
-            self.record_hash = grown(self.record_hash, found)
-            self.record_die = grown(self.record_die, found)
+            self.record_at = growth.grown(self.record_at, found + 1)
+            self.record_hash = growth.grown(self.record_hash, found)
+            self.record_die = growth.grown(self.record_die, found)
         while self.record_end + end - start > len(self.records):
-            self.records = grown(self.records, self.record_end)
+            self.records = growth.grown(self.records, self.record_end)
         self.record_at[found] = self.record_end
         self.record_hash[found] = key
         self.record_die[found] = die
@@ -537,65 +515,6 @@ class Interner:
             while self.slots[slot]:
                 slot = (slot + 1) & mask
             self.slots[slot] = number
-
-    # ---- symbols ---------------------------------------------------------------------------------------------------
-
-    def symbol(self, name, tag):
-        """The number of the symbol for what is called `name`."""
-        mask = len(self.symbols) - 1
-        slot = (((name * 2 + tag) * HASH) & WORD) >> 5 & mask
-        while self.symbols[slot]:
-            found = self.symbols[slot]
-            if self.symbol_name[found] == name and self.symbol_tag[found] == tag:
-                return found
-            slot = (slot + 1) & mask
-        found = self.fresh(name, tag)
-        self.symbols[slot] = found
-        if 2 * found > len(self.symbols):
-            self.more_symbols()
-        return found
-
-    def more_symbols(self):
-        """Double the table of symbols."""
-        old = self.symbols
-        self.symbols = memoryview(bytearray(8 * len(old))).cast("I")
-        mask = len(self.symbols) - 1
-        for at in range(len(old)):
-            found = old[at]
-            if found:
-                key = self.symbol_name[found] * 2 + self.symbol_tag[found]
-                slot = ((key * HASH) & WORD) >> 5 & mask
-                while self.symbols[slot]:
-                    slot = (slot + 1) & mask
-                self.symbols[slot] = found
-
-    def fresh(self, name, tag):
-        """A new symbol, which is found by no name."""
-        self.symbol_count += 1
-        found = self.symbol_count
-        if found + 1 > len(self.symbol_name):
-            self.symbol_name = grown(self.symbol_name, found)
-            self.symbol_tag = grown(self.symbol_tag, found)
-            self.symbol_record = grown(self.symbol_record, found)
-            self.symbol_group = grown(self.symbol_group, found)
-        self.symbol_name[found] = name
-        self.symbol_tag[found] = tag
-        return found
-
-    def another(self, symbol):
-        """A symbol for a further definition in the same group; declarations of that name there then stand for none."""
-        name = self.symbol_name[symbol]
-        tag = self.symbol_tag[symbol]
-        if symbol not in self.twice:
-            self.twice[symbol] = self.fresh(name, tag)
-        return self.fresh(name, tag)
-
-    def define(self, symbol, record):
-        """Note a definition of a symbol."""
-        if self.symbol_record[symbol] == 0:
-            self.symbol_record[symbol] = record
-        elif self.symbol_record[symbol] != record:
-            self.others.append((symbol, record))
 
     # ---- functions -------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 from btfkit.hot.strings import StringTable
+from btfkit.hot.symbols import Symbols
 
-
-class Interner:
+class Interner(Symbols):
     names: StringTable
     prime: int
     force: bool
@@ -15,11 +15,6 @@ class Interner:
     record_die: memoryview
     record_count: int
     record_end: int
-    symbol_name: memoryview
-    symbol_tag: memoryview
-    symbol_record: memoryview
-    symbol_count: int
-    others: list[tuple[int, int]]
     occurrences: memoryview
     occurred: int
     starts: list[int]

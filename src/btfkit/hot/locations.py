@@ -1,6 +1,7 @@
 """The registers that parameters arrive in, out of DWARF's location expressions and lists.
 
-Sources: DWARF 5, sections 2.5, 2.6 and 7.7; which expressions count: dwarves 1.32, dwarf_loader.c, `parameter__reg` and its callers.
+Sources: DWARF 5, sections 2.5, 2.6 and 7.7; which expressions count: dwarves 1.32, dwarf_loader.c, `parameter__reg` and its
+callers.
 """
 
 LONG = 0xFFFFFFFFFFFFFFFF
@@ -11,7 +12,8 @@ class Locations:
     """Reads expressions: `small` and `large` are the register of a parameter of at most, or more than, the size of an address
     (-1: unknown), `covered` the number of bytes that the pieces of one expression cover (255: all).
 
-    `address` and `offset` are the sizes in bytes of an address and a section offset, `big` whether the byte order is big-endian.
+    `address` and `offset` are the sizes in bytes of an address and a section offset, `big` whether the byte order is
+    big-endian.
     """
 
     def __init__(self, address, offset, big):
@@ -102,6 +104,7 @@ class Locations:
                 self.small = first - 0x70
         if register >= 0 and self.large < 0:
             self.large = register
+        return 0
 
     def operand(self, data, op, end):
         """Skip the operands of `op`, and return the first; `inner` is the register if they are an expression of just that."""
@@ -122,7 +125,9 @@ class Locations:
             self.at += self.offset
         elif op == 0x10 or op == 0x11 or op == 0x23 or op == 0x90 or op == 0x91 or op == 0x93 or 0x70 <= op <= 0x8F:
             return self.uleb(data)
-        elif op == 0xA1 or op == 0xA2 or op == 0xA8 or op == 0xA9 or op == 0xF7 or op == 0xF9 or op == 0xFB or op == 0xFC:
+        elif (
+            op == 0xA1 or op == 0xA2 or op == 0xA8 or op == 0xA9 or op == 0xF7 or op == 0xF9 or op == 0xFB or op == 0xFC
+        ):
             self.uleb(data)
         elif op == 0x92 or op == 0x9D or op == 0xA5 or op == 0xF5:
             value = self.uleb(data)
@@ -170,6 +175,7 @@ class Locations:
             place = self.at + 2
             self.expression(data, place, length, index)
             self.at = place + length
+        return 0
 
     def new_list(self, data, start):
         """The entries of a list in `.debug_loclists` (DWARF 5)."""
@@ -205,6 +211,7 @@ class Locations:
             self.expression(data, place, length, index)
             self.at = place + length
             index += 1
+        return 0
 
     def split_list(self, data, start):
         """The entries of a list in `.debug_loc.dwo` (DWARF 4 with split units)."""
@@ -229,6 +236,7 @@ class Locations:
             self.expression(data, place, length, index)
             self.at = place + length
             index += 1
+        return 0
 
     def highest(self):
         """The largest address: it marks an entry that selects a base address."""

@@ -12,9 +12,9 @@ LONG = 0xFFFFFFFFFFFFFFFF
 def apply(out, table, symbols, bases, actions, word, big, addends):
     """Apply the relocations of `table` to `out`; `word` is 4 or 8, the size of an address.
 
-    `symbols` has the value and the section of each symbol, two 64-bit words, `bases` the address of each section.  `actions` has for
-    each type what to do (SET, ADD, SUBTRACT) times 16 plus the number of bytes, or 0 if it has no effect; 255 is unknown.
-    Without `addends` (SHT_REL) these are in place.  Returns -1, or the first type that is unknown.
+    `symbols` has the value and the section of each symbol, two 64-bit words, `bases` the address of each section.  `actions`
+    has for each type what to do (SET, ADD, SUBTRACT) times 16 plus the number of bytes, or 0 if it has no effect; 255 is
+    unknown. Without `addends` (SHT_REL) these are in place.  Returns -1, or the first type that is unknown.
     """
     long = LONG
     size = 3 * word if addends else 2 * word

@@ -3,7 +3,6 @@ from typing import TypeAlias
 
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
-
 def apply(
     out: bytearray,
     table: _Bytes,
