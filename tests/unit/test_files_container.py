@@ -102,7 +102,7 @@ def test_guesses(data, guess):
     [
         ([(".text", b"x")], {}, "clang -g"),
         ([(".modinfo", b"x")], {"machine": 62}, "CONFIG_DEBUG_INFO_BTF_MODULES"),
-        ([(".debug_info", b"x")], {"machine": 62, "kind": 2}, "pahole -J"),
+        ([(".debug_info", b"x")], {"machine": 62, "kind": 2}, "btfkit encode"),
         ([(".init.text", b"x")], {"machine": 62, "kind": 2}, "CONFIG_DEBUG_INFO_BTF, or stripped"),
         ([(".rodata", OBJECT)], {"machine": 62, "kind": 3}, "1 BPF object"),
         ([(".text", b"x")], {"machine": 62, "kind": 3}, "not a kernel"),

@@ -97,3 +97,6 @@ cdef class Attributes:
     cdef unsigned long long address(self, int slot) except? 0xFFFFFFFFFFFFFFFF
 
     cdef unsigned long long indexed_address(self, unsigned long long index) except? 0xFFFFFFFFFFFFFFFF
+
+    @cython.locals(slot=cython.int, value=cython.ulonglong, start=cython.size_t, op=cython.uint)
+    cdef unsigned long long member_offset(self) except? 0xFFFFFFFFFFFFFFFF

@@ -362,3 +362,26 @@ class Attributes:
         if index > len(self.addresses):
             raise IndexError("index of an address beyond its section")
         return self.fixed(self.addresses, self.address_base + index * self.address_size, self.address_size)
+
+    def member_offset(self):
+        """The offset of a member in bits, by DW_AT_data_member_location."""
+        slot = codes.MEMBER_LOCATION
+        value = self.values[slot]
+        if self.classes[slot] == codes.BYTES:
+            start = self.at
+            self.at = value
+            op = self.info[self.at]
+            self.at += 1
+            value = 0
+            if op == 0x23 or op == 0x10:
+                value = self.uleb()
+            elif op == 0x11:
+                value = self.sleb()
+            elif 0x30 <= op <= 0x4F:
+                value = op - 0x30
+            elif op == 0x08:
+                value = self.info[self.at]
+            self.at = start
+        if value >= LONG >> 8:
+            raise ValueError("a member at an offset of more than 2**32 bits")
+        return value * 8

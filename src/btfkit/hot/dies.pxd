@@ -79,9 +79,6 @@ cdef class Reader(Attributes):
                    bits=cython.ulonglong, reference=cython.uint, part=cython.uint)
     cdef unsigned int member(self, size_t number) except? 0xFFFFFFFE
 
-    @cython.locals(slot=cython.int, value=cython.ulonglong, start=cython.size_t, op=cython.uint)
-    cdef unsigned long long member_offset(self) except? 0xFFFFFFFFFFFFFFFF
-
     @cython.locals(offset=cython.ulonglong, storage=cython.ulonglong)
     cdef unsigned long long old_bit_offset(self, unsigned long long bits, unsigned int reference) except? 0xFFFFFFFFFFFFFFFF
 

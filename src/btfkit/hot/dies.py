@@ -341,29 +341,6 @@ class Reader(Attributes):
             types.noted.append((0, number, part, self.reference(codes.ANNOTATION)))
         return part
 
-    def member_offset(self):
-        """The offset of a member in bits, by DW_AT_data_member_location."""
-        slot = codes.MEMBER_LOCATION
-        value = self.values[slot]
-        if self.classes[slot] == codes.BYTES:
-            start = self.at
-            self.at = value
-            op = self.info[self.at]
-            self.at += 1
-            value = 0
-            if op == 0x23 or op == 0x10:
-                value = self.uleb()
-            elif op == 0x11:
-                value = self.sleb()
-            elif 0x30 <= op <= 0x4F:
-                value = op - 0x30
-            elif op == 0x08:
-                value = self.info[self.at]
-            self.at = start
-        if value >= LONG >> 8:
-            raise ValueError("a member at an offset of more than 2**32 bits")
-        return value * 8
-
     def old_bit_offset(self, bits, reference):
         """What DW_AT_bit_offset (DWARF 2 and 3) adds to the offset of a member; its storage is that of the member or its type."""
         offset = self.values[codes.BIT_OFFSET]
