@@ -198,7 +198,7 @@ def _functions(path: Path) -> dict[str, list[str]]:
 def test_hot_has_c_types_and_a_stub_that_fit(name: str) -> None:
     """Each loop file stands three times: .py (the code), .pxd (the C types), .pyi (the types for its callers)."""
     code = _functions(SOURCE / "hot" / f"{name}.py")
-    assert code or name == "c_buffer"  # which has classes only
+    assert code or "\nclass " in (SOURCE / "hot" / f"{name}.py").read_text()
     missing = [suffix for suffix in (".pxd", ".pyi") if not (SOURCE / "hot" / (name + suffix)).exists()]
     assert not missing, f"hot/{name}.py has no {missing} beside it"
     pxd = (SOURCE / "hot" / f"{name}.pxd").read_text()
