@@ -23,6 +23,7 @@ FILES = {  # what the documents call their inputs
     **dict.fromkeys(("vmlinux", "/sys/kernel/btf/vmlinux", "/boot/vmlinuz-6.1", "/boot/vmlinuz"), KERNEL),
     **dict.fromkeys(("prog.bpf.o", "opensnoop.bpf.o", "/usr/sbin/opensnoop"), OPENSNOOP),
     **dict.fromkeys(("nf_conntrack.ko", "/sys/kernel/btf/nf_conntrack"), DATA / "modules" / "nf_conntrack.btf.xz"),
+    "tests/data/encode/gcc-dwarf5.o.xz": DATA / "encode" / "gcc-dwarf5.o.xz",
     **dict.fromkeys(("/lib/modules/VALUE", "/sys/kernel/btf", "modules"), DATA / "modules"),
 }
 
