@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from btfkit.encoder.encode import Encoded, EncodeReport
     from btfkit.encoder.split import SplitBase
     from btfkit.file_ops.operation import Base, FileJob, Path
+    from btfkit.files.elf import Data
     from btfkit.passes.distill import Policy
 
 MAX_LAYERS = 3
@@ -221,7 +222,7 @@ def open_elf(path: str) -> BtfFile:
     """
     from btfkit.files.compression import sniff, unpack
 
-    data = open_bytes(path)
+    data: Data = open_bytes(path)
     layers: tuple[str, ...] = ()
     while len(layers) < MAX_LAYERS and (packing := sniff(data)):
         data = unpack(data, path)
