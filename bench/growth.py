@@ -59,14 +59,17 @@ def run(words: Words, folder: str) -> tuple[float, int, int]:
     text = os.path.join(folder, "text")
     child = os.fork()
     if child == 0:
-        os.chdir(folder)
-        to = os.open(text, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(to, 1)
-        os.dup2(to, 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        os.execv(program, [program, *words])
+        try:
+            os.chdir(folder)
+            to = os.open(text, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(to, 1)
+            os.dup2(to, 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            os.execv(program, [program, *words])
+        finally:
+            os._exit(127)  # it could not be started
     _, status, used = os.wait4(child, 0)
     written = os.path.getsize(text)
     for place, _, names in os.walk(out):
