@@ -65,6 +65,19 @@ def test_copies_of_the_base_go(order, styles, said, known):
     assert both.btf.to_bytes() == done.btf.to_bytes()
 
 
+def test_names_may_be_the_modules_own(order):
+    """kbuild's distilled base has none of the names of copies, so that they stay in the module when it is reconciled."""
+    b = Builder(order=order)
+    net(b, 5, 3)
+    base = b.build()
+    split = on(base, lambda b: (net(b, 15), b.struct("mine", 8, [("p", b.next_id - 2, 0)])))
+    again = btfkit.reconcile(btfkit.distill(split).btf, base).btf
+    assert again.word(list(again.find_ids("net"))[-1], 0) >= again.start_str_off
+    done = dedup(again)
+    assert [t.name for t in done.btf if t.id >= len(base)] == ["mine"]
+    assert done.report.arrays == "nested"
+
+
 def test_nested_arrays_of_other_dimensions_are_other_types(order):
     b = Builder(order=order)
     net(b, 5, 3)

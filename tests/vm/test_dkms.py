@@ -175,3 +175,6 @@ def test_v4l2loopback(dkms: Dkms, tmp_path: Path) -> None:
     btf = load(path, kernel.btf)
     assert btf.find("struct v4l2_loopback_device").size > 0
     assert btf.find_id("v4l2_loopback_write") > len(kernel.btf)
+    assert all(
+        type_id < len(kernel.btf) for type_id in btf.find_ids("lru_gen_folio")
+    )  # no copy, though its arrays differ

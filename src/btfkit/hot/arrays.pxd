@@ -11,6 +11,6 @@ cpdef size_t nested(const unsigned int[::1] words, const unsigned int[::1] posit
 cpdef bint holders(const unsigned int[::1] words, const unsigned int[::1] positions, unsigned char[::1] marks,
                    list found)
 
-@cython.locals(size=cython.size_t, index=cython.size_t, at=cython.size_t, kind=cython.uint)
+@cython.locals(limit=cython.size_t, index=cython.size_t, at=cython.size_t, kind=cython.uint, name=cython.size_t)
 cpdef namesakes(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] wanted,
-                list found)
+                size_t first, list found)

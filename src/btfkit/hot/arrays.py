@@ -57,12 +57,14 @@ def holders(words, positions, marks, found):
     return more
 
 
-def namesakes(words, positions, wanted, found):
+def namesakes(words, positions, wanted, first, found):
     """Append to the list `found` the index of each STRUCT and UNION whose name is at an offset that is not 0 in `wanted` (a byte
-    for each offset)."""
-    size = len(wanted)
+    for each offset from `first` on)."""
+    limit = first + len(wanted)
     for index in range(len(positions)):
         at = positions[index]
         kind = (words[at + 1] >> 24) & 127
-        if (kind == kinds.STRUCT or kind == kinds.UNION) and words[at] < size and wanted[words[at]]:
-            found.append(index)
+        if kind == kinds.STRUCT or kind == kinds.UNION:
+            name = words[at]
+            if first <= name and name < limit and wanted[name - first]:
+                found.append(index)

@@ -38,7 +38,7 @@ MOST = 0xFFFFFFFF  # elements of an array
 class Style:
     """How a base has arrays of arrays: `nested` are the ids of its nested ARRAYs (none: it is flat), ascending."""
 
-    __slots__ = ("_holders", "base", "flat", "nested")
+    __slots__ = ("_holders", "_names", "base", "flat", "nested")
 
     def __init__(self, base: Btf) -> None:
         self.base = base
@@ -46,6 +46,7 @@ class Style:
         self.nested: list[int] = []
         _arrays.nested(self.flat.words, self.flat.positions, _NONE, _NONE, self.nested)
         self._holders: bytes | None = None
+        self._names: set[bytes] = set()
 
     def of(self, split: Btf) -> list[int]:
         """The ids of the own nested ARRAYs of `split`, which is split on the base."""
@@ -63,7 +64,9 @@ class Style:
         if not self.nested or self.of(split):
             return False
         found = list[int]()
-        _arrays.namesakes(split.words, split.positions, self.holders, found)
+        _arrays.namesakes(split.words, split.positions, self.holders, 0, found)
+        # A module that was distilled before has names of its own where the base has them, too.
+        _arrays.namesakes(split.words, split.positions, self._own_names(split), split.start_str_off, found)
         return self._copies(split, [split.start_id + index for index in found])
 
     def _copies(self, split: Btf, holders: list[int]) -> bool:
@@ -81,12 +84,23 @@ class Style:
         """A byte for each offset of the base's strings: 1 if a struct or union of that name contains a nested array."""
         if self._holders is None:
             wanted = bytearray(len(self.flat.strings))
-            names = {self.base.string(self.base.word(i, 0)) for i in _holders(self.flat, self.nested)}
-            for name in names:
+            self._names = {self.base.string(self.base.word(i, 0)) for i in _holders(self.flat, self.nested)}
+            for name in self._names:
                 for offset in self.base.string_offsets(name):
                     wanted[offset] = 1
             self._holders = bytes(wanted)
         return self._holders
+
+    def _own_names(self, split: Btf) -> bytes:
+        """The same for the own strings of `split`; `holders` was asked for before."""
+        strings = bytes(split.strings)
+        wanted = bytearray(len(strings))
+        for name in self._names:
+            at = strings.find(name + b"\0")
+            while at >= 0:
+                wanted[at] = 1
+                at = strings.find(name + b"\0", at + 1)
+        return bytes(wanted)
 
 
 _NONE = memoryview(b"").cast("I")
