@@ -1,10 +1,8 @@
 cimport cython
 from btfkit.hot cimport kinds
 from btfkit.hot.columns cimport id_place
+from btfkit.hot.strings cimport hash_of, random_prime
 
-cdef unsigned int HASH_SEED
-cdef unsigned int HASH_PRIME
-cdef unsigned int WORD
 
 @cython.locals(leaf=cython.uint, to=cython.size_t, end=cython.size_t, type_id=cython.size_t, at=cython.size_t,
                info=cython.uint, kind=cython.uint, row=cython.uint, size=cython.size_t, k=cython.size_t)
@@ -16,29 +14,44 @@ cpdef size_t part(const unsigned int[::1] words, const unsigned int[::1] positio
 @cython.locals(type_id=cython.size_t)
 cpdef clear(unsigned int[::1] board, list found)
 
-@cython.locals(word=cython.uint, prime=cython.uint, mask=cython.size_t, count=cython.size_t, left=cython.size_t,
-               at=cython.size_t, kind=cython.uint, here=cython.size_t, h=cython.uint)
-cpdef size_t index_names(const unsigned int[::1] words, const unsigned int[::1] positions,
-                         const unsigned char[::1] strings, unsigned int[::1] buckets, unsigned int[::1] chain,
-                         unsigned int[::1] hashes)
+cpdef bint same(const unsigned char[::1] one, size_t a, const unsigned char[::1] other, size_t b) noexcept
 
-@cython.locals(word=cython.uint, prime=cython.uint, h=cython.uint, length=cython.size_t, candidate=cython.uint,
-               other=cython.size_t, k=cython.size_t)
-cpdef named(const unsigned char[::1] name, const unsigned char[::1] strings, const unsigned int[::1] words,
-            const unsigned int[::1] positions, const unsigned int[::1] buckets, const unsigned int[::1] chain,
-            const unsigned int[::1] hashes, list found)
+@cython.final
+cdef class Records:
+    cdef const unsigned int[::1] words
+    cdef const unsigned int[::1] positions
+    cdef const unsigned char[::1] strings
 
-@cython.locals(word=cython.uint, prime=cython.uint, mask=cython.size_t, index=cython.size_t, at=cython.size_t,
-               info=cython.uint, kind=cython.uint, name=cython.size_t, size=cython.uint, leaf=cython.bint,
-               held=cython.uint, h=cython.uint, length=cython.size_t, first=cython.uint, good=cython.uint,
-               alternative=cython.uint, alternatives=cython.uint, sized=cython.uint, of_size=cython.uint,
-               candidate=cython.uint, here=cython.uint, to=cython.size_t, other=cython.size_t, k=cython.size_t,
-               other_info=cython.uint, other_kind=cython.uint, count=cython.uint, twin=cython.uint,
-               twin_kind=cython.uint, fits=cython.bint)
-cpdef match(const unsigned int[::1] d_words, const unsigned int[::1] d_positions, const unsigned char[::1] d_strings,
-            const unsigned char[::1] marks, const unsigned int[::1] words, const unsigned int[::1] positions,
-            const unsigned char[::1] strings, const unsigned int[::1] buckets, const unsigned int[::1] chain,
-            const unsigned int[::1] hashes, bint upstream, unsigned int[::1] mapped, list hard, list full)
+@cython.final
+cdef class Index:
+    cdef const unsigned int[::1] words
+    cdef const unsigned int[::1] positions
+    cdef const unsigned char[::1] strings
+    cdef unsigned int[::1] buckets
+    cdef unsigned int[::1] chain
+    cdef readonly unsigned int[::1] twins
+    cdef unsigned int[::1] hashes
+    cdef unsigned int prime
+
+    @cython.locals(words="const unsigned int[::1]", positions="const unsigned int[::1]", strings="const unsigned char[::1]",
+                   buckets="unsigned int[::1]", chain="unsigned int[::1]", hashes="unsigned int[::1]",
+                   mask=cython.size_t, left=cython.size_t, at=cython.size_t, h=cython.uint, before=cython.uint,
+                   here=cython.uint)
+    cdef fill(self)
+
+    @cython.locals(h=cython.uint, here=cython.uint)
+    cpdef unsigned int first(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFF
+
+    @cython.locals(words="const unsigned int[::1]", positions="const unsigned int[::1]", twins="unsigned int[::1]",
+                   d_words="const unsigned int[::1]", d_positions="const unsigned int[::1]",
+                   d_strings="const unsigned char[::1]", index=cython.size_t, at=cython.size_t,
+                   info=cython.uint, kind=cython.uint, name=cython.size_t, size=cython.uint, leaf=cython.bint,
+                   held=cython.uint, head=cython.uint, left=cython.size_t, composites=cython.uint, first=cython.uint,
+                   good=cython.uint, alternative=cython.uint, alternatives=cython.uint, sized=cython.uint,
+                   of_size=cython.uint, candidate=cython.uint, here=cython.uint, to=cython.size_t,
+                   other_info=cython.uint, other_kind=cython.uint, fits=cython.bint)
+    cpdef match(self, Records old, const unsigned char[::1] marks, bint upstream, size_t most,
+                unsigned int[::1] mapped, list hard, list full, list crowded)
 
 @cython.locals(index=cython.size_t)
 cpdef spellings(const unsigned int[::1] d_words, const unsigned int[::1] d_positions, const unsigned int[::1] mapped,

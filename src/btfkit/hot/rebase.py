@@ -7,14 +7,11 @@ FLOAT, FWD, ENUM, ENUM64, STRUCT or UNION.  A `board` holds one word for each id
 
 from btfkit.hot import kinds
 from btfkit.hot.columns import id_place
+from btfkit.hot.strings import hash_of, random_prime
 
 REFERRED = 1  # in marks: an own type refers to it
 EMBEDDED = 2  # a struct or union contains it by value, through modifiers, typedefs and arrays
 PASSED = 4  # it is the type of a variable, a parameter or a return value
-
-HASH_SEED = 2166136261
-HASH_PRIME = 16777619
-WORD = 0xFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 
 
 def collect(words, ids, table, first_id, below_words, below_positions, below_strings, board, found):
@@ -142,209 +139,211 @@ def uses(words, positions, ids, id_starts, first_id, marks):
                 marks[target] |= how
 
 
-def index_names(words, positions, strings, buckets, chain, hashes):
-    """Index the named INT, FLOAT, FWD, ENUM, ENUM64, STRUCT and UNION records of a base by name.
+def same(one, a, other, b):
+    """Whether the strings that begin at `one[a]` and `other[b]` are equal, up to their NULs."""
+    while one[a] == other[b]:
+        if one[a] == 0:
+            return True
+        a += 1
+        b += 1
+    return False
 
-    `buckets` (length a power of two) gets the lowest id of each bucket, `chain[id]` the next higher one in the same bucket or
-    0, and `hashes[id]` the hash of the name.  Returns the number of indexed records.
+
+class Records:
+    """The words, positions and strings of a BTF."""
+
+    def __init__(self, words, positions, strings):
+        self.words = words
+        self.positions = positions
+        self.strings = strings
+
+
+class Index:
+    """The named INT, FLOAT, FWD, ENUM, ENUM64, STRUCT and UNION records of a base, by name.
+
+    `buckets` (words, their number a power of two) gets the lowest id of the names in each bucket, `chain[id]` that of the next
+    name there, and `twins[id]` the next higher id of the same name; all of them 0 at the start and for none.  `hashes[id]` is
+    the hash of the name.
     """
-    word = WORD
-    prime = HASH_PRIME
-    mask = len(buckets) - 1
-    count = 0
-    left = len(positions)
-    while left:
-        at = positions[left - 1]
-        kind = (words[at + 1] >> 24) & 127
-        if is_leaf(kind):
-            here = words[at]
-            if strings[here]:
-                h = HASH_SEED
-                while strings[here]:
-                    h = ((h ^ strings[here]) * prime) & word
-                    here += 1
-                h ^= h >> 15
-                chain[left] = buckets[h & mask]
-                buckets[h & mask] = left
+
+    def __init__(self, words, positions, strings, buckets, chain, twins, hashes):
+        self.words = words
+        self.positions = positions
+        self.strings = strings
+        self.buckets = buckets
+        self.chain = chain
+        self.twins = twins
+        self.hashes = hashes
+        self.prime = random_prime()
+        self.fill()
+
+    def fill(self):
+        """Index all records."""
+        words = self.words
+        positions = self.positions
+        strings = self.strings
+        buckets = self.buckets
+        chain = self.chain
+        hashes = self.hashes
+        mask = len(buckets) - 1
+        left = len(positions)
+        while left:
+            at = positions[left - 1]
+            if is_leaf((words[at + 1] >> 24) & 127) and strings[words[at]]:
+                h = hash_of(strings, words[at], self.prime)
                 hashes[left] = h
-                count += 1
-        left -= 1
-    return count
-
-
-def named(name, strings, words, positions, buckets, chain, hashes, found):
-    """Append to the list `found` the ids, ascending, of the indexed types whose name is the string that begins at `name[0]`
-    (bytes up to a NUL)."""
-    word = WORD
-    prime = HASH_PRIME
-    h = HASH_SEED
-    length = 0
-    while name[length]:
-        h = ((h ^ name[length]) * prime) & word
-        length += 1
-    h ^= h >> 15
-    candidate = buckets[h & (len(buckets) - 1)]
-    while candidate:
-        if hashes[candidate] == h:
-            other = words[positions[candidate - 1]]
-            k = 0
-            while k <= length and strings[other + k] == name[k]:
-                k += 1
-            if k > length:
-                found.append(candidate)
-        candidate = chain[candidate]
-
-
-def match(
-    d_words,
-    d_positions,
-    d_strings,
-    marks,
-    words,
-    positions,
-    strings,
-    buckets,
-    chain,
-    hashes,
-    upstream,
-    mapped,
-    hard,
-    full,
-):
-    """Find for each type of a distilled base the type of an indexed base that it stands for; `mapped[id]` gets its id.
-
-    With `upstream` all types are looked up by the rules of btf__relocate, defects included; otherwise those in `marks`, by the
-    rules of `passes/reconcile.py`.  The ids without one clear answer are appended to the list `hard` (their `mapped` is 0 or,
-    with `upstream`, the first of several).  The ids of composites and enums that have elements are appended to the list `full`.
-    """
-    word = WORD
-    prime = HASH_PRIME
-    mask = len(buckets) - 1
-    for index in range(len(d_positions)):
-        if marks[index + 1] == 0 and not upstream:
-            continue
-        at = d_positions[index]
-        info = d_words[at + 1]
-        kind = (info >> 24) & 127
-        name = d_words[at]
-        size = d_words[at + 2]
-        leaf = (
-            kind == kinds.INT
-            or kind == kinds.FLOAT
-            or kinds.STRUCT <= kind <= kinds.FWD
-            or (kind == kinds.ENUM64 and not upstream)
-        )
-        if not leaf or d_strings[name] == 0:
-            hard.append(index + 1)
-            continue
-        if info & 0xFFFFFF and (kinds.STRUCT <= kind <= kinds.ENUM or kind == kinds.ENUM64):
-            full.append(index + 1)
-        held = marks[index + 1] & 2 if upstream else marks[index + 1] & 6
-        h = HASH_SEED
-        length = 0
-        while d_strings[name + length]:
-            h = ((h ^ d_strings[name + length]) * prime) & word
-            length += 1
-        h ^= h >> 15
-        first = 0
-        good = 0
-        alternative = 0
-        alternatives = 0
-        sized = 0
-        of_size = 0
-        candidate = buckets[h & mask]
-        while candidate:
-            here = candidate
-            candidate = chain[candidate]
-            if hashes[here] != h:
-                continue
-            to = positions[here - 1]
-            other = words[to]
-            k = 0
-            while k <= length and strings[other + k] == d_strings[name + k]:
-                k += 1
-            if k <= length:
-                continue
-            other_info = words[to + 1]
-            other_kind = (other_info >> 24) & 127
-            if upstream:
-                if other_kind == kinds.STRUCT or other_kind == kinds.UNION:
-                    if words[to + 2] != size:
-                        count = 0
-                        twin = buckets[h & mask]
-                        while twin:
-                            if words[positions[twin - 1]] == other:
-                                twin_kind = (words[positions[twin - 1] + 1] >> 24) & 127
-                                if twin_kind == kinds.STRUCT or twin_kind == kinds.UNION:
-                                    count += 1
-                            twin = chain[twin]
-                        if count > 1:
-                            continue
-                elif other_kind != kinds.FWD and words[to + 2] != size:
-                    continue
-                if kind == kinds.FWD:
-                    if other_kind == kinds.FWD:
-                        if (info ^ other_info) >> 31:
-                            continue
-                    elif other_kind == kinds.STRUCT:
-                        if other_info >> 31:
-                            continue
-                    elif other_kind == kinds.UNION:
-                        if not other_info >> 31:
-                            continue
+                before = 0
+                here = buckets[h & mask]
+                while here and not (
+                    hashes[here] == h and same(strings, words[positions[here - 1]], strings, words[at])
+                ):
+                    before = here
+                    here = chain[here]
+                if here == 0:
+                    chain[left] = buckets[h & mask]
+                    buckets[h & mask] = left
+                else:
+                    self.twins[left] = here
+                    chain[left] = chain[here]
+                    if before:
+                        chain[before] = left
                     else:
-                        continue
-                elif kind == kinds.INT:
-                    if other_kind != kinds.INT or (d_words[at + 3] ^ words[to + 3]) >> 24:
-                        continue
-                elif kind == kinds.FLOAT:
-                    if other_kind != kinds.FLOAT:
-                        continue
-                elif kind == kinds.ENUM:
-                    if other_kind != kinds.ENUM and other_kind != kinds.ENUM64:
-                        continue
-                elif held and good == 0 and words[to + 2] != size:
-                    continue
-                good += 1
-                if good == 1:
-                    first = here
+                        buckets[h & mask] = left
+            left -= 1
+
+    def first(self, strings, start):
+        """The lowest id of the name that begins at `strings[start]` (bytes up to a NUL), or 0."""
+        h = hash_of(strings, start, self.prime)
+        here = self.buckets[h & (len(self.buckets) - 1)]
+        while here:
+            if self.hashes[here] == h and same(self.strings, self.words[self.positions[here - 1]], strings, start):
+                break
+            here = self.chain[here]
+        return here
+
+    def match(self, old, marks, upstream, most, mapped, hard, full, crowded):
+        """Find for each type of the distilled base `old` (a `Records`) the type that it stands for; `mapped[id]` gets its id.
+
+        With `upstream` all types are looked up by the rules of btf__relocate, defects included; otherwise those in `marks`,
+        by the rules of `passes/reconcile.py`.  The ids without one clear answer are appended to the list `hard` (their `mapped`
+        is 0 or, with `upstream`, the first of several), those with more than `most` types of their name to the list `crowded`,
+        unmatched.  The ids of composites and enums that have elements are appended to the list `full`.
+        """
+        words = self.words
+        positions = self.positions
+        twins = self.twins
+        d_words = old.words
+        d_positions = old.positions
+        d_strings = old.strings
+        for index in range(len(d_positions)):
+            if marks[index + 1] == 0 and not upstream:
                 continue
-            if kind == kinds.INT:
-                fits = other_kind == kinds.INT and words[to + 2] == size and words[to + 3] == d_words[at + 3]
-            elif kind == kinds.FLOAT:
-                fits = other_kind == kinds.FLOAT and words[to + 2] == size
-            elif kind == kinds.ENUM or kind == kinds.ENUM64:
-                fits = (other_kind == kinds.ENUM or other_kind == kinds.ENUM64) and words[to + 2] == size
-            elif kind == kinds.FWD:
-                fits = other_kind == kinds.FWD and (info ^ other_info) >> 31 == 0
-                if other_kind == kinds.STRUCT + (info >> 31):
-                    alternatives += 1
-                    alternative = here
-            else:
-                fits = other_kind == kind and (held == 0 or words[to + 2] == size)
-                if other_kind == kinds.FWD and held == 0 and other_info >> 31 == kind - kinds.STRUCT:
-                    if alternatives == 0:
-                        alternative = here
-                    alternatives = 1
-                if fits and words[to + 2] == size:
-                    of_size += 1
-                    sized = here
-            if fits:
-                good += 1
-                if good == 1:
-                    first = here
-        if upstream:
-            mapped[index + 1] = first
-            if good != 1:
+            at = d_positions[index]
+            info = d_words[at + 1]
+            kind = (info >> 24) & 127
+            name = d_words[at]
+            size = d_words[at + 2]
+            leaf = is_leaf(kind) and not (kind == kinds.ENUM64 and upstream)
+            if not leaf or d_strings[name] == 0:
                 hard.append(index + 1)
-        elif good == 1 or (good and (kind == kinds.INT or kind == kinds.FWD or kind == kinds.FLOAT)):
-            mapped[index + 1] = first
-        elif good and of_size == 1:
-            mapped[index + 1] = sized
-        elif good == 0 and alternatives == 1:
-            mapped[index + 1] = alternative
-        else:
-            hard.append(index + 1)
+                continue
+            if info & 0xFFFFFF and (kinds.STRUCT <= kind <= kinds.ENUM or kind == kinds.ENUM64):
+                full.append(index + 1)
+            held = marks[index + 1] & 2 if upstream else marks[index + 1] & 6
+            head = self.first(d_strings, name)
+            left = most
+            composites = 0
+            here = head
+            while here and left:
+                other_kind = (words[positions[here - 1] + 1] >> 24) & 127
+                composites += other_kind == kinds.STRUCT or other_kind == kinds.UNION
+                left -= 1
+                here = twins[here]
+            if here:
+                crowded.append(index + 1)
+                continue
+            first = 0
+            good = 0
+            alternative = 0
+            alternatives = 0
+            sized = 0
+            of_size = 0
+            candidate = head
+            while candidate:
+                here = candidate
+                candidate = twins[candidate]
+                to = positions[here - 1]
+                other_info = words[to + 1]
+                other_kind = (other_info >> 24) & 127
+                if upstream:
+                    if other_kind == kinds.STRUCT or other_kind == kinds.UNION:
+                        if words[to + 2] != size and composites > 1:
+                            continue
+                    elif other_kind != kinds.FWD and words[to + 2] != size:
+                        continue
+                    if kind == kinds.FWD:
+                        if other_kind == kinds.FWD:
+                            if (info ^ other_info) >> 31:
+                                continue
+                        elif other_kind == kinds.STRUCT:
+                            if other_info >> 31:
+                                continue
+                        elif other_kind == kinds.UNION:
+                            if not other_info >> 31:
+                                continue
+                        else:
+                            continue
+                    elif kind == kinds.INT:
+                        if other_kind != kinds.INT or (d_words[at + 3] ^ words[to + 3]) >> 24:
+                            continue
+                    elif kind == kinds.FLOAT:
+                        if other_kind != kinds.FLOAT:
+                            continue
+                    elif kind == kinds.ENUM:
+                        if other_kind != kinds.ENUM and other_kind != kinds.ENUM64:
+                            continue
+                    elif held and good == 0 and words[to + 2] != size:
+                        continue
+                    good += 1
+                    if good == 1:
+                        first = here
+                    continue
+                if kind == kinds.INT:
+                    fits = other_kind == kinds.INT and words[to + 2] == size and words[to + 3] == d_words[at + 3]
+                elif kind == kinds.FLOAT:
+                    fits = other_kind == kinds.FLOAT and words[to + 2] == size
+                elif kind == kinds.ENUM or kind == kinds.ENUM64:
+                    fits = (other_kind == kinds.ENUM or other_kind == kinds.ENUM64) and words[to + 2] == size
+                elif kind == kinds.FWD:
+                    fits = other_kind == kinds.FWD and (info ^ other_info) >> 31 == 0
+                    if other_kind == kinds.STRUCT + (info >> 31):
+                        alternatives += 1
+                        alternative = here
+                else:
+                    fits = other_kind == kind and (held == 0 or words[to + 2] == size)
+                    if other_kind == kinds.FWD and held == 0 and other_info >> 31 == kind - kinds.STRUCT:
+                        if alternatives == 0:
+                            alternative = here
+                        alternatives = 1
+                    if fits and words[to + 2] == size:
+                        of_size += 1
+                        sized = here
+                if fits:
+                    good += 1
+                    if good == 1:
+                        first = here
+            if upstream:
+                mapped[index + 1] = first
+                if good != 1:
+                    hard.append(index + 1)
+            elif good == 1 or (good and (kind == kinds.INT or kind == kinds.FWD or kind == kinds.FLOAT)):
+                mapped[index + 1] = first
+            elif good and of_size == 1:
+                mapped[index + 1] = sized
+            elif good == 0 and alternatives == 1:
+                mapped[index + 1] = alternative
+            else:
+                hard.append(index + 1)
 
 
 def spellings(d_words, d_positions, mapped, words, positions, offsets):

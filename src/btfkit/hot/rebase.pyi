@@ -35,35 +35,37 @@ def part(
 def clear(board: _Words, found: list[int]) -> None: ...
 def is_leaf(kind: int) -> bool: ...
 def uses(words: _Words, positions: _Words, ids: _Words, id_starts: _Words, first_id: int, marks: bytearray) -> None: ...
-def index_names(
-    words: _Words, positions: _Words, strings: _Bytes, buckets: _Words, chain: _Words, hashes: _Words
-) -> int: ...
-def named(
-    name: _Bytes,
-    strings: _Bytes,
-    words: _Words,
-    positions: _Words,
-    buckets: _Words,
-    chain: _Words,
-    hashes: _Words,
-    found: list[int],
-) -> None: ...
-def match(
-    d_words: _Words,
-    d_positions: _Words,
-    d_strings: _Bytes,
-    marks: bytearray,
-    words: _Words,
-    positions: _Words,
-    strings: _Bytes,
-    buckets: _Words,
-    chain: _Words,
-    hashes: _Words,
-    upstream: bool,
-    mapped: _Words,
-    hard: list[int],
-    full: list[int],
-) -> None: ...
+def same(one: _Bytes, a: int, other: _Bytes, b: int) -> bool: ...
+
+class Records:
+    def __init__(self, words: _Words, positions: _Words, strings: _Bytes) -> None: ...
+
+class Index:
+    twins: _Words
+
+    def __init__(
+        self,
+        words: _Words,
+        positions: _Words,
+        strings: _Bytes,
+        buckets: _Words,
+        chain: _Words,
+        twins: _Words,
+        hashes: _Words,
+    ) -> None: ...
+    def first(self, strings: _Bytes, start: int) -> int: ...
+    def match(
+        self,
+        old: Records,
+        marks: bytearray,
+        upstream: bool,
+        most: int,
+        mapped: _Words,
+        hard: list[int],
+        full: list[int],
+        crowded: list[int],
+    ) -> None: ...
+
 def spellings(
     d_words: _Words,
     d_positions: _Words,

@@ -6,6 +6,9 @@ cdef size_t LONGEST
 
 cpdef random_prime()
 
+@cython.locals(word=cython.uint, h=cython.uint)
+cpdef unsigned int hash_of(const unsigned char[::1] strings, size_t start, unsigned int prime) noexcept
+
 @cython.final
 cdef class StringTable:
     cdef readonly object data

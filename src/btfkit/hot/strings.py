@@ -19,6 +19,16 @@ def random_prime():
     return int.from_bytes(urandom(4), "little") | 1
 
 
+def hash_of(strings, start, prime):
+    """The hash of the string that begins at `strings[start]`, up to its NUL."""
+    word = WORD
+    h = SEED
+    while strings[start]:
+        h = ((h ^ strings[start]) * prime) & word
+        start += 1
+    return h ^ (h >> 15)
+
+
 class StringTable:
     """Strings, each followed by a NUL: `data` up to `end`; the first byte has the offset `start`.
 

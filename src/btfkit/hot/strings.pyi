@@ -7,6 +7,7 @@ _Bytes: TypeAlias = bytes | bytearray | memoryview
 ALL_BITS: int
 
 def random_prime() -> int: ...
+def hash_of(strings: _Bytes, start: int, prime: int) -> int: ...
 
 class StringTable:
     data: bytearray

@@ -17,7 +17,9 @@ from btfkit.hot import rebase as _rebase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+MOST = 16  # types of one name; if a base has more, they are matched by a table
 
 
 class NameIndex:
@@ -26,7 +28,7 @@ class NameIndex:
     `btf` is the base (a chain counts as one BTF).  INT, FLOAT, FWD, ENUM, ENUM64, STRUCT and UNION are indexed.
     """
 
-    __slots__ = ("_buckets", "_chain", "_hashes", "btf", "flat", "strings_end")
+    __slots__ = ("_crowds", "_index", "btf", "flat", "most", "strings_end")
 
     def __init__(self, btf: Btf) -> None:
         demand_btf("new_base", btf)
@@ -36,41 +38,117 @@ class NameIndex:
         size = 64
         while size < len(btf) // 4:
             size *= 2
-        self._buckets = words(size)
-        self._chain = words(len(btf))
-        self._hashes = words(len(btf))
-        flat = self.flat
-        _rebase.index_names(flat.words, flat.positions, flat.strings, self._buckets, self._chain, self._hashes)
+        flat, count = self.flat, len(btf)
+        self._index = _rebase.Index(
+            flat.words, flat.positions, flat.strings, words(size), words(count), words(count), words(count)
+        )
+        self._crowds: dict[bytes, _Crowd] = {}
+        self.most = MOST
 
     def find(self, name: bytes) -> list[int]:
         """The ids of the indexed types called `name` (without NUL), ascending."""
-        flat, found = self.flat, list[int]()
-        _rebase.named(
-            name + b"\0", flat.strings, flat.words, flat.positions, self._buckets, self._chain, self._hashes, found
-        )
+        found, here = list[int](), self._index.first(name + b"\0", 0)
+        while here:
+            found.append(here)
+            here = self._index.twins[here]
         return found
 
     def match(self, distilled: Flat, marks: bytearray, upstream: bool, hard: list[int], full: list[int]) -> array[int]:
         """Match all types of `distilled` (`hot.rebase.match`); returns the id in this base for each (0: none, or see `hard`)."""
         mapped = words(len(distilled.positions) + 1)
-        flat = self.flat
-        _rebase.match(
-            distilled.words,
-            distilled.positions,
-            distilled.strings,
-            marks,
-            flat.words,
-            flat.positions,
-            flat.strings,
-            self._buckets,
-            self._chain,
-            self._hashes,
-            upstream,
-            mapped,
-            hard,
-            full,
-        )
+        crowded: list[int] = []
+        records = _rebase.Records(distilled.words, distilled.positions, distilled.strings)
+        self._index.match(records, marks, upstream, self.most, mapped, hard, full, crowded)
+        for type_id in crowded:
+            at = distilled.positions[type_id - 1]
+            start = distilled.words[at]
+            name = _name(distilled.strings, start)
+            crowd = self._crowds.get(name)
+            if crowd is None:
+                crowd = self._crowds[name] = _Crowd(self.flat, self.find(name))
+            old = distilled.words[at + 1 : at + 4]
+            mapped[type_id], clear = (crowd.upstream if upstream else crowd.strict)(old, marks[type_id])
+            if not clear:
+                hard.append(type_id)
+        if crowded:
+            hard.sort()
         return mapped
+
+
+def _name(strings: bytes | bytearray | memoryview, start: int) -> bytes:
+    end = start
+    while strings[end]:
+        end += 1
+    return bytes(strings[start:end])
+
+
+class _Crowd:
+    """Many types of one name, by what the rules ask for, so that each of many old types of that name is matched in one step.
+
+    The rules are those of `hot.rebase.match`; `old` is a record from its second word on.
+    """
+
+    def __init__(self, flat: Flat, ids: list[int]) -> None:
+        self._ids: dict[tuple[int, ...], list[int]] = {}
+        for type_id in ids:
+            at = flat.positions[type_id - 1]
+            info, size = flat.words[at + 1], flat.words[at + 2]
+            kind, flag = info >> 24 & spec.MAX_KIND, info >> 31
+            kind = spec.ENUM if kind == spec.ENUM64 else kind
+            keys: list[tuple[int, ...]] = [(kind, size), (kind,)]
+            if kind == spec.INT:
+                keys += (kind, size, flat.words[at + 3]), (kind, size, -1, flat.words[at + 3] >> 24)
+            elif kind == spec.FWD:
+                keys += ((kind, -1, flag),)
+            elif kind in spec.COMPOSITES:
+                keys += (kind, size, flag, -1), (kind, -1, flag)
+            for key in keys:
+                self._ids.setdefault(key, []).append(type_id)
+
+    def _of(self, *key: int) -> list[int]:
+        return self._ids.get(key, [])
+
+    def strict(self, old: Sequence[int], marks: int) -> tuple[int, bool]:
+        """(id or 0, whether it is clear) by the strict rules."""
+        info, size, *rest = old
+        kind, flag = info >> 24 & spec.MAX_KIND, info >> 31
+        if kind in (spec.INT, spec.FLOAT, spec.FWD):
+            key = (
+                (kind, size, rest[0]) if kind == spec.INT else (kind, size) if kind == spec.FLOAT else (kind, -1, flag)
+            )
+            fit = self._of(*key)[:1] or (self._of(spec.STRUCT + flag) if kind == spec.FWD else [])
+        elif kind in spec.ENUMS:
+            fit = self._of(spec.ENUM, size)
+        elif marks & (_rebase.EMBEDDED | _rebase.PASSED) or len(fit := self._of(kind)) > 1:
+            fit = self._of(kind, size)
+        elif not fit:
+            fit = self._of(spec.FWD, -1, kind - spec.STRUCT)[:1]
+        return (fit[0], True) if len(fit) == 1 else (0, False)
+
+    def upstream(self, old: Sequence[int], marks: int) -> tuple[int, bool]:
+        """(the first match or 0, whether it is the only one) by the rules of btf__relocate."""
+        info, size, *rest = old
+        kind, flag = info >> 24 & spec.MAX_KIND, info >> 31
+        several = len(self._of(spec.STRUCT)) + len(self._of(spec.UNION)) > 1
+        lists: list[list[int]]
+        if kind == spec.INT:
+            lists = [self._of(kind, size, -1, rest[0] >> 24)]
+        elif kind in (spec.FLOAT, spec.ENUM):
+            lists = [self._of(kind, size)]
+        elif kind == spec.FWD:
+            lists = [self._of(kind, -1, flag)]
+            for number, wanted in (spec.STRUCT, 0), (spec.UNION, 1):
+                lists.append(self._of(number, size, wanted, -1) if several else self._of(number, -1, wanted))
+        else:
+            sized = [self._of(number, size) for number in (spec.INT, spec.FLOAT, spec.ENUM)]
+            lists = [*sized, self._of(spec.FWD)]
+            lists += [self._of(number, size) if several else self._of(number) for number in (spec.STRUCT, spec.UNION)]
+            if marks & _rebase.EMBEDDED:  # the first one must be of that size, later ones count anyway
+                sized += [self._of(number, size) for number in (spec.FWD, spec.STRUCT, spec.UNION)]
+                first = min((ids[0] for ids in sized if ids), default=0)
+                return first, bool(first) and max(ids[-1] for ids in lists if ids) == first
+        first = min((ids[0] for ids in lists if ids), default=0)
+        return first, sum(map(len, lists)) == 1
 
 
 def words(count: int) -> array[int]:
