@@ -63,12 +63,19 @@ def test_check_update(tmp_path, inputs) -> None:
         path = put(modules / name, ko(module(base), base))
         assert main(["distill", path, "-B", inputs["BUILT_WITH"], "--in-place", "-q"]) == 0
     put(modules / "none.ko", elf({".text": b""}))
+    with open(modules / "b.ko", "ab") as f:  # signed
+        f.write(b"signature" + bytes([0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 9]) + b"~Module signature appended~\n")
     inputs["MODULE"] = str(modules / "a.ko")
     assert "2 fit, 0 do not" in run("check-update.md", tmp_path, **inputs, MODULES=str(modules))
     text = run("check-update.md", tmp_path, **{**inputs, "VMLINUX": other(tmp_path)}, MODULES=str(modules))
     assert "0 fit, 2 do not" in text
     assert "struct mutex: 32 bytes then, 40 now" in text
     assert "exit status 3" in text
+    put(modules / "bad.ko", b"junk")
+    text = run("check-update.md", tmp_path, **inputs, MODULES=str(modules))
+    assert "bad.ko\n  " in text
+    assert "not BTF but text" in text
+    assert "2 fit, 1 do not" in text
 
 
 def test_on_a_real_kernel(tmp_path) -> None:
