@@ -60,7 +60,7 @@ if ! ok pip "$installer"; then # tried once, so that every later run works witho
   if pip install -U "$installer"; then
     rm -f "$venv/btfkit.stamp" # its script is written anew
   else
-    say "no newer pip: the one that came with $python is used; the command takes about 6 ms longer to start"
+    say "no newer pip: the one that came with $python is used; the command may start a little later"
   fi
   stamp pip "$installer"
 fi
