@@ -34,6 +34,7 @@ COMMANDS = {
     "bundle": "put the BTF of many kernels into one small file",
     "dedup": "merge equivalent types",
     "encode": "make BTF of the DWARF of a kernel or module",
+    "pahole": "accept the command lines of pahole with which kbuild makes BTF",
     "verify": "check a BTF: its structure, then the kernel's rules",
     "bpftool": "accept bpftool's command lines",
 }
@@ -155,7 +156,7 @@ def run_command(command: Command, argv: list[str]) -> int:
     """Parse `argv` by the command's table and run it."""
     from btfkit.cli.options import UsageError, parse, usage
 
-    if command.name == "bpftool":
+    if command.own_parser:
         return command.run(argv)
     try:
         args = parse(command, argv)

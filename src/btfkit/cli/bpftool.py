@@ -268,4 +268,4 @@ def _write(call: Call, btf: Btf, form: Form, ids: list[int], unsorted: bool) -> 
     write_chunks(dump(btf, form, ids=ids, pretty=pretty, unsorted=unsorted, compat=compat))
 
 
-COMMAND = Command("bpftool", "accept bpftool's command lines", run, operands="ARGS...?")
+COMMAND = Command("bpftool", "accept bpftool's command lines", run, operands="ARGS...?", own_parser=True)

@@ -29,12 +29,13 @@ def run(args: Args) -> int:
         return _explain(args)
     if not args.output:
         vars(args)["in_place"] = True
+    features = feature_names(args.features, DEFAULT_FEATURES)
     operation = EncodeFiles(
         args.base,
-        features=_features(args.features, DEFAULT_FEATURES),
-        skip_languages=_split(args.skip_language, ("rust",), LANGUAGES, "--skip-language"),
+        features=features,
+        skip_languages=language_names(args.skip_language, ("rust",), LANGUAGES, "--skip-language"),
         force=args.force,
-        distill=args.distill,
+        distill=args.distill or "distilled_base" in features,
         policy=args.policy or "distilled",
         resolve_ids=args.resolve_ids,
         strip_signature=args.strip_signature,
@@ -44,7 +45,7 @@ def run(args: Args) -> int:
     )
 
 
-def _features(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+def feature_names(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
     """The features of a list as pahole writes it: "default" and a leading "+" stand for the default ones."""
     from btfkit.encoder.encode import FEATURES
 
@@ -61,7 +62,8 @@ def _features(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _split(text: str | None, default: tuple[str, ...], known: tuple[str, ...], option: str) -> tuple[str, ...]:
+def language_names(text: str | None, default: tuple[str, ...], known: tuple[str, ...], option: str) -> tuple[str, ...]:
+    """The languages of a list."""
     if text is None:
         return default
     names = tuple(name for name in text.split(",") if name)

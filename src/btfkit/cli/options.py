@@ -49,10 +49,11 @@ class Command:
 
     An operand that ends in "..." stands for one or more values, in "...?" for any number, in "?" for at most one.  They arrive
     in the list `Args.operands`; the command checks their number if it depends on the options.  `run(args)` returns the exit
-    status.  `collects`: whether Python's garbage collector runs; off for a short command.
+    status.  `collects`: whether Python's garbage collector runs; off for a short command.  With `own_parser`, `run` gets the
+    command line as it is.
     """
 
-    __slots__ = ("collects", "details", "name", "operands", "options", "run", "summary")
+    __slots__ = ("collects", "details", "name", "operands", "options", "own_parser", "run", "summary")
 
     def __init__(
         self,
@@ -64,8 +65,10 @@ class Command:
         details: str = "",
         *,
         collects: bool = True,
+        own_parser: bool = False,
     ) -> None:
         self.collects = collects
+        self.own_parser = own_parser
         self.name = name
         self.summary = summary
         self.run = run

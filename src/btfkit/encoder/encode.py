@@ -161,7 +161,8 @@ class Assembly:
                 max(one.offset + one.size for _, one in variables),
                 *(word for number, one in variables for word in (number, one.offset, one.size)),
             )
-        frame = Frame(elf.order, pointer_size=elf.bits // 8, source=elf.source)
+        layout = spec.layout_section() if "layout" in self.features else b""  # a split BTF gets none, as from pahole
+        frame = Frame(elf.order, layout=layout, pointer_size=elf.bits // 8, source=elf.source)
         pool = bytes(self.names.data[: self.names.end])
         done = dedup(frame.emit(self.words, pool))
         return Encoded(done.btf, self.report)

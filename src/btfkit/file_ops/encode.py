@@ -71,6 +71,7 @@ class EncodeFiles(FileOperation):
     policy: Policy = "distilled"
     resolve_ids: bool = False
     strip_signature: bool = False
+    raw: bool = False
 
     @property
     def base_beside_output(self) -> bool:
@@ -108,7 +109,7 @@ class EncodeFiles(FileOperation):
 
     def _demand_base(self, state: SplitBase | None, elf: Elf, job: FileJob) -> None:
         """Raise an error if the base is missing or of another build, or the output cannot be written."""
-        raw = is_raw_output(job.output)
+        raw = self.raw or is_raw_output(job.output)
         if elf.type != ET_REL and not raw and job.output == job.path:
             raise UnsupportedError(
                 "a linked file (a vmlinux?) cannot be given BTF in place, because its BTF is a loaded section: write the"
@@ -161,7 +162,7 @@ class EncodeFiles(FileOperation):
         btf, elf = result.btf, file.elf
         assert elf is not None
         record = _record(job, result.report, debug)
-        raw = is_raw_output(job.output) or elf.type != ET_REL
+        raw = self.raw or is_raw_output(job.output) or elf.type != ET_REL
         sections: dict[str, bytes | None] = {}
         if self.distill:
             btf = self._distilled(btf, record, sections)
@@ -265,9 +266,10 @@ def encode_file(
     policy: Policy = "distilled",
     resolve_ids: bool = False,
     strip_signature: bool = False,
+    raw: bool = False,
 ) -> EncodedFile:
-    """Make BTF of the DWARF in `path` and write it to `output`: a name that ends in .btf gets the raw BTF, any other the
-    file with the BTF in its `.BTF`; with `in_place` the file itself is changed.
+    """Make BTF of the DWARF in `path` and write it to `output`: a name that ends in .btf, or any with `raw`, gets the raw
+    BTF, any other the file with the BTF in its `.BTF`; with `in_place` the file itself is changed.
 
     `base` is the BTF of the kernel that a module was built for.  With `distill` the module also gets a small base of its own
     by `policy`, with `resolve_ids` the ids in `.BTF_ids` are filled in, as resolve_btfids does.  Other options are those of
@@ -283,6 +285,7 @@ def encode_file(
         policy=policy,
         resolve_ids=resolve_ids,
         strip_signature=strip_signature,
+        raw=raw,
     )
     record: EncodedFile = one_file(operation, path, output, in_place)
     return record
