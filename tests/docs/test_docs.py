@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from glob import glob
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,11 @@ def test_commands_are_explained(name, capsys):
 @named(PAGES)
 def test_options_exist(page):
     known = {spelling for name in cli.COMMANDS for option in cli.command(name).options for spelling in option.spellings}
+    known |= {
+        word
+        for name in cli.COMMANDS
+        for word in re.findall(r"--\w+", getattr(import_module(f"btfkit.cli.{name}"), "HELP", ""))
+    }
     text = page.read_text()
     own = {span.split()[0].partition("=")[0] for span in spans(text) if re.match(r"--\w", span)}
     assert own <= known | {"--help", "--version"}
