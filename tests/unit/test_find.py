@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from btfkit.btf.build import Builder
-from btfkit.errors import AmbiguousError, NotFoundError, UnsupportedError
-from btfkit.show.find import find, users
+from btfkit.btf.members import Among
+from btfkit.errors import AmbiguousError, FormatError, NotFoundError, UnsupportedError
+from btfkit.show.find import _Describer, find, users, users_of_each
 from btfkit.show.offset import offset
 from hostile import NAMES
 
@@ -122,6 +123,63 @@ def test_users(b) -> None:
     for name in ("nobody", 0, 999):
         with pytest.raises(NotFoundError):
             users(btf, name)
+
+
+class Counting:
+    """A sequence that counts how often it is read."""
+
+    def __init__(self, items) -> None:
+        self._items = items
+        self.reads = 0
+
+    def __getitem__(self, index):
+        self.reads += 1
+        return self._items[index]
+
+
+def test_users_of_many_types_in_one_struct() -> None:
+    """A struct with a member of each of n types is read once, not once for each type."""
+    builder = Builder(order="little")
+    last = builder.int("int", 4, encoding=1)
+    first = builder.next_id
+    for number in range(64):
+        last = builder.typedef(f"t{number}", last)
+    builder.struct("all", 256, [(f"m{number}", first + number, 32 * number) for number in range(64)])
+    btf = builder.build()
+    words = Counting(btf.words)
+    among = Among(bytearray(len(btf)), btf)
+    _, at = btf.locate(first + 64)
+    for number in range(64):
+        among.marked[:] = [first + number]
+        assert list(among.indexes(first + 64, words, at + 3, 64)) == [number]
+    assert words.reads == 64
+    found = list(users_of_each(btf, range(first, first + 64)))
+    assert found[0].name == "t1"
+    assert [one.name for one in found if one.kind == "member"] == [f"m{number}" for number in range(64)]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_sizes_of_chains(descending) -> None:
+    """Sizes are followed along typedefs and arrays as `Btf.sizeof` does, up to the same limit, whatever is asked first."""
+    builder = Builder(order="little")
+    last = builder.int("int", 4, encoding=1)
+    for number in range(300):
+        last = builder.array(last, 1, 2) if number < 9 else builder.typedef(f"t{number}", last)
+    builder.typedef("of_void", 0)
+    builder.typedef("ring", builder.next_id + 1)
+    builder.typedef("ring2", builder.next_id - 1)
+    btf = builder.build()
+
+    def expected(type_id):
+        try:
+            return btf.sizeof(type_id)
+        except FormatError:
+            return None
+
+    describe = _Describer(btf)
+    ids = sorted(range(1, len(btf)), reverse=descending)
+    assert [describe.size(type_id) for type_id in ids] == [expected(type_id) for type_id in ids]
+    assert describe.size(200) == 4 << 9
 
 
 @pytest.mark.parametrize(

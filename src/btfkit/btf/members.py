@@ -12,7 +12,7 @@ from btfkit.errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from btfkit.btf.btf import Btf
 
@@ -39,15 +39,42 @@ class FlatMember:
         self.start = start
 
 
+class Among:
+    """The types whose members are wanted: a byte for each type in `marks`.
+
+    For many questions with few marks each, `marked` lists the marked types of `btf`: then a large composite is not read for each.
+    """
+
+    __slots__ = ("_btf", "_by_type", "marked", "marks")
+
+    def __init__(self, marks: bytearray, btf: Btf | None = None) -> None:
+        self.marks = marks
+        self.marked: list[int] = []
+        self._btf = btf
+        self._by_type: dict[int, dict[int, list[int]]] = {}
+
+    def indexes(self, owner: int, words: memoryview[int], first: int, count: int) -> Iterable[int]:
+        """The indexes of the members with a marked type, in order; those of `owner` begin at `first` in `words`."""
+        if self._btf is None or len(self.marked) >= count:
+            marks = self.marks
+            return [index for index in range(count) if marks[words[first + 3 * index + 1]]]
+        by_type = self._by_type.get(owner)
+        if by_type is None:
+            by_type = self._by_type[owner] = {}
+            for index in range(count):
+                by_type.setdefault(words[first + 3 * index + 1], []).append(index)
+        return sorted(index for type_id in self.marked for index in by_type.get(type_id, ()))
+
+
 def flat_members(
-    btf: Btf, type_id: int, *, open_named: bool = False, own_first: bool = False, among: bytearray | None = None
+    btf: Btf, type_id: int, *, open_named: bool = False, own_first: bool = False, among: Among | None = None
 ) -> Iterator[FlatMember]:
     """The members of a struct or union in order, with those of each anonymous member in its place.
 
     A nameless member that is not a struct or union (not valid in C) has the path "".  `open_named` also opens members whose
     type has no name: "headers.csum" for `headers`.  A type that contains itself is not opened again.  `own_first` yields the
-    members of a composite before those of its anonymous members, and the last of these first.  With `among`, a mark for each
-    type, members whose type is not marked are skipped.  Raises FormatError for a damaged type: more than MAX_DEPTH levels,
+    members of a composite before those of its anonymous members, and the last of these first.  With `among`, members
+    whose type is not marked are skipped.  Raises FormatError for a damaged type: more than MAX_DEPTH levels,
     or MAX_MEMBERS members below the first level.
     """
     return _flat_members(btf, (type_id,), "", 0, open_named, own_first, [MAX_MEMBERS], among)
@@ -92,7 +119,7 @@ def _flat_members(
     open_named: bool,
     own_first: bool,
     left: list[int],
-    among: bytearray | None,
+    among: Among | None,
 ) -> Iterator[FlatMember]:
     owner = around[-1]
     layer, at = btf.locate(owner)
@@ -108,10 +135,8 @@ def _flat_members(
                 type_id=owner,
             )
     later: list[Iterator[FlatMember]] = []
-    for index in range(count):
+    for index in range(count) if among is None else among.indexes(owner, words, at + 3, count):
         name_off, type_id, where = words[at + 3 + 3 * index : at + 6 + 3 * index]
-        if among is not None and not among[type_id]:
-            continue
         offset, bits = (where & 0xFFFFFF, where >> 24) if flag else (where, 0)
         name = text(btf.string(name_off)) if name_off else ""
         inner = _opened(btf, type_id, name, open_named)

@@ -11,10 +11,10 @@ from itertools import accumulate
 from btfkit.btf import spec
 from btfkit.btf.btf import demand_btf
 from btfkit.btf.finders import missing
-from btfkit.btf.members import MAX_DEPTH, flat_members
-from btfkit.btf.spec import text
+from btfkit.btf.members import MAX_DEPTH, Among, flat_members
+from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.btf.spelling import Spelling, keyword
-from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable, refuse_others, refuse_text
+from btfkit.errors import NotFoundError, UnsupportedError, printable, refuse_others, refuse_text
 from btfkit.hot import search as _search
 from btfkit.show.identity import CLASSES
 
@@ -29,6 +29,7 @@ MEMBER, ENUMERATOR, FORWARD = "member", "enumerator", "forward"
 KINDS = (*dict.fromkeys(CLASSES.values()), FORWARD, MEMBER, ENUMERATOR)
 FEW = 8  # types whose users are found by a pass for each
 _GLOB = "*?["
+_SIZED_AS_TARGET = spec.MODS_AND_TYPEDEFS | {spec.ARRAY, spec.VAR, spec.DECL_TAG}
 _NUMBERS: dict[str, tuple[int, ...]] = {
     kind: tuple(number for number, name in CLASSES.items() if name == kind) for kind in dict.fromkeys(CLASSES.values())
 } | {FORWARD: (spec.FWD,)}
@@ -161,6 +162,7 @@ class _Describer:
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
         self.names = Spelling(btf)
+        self._sizes: dict[int, tuple[int | None, int]] = {}
         self._owners: dict[int, tuple[int, int]] | None = None
 
     def type(self, type_id: int) -> Found:
@@ -174,10 +176,26 @@ class _Describer:
         return found
 
     def size(self, type_id: int) -> int | None:
-        try:
-            return self.btf.sizeof(type_id)
-        except BtfError:
-            return None
+        """As `Btf.sizeof`, None for a cycle; what types have in common is followed once."""
+        btf, known = self.btf, self._sizes
+        chain: list[int] = []
+        end = type_id
+        while end not in known and btf.kind(end) in _SIZED_AS_TARGET and len(chain) < MAX_CHAIN:
+            chain.append(end)
+            end = btf.word(end, 3 if btf.kind(end) == spec.ARRAY else 2)
+        if end not in known:
+            if len(chain) == MAX_CHAIN:  # too long, or a cycle: that is certain of the first type only
+                known[type_id] = None, MAX_CHAIN + 1
+                return None
+            known[end] = btf.sizeof(end), 1
+        size, steps = known[end]
+        for one in reversed(chain):
+            steps += 1
+            if size is not None:
+                factor = btf.word(one, 5) if btf.kind(one) == spec.ARRAY else 1
+                size = None if steps > MAX_CHAIN else factor * size
+            known[one] = size, steps
+        return size
 
     def element(self, type_id: int, number: int) -> Found:
         """Member or enumerator number `number` of a type."""
@@ -255,8 +273,10 @@ def users_of_each(btf: Btf, ids: Iterable[int], *, own: bool = False) -> Iterato
     ends, referrers = _referrers(btf)
     describe = _Describer(btf)
     marks = bytearray(len(btf))
+    among = Among(marks, btf)
     for type_id in many:
-        marked, found = [btf.existing(type_id)], set[int]()
+        marked, found = among.marked, set[int]()
+        marked[:] = [btf.existing(type_id)]
         marks[type_id] = 1
         for one in marked:  # which grows
             for user in referrers[ends[one - 1] if one else 0 : ends[one]] if one else ():
@@ -267,7 +287,7 @@ def users_of_each(btf: Btf, ids: Iterable[int], *, own: bool = False) -> Iterato
                     marked.append(user)
         for user in sorted(found):
             if user >= btf.start_id or not own:
-                yield from _uses(describe, user, marks)
+                yield from _uses(describe, user, among)
         for one in marked:
             marks[one] = 0
 
@@ -317,17 +337,17 @@ def _users(btf: Btf, ids: Iterable[int], own: bool) -> Iterator[Found]:
             continue
         at = found.find(1)
         while at >= 0:
-            yield from _uses(describe, layer.start_id + at, marks)
+            yield from _uses(describe, layer.start_id + at, Among(marks))
             at = found.find(1, at + 1)
 
 
-def _uses(describe: _Describer, type_id: int, marks: bytearray) -> Iterator[Found]:
+def _uses(describe: _Describer, type_id: int, among: Among) -> Iterator[Found]:
     """The type itself, or each of its members that is a user."""
     btf = describe.btf
     if btf.kind(type_id) not in spec.COMPOSITES:
         yield describe.type(type_id)
         return
-    for member in flat_members(btf, type_id, open_named=True, own_first=True, among=marks):
+    for member in flat_members(btf, type_id, open_named=True, own_first=True, among=among):
         found = Found(MEMBER, member.path, type_id, describe.names[member.type_id], owner=describe.names[type_id])
         bit = member.bit_offset
         found.offset, found.bit_offset, found.size = bit // 8, bit, describe.size(member.type_id)
