@@ -96,13 +96,22 @@ def test_a_kernel_with_its_modules(tmp_path, capsys, order) -> None:
         assert [btf.name(m.type_id) for m in btf.find("my_dev").members] == ["mutex", "", ""]
         assert btf[btf.find("my_dev").members[1].type_id].type.name == "file"
     check_ids(out / "a/m.ko", btfkit.load(str(out / "a/m.ko"), new), order)
-    assert main(["sort", vmlinux, "-m", str(tmp_path / "mods"), "--in-place", "--json"]) == 0
+    assert main(["sort", vmlinux, "-m", str(tmp_path / "mods"), "-o", str(out), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["schema"] == 1
-    assert report["base"]["output"] == vmlinux
+    assert report["base"]["output"] == str(out / "vmlinux")
     assert [one["path"] for one in report["files"]] == [str(tmp_path / "mods/a/m.ko"), str(tmp_path / "mods/n.btf")]
-    assert (tmp_path / "mods/n.btf").read_bytes() == (out / "n.btf").read_bytes()
-    assert (tmp_path / "vmlinux").read_bytes() == (out / "vmlinux").read_bytes()
+
+
+def test_a_kernel_with_its_modules_is_not_sorted_in_place(tmp_path, capsys) -> None:
+    """A run that is killed would leave modules with the ids of a vmlinux that was never written."""
+    base = kernel()
+    vmlinux = put(tmp_path / "vmlinux", base.to_bytes())
+    path = put(tmp_path / "mods/m.btf", module(base))
+    assert main(["sort", vmlinux, "-m", path, "--in-place"]) == 2
+    assert "-m cannot be combined with --in-place: use -o DIRECTORY" in capsys.readouterr().err
+    assert (tmp_path / "vmlinux").read_bytes() == base.to_bytes()
+    assert (tmp_path / "mods/m.btf").read_bytes() == module(base)
 
 
 def test_a_distilled_module_stays_on_its_own_base(tmp_path) -> None:

@@ -31,16 +31,16 @@ def _kernel(args: Args) -> int:
 
     if len(args.operands) != 1 or args.base:
         raise UsageError("-m needs exactly one INPUT, the vmlinux that the modules are split on, and no -B")
-    if bool(args.output) == bool(args.in_place) or args.output == "-":
-        raise UsageError("no output: use -o DIRECTORY, or --in-place")
+    if args.in_place:  # a run that was interrupted would leave modules with the ids of a vmlinux that is not there
+        raise UsageError("-m cannot be combined with --in-place: use -o DIRECTORY")
+    if not args.output or args.output == "-":
+        raise UsageError("no output: use -o DIRECTORY")
     path = args.operands[0]
     operation = SortFiles(path, follow=True, strip_signature=args.strip_signature)
-    plan, to = plan_kernel(path, args.modules, None if args.in_place else args.output)
-    file_work.refuse_plan(plan, [] if args.in_place else [path], [to], in_place=args.in_place)
+    plan, to = plan_kernel(path, args.modules, args.output)
+    file_work.refuse_plan(plan, [path], [to])
     tally = file_work.run(args, operation, plan, "sorting")
-    kernel = sort_file(  # last: it may be rewritten in place
-        path, None, None if args.in_place else to, in_place=args.in_place, strip_signature=args.strip_signature
-    )
+    kernel = sort_file(path, None, to, strip_signature=args.strip_signature)
     lines = [*_file_lines(kernel), *_summary(tally, operation)]
     if tally.count(FAILED):
         lines.append("those that failed still have the ids of the old vmlinux: do not use them with the sorted one")

@@ -195,7 +195,7 @@ def run_plan(
 def sort_kernel(
     vmlinux: str,
     modules: Sequence[str],
-    output: str | None,
+    output: str,
     *,
     strip_signature: bool = False,
     workers: int | None = None,
@@ -204,26 +204,24 @@ def sort_kernel(
 ) -> tuple[Tally, SortedFile]:
     """Sort a kernel's types, in `vmlinux` and in `modules` (files and directories), which follow the new ids of the vmlinux.
 
-    All go below the directory `output`, or (None) in place.  Returns the results for the modules, and that for the vmlinux, which
-    is written last.
+    All go below the directory `output`: in place, an interrupted run would leave files that do not fit each other.  Returns the
+    results for the modules, and that for the vmlinux, which is written last.
     """
     from btfkit.file_ops.sort import SortFiles, sort_file
 
     plan, to = plan_kernel(vmlinux, modules, output)
     operation = SortFiles(vmlinux, follow=True, strip_signature=strip_signature)
-    if output is not None:
-        written, read = written_and_read(operation, plan.jobs, in_place=False)
-        refuse_overwriting([*written, to], read)
+    written, read = written_and_read(operation, plan.jobs, in_place=False)
+    refuse_overwriting([*written, to], read)
     tally = run_plan(operation, plan, workers=workers, on_result=on_result, observe=observe)
-    in_place = output is None
-    return tally, sort_file(vmlinux, None, None if in_place else to, in_place=in_place, strip_signature=strip_signature)
+    return tally, sort_file(vmlinux, None, to, strip_signature=strip_signature)
 
 
-def plan_kernel(vmlinux: str, modules: Sequence[str], output: str | None) -> tuple[Plan, str]:
+def plan_kernel(vmlinux: str, modules: Sequence[str], output: str) -> tuple[Plan, str]:
     """Where the modules and the vmlinux of a kernel go."""
     from btfkit.files.modules import output_name
 
-    to = vmlinux if output is None else os.path.join(output, output_name(vmlinux))
+    to = os.path.join(output, output_name(vmlinux))
     return plan_files(modules, output, taken={to: vmlinux}), to
 
 
