@@ -16,6 +16,7 @@ import tempfile
 from random import Random
 
 import checking
+import encoding
 import gathering
 import mutate
 import rebasing
@@ -500,6 +501,7 @@ TARGETS = {  # (share, make)
     "file": (0.01, make_file),
     **rebasing.TARGETS,
     **checking.TARGETS,
+    **encoding.TARGETS,
     **gathering.TARGETS,
     **showing.TARGETS,
 }
@@ -515,6 +517,7 @@ RUN = {
     "kernel": run_kernel,
     **rebasing.RUN,
     **checking.RUN,
+    **encoding.RUN,
     **gathering.RUN,
     **showing.RUN,
 }

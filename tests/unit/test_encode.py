@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import btfkit
+from btfkit.btf.spec import layout_section
+from btfkit.encoder.encode import DEFAULT_FEATURES, FEATURES
 from btfkit.errors import ChainError, FormatError, NotFoundError, UnsupportedError
 from btfkit.file_ops.encode import encode_file
 from btfkit.files.elf import Elf
@@ -116,6 +118,36 @@ def test_functions(encoded):
     if name.startswith("gcc"):
         assert "loses_one" not in functions, "its parameters changed: gcc calls it loses_one.isra or .constprop"
     assert all(one.linkage == "static" for one in btf.types("func"))
+
+
+def test_the_feature_layout_describes_the_kinds():
+    features = (*DEFAULT_FEATURES, "layout")
+    plain, described = btfkit.encode(elf("gcc-dwarf5")), btfkit.encode(elf("gcc-dwarf5"), features=features)
+    assert (len(plain.layout), described.layout) == (0, layout_section())
+    assert described.words == plain.words
+    base = btfkit.encode(elf("clang-dwarf5"))
+    assert btfkit.encode(elf("gcc-dwarf5"), base, features=features).layout == layout_section()
+
+
+def test_the_feature_distilled_base_is_not_ignored(tmp_path):
+    with pytest.raises(UnsupportedError, match=r"distilled_base.*distill=True"):
+        btfkit.encode(elf("gcc-dwarf5"), features=["distilled_base"])
+    source = tmp_path / "types.o"
+    source.write_bytes(bytes(elf("gcc-dwarf5").view))
+    base = btfkit.encode(elf("clang-dwarf5"))
+    one = encode_file(source, base, tmp_path / "one.o", features=(*DEFAULT_FEATURES, "distilled_base"))
+    two = encode_file(source, base, tmp_path / "two.o", distill=True)
+    assert one.base_types == two.base_types
+    assert one.base_types
+    assert (tmp_path / "one.o").read_bytes() == (tmp_path / "two.o").read_bytes()
+
+
+def test_every_feature_is_known_and_others_are_refused():
+    for feature in FEATURES:
+        if feature != "distilled_base":
+            assert len(btfkit.encode(elf("gcc-dwarf5"), features=[feature])) > 20
+    with pytest.raises(ValueError, match="true_signature"):
+        btfkit.encode(elf("gcc-dwarf5"), features=["true_signature"])
 
 
 def test_no_dwarf_is_an_error():

@@ -121,7 +121,8 @@ def _details(record: EncodedFile) -> Iterator[str]:
 _WARNINGS = {
     "atomic": "atomic types, written as the types themselves",
     "complex": "complex numbers and odd floats, written as structures without members",
-    "unsupported": "types that BTF cannot express, written as void",
+    "unsupported": "types that BTF cannot express, written as pointers or structures without members",
+    "void": "members and parameters of no type, written as pointers",
     "no content of .BTF_ids": "a debug file without the content of .BTF_ids, so no kfunc is marked",
 }
 
@@ -161,7 +162,7 @@ COMMAND = Command(
         Option(
             "--skip-language", value="LIST", help="omit units in these languages: c, c++, rust, asm (default: rust)"
         ),
-        Option("--force", help="write void for types that BTF cannot express"),
+        Option("--force", help="write pointers or empty structures for types that BTF cannot express"),
         Option("--explain", value="FUNCTION", help="show why a function is in the BTF, or is not"),
         file_work.STRIP,
         JOBS,

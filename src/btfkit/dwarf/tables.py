@@ -28,7 +28,7 @@ TAGS = {
     0x15: codes.SUBROUTINE,
     0x3B: codes.UNSPECIFIED,
     0x47: codes.ATOMIC,
-    0x10: codes.UNSUPPORTED,  # reference
+    0x10: codes.UNSUPPORTED | 1 << 5,  # reference
     0x12: codes.UNSUPPORTED,  # string
     0x1F: codes.UNSUPPORTED,  # pointer to member
     0x20: codes.UNSUPPORTED,  # set
@@ -36,7 +36,7 @@ TAGS = {
     0x2D: codes.UNSUPPORTED,  # packed
     0x38: codes.UNSUPPORTED,  # interface
     0x40: codes.UNSUPPORTED,  # shared
-    0x42: codes.UNSUPPORTED,  # rvalue reference
+    0x42: codes.UNSUPPORTED | 1 << 5,  # rvalue reference
     0x43: codes.UNSUPPORTED,  # template alias
     0x46: codes.UNSUPPORTED,  # dynamic
     0x4B: codes.UNSUPPORTED,  # immutable
@@ -101,6 +101,7 @@ WANTED = {
     codes.ARRAY_TYPE: (codes.TYPE,),
     codes.SUBROUTINE: (codes.TYPE,),
     codes.ATOMIC: (codes.TYPE,),
+    codes.UNSUPPORTED: (codes.TYPE, codes.BYTE_SIZE),
     codes.MEMBER: (
         *(codes.NAME, codes.TYPE, codes.BYTE_SIZE, codes.BIT_SIZE, codes.BIT_OFFSET, codes.DATA_BIT_OFFSET),
         *(codes.MEMBER_LOCATION, codes.EXTERNAL, codes.DECLARATION, codes.ANNOTATION),

@@ -15,7 +15,7 @@ from btfkit.encoder import variables as _variables
 from btfkit.encoder.environments import Resolved
 from btfkit.encoder.functions import Functions, Symbols
 from btfkit.encoder.reading import LANGUAGES, Debug, Dwarf, Rules, demand_dwarf
-from btfkit.errors import refuse_others
+from btfkit.errors import UnsupportedError, refuse_others
 from btfkit.hot import assembly as _loops
 from btfkit.hot import codes
 from btfkit.passes.dedup import dedup
@@ -78,17 +78,22 @@ def encode(
     """The BTF of the types, functions and variables that the DWARF of `elf` describes, split on `base` if given.
 
     `features` are names of pahole's `--btf_features`.  `skip_languages` ("c", "c++", "rust", "asm") omits units.  With
-    `force` a type that BTF cannot express becomes void.  `symbols` is the file with the symbol table, if `elf` is a debug
-    file without.  A `SplitBase` saves repeating the work on it.  Raises NotFoundError if there is no DWARF, UnsupportedError
+    `force` types that BTF cannot express are written (a reference as a pointer, others as empty structs).
+    `symbols` is the file with the symbol table, if `elf` is a debug file without.  A `SplitBase` saves repeating the work on it.  Raises NotFoundError if there is no DWARF, UnsupportedError
     for what cannot be read or expressed, FormatError for damaged input.
     """
     features = frozenset(features)
     refuse_others("feature", features, FEATURES)
+    if "distilled_base" in features:
+        raise UnsupportedError(
+            "feature distilled_base: this gives one BTF; `encode_file(distill=True)` writes it and its own base",
+            source=elf.source,
+        )
     refuse_others("language", skip_languages, tuple(LANGUAGES))
     dwarf, found = read_dwarf(elf, features, skip_languages, force=force)
     alone = Assembly(dwarf, features, found, symbols).btf()
     if base is None:
-        return Encoded(alone.btf, alone.report)
+        return alone
     from btfkit.encoder.split import SplitBase, on_base
 
     shared = base if isinstance(base, SplitBase) else SplitBase(base)
@@ -127,6 +132,7 @@ class Assembly:
         resolved = self.resolved = Resolved(dwarf.types)
         self.names = dwarf.types.names
         self._extra: dict[bytes, int] = {}
+        self._void_pointer = 0
         index = self._index_type()
         count = len(resolved.order)
         self.words = array("I", bytes(4 * len(resolved.words)))
@@ -150,6 +156,7 @@ class Assembly:
     def btf(self) -> Encoded:
         """The BTF, deduplicated, and the report."""
         elf = self.elf
+        self._give_types()
         self._add_type_tags()
         functions = self.functions()
         sections = self._add_variables(functions)
@@ -212,6 +219,34 @@ class Assembly:
         return 0
 
     # ---- tags, variables, functions --------------------------------------------------------------------------------
+
+    def _give_types(self) -> None:
+        """Make pointers of members, elements and parameters that are void, as `_typed` does."""
+        words = self.words
+        for at in self.positions:
+            kind, count = words[at + 1] >> 24 & 0x7F, words[at + 1] & 0xFFFFFF
+            if kind in (spec.STRUCT, spec.UNION):
+                places = range(at + 4, at + 4 + 3 * count, 3)
+            elif kind == spec.FUNC_PROTO:
+                end = at + 4 + 2 * count
+                places = range(at + 4, end - 2 if count and not words[end - 3] else end, 2)
+            elif kind == spec.ARRAY:
+                places = range(at + 3, at + 4)
+            else:
+                continue
+            if 0 in words[places.start : places.stop : places.step]:
+                for place in places:
+                    words[place] = self._typed(words[place])
+
+    def _typed(self, type_id: int) -> int:
+        """The type of a member or parameter.  What is void there (C's typeof(nullptr)) is stored and passed as a pointer, and
+        no kernel accepts void."""
+        if type_id:
+            return type_id
+        self.report.warnings["void"] = self.report.warnings.get("void", 0) + 1
+        if not self._void_pointer:
+            self._void_pointer = self.add(0, spec.PTR << 24, 0)
+        return self._void_pointer
 
     def _add_type_tags(self) -> None:
         resolved = self.resolved
@@ -295,7 +330,7 @@ class Assembly:
         parameters = []
         for k in range(count):
             place = at + codes.FUNCTION_WORDS + codes.PARAMETER_WORDS * k
-            parameters += [self._cut(words[place]), words[place + 1]]
+            parameters += [self._cut(words[place]), self._typed(words[place + 1])]
         if "attributes" in self.features and flags & (
             _kfuncs.ARENA_RESULT | _kfuncs.ARENA_FIRST | _kfuncs.ARENA_SECOND
         ):

@@ -27,7 +27,7 @@ NAMES = 16  # limit for the total length of the names, as a multiple of the sect
 
 class Rules:
     """What to read: the `features` that matter here, languages to leave out, and whether types that BTF cannot express
-    become void (`force`)."""
+    are written as others (`force`)."""
 
     __slots__ = ("features", "force", "skip")
 

@@ -18,6 +18,7 @@ from btfkit.files.write import write_all
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.encoder.encode import Encoded, EncodeReport
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_LAYERS = 3
 RAW_SUFFIXES = (".btf", ".split", ".raw")
+DISTILLED = "distilled_base"
 THIS_MODULE = ".gnu.linkonce.this_module"
 
 
@@ -72,6 +74,12 @@ class EncodeFiles(FileOperation):
     resolve_ids: bool = False
     strip_signature: bool = False
     raw: bool = False
+
+    def __init__(self, *values: Any, **options: Any) -> None:
+        super().__init__(*values, **options)
+        if DISTILLED in self.features:  # pahole's name for it
+            self.features = tuple(feature for feature in self.features if feature != DISTILLED)
+            self.distill = True
 
     @property
     def base_beside_output(self) -> bool:
@@ -302,8 +310,8 @@ def encode(
     """The BTF of the types, functions and variables that the DWARF of the ELF file `path` describes, split on `base` if given.
 
     `features` are names of pahole's `--btf_features`; `skip_languages` ("c", "c++", "rust", "asm") omits units; with `force`
-    a type that BTF cannot express becomes void.  Raises NotFoundError if there is no DWARF, UnsupportedError for what cannot
-    be read or expressed, FormatError for damaged input, OSError if a file cannot be read.
+    types that BTF cannot express are written, references as pointers.  Raises NotFoundError if there is no DWARF,
+    UnsupportedError for what cannot be read or expressed, FormatError for damaged input, OSError if a file cannot be read.
     """
     from btfkit.encoder.encode import encode as encode_elf
 

@@ -246,7 +246,10 @@ class Reader(Attributes):
             if not self.force:
                 raise ValueError("a type that BTF cannot express")
             self.warn("unsupported")
-            number = 0
+            if variant == 1:
+                number = types.add(place, 0, kinds.PTR << 24, self.reference(codes.TYPE))
+            else:
+                number = types.add(place, 0, kinds.STRUCT << 24, self.number(codes.BYTE_SIZE) & WORD)
         types.put(place, number)
         return number
 
