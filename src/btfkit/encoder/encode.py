@@ -78,9 +78,10 @@ def encode(
     """The BTF of the types, functions and variables that the DWARF of `elf` describes, split on `base` if given.
 
     `features` are names of pahole's `--btf_features`.  `skip_languages` ("c", "c++", "rust", "asm") omits units.  With
-    `force` types that BTF cannot express are written (a reference as a pointer, others as empty structs).
-    `symbols` is the file with the symbol table, if `elf` is a debug file without.  A `SplitBase` saves repeating the work on it.  Raises NotFoundError if there is no DWARF, UnsupportedError
-    for what cannot be read or expressed, FormatError for damaged input.
+    `force` types that BTF cannot express are written (a reference as a pointer, others as empty structs). `symbols` is
+    the file with the symbol table, if `elf` is a debug file without.  A `SplitBase` saves repeating the work on it.
+    Raises NotFoundError if there is no DWARF, UnsupportedError for what cannot be read or expressed, FormatError for
+    damaged input.
     """
     features = frozenset(features)
     refuse_others("feature", features, FEATURES)
