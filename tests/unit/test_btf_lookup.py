@@ -313,3 +313,13 @@ def test_ids_that_are_not_there(one_of_each, bad):
                 ask(bad)
     with pytest.raises(NotFoundError):
         one_of_each.locate(0)
+
+
+def test_string_offsets_that_are_not_there(one_of_each):
+    split = many("little", ["own"], one_of_each)
+    for btf in (one_of_each, split):
+        end = btf.start_str_off + len(btf.strings)
+        assert btf.string(end - 1) == b""
+        for bad in (-1, end, 1 << 31):
+            with pytest.raises(NotFoundError, match=f"no string at {bad:#x}, the strings end at {end:#x}"):
+                btf.string(bad)

@@ -245,6 +245,10 @@ class Btf(Finders):
             type_id = printable(repr(type_id))
         return NotFoundError(f"no type {type_id}, ids are 0 to {len(self) - 1}", source=self.source)
 
+    def _no_string(self, offset: int) -> NotFoundError:
+        end = self.start_str_off + len(self.strings)
+        return NotFoundError(f"no string at {offset:#x}, the strings end at {end:#x}", source=self.source)
+
     def __repr__(self) -> str:
         split = f" split on {len(self.base)} types" if self.base is not None else ""
         return f"<Btf {printable(self.source or 'in memory')}: {len(self.positions)} types{split}, {self.byte_order}-endian>"
@@ -386,11 +390,15 @@ class Btf(Finders):
             raise self.no_type(type_id) from None
 
     def string(self, offset: int) -> bytes:
-        """The string at `offset`, without its NUL, from this BTF or its bases."""
+        """The string at `offset`, without its NUL, from this BTF or its bases; raises NotFoundError if it has no such offset."""
         layer = self
-        while offset < layer.start_str_off:
-            assert layer.base is not None
-            layer = layer.base
+        try:
+            while offset < layer.start_str_off:
+                layer = layer.base  # type: ignore[assignment]
+        except AttributeError:
+            raise self._no_string(offset) from None
+        if offset - layer.start_str_off >= len(layer.strings):
+            raise self._no_string(offset)
         start = layer._text_at + offset
         return layer.blob[start : layer.blob.index(0, start)]
 
