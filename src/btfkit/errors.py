@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
 
 class BtfError(Exception):
@@ -82,6 +82,12 @@ def printable(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """ "1 type", "1,234 types"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def some_of(names: Sequence[str], most: int = 3) -> str:
+    """ "a, b, c and 5 more": the first `most` of `names`, or all if only one more would be left out."""
+    left = len(names) - most
+    return ", ".join(names[:most]) + f" and {left:,} more" if left > 1 else ", ".join(names)
 
 
 def refuse_text(**lists: object) -> None:

@@ -111,7 +111,7 @@ def test_what_has_no_btf_and_what_is_bad(here, capsys, doubles):
     (here / "m" / "empty.ko").write_bytes(ko(b"", doubles))
     said = run(capsys, "merge", "k", "m", "-o", "whole")
     assert said.status == 0
-    assert "1 file without BTF skipped" in said.err
+    assert "1 file without BTF skipped: m/empty.ko\n" in said.err
     (here / "m" / "bad.btf").write_bytes(b"\x9f\xeb\1\0")
     assert "m/bad.btf" in refused(capsys, "merge", "k", "m", "-o", "other")
     assert "No such file" in refused(capsys, "merge", "k", "nowhere", "-o", "other")

@@ -18,9 +18,11 @@ from bpf import cases
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.btf_file import load
+from btfkit.co_re import kinds as k
 from btfkit.co_re.program import load_objects
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
+from objects import Program
 
 
 @pytest.fixture(autouse=True)
@@ -167,11 +169,23 @@ def test_a_tar_of_modules(capsys, here):
     ]
 
 
+def test_a_relocation_that_libbpf_refuses(capsys, here):
+    """The output is written, the first such relocation is named, and the exit status is 1."""
+    program = Program()
+    program.types.int("int", 4)
+    program.relo(k.BYTE_OFFSET, 99, "0")
+    (here / "bad.bpf.o").write_bytes(elf({".BTF": program.types.to_bytes(), ".BTF.ext": program.ext()}))
+    said = run(capsys, "min", "vmlinux", "small", "bad.bpf.o")
+    assert said.status == 1
+    assert "1 relocation: 0 answered, 0 missing, 0 ambiguous, 1 in error" in said.err
+    assert "no local type 99 (ids are 1 to 1): libbpf refuses the object\n" in said.err
+
+
 def test_files_without_btf_are_passed_over(capsys, here):
     (here / "mods" / "plain.ko").write_bytes(elf({".text": b"x"}))
     said = run(capsys, "min", "-m", "mods", "-o", "out", "vmlinux", "module.bpf.o")
     assert said.status == 0
-    assert "modules: 2 searched, 2 written, 1 file without BTF skipped" in said.err
+    assert "modules: 2 searched, 2 written, 1 file without BTF skipped: mods/plain.ko\n" in said.err
     check_modules(here)
 
 

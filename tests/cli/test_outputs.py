@@ -135,7 +135,34 @@ def test_two_outputs_are_two_files(here, capsys, name) -> None:
         assert said.status == 2, said.err
         assert "two outputs would be written to" in said.err
     os.unlink("here")
+    said = run(capsys, *({"OUT": "-", "OTHER": "-"}.get(word, word) for word in TWICE[name]))
+    assert said.status == 2, said.err
+    assert not said.out
+    assert "two outputs would be written to standard output" in said.err
     assert files(here) == before
+
+
+@pytest.mark.parametrize("command", ["sort", "dedup", "sanitize --for 5.10"])
+def test_a_name_that_ends_with_a_slash_is_a_directory(here, capsys, command) -> None:
+    assert run(capsys, *command.split(), "mods/mod_one", "-B", "vmlinux", "-o", "deep/new/").status == 0
+    assert sorted(files(here / "deep" / "new")) == ["mod_one"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "min vmlinux deep/new/ fields.bpf.o",
+        "merge vmlinux mods -o deep/new/",
+        "dump vmlinux c -o deep/new/",
+        "extract vmlinux -o deep/new/",
+    ],
+)
+def test_one_output_does_not_go_into_a_directory(here, capsys, words) -> None:
+    """No directory is made for it either."""
+    said = run(capsys, *words.split())
+    assert said.status == 3
+    assert said.err.endswith("btfkit: deep/new/: Is a directory\n")
+    assert not (here / "deep").exists()
 
 
 def test_every_option_that_names_an_output_is_in_the_table() -> None:

@@ -122,7 +122,7 @@ def test_a_module_without_btf(here, capsys, name) -> None:
 def test_min_says_that_nothing_is_left(here, capsys) -> None:
     said = run(capsys, "min", "vmlinux", "-m", "nobtf.ko", "-o", "out", FIELDS)
     assert said.status == 0
-    assert "modules: 0 searched, 0 written, 1 file without BTF skipped\n" in said.err
+    assert "modules: 0 searched, 0 written, 1 file without BTF skipped: nobtf.ko\n" in said.err
     (here / "v").write_bytes(kernel().to_bytes())
     (here / "m.btf").write_bytes(module(kernel()))
     said = run(capsys, "min", "-B", "v", "m.btf", "small", FIELDS)

@@ -8,6 +8,7 @@ import sys
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli import file_work
 from btfkit.cli.options import Command, Option, UsageError, print_json, refuse_overwriting
+from btfkit.errors import counted
 from btfkit.file_ops.dedup import NAMES, DedupedFile, DedupFiles, dedup_files
 from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT
 
@@ -125,11 +126,11 @@ def _details(record: DedupedFile) -> Iterator[str]:
 
 
 def _summary(tally: Tally, _: DedupFiles) -> Iterator[str]:
-    first = f"{tally.count(DONE):,} files deduplicated"
+    first = f"{counted(tally.count(DONE), 'file')} deduplicated"
     if tally.count(DONE):
         first += (
             f": {tally.sum('types_before'):,} types became {tally.sum('types'):,},"
-            f" {tally.sum('bytes_before'):,} bytes {tally.sum('bytes'):,}"
+            f" {tally.sum('bytes_before'):,} bytes became {tally.sum('bytes'):,}"
         )
     if tally.count(SAME):
         first += f", {tally.count(SAME):,} with nothing to merge"

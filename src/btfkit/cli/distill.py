@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btfkit.cli import file_work
 from btfkit.cli.options import Command, Option, UsageError
+from btfkit.errors import counted
 from btfkit.file_ops.distill import SECTIONS, DistilledFile, DistillFiles
 from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT
 
@@ -72,7 +73,7 @@ def _lines(tally: Tally, operation: DistillFiles) -> Iterator[str]:
 
 def _summary(tally: Tally, operation: DistillFiles) -> Iterator[str]:
     done = tally.count(DONE)
-    first = f"{done:,} modules distilled"
+    first = f"{counted(done, 'module')} distilled"
     if done:
         types, size = tally.sum("base_types") / done, tally.sum("base_bytes") / done
         first += f" ({operation.policy}; a base of {types:,.1f} types, {size:,.0f} bytes on average)"

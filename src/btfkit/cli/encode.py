@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btfkit.cli import file_work
 from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
+from btfkit.errors import counted
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 
 TYPE_CHECKING = False
@@ -94,7 +95,7 @@ def _lines(tally: Tally, operation: EncodeFiles) -> Iterator[str]:
     for record in tally.records(EncodedFile):
         yield (
             f"{file_work.where(record.output)}: {record.types:,} types with {record.functions:,} functions,"
-            f" {record.bytes:,} bytes, from {record.units:,} units"
+            f" {record.bytes:,} bytes, from {counted(record.units, 'unit')}"
         )
         yield from _details(record)
 
@@ -129,7 +130,7 @@ _WARNINGS = {
 
 def _summary(tally: Tally, _: EncodeFiles) -> Iterator[str]:
     first = (
-        f"{tally.count(DONE):,} files encoded: {tally.sum('types'):,} types with {tally.sum('functions'):,} functions,"
+        f"{counted(tally.count(DONE), 'file')} encoded: {tally.sum('types'):,} types with {tally.sum('functions'):,} functions,"
         f" {tally.sum('bytes'):,} bytes"
     )
     yield file_work.counted(first, tally, {WITHOUT: "without DWARF", FAILED: "failed"})

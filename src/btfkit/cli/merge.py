@@ -16,7 +16,7 @@ from btfkit.cli.options import (
     refuse_overwriting,
     warn_without_modules,
 )
-from btfkit.errors import counted, printable
+from btfkit.errors import counted, printable, some_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def report_lines(merged: Merged) -> Iterator[str]:
         yield printable(f"{double.title}: {len(double.types)} types")
         for origin in double.types:
             yield printable(
-                f"  {origin.type_id:>8}  {_described(merged.btf, origin.type_id)}; {_inputs(origin.inputs)}"
+                f"  {origin.type_id:>8}  {_described(merged.btf, origin.type_id)}; {some_of(origin.inputs, SHOWN)}"
             )
     for renamed in merged.renamed:
-        yield printable(f"{renamed.name} of {_inputs(renamed.inputs)} is now called {renamed.now}")
+        yield printable(f"{renamed.name} of {some_of(renamed.inputs, SHOWN)} is now called {renamed.now}")
 
 
 def _described(btf: Btf, type_id: int) -> str:
@@ -79,11 +79,6 @@ def _described(btf: Btf, type_id: int) -> str:
     return f"{size:,} bytes{what}"
 
 
-def _inputs(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN + 1 else ""
-    return ", ".join(names[: SHOWN if more else None]) + more
-
-
 def _summary(args: Args, done: MergedFiles) -> Iterator[str]:
     merged, blob = done.merged, done.blob
     count = len(done.paths) - 1
@@ -93,7 +88,7 @@ def _summary(args: Args, done: MergedFiles) -> Iterator[str]:
     of = f"of {before:,} of vmlinux and {modules}" if before != after else f"of vmlinux and {modules}"
     yield printable(f"{where}: {after:,} types {of}, {len(blob):,} bytes")
     if done.without:
-        yield f"{counted(len(done.without), 'file')} without BTF skipped"
+        yield printable(f"{counted(len(done.without), 'file')} without BTF skipped: {some_of(done.without)}")
     if merged.renamed:
         yield (
             f"{counted(len(merged.renamed), 'type')} renamed to NAME__MODULE, because {', '.join(args.prefer)}"

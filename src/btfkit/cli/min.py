@@ -23,6 +23,7 @@ from btfkit.errors import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.cli.options import Args
+    from btfkit.co_re.relocations import Relocated
     from btfkit.file_ops.minimize import MinimizedFiles
 
 
@@ -66,9 +67,14 @@ def run(args: Args) -> int:
         for note in obj.notes:
             print(f"btfkit: {printable(obj.source)}: {note}", file=sys.stderr)
     _report(args, done)
-    if misread := next((row for row in done.relocations() if row.outcome.misread), None):
-        print(f"btfkit: {misread.place}: {printable(misread.outcome.misread)}", file=sys.stderr)
-    return FAILED if done.skipped else DIFFERS if misread else DONE
+    faults = [row for row in done.relocations() if row.outcome.misread or row.status == "error"]
+    for fault in faults[:1]:
+        print(f"btfkit: {fault.place}: {printable(fault.outcome.misread or _refused(fault))}", file=sys.stderr)
+    return FAILED if done.skipped else DIFFERS if faults else DONE
+
+
+def _refused(row: Relocated) -> str:
+    return f"{row.outcome.detail}: libbpf refuses the object"
 
 
 def _operands(args: Args) -> tuple[str, str | None, list[str]]:

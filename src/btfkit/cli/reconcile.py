@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btfkit.cli import file_work
 from btfkit.cli.options import Command, Option, UsageError
-from btfkit.errors import VerificationError
+from btfkit.errors import VerificationError, counted
 from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT
 from btfkit.file_ops.reconcile import OTHER, RAW_WITHOUT_BASE, OtherRules, ReconciledFile, ReconcileFiles, RefusedFile
 
@@ -87,7 +87,7 @@ def _difference(other: OtherRules, rules: str) -> str:
 
 def _summary(tally: Tally, operation: ReconcileFiles) -> Iterator[str]:
     yield file_work.counted(
-        f"{tally.count(DONE):,} modules now on {operation.base}",
+        f"{counted(tally.count(DONE), 'module')} now on {operation.base}",
         tally,
         {SAME: "on it already", WITHOUT: "without .BTF.base, unchanged", FAILED: "failed, unchanged"},
     )

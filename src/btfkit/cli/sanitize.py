@@ -5,7 +5,7 @@ from __future__ import annotations
 from btfkit.cli import DIFFERS, file_work
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli.options import Command, Option, UsageError
-from btfkit.errors import UnsupportedError
+from btfkit.errors import UnsupportedError, counted
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 from btfkit.file_ops.sanitize import LostFeature, SanitizedFile, SanitizeFiles
 from btfkit.files.write import write_all
@@ -78,7 +78,7 @@ def _summary(tally: Tally, target: str) -> Iterator[str]:
     for record in tally.records(SanitizedFile):
         for loss in record.lost:
             counts[loss.feature] = counts.get(loss.feature, 0) + loss.types
-    first = f"{tally.count(DONE):,} files sanitized{target}"
+    first = f"{counted(tally.count(DONE), 'file')} sanitized{target}"
     yield file_work.counted(first, tally, {WITHOUT: "without BTF", FAILED: "failed"})
     for feature in FEATURES:
         if feature.name in counts:

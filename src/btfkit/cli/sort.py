@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btfkit.cli import file_work
 from btfkit.cli.options import Command, Option, UsageError
+from btfkit.errors import counted
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 from btfkit.file_ops.sort import SortedFile, SortFiles, sort_file
 
@@ -61,7 +62,7 @@ def _file_lines(record: SortedFile) -> Iterator[str]:
 
 
 def _summary(tally: Tally, operation: SortFiles) -> Iterator[str]:
-    first = f"{tally.count(DONE):,} {'modules' if operation.follow else 'files'} sorted"
+    first = f"{counted(tally.count(DONE), 'module' if operation.follow else 'file')} sorted"
     if same := tally.sum("sorted_already"):
         first += f", {same:,} of them already sorted"
     yield file_work.counted(first, tally, {WITHOUT: "without BTF", FAILED: "failed"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btfkit.errors import BtfError, VerificationError, counted, error_text, printable
+from btfkit.errors import BtfError, VerificationError, counted, error_text, printable, some_of
 from btfkit.passes import minimize as _pass
 from btfkit.passes.minimize import refuse_cycles
 
@@ -198,7 +198,11 @@ class MinimizedFiles:
             )
         yield from self._empty_outputs()
         if with_modules and (self.names or self.without):
-            without = f", {counted(len(self.without), 'file')} without BTF skipped" if self.without else ""
+            without = ""
+            if self.without:
+                without = (
+                    f", {counted(len(self.without), 'file')} without BTF skipped: {printable(some_of(self.without))}"
+                )
             what = "merged with it" if self.is_merged else "written"
             yield f"modules: {len(self.names):,} searched, {len(self.result.used):,} {what}{without}"
         if self.objects:
@@ -317,9 +321,6 @@ def _write(done: MinimizedFiles, inputs: Sequence[str | None]) -> None:
 
     blobs = {output.path: output.blob for output in done.outputs}
     paths = [output.path for output in done.outputs]
-    if len(blobs) < len(paths):
-        path = next(path for path in paths if paths.count(path) > 1)
-        raise PathError(f"two outputs would be written to {printable(path)}")
     if text := overwriting(paths, [*inputs, *(module.source for module in done.names)]):
         raise PathError(text)
     write_all(blobs)

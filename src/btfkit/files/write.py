@@ -61,7 +61,7 @@ def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
 def overwritten(outputs: Iterable[str], inputs: Iterable[str | None]) -> tuple[str, str] | None:
     """The first of `outputs` that is the same file as an input or an earlier output, under whatever name, and that file.
 
-    Returns None if all are different; "-" and directories do not count.
+    Returns None if all are different.  Directories and devices do not count, and "-" is only an output: standard output, once.
     """
     taken: dict[object, str] = {}
     for path in inputs:
@@ -69,11 +69,11 @@ def overwritten(outputs: Iterable[str], inputs: Iterable[str | None]) -> tuple[s
             taken[status.st_dev, status.st_ino] = path
     directories: dict[str, str] = {}
     for path in outputs:
+        status = _status(path) if path != "-" else None
         if path == "-":
-            continue
-        status = _status(path)
-        if status is None:
-            key: object = real_path(path, directories)
+            key: object = path
+        elif status is None:
+            key = real_path(path, directories)
         elif S_ISREG(status.st_mode):
             key = status.st_dev, status.st_ino
         else:
@@ -92,6 +92,8 @@ def overwriting(outputs: Sequence[str], inputs: Sequence[str | None]) -> str:
     if found is None:
         return ""
     path, other = found
+    if path == "-":
+        return "two outputs would be written to standard output"
     if other in outputs and other not in inputs:
         return f"two outputs would be written to {printable(path)}"
     return f"the output would overwrite the input {printable(other)}: give another name or directory"
@@ -151,13 +153,14 @@ def _replaced(path: str) -> os.stat_result | None:
         return None
     try:
         status = os.stat(path)
+        directory = S_ISDIR(status.st_mode)
     except FileNotFoundError:
-        return NEW
-    if S_ISDIR(status.st_mode):
+        status, directory = NEW, path.endswith("/")
+    if directory:
         from errno import EISDIR
 
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
-    return status if S_ISREG(status.st_mode) else None
+    return status if status is NEW or S_ISREG(status.st_mode) else None
 
 
 class _New:

@@ -99,7 +99,7 @@ def plan_files(
     if taken is None and len(paths) == 1 and (paths[0] == "-" or not os.path.isdir(paths[0])):
         path = paths[0]
         to = path if output is None else output
-        if to != "-" and output is not None and os.path.isdir(to):
+        if to != "-" and output is not None and (to.endswith("/") or os.path.isdir(to)):
             to = os.path.join(to, os.path.basename(path))
         return Plan([FileJob(path, to, base_path or _beside(to if base_beside_output else path))], [], False)
     jobs: list[FileJob] = []
