@@ -223,7 +223,7 @@ def in_words(error: Exception) -> str:
 
 
 # The option for a library parameter that an error names.
-_REMEDIES = {"base": "-B FILE", "strip_signature": "--strip-signature"}
+_REMEDIES = {"base": "-B FILE", "output": "-o OUT", "strip_signature": "--strip-signature"}
 
 
 def _quiet_stdout() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from btfkit.work.files import Tally
 
 LISTS = {"files": DONE, "without_dwarf": WITHOUT}
+PACKAGES = (".deb", ".ddeb", ".rpm")
 LANGUAGES = ("c", "c++", "rust", "asm")
 
 
@@ -28,6 +29,7 @@ def run(args: Args) -> int:
         raise UsageError("--policy needs --distill")
     if args.explain:
         return _explain(args)
+    _refuse_packages(args.operands)
     if not args.output:
         vars(args)["in_place"] = True
     features = feature_names(args.features, DEFAULT_FEATURES)
@@ -72,6 +74,18 @@ def language_names(text: str | None, default: tuple[str, ...], known: tuple[str,
         if name not in known:
             raise UsageError(f"{option} {name!r}: expected {', '.join(known)}")
     return names
+
+
+def _refuse_packages(paths: list[str]) -> None:
+    """Raise UsageError for several packages, or a directory with some: they need outputs named by their kernels."""
+    import os
+
+    for path in paths:
+        names = [path] if len(paths) > 1 else []
+        if os.path.isdir(path) and os.access(path, os.R_OK):
+            names = os.listdir(path)
+        if package := next((name for name in sorted(names) if name.endswith(PACKAGES)), None):
+            raise UsageError(f"{package}: one package at a time: btfkit encode PACKAGE -o NAME.btf.tar.xz")
 
 
 def _explain(args: Args) -> int:
@@ -147,8 +161,8 @@ COMMAND = Command(
             "-o",
             "--output",
             value="OUT",
-            help="raw BTF (a name ending in .btf, or '-'), else the file with its BTF; a directory for several INPUTs"
-            " (default: the INPUT itself gets the BTF)",
+            help="raw BTF (a name ending in .btf, .btf.xz, .btf.tar.xz, or '-'), else the file with its BTF; a directory for"
+            " several INPUTs (default: the INPUT itself gets the BTF)",
         ),
         file_work.IN_PLACE,
         Option("--distill", help="also give each module a small base of its own, as `btfkit distill` does"),
@@ -170,12 +184,14 @@ COMMAND = Command(
         JSON,
     ),
     details="""\
-INPUT is an ELF file with DWARF (gcc -g, CONFIG_DEBUG_INFO), compressed or not, or a directory of modules.  With -B, the BTF
-is split on that of the kernel that a module was built for.
+INPUT is an ELF file with DWARF (gcc -g, CONFIG_DEBUG_INFO), compressed or not, a debug package of a kernel (.deb, .ddeb, .rpm;
+its modules are not read), or a directory of modules.  With -B, the BTF is split on that of the kernel that a
+module was built for.
 
   btfkit encode my.ko -B /sys/kernel/btf/vmlinux             the BTF goes into the module
   btfkit encode my.ko -B vmlinux --distill                   with a base of its own, for other kernels
   btfkit encode my.ko -B vmlinux -o my.btf                   raw BTF; the module does not change
   btfkit encode vmlinux.debug -o vmlinux.btf                 a kernel without BTF
+  btfkit encode linux-image-R-dbg.deb -o R.btf.tar.xz        the same from its package, as BTFHub keeps it
   btfkit encode /usr/lib/debug/lib/modules/R -B vmlinux -o out -j 4""",
 )

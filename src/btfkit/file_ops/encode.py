@@ -103,11 +103,12 @@ class EncodeFiles(FileOperation):
         if not has_dwarf(elf):
             found = debug_file(elf, job.path)
             if found is None:
-                return FileResult(
-                    job.path, WITHOUT, f"{job.path}: no DWARF: compile it with -g, a kernel with CONFIG_DEBUG_INFO"
-                )
+                why = "compile it with -g, a kernel with CONFIG_DEBUG_INFO"
+                if is_in_package(file):
+                    why = "that is in the kernel's debug package (-dbg, -dbgsym, -debuginfo)"
+                return FileResult(job.path, WITHOUT, f"{elf.source}: no DWARF: {why}")
             source = found
-        self._demand_base(state, elf, job)
+        self._demand_base(state, file, job)
         result = self._encode(state, source, elf)
         return self._write(state, file, result, job, source.source if source is not elf else None)
 
@@ -115,9 +116,17 @@ class EncodeFiles(FileOperation):
         """Not used: `run` opens files without BTF."""
         raise NotImplementedError
 
-    def _demand_base(self, state: SplitBase | None, elf: Elf, job: FileJob) -> None:
+    def _demand_base(self, state: SplitBase | None, file: BtfFile, job: FileJob) -> None:
         """Raise an error if the base is missing or of another build, or the output cannot be written."""
+        elf = file.elf
+        assert elf is not None
         raw = self.raw or is_raw_output(job.output)
+        if is_in_package(file) and not raw:
+            raise UnsupportedError(
+                "of the kernel in a package, the BTF alone is written: the output's name must end in .btf or .btf.tar.xz",
+                source=job.path,
+                remedy="output",
+            )
         if elf.type != ET_REL and not raw and job.output == job.path:
             raise UnsupportedError(
                 "a linked file (a vmlinux?) cannot be given BTF in place, because its BTF is a loaded section: write the"
@@ -179,7 +188,8 @@ class EncodeFiles(FileOperation):
         data = btf.to_bytes()
         record.types, record.bytes = len(btf.positions), len(data)
         if raw:
-            contents = {job.output: packed(data, packings_for(job.output, ()), file.source)}
+            blob = _in_tar(data, job.output)
+            contents = {job.output: packed(blob, packings_for(job.output, ()), file.source)}
             if self.distill and btf.base is not None:
                 record.base_output = job.base_path
                 contents = {job.base_path: btf.base.to_bytes(), **contents}
@@ -215,32 +225,60 @@ class EncodeFiles(FileOperation):
 
 
 def is_raw_output(output: str) -> bool:
-    """Whether an output is raw BTF by its name: standard output, or one that ends in .btf, compressed or not."""
+    """Whether an output is raw BTF by its name: standard output, or one that ends in .btf, in a tar or not, compressed or not."""
+    return output == "-" or _unpacked_name(output).removesuffix(".tar").endswith(RAW_SUFFIXES)
+
+
+def is_in_package(file: BtfFile) -> bool:
+    """Whether a file is a member of a package."""
+    from btfkit.files.archives import PACKAGES
+
+    return any(layer in PACKAGES for layer in file.container.layers)
+
+
+def _unpacked_name(output: str) -> str:
+    """The name of an output without the suffix of its compression."""
     from btfkit.files.container import PACKED_SUFFIXES
 
     stem, suffix = os.path.splitext(output)
-    if suffix in PACKED_SUFFIXES.values():
-        output = stem
-    return output == "-" or output.endswith(RAW_SUFFIXES)
+    return stem if suffix in PACKED_SUFFIXES.values() else output
+
+
+def _in_tar(data: bytes, output: str) -> bytes:
+    """`data` as the file of a tar, if the output is called so: NAME.btf in NAME.btf.tar.xz, as in BTFHub's archive."""
+    name = os.path.basename(_unpacked_name(output))
+    if not name.endswith(".btf.tar"):
+        return data
+    from btfkit.files.tar import single_member
+
+    return single_member(name.removesuffix(".tar"), data)
 
 
 def open_elf(path: str) -> BtfFile:
-    """The ELF file at `path`, compressed or not, with or without BTF.
+    """The ELF file at `path`, compressed or not, with or without BTF; of a package (.deb, .rpm) its only kernel.
 
-    Raises FormatError for anything else, UnsupportedError for a compression that this installation lacks, OSError.
+    Raises FormatError for anything else, NotFoundError or AmbiguousError if a package has none or several, UnsupportedError
+    for a compression that this installation lacks, OSError.
     """
+    from btfkit.files.archives import is_package, open_archive, single_file
     from btfkit.files.compression import sniff, unpack
 
     data: Data = open_bytes(path)
     layers: tuple[str, ...] = ()
+    source = path
+    if is_package(data) and (archive := open_archive(data, path)[0]) is not None:
+        name, data = single_file(archive, kernel=True)
+        layers, source = (archive.kind,), archive.named(name)
     while len(layers) < MAX_LAYERS and (packing := sniff(data)):
-        data = unpack(data, path)
+        data = unpack(data, source)
         layers = (*layers, packing)
     head = bytes(data[:4])
     if head != ELF_MAGIC:
         what = "BTF already" if head[:2] in BTF_MAGICS else f"begins with {head.hex(' ')}"
-        raise FormatError(f"expected an ELF file with DWARF: {what}", source=path, offset=0)
-    elf = Elf(data, path)
+        if source != path:
+            what += "; the DWARF is in the kernel's debug package (-dbg, -dbgsym, -debuginfo)"
+        raise FormatError(f"expected an ELF file with DWARF: {what}", source=source, offset=0)
+    elf = Elf(data, source)
     return BtfFile(Container(path, (*layers, "elf"), elf.btf_section(".BTF") or b"", elf))
 
 

@@ -1,0 +1,86 @@
+"""`btfkit encode` of debug packages: the vmlinux in them becomes BTF in BTFHub's layout."""
+
+from __future__ import annotations
+
+import lzma
+import tarfile
+from pathlib import Path
+
+import pytest
+from archive_inputs import deb, rpm
+from cli_inputs import files, run
+
+import btfkit
+
+DATA = Path(__file__).parents[1] / "data" / "encode"
+R = "5.4.0-1-amd64"
+
+
+def unpacked(name):
+    return lzma.decompress((DATA / f"{name}.o.xz").read_bytes())
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kernel = unpacked("gcc-dwarf5")
+    modules = {f"usr/lib/debug/lib/modules/{R}/kernel/{name}.ko": unpacked("gcc-types") for name in ("a", "b")}
+    debian = {**modules, f"usr/lib/debug/boot/vmlinux-{R}": kernel, f"usr/lib/debug/boot/vmlinux-{R}-gdb.py": b"#"}
+    fedora = {f"usr/lib/debug/lib/modules/{R}/vmlinux": kernel, **modules}
+    (tmp_path / "dbg.deb").write_bytes(deb(debian, lzma.compress, ".xz"))
+    (tmp_path / "dbgsym.ddeb").write_bytes(deb(debian))
+    (tmp_path / "debuginfo.rpm").write_bytes(rpm(fedora, lzma.compress))
+    (tmp_path / "packed.rpm").write_bytes(rpm({f"usr/lib/debug/boot/vmlinux-{R}.xz": lzma.compress(kernel)}))
+    (tmp_path / "modules.deb").write_bytes(deb(modules))
+    (tmp_path / "image.deb").write_bytes(deb({f"boot/vmlinuz-{R}": b"MZ" + bytes(600)}))
+    (tmp_path / "bare.deb").write_bytes(deb({f"boot/vmlinux-{R}": unpacked("gcc-no-debug")}))
+    (tmp_path / "kernel.o").write_bytes(kernel)
+    return tmp_path
+
+
+@pytest.mark.parametrize("package", ["dbg.deb", "dbgsym.ddeb", "debuginfo.rpm", "packed.rpm"])
+def test_raw_and_btfhub_s_layout(capsys, here, package):
+    before = (here / package).read_bytes()
+    assert run(capsys, "encode", "kernel.o", "-o", "own.btf").status == 0
+    own = (here / "own.btf").read_bytes()
+    assert run(capsys, "encode", package, "-o", "out.btf").status == 0
+    assert (here / "out.btf").read_bytes() == own
+    said = run(capsys, "encode", package, "-o", f"hub/debian/10/x86_64/{R}.btf.tar.xz")
+    assert said.status == 0, said.err
+    with tarfile.open(here / f"hub/debian/10/x86_64/{R}.btf.tar.xz") as tar:
+        assert tar.getnames() == [f"{R}.btf"]
+        assert tar.extractfile(f"{R}.btf").read() == own
+    assert btfkit.load(f"hub/debian/10/x86_64/{R}.btf.tar.xz").to_bytes() == own
+    assert (here / package).read_bytes() == before
+    said = run(capsys, "min", "--archive", "hub", "--keep-type", "bits", "-o", "small")
+    assert said.status == 0, said.err
+    assert [name for name in files(here / "small") if not name.startswith(".")] == [f"debian/10/x86_64/{R}.btf"]
+
+
+def test_a_tar_of_a_file_that_is_no_package(capsys, here):
+    assert run(capsys, "encode", "kernel.o", "-o", "kernel.btf.tar").status == 0
+    with tarfile.open(here / "kernel.btf.tar") as tar:
+        assert tar.getnames() == ["kernel.btf"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["dbg.deb"], 3, ".btf.tar.xz"),
+        (["dbg.deb", "-o", "out.deb"], 3, ".btf.tar.xz"),
+        (["dbg.deb", "debuginfo.rpm", "-o", "out"], 2, "one package at a time"),
+        ([".", "-o", "out"], 2, "one package at a time"),
+        (["modules.deb", "-o", "out.btf"], 3, "no kernel"),
+        (["image.deb", "-o", "out.btf"], 3, f"image.deb(boot/vmlinuz-{R})"),
+        (["image.deb", "-o", "out.btf"], 3, "debug package"),
+        (["bare.deb", "-o", "out.btf"], 3, "debug package"),
+        (["cut.deb", "-o", "out.btf"], 3, "truncated"),
+    ],
+)
+def test_what_is_refused(capsys, here, words, status, message):
+    (here / "cut.deb").write_bytes((here / "dbgsym.ddeb").read_bytes()[:-3000])
+    before = files(here)
+    said = run(capsys, "encode", *words)
+    assert (said.status, said.out) == (status, "")
+    assert message in said.err
+    assert files(here) == before
