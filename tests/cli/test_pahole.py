@@ -150,3 +150,19 @@ def test_what_is_refused(capsys, here, words, status, message):
     assert (said.status, said.out) == (status, "")
     assert message in said.err
     assert files(here) == before
+
+
+@pytest.mark.parametrize("policy", ["distilled", "by-value", "full"])
+def test_no_base_of_an_earlier_run_is_left(capsys, here, policy):
+    """A module that was distilled and is encoded again is split on the kernel, or has a base by the new policy only."""
+    assert run(capsys, "encode", "my.ko", "-B", "vmlinux", "--distill", "--policy", "full").status == 0
+    assert run(capsys, "encode", "my.ko", "-B", "vmlinux", "--distill", "--policy", policy).status == 0
+    elf = btfkit.open("my.ko").elf
+    assert [name for name in (".BTF.base", ".BTF.base_minimal") if elf.section(name) is not None] == [
+        ".BTF.base_minimal" if policy == "full" else ".BTF.base"
+    ]
+    assert run(capsys, "pahole", "-J", "--btf_base=vmlinux", "my.ko").status == 0
+    elf = btfkit.open("my.ko").elf
+    assert elf.section(".BTF.base") is None
+    assert elf.section(".BTF.base_minimal") is None
+    assert btfkit.load("my.ko", "vmlinux").struct("bits").size == 7

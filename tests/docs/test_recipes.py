@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def test_dkms(tmp_path, inputs) -> None:
     split = btfkit.load(os.path.join(inputs["DEST"], "my.ko"), inputs["VMLINUX"])
     assert split.find("struct my_dev").size == 64
     assert btfkit.load(inputs["MODULE"]).base is not None  # the distilled one stays for the next kernel
+
+
+def test_dkms_without_pahole(tmp_path, inputs) -> None:
+    dwarf = lzma.decompress((DATA / "encode" / "gcc-dwarf5.o.xz").read_bytes())
+    inputs["MODULE"] = put(tmp_path / "made.ko", dwarf)
+    assert run("dkms.md", tmp_path, "Without pahole", **inputs).endswith("0")
+    made = btfkit.open(inputs["MODULE"])
+    assert made.elf.section(".BTF.base") is not None
+    assert made.btf().struct("bits").size == 7
 
 
 def test_dkms_on_a_kernel_that_it_does_not_fit(tmp_path, inputs) -> None:

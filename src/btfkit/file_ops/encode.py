@@ -194,7 +194,7 @@ class EncodeFiles(FileOperation):
                 record.base_output = job.base_path
                 contents = {job.base_path: btf.base.to_bytes(), **contents}
         else:
-            sections = {".BTF": data, **sections}
+            sections = {**dict.fromkeys(SECTIONS.values()), ".BTF": data, **sections}  # without a stale base
             whole = file.with_sections(
                 sections, strip_signature=self.strip_signature, packings=packings_for(job.output, file.packings)
             )
