@@ -344,6 +344,10 @@ class ElementsByName:
         found = self._names(btf, type_id, [])
         return None if found is None else found.get(name, ())
 
+    def names(self, btf: Btf, type_id: int) -> Members | None:
+        """The indexes of `members` for each name; None if there is no index.  Raises FormatError for cycles of modifiers."""
+        return self._names(btf, type_id, [])
+
     def _names(self, btf: Btf, type_id: int, around: list[int]) -> Members | None:
         """The indexes for each name; None for composites that contain themselves or are nested deeper than CO-RE searches."""
         layer, at = btf.locate(type_id)

@@ -62,9 +62,9 @@ class Outcome:
     `status` is "value" (`value` is the answer; 1 or 0 for tests of existence), "missing" (no answer: the instruction is
     poisoned, or gets 0 if `value` is 0), "ambiguous" (candidates disagree) or "error" (libbpf rejects the whole object because
     of the record or a type).  `reason` is one word for scripts ("no-type", "no-member", ...), `detail` a sentence.  `matches`
-    are the candidates that matched, `refused` the witnesses of those that did not.  `load_size` is the size (bytes) of a load
-    at that offset, 0 if it does not matter, -1 if the program's load cannot be adjusted to it.  `misread` states why the answer,
-    which libbpf accepts, is wrong, "" if it is right.
+    are the candidates that matched, `refused` the witnesses of those that were asked (`Target.to_ask`) and did not.  `load_size`
+    is the size (bytes) of a load at that offset, 0 if it does not matter, -1 if the program's load cannot be adjusted to it.
+    `misread` states why the answer, which libbpf accepts, is wrong, "" if it is right.
     """
 
     __slots__ = ("candidates", "detail", "load_size", "matches", "misread", "reason", "refused", "status", "value")
@@ -201,7 +201,7 @@ def _ask_all(obj: BpfObject, wanted: Spec, kind: int, target: Target, candidates
     matches: list[Match] = []
     refused: list[tuple[Btf, Witness]] = []
     mismatch: Mismatch | None = None
-    for btf, type_id in candidates:
+    for btf, type_id in target.to_ask(obj.btf, wanted, kind, candidates):
         try:
             answer = _ask(obj, wanted, kind, target, btf, type_id)
         except SpecError as error:  # ends the relocation; what was read so far is a witness as well

@@ -14,12 +14,16 @@ from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.access import Spec
+    from btfkit.co_re.by_element import CandidatesByElement
 
     Candidate = tuple[Btf, int]
+
+MANY = 32  # candidates of one name; fewer are all asked
 
 
 class Target:
@@ -28,13 +32,15 @@ class Target:
     `memo` and `elements` are caches of the engine: earlier answers of this target, and names in its types.
     """
 
-    __slots__ = ("_found", "_kinds", "elements", "memo", "modules", "vmlinux")
+    __slots__ = ("_by_element", "_found", "_kinds", "_named", "elements", "memo", "modules", "vmlinux")
 
     def __init__(self, vmlinux: Btf, modules: Iterable[Btf] = ()) -> None:
         demand_btf("vmlinux", vmlinux)
         self.vmlinux = vmlinux
         self.modules = tuple(btf_list("modules", modules))
         self._found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {}
+        self._named: dict[tuple[int, bytes], tuple[list[Candidate], list[Candidate]]] = {}
+        self._by_element: CandidatesByElement | None = None
         self._kinds: set[int] = set()
         self.memo: dict[Any, Any] = {}
         self.elements = ElementsByName()
@@ -57,6 +63,8 @@ class Target:
             for name, type_id in search.own(module):
                 found[name][1].append((module, type_id))
         self._found.update(found)
+        self._named = {}
+        self._by_element = None
 
     def candidates(self, kind: int, name: bytes) -> list[Candidate]:
         """The candidates for a root of that kind (ENUM also for ENUM64) and essential name, in libbpf's order."""
@@ -69,9 +77,25 @@ class Target:
             self.prepare([(kind, name)])
         if not name:
             return [], []
-        in_vmlinux, in_modules = self._found[name]
-        kinds = (spec.ENUM, spec.ENUM64) if kind == spec.ENUM else (kind,)
-        return [c for c in in_vmlinux if c[0].kind(c[1]) in kinds], [c for c in in_modules if c[0].kind(c[1]) in kinds]
+        known = self._named.get((kind, name))
+        if known is None:
+            in_vmlinux, in_modules = self._found[name]
+            kinds = (spec.ENUM, spec.ENUM64) if kind == spec.ENUM else (kind,)
+            known = self._named[kind, name] = (
+                [c for c in in_vmlinux if c[0].kind(c[1]) in kinds],
+                [c for c in in_modules if c[0].kind(c[1]) in kinds],
+            )
+        return known
+
+    def to_ask(self, local: Btf, wanted: Spec, kind: int, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Those of the `candidates` for a relocation of that kind that may match, and the first: `by_element`."""
+        if len(candidates) < MANY:
+            return candidates
+        if self._by_element is None:
+            from btfkit.co_re.by_element import CandidatesByElement
+
+            self._by_element = CandidatesByElement(self.elements)
+        return self._by_element.to_ask(local, wanted, kind, candidates)
 
 
 def _names_and_kinds(roots: Iterable[tuple[int, bytes]]) -> tuple[set[bytes], set[int]]:

@@ -32,6 +32,11 @@ class Witness:
         self.hides: list[tuple[int, int]] = []
         self.pointer_size = False
 
+    @property
+    def has_traps(self) -> bool:
+        """Whether keeping what was read does not suffice to have the same decision."""
+        return bool(self.pointers or self.not_last or self.hides or self.at_least)
+
     def mark(self) -> tuple[int, ...]:
         """The current state, for `retract`."""
         return len(self.types), len(self.members), len(self.values), len(self.at_least)

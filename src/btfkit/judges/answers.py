@@ -112,13 +112,14 @@ def compare(
     equal = _equal_when_merged if merged else _equal
     proofs = _second_searches(objects, before, original, after)
     proved: set[tuple[Root, Outcome, Outcome] | None] = set()
+    agreed: set[tuple[int, Root, str]] = set()
     for obj, olds, news in zip(objects, before, relocate(objects, after), strict=True):
         for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
             result.total += 1
             pair = (root_of(obj, relocation), old, new) if _looks_up(relocation, old) else None
             if pair in proved:  # equal relocations share an outcome
                 continue
-            if missed := _missed(obj, relocation, (old, new), proofs):
+            if missed := _missed(obj, relocation, (old, new), proofs, agreed):
                 result.differences.append(AnswerDifference(obj, relocation, old, new, missed))
             elif not equal(relocation, old, new, result.ids, numbers):
                 result.differences.append(AnswerDifference(obj, relocation, old, new))
@@ -148,16 +149,27 @@ def _second_searches(
 
 
 def _missed(
-    obj: BpfObject, relocation: Relocation, outcomes: tuple[Outcome, Outcome], proofs: Sequence[dict[Root, Candidates]]
+    obj: BpfObject,
+    relocation: Relocation,
+    outcomes: tuple[Outcome, Outcome],
+    proofs: Sequence[dict[Root, Candidates]],
+    agreed: set[tuple[int, Root, str]],
 ) -> str:
-    """How the candidates of the outcomes (before, after) differ from those that the judge found, "" if they do not."""
+    """How the candidates of the outcomes (before, after) differ from those that the judge found, "" if they do not.
+
+    `agreed` remembers which lists of candidates (by `id`: the outcomes keep them) were compared already.
+    """
     if not _looks_up(relocation, outcomes[0]):
         return ""
     root = root_of(obj, relocation)
     for when, outcome, proof in zip(("before", "after"), outcomes, proofs, strict=True):
+        key = id(outcome.candidates), root, when
+        if key in agreed:
+            continue
         candidates = proof.get(root, [])
         if list(outcome.candidates) != candidates:
             return f"{len(outcome.candidates)} candidates {when}, a second search found {len(candidates)}"
+        agreed.add(key)
     return ""
 
 

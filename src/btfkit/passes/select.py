@@ -200,7 +200,7 @@ class Witnesses:
         """Keep what `outcome` was read from."""
         for match in outcome.matches:
             self._take(match.btf, match.witness)
-        self._traps += outcome.refused
+        self._traps += [(btf, witness) for btf, witness in outcome.refused if witness.has_traps]
 
     def _take(self, btf: Btf, witness: Witness) -> None:
         selection = self._selection
@@ -211,7 +211,7 @@ class Witnesses:
         for type_id, index in witness.values:
             selection.add_element(btf, type_id, index)
         self._pointer_size = self._pointer_size or witness.pointer_size
-        if witness.pointers or witness.not_last or witness.hides or witness.at_least:
+        if witness.has_traps:
             self._traps.append((btf, witness))
 
     def shadow(self, candidates: Sequence[tuple[Btf, int]], in_modules: Sequence[tuple[Btf, int]]) -> None:

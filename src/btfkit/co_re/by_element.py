@@ -1,0 +1,90 @@
+"""Which of many candidates of one name may match, by the name of a member or enumerator: the others need not be asked.
+
+A candidate without the first member that a field spec names, without a member called as the first of a type that has to match, or
+without the enumerator asked for does not match, and what was read of it has no exception of `witness`: leaving it out changes
+neither an answer nor what `min` keeps.  n relocations on n candidates of one name then take as many steps as there are matches.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.co_re import kinds as k
+from btfkit.co_re.access import essential
+from btfkit.co_re.match import enumerator_names
+from btfkit.errors import BtfError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.co_re.access import Spec
+    from btfkit.co_re.match import ElementsByName
+    from btfkit.co_re.target import Candidate
+
+OFTEN = 4  # questions about one name, after which an index is worth its time
+
+_FIELD, _ELEMENT = (
+    "field",
+    "element",
+)  # with the members of anonymous members, by exact name; only its own, by essential name
+
+
+class CandidatesByElement:
+    """The indexes of one target, for candidates by kind and essential name."""
+
+    __slots__ = ("_elements", "_indexes", "_questions")
+
+    def __init__(self, elements: ElementsByName) -> None:
+        self._elements = elements
+        self._questions: dict[tuple[int, bytes, str], int] = {}
+        self._indexes: dict[tuple[int, bytes, str], dict[bytes | None, list[int]]] = {}
+
+    def to_ask(self, local: Btf, wanted: Spec, kind: int, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Those of the `candidates` for a relocation of that kind that may match, and the first, which gives the reason if none
+        does; in order."""
+        sought = _sought(local, wanted, kind)
+        if sought is None:
+            return candidates
+        key = wanted.root_kind, wanted.name, sought[0]
+        questions = self._questions[key] = self._questions.get(key, 0) + 1
+        if questions < OFTEN:
+            return candidates
+        index = self._indexes.get(key)
+        if index is None:
+            index = self._indexes[key] = {}
+            for number, candidate in enumerate(candidates):
+                for name in self._names(sought[0], *candidate):
+                    index.setdefault(name, []).append(number)
+        return [candidates[number] for number in sorted({0, *index.get(sought[1], ()), *index.get(None, ())})]
+
+    def _names(self, how: str, btf: Btf, type_id: int) -> Collection[bytes | None]:
+        """The names of the elements of a candidate; None: it has to be asked."""
+        if btf.kind(type_id) in spec.ENUMS:
+            return set(enumerator_names(btf, type_id))
+        if how == _ELEMENT:
+            layer, at = btf.locate(type_id)
+            end = at + 3 + 3 * (layer.words[at + 1] & spec.MAX_VLEN)
+            return {essential(btf.string(layer.words[member])) for member in range(at + 3, end, 3)}
+        try:
+            names = self._elements.names(btf, type_id)
+        except BtfError:
+            names = None
+        return (None,) if names is None else names
+
+
+def _sought(local: Btf, wanted: Spec, kind: int) -> tuple[str, bytes] | None:
+    """What a candidate must have to match; None if that is not an element."""
+    is_enum = wanted.root_kind in spec.ENUMS
+    if not is_enum and wanted.root_kind not in spec.COMPOSITES:
+        return None
+    group = k.KINDS[kind].group
+    if group == k.FIELD and not is_enum and wanted.steps and wanted.steps[0].__class__ is tuple:
+        return _FIELD, wanted.steps[0][0]
+    if group == k.ENUMVAL and is_enum:
+        return _ELEMENT, wanted.enumerator
+    if kind == k.TYPE_MATCHES:
+        layer, at = local.locate(wanted.root_id)
+        if layer.words[at + 1] & spec.MAX_VLEN:
+            return _ELEMENT, essential(local.string(layer.words[at + 3]))
+    return None
