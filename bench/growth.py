@@ -219,9 +219,9 @@ def asked(shape: shapes.Shape, ask: Callable[[int], bytes], *command: str) -> Ca
     return make
 
 
-# "n types x n candidates" asks n different questions, each of which one candidate answers.  n different questions that n candidates
-# all answer (n types of one name that share n members) have n x n answers, each of which `min` keeps and compares, for any may
-# differ: that is inherent, and no scenario here.
+# "n types x n candidates" asks n different questions, each of which one candidate answers.  n different questions that all of n
+# candidates answer (n types of one name that share n members) have n x n answers, each of which `min` keeps and compares, for any
+# may differ: that is inherent, and no scenario here.
 ASKED: dict[str, tuple[shapes.Shape, Callable[[int], bytes]]] = {
     "n members": (shapes.members, shapes.asks_members),
     "n offsets": (shapes.members, shapes.asks_offsets),
