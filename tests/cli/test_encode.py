@@ -6,10 +6,11 @@ import lzma
 from pathlib import Path
 
 import pytest
+from cli_inputs import files, refused, run
 
 import btfkit
+from btfkit.file_ops.encode import open_elf
 from btfkit.files.elf import Elf
-from cli_inputs import files, refused, run
 
 DATA = Path(__file__).parents[1] / "data" / "encode"
 FUNCTION = "loses_one"
@@ -113,6 +114,10 @@ def broken_relocation(data: bytes) -> bytes:
     return bytes(out)
 
 
+def with_section(name: str, data: bytes) -> bytes:
+    return open_elf("a.o").with_sections({name: data})
+
+
 def linked(data: bytes) -> bytes:
     """The object as a linked file, as far as its header says."""
     return data[:16] + b"\2\0" + data[18:]
@@ -124,6 +129,8 @@ REFUSED = {
     "split DWARF": (lambda: content("gcc-split"), [], "split DWARF: the types are in gcc-split.dwo"),
     "relocation": (lambda: broken_relocation(content("gcc-dwarf5")), [], "relocation type 199 of machine 62"),
     "linked": (lambda: linked(content("gcc-dwarf5")), [], "a linked file"),
+    "altlink": (lambda: with_section(".gnu_debugaltlink", b"../common.debug\0" + bytes(20)), [], "in ../common.debug"),
+    "sup": (lambda: with_section(".debug_sup", b"\5\0\0common.sup\0\4abcd"), [], "in common.sup (made by dwz"),
     "no ELF file": (lambda: b"text", [], "expected an ELF file with DWARF"),
     "truncated": (lambda: content("gcc-dwarf5")[:-700], [], "bad.o"),
 }
@@ -144,7 +151,7 @@ def test_a_base_of_another_build(here, capsys) -> None:
     builder = btfkit.Builder()
     builder.struct("module", 128, [])
     (here / "kernel").write_bytes(builder.build(pointer_size=8).to_bytes())
-    module = btfkit.file_ops.encode.open_elf("a.o").with_sections({".gnu.linkonce.this_module": bytes(192)})
+    module = open_elf("a.o").with_sections({".gnu.linkonce.this_module": bytes(192)})
     (here / "m.ko").write_bytes(module)
     said = refused(capsys, "encode", "m.ko", "-B", "kernel")
     assert "built for another kernel than" in said

@@ -69,7 +69,7 @@ def null_entries(judged: Judged) -> int:
 
 
 def test_the_same_units_and_dies(judged) -> None:
-    """The reader counts each entry that it decodes; types that it puts off are seen twice, so it counts no fewer than there are."""
+    """Types that the reader puts off are seen twice, so it counts no fewer than there are."""
     report = judged.encoded.report
     assert report.units == judged.units
     assert report.dies >= len(judged.dies)
@@ -186,7 +186,7 @@ def test_functions_are_among_the_subprograms(judged) -> None:
         assert [parameter.name for parameter in one.type.parameters] in theirs[one.name]
 
 
-@pytest.mark.parametrize("name", (*RELOCATED_ELSEWHERE, *TYPE_UNITS))
+@pytest.mark.parametrize("name", [*RELOCATED_ELSEWHERE, *TYPE_UNITS])
 def test_what_pyelftools_cannot_read(name) -> None:
     data = lzma.decompress((DATA / f"{name}.o.xz").read_bytes())
     assert btfkit.encode(Elf(data, name)).struct("bits").size == 7

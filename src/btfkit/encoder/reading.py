@@ -223,3 +223,21 @@ def demand_dwarf(sections: DebugSections) -> None:
             "no DWARF (.debug_info): compile it with -g, and a kernel with CONFIG_DEBUG_INFO",
             source=sections.elf.source,
         )
+    name = supplementary(sections)
+    if name:
+        raise UnsupportedError(
+            f"part of the DWARF is in {name} (made by dwz -m), which is not read: use the file as it was before dwz",
+            source=sections.elf.source,
+        )
+
+
+def supplementary(sections: DebugSections) -> str:
+    """The name of the file that has what several files share, from `.gnu_debugaltlink` or `.debug_sup`; "" if there is none."""
+    elf = sections.elf
+    link = elf.section(".gnu_debugaltlink")
+    if link is not None:
+        return bytes(elf.data(link)).partition(b"\0")[0].decode(errors="replace")
+    section = bytes(sections.get("sup"))  # version (2 bytes), whether this is that file (1), its name
+    if len(section) < 4 or section[2]:
+        return ""
+    return section[3:].partition(b"\0")[0].decode(errors="replace")

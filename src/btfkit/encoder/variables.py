@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from btfkit.files.elf import Elf
 
 PERCPU = ".data..percpu"
+LAST_ADDRESS = (1 << 64) - 1
 LONGEST = 128  # bytes of a name that the kernel accepts
 _LEFT_OUT = (
     b"__UNIQUE_ID",
@@ -66,7 +67,7 @@ def places(elf: Elf, addresses: Sequence[int], features: Collection[str]) -> lis
             continue
         if section.name == PERCPU or "global_var" in features:
             start = addresses[section.index]
-            found.append(Place(section.index, section.name, start, start + section.size))
+            found.append(Place(section.index, section.name, start, min(start + section.size, LAST_ADDRESS)))
     found.sort(key=lambda place: place.start)
     return found
 
