@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, references
+from btfkit.btf.header import encode
 from btfkit.btf.spec import text
 from btfkit.btf.spelling import label
 from btfkit.errors import BtfError, FormatError
@@ -23,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfkit.btf.header import ByteOrder
     from btfkit.judges.kernel import Release
     from btfkit.judges.structure import Finding
 
@@ -120,6 +122,10 @@ class _Lenient(Btf):
                 if words[place] >= end:
                     words[place] = 0
         self.words = words.toreadonly()
+
+    def to_bytes(self, order: ByteOrder | None = None) -> bytes:
+        """The blob as it was read, wrong references included."""
+        return encode(self.header, order or self.header.order, self.raw, self.layout, self.strings)
 
 
 def rules_of(base: Btf) -> Release | None:
