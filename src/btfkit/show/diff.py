@@ -27,7 +27,7 @@ from btfkit.show.identity import (
 )
 from btfkit.show.layout import CACHELINE, Layouts
 from btfkit.show.used_by import SIZE as SIZE
-from btfkit.show.used_by import read_types
+from btfkit.show.used_by import prefixes, read_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -399,7 +399,7 @@ class _Comparison:
         reads = self.scope[key[0], found.name] if self.scope is not None else None
         if reads is None:
             return found
-        containing = {prefix for read in reads for prefix in _prefixes(read)}
+        containing = {prefix for read in reads for prefix in prefixes(read)}
         found.changes = [change for change in found.changes if _is_read(change, reads, containing)]
         grown = SIZE in reads and found.old.get("size") != found.new.get("size")
         return found if found.changes or grown or key[0] not in (STRUCT, UNION, ENUM) else None
@@ -472,21 +472,12 @@ def _parameter(side: _Side, parameter: tuple[str, int, int] | None) -> Facts | N
     return {"type": side.names[parameter[1]] if parameter[1] else "...", "name": parameter[0]}
 
 
-def _prefixes(path: str) -> Iterator[str]:
-    """ "a", "a.b" and "a.b.c" of "a.b.c"."""
-    at = path.find(".")
-    while at >= 0:
-        yield path[:at]
-        at = path.find(".", at + 1)
-    yield path
-
-
 def _is_read(change: Change, reads: frozenset[str], containing: set[str]) -> bool:
     """Whether a change affects a member that is read, one that contains it (`containing`) or one within it."""
     names = {change.path}
     if change.what == "renamed" and change.old is not None:
         names.add(change.old["name"])
-    return any(name in containing or any(prefix in reads for prefix in _prefixes(name)) for name in names)
+    return any(name in containing or any(prefix in reads for prefix in prefixes(name)) for name in names)
 
 
 def _facts(layouts: Layouts, type_id: int) -> TypeFacts:

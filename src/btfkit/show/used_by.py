@@ -88,3 +88,12 @@ def _walk(found: Reads, wanted: Spec, btf: Btf, type_id: int, owner: tuple[str, 
             owner, prefix = _key(btf, type_id), ""
         else:
             prefix = path + "."
+
+
+def prefixes(path: str) -> Iterator[str]:
+    """The paths of what contains a member, and its own: "a", "a.b" and "a.b.c" of "a.b.c"."""
+    at = path.find(".")
+    while at >= 0:
+        yield path[:at]
+        at = path.find(".", at + 1)
+    yield path
