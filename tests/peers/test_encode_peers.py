@@ -253,6 +253,36 @@ def test_parameters_of_no_type_are_pointers() -> None:
     assert verify(encoded.btf).clean
 
 
+NAMED_NULLPTR = """
+typedef typeof(nullptr) none;
+typedef const none constant_none;
+struct holder { none first; constant_none rest[2]; int after; } holder;
+int take(none first, int second) { return second + holder.after; }
+int (*pointer)(none, int) = take;
+"""
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_types_of_no_type_by_another_name_are_pointers(compiler: str) -> None:
+    encoded = encode(Elf(compiled(NAMED_NULLPTR, "-std=c23", "-O0", compiler=compiler), "input"))
+    assert encoded.report.warnings == {"void": 4}
+    texts = Classes(encoded.btf.to_bytes()).texts()
+    assert any(text.startswith("func take 0 (first:*(void), second:") for text in texts)
+    assert verify(encoded.btf).clean
+
+
+WIDE = "struct s { unsigned _BitInt(200) u; _BitInt(129) i; _BitInt(17) small; } s; unsigned _BitInt(128) most;"
+
+
+def test_integers_that_btf_cannot_express_keep_their_sizes() -> None:
+    """pahole writes INTs of 4 bytes for those of more than 128 bits."""
+    encoded = encode(Elf(compiled(WIDE, "-std=c23", compiler="clang"), "input"))
+    assert encoded.report.warnings == {"wide": 2}
+    struct = encoded.btf.struct("s")
+    assert [(m.name, encoded.btf.sizeof(m.type_id)) for m in struct.members] == [("u", 32), ("i", 24), ("small", 4)]
+    assert verify(encoded.btf).clean
+
+
 REFERENCES = "struct s { int &r; int s::*m; int n; };\ns v(int &&x, s &y) { return s{y.n, nullptr, x}; }"
 
 

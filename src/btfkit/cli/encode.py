@@ -137,6 +137,7 @@ _WARNINGS = {
     "atomic": "atomic types, written as the types themselves",
     "complex": "complex numbers and odd floats, written as structures without members",
     "unsupported": "types that BTF cannot express, written as pointers or structures without members",
+    "wide": "integers of more than 16 bytes (_BitInt), written as structures without members",
     "void": "members and parameters of no type, written as pointers",
     "no content of .BTF_ids": "a debug file without the content of .BTF_ids, so no kfunc is marked",
 }

@@ -134,6 +134,7 @@ class Assembly:
         self.names = dwarf.types.names
         self._extra: dict[bytes, int] = {}
         self._void_pointer = 0
+        self._void = frozenset((0,))
         index = self._index_type()
         count = len(resolved.order)
         self.words = array("I", bytes(4 * len(resolved.words)))
@@ -224,6 +225,7 @@ class Assembly:
     def _give_types(self) -> None:
         """Make pointers of members, elements and parameters that are void, as `_typed` does."""
         words = self.words
+        self._void = self._void_types()
         for at in self.positions:
             kind, count = words[at + 1] >> 24 & 0x7F, words[at + 1] & 0xFFFFFF
             if kind in (spec.STRUCT, spec.UNION):
@@ -235,14 +237,32 @@ class Assembly:
                 places = range(at + 3, at + 4)
             else:
                 continue
-            if 0 in words[places.start : places.stop : places.step]:
+            if not self._void.isdisjoint(words[places.start : places.stop : places.step]):
                 for place in places:
                     words[place] = self._typed(words[place])
 
+    def _void_types(self) -> frozenset[int]:
+        """The ids of void and of the modifiers and typedefs of it."""
+        words = self.words
+        targets = {
+            number: words[at + 2]
+            for number, at in enumerate(self.positions, 1)
+            if words[at + 1] >> 24 & 0x7F in spec.MODS_AND_TYPEDEFS
+        }
+        found = {0}
+        for number in targets:
+            chain: list[int] = []
+            while number not in found and number in targets and len(chain) < spec.MAX_CHAIN:
+                chain.append(number)
+                number = targets[number]
+            if number in found:
+                found.update(chain)
+        return frozenset(found)
+
     def _typed(self, type_id: int) -> int:
-        """The type of a member or parameter.  What is void there (C's typeof(nullptr)) is stored and passed as a pointer, and
-        no kernel accepts void."""
-        if type_id:
+        """The type of a member or parameter.  What is void there (C's typeof(nullptr), by its own or another name) is stored and
+        passed as a pointer, and no kernel accepts void."""
+        if type_id not in self._void:
             return type_id
         self.report.warnings["void"] = self.report.warnings.get("void", 0) + 1
         if not self._void_pointer:

@@ -269,12 +269,17 @@ class Reader(Attributes):
             if encoding in (ATE_COMPLEX, ATE_IMAGINARY, ATE_FLOAT):
                 self.warn("complex")
                 return types.add(place, name, kinds.STRUCT << 24, size & WORD)
+        if size > 16:
+            if size > WORD:
+                raise ValueError("a base type of more than 4 GiB")
+            self.warn("wide")
+            return types.add(place, name, kinds.STRUCT << 24, size & WORD)
         flags = 0
         if encoding in (ATE_SIGNED, ATE_SIGNED_CHAR):
             flags = 1
         elif encoding == ATE_BOOLEAN:
             flags = 4
-        if size == 0 or size > 16 or size & (size - 1):
+        if size == 0 or size & (size - 1):
             fake = b"__SANITIZED_FAKE_INT__\0"
             name = self.spelled(memoryview(fake), 0)
             size = 4
