@@ -71,7 +71,7 @@ def test_keys_move(shown) -> None:
 
 
 def test_filters(shown) -> None:
-    corner = "return document.getElementById('corner').textContent"
+    corner = "return document.getElementById('tally').textContent"
     assert shown.execute_script(corner).startswith("12 programs, 60 kernels")
     choose(shown, "distro", "debian")
     assert shown.execute_script(corner).startswith("12 programs, 20 kernels")
@@ -94,6 +94,73 @@ def test_filters(shown) -> None:
     assert "handle_0" not in shown.execute_script(NAMED)
 
 
+def test_a_view_can_be_linked(shown) -> None:
+    here = shown.execute_script("return location.href")
+    choose(shown, "distro", "debian")
+    choose(shown, "verdict", "2")
+    shown.find_element("id", "search").send_keys("member_0\n")
+    said, _ = shown.execute_script(CLICK, 6, 33)
+    link = shown.execute_script("return location.href")
+    tally = shown.find_element("id", "tally").text
+    assert link.startswith(f"{here}#distro=debian&verdict=2&search=member_0&program=prog0%3Ahandle_0&kernel=")
+    shown.get("about:blank")
+    shown.get(link)
+    assert shown.find_element("id", "said").text == said
+    assert shown.find_element("id", "tally").text == tally
+    assert shown.find_element("id", "search").get_attribute("value") == "member_0"
+    shown.execute_script("location.hash = '#distro=no-such&object=prog1'")
+    shown.execute_async_script("setTimeout(arguments[0], 50)")
+    assert shown.find_element("id", "tally").text.startswith("6 programs, 60 kernels")
+    choose(shown, "object", "")
+    assert shown.execute_script("return location.href") == here
+
+
+def test_heads_have_a_row_for_each_part_of_the_name(shown) -> None:
+    rows = "return [...document.querySelectorAll('#corner div')].map((node) => node.textContent)"
+    assert shown.execute_script(rows) == ["distribution", "architecture", "version"]
+    tip = """
+    const heads = document.getElementById('heads'), box = heads.getBoundingClientRect();
+    heads.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + 6, clientY: box.top + 5, bubbles: true}));
+    return document.getElementById('tip').textContent"""
+    assert shown.execute_script(tip).startswith("amzn x86_64: 4.14.0-0-amzn")
+
+
+def test_text_can_be_read_against_its_ground(visit) -> None:
+    """WCAG's ratio of contrast is at least 4.5, in light and in dark."""
+    matrix = made(60, 12)
+    matrix.require(["handle_1"])  # the others are faint
+    chrome = visit(page(matrix))
+    ratio = """
+    const channel = (v) => ((v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const light = (text) => {
+      const [r, g, b] = text.match(/[0-9.]+/g).map(Number);
+      return 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+    };
+    const node = document.querySelector(arguments[0]);
+    let ground = node;
+    while (/^rgba\\(.*, 0\\)$/.test(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
+    const two = [light(getComputedStyle(node).color), light(getComputedStyle(ground).backgroundColor)].sort((a, b) => a - b);
+    return (two[1] + 0.05) / (two[0] + 0.05);"""
+    for _ in range(2):
+        for selector in (".foot", ".lead", ".note", "#names .faint", "#tally", "#corner div", ".badge", ".pill"):
+            if chrome.execute_script("return document.querySelector(arguments[0]) !== null", selector):
+                assert chrome.execute_script(ratio, selector) >= 4.5, selector
+        chrome.find_element("id", "theme").click()
+
+
+def test_without_a_script_a_table_says_what_breaks(browser, tmp_path) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(page(made(60, 12)))
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(path.as_uri())
+        rows = [row.text for row in browser.find_elements("css selector", "noscript tbody tr")]
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert any(row.startswith("prog0 handle_0") and "struct task_struct has no member" in row for row in rows)
+    assert not any("handle_1 " in row for row in rows)  # guarded
+
+
 def test_search(shown) -> None:
     box = shown.find_element("id", "search")
     box.send_keys("handle_7\n")
@@ -101,8 +168,8 @@ def test_search(shown) -> None:
     assert shown.execute_script("return document.querySelector('#names mark').textContent") == "handle_7"
     box.clear()
     box.send_keys("6.1.0-\n")  # kernels
-    assert "12 programs" in shown.find_element("id", "corner").text
-    assert "60 kernels" not in shown.find_element("id", "corner").text
+    assert "12 programs" in shown.find_element("id", "tally").text
+    assert "60 kernels" not in shown.find_element("id", "tally").text
     box.clear()
     box.send_keys("member_1\n")  # a reason
     names = shown.execute_script(NAMED)
@@ -148,7 +215,7 @@ def test_five_thousand_kernels(visit) -> None:
     data = page(made(5000, 60))
     assert len(data) < 2_000_000
     chrome = visit(data)
-    assert chrome.find_element("id", "corner").text.startswith("60 programs, 5,000 kernels")
+    assert chrome.find_element("id", "tally").text.startswith("60 programs, 5,000 kernels")
     assert chrome.execute_script("return document.querySelectorAll('*').length") < 6000
     width, height = chrome.execute_script("const c = document.getElementById('cells'); return [c.width, c.height]")
     assert width * height < 4_000_000
@@ -158,8 +225,7 @@ def test_five_thousand_kernels(visit) -> None:
     assert said.startswith("handle_0 on ubuntu x86_64: ")
     choose(chrome, "distro", "debian")
     assert (
-        "1,667 kernels" in chrome.find_element("id", "corner").text
-        or "1,66" in chrome.find_element("id", "corner").text
+        "1,667 kernels" in chrome.find_element("id", "tally").text or "1,66" in chrome.find_element("id", "tally").text
     )
 
 

@@ -7,8 +7,8 @@ hints are numbered; names that many kernels share are stored once.
 from __future__ import annotations
 
 from btfkit.errors import counted
-from btfkit.fleet.matrix import STATUSES
-from btfkit.fleet.report import EFFECTS, summary_line
+from btfkit.fleet.matrix import BREAKS, STATUSES, columns_text
+from btfkit.fleet.report import EFFECTS, names_text, reasons, summary_line
 from btfkit.show.html import page
 
 TYPE_CHECKING = False
@@ -17,12 +17,31 @@ if TYPE_CHECKING:
 
     from btfkit.fleet.matrix import Matrix
 
+ROWS_WITHOUT_SCRIPT = 300  # of the table for a browser that runs no script
+
 
 def page_bytes(matrix: Matrix, failures: list[tuple[int, int]]) -> bytes:
     """The page, as UTF-8.  Raises UnsupportedError without jinja2."""
     title = counted(len(matrix.programs), "program")
     title += f" on {counted(len(matrix.usable), 'kernel')}"
-    return page("check", title, page_data(matrix, failures), summary=summary_line(matrix, len(failures)))
+    broken = reasons(matrix, (BREAKS,))
+    rest = len(broken) - ROWS_WITHOUT_SCRIPT
+    return page(
+        "check",
+        title,
+        page_data(matrix, failures),
+        summary=summary_line(matrix, len(failures)),
+        broken=[
+            (
+                matrix.programs[reason.programs[0]].object,
+                names_text(matrix, reason.programs),
+                columns_text(matrix, reason.columns),
+                reason.first.detail,
+            )
+            for reason in broken[:ROWS_WITHOUT_SCRIPT]
+        ],
+        more=counted(rest, "more reason") if rest > 0 else "",
+    )
 
 
 class _Table:

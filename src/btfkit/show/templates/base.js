@@ -44,13 +44,20 @@ const btfkit = {
     return `${btfkit.number(value)} ${word}${value === 1 ? "" : "s"}`;
   },
 
+  searched: "",
+
+  // Puts words into the search box without a call of `then`.
+  setSearch(words) {
+    btfkit.search.value = words;
+    btfkit.searched = words;
+  },
+
   // Calls `then` with the text of the search box, in lower case, whenever it changes.
   onSearch(then) {
     let timer = 0;
-    let last = "";
     const now = () => {
       const words = btfkit.search.value.trim().toLowerCase();
-      if (words !== last) then((last = words));
+      if (words !== btfkit.searched) then((btfkit.searched = words));
     };
     btfkit.search.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(now, 120); });
     btfkit.search.addEventListener("keydown", (event) => {

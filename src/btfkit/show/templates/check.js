@@ -2,7 +2,7 @@
 {
   const { data, el, shown, count, number } = btfkit;
   const byId = (id) => document.getElementById(id);
-  const ROW = 18, WIDE = 9, NARROW = 3, HEAD = 46, OBJECT_GAP = 20;
+  const ROW = 18, WIDE = 9, NARROW = 3, HEAD_ROW = 18, OBJECT_GAP = 20;
   const STATUS = ["works", "works, guarded", "breaks"];
 
   // ---- the data -------------------------------------------------------------------------------------------------------------
@@ -21,6 +21,14 @@
   const programs = data.programs.map(([object, name, section, optional, required], at) =>
     ({ at, object, name, section, optional, required, text: `${object} ${name} ${section}`.toLowerCase() }));
   const statusOf = (verdict) => (verdict < 0 ? -1 : data.verdicts[verdict][0]);
+
+  // The rows of the head that say something: each shows its text once for the columns next to each other that share it.
+  const HEADS = [
+    { label: "distribution", text: (k) => k.distro, group: (k) => k.distro },
+    { label: "architecture", text: (k) => k.arch, group: (k) => k.series },
+    { label: "version", text: (k) => k.label, group: (k) => `${k.series} ${k.label}` },
+  ].filter((head) => kernels.some((k) => head.text(k)));
+  byId("corner").append(...HEADS.map((head) => el("div", null, head.label)));
 
   // ---- what is chosen -------------------------------------------------------------------------------------------------------
 
@@ -76,6 +84,7 @@
     }
     view = { programs: listed, columns: folded(chosen, listed), kernels: chosen };
     picked = null;
+    remember();
     layOut();
     draw();
     list();
@@ -105,6 +114,39 @@
     return columns;
   }
 
+  // ---- the address ----------------------------------------------------------------------------------------------------------
+
+  // What is chosen stands in the address, so that a view can be linked: #distro=debian&arch=arm64&search=tcp&program=...&kernel=...
+  const FILTERS = ["distro", "arch", "from", "to", "object", "verdict"];
+
+  function remember() {
+    const now = new URLSearchParams(FILTERS.map((name) => [name, byId(name).value]).filter(([, value]) => value !== ""));
+    if (words) now.set("search", words);
+    if (picked) {
+      const program = view.programs[picked.program];
+      now.set("program", `${program.object}:${program.name}`);
+      now.set("kernel", view.columns[picked.column][0].uname);
+    }
+    const text = String(now);
+    if (text !== location.hash.slice(1)) history.replaceState(null, "", text ? `#${text}` : location.href.replace(/#.*/s, ""));
+  }
+
+  // Chooses what the address says; what it names and this page lacks is left out.
+  function recall() {
+    const wanted = new URLSearchParams(location.hash.slice(1));
+    for (const name of FILTERS) {
+      const value = wanted.get(name) || "", select = byId(name);
+      select.value = [...select.options].some((option) => option.value === value) ? value : "";
+    }
+    words = (wanted.get("search") || "").trim().toLowerCase();
+    btfkit.setSearch(words);
+    refresh();
+    const program = view.programs.findIndex((p) => `${p.object}:${p.name}` === wanted.get("program"));
+    const column = view.columns.findIndex((c) => c.some((k) => k.uname === wanted.get("kernel")));
+    if (program >= 0 && column >= 0) { pick({ program, column }); reveal(); }
+  }
+  addEventListener("hashchange", recall);
+
   // ---- the picture ----------------------------------------------------------------------------------------------------------
 
   const cells = byId("cells"), heads = byId("heads"), names = byId("names"), scroller = byId("scroller");
@@ -125,8 +167,9 @@
     view.height = top + 6;
     const longest = view.programs.reduce((most, p) => Math.max(most, p.name.length, p.object.length), 12);
     byId("picture").style.setProperty("--names", `${Math.min(340, 40 + 7.2 * longest)}px`);
-    byId("corner").textContent = `${count(view.programs.length, "program")}, ${count(view.kernels.length, "kernel")}`
+    byId("tally").textContent = `${count(view.programs.length, "program")}, ${count(view.kernels.length, "kernel")}`
       + (view.columns.length < view.kernels.length ? ` in ${number(view.columns.length)} columns` : "");
+    byId("corner").style.height = `${HEAD_ROW * HEADS.length + 6}px`;
     const room = Math.max(100, byId("picture").clientWidth - byId("corner").offsetWidth - 18);
     const gaps = 8 * new Set(view.columns.map((c) => c[0].series)).size;
     view.cell = Math.max(NARROW, Math.min(64, Math.floor((room - gaps) / Math.max(1, view.columns.length))));
@@ -205,41 +248,33 @@
   }
 
   function drawHeads(colour, x, first, end) {
-    const pen = sized(heads, heads.parentElement.clientWidth - byId("corner").offsetWidth, HEAD);
+    const pen = sized(heads, heads.parentElement.clientWidth - byId("corner").offsetWidth, HEAD_ROW * HEADS.length + 6);
     pen.font = `12px ${colour.sans}`;
     pen.textBaseline = "middle";
-    let series = null, free = -1, version = null;
-    for (let c = first; c < end; c += 1) {
-      const kernel = view.columns[c][0], left = view.spots[c] - x;
-      if (kernel.series !== series) {
-        series = kernel.series;
-        version = null;
-        let last = c;
-        while (last + 1 < end && view.columns[last + 1][0].series === series) last += 1;
-        const from = Math.max(2, left), room = view.spots[last] + view.cell - x - from;
-        const text = fitted(pen, [shown(series), shown(kernel.arch), shown(kernel.distro)], room);
-        pen.fillStyle = colour.ink;
-        pen.fillText(text, from, 13);
-      }
-      if (kernel.label !== version) {
-        version = kernel.label;
-        const text = view.cell >= 60 && view.columns[c].length === 1 ? (/^[0-9.]+/.exec(kernel.uname) || [version])[0] : version;
-        if (left >= free) {
-          pen.fillStyle = colour.muted;
-          pen.fillText(text, left, 33);
-          free = left + pen.measureText(text).width + 8;
-        }
+    HEADS.forEach((head, row) => {
+      const middle = HEAD_ROW * row + HEAD_ROW / 2 + 2, last = row === HEADS.length - 1;
+      let free = -1;
+      for (let c = first, next = c; c < end; c = next) {
+        const kernel = view.columns[c][0], left = Math.max(2, view.spots[c] - x);
+        for (next = c + 1; next < end && head.group(view.columns[next][0]) === head.group(kernel); next += 1);
+        const right = view.spots[next - 1] + view.cell - x;
+        const alone = last && next === c + 1 && view.cell >= 60 && view.columns[c].length === 1;
+        const whole = alone ? (/^[0-9.]+/.exec(kernel.uname) || [kernel.label])[0] : shown(head.text(kernel));
+        const text = last ? whole : fitted(pen, whole, right - left);
+        if (last && left < free) continue;
+        pen.fillStyle = last ? colour.muted : colour.ink;
+        pen.fillText(text, left, middle);
+        free = left + pen.measureText(text).width + 8;
         pen.fillStyle = colour.line;
-        pen.fillRect(left - 1, 41, 1, 5);
+        if (last) pen.fillRect(view.spots[c] - x - 1, HEAD_ROW * HEADS.length + 1, 1, 5);
+        else pen.fillRect(left, HEAD_ROW * (row + 1), right - left, 1);
       }
-    }
+    });
   }
 
-  // The first of `texts` that fits into the room, or the last, cut to fit.
-  function fitted(pen, texts, room) {
-    const whole = texts.find((text) => text && pen.measureText(text).width <= room);
-    if (whole !== undefined) return whole;
-    let text = texts[1] || texts[0];
+  // The text, cut to fit into the room.
+  function fitted(pen, text, room) {
+    if (pen.measureText(text).width <= room) return text;
     while (text && pen.measureText(text + "…").width > room) text = text.slice(0, -1);
     return text && room > 20 ? text + "…" : "";
   }
@@ -288,6 +323,10 @@
     const status = statusOf(rows[program.at][column[0].at]);
     return [el("b", null, shown(program.name)), `\n${full(column)}\n${status < 0 ? "not read" : STATUS[status]}`];
   });
+  btfkit.tips(heads, "canvas", (target, event) => {
+    const x = event.clientX - heads.getBoundingClientRect().left + scroller.scrollLeft, column = columnAt(x);
+    return column < view.columns.length && view.spots[column] <= x ? full(view.columns[column]) : null;
+  });
   cells.addEventListener("click", (event) => { const at = place(event); if (at) pick(at); });
   scroller.addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
   scroller.addEventListener("keydown", (event) => {
@@ -310,6 +349,7 @@
 
   function pick(at) {
     picked = at;
+    remember();
     draw();
     tell();
     explain(view.programs[at.program], view.columns[at.column]);
@@ -444,6 +484,7 @@
     if (status < 0) return el("span.pill", null, text);
     return el("button.pill", { type: "button", title: STATUS[status], onclick: () => {
       picked = { program: view.programs.indexOf(program), column: view.columns.findIndex((c) => c.includes(kernelsOf[0])) };
+      remember();
       draw();
       tell();
       reveal();
@@ -465,6 +506,6 @@
   addEventListener("resize", () => { layOut(); draw(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   new MutationObserver(draw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  refresh();
+  recall();
   document.body.dataset.ready = "yes";
 }
