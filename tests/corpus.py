@@ -13,10 +13,12 @@ from collections.abc import Iterable
 
 from needs import lacks
 
+DEFAULT = os.path.expanduser("~/.cache/btfkit-corpus")  # what `make corpus` makes
+
 
 def corpus_dir() -> str:
     """The directory of the corpus, `$BTFKIT_CORPUS` or the one of `make corpus`, whether it exists or not."""
-    return os.environ.get("BTFKIT_CORPUS") or os.path.expanduser("~/.cache/btfkit-corpus")
+    return os.environ.get("BTFKIT_CORPUS") or DEFAULT
 
 
 def has_corpus() -> bool:
@@ -117,6 +119,21 @@ def modules(kernel: str) -> dict[str, bytes]:
             if stream is not None:
                 found[os.path.basename(member.name).removesuffix(".btf")] = stream.read()
     return dict(sorted(found.items()))
+
+
+def debug_modules() -> tuple[str, dict[str, str]]:
+    """Modules with DWARF as a debug package has them: the path of their kernel's BTF, and those of the modules by name.
+
+    From the corpus that `make corpus` has made if `$BTFKIT_CORPUS` has none.
+    """
+    places = (os.path.join(above, "debug") for above in (corpus_dir(), DEFAULT))
+    folder = next(
+        (folder for place in places for folder, _, names in os.walk(place) if "vmlinux.btf.xz" in names), None
+    )
+    if folder is None:
+        lacks("debug")
+    found = {name.removesuffix(".ko.xz"): os.path.join(folder, name) for name in sorted(os.listdir(folder))}
+    return found.pop("vmlinux.btf.xz"), found
 
 
 def objects() -> dict[str, str]:

@@ -5,7 +5,8 @@
 #   modules/UNAME.tar.xz                       the split BTF of every module of a kernel
 #   kernel-files/                              kernel images and modules as packages have them
 #   objects/                                   BPF objects out of libbpf-tools and xdp-tools, and one executable that holds one
-# Needs access to Debian's archive (apt-get, dpkg-deb), no root; about 1 GB is fetched, a package at a time, and about 150 MB are kept. Idempotent: what
+#   debug/UNAME/                               modules with DWARF and the distribution's own BTF, from a debug package, and vmlinux.btf.xz
+# Needs access to Debian's archive (apt-get, dpkg-deb), no root; about 1.4 GB is fetched, a package at a time, and about 150 MB are kept. Idempotent: what
 # is there stays. A suite, an architecture or a package that the archive does not have is reported, and the rest is made. Where the archive still has
 # the releases that tests name, these are taken, otherwise the newest. ONLY=REGEX selects lines of the table below.
 set -eu -o pipefail
@@ -143,10 +144,36 @@ for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_syml
         shutil.copy(path, target / f"{path.name}.elf-with-skeleton")
 PY
 }
+DEBUG_MODULES='algif_skcipher auth_rpcgss garp iosm ip_tables nf_conntrack nls_cp857 romfs sch_fq xt_ecn' # small ones, each of interest to tests
+debug() { # SUITE VERSION FLAVOUR: modules out of a debug package
+  local suite=$1 uname folder name
+  [ -z "$(find "$CORPUS/debug" -name vmlinux.btf.xz -print -quit 2>/dev/null)" ] || { say "debug: is there"; return 0; }
+  [ -d "$lists/$suite" ] || suite_update "$suite" || { lacking "debug: no archive"; return 0; }
+  uname=$(releases "$suite" "$2" "$3" | tail -n 1)
+  [ -n "$uname" ] || { lacking "debug: no kernel $2-$3"; return 0; }
+  say "debug: linux-image-$uname-dbg ..."
+  folder=$work/debug
+  mkdir -p "$folder/out"
+  (cd "$folder" && suite_apt "$suite" apt-get download "linux-image-$uname-dbg" >/dev/null) || { lacking "debug: could not be fetched"; return 0; }
+  # shellcheck disable=SC2046
+  dpkg-deb --fsys-tarfile "$folder"/*.deb |
+    tar -x -C "$folder" --wildcards "*/boot/vmlinux-$uname" $(printf '*/%s.ko ' $DEBUG_MODULES) ||
+    say "debug: linux-image-$uname-dbg does not have all of its modules"
+  "$btfkit" extract "$folder/usr/lib/debug/boot/vmlinux-$uname" -o "$folder/out/vmlinux.btf"
+  xz -6 -T 1 "$folder/out/vmlinux.btf"
+  for name in $DEBUG_MODULES; do
+    find "$folder/usr" -name "$name.ko" -exec xz -6 -T 1 -c {} + >"$folder/out/$name.ko.xz"
+    [ -s "$folder/out/$name.ko.xz" ] || rm "$folder/out/$name.ko.xz"
+  done
+  mkdir -p "$CORPUS/debug"
+  mv "$folder/out" "$CORPUS/debug/$uname"
+  rm -rf "$folder"
+}
 while read -r line; do
   # shellcheck disable=SC2086
   [ -z "$line" ] || kernel $line
 done < <(grep -E -- "${ONLY:-.}" <<<"$TABLE" || true)
 [ -n "${ONLY:-}" ] && ! grep -qE -- "$ONLY" <<<objects || programs
+[ -n "${ONLY:-}" ] && ! grep -qE -- "$ONLY" <<<debug || debug trixie:amd64 6.12 cloud-amd64
 say "$(find "$CORPUS" -path "$work" -prune -o -type f -print | wc -l) files in $CORPUS"
 [ ${#failed[@]} = 0 ] || { printf 'corpus: lacking: %s\n' "${failed[@]}" >&2; [ -n "$(find "$CORPUS/hub" -name '*.btf.tar.xz' -print -quit)" ]; }

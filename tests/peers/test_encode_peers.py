@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from encode_classes import Classes
 
 import btfkit
 from btfkit.encoder.encode import encode
 from btfkit.files.elf import Elf
 from btfkit.judges.verification import verify
+from encode_classes import Classes
 from needs import lacks
 from peer_tools import bench
 

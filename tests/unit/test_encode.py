@@ -11,6 +11,7 @@ import pytest
 import btfkit
 from btfkit.btf.spec import layout_section
 from btfkit.encoder.encode import DEFAULT_FEATURES, FEATURES
+from btfkit.encoder.split import SplitBase, on_base
 from btfkit.errors import ChainError, FormatError, NotFoundError, UnsupportedError
 from btfkit.file_ops.encode import encode_file
 from btfkit.files.elf import Elf
@@ -200,6 +201,32 @@ def test_what_the_base_only_declares_is_a_leaf():
     btf = btfkit.encode(elf("gcc-dwarf5"), base)
     assert len(btf.struct("by_value").members) == 2
     assert btf.struct("by_value").id >= len(base)
+    assert verify(btf).clean
+
+
+@pytest.mark.parametrize("kind", ["struct", "union", "enum", "enum64"])
+def test_what_reaches_a_declaration_of_the_base_is_not_written_again(kind):
+    """Of an enumeration, too: as nf_nat_hook of nf_conntrack, whose parameter the kernel only declares."""
+
+    def with_definition(defined: bool) -> btfkit.Builder:
+        b = btfkit.Builder()
+        number = b.int("int", 4, encoding=1)
+        if not defined:
+            what = b.enum("what") if kind.startswith("enum") else b.fwd("what", union=kind == "union")
+        elif kind.startswith("enum"):
+            what = getattr(b, kind)("what", [("ONE", 1)])
+        else:
+            what = getattr(b, kind)("what", 4, [("m", number, 0)])
+        pointer = b.ptr(b.func_proto(number, [("p", b.ptr(what))]))
+        b.struct("hook", 8, [("call", pointer, 0)])
+        if defined:
+            b.struct("own", 8, [("p", b.ptr(what), 0)])
+        return b
+
+    base = with_definition(defined=False).build(pointer_size=8)
+    btf = on_base(with_definition(defined=True).build(pointer_size=8), SplitBase(base))
+    assert [btf[i].name for i in btf.own_ids] == ["what", "own"]
+    assert spelled(btf, "own", "p").id < len(base)  # a pointer to what the base declares
     assert verify(btf).clean
 
 

@@ -126,7 +126,7 @@ class _Moved:
                 lists[0 if found[1] else 1].append(own)
         for (name, tag), (defined, declared) in tagged.items():
             known, only_declared = self.base.find(name, tag)
-            if not known and only_declared and defined and tag != ENUM:
+            if not known and only_declared and defined:
                 self._make_leaves(name, only_declared[0], defined)
             elif len(known) == 1 and not only_declared and not defined:
                 for own in declared:
