@@ -190,3 +190,39 @@ def test_min_usage(capsys, here):
     assert "not with --archive" in refused(
         capsys, "min", "--archive", "mods", "--merge", "-o", "o", "fields.bpf.o", status=2
     )
+
+
+def test_modules_of_another_machine_and_second_btfs(here, capsys):
+    b = Builder()
+    b.int("int", 4)
+    b.struct("pt_regs", 4, [("r15", 1, 0)])
+    base = b.build()
+    (here / "k").write_bytes(base.blob)
+    b = Builder(base)
+    b.struct("pt_regs", 4, [("uregs", 1, 0)])
+    (here / "m.btf").write_bytes(b.to_bytes() + base.blob)
+    said = run(capsys, "merge", "k", "m.btf", "-o", "whole", "--json")
+    assert "btfkit: m.btf: a second BTF follows the first in .BTF" in said.err
+    assert [note["path"] for note in json.loads(said.out)["notes"]] == ["m.btf"]
+    (here / "m.btf").write_bytes(b.to_bytes())
+    other = Builder()
+    other.int("int", 4)
+    other.struct("pt_regs", 4, [("uregs", 1, 0)])
+    (here / "other").write_bytes(other.to_bytes())
+    said = run(capsys, "dedup", "k", "other", "-o", "both")
+    assert said.status == 0
+    assert "other: of another machine than k: arm, not x86_64\n" in said.err
+    said = run(capsys, "dedup", "k", "other", "-o", "both", "--json")
+    assert json.loads(said.out)["notes"] == [{"path": "other", "note": "of another machine than k: arm, not x86_64"}]
+
+
+def test_arrays_of_arrays_by_two_paholes_in_files_that_are_joined(here, capsys):
+    for name, flat in (("flat", True), ("nested", False)):
+        b = Builder()
+        b.int("int", 4)
+        b.struct("net", 60, [("grid", b.array(1, 1, 15) if flat else b.array(b.array(1, 1, 3), 1, 5), 0)])
+        (here / name).write_bytes(b.to_bytes())
+    said = run(capsys, "dedup", "flat", "nested", "-o", "both")
+    note = "its arrays of arrays are by another pahole (1.32 and later nest them) than those of flat"
+    assert f"nested: {note}: struct net stay apart\n" in said.err
+    assert "pahole" not in run(capsys, "dedup", "flat", "flat", "-o", "both").err

@@ -7,8 +7,11 @@ import os
 
 import pytest
 
+import btfkit
 import corpus
+from bpf import cases
 from btfkit.btf.build import Builder
+from btfkit.btf.ext import record_places
 from btfkit.btf.header import NATIVE
 from btfkit.cli import main
 from btfkit.errors import UnsupportedError
@@ -197,3 +200,34 @@ def test_kernels_and_objects(capsys):
     assert "types" in capsys.readouterr().out
     assert main(["verify", next(iter(corpus.objects().values()))]) == 0
     assert "DATASEC without a size" in capsys.readouterr().out
+
+
+def damaged_object(tmp_path):
+    """An object whose first CO-RE relocation has the type id 7777; the byte of the id in `.BTF.ext`."""
+    data = bytearray(cases.object_bytes("fields.el"))
+    ext = bytes(btfkit.open(bytes(data)).container.ext)
+    at = record_places(ext)[-1][0] + 4
+    data[data.index(ext) + at : data.index(ext) + at + 4] = (7777).to_bytes(4, "little")
+    path = tmp_path / "damaged.o"
+    path.write_bytes(data)
+    return str(path), at
+
+
+def test_damaged_ext(tmp_path, capsys):
+    path, at = damaged_object(tmp_path)
+    assert main(["verify", path]) == 1
+    out = capsys.readouterr().out
+    assert f"error: .BTF.ext, byte {at:#x}: CO-RE relocation " in out
+    assert ": type id 7777, the last is " in out
+    assert main(["verify", "--json", path]) == 1
+    assert json.loads(capsys.readouterr().out)["findings"][0]["rule"] == "ext-type"
+
+
+def test_info_shows_a_damaged_ext(tmp_path, capsys):
+    path, at = damaged_object(tmp_path)
+    assert main(["info", path]) == 3
+    out, err = capsys.readouterr()
+    assert f"CO-RE relocations; damaged: .BTF.ext, byte {at:#x}: CO-RE relocation " in out
+    assert err.startswith(f"btfkit: {path}, .BTF.ext, byte {at:#x}: CO-RE relocation ")
+    assert main(["info", "--json", path]) == 3
+    assert "type id 7777" in json.loads(capsys.readouterr().out)["ext"]["problem"]

@@ -177,7 +177,23 @@ def test_a_second_btf_of_a_module(second, capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["relocs two3.o -b v", "min v o two3.o", "check two3.o --kernels v", "info two3.o", "dump two3.o"]
+    "words",
+    [
+        "relocs two3.o -b v",
+        "min v o two3.o",
+        "check two3.o --kernels v",
+        "info two3.o",
+        "dump two3.o",
+        "find two3.o *",
+        "layout two3.o",
+        "diff two3.o v",
+        "diff v two3.o",
+        "offset raw sk_buff",
+        "verify two3.o",
+        "merge v m.btf -o o",
+        "relocs two3.o -b raw",
+        "min raw o two3.o",
+    ],
 )
 def test_reports_say_that_there_is_a_second_btf(second, capsys, words) -> None:
     main(words.split())

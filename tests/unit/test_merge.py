@@ -205,3 +205,40 @@ def test_alone_and_again(order):
     assert btfkit.merge is merge
     assert isinstance(done.btf, Btf)
     assert merge(base, [module(base, "a")], doubles=False).doubles == ()
+
+
+def net(b, flat):
+    """struct net, with an array of arrays in one of two styles, and a struct that leads to it."""
+    grid = b.array(1, 1, 15) if flat else b.array(b.array(1, 1, 3), 1, 5)
+    b.struct("user", 8, [("net", b.ptr(b.struct("net", 60, [("grid", grid, 0)])), 0)])
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_arrays_of_arrays_by_another_pahole(order, flat):
+    """The base has them flat (pahole before 1.32) or nested, the second module the other way: no copies stay."""
+    b = Builder(order=order)
+    b.int("int", 4, encoding=1)
+    net(b, flat)
+    base = b.build()
+
+    def module(flat, name):
+        b = Builder(base)
+        net(b, flat)
+        b.struct(name, 8, [("user", b.ptr(b.next_id - 1), 0)])
+        return b.build()
+
+    alike, other = module(flat, "alike"), module(not flat, "other")
+    done = merge(base, [alike, other], names=["alike", "other"])
+    assert structure(reread(done.btf)) == []
+    assert [t.name for t in done.btf.types("STRUCT")] == ["net", "user", "alike", "other"]
+    assert done.doubles == ()
+    assert done.report.arrays == ("flat" if flat else "nested")
+    assert done.before == (len(base) - 1, len(alike.positions), len(other.positions))
+    for number, split in ((1, alike), (2, other)):
+        for type_id in split.own_ids:
+            new = done.ids[number][type_id]
+            assert (split.name(type_id), split.kind(type_id)) == (done.btf.name(new), done.btf.kind(new))
+        last = split.own_ids[-1]
+        member = done.btf[done.ids[number][last]].members[0].type
+        assert member.type.id == done.ids[0][base.find_id("user")]
+    assert merge(base, [alike], names=["alike"]).report.arrays == ""

@@ -4,7 +4,9 @@ import cli_inputs
 import pytest
 
 import btfkit
+from btfkit.btf.build import Builder
 from btfkit.cli import main
+from btfkit.co_re.kinds import ENUMVAL_VALUE
 from btfkit.co_re.relocate import Counts
 from btfkit.co_re.relocations import Relocated, relocation_lines
 from btfkit.judges import answers
@@ -122,3 +124,17 @@ def test_arrays_of_arrays_on_a_kernel_with_flat_ones(tmp_path, capsys) -> None:
     assert nested.value == 20
     assert main(["check", str(tmp_path / "grid.o"), "--kernels", str(tmp_path / "flat")]) == 1
     assert "pahole before 1.32" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [4, 8])
+def test_an_enumerator_that_pahole_cut(size) -> None:
+    program = Program()
+    local = program.types.enum("flags", [("LOCAL", 1)])
+    program.relo(ENUMVAL_VALUE, local)
+    kernel = Builder()
+    kernel.enum("flags", [("LOCAL", 2)], size=size)
+    (row,) = btfkit.relocations([program.build()], kernel.build())
+    warning = "an ENUM of 8 bytes: pahole before 1.24 wrote only 32 bits of its values" if size == 8 else ""
+    assert (row.value, row.warning) == (2, warning)
+    assert row.answer == (f"2 ({warning})" if warning else "2")
+    assert row.as_json().get("warning", "") == warning

@@ -481,3 +481,10 @@ def test_finding():
     assert repr(finding) == "<error: type 3: what [rule]>"
     assert str(Finding("note", None, "what", "rule")) == "note: what [rule]"
     assert str(pickle.loads(pickle.dumps(finding))) == str(finding)
+
+
+def test_an_enum_of_8_bytes_is_noted(b):
+    b.enum("whole", [("A", 1)])
+    b.enum("cut", [("B", 2)], size=8)
+    b.enum("too", [("C", 2)], size=8)
+    one(b.build(), "note", 3, "enum-cut", "2 ENUM of 8 bytes: pahole before 1.24 wrote only 32 bits of their values")

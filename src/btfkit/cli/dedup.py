@@ -55,11 +55,16 @@ def _join(args: Args) -> int:
     joined = dedup_files(args.operands, args.output, args.base, nearly=args.report, prove=not args.no_verify)
     record = joined.record
     if args.json:
+        notes = [{"path": path, "note": note} for path, note in joined.notes]
         lists = {"files": [record.as_json()], "unchanged": [], "without_btf": [], "failed": []}
-        print_json({"schema": 1, "base": args.base, **lists}, args.output)
+        print_json({"schema": 1, "base": args.base, **lists, "notes": notes}, args.output)
     elif not args.quiet:
-        lines = [f"{args.output}: {len(args.operands)} inputs, {_merged(record)}", *_arrays(record)]
+        lines = [
+            f"{args.output}: {len(args.operands)} inputs, {_merged(record)}",
+            *file_work.arrays_followed(record.arrays),
+        ]
         lines += [f"{path}: .BTF.ext dropped (the result is raw BTF)" for path in joined.without_ext]
+        lines += [f"{path}: {note}" for path, note in joined.notes]
         lines += _details(record) if args.report else ()
         for line in lines:
             print(printable(line), file=sys.stderr)
@@ -87,20 +92,13 @@ def _lines(tally: Tally, operation: DedupFiles) -> Iterator[str]:
             )
         else:
             yield f"{where}: {_merged(record)}"
-        yield from _arrays(record)
+        yield from file_work.arrays_followed(record.arrays)
         yield from file_work.notes(record)
     for result in tally.of(SAME):
         yield result.text
     if operation.nearly:
         for record in tally.records(DedupedFile, DONE, SAME):
             yield from _details(record)
-
-
-def _arrays(record: DedupedFile) -> Iterator[str]:
-    if record.arrays == "flat":
-        yield "arrays of arrays are now flat, as in the base (pahole before 1.32)"
-    elif record.arrays == "nested":
-        yield "flat arrays were matched with the base's arrays of arrays (pahole 1.32 and later)"
 
 
 def _details(record: DedupedFile) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE
-from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
+from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting, warn_of_second
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def run(args: Args) -> int:
     from btfkit.show.diff import diff
 
     old, new = _load(args)
+    warn_of_second(old, new)
     _check_names(args.name, old, new)
     found = diff(old, new, names=args.name, kinds=args.kind, used_by=_objects(args.used_by))
     if args.html is not None:

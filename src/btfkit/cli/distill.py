@@ -47,7 +47,6 @@ def run(args: Args) -> int:
         _summary,
         base_path=args.base_out,
         inputs=args.used_by,
-        without_is_failure=not args.in_place,
     )
 
 

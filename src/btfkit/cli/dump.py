@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DONE
-from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
+from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting, warn_of_second
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +17,8 @@ FORMATS: tuple[Form, ...] = ("raw", "c", "json")  # those of file_ops/dump.py
 
 def run(args: Args) -> int:
     """Print the types; selected ones once each: those of --id, then of --type, then of --type-of."""
-    from btfkit.btf.header import SECOND
     from btfkit.btf_file import load
     from btfkit.co_re.program import load_objects
-    from btfkit.errors import printable
     from btfkit.file_ops.dump import dump
     from btfkit.files.write import write_chunks
 
@@ -41,9 +39,7 @@ def run(args: Args) -> int:
         exact=args.exact,
         compat=args.compat,
     )
-    for path, btf in zip(paths, btfs, strict=True):
-        if btf.second:
-            print(f"btfkit: {printable(path)}: {SECOND}", file=sys.stderr)
+    warn_of_second(*btfs)
     missing = sum(outcome.status != "value" for outcome in found.outcomes)
     if missing and not args.quiet:
         print(f"btfkit: {missing} of {len(found.outcomes)} relocations have no answer here", file=sys.stderr)

@@ -125,7 +125,6 @@ def perform(
     inputs: Sequence[str | None] = (),
     outputs: Sequence[str | None] = (),
     wording: Callable[[FileResult], str] | None = None,
-    without_is_failure: bool = True,
 ) -> int:
     """Do the operation on `args.operands` and report the results: in `lines` for one file, in a `summary` for a batch.
 
@@ -134,7 +133,7 @@ def perform(
     found = plan(args, operation, base_path=base_path, inputs=inputs, outputs=outputs)
     tally = run(args, operation, found, title, wording)
     shown = (summary if found.many else lines)(tally, operation)
-    return report(args, found, tally, head, lists, shown, without_is_failure=without_is_failure)
+    return report(args, found, tally, head, lists, shown)
 
 
 def report(
@@ -144,13 +143,11 @@ def report(
     head: dict[str, object],
     lists: Mapping[str, str],
     lines: Iterable[str],
-    *,
-    without_is_failure: bool = True,
 ) -> int:
     """Print the results as JSON (`head`, then `records` by `lists`; on standard error if an output goes to standard output), or
     as `lines`.
 
-    Returns the exit status; a single file with nothing to work on is a failure, unless `without_is_failure` is false.
+    Returns the exit status; a single file with nothing to work on is a failure.
     """
     from btfkit.errors import printable
 
@@ -164,7 +161,7 @@ def report(
     elif not args.quiet:
         for line in lines:
             print(printable(line), file=sys.stderr)
-    return FAILED if tally.count(status.FAILED) or (alone and without_is_failure) else DONE
+    return FAILED if tally.count(status.FAILED) or alone else DONE
 
 
 def records(tally: Tally, lists: Mapping[str, str]) -> dict[str, list[Any]]:
@@ -194,6 +191,14 @@ def counted(first: str, tally: Tally, others: Mapping[str, str]) -> str:
 def where(output: str) -> str:
     """The name of an output in messages."""
     return "standard output" if output == "-" else output
+
+
+def arrays_followed(style: str | None) -> Iterator[str]:
+    """What was done to arrays of arrays, if the base has them in another `style` ("flat", "nested")."""
+    if style == "flat":
+        yield "arrays of arrays are now flat, as in the base (pahole before 1.32)"
+    elif style == "nested":
+        yield "flat arrays were matched with the base's arrays of arrays (pahole 1.32 and later)"
 
 
 def notes(record: Any) -> Iterator[str]:

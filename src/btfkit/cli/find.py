@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE
-from btfkit.cli.options import BASE, JSON, Command, Option, UsageError
+from btfkit.cli.options import BASE, JSON, Command, Option, UsageError, warn_of_second
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def run(args: Args) -> int:
         raise UsageError(f"expected FILE and one PATTERN, got {len(args.operands)} arguments")
     path, pattern = args.operands
     btf = load(path, args.base)
+    warn_of_second(btf)
     own = btf.base is not None and not args.all
     things = _users(btf, pattern, args.kind, own) if args.users else find(btf, pattern, args.kind, own=own)
     count = _print_json(things, path, pattern) if args.json else _print(things)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DONE
-from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting
+from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting, warn_of_second
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def run(args: Args) -> int:
     if (args.json, args.sizes, args.html is not None).count(True) > 1:
         raise UsageError("--json, --sizes and --html exclude each other")
     refuse_overwriting([args.output, args.html], [path, args.base])
-    layouts = Layouts(load(path, args.base), args.cacheline)
+    btf = load(path, args.base)
+    warn_of_second(btf)
+    layouts = Layouts(btf, args.cacheline)
     wanted = _wanted(layouts, names)
     if args.holes:
         wanted = [(type_id, name) for type_id, name in wanted if layouts[type_id].holes >= args.holes]

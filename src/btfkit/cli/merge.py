@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from btfkit.cli import DONE, FAILED, in_words
+from btfkit.cli import DONE, FAILED, file_work, in_words
 from btfkit.cli.options import (
     JSON,
     OUTPUT,
@@ -43,6 +43,8 @@ def run(args: Args) -> int:
     vmlinux, *modules = args.operands
     done = merge_files(vmlinux, modules, args.output, prefer=args.prefer, dedup=not args.no_dedup, on_error=on_error)
     warn_without_modules(done.empty)
+    for path, note in done.notes:
+        print(f"btfkit: {printable(path)}: {printable(note)}", file=sys.stderr)
     for message in skipped:
         print(f"btfkit: skipped: {message}", file=sys.stderr)
     if args.json:
@@ -89,6 +91,8 @@ def _summary(args: Args, done: MergedFiles) -> Iterator[str]:
     yield printable(f"{where}: {after:,} types {of}, {len(blob):,} bytes")
     if done.without:
         yield printable(f"{counted(len(done.without), 'file')} without BTF skipped: {some_of(done.without)}")
+    if merged.report is not None:
+        yield from file_work.arrays_followed(merged.report.arrays)
     if merged.renamed:
         yield (
             f"{counted(len(merged.renamed), 'type')} renamed to NAME__MODULE, because {', '.join(args.prefer)}"
@@ -134,7 +138,9 @@ def _print_json(args: Args, done: MergedFiles, skipped: list[str]) -> None:
             {"id": one.type_id, "kind": one.group, "name": one.name, "now": one.now, "inputs": list(one.inputs)}
             for one in merged.renamed
         ],
+        "arrays": (merged.report.arrays or None) if merged.report is not None else None,
         "without_btf": done.without,
+        "notes": [{"path": path, "note": note} for path, note in done.notes],
         "left_out": skipped,
     }
     print_json(report, args.output)

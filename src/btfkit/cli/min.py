@@ -16,6 +16,7 @@ from btfkit.cli.options import (
     UsageError,
     demand_selection,
     names,
+    warn_of_second,
     warn_without_modules,
 )
 from btfkit.errors import printable
@@ -63,6 +64,8 @@ def run(args: Args) -> int:
     except PathError as error:
         raise UsageError(in_words(error)) from None
     warn_without_modules(done.empty)
+    if done.result is not None:
+        warn_of_second(*done.result.layers)
     for obj in done.objects:
         for note in obj.notes:
             print(f"btfkit: {printable(obj.source)}: {note}", file=sys.stderr)

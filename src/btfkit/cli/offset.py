@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.cli import DONE
-from btfkit.cli.options import BASE, JSON, Command, Option, UsageError, print_json
+from btfkit.cli.options import BASE, JSON, Command, Option, UsageError, print_json, warn_of_second
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def run(args: Args) -> int:
     if args.json and args.plain:
         raise UsageError("--json and --plain exclude each other")
     btf = load(path, args.base)
+    warn_of_second(btf)
     places = offsets(btf, wanted, type_id=args.id)
     if args.json:
         print_json({"schema": 1, "path": path, "places": [place.as_json() for place in places]})

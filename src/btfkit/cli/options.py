@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, NoReturn
 
+    from btfkit.btf.btf import Btf
+
 
 class Option:
     """One option: its spellings ("-B", "--base") and its value.
@@ -120,6 +122,17 @@ def warn_without_modules(empty: Sequence[str]) -> None:
 
         for path in empty:
             print(f"btfkit: {printable(path)}: {NO_MODULES}", file=sys.stderr)
+
+
+def warn_of_second(*btfs: Btf) -> None:
+    """Name the files in which a second BTF follows the first, which alone is read, on standard error."""
+    for source in {btf.source: None for btf in btfs if btf.second}:
+        import sys
+
+        from btfkit.btf.header import SECOND
+        from btfkit.errors import printable
+
+        print(f"btfkit: {printable(source or 'BTF')}: {SECOND}", file=sys.stderr)
 
 
 def jobs_number(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE
-from btfkit.cli.options import JSON, Command, Option, UsageError, print_json, warn_without_modules
+from btfkit.cli.options import JSON, Command, Option, UsageError, print_json, warn_of_second, warn_without_modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def run(args: Args) -> int:
             print(f"btfkit: {printable(obj.source)}: {note}", file=sys.stderr)
     vmlinux = load(args.btf)
     found = load_modules(args.modules, vmlinux)
+    warn_of_second(vmlinux, *found.modules)
     warn_without_modules(found.empty)
     rows = relocations(objects, vmlinux, found.modules)
     counts = Counts(row.outcome for row in rows)

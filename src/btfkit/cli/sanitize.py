@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from btfkit.btf.spelling import shortened
 from btfkit.cli import DIFFERS, file_work
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli.options import Command, Option, UsageError
@@ -68,7 +69,8 @@ def _lines(tally: Tally, target: str) -> Iterator[str]:
 
 def _loss(loss: LostFeature) -> str:
     row = BY_NAME[loss.feature]
-    examples = f" ({', '.join(loss.examples)}{', ...' if loss.types > len(loss.examples) else ''})"
+    names = ", ".join(map(shortened, loss.examples))
+    examples = f" ({names}{', ...' if loss.types > len(loss.examples) else ''})"
     lost = f"; lost: {row.lost}" if row.lost else ""
     return f"  {loss.types:,} x {row.what}{examples if loss.examples else ''}: now {row.becomes}{lost}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE
-from btfkit.cli.options import BASE, JSON, Command, Option, print_json
+from btfkit.cli.options import BASE, JSON, Command, Option, print_json, warn_of_second
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,13 @@ SHOWN = 20  # findings without --all
 
 def run(args: Args) -> int:
     """Print the findings and a summary; exit 1 if one of them counts."""
-    from btfkit.btf_file import load
+    from btfkit.btf_file import open as open_btf
     from btfkit.judges.verification import verify
 
-    found = verify(load(args.operands[0], args.base), kernel=args.kernel, load=args.load)
+    file = open_btf(args.operands[0])
+    btf = file.btf(args.base)
+    warn_of_second(btf)
+    found = verify(btf, ext=file.container.ext, elf=file.elf, kernel=args.kernel, load=args.load)
     if args.json:
         print_json({"schema": SCHEMA, **found.as_json()})
     elif not (args.quiet and found.clean):

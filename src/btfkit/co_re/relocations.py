@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from btfkit.co_re.kinds import KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET, kind_name
+from btfkit.btf import spec
+from btfkit.co_re.kinds import ENUMVAL_VALUE, KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET, kind_name
 from btfkit.co_re.program import objects_list
 from btfkit.co_re.relocate import STATUSES, relocate
 from btfkit.errors import printable
@@ -13,9 +14,16 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject, Relocation
-    from btfkit.co_re.relocate import Outcome
+    from btfkit.co_re.relocate import Match, Outcome
 
     Document = dict[str, object]  # for JSON; within Relocated, `object` is a property
+
+
+CUT_ENUM = "an ENUM of 8 bytes: pahole before 1.24 wrote only 32 bits of its values"
+
+
+def _is_cut_enum(match: Match) -> bool:
+    return match.btf.kind(match.type_id) == spec.ENUM and match.btf.word(match.type_id, 2) == 8
 
 
 class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
@@ -97,7 +105,15 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
         if outcome.load_size == -1:
             return f"{outcome.value} (not the size of the program's load: a load or store is poisoned)"
         assert outcome.value is not None
-        return f"{outcome.value:#x}" if outcome.value > 0xFFFFFFFF else str(outcome.value)
+        number = f"{outcome.value:#x}" if outcome.value > 0xFFFFFFFF else str(outcome.value)
+        return f"{number} ({self.warning})" if self.warning else number
+
+    @property
+    def warning(self) -> str:
+        """Why the answer, which libbpf gives, may be wrong, or ""."""
+        if self.relocation.kind == ENUMVAL_VALUE and any(map(_is_cut_enum, self.outcome.matches)):
+            return CUT_ENUM
+        return ""
 
     def as_json(self) -> Document:
         """For JSON."""
@@ -119,6 +135,8 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
             found |= {"reason": outcome.reason, "detail": outcome.detail}
         if outcome.misread:
             found["misread"] = outcome.misread
+        if self.warning:
+            found["warning"] = self.warning
         if outcome.load_size:
             found["load_size"] = outcome.load_size if outcome.load_size > 0 else None
         if outcome.matches:

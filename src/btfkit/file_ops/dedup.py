@@ -7,7 +7,7 @@ import os
 from btfkit.btf.header import SECOND
 from btfkit.btf_file import BtfFile, SharedBase
 from btfkit.btf_file import open as open_btf
-from btfkit.errors import UnsupportedError
+from btfkit.errors import UnsupportedError, some_of
 from btfkit.file_ops.operation import (
     DONE,
     SAME,
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from btfkit.btf.btf import Btf
+    from btfkit.btf.platform import Platform
     from btfkit.file_ops.operation import Base, FileJob, Path
     from btfkit.judges.deduped import Below
+    from btfkit.passes.array_style import Style
     from btfkit.passes.dedup import Deduped
     from btfkit.passes.distill import Distilled
     from btfkit.passes.prepared_base import PreparedBase
@@ -81,13 +83,15 @@ class DedupedFile(Record):
 
 
 class JoinedFiles:
-    """Several files that became one: its `record`, and the inputs whose `.BTF.ext` was dropped (`without_ext`)."""
+    """Several files that became one: its `record`, the inputs whose `.BTF.ext` was dropped (`without_ext`), and `notes` on
+    inputs, (path, sentence) each: of another machine, or with another style of arrays of arrays than the first."""
 
-    __slots__ = ("record", "without_ext")
+    __slots__ = ("notes", "record", "without_ext")
 
-    def __init__(self, record: DedupedFile, without_ext: list[str]) -> None:
+    def __init__(self, record: DedupedFile, without_ext: list[str], notes: list[tuple[str, str]]) -> None:
         self.record = record
         self.without_ext = without_ext
+        self.notes = notes
 
 
 class _State:
@@ -228,6 +232,8 @@ def dedup_files(
     shared = state.shared.btf if state.shared is not None else None
     sizes: list[int] = []
     without_ext: list[str] = []
+    notes: list[tuple[str, str]] = []
+    compared = _Compared()
 
     def inputs() -> Iterator[Btf]:
         for path in paths:
@@ -242,6 +248,7 @@ def dedup_files(
                     "has its own distilled base, so it cannot be joined with other files", source=path
                 )
             sizes.append(len(btf.blob))
+            notes.extend((path, note) for note in compared.notes(path, btf))
             yield btf
 
     done, firsts = dedup_all(inputs(), prepared=state.prepared(shared))
@@ -254,7 +261,33 @@ def dedup_files(
     record.inputs = list(paths)
     if nearly:
         record.nearly = _nearly(done.btf)
-    return JoinedFiles(record, without_ext)
+    return JoinedFiles(record, without_ext, notes)
+
+
+class _Compared:
+    """Compares each input with the first: the machine and, if they have no base, the style of arrays of arrays."""
+
+    def __init__(self) -> None:
+        self._path = ""
+        self._platform: Platform | None = None
+        self._style: Style | None = None
+
+    def notes(self, path: str, btf: Btf) -> Iterator[str]:
+        """What is unlike the first input."""
+        from btfkit.btf.platform import other_platform, platform_of
+        from btfkit.passes.array_style import Style, copies_of
+
+        if self._platform is None:
+            self._path, self._platform = path, platform_of(btf)
+            self._style = Style(btf) if btf.base is None else None
+            return
+        if difference := other_platform(btf, self._platform, self._path):
+            yield difference
+        elif self._style is not None and (names := copies_of(btf, self._style)):
+            yield (
+                f"its arrays of arrays are by another pahole (1.32 and later nest them) than those of {self._path}:"
+                f" {some_of(names)} stay apart"
+            )
 
 
 def _prove(btf: Btf, done: Deduped, below: Below | None, first: int | None = None) -> None:

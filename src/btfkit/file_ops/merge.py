@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from btfkit.btf.header import SECOND
+from btfkit.btf.platform import other_platform, platform_of
 from btfkit.btf_file import load, modules_on
 from btfkit.errors import ChainError
 
@@ -18,16 +20,26 @@ if TYPE_CHECKING:
 
 class MergedFiles:
     """The result of `merge_files`: `merged` (that of the pass), `blob` (its bytes), the `paths` of all inputs, with the vmlinux
-    first, those of files `without` BTF, and the directories and tars that are `empty`: without a module."""
+    first, those of files `without` BTF, the directories and tars that are `empty`: without a module, and `notes` on inputs,
+    (path, sentence) each: of another machine, with a second BTF."""
 
-    __slots__ = ("blob", "empty", "merged", "paths", "without")
+    __slots__ = ("blob", "empty", "merged", "notes", "paths", "without")
 
-    def __init__(self, merged: Merged, blob: bytes, paths: list[str], without: list[str], empty: list[str]) -> None:
+    def __init__(
+        self,
+        merged: Merged,
+        blob: bytes,
+        paths: list[str],
+        without: list[str],
+        empty: list[str],
+        notes: list[tuple[str, str]],
+    ) -> None:
         self.merged = merged
         self.blob = blob
         self.paths = paths
         self.without = without
         self.empty = empty
+        self.notes = notes
 
     def __repr__(self) -> str:
         return f"<MergedFiles {len(self.paths)} inputs, {len(self.merged.btf.positions)} types, {len(self.blob)} bytes>"
@@ -61,6 +73,8 @@ def merge_files(
     paths = [vmlinux]
     without: list[str] = []
     empty: list[str] = []
+    first = platform_of(base)
+    notes = [(vmlinux, SECOND)] if base.second else []
 
     def inputs() -> Iterator[Btf]:
         for name, source, btf in modules_on(modules, base, on_error, underscores=True, empty=empty):
@@ -69,13 +83,17 @@ def merge_files(
                 continue
             names.append(name)
             paths.append(source)
+            if difference := other_platform(btf, first, vmlinux):
+                notes.append((source, difference))
+            if btf.second:
+                notes.append((source, SECOND))
             yield btf
 
     merged = merge(base, inputs(), names=names, dedup=dedup, prefer=[_input_name(name, vmlinux) for name in prefer])
     blob = merged.btf.to_bytes()
     if output is not None:
         write_atomic(output, blob)
-    return MergedFiles(merged, blob, paths, without, empty)
+    return MergedFiles(merged, blob, paths, without, empty, notes)
 
 
 def _input_name(text: str, vmlinux: str) -> str:

@@ -364,9 +364,16 @@ class _Judge:
                 self._warn(type_id, f"the third word of {row.name} is {third:#x}, expected 0", "third-word")
             if kind in _CHECKS:
                 _CHECKS[kind](self, type_id, at)
+        cut = [type_id for type_id in self.records.own_ids if self._is_cut_enum(type_id)]
+        if cut:
+            message = f"{len(cut)} ENUM of 8 bytes: pahole before 1.24 wrote only 32 bits of their values"
+            self.findings.append(Finding("note", cut[0], message, "enum-cut"))
         for kind, ids in unknown.items():
             message = f"{len(ids)} types of unknown kind {kind} (this version knows 1 to {len(spec.KINDS) - 1})"
             self.findings.append(Finding("note", ids[0], message, "kind"))
+
+    def _is_cut_enum(self, type_id: int) -> bool:
+        return self.kinds[type_id] == spec.ENUM and self.words[self.at[type_id] + 2] == 8
 
     def _int(self, type_id: int, at: int) -> None:
         size, word = self.words[at + 2 : at + 4]

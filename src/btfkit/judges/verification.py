@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btfkit.btf.btf import demand_btf
 from btfkit.errors import UnsupportedError, counted
+from btfkit.judges.ext import ext_findings
 from btfkit.judges.structure import Finding, structure
 
 TYPE_CHECKING = False
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfkit.btf.btf import Btf
+    from btfkit.files.elf import Elf
     from btfkit.judges.load_kernel import KernelVerdict
+
+    Bytes = bytes | memoryview[int]
 
 SEVERITIES = ("error", "warning", "note")
 
@@ -64,14 +68,19 @@ class Verification:
         return result
 
 
-def verify(btf: Btf, *, kernel: bool = False, load: bool = False) -> Verification:
+def verify(
+    btf: Btf, *, ext: Bytes | None = None, elf: Elf | None = None, kernel: bool = False, load: bool = False
+) -> Verification:
     """Judge `btf` by its structure and the kernel's rules; with `load`, also load it into the running kernel.
 
-    What a kernel would reject is an error with `kernel`, else a note.  Raises UnsupportedError if it cannot be loaded: split
-    BTF, the other byte order, or no permission.
+    `ext` is the content of the `.BTF.ext` beside it, which is judged, too, and `elf` the object that contains both
+    (`btfkit.open(path)` has them: `file.container.ext`, `file.elf`).  What a kernel would reject is an error with `kernel`, else
+    a note.  Raises UnsupportedError if it cannot be loaded: split BTF, the other byte order, or no permission.
     """
     demand_btf("btf", btf)
     findings = structure(btf) + _kernel(btf, as_errors=kernel)
+    if ext is not None and len(ext):
+        findings += ext_findings(ext, btf, elf)
     return Verification(len(btf.own_ids), findings, _load(btf) if load else None)
 
 

@@ -22,8 +22,11 @@ from btfkit.btf.spec import text
 from btfkit.errors import ChainError, NotFoundError, refuse_text
 from btfkit.hot import names as _names
 from btfkit.passes.append import append
+from btfkit.passes.array_style import flatten
+from btfkit.passes.dedup import dedup as deduped
 from btfkit.passes.dedup import dedup_chain
 from btfkit.passes.idmap import Dense, IdMap
+from btfkit.passes.prepared_base import PreparedBase
 from btfkit.passes.rebase import words
 from btfkit.passes.type_graph import power
 
@@ -126,7 +129,8 @@ def merge(
     """Combine `base` and `modules`, split BTFs on it, into one BTF without a base, in the byte order of `base`.
 
     `names` are the names of the modules, for origins ("module 1", "module 2", ... by default).  With `dedup` equivalent types
-    become one, and the types of the base come first; without it all types stay and the base keeps its ids.  `prefer` are names
+    become one, and the types of the base come first; without it all types stay and the base keeps its ids.  Arrays of arrays are
+    compared as by `dedup`, whichever pahole wrote them (`report.arrays`).  `prefer` are names
     of inputs ("vmlinux" for the base): if several types share a name, those of the first of these inputs keep it.  `doubles`
     False skips the search for such names.  Raises ChainError for a module on another base, NotFoundError for a name
     in `prefer` that no input has, UnsupportedError for a kind whose references are unknown.
@@ -136,7 +140,10 @@ def merge(
     wanted = (prefer,) if isinstance(prefer, str) else tuple(prefer)
     starts: list[tuple[int, int]] = []
     checked = _checked(base, modules, starts)
-    merged, declared = _joined(base, checked, starts) if dedup else _appended(base, list(checked))
+    if dedup:
+        merged, declared = _joined(base, _InStyle(base, checked), starts)
+    else:
+        merged, declared = _appended(base, list(checked))
     modules_named = [names[i] if i < len(names) else f"module {i + 1}" for i in range(len(starts))]
     merged.names = (BASE, *modules_named)
     for name in wanted:
@@ -159,15 +166,47 @@ def _checked(base: Btf, modules: Iterable[Btf], starts: list[tuple[int, int]]) -
         yield module
 
 
-def _joined(base: Btf, modules: Iterator[Btf], starts: list[tuple[int, int]]) -> tuple[Merged, dict[int, list[int]]]:
+class _InStyle:
+    """Iterates over `modules` with arrays of arrays in the style of `base` (`passes/array_style.py`).
+
+    If the base has them nested and a module flat, the module's copies of types of the base are removed first; `ids` then has the
+    id map of that by the number of the module.  `arrays` is the style of the base if a module had another, else "".
+    """
+
+    def __init__(self, base: Btf, modules: Iterator[Btf]) -> None:
+        self.arrays = ""
+        self.ids: dict[int, array[int]] = {}
+        self._modules = modules
+        self._prepared = PreparedBase(base)
+
+    def __iter__(self) -> Iterator[Btf]:
+        for number, module in enumerate(self._modules):
+            style = self._prepared.style
+            if nested := style.to_flatten(module):
+                self.arrays = "flat"
+                yield flatten(module, nested)
+            elif style.is_nested_for(module):
+                self.arrays = "nested"
+                done = deduped(module, prepared=self._prepared)
+                self.ids[number] = done.ids.ids
+                yield done.btf
+            else:
+                yield module
+
+
+def _joined(base: Btf, modules: _InStyle, starts: list[tuple[int, int]]) -> tuple[Merged, dict[int, list[int]]]:
     """Merge with dedup; returns the result and, by new id, the numbers of the inputs that only declare the type."""
-    done = dedup_chain(base, modules)
+    done = dedup_chain(base, iter(modules))
     below = Dense(done.ids[: len(base)])
     ids: list[IdMap] = [below]
-    for first, (start, count) in zip(done.firsts, starts, strict=True):
-        ids.append(Dense(done.ids[first : first + count], start, below))
+    for number, (first, (start, count)) in enumerate(zip(done.firsts, starts, strict=True)):
+        own = done.ids[first : first + count]
+        if (before := modules.ids.get(number)) is not None:
+            own = array("I", (done.ids[i if i < start else first + i - start] for i in before[start : start + count]))
+        ids.append(Dense(own, start, below))
     merged = Merged(done.btf, ids, (), (len(base) - 1, *(count for _, count in starts)), (1, *done.heads))
     merged.report = done.report
+    merged.report.arrays = modules.arrays
     return merged, _declared(done, len(base), starts)
 
 

@@ -25,19 +25,26 @@ _POINTER_SIZE_SOURCES = {"elf": "ELF class", "base": "as in the base"}
 
 
 class OtherSection:
-    """`.BTF.ext` or `.BTF.base`: its `size` in bytes and the `counts` of its contents, or why it is unreadable (`problem`)."""
+    """`.BTF.ext` or `.BTF.base`: its `size` in bytes, the `counts` of its contents (none if it is unreadable), and its `problem`,
+    which may be given."""
 
     __slots__ = ("counts", "names", "problem", "size")
 
-    def __init__(self, data: Bytes, names: tuple[str, ...], count: Callable[[Bytes], Iterable[int]]) -> None:
+    def __init__(
+        self,
+        data: Bytes,
+        names: tuple[str, ...],
+        count: Callable[[Bytes], Iterable[int]],
+        problem: str | None = None,
+    ) -> None:
         self.size = len(data)
         self.names = names
         self.counts: tuple[int, ...] = ()
-        self.problem: str | None = None
+        self.problem = problem
         try:
             self.counts = tuple(count(data))
         except BtfError as error:
-            self.problem = str(error)
+            self.problem = problem or str(error)
 
     def as_json(self) -> dict[str, object]:
         """Its part of the document; the counts are null if it cannot be read."""
@@ -50,9 +57,9 @@ class Summary:
 
     `btf` is the loaded blob, or the error that loading it ended with, whose text becomes `problem`; `needs_base` means that
     the error is a missing base.  `layers` names the containers around the blob, `pointer_size` (bytes) is what an ELF class
-    implies, `ext` is the section `.BTF.ext`, `distilled` the distilled
-    base in the section `distilled_section`.  Offsets and sizes are in bytes, offsets from
-    the start of the blob.  Raises FormatError if not even the header can be read.
+    implies, `ext` is the section `.BTF.ext` and `ext_problem` what is wrong with it, `distilled` the distilled base in the
+    section `distilled_section`.  Offsets and sizes are in bytes, offsets from the start of the blob.  Raises FormatError if not
+    even the header can be read.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class Summary:
         distilled: Bytes | None = None,
         distilled_section: str = ".BTF.base",
         needs_base: bool = False,
+        ext_problem: str | None = None,
     ) -> None:
         view = memoryview(data)
         try:
@@ -86,7 +94,8 @@ class Summary:
         words, positions = (btf.words, btf.positions) if isinstance(btf, Btf) else _records(view, self.header)
         self.own_types = len(positions)
         self.kinds = _count_kinds(words, positions)
-        self.ext = OtherSection(ext, ("func_info", "line_info", "core_relo"), _count_ext) if ext is not None else None
+        names = ("func_info", "line_info", "core_relo")
+        self.ext = OtherSection(ext, names, _count_ext, ext_problem) if ext is not None else None
         self.distilled_section = distilled_section
         self.distilled = OtherSection(distilled, ("types",), _count_types) if distilled is not None else None
 
@@ -176,13 +185,14 @@ class Summary:
             yield "sorted", "by name" if btf.first_named_id is not None else "no"
         yield "layout", f"{h.layout_len // 4} kinds described" if h.layout_len else "none"
         for name, section in ((".BTF.ext", self.ext), (self.distilled_section, self.distilled)):
-            if section is None or section.problem is not None:
+            if section is None or not section.counts:
                 yield name, "none" if section is None else f"unreadable: {section.problem}"
             elif section is self.distilled:
                 yield name, f"{section.counts[0]:,} types, {section.size:,} bytes"
             else:
                 nouns = ("function", "line", "CO-RE relocation")
-                yield name, ", ".join(map(counted, section.counts, nouns))
+                damage = f"; damaged: {section.problem}" if section.problem else ""
+                yield name, ", ".join(map(counted, section.counts, nouns)) + damage
 
     def _base_text(self) -> str:
         if self.base is not None:
