@@ -207,3 +207,27 @@ def test_an_int_of_no_bytes_has_no_alignment_to_divide_by(b):
     s = b.struct("s", 4, [("i", i, 0)])
     assert b.build().alignof(i) is None
     assert b.build().alignof(s) is None
+
+
+def test_structs_that_are_nested_deeper_than_chains_are_long(b):
+    inner = b.int("int", 4)
+    for _ in range(3000):
+        inner = b.struct("s", 4, [("m", inner, 0)])
+    btf = b.build()
+    assert btf.alignof(inner) == btf.alignof(inner - 1) == 4
+
+
+def test_what_contains_a_cycle_says_so_whatever_was_asked_before(b):
+    """1 contains 2, 2 contains 1; 3 contains both; 4 is packed before it comes to 3."""
+    b.struct("a", 4, [("b", 2, 0)])
+    b.struct("b", 4, [("a", 1, 0)])
+    b.struct("both", 8, [("a", 1, 0), ("b", 2, 32)])
+    number = b.next_id + 1
+    b.struct("packed", 9, [("n", number, 8), ("both", 3, 40)])
+    b.int("int", 4)
+    for order in ((1, 2, 3), (3, 2, 1), (2, 3, 1)):
+        btf = b.build()
+        for type_id in order:
+            with pytest.raises(FormatError, match="cycle"):
+                btf.alignof(type_id)
+        assert btf.alignof(4) == 1

@@ -58,6 +58,7 @@ class Btf(Finders):
     """
 
     __slots__ = (
+        "_alignments",
         "_carriers",
         "_chain_strings",
         "_columns",
@@ -78,6 +79,7 @@ class Btf(Finders):
         "words",
     )
 
+    _alignments: dict[int, int | None]
     base: Btf | None
     words: memoryview[int]
     positions: memoryview[int]
@@ -137,6 +139,7 @@ class Btf(Finders):
         self._text_at = h.length + h.str_off - self.start_str_off
         self.layout = bytes(body[h.layout_off : h.layout_off + h.layout_len]) if h.layout_len else b""
         self.given_pointer_size = pointer_size
+        self._alignments = {}  # of composites
         self._carriers = self._columns = self._first_named_id = self._pointer_size = self._chain_strings = None
         self._check_strings()
         self.table = self._kind_table()
@@ -443,7 +446,7 @@ class Btf(Finders):
         """
         from btfkit.btf.sizes import alignof
 
-        return alignof(self, type_id, {})
+        return alignof(self, type_id, self._alignments)
 
     # ---- looking up --------------------------------------------------------------------------------------------
 
