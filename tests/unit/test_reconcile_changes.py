@@ -142,3 +142,19 @@ def test_arrays_of_arrays_of_either_style(order, policy, then, now):
         b = Builder(new)
         b.struct("mine", 64, [("g", new.find_id("grid"), 0)])
         assert "m has another type" in str(compare(split, b.build()).differences[0])
+
+
+def test_each_enumerator_of_a_repeated_name_has_to_keep_its_value() -> None:
+    """C forbids repeated names, BTF does not."""
+
+    def kernel_with(first: int) -> Builder:
+        b = Builder()
+        b.enum("state", [("ON", first), ("OFF", 0), ("ON", 2)])
+        return b
+
+    b = Builder(kernel_with(1).build())
+    b.struct("mine", 4, [("state", 1, 0)])
+    done = distill(b.build(), policy="by-value")
+    assert reconcile(done.btf, kernel_with(1).build()).btf.own_ids
+    with pytest.raises(ReconcileError, match=r"state.*ON"):
+        reconcile(done.btf, kernel_with(7).build())

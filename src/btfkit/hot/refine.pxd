@@ -26,7 +26,7 @@ cpdef size_t recount(const unsigned int[::1] label, unsigned int[::1] size, cons
 cpdef lowest(const unsigned int[::1] label, unsigned int[::1] heads)
 
 @cython.locals(count=cython.size_t, node=cython.size_t, at=cython.size_t, info=cython.uint, kind=cython.uint,
-               name=cython.uint)
+               name=cython.uint, declares=cython.bint)
 cpdef size_t declared(const unsigned int[::1] norm, const unsigned int[::1] place, size_t first,
                       unsigned char[::1] flags)
 

@@ -70,14 +70,16 @@ def lowest(label, heads):
 
 def declared(norm, place, first, flags):
     """Mark the names of declarations: bit 1 in `flags[name]` for a FWD of a struct, 2 of a union, 4 for an enum without
-    enumerators.  Visits the nodes from `first` on; returns the number of declarations."""
+    enumerators.  A FWD with a count, which has no meaning, is none, for the count would be lost.  Visits the nodes from `first`
+    on; returns the number of declarations."""
     count = 0
     for node in range(first, len(place) - 1):
         at = place[node]
         info = norm[at + 1]
         kind = (info >> 24) & 127
         name = norm[at]
-        if name and (kind == kinds.FWD or ((kind == kinds.ENUM or kind == kinds.ENUM64) and (info & 0xFFFFFF) == 0)):
+        declares = kind == kinds.FWD or kind == kinds.ENUM or kind == kinds.ENUM64
+        if name and declares and (info & 0xFFFFFF) == 0:
             flags[name] |= 4 if kind != kinds.FWD else 2 if info >> 31 else 1
             count += 1
     return count
@@ -97,7 +99,7 @@ def tagged(norm, place, flags, nodes, bits):
         kind = (info >> 24) & 127
         bit = 0
         if kind == kinds.FWD:
-            bit = 2 if info >> 31 else 1
+            bit = 0 if info & 0xFFFFFF else 2 if info >> 31 else 1
         elif kind == kinds.STRUCT:
             bit = 9
         elif kind == kinds.UNION:

@@ -176,12 +176,13 @@ class _Comparison:
         old: Any = self.old[a]
         new: Any = self.new[b]
         values = new.values
-        for name, value in old.values.items():
-            place = f"{path}.{name}" if path else name
-            if name not in values:
-                self.add(place, "gone", value, "")
-            elif values[name] != value:
-                self.add(place, "value", value, values[name])
+        pairs = {(each.name, each.value) for each in new.enumerators}  # C forbids repeated names, BTF does not
+        for each in old.enumerators:
+            place = f"{path}.{each.name}" if path else each.name
+            if each.name not in values:
+                self.add(place, "gone", each.value, "")
+            elif (each.name, each.value) not in pairs:
+                self.add(place, "value", each.value, values[each.name])
 
     def _prototypes(self, a: int, b: int, path: str, depth: int) -> None:
         one: Any = self.old[a]
