@@ -85,6 +85,9 @@ def in_memory(bench: Bench) -> Iterator[Row]:
     peers = [pair.peer for pair in both[:2]]
     peer = sum(filter(None, peers)) if all(peers) else None
     yield Row("distill and reconcile, strict", "s", both[0].ours + both[1].ours, peer, ratio=0.4, note=pair.note)
+    costs = side_by_side({"ours": (bench.spawner, inside("onto", kernel, folder, onto))}, max(3, bench.runs // 10))
+    bench.samples["onto"] = {"ours": costs["ours"].as_dict()}
+    yield Row("  by one public call each", "s", costs["ours"].median("cpu"), peer, ratio=0.12, note=pair.note)
 
 
 def _plain(names: set[str]) -> set[str]:

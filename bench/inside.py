@@ -5,6 +5,7 @@ inside.py kernels RUNS OBJECT VMLINUX.. one program on many kernels
 inside.py phases RUNS VMLINUX OBJECT..  where the time of `min` goes
 inside.py distill 1 VMLINUX DIR [POLICY [OUT]]   all raw module BTF in a directory; writes NAME.base and NAME.split to OUT
 inside.py reconcile 1 VMLINUX DIR RULES          reconcile what distill wrote to another kernel
+inside.py onto 1 VMLINUX DIR ONTO                distill and reconcile each module through the public API, one call each
 inside.py proofs RUNS VMLINUX DIR ONTO [POLICY]  the cost of the proofs, compared with the work
 """
 
@@ -166,6 +167,24 @@ def reconcile(runs: int, kernel: str, folder: str, rules: str) -> dict[str, obje
     return {"modules": len(names), "failed": failed}
 
 
+def onto(runs: int, kernel: str, folder: str, other: str) -> dict[str, object]:
+    """Distill every module and reconcile it to another kernel, with nothing but the public calls and BTFs."""
+    import btfkit
+
+    base, target = btfkit.load(kernel), btfkit.load(other)
+    fit = 0
+    names = sorted(os.listdir(folder))
+    for name in names:
+        with open(os.path.join(folder, name), "rb") as file:
+            split = btfkit.Btf.from_bytes(file.read(), base)
+        try:
+            btfkit.reconcile(btfkit.distill(split).btf, target)
+            fit += 1
+        except btfkit.ReconcileError:
+            continue
+    return {"modules": len(names), "fit": fit}
+
+
 def dedup(runs: int, *paths: str) -> dict[str, object]:
     """Read BTFs, combine and dedup them; `seconds` is the CPU time without reading."""
     from btfkit.btf.btf import Btf
@@ -257,6 +276,7 @@ COMMANDS = {
     "phases": phases,
     "distill": distill,
     "reconcile": reconcile,
+    "onto": onto,
     "proofs": proofs,
     "dedup": dedup,
     "dedup_split": dedup_split,

@@ -56,6 +56,16 @@ def layout_all(bench: Bench) -> Iterator[Row]:
     yield from rows("layout of every struct (pahole)", costs, 5.0)
 
 
+def layout_names(bench: Bench) -> Iterator[Row]:
+    """A thousand structs by name: their numbers."""
+    import btfkit
+
+    path = bench.corpus.kernel()
+    names = list(dict.fromkeys(one.name for one in btfkit.load(path).types("STRUCT") if one.name))
+    words = ["layout", "--sizes", path, *names[:: max(1, len(names) // 1000)][:1000]]
+    yield from rows("layout --sizes of 1,000 names", compare(bench, "layout-names", bench.runs // 4, words, []), None)
+
+
 def diff(bench: Bench) -> Iterator[Row]:
     """Two whole kernels; status 1 means that they differ, so the command runs in a shell."""
     new = bench.corpus.kernel()
@@ -87,6 +97,7 @@ def find(bench: Bench) -> Iterator[Row]:
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "layout-one": layout_one,
     "layout-all": layout_all,
+    "layout-names": layout_names,
     "diff": diff,
     "find": find,
 }

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from btfkit.btf import evidence, spec
 from btfkit.btf.btf import Btf, name_buckets
+from btfkit.btf.finders import FEW
 from btfkit.btf.flat import Flat
 from btfkit.co_re.access import essential
 from btfkit.errors import BtfError, UnsupportedError
@@ -173,6 +174,25 @@ def test_find_name(btf, data):
         assert found == slow_names.find_name(level, name, kind, start)
     everywhere = [i for i in range(1, len(btf)) if level.name(i) == name and level.kind(i) in (kind or level.kind(i),)]
     assert list(btf.find_ids(name.decode("utf-8", "surrogateescape"), kind)) == everywhere
+
+
+@many(named() | chains(), st.data(), st.sampled_from([1, 2, 64]))
+def test_chain_names_and_next_named(btf, data, size):
+    level = plain(btf)
+    name = some_name(data, level)
+    buckets, following = array("I", [0] * size), array("I", [0] * len(btf.positions))
+    where = *words_of(btf), btf.strings_below, btf.strings, btf.start_str_off
+    names.chain_names(*where, buckets, following)
+    index = -1
+    while True:
+        expected = slow_names.next_named(level, name, index)
+        index = names.next_named(*where, buckets, following, name, index)
+        assert index == expected
+        if index < 0:
+            break
+    for _ in range(FEW):
+        found = list(btf.find_ids(name.decode("utf-8", "surrogateescape")))
+    assert found == list(btf.find_ids(name.decode("utf-8", "surrogateescape")))
 
 
 @many(named() | chains(), st.data())

@@ -41,6 +41,11 @@ def find_name(level, name, kind, start):
     return -1
 
 
+def next_named(level, name, last):
+    """The index of the first own record after `last` of that name, or -1."""
+    return find_name(level, name, 0, last + 1)
+
+
 def first_not_below(level, name, start):
     """The index of the first record from `start` on whose name is not less than `name`."""
     texts = [level.text(record.words[0]) for record in level.own]

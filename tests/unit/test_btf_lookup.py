@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, name_buckets, references
 from btfkit.btf.build import Builder
+from btfkit.btf.finders import FEW
 from btfkit.btf.spec import text
 from btfkit.errors import AmbiguousError, NotFoundError
+from btfkit.passes.rebase import NameIndex
 
 
 @pytest.fixture(params=("little", "big"))
@@ -54,6 +58,30 @@ def test_sorted_finds_what_unsorted_finds(order):
     assert reversed_.first_named_id is None
     for name in set(names) | {"n", "nn", "o"}:
         assert len(list(ordered.find_ids(name))) == len(list(reversed_.find_ids(name))) == names.count(name)
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_many_look_ups_find_what_the_first_ones_find(order, split):
+    names = [f"n{i % 37:x}" for i in range(200)][::-1]
+    base = many(order, names[:90]) if split else None
+    btf = many(order, names[90:] if split else names, base)
+    wanted = [*sorted(set(names)), "n", "nn", "o", "n1___x"]
+    assert len(wanted) > 2 * FEW
+    for name in wanted:
+        ids = [number for number, one in enumerate(names, 1) if one == name]
+        assert list(btf.find_ids(name)) == list(btf.find_ids(name, "TYPEDEF")) == ids
+        assert list(btf.find_ids(name, "STRUCT")) == []
+    assert btf.searches == FEW
+
+
+def test_what_is_kept_does_not_hold_the_btf(order):
+    btf = many(order, ["b", "a"])
+    before = sys.getrefcount(btf)
+    for _ in range(FEW + 1):
+        assert btf.find_id("a") == 2
+    NameIndex(btf)
+    assert sys.getrefcount(btf) == before
+    assert NameIndex(btf)._index is NameIndex(btf)._index
 
 
 @pytest.mark.parametrize("names", [[], ["a"], ["", ""], ["a", ""], ["b", "a"]])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from btfkit.btf import header as _header
 from btfkit.btf import spec
-from btfkit.btf.finders import Finders, missing, only
+from btfkit.btf.finders import Finders, missing, only, own_ids_called
 from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, printable
 from btfkit.hot import names as _names
@@ -18,11 +18,13 @@ from btfkit.hot import scan as _scan
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, Self
+    from typing import Any, Self, TypeVar
 
     from btfkit.btf.header import ByteOrder, Header
     from btfkit.btf.types import Type
     from btfkit.hot.columns import Columns
+
+    T = TypeVar("T")
 
 LONG_SPELLINGS = frozenset(
     (
@@ -63,6 +65,7 @@ class Btf(Finders):
         "_chain_strings",
         "_columns",
         "_first_named_id",
+        "_kept",
         "_pointer_size",
         "_text_at",
         "base",
@@ -71,6 +74,7 @@ class Btf(Finders):
         "header",
         "layout",
         "positions",
+        "searches",
         "source",
         "start_id",
         "start_str_off",
@@ -93,6 +97,8 @@ class Btf(Finders):
     blob: bytes
     given_pointer_size: int | None
     _text_at: int  # the place in `blob` of string offset 0
+    _kept: dict[Callable[[Btf], object], object]  # see `kept`
+    searches: int  # look-ups by name that went through all records
     # Computed on first use (None until then; 0 stands for the result None):
     _carriers: tuple[int, ...] | None
     _columns: Columns | None
@@ -139,7 +145,8 @@ class Btf(Finders):
         self._text_at = h.length + h.str_off - self.start_str_off
         self.layout = bytes(body[h.layout_off : h.layout_off + h.layout_len]) if h.layout_len else b""
         self.given_pointer_size = pointer_size
-        self._alignments = {}  # of composites
+        self._alignments, self._kept = {}, {}  # of composites; see `kept`
+        self.searches = 0
         self._carriers = self._columns = self._first_named_id = self._pointer_size = self._chain_strings = None
         self._check_strings()
         self.table = self._kind_table()
@@ -341,6 +348,15 @@ class Btf(Finders):
             self._columns = Columns(self.words, self.positions, self.table)
         return self._columns
 
+    def kept(self, make: Callable[[Btf], T]) -> T:
+        """What `make` derives from this BTF, made on first use and kept with it.
+
+        It must not refer to this BTF: both would then stay until the garbage collector runs.
+        """
+        if make not in self._kept:
+            self._kept[make] = make(self)
+        return self._kept[make]  # type: ignore[return-value]
+
     @property
     def first_named_id(self) -> int | None:
         """The id of the first own type with a name if the own types are sorted by name, else None."""
@@ -474,41 +490,7 @@ class Btf(Finders):
         raw = name.encode("utf-8", "surrogateescape")
         if raw and b"\0" not in raw:
             for layer in self.chain:
-                yield from layer._find_own(raw, kinds)
-
-    def _find_own(self, name: bytes, kinds: tuple[int, ...]) -> Iterator[int]:
-        if self.first_named_id is not None:
-            yield from self._find_sorted(name, kinds)
-            return
-        below = _header.words_of(sorted(self.base.string_offsets(name)) if self.base is not None else ())
-        one = kinds[0] if len(kinds) == 1 else 0
-        index = -1
-        while True:
-            index = _names.find_name(
-                self.words, self.positions, self.strings, self.start_str_off, name, below, one, index + 1
-            )
-            if index < 0:
-                return
-            if not kinds or self.kind(self.start_id + index) in kinds:
-                yield self.start_id + index
-
-    def _find_sorted(self, name: bytes, kinds: tuple[int, ...]) -> Iterator[int]:
-        first = self.first_named_id
-        assert first is not None
-        index = _names.first_not_below(
-            self.words,
-            self.positions,
-            self.strings_below,
-            self.strings,
-            self.start_str_off,
-            name,
-            first - self.start_id,
-        )
-        for type_id in range(self.start_id + index, len(self)):
-            if self.string(self.word(type_id, 0)) != name:
-                return
-            if not kinds or self.kind(type_id) in kinds:
-                yield type_id
+                yield from own_ids_called(layer, raw, kinds)
 
     def string_offsets(self, name: bytes) -> list[int]:
         """Every offset of the string `name` in this BTF or its bases, including ends of longer strings."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.btf.header import words_of
 from btfkit.errors import AmbiguousError, NotFoundError, printable
+from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.btf.types import AnyEnum, Datasec, Float, Func, Fwd, Int, Struct, Type, Typedef, Union, Var
 
 MOST_IDS = 8  # in a message
+FEW = 8  # look-ups that go through all records; an index, which costs as much as about ten, is made for the next one
 
 
 class Finders:
@@ -104,3 +108,58 @@ def missing(btf: Btf, name: str, kinds: tuple[int, ...] = ()) -> NotFoundError:
     what = spec.word(kinds[0]) if kinds else "type"
     hint = did_you_mean_type(btf, name, kinds)
     return NotFoundError(f"no {what} called {printable(name)!r}{hint}", source=btf.source)
+
+
+# ---- ids ---------------------------------------------------------------------------------------------------------
+
+
+def own_ids_called(btf: Btf, name: bytes, kinds: tuple[int, ...]) -> Iterator[int]:
+    """The ids of the own types called `name`, ascending; of these kinds, if there are any."""
+    if btf.first_named_id is not None:
+        yield from _sorted_ids(btf, btf.first_named_id, name, kinds)
+        return
+    if btf.searches < FEW:
+        btf.searches += 1
+        following = _scanned(btf, name, kinds[0] if len(kinds) == 1 else 0)
+    else:
+        following = _indexed(btf, name)
+    index = following(-1)
+    while index >= 0:
+        if not kinds or btf.kind(btf.start_id + index) in kinds:
+            yield btf.start_id + index
+        index = following(index)
+
+
+def _scanned(btf: Btf, name: bytes, kind: int) -> Callable[[int], int]:
+    """From the index of a record (-1: before all) to that of the next one called `name`, or -1; goes through the records."""
+    below = words_of(sorted(btf.base.string_offsets(name)) if btf.base is not None else ())
+    words, positions, strings, start = btf.words, btf.positions, btf.strings, btf.start_str_off
+    return lambda last: _names.find_name(words, positions, strings, start, name, below, kind, last + 1)
+
+
+def _indexed(btf: Btf, name: bytes) -> Callable[[int], int]:
+    """As `_scanned`, for any kind, by an index that is kept."""
+    words, positions, strings, start = btf.words, btf.positions, btf.strings, btf.start_str_off
+    below = btf.strings_below
+    buckets, chains = btf.kept(_name_chains)
+    return lambda last: _names.next_named(words, positions, below, strings, start, buckets, chains, name, last)
+
+
+def _name_chains(btf: Btf) -> tuple[memoryview[int], memoryview[int]]:
+    from btfkit.hot.columns import zeros
+
+    count = len(btf.positions)
+    buckets, chains = zeros(1 << count.bit_length()), zeros(count)
+    _names.chain_names(btf.words, btf.positions, btf.strings_below, btf.strings, btf.start_str_off, buckets, chains)
+    return buckets, chains
+
+
+def _sorted_ids(btf: Btf, first: int, name: bytes, kinds: tuple[int, ...]) -> Iterator[int]:
+    """As `own_ids_called`, if the types from id `first` on are sorted by name."""
+    words, positions, start = btf.words, btf.positions, btf.start_str_off
+    index = _names.first_not_below(words, positions, btf.strings_below, btf.strings, start, name, first - btf.start_id)
+    for type_id in range(btf.start_id + index, len(btf)):
+        if btf.string(btf.word(type_id, 0)) != name:
+            return
+        if not kinds or btf.kind(type_id) in kinds:
+            yield type_id

@@ -24,6 +24,19 @@ cpdef Py_ssize_t find_name(const unsigned int[::1] words, const unsigned int[::1
                            const unsigned char[::1] name, const unsigned int[::1] below, unsigned int kind,
                            Py_ssize_t start)
 
+@cython.locals(low=cython.uint, prime=cython.uint, seed=cython.uint, mask=cython.size_t, left=cython.size_t,
+               at=cython.size_t, own=cython.bint, h=cython.uint, c=cython.uchar)
+cpdef chain_names(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] below,
+                  const unsigned char[::1] strings, unsigned int first_offset, unsigned int[::1] buckets,
+                  unsigned int[::1] following)
+
+@cython.locals(length=cython.size_t, here=cython.size_t, at=cython.size_t, own=cython.bint, k=cython.size_t,
+               c=cython.uchar)
+cpdef Py_ssize_t next_named(const unsigned int[::1] words, const unsigned int[::1] positions,
+                            const unsigned char[::1] below, const unsigned char[::1] strings,
+                            unsigned int first_offset, const unsigned int[::1] buckets,
+                            const unsigned int[::1] following, const unsigned char[::1] name, Py_ssize_t last)
+
 @cython.locals(low=cython.Py_ssize_t, high=cython.Py_ssize_t, middle=cython.Py_ssize_t, at=cython.size_t,
                own=cython.bint, c=cython.uchar, k=cython.size_t, length=cython.size_t)
 cpdef Py_ssize_t first_not_below(const unsigned int[::1] words, const unsigned int[::1] positions,

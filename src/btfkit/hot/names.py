@@ -130,6 +130,55 @@ def find_name(words, positions, strings, first_offset, name, below, kind, start)
     return -1
 
 
+def chain_names(words, positions, below, strings, first_offset, buckets, following):
+    """Index all named records: `buckets` (length a power of two, all 0) gets 1 + the index of the first record in each bucket,
+    `following` 1 + that of the next record there, in their order.  `below` has the strings of the bases."""
+    low = LOW_32
+    prime = HASH_PRIME
+    seed = HASH_SEED
+    mask = len(buckets) - 1
+    left = len(positions)
+    while left:
+        at = words[positions[left - 1]]
+        if at:
+            own = at >= first_offset
+            if own:
+                at -= first_offset
+            h = seed
+            c = strings[at] if own else below[at]
+            while c:
+                h = ((h ^ c) * prime) & low
+                at += 1
+                c = strings[at] if own else below[at]
+            if h == 0:
+                h = 1
+            following[left - 1] = buckets[h & mask]
+            buckets[h & mask] = left
+        left -= 1
+
+
+def next_named(words, positions, below, strings, first_offset, buckets, following, name, last):
+    """The index of the first record after the index `last` (-1: of all) whose name is `name`, or -1; `chain_names` documents
+    the rest."""
+    length = len(name)
+    here = following[last] if last >= 0 else buckets[name_hash(name) & (len(buckets) - 1)]
+    while here:
+        at = words[positions[here - 1]]
+        own = at >= first_offset
+        if own:
+            at -= first_offset
+        k = 0
+        c = strings[at] if own else below[at]
+        while k < length and c == name[k] and c:
+            k += 1
+            at += 1
+            c = strings[at] if own else below[at]
+        if k == length and c == 0:
+            return here - 1
+        here = following[here - 1]
+    return -1
+
+
 def first_not_below(words, positions, below, strings, first_offset, name, start):
     """The index of the first record from `start` on whose name is not less than `name`, by binary search.
 

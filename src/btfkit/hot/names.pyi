@@ -30,6 +30,26 @@ def find_name(
     kind: int,
     start: int,
 ) -> int: ...
+def chain_names(
+    words: _Words,
+    positions: _Words,
+    below: _Bytes,
+    strings: _Bytes,
+    first_offset: int,
+    buckets: _Words,
+    following: _Words,
+) -> None: ...
+def next_named(
+    words: _Words,
+    positions: _Words,
+    below: _Bytes,
+    strings: _Bytes,
+    first_offset: int,
+    buckets: _Words,
+    following: _Words,
+    name: _Bytes,
+    last: int,
+) -> int: ...
 def first_not_below(
     words: _Words, positions: _Words, below: _Bytes, strings: _Bytes, first_offset: int, name: _Bytes, start: int
 ) -> int: ...

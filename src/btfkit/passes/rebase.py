@@ -25,7 +25,9 @@ MOST = 16  # types of one name; if a base has more, they are matched by a table
 class NameIndex:
     """An index of the named types of a base, made once for any number of modules.
 
-    `btf` is the base (a chain counts as one BTF).  INT, FLOAT, FWD, ENUM, ENUM64, STRUCT and UNION are indexed.
+    `btf` is the base (a chain counts as one BTF).  INT, FLOAT, FWD, ENUM, ENUM64, STRUCT and UNION are indexed.  The index
+    of a BTF without a base is kept with it, so that a second `NameIndex` of it costs nothing; that of a chain holds a copy of
+    all its layers and is not kept.
     """
 
     __slots__ = ("_crowds", "_index", "btf", "flat", "most", "strings_end")
@@ -35,14 +37,7 @@ class NameIndex:
         self.btf = btf
         self.flat = Flat(btf)
         self.strings_end = len(self.flat.strings)
-        size = 64
-        while size < len(btf) // 4:
-            size *= 2
-        flat, count = self.flat, len(btf)
-        self._index = _rebase.Index(
-            flat.words, flat.positions, flat.strings, words(size), words(count), words(count), words(count)
-        )
-        self._crowds: dict[bytes, _Crowd] = {}
+        self._index, self._crowds = btf.kept(_names_alone) if btf.base is None else _names_of(self.flat)
         self.most = MOST
 
     def find(self, name: bytes) -> list[int]:
@@ -73,6 +68,21 @@ class NameIndex:
         if crowded:
             hard.sort()
         return mapped
+
+
+def _names_alone(btf: Btf) -> tuple[_rebase.Index, dict[bytes, _Crowd]]:
+    return _names_of(Flat(btf))
+
+
+def _names_of(flat: Flat) -> tuple[_rebase.Index, dict[bytes, _Crowd]]:
+    """The index of all names, and an empty table of those that many types share; neither refers to a `Btf`."""
+    size, count = 64, len(flat.positions) + 1
+    while size < count // 4:
+        size *= 2
+    index = _rebase.Index(
+        flat.words, flat.positions, flat.strings, words(size), words(count), words(count), words(count)
+    )
+    return index, {}
 
 
 def _name(strings: bytes | bytearray | memoryview, start: int) -> bytes:
