@@ -29,6 +29,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.flat import Flat
 from btfkit.btf.spec import text
+from btfkit.btf.spelling import spelled
 from btfkit.errors import ChainError, printable, refuse_others
 from btfkit.hot import rebase as _rebase
 from btfkit.passes.definition_changes import Budget, Change, changes, equivalent, is_plain_char
@@ -58,6 +59,9 @@ SIZE = "size-differs"
 ENCODING = "encoding-differs"  # an INT of that name and size, but of another signedness
 AMBIGUOUS = "ambiguous"  # several candidates, and nothing distinguishes them
 CONTENT = "content-differs"  # members or enumerators have changed
+
+MOST_CANDIDATES = 16  # kept in a finding
+MOST_TOLD = 8  # named in its text
 STRING = "string-unknown"  # upstream: a name in the distilled base that belongs to none of its types (ENOENT)
 
 _UPSTREAM_KINDS = frozenset((spec.INT, spec.FLOAT, spec.ENUM, spec.STRUCT, spec.UNION, spec.FWD))
@@ -76,13 +80,13 @@ class Misfit:
 
     `reason` is one of the constants of this module; `type_id` the type's id in the distilled base (0: the finding concerns the
     whole split), `kind` its kind number, `name`; `embedded` whether the split uses it by value; `size` its old size in bytes;
-    `candidates` ids of the types of that name in the new base, `sizes` theirs in bytes, `kinds` their kind numbers; `changes`
-    the changes within it.
+    `candidates` ids of the types of that name in the new base (the first 16), `sizes` theirs in bytes, `kinds` their kind
+    numbers; `changes` the changes within it.
     """
 
     __slots__ = (
         "_path",
-        "_split",
+        "_uses",
         "candidates",
         "changes",
         "embedded",
@@ -98,7 +102,7 @@ class Misfit:
     def __init__(
         self,
         reason: str,
-        split: Btf | None = None,
+        uses: Uses | None = None,
         type_id: int = 0,
         *,
         embedded: bool = False,
@@ -109,9 +113,10 @@ class Misfit:
         self.reason = reason
         self.type_id = type_id
         self.embedded = embedded
-        self.candidates = tuple(candidates)
+        self.candidates = candidates = tuple(candidates[:MOST_CANDIDATES])
         self.changes = tuple(changed)
-        self._split = split
+        split = uses.split if uses is not None else None
+        self._uses = uses
         self._path: str | None = None
         self.kind = split.kind(type_id) if split is not None else 0
         self.name = split.name(type_id) if split is not None else ""
@@ -125,7 +130,7 @@ class Misfit:
         there is one, else one through a pointer."""
         if self._path is None:
             self._path = (
-                _where(self._split, self.type_id, self.embedded) if self._split is not None and self.type_id else ""
+                self._uses.where(self.type_id, self.embedded) if self._uses is not None and self.type_id else ""
             )
         return self._path
 
@@ -146,7 +151,8 @@ class Misfit:
         if self.reason == KIND:
             return f"a {spec.kind_name(self.kind)} then, {' or '.join(spec.kind_name(kind) for kind in self.kinds)} now"
         if self.reason == AMBIGUOUS:
-            return f"several types of that name fit: {', '.join(str(c) for c in self.candidates)}"
+            others = ", ..." if len(self.candidates) > MOST_TOLD else ""
+            return f"several types of that name fit: {', '.join(map(str, self.candidates[:MOST_TOLD]))}{others}"
         if self.reason == CONTENT:
             return "; ".join(str(change) for change in self.changes[:3]) + ("; ..." if len(self.changes) > 3 else "")
         return {MISSING: "not in the new base", ENCODING: "of another signedness"}.get(self.reason, self.reason)
@@ -156,7 +162,7 @@ class Misfit:
 
     def __reduce__(self) -> tuple[object, ...]:
         path = self.path
-        state = {name: getattr(self, name) for name in self.__slots__ if name not in ("_split", "_path")}
+        state = {name: getattr(self, name) for name in self.__slots__ if name not in ("_uses", "_path")}
         return _finding, (state, path)
 
 
@@ -324,12 +330,17 @@ class _Plan:
 
     def __init__(self, split: Btf, index: NameIndex, upstream: bool, all_contents: bool) -> None:
         self.split = split
+        self.uses = Uses(split)
         self.index = index
         self.upstream = upstream
         self.budget = Budget()
         self.findings: list[Misfit] = []
         self.notes: list[Misfit] = []
         self.carried: dict[int, int] = {}
+        self._chosen: dict[tuple[bytes, bool, int], tuple[str, int]] = {}
+        self._found: dict[bytes, list[int]] = {}
+        self._fit: dict[tuple[bytes, int, int, bool], list[int]] = {}
+        self._outlines: dict[tuple[bytes, int, int, bool], dict[object, list[int]]] = {}
         if reason := _misfit(split, index.btf, upstream):
             self.findings.append(Misfit(reason))
             return
@@ -364,7 +375,9 @@ class _Plan:
         if not name or kind not in (_UPSTREAM_KINDS if self.upstream else _LEAVES):
             self.findings.append(Misfit(NOT_DISTILLED))
             return False
-        candidates = self.index.find(name)
+        if name not in self._found:
+            self._found[name] = self.index.find(name)
+        candidates = self._found[name]
         if self.upstream:
             reason = AMBIGUOUS if self.mapped[type_id] else self._why_not(type_id, candidates)
         else:
@@ -375,24 +388,60 @@ class _Plan:
 
     def _add(self, reason: str, type_id: int, candidates: Sequence[int]) -> None:
         self.findings.append(
-            Misfit(reason, self.split, type_id, embedded=self.held(type_id), new=self.index.btf, candidates=candidates)
+            Misfit(reason, self.uses, type_id, embedded=self.held(type_id), new=self.index.btf, candidates=candidates)
         )
 
     def _choose(self, type_id: int, candidates: list[int]) -> str:
         """By the strict rules, choose one of several candidates, or keep `char`; returns the reason if neither is possible."""
+        words, positions = self.old.words, self.old.positions
+        end = positions[type_id] if type_id < len(positions) else len(words)
+        record = bytes(words[positions[type_id - 1] : end])
+        key = record, self.held(type_id), type_id if self.base.kind(type_id) == spec.INT else 0  # `char` may be kept
+        if key not in self._chosen:
+            self._chosen[key] = self._choice(type_id, candidates)
+        reason, self.mapped[type_id] = self._chosen[key]
+        return reason
+
+    def _choice(self, type_id: int, candidates: list[int]) -> tuple[str, int]:
+        """The reason why none of the candidates can be chosen, or "" and the one that is chosen (0: the type is kept)."""
         fit = self._fitting(type_id, candidates)
         if not fit:
-            return self._why_not(type_id, candidates)
+            return self._why_not(type_id, candidates), 0
         if len(fit) > 1 and self.base.word(type_id, 1) & spec.MAX_VLEN:
-            same = [c for c in fit if not changes(self.base, type_id, self.index.btf, c, budget=self.budget)]
-            fit = same or fit
+            fit = self._alike(type_id, fit) or fit
         if any(not equivalent(self.index.btf, fit[0], other, self.budget) for other in fit[1:]):
-            return AMBIGUOUS
-        self.mapped[type_id] = fit[0]
-        return ""
+            return AMBIGUOUS, 0
+        return "", fit[0]
+
+    def _alike(self, type_id: int, fit: list[int]) -> list[int]:
+        """Those of `fit` whose elements are the same as the type's; if there are none, those that have all of them."""
+        base, new = self.base, self.index.btf
+        sort = self._sort(type_id)
+        if sort not in self._outlines:
+            outlines = self._outlines[sort] = {}
+            for candidate in fit:
+                outlines.setdefault(_outline(new, candidate), []).append(candidate)
+        likely = self._outlines[sort].get(_outline(base, type_id), [])
+        for some in (likely, fit):
+            same = [c for c in some if not changes(base, type_id, new, c, budget=self.budget)]
+            if same:
+                return same
+        return []
+
+    def _sort(self, type_id: int) -> tuple[bytes, int, int, bool]:
+        """What decides which candidates fit: name, kind (and that of a declaration), size, and whether it is held."""
+        word, base = self.base.word, self.base
+        kind = word(type_id, 1) & ~spec.MAX_VLEN
+        return base.string(word(type_id, 0)), kind, word(type_id, 2), self.held(type_id)
 
     def _fitting(self, type_id: int, candidates: list[int]) -> list[int]:
         """The candidates that fit best: those of the kind and of the size, if any; else the next best."""
+        sort = self._sort(type_id)
+        if sort not in self._fit:
+            self._fit[sort] = self._find_fitting(type_id, candidates)
+        return self._fit[sort]
+
+    def _find_fitting(self, type_id: int, candidates: list[int]) -> list[int]:
         base, new = self.base, self.index.btf
         kind, size = base.kind(type_id), base.word(type_id, 2)
         if kind in spec.ENUMS:
@@ -433,9 +482,20 @@ class _Plan:
             into = self.findings if held or all_contents else self.notes
             into.append(
                 Misfit(
-                    CONTENT, self.split, type_id, embedded=held, new=self.index.btf, candidates=(new_id,), changed=found
+                    CONTENT, self.uses, type_id, embedded=held, new=self.index.btf, candidates=(new_id,), changed=found
                 )
             )
+
+
+def _outline(btf: Btf, type_id: int) -> object:
+    """What the elements of a type say by themselves: equal for all types that have no changes between them."""
+    view = btf[type_id]
+    if view.kind in spec.ENUMS:
+        return tuple((each.name, each.value) for each in view.enumerators)  # type: ignore[attr-defined]
+    return tuple(
+        (member.name, member.bit_offset, member.bitfield_size, spelled(btf, member.type_id))
+        for member in view.members  # type: ignore[attr-defined]
+    )
 
 
 def _misfit(split: Btf, new: Btf, upstream: bool) -> str:
@@ -455,28 +515,40 @@ def _misfit(split: Btf, new: Btf, upstream: bool) -> str:
 # ---- where -----------------------------------------------------------------------------------------------------
 
 
-def _where(split: Btf, type_id: int, by_value: bool) -> str:
-    """How the split's own types use `type_id`, the first way found, as text ("" if they do not).
+class Uses:
+    """Where the own types of `split` use a type."""
 
-    Goes from user to user, breadth first, until one has a name; with `by_value` not through pointers.
-    """
-    users = _users(split, by_value)
-    seen = {type_id}
-    queue: list[tuple[int, str]] = [(type_id, "")]
-    fallback = ""
-    for target, path in queue:
-        for user, member in users.get(target, ()):
-            if user in seen:
-                continue
-            seen.add(user)
-            inner = ".".join(part for part in (member, path) if part)
-            kind, name = split.kind(user), split.name(user)
-            if name and kind in _OWNERS:
-                return _OWNERS[kind] + name + (f".{inner}" if inner and kind in spec.COMPOSITES else "")
-            if name and not fallback:
-                fallback = f"typedef {name}"
-            queue.append((user, inner))
-    return fallback
+    __slots__ = ("_users", "split")
+
+    def __init__(self, split: Btf) -> None:
+        self.split = split
+        self._users: dict[bool, dict[int, list[tuple[int, str]]]] = {}
+
+    def where(self, type_id: int, by_value: bool) -> str:
+        """How the own types use `type_id`, the first way found, as text ("" if they do not).
+
+        Goes from user to user, breadth first, until one has a name; with `by_value` not through pointers.
+        """
+        split = self.split
+        if by_value not in self._users:
+            self._users[by_value] = _users(split, by_value)
+        users = self._users[by_value]
+        seen = {type_id}
+        queue: list[tuple[int, str]] = [(type_id, "")]
+        fallback = ""
+        for target, path in queue:
+            for user, member in users.get(target, ()):
+                if user in seen:
+                    continue
+                seen.add(user)
+                inner = ".".join(part for part in (member, path) if part)
+                kind, name = split.kind(user), split.name(user)
+                if name and kind in _OWNERS:
+                    return _OWNERS[kind] + name + (f".{inner}" if inner and kind in spec.COMPOSITES else "")
+                if name and not fallback:
+                    fallback = f"typedef {name}"
+                queue.append((user, inner))
+        return fallback
 
 
 _OWNERS = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.VAR: "variable ", spec.FUNC: "function "}
