@@ -182,6 +182,11 @@ class BtfFile:
         """The kernel that a module is for ("6.12.57 SMP preempt mod_unload modversions"), None if not stated."""
         return self.modinfo("vermagic")
 
+    @property
+    def release(self) -> str:
+        """The release of a kernel, by its banner, or that which a module is for, by its vermagic ("6.12.57"), or ""."""
+        return vermagic.partition(" ")[0] if (vermagic := self.vermagic) else self.container.release
+
     def modinfo(self, key: str) -> str | None:
         """The first value of `key` in a module's `.modinfo`, or None."""
         if self.elf is None or (section := self.elf.section(".modinfo")) is None:

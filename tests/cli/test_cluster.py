@@ -19,6 +19,7 @@ from cli_inputs import environment, files, fill, run, start
 
 from bpf import cases
 from btfkit.errors import UnsupportedError
+from btfkit.fleet import store
 from btfkit.fleet.manifest import JOURNAL, NAME
 from btfkit.fleet.store import Remote, open_store
 from needs import module
@@ -268,7 +269,9 @@ def endless():
             self.end_headers()
 
         def do_GET(self):
-            self.do_HEAD()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
             with contextlib.suppress(OSError):
                 while sent[0] < 64 << 20:
                     sent[0] += self.wfile.write(bytes(1 << 16))
@@ -289,6 +292,15 @@ def test_a_body_without_a_length_is_read_up_to_the_limit(capsys, monkeypatch, en
     assert said.status == 3
     assert "x.bundle: more than 2097152 bytes, the limit: set BTFKIT_UNPACK_LIMIT to raise it" in said.err
     assert sent[0] < 40 << 20  # what the sockets hold
+
+
+def test_a_listing_is_read_up_to_a_limit(capsys, monkeypatch, endless):
+    url, sent = endless
+    monkeypatch.setattr(store, "MAX_LISTING", 2 << 20)
+    said = run(capsys, "min", "--archive", f"{url}/tree/", "-o", "out", "fields.bpf.o")
+    assert said.status == 3
+    assert "its directories are more than 2097152 bytes of HTML" in said.err
+    assert sent[0] < 40 << 20
 
 
 # ---- without the extras --------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import lzma
 import os
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -237,9 +238,9 @@ def test_kernels(tmp_path, capsys, distilled) -> None:
         "debian/13/x86_64/6.12.1",
         "debian/13/x86_64/6.12.9",
     ]
-    assert lines[3].split()[1:] == ["takes", "it", "fits"]
+    assert lines[3].split()[1:] == ["accepts", "it", "fits"]
     assert "does not state the architecture" in lines[-1]
-    assert lines[-2] == "1 of 4 kernels take it as it is, 2 after `btfkit reconcile`"
+    assert lines[-2] == "1 of 4 kernels accept it as it is, 2 after `btfkit reconcile`"
     assert (
         main(["explain", distilled, "--kernels", str(tree), "--json", "-B", str(tree / "debian/13/x86_64/6.12.1.btf")])
         == 0
@@ -435,3 +436,30 @@ def test_copies_by_another_pahole(tmp_path, capsys) -> None:
     assert "arrays of arrays are now flat" in capsys.readouterr().err
     assert main(["reconcile", path, "-B", new, "--in-place", "-q"]) == 0
     assert main(["explain", path, "-B", new]) == 0
+
+
+def test_the_release_is_read_from_the_kernel(tmp_path, capsys) -> None:
+    """The banner of a vmlinux decides, not its name, which a copy loses."""
+    base = kernel()
+    module_path = put(tmp_path / "m.ko", for_release(module(base), base, "6.12.57"))
+    banner = b"\0Linux version %s\0Linux version 6.12.117+x (builder@host) #1\0"
+    vmlinux = put(tmp_path / "6.1.1-name", elf({".rodata": banner, ".BTF": base.to_bytes()}, kind=2))
+    main(["explain", module_path, "-B", vmlinux])
+    assert "The module was built for Linux 6.12.57 (vermagic), this kernel is 6.12.117+x." in capsys.readouterr().out
+    assert btfkit.open(vmlinux).release == "6.12.117+x"
+    assert btfkit.open(module_path).release == "6.12.57"
+    assert btfkit.open(base.to_bytes()).release == ""
+
+
+def test_counts_agree_with_each_other(tmp_path, capsys) -> None:
+    """No more is wrong than there is."""
+    base, other = kernel(), Builder()
+    other.int("int", 4)
+    path = put(tmp_path / "m.ko", ko(module(base), base))
+    assert main(["explain", path, "-B", put(tmp_path / "other", other.to_bytes())]) == 1
+    text = capsys.readouterr().out
+    types, names = map(int, re.search(r"Of all its (\d+) references? and (\d+) names?, these are wrong", text).groups())
+    wrong = [(int(n), noun) for n, noun in re.findall(r"^  (\d+) (reference|name)s? ", text, re.M)]
+    assert wrong
+    assert sum(n for n, noun in wrong if noun == "reference") <= types
+    assert sum(n for n, noun in wrong if noun == "name") <= names

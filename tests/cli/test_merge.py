@@ -49,7 +49,7 @@ def test_a_folder(capsys, doubles):
     size = load("whole").blob
     lines = said.err.splitlines()
     assert lines[0] == f"whole: 19 types of vmlinux and 3 modules, {len(size):,} bytes"
-    assert lines[1].startswith("1 names have several types (--report lists them), 1 of them names of vmlinux")
+    assert lines[1].startswith("1 name with several types (--report lists them), 1 of them names of vmlinux")
     assert load("whole").base is None
     assert len(list(load("whole").find_ids("struct file"))) == 3
 
@@ -58,9 +58,9 @@ def test_report(capsys, doubles):
     said = run(capsys, "merge", "k", "m", "-o", "whole", "--report")
     assert said.err.splitlines()[:4] == [
         "struct file: 3 types",
-        "         5  16 bytes, 1 members; vmlinux",
-        "        11  8 bytes, 1 members; a_b",
-        "        12  8 bytes, 1 members; c",
+        "         5  16 bytes, 1 member; vmlinux",
+        "        11  8 bytes, 1 member; a_b",
+        "        12  8 bytes, 1 member; c",
     ]
 
 

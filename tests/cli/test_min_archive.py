@@ -18,9 +18,11 @@ from test_files_inputs import tar_of
 
 import btfkit
 from bpf import cases
+from btfkit.co_re.kinds import BYTE_OFFSET
 from btfkit.fleet import archive
 from btfkit.fleet.manifest import JOURNAL, NAME
 from needs import lacks
+from objects import Program
 
 A, MODULES = cases.target_bytes("a.x86_64+modules")
 B = cases.target_bytes("b.x86_64")[0]
@@ -570,3 +572,26 @@ def test_from_python_with_any_executor(capsys, here):
     assert [kernel.key.uname for kernel, _ in result.failed] == ["5.1"]
     blobs = {path: blob for made in result.made for path, blob in made.blobs.items()}
     assert blobs == outputs()
+
+
+def test_relocations_that_are_wrong(capsys, here):
+    """As `min`: exit status 1 if libbpf refuses the object, or reads another member (GCC 16)."""
+    for name, access in (("broken", "x"), ("misread", "0:1")):
+        program = Program()
+        number = program.types.int("int", 4)
+        inner = program.types.union("", 4, [("a", number, 0), ("b", number, 0)])
+        outer = program.types.struct("sample", 8, [("first", number, 0), ("", inner, 32)])
+        program.relo(BYTE_OFFSET, outer, access)
+        (here / f"{name}.o").write_bytes(program.elf())
+    kernel = Program()
+    number = kernel.types.int("int", 4)
+    inner = kernel.types.union("", 4, [("a", number, 0), ("b", number, 0)])
+    kernel.types.struct("sample", 8, [("first", number, 0), ("", inner, 32)])
+    put("6.1.btf", kernel.types.to_bytes(), "small")
+    for name, text in (("broken", "make libbpf refuse their object"), ("misread", "read another member (GCC 16)")):
+        alone = run(capsys, "min", "small/6.1.btf", "alone", f"{name}.o")
+        said = run(capsys, "min", "--archive", "small", "-o", name, f"{name}.o")
+        assert said.status == alone.status == 1, said.err
+        assert f"relocations that {text}: at most 1, on 1 kernel" in said.err
+        again = run(capsys, "min", "--archive", "small", "-o", name, f"{name}.o", "--json")
+        assert (again.status, json.loads(again.out)["kernels"][0]["status"]) == (1, "unchanged")

@@ -56,3 +56,13 @@ def test_an_archive_of_packages(capsys, here):
     assert "6.1/vmlinux" in made
     assert any("lib/modules/6.1" in name for name in made)
     assert "1 unchanged" in run(capsys, "min", "--archive", "tree", "-o", "out", "fields.bpf.o", "module.bpf.o").err
+
+
+def test_a_directory_with_packages(capsys, here):
+    (here / "pool").mkdir()
+    (here / "linux-image-6.1_1_amd64.deb").rename(here / "pool" / "linux-image-6.1_1_amd64.deb")
+    assert run(capsys, "min", "-m", "mods", "-o", "ours", "vmlinux", "module.bpf.o").status == 0
+    said = run(capsys, "min", "-m", "pool", "-o", "theirs", "vmlinux", "module.bpf.o")
+    assert said.status == 0
+    assert "modules: 2 searched" in said.err
+    assert sorted(files(here / "theirs").values()) == sorted(files(here / "ours").values())

@@ -128,3 +128,17 @@ def test_min_says_that_nothing_is_left(here, capsys) -> None:
     said = run(capsys, "min", "-B", "v", "m.btf", "small", FIELDS)
     assert said.status == 0
     assert "small: no types, because nothing reads m.btf\n" in said.err
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_files_without_a_suffix_among_kernels(here, capsys, closed, name) -> None:
+    """One that cannot be read, and BTF that belongs to no kernel, are named; other files are not."""
+    (here / "k" / "5.2.btf").unlink()
+    (here / "k" / "secret").write_bytes(b"?")
+    (here / "k" / "whose").write_bytes((here / "vmlinux").read_bytes())
+    (here / "k" / "README").write_bytes(b"text")
+    said = run(capsys, *("k" if word == "DIR" else word for word in KERNELS[name]))
+    assert said.status == 3, said.err
+    assert f"k/secret: {closed}" in said.err
+    assert "k/whose: BTF without a suffix" in said.err
+    assert "README" not in said.err

@@ -75,7 +75,7 @@ def test_errors(write, capsys):
 def test_warnings_do_not_count(write, capsys):
     assert main(["verify", write(sound(), tail=b"xx")]) == 0
     out = capsys.readouterr().out
-    assert "warning: 2 bytes follow the strings" in out
+    assert "warning: 2 bytes after the strings" in out
     assert "note: would be rejected by BPF_BTF_LOAD: 2 bytes that belong to no section (EINVAL) [kernel-header]" in out
     assert out.endswith("OK: 2 types, 1 warning, 1 note\n")
 

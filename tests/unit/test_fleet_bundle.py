@@ -11,6 +11,7 @@ import pytest
 from bpf import cases
 from btfkit.errors import AmbiguousError, BtfError, FormatError, LimitError, NotFoundError, UnsupportedError
 from btfkit.files import compression
+from btfkit.fleet import bundle as bundle_module
 from btfkit.fleet import bundle_write
 from btfkit.fleet.bundle import COMPRESSORS, Bundle, decode, encode, origin_digest
 from btfkit.fleet.bundle_write import Content, make_bundle
@@ -101,6 +102,25 @@ def test_groups(monkeypatch):
     with pytest.raises(FormatError, match=r"x\.bundle \(group"):
         bundle.blob(last)
     assert bundle.blob(0)
+
+
+def test_verifying_costs_no_more_than_the_bundle(monkeypatch):
+    """Two groups in turns are unpacked once; an order that needs more and more work is refused."""
+    monkeypatch.setattr(bundle_write, "GROUP", len(A) + 10)
+    data = make_bundle(content())
+    unpacked, unpack = [], Bundle._unpack
+    monkeypatch.setattr(Bundle, "_unpack", lambda self, group: unpacked.append(group) or unpack(self, group))
+    bundle = opened(data)
+    for _ in range(5):
+        bundle.blob(0)
+        bundle.blob(len(bundle.sizes) - 1)
+    assert len(unpacked) == 2
+    assert list(opened(data).findings()) == []
+    monkeypatch.setattr(bundle_module, "KEPT_GROUPS", 1)
+    monkeypatch.setattr(bundle_module, "MAX_ROUNDS", 0)
+    monkeypatch.setattr(bundle_module, "ROOM", 0)
+    with pytest.raises(LimitError, match="its groups would be unpacked more than 0 times"):
+        list(opened(data).findings())
 
 
 def test_an_empty_bundle():

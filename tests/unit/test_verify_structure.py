@@ -113,7 +113,7 @@ def test_gaps(b):
 
 
 def test_trailing_bytes(b):
-    one(header(b.build(), tail=b"xyz"), "warning", None, "trailing-bytes", "3 bytes follow the strings, at byte 45")
+    one(header(b.build(), tail=b"xyz"), "warning", None, "trailing-bytes", "3 bytes after the strings, at byte 45")
 
 
 def test_flags_and_unknown_fields(b):

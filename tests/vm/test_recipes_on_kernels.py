@@ -39,7 +39,7 @@ def test_recipes(tmp_path: Path) -> None:
     (tmp_path / "lib" / "vendor").mkdir(parents=True)
     told = recipe("vendor-module.md", "vendor", KERNELS=str(tmp_path / "kernels"))
     assert told.endswith("0")
-    assert f"{now.release}  refuses it         fits" in told
+    assert f"{now.release}  rejects it         fits" in told
     installed["shipped"] = tmp_path / "shipped.ko"
     assert "BTF rewritten for this kernel" in recipe("dkms.md", "package", PACKAGES)
     installed["distilled"] = Path(inputs["MODULE"])

@@ -93,7 +93,7 @@ def _create(args: Args, operands: list[str]) -> int:
     if not args.quiet:
         print(
             f"{'standard output' if out == '-' else printable(out)}: {counted(created.kernels, 'kernel')}, "
-            f"{created.btfs:,} different BTFs of {created.btf_bytes:,} bytes in {len(created.data):,} bytes",
+            f"{counted(created.btfs, 'different BTF')} of {created.btf_bytes:,} bytes in {len(created.data):,} bytes",
             file=sys.stderr,
         )
     return FAILED if monitor.problems else DONE
@@ -115,12 +115,13 @@ def _list(args: Args, operands: list[str]) -> int:
         _print_json(bundle.as_json())
         return DONE
     for entry in bundle.entries:
-        modules = f"  {len(entry.modules):,} modules" if entry.modules else ""
+        modules = f"  {counted(len(entry.modules), 'module')}" if entry.modules else ""
         print(f"{_shown(entry)}  {bundle.sizes[entry.blob]:,} bytes{modules}")
     if not args.quiet:
         print(
-            f"{len(bundle.entries):,} kernels, {len(bundle.sizes):,} different BTFs of {sum(bundle.sizes):,} bytes in"
-            f" {bundle.packed_size:,} bytes ({bundle.compressor}); {len(bundle.objects):,} objects; made by"
+            f"{counted(len(bundle.entries), 'kernel')}, {counted(len(bundle.sizes), 'different BTF')} of"
+            f" {sum(bundle.sizes):,} bytes in {bundle.packed_size:,} bytes ({bundle.compressor});"
+            f" {counted(len(bundle.objects), 'object')}; made by"
             f" {printable(bundle.tool) or 'an unknown tool'}",
             file=sys.stderr,
         )
@@ -161,7 +162,7 @@ def _write(args: Args, bundle: Bundle, entry: Entry) -> None:
         write_all({out: bundle.blob(entry.blob)})
         if entry.modules and not args.quiet:
             print(
-                f"{_shown(entry)} also has {len(entry.modules):,} modules: -o DIRECTORY/ writes them all",
+                f"{_shown(entry)} also has {counted(len(entry.modules), 'module')}: -o DIRECTORY/ writes them all",
                 file=sys.stderr,
             )
         return
@@ -208,8 +209,11 @@ def _verify(args: Args, operands: list[str]) -> int:
         for finding in findings:
             print(finding)
         if not args.quiet:
-            word = f"{len(findings):,} findings" if findings else "clean"
-            print(f"{len(bundle.entries):,} kernels, {len(bundle.sizes):,} BTFs: {word}", file=sys.stderr)
+            word = counted(len(findings), "finding") if findings else "clean"
+            print(
+                f"{counted(len(bundle.entries), 'kernel')}, {counted(len(bundle.sizes), 'BTF')}: {word}",
+                file=sys.stderr,
+            )
     return DIFFERS if findings else DONE
 
 

@@ -77,7 +77,7 @@ def _join(args: Args) -> int:
 def _merged(record: DedupedFile) -> str:
     gone = record.types_before - record.types
     return (
-        f"{record.types_before:,} types, {gone:,} merged, {record.types:,} left;"
+        f"{counted(record.types_before, 'type')}, {gone:,} merged, {record.types:,} left;"
         f" {record.bytes_before:,} bytes before, {record.bytes:,} now"
     )
 
@@ -87,7 +87,7 @@ def _lines(tally: Tally, operation: DedupFiles) -> Iterator[str]:
         where = file_work.where(record.output)
         if record.base_types is not None:
             yield (
-                f"{where}: {sum(record.merged.values()):,} of {record.types_before:,} types merged; its base is now"
+                f"{where}: {sum(record.merged.values()):,} of {counted(record.types_before, 'type')} merged; its base is now"
                 f" {record.base_types:,} types, {record.base_bytes:,} bytes in {record.base_output or '.BTF.base'}"
             )
         else:
@@ -127,12 +127,12 @@ def _summary(tally: Tally, _: DedupFiles) -> Iterator[str]:
     first = f"{counted(tally.count(DONE), 'file')} deduplicated"
     if tally.count(DONE):
         first += (
-            f": {tally.sum('types_before'):,} types became {tally.sum('types'):,},"
+            f": {counted(tally.sum('types_before'), 'type')} became {tally.sum('types'):,},"
             f" {tally.sum('bytes_before'):,} bytes became {tally.sum('bytes'):,}"
         )
     if tally.count(SAME):
         first += f", {tally.count(SAME):,} with nothing to merge"
-    yield file_work.counted(first, tally, {WITHOUT: "without BTF", FAILED: "failed, unchanged"})
+    yield file_work.totals(first, tally, {WITHOUT: "without BTF", FAILED: "failed, unchanged"})
 
 
 COMMAND = Command(

@@ -53,7 +53,7 @@ def run(args: Args) -> int:
 def _lines(tally: Tally, operation: DistillFiles) -> Iterator[str]:
     for record in tally.records(DistilledFile):
         yield (
-            f"{record.path}: {record.types:,} types; its base is now {record.base_types:,} types,"
+            f"{record.path}: {counted(record.types, 'type')}; its base is now {counted(record.base_types, 'type')},"
             f" {record.base_bytes:,} bytes in {record.base_output or operation.base_section}, in place of {operation.base}"
         )
         if record.was_distilled:
@@ -76,7 +76,7 @@ def _summary(tally: Tally, operation: DistillFiles) -> Iterator[str]:
     if done:
         types, size = tally.sum("base_types") / done, tally.sum("base_bytes") / done
         first += f" ({operation.policy}; a base of {types:,.1f} types, {size:,.0f} bytes on average)"
-    yield file_work.counted(first, tally, {SAME: "already distilled", WITHOUT: "without BTF", FAILED: "failed"})
+    yield file_work.totals(first, tally, {SAME: "already distilled", WITHOUT: "without BTF", FAILED: "failed"})
     lost = sum(1 for record in tally.records(DistilledFile) if record.ids_lost)
     if lost:
         yield f"{lost:,} with types in .BTF_ids that their BTF does not refer to: 0 until `btfkit reconcile` finds them by name"

@@ -108,7 +108,7 @@ def _lines(tally: Tally, operation: EncodeFiles) -> Iterator[str]:
 
     for record in tally.records(EncodedFile):
         yield (
-            f"{file_work.where(record.output)}: {record.types:,} types with {record.functions:,} functions,"
+            f"{file_work.where(record.output)}: {counted(record.types, 'type')} with {counted(record.functions, 'function')},"
             f" {record.bytes:,} bytes, from {counted(record.units, 'unit')}"
         )
         yield from _details(record)
@@ -118,7 +118,7 @@ def _details(record: EncodedFile) -> Iterator[str]:
     if record.debug_file:
         yield f"the DWARF is that of {record.debug_file}"
     if record.base_types is not None:
-        yield f"its own base: {record.base_types:,} types, {record.base_bytes or 0:,} bytes"
+        yield f"its own base: {counted(record.base_types, 'type')}, {record.base_bytes or 0:,} bytes"
     if record.omitted:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in record.omitted.items())
         yield f"functions omitted: {reasons} (--explain FUNCTION shows why)"
@@ -145,10 +145,11 @@ _WARNINGS = {
 
 def _summary(tally: Tally, _: EncodeFiles) -> Iterator[str]:
     first = (
-        f"{counted(tally.count(DONE), 'file')} encoded: {tally.sum('types'):,} types with {tally.sum('functions'):,} functions,"
+        f"{counted(tally.count(DONE), 'file')} encoded: {counted(tally.sum('types'), 'type')} with"
+        f" {counted(tally.sum('functions'), 'function')},"
         f" {tally.sum('bytes'):,} bytes"
     )
-    yield file_work.counted(first, tally, {WITHOUT: "without DWARF", FAILED: "failed"})
+    yield file_work.totals(first, tally, {WITHOUT: "without DWARF", FAILED: "failed"})
 
 
 COMMAND = Command(

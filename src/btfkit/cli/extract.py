@@ -42,7 +42,6 @@ def run(args: Args) -> int:
 def _directory(path: str, args: Args, section: str) -> int:
     from btfkit.work.files import plan_extraction
 
-    os.makedirs(args.output, exist_ok=True)
     plan = plan_extraction(path, args.output)
     file_work.refuse_plan(plan, [])
     tally = file_work.run(args, ExtractFiles(section), plan, "extracting", size=BATCH, alone=ALONE)
@@ -51,7 +50,7 @@ def _directory(path: str, args: Args, section: str) -> int:
     head = {"path": path, "section": section, "output": args.output}
     head |= {"written": written, "bytes": size, "without": without}
     first = f"{written:,} written to {args.output} ({size / 1e6:,.1f} MB)"
-    line = file_work.counted(first, tally, {WITHOUT: f"without {section}", FAILED: "failed"})
+    line = file_work.totals(first, tally, {WITHOUT: f"without {section}", FAILED: "failed"})
     return file_work.report(args, plan, tally, head, {}, [line])
 
 

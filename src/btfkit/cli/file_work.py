@@ -7,7 +7,7 @@ import sys
 
 from btfkit.cli import DONE, FAILED, in_words
 from btfkit.cli.options import BASE, JOBS, JSON, Option, UsageError, print_json, refuse_overwriting
-from btfkit.errors import BtfError
+from btfkit.errors import BtfError, counted
 from btfkit.file_ops import operation as status
 
 TYPE_CHECKING = False
@@ -178,12 +178,12 @@ def records(tally: Tally, lists: Mapping[str, str]) -> dict[str, list[Any]]:
     return found
 
 
-def counted(first: str, tally: Tally, others: Mapping[str, str]) -> str:
+def totals(first: str, tally: Tally, others: Mapping[str, str]) -> str:
     """The line of a summary: `first`, the number of signatures removed, and the number of files for each status in `others`."""
     parts = [first]
     done = tally.of(status.DONE)
     if done and (signed := tally.sum("signature_stripped")):
-        parts.append(f"{signed:,} signatures removed")
+        parts.append(f"{counted(signed, 'signature')} removed")
     parts += [f"{tally.count(which):,} {text}" for which, text in others.items() if tally.count(which)]
     return ", ".join(parts)
 

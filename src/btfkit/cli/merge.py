@@ -61,7 +61,7 @@ def run(args: Args) -> int:
 def report_lines(merged: Merged) -> Iterator[str]:
     """The types that share a name, and where each comes from."""
     for double in merged.doubles:
-        yield printable(f"{double.title}: {len(double.types)} types")
+        yield printable(f"{double.title}: {counted(len(double.types), 'type')}")
         for origin in double.types:
             yield printable(
                 f"  {origin.type_id:>8}  {_described(merged.btf, origin.type_id)}; {some_of(origin.inputs, SHOWN)}"
@@ -77,7 +77,7 @@ def _described(btf: Btf, type_id: int) -> str:
     if kind == spec.TYPEDEF:
         return f"of type {size}"
     count = btf.word(type_id, 1) & spec.MAX_VLEN
-    what = {spec.INT: "", spec.FLOAT: ""}.get(kind, f", {count:,} {spec.KINDS[kind].vlen}")
+    what = {spec.INT: "", spec.FLOAT: ""}.get(kind, f", {counted(count, spec.KINDS[kind].vlen.removesuffix('s'))}")
     return f"{size:,} bytes{what}"
 
 
@@ -88,7 +88,7 @@ def _summary(args: Args, done: MergedFiles) -> Iterator[str]:
     before, after = sum(merged.before), len(merged.btf.positions)
     modules = counted(count, "module")
     of = f"of {before:,} of vmlinux and {modules}" if before != after else f"of vmlinux and {modules}"
-    yield printable(f"{where}: {after:,} types {of}, {len(blob):,} bytes")
+    yield printable(f"{where}: {counted(after, 'type')} {of}, {len(blob):,} bytes")
     if done.without:
         yield printable(f"{counted(len(done.without), 'file')} without BTF skipped: {some_of(done.without)}")
     if merged.report is not None:
@@ -107,11 +107,12 @@ def _warning(doubles: tuple[Double, ...]) -> Iterator[str]:
     if new:
         here = sum(1 for double in new if "vmlinux" in double.types[0].inputs)
         yield (
-            f"{len(new):,} names have several types (--report lists them), {here:,} of them names of vmlinux: CO-RE relocations"
+            f"{counted(len(new), 'name')} with several types (--report lists them), {here:,} of them names of vmlinux:"
+            " CO-RE relocations"
             " that have one answer on vmlinux and modules may be ambiguous on this file (use --prefer vmlinux)"
         )
     if old:
-        yield f"{old:,} names have several types in vmlinux itself"
+        yield f"{counted(old, 'name')} with several types in vmlinux itself"
 
 
 def _print_json(args: Args, done: MergedFiles, skipped: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from btfkit.cli import DONE, FAILED, in_words
+from btfkit.cli import DIFFERS, DONE, FAILED, in_words
 from btfkit.cli.options import UsageError, demand_selection, names
 from btfkit.errors import printable
 
@@ -35,7 +35,9 @@ def run_archive(args: Args) -> int:
         sys.stderr.writelines(f"{line}\n" for line in result.report_lines())
     if not args.quiet:
         sys.stderr.writelines(f"{line}\n" for line in result.summary_lines())
-    return FAILED if monitor.problems or result.failed else DONE
+    if monitor.problems or result.failed:
+        return FAILED
+    return DIFFERS if result.has_faults else DONE
 
 
 def _check_usage(args: Args) -> None:

@@ -61,7 +61,7 @@ def _wording(result: FileResult) -> str:
 
 def _lines(tally: Tally, operation: ReconcileFiles) -> Iterator[str]:
     for record in tally.records(ReconciledFile):
-        yield f"{record.path}: {record.types:,} types, now on {operation.base}; written to {record.output}"
+        yield f"{record.path}: {counted(record.types, 'type')}, now on {operation.base}; written to {record.output}"
         yield from file_work.notes(record)
         if record.carried:
             yield f"it keeps its own {', '.join(record.carried)}, which has another signedness in this kernel"
@@ -86,7 +86,7 @@ def _difference(other: OtherRules, rules: str) -> str:
 
 
 def _summary(tally: Tally, operation: ReconcileFiles) -> Iterator[str]:
-    yield file_work.counted(
+    yield file_work.totals(
         f"{counted(tally.count(DONE), 'module')} now on {operation.base}",
         tally,
         {SAME: "on it already", WITHOUT: "without .BTF.base, unchanged", FAILED: "failed, unchanged"},

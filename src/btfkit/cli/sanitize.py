@@ -58,7 +58,7 @@ def _operation(args: Args) -> SanitizeFiles:
 def _lines(tally: Tally, target: str) -> Iterator[str]:
     for record in tally.records(SanitizedFile):
         what = "" if record.lost else "; nothing to change"
-        yield f"{file_work.where(record.output)}: {record.types:,} types{target}, {record.bytes:,} bytes{what}"
+        yield f"{file_work.where(record.output)}: {counted(record.types, 'type')}{target}, {record.bytes:,} bytes{what}"
         yield from map(_loss, record.lost)
         if record.base_changed:
             yield f"it needs {ITS_BASE}"
@@ -81,7 +81,7 @@ def _summary(tally: Tally, target: str) -> Iterator[str]:
         for loss in record.lost:
             counts[loss.feature] = counts.get(loss.feature, 0) + loss.types
     first = f"{counted(tally.count(DONE), 'file')} sanitized{target}"
-    yield file_work.counted(first, tally, {WITHOUT: "without BTF", FAILED: "failed"})
+    yield file_work.totals(first, tally, {WITHOUT: "without BTF", FAILED: "failed"})
     for feature in FEATURES:
         if feature.name in counts:
             yield _loss(LostFeature(feature=feature.name, types=counts[feature.name], examples=[]))

@@ -56,8 +56,8 @@ def _lines(tally: Tally, _: SortFiles) -> Iterator[str]:
 def _file_lines(record: SortedFile) -> Iterator[str]:
     what = "were already sorted" if record.sorted_already else "sorted by name"
     if record.anonymous:
-        what += f", {record.anonymous:,} anonymous types first"
-    yield f"{file_work.where(record.output)}: {record.types:,} types {what}"
+        what += f", {counted(record.anonymous, 'anonymous type')} first"
+    yield f"{file_work.where(record.output)}: {counted(record.types, 'type')} {what}"
     yield from file_work.notes(record)
 
 
@@ -65,7 +65,7 @@ def _summary(tally: Tally, operation: SortFiles) -> Iterator[str]:
     first = f"{counted(tally.count(DONE), 'module' if operation.follow else 'file')} sorted"
     if same := tally.sum("sorted_already"):
         first += f", {same:,} of them already sorted"
-    yield file_work.counted(first, tally, {WITHOUT: "without BTF", FAILED: "failed"})
+    yield file_work.totals(first, tally, {WITHOUT: "without BTF", FAILED: "failed"})
 
 
 COMMAND = Command(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from btfkit.btf_file import MINIMAL_BASE_SECTION, as_btf
+from btfkit.btf_file import MINIMAL_BASE_SECTION
+from btfkit.btf_file import open as open_btf
 from btfkit.errors import counted
 from btfkit.file_ops.module_on_kernel import (
     BASES,
@@ -54,15 +55,17 @@ _KNOWS = {
 
 
 class Explanation:
-    """Whether the kernel with the BTF `kernel`, called `kernel_path`, accepts `module`: the `answer`, and as text.
+    """Whether the kernel with the BTF `kernel`, called `kernel_path`, accepts `module`: the `answer`, and as text.  `release` is
+    that of the kernel ("6.12.57"), "" if unknown.
 
     True if the kernel accepts the module's BTF.
     """
 
-    __slots__ = ("answer", "kernel", "kernel_path", "module")
+    __slots__ = ("answer", "kernel", "kernel_path", "module", "release")
 
-    def __init__(self, module: Module, kernel: Btf, kernel_path: str, answer: Answer) -> None:
+    def __init__(self, module: Module, kernel: Btf, kernel_path: str, answer: Answer, release: str = "") -> None:
         self.module = module
+        self.release = release or release_of(kernel_path)
         self.kernel = kernel
         self.kernel_path = kernel_path
         self.answer = answer
@@ -83,11 +86,15 @@ class Explanation:
         yield _HEADLINES[answer.verdict]
         yield ""
         if module.section:
-            kind = "a distilled base" if module.base is None else f"a distilled base of {len(module.base) - 1:,} types"
+            kind = (
+                "a distilled base"
+                if module.base is None
+                else f"a distilled base of {counted(len(module.base) - 1, 'type')}"
+            )
             yield f"The module has {kind} ({module.section})."
         elif module.blob:
             yield "The module has no .BTF.base: its BTF fits only the vmlinux that it was built with."
-        if built := _releases(module, self.kernel_path):
+        if built := _releases(module, self.release):
             yield built
         if answer.knows in _KNOWS and (module.section or answer.knows == NOTHING):
             yield _KNOWS[answer.knows]
@@ -96,7 +103,7 @@ class Explanation:
         yield from _why(answer, module, self.kernel, limit)
         if answer.copies is not None:
             yield from _about_copies(answer.copies)
-        remedy = list(_remedy(answer, module, self.kernel_path))
+        remedy = list(_remedy(answer, module, self.kernel_path, self.release))
         if remedy:
             yield ""
             yield "What to do:"
@@ -106,7 +113,7 @@ class Explanation:
     @property
     def remedy(self) -> list[str]:
         """What to do, line by line."""
-        return [line.strip() for line in _remedy(self.answer, self.module, self.kernel_path)]
+        return [line.strip() for line in _remedy(self.answer, self.module, self.kernel_path, self.release)]
 
     def as_json(self) -> dict[str, object]:
         """The explanation for JSON."""
@@ -118,7 +125,7 @@ class Explanation:
             "knows": answer.knows,
             "after_reconcile": answer.can_reconcile,
             "built_for": self.module.release or None,
-            "release": release_of(self.kernel_path) or None,
+            "release": self.release or None,
         }
         if (copies := answer.copies) is not None:
             found["copies"] = {"style": copies.style, "names": copies.names, "fits_without": copies.fits_without}
@@ -157,9 +164,11 @@ def explain(
 
     if not isinstance(module, Module):
         module = read_module(module, distilled_base, built_with)
-    new = as_btf(kernel)
-    path = (kernel.source or "VMLINUX") if isinstance(kernel, Btf) else str(kernel)
-    return Explanation(module, new, path, judge(module, new))
+    if isinstance(kernel, Btf):
+        return Explanation(module, kernel, kernel.source or "VMLINUX", judge(module, kernel))
+    file = open_btf(kernel)
+    new = file.btf()
+    return Explanation(module, new, str(kernel), judge(module, new), file.release)
 
 
 def _examination_as_json(seen: Examination) -> dict[str, object]:
@@ -235,10 +244,11 @@ def _misread(found: Examination, limit: int | None, *, examples: bool) -> Iterat
     if found.right:
         return
     was = "It was built on another vmlinux." if examples else "Without its base, .BTF means something else."
-    yield f"{was} Of {found.types:,} references and {found.names:,} names in the kernel's part:"
-    for what, text in DESCRIPTIONS.items():
+    total = f"{counted(found.all_types, 'reference')} and {counted(found.all_names, 'name')}"
+    yield f"{was} Of all its {total}, these are wrong here:"
+    for what in DESCRIPTIONS:
         if found.count.get(what):
-            yield f"  {found.count[what]:,} {text}"
+            yield f"  {found.described(what)}"
             signs = [sign for sign in found.signs if sign.what == what] if examples else []
             yield from (f"      {_sign(found, sign)}" for sign in signs[: limit and 2])
     readings = list(_readings(found)) if examples else []
@@ -349,9 +359,9 @@ def release_of(path: str) -> str:
     return ""
 
 
-def _releases(module: Module, kernel: str) -> str:
+def _releases(module: Module, release: str) -> str:
     """What the module was built for, and which release the kernel is."""
-    built, release = module.release, release_of(kernel)
+    built = module.release
     if not built:
         return ""
     if not release:
@@ -374,10 +384,10 @@ def _about_copies(copies: Copies) -> Iterator[str]:
         yield f"Without these copies it {'fits' if copies.fits_without else 'does not fit either'}."
 
 
-def _remedy(answer: Answer, module: Module, base: str) -> Iterator[str]:
+def _remedy(answer: Answer, module: Module, base: str, release: str) -> Iterator[str]:
     from shlex import quote
 
-    path, release, base = quote(module.path), release_of(base), quote(base)
+    path, base = quote(module.path), quote(base)
     built_with = quote(module.built_with) if module.built_with else "VMLINUX_IT_WAS_BUILT_WITH"
     beside = f" --distilled-base {quote(module.distilled_base)}" if module.distilled_base else ""
     reconcile = f"btfkit reconcile {path} -B {base}{beside} --in-place"

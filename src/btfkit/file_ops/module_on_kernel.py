@@ -60,8 +60,7 @@ class Module:
     @property
     def release(self) -> str:
         """The kernel that it was built for, by its vermagic ("6.12.57"), or ""."""
-        vermagic = self.file.vermagic if self.file is not None else None
-        return vermagic.partition(" ")[0] if vermagic else ""
+        return self.file.release if self.file is not None else ""
 
     def __repr__(self) -> str:
         return f"<Module {self.path}: {self.problem or self.section or 'no distilled base'}>"

@@ -27,6 +27,7 @@ SMALL = 1 << 26  # bytes; of larger files only the parts that are needed are rea
 MAX_PIPE = 1 << 30  # bytes from a pipe or device
 BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
 PACKED_SUFFIXES = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "lzma": ".lzma", "zstd": ".zst", "lz4": ".lz4"}
+BANNER = b"Linux version "
 _CARRIERS = ("bzimage", "zboot", "uki", "uimage")  # images that have the kernel as a payload, never flat
 
 _HTML = "an HTML page: the download failed, or needs a login"
@@ -77,10 +78,13 @@ class Container:
     in, outermost first, ending in "elf", "raw" or "search" (found by its magic in an image).
     """
 
-    __slots__ = ("base", "btf", "elf", "ext", "layers", "pointer_size", "source")
+    __slots__ = ("_release", "base", "btf", "elf", "ext", "layers", "pointer_size", "source")
 
-    def __init__(self, source: str, layers: tuple[str, ...], btf: Data, elf: Elf | None = None) -> None:
+    def __init__(
+        self, source: str, layers: tuple[str, ...], btf: Data, elf: Elf | None = None, release: str = ""
+    ) -> None:
         self.source = source
+        self._release = release
         self.layers = layers
         self.btf = btf
         self.elf = elf
@@ -90,6 +94,14 @@ class Container:
 
     def __repr__(self) -> str:
         return f"<Container {self.source}: {'/'.join(self.layers)}, {len(self.btf)} bytes>"
+
+    @property
+    def release(self) -> str:
+        """The release of the kernel in a vmlinux or boot image ("6.12.57"), as its banner has it, or ""; raises FormatError."""
+        if self._release or self.elf is None:
+            return self._release
+        section = self.elf.section(".rodata")
+        return linux_release(self.elf.data(section)) if section is not None else ""
 
 
 class ObjectBytes:
@@ -237,7 +249,7 @@ def _peel_image(data: Data, source: str, layers: tuple[str, ...], limit: int) ->
     if image not in _CARRIERS:
         blob = images.find_btf(data)
         if blob is not None:
-            return Container(source, (*layers, "search"), _own(blob, data, layers))
+            return Container(source, (*layers, "search"), _own(blob, data, layers), release=linux_release(data))
     found = images.payload(data, image or "", source, limit=limit)
     if found is None and image is None:
         raise FormatError(
@@ -254,8 +266,20 @@ def _peel_image(data: Data, source: str, layers: tuple[str, ...], limit: int) ->
             return inner, layers, source
         blob = images.find_btf(inner)
         if blob is not None:
-            return Container(source, (*layers, "search"), _own(blob, inner, layers))
+            return Container(source, (*layers, "search"), _own(blob, inner, layers), release=linux_release(inner))
     raise NotFoundError(f"no BTF in this {image} image: kernel built without CONFIG_DEBUG_INFO_BTF", source=source)
+
+
+def linux_release(data: Data) -> str:
+    """The release in the banner of a kernel, "Linux version 6.12.57 (...", or ""."""
+    hay = data if hasattr(data, "find") else bytes(data)
+    at = hay.find(BANNER)
+    while at >= 0:
+        word, space, _ = bytes(hay[at + len(BANNER) : at + len(BANNER) + 128]).partition(b" (")
+        if space and word[:1].isdigit() and word.isascii() and b" " not in word:
+            return word.decode("ascii")
+        at = hay.find(BANNER, at + 1)
+    return ""
 
 
 def _own(blob: memoryview, whole: Data, layers: tuple[str, ...]) -> Data:
@@ -274,7 +298,8 @@ def _from_elf(elf: Elf, layers: tuple[str, ...]) -> Container:
 
         blob = images.find_btf(elf.view)
         if blob is not None:
-            return Container(elf.source, (*layers, "elf", "search"), _own(blob, elf.view, layers))
+            own = _own(blob, elf.view, layers)
+            return Container(elf.source, (*layers, "elf", "search"), own, release=linux_release(elf.view))
         found = images.search_payload(elf.view, elf.source) if not layers else None
         if found is not None:
             return open_container(found[1], elf.source)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Path = str | os.PathLike[str]
 
 NO_MODULES = "no modules found: expected *.ko or *.btf, compressed or not, or BTF in files without a suffix"
+PACKAGES = (".deb", ".udeb", ".ddeb", ".rpm")
 _SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in (*PACKED_SUFFIXES.values(), ".lzo", ""))
 
 
@@ -48,20 +49,24 @@ def output_name(source: str, module: str | None = None) -> str:
 
 
 def module_files(
-    path: Path, *, underscores: bool = False, on_error: Callable[[OSError], None] | None = None
+    path: Path,
+    *,
+    underscores: bool = False,
+    on_error: Callable[[OSError], None] | None = None,
+    packages: bool = False,
 ) -> Iterator[tuple[str, str]]:
     """(name, path) of each module in the file or directory `path`, sorted by name and then by path.
 
     In a directory these are the files called *.ko and *.btf, compressed or not, and files without a suffix that begin with
-    BTF's magic, except `vmlinux`.  Broken links and special files are skipped.  Raises OSError if `path` or a file or
-    directory below it cannot be read; `on_error` is called with the errors below it instead.
+    BTF's magic, except `vmlinux`; with `packages` also .deb and .rpm files.  Broken links and special files are skipped.  Raises
+    OSError if `path` or a file or directory below it cannot be read; `on_error` is called with the errors below it instead.
     """
     root = os.fspath(path)
     if not os.path.isdir(root):
         os.stat(root)
         yield module_name(root, underscores=underscores), root
         return
-    found = ((module_name(file, underscores=underscores), file) for file in _walk(root, on_error))
+    found = ((module_name(file, underscores=underscores), file) for file in _walk(root, on_error, packages))
     yield from sorted(one for one in found if one[0] != "vmlinux")
 
 
@@ -82,7 +87,7 @@ def module_blobs(
     """
     root = os.fspath(path)
     try:
-        for name, file in module_files(root, underscores=underscores, on_error=on_error):
+        for name, file in module_files(root, underscores=underscores, on_error=on_error, packages=True):
             try:
                 yield from _blobs_of(root, name, file, underscores)
             except (BtfError, OSError) as error:
@@ -98,7 +103,7 @@ def module_blobs(
 def _blobs_of(root: str, name: str, file: str, underscores: bool) -> Iterator[tuple[str, Data, str]]:
     """The module in `file`, or those in it if it is an archive."""
     data = open_bytes(file)
-    if os.path.isdir(root):
+    if os.path.isdir(root) and not file.endswith(PACKAGES):
         yield name, data, file
         return
     from btfkit.files.archives import open_archive
@@ -126,8 +131,8 @@ def archived_modules(archive: Archive) -> Iterator[tuple[str, bytearray]]:
             yield name, content
 
 
-def _walk(root: str, on_error: Callable[[OSError], None] | None) -> Iterator[str]:
-    """The paths of the modules below the directory `root`."""
+def _walk(root: str, on_error: Callable[[OSError], None] | None, packages: bool) -> Iterator[str]:
+    """The paths of the modules below the directory `root`, and (`packages`) of packages."""
     directories = [root]
     while directories:
         directory = directories.pop()
@@ -143,7 +148,7 @@ def _walk(root: str, on_error: Callable[[OSError], None] | None) -> Iterator[str
                 directories.append(entry.path)
                 continue
             try:
-                is_module = _is_module(entry)
+                is_module = _is_module(entry, packages)
             except OSError as error:
                 if on_error is None:
                     raise
@@ -153,8 +158,8 @@ def _walk(root: str, on_error: Callable[[OSError], None] | None) -> Iterator[str
                     yield entry.path
 
 
-def _is_module(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a module by its name or, without a suffix, by its first bytes."""
+def _is_module(entry: os.DirEntry[str], packages: bool) -> bool:
+    """Whether it is a module by its name or, without a suffix, by its first bytes; or one of `packages`."""
     try:
         if not S_ISREG(entry.stat().st_mode):
             return False
@@ -162,7 +167,7 @@ def _is_module(entry: os.DirEntry[str]) -> bool:
         if error.errno in (ENOENT, ELOOP):  # a broken link
             return False
         raise
-    if entry.name.endswith(_SUFFIXES):
+    if entry.name.endswith(_SUFFIXES) or (packages and entry.name.endswith(PACKAGES)):
         return True
     if "." in entry.name:
         return False

@@ -378,6 +378,7 @@ class Shrink:
                 "missing": statuses.count("missing"),
                 "ambiguous": statuses.count("ambiguous"),
                 "error": statuses.count("error"),
+                "misread": sum(bool(outcome.misread) for outcomes in result.outcomes for outcome in outcomes),
             },
         }
         if reader.etags:
@@ -431,7 +432,9 @@ def _report_lines(
     """(object, access, outcome) of the relocations that the report lists."""
     for obj, answers in zip(objects, outcomes, strict=True):
         for relocation, outcome in zip(obj.relocations, answers, strict=True):
-            if report == "all" or outcome.status != "value":
+            if outcome.misread:
+                yield obj.name, obj.expression(relocation), f"{outcome.value}, wrong: {outcome.misread}"
+            elif report == "all" or outcome.status != "value":
                 yield obj.name, obj.expression(relocation), f"{outcome.status}: {outcome.detail or outcome.value}"
 
 

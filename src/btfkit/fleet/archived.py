@@ -104,3 +104,15 @@ class Archived:
             if incomplete:
                 text += f", some not answered on {incomplete:,} (at most {max(missing):,}; --report missing lists them)"
             yield text
+        for what, counts in (
+            ("make libbpf refuse their object", [fact["error"] for fact in facts]),
+            ("read another member (GCC 16)", [fact["misread"] for fact in facts]),
+        ):
+            if any(counts):
+                kernels = counted(sum(map(bool, counts)), "kernel")
+                yield f"relocations that {what}: at most {max(counts):,}, on {kernels}"
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether a relocation makes libbpf refuse its object, or reads another member than the program says."""
+        return any(one.record["facts"]["error"] + one.record["facts"]["misread"] for one in self.made)

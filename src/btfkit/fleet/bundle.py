@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import pairwise
 
-from btfkit.errors import BtfError, FormatError, LimitError, NotFoundError, UnsupportedError, printable
+from btfkit.errors import BtfError, FormatError, LimitError, NotFoundError, UnsupportedError, counted, printable
 from btfkit.fleet.keys import Key, canonical_arch, version_order
 
 TYPE_CHECKING = False
@@ -29,6 +29,9 @@ MAX_INDEX = 64 << 20  # bytes; one of 10,000 kernels has 2 MB
 MAX_LINES = 1 << 20  # in the index
 MAX_KERNELS = 1 << 18
 MAX_BUNDLE = 16 << 30
+KEPT_GROUPS = 2  # unpacked in memory: that of a vmlinux, and that of its modules
+ROOM = 1 << 20  # bytes; small bundles may be unpacked more often
+MAX_ROUNDS = 16  # times that `findings` unpacks what the bundle holds
 COMPRESSORS = ("xz", "zstd", "gzip")
 
 
@@ -109,7 +112,8 @@ class Bundle:
         self._view = memoryview(data)
         self._starts: list[int] = []  # of each group: the number of its first blob
         self._ends: list[int] = []  # of each blob: where it ends in its group
-        self._last: tuple[int, bytearray] = (-1, bytearray())
+        self._unpacked: dict[int, bytearray] = {}  # the groups used last
+        self._work = 0  # bytes that were unpacked
         self._inline = memoryview(b"")  # the group that follows the index in its stream
         self._begin = 0  # where the next stream begins
         self.compressor = _compressor(self._view, source)
@@ -160,11 +164,20 @@ class Bundle:
 
     def blob(self, number: int) -> bytes:
         """The BTF of that number; raises FormatError if its group is damaged."""
-        group = bisect_right(self._starts, number) - 1
-        if self._last[0] != group:
-            self._last = group, self._unpack(group)
+        group = self._group_of(number)
+        content = self._unpacked.pop(group, None)
+        if content is None:
+            content = self._unpack(group)
+            self._work += len(content)
+            while len(self._unpacked) >= KEPT_GROUPS:
+                del self._unpacked[next(iter(self._unpacked))]
+        self._unpacked[group] = content
         end = self._ends[number]
-        return bytes(self._last[1][end - self.sizes[number] : end])
+        return bytes(content[end - self.sizes[number] : end])
+
+    def _group_of(self, number: int) -> int:
+        """The group with the BTF of that number."""
+        return bisect_right(self._starts, number) - 1
 
     def _unpack(self, group: int) -> bytearray:
         from btfkit.files.compression import first_stream
@@ -185,13 +198,23 @@ class Bundle:
         return {"vmlinux": self.blob(entry.blob)} | {name: self.blob(number) for name, number in entry.modules}
 
     def findings(self) -> Iterator[str]:
-        """Unpack every group, check every BTF once, and yield what is wrong."""
+        """Unpack every group, check every BTF once, and yield what is wrong.
+
+        Raises LimitError if modules are so far from their vmlinux that the groups would have to be unpacked again and again.
+        """
         from btfkit.btf.btf import Btf
         from btfkit.judges.structure import structure
 
         seen: set[tuple[int, int]] = set()  # (number, number of its base)
 
+        most = self._work + MAX_ROUNDS * (sum(unpacked for _, unpacked in self.groups) + ROOM)
+
         def judged(number: int, base: Btf | None, below: int, source: str) -> tuple[Btf | None, list[str]]:
+            if self._work > most:
+                what = (
+                    f"to verify it, its groups would be unpacked more than {MAX_ROUNDS} times: it is made to take long"
+                )
+                raise LimitError(what, source=self.source)
             try:
                 btf = Btf.from_bytes(self.blob(number), base, source=source)
             except BtfError as error:
@@ -207,12 +230,13 @@ class Bundle:
             name = printable(str(entry.key))
             base, texts = judged(entry.blob, None, -1, name)
             yield from texts
-            for module, number in entry.modules if base is not None else ():
+            modules = sorted(entry.modules, key=lambda one: one[1])
+            for module, number in modules if base is not None else ():
                 if (number, entry.blob) not in seen:
                     yield from judged(number, base, entry.blob, f"{name}({printable(module)})")[1]
         used = {number for entry in self.entries for number in (entry.blob, *(number for _, number in entry.modules))}
         if unused := len(self.sizes) - len(used):
-            yield f"{unused:,} BTFs that no kernel uses"
+            yield f"{counted(unused, 'BTF')} that no kernel uses"
 
     def as_json(self) -> dict[str, object]:
         """For JSON: its origin and its kernels."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from btfkit.btf_file import load
-from btfkit.errors import ChainError, FormatError, NotFoundError, printable
+from btfkit.errors import ChainError, FormatError, NotFoundError, counted, printable
 from btfkit.file_ops.module_on_kernel import IGNORES, NONE, REFUSES, TAKES, WRONG, judge, read_module, summary
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT, FileJob, FileResult
 from btfkit.file_ops.record import Record
@@ -21,8 +21,8 @@ SIZE = 1  # kernels that a process takes at a time
 ALONE = 3  # kernels below which starting processes does not pay
 
 _WORDS = {
-    TAKES: "takes it",
-    REFUSES: "refuses it",
+    TAKES: "accepts it",
+    REFUSES: "rejects it",
     WRONG: "accepts it, wrong",
     NONE: "no BTF",
     IGNORES: "ignores it",
@@ -119,7 +119,7 @@ def table(rows: Sequence[ModuleOnKernel], tree: str) -> Iterator[str]:
             after = "fits" if row.after_reconcile else f"does not fit: {row.reconcile_reason}"
         yield f"{row.kernel.ljust(width)}  {_WORDS[row.verdict].ljust(17)}  {after}".rstrip()
     taking = sum(1 for row in rows if row.verdict == TAKES)
-    yield f"{taking:,} of {len(rows):,} kernels take it as it is" + (
+    yield f"{taking:,} of {counted(len(rows), 'kernel')} accept it as it is" + (
         f", {sum(1 for row in rows if row.after_reconcile):,} after `btfkit reconcile`" if is_distilled else ""
     )
     if is_distilled:

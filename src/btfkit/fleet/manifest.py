@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         missing: int
         ambiguous: int
         error: int
+        misread: int
 
     class Record(TypedDict):
         """A kernel in the manifest: its key, and SHA-256 of vmlinux (`btf`) and, by path, of all files."""
@@ -160,7 +161,18 @@ def _are_facts(value: object) -> bool:
     return isinstance(value, dict) and all(type(value.get(name)) is int for name in FACTS)
 
 
-FACTS = ("types", "bytes", "input_bytes", "modules", "relocations", "answered", "missing", "ambiguous", "error")
+FACTS = (
+    "types",
+    "bytes",
+    "input_bytes",
+    "modules",
+    "relocations",
+    "answered",
+    "missing",
+    "ambiguous",
+    "error",
+    "misread",
+)
 _PARTS: dict[str, Callable[[object], bool]] = {
     "key": _is_key,
     "btf": lambda value: isinstance(value, str),

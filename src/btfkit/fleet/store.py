@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from errno import EIO, ENOENT
+from functools import cache
 from stat import S_ISREG
 
 from btfkit.errors import BtfError, LimitError, UnsupportedError
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
 
 ETAG = "etag:"  # begins a stamp that follows the content
 _CHUNK = 1 << 20  # bytes read at a time from a file whose size is not known
+MAX_LISTING = 64 << 20  # bytes of all pages of a web server that list directories
+MAX_DEPTH = 32  # directories within each other on a web server
 
 
 def open_store(root: str) -> Store:
@@ -210,7 +213,8 @@ class Remote:
             except ImportError:
                 raise UnsupportedError("URLs require `pip install btfkit[cloud]`", source=self.root) from None
             try:
-                self._system, place = url_to_fs(self.root)
+                options = {"client_kwargs": {"response_class": _limited_response()}} if self._web else {}
+                self._system, place = url_to_fs(self.root, **options)
             except ImportError as error:
                 raise UnsupportedError(
                     f"URLs require `pip install btfkit[cloud]`, or another package: {error}", source=self.root
@@ -241,7 +245,8 @@ class Remote:
         system = self._open()
         with _Blaming(self.root):
             system.invalidate_cache()
-            found = system.find(self._place, detail=True)
+            _listed.clear()
+            found = system.find(self._place, detail=True, **({"maxdepth": MAX_DEPTH} if self._web else {}))
         if not found:
             with _Blaming(self.root):
                 if not system.exists(self._place):
@@ -320,6 +325,35 @@ class Remote:
             return f"{ETAG}{facts.get('size')}:{etag}"
         marks = (facts.get(name) for name in ("checksum", "LastModified", "mtime", "created"))
         return f"{facts.get('size')}:{':'.join(str(mark) for mark in marks if mark is not None)}"
+
+
+_listed: list[int] = []  # bytes of each page that was read
+
+
+@cache
+def _limited_response() -> type[Any]:
+    """A response of aiohttp that is read whole (a page that lists a directory) only up to a limit for all of them.
+
+    fsspec reads such pages whole, and follows their links; files are read in pieces (`Remote.read`).
+    """
+    from aiohttp import ClientResponse
+
+    class LimitedResponse(ClientResponse):
+        async def read(self) -> bytes:
+            if self._body is None:
+                body = bytearray()
+                async for piece in self.content.iter_chunked(_CHUNK):
+                    body += piece
+                    if sum(_listed) + len(body) > MAX_LISTING:
+                        self.close()
+                        raise LimitError(
+                            f"its directories are more than {MAX_LISTING} bytes of HTML", source=str(self.url)
+                        )
+                _listed.append(len(body))
+                self._body = bytes(body)
+            return self._body
+
+    return LimitedResponse
 
 
 def _in_one_step(system: Any) -> bool:

@@ -33,7 +33,7 @@ import re
 from btfkit.errors import AmbiguousError, BtfError, ChainError, FormatError, NotFoundError, printable, refuse_text
 from btfkit.files.archives import open_archive, single_file
 from btfkit.files.compression import unpack_limit
-from btfkit.files.modules import archived_modules
+from btfkit.files.modules import PACKAGES, archived_modules
 from btfkit.fleet.keys import Key, arch_of_uname, key_of, version_order
 from btfkit.fleet.store import Folder, is_url, open_store, split_url
 
@@ -71,7 +71,6 @@ _PACKAGE = re.compile(
     r"linux-(?:image|binary|modules(?:-core|-extra)?)(?:-unsigned)?-(?P<deb>\d[^_]*?)(?:-unsigned)?(?<!-dbg)_[^_]*_[^_]*\.u?deb"
     r"|kernel(?:-core|-modules(?:-core|-extra|-internal)?)?-(?P<rpm>\d.*)\.rpm"
 )
-_PACKAGES = (".deb", ".udeb", ".ddeb", ".rpm")
 _MODULE = re.compile(rf".+\.(?:ko|btf(?:\.tar)?){_PACKED}", re.DOTALL)
 _MARK = re.compile(rf"(?P<uname>.+)\.(?P<mark>{HAS_BTF}|{FAILED})", re.DOTALL)
 LIMIT = (
@@ -310,7 +309,7 @@ def _single(path: str) -> Tree | None:
     """The tree of one file; None for a directory."""
     if is_url(path):
         name = split_url(path)[1]
-        if not (_BTF.fullmatch(path) or _image(name) or _BARE.fullmatch(name) or name.endswith(_PACKAGES)):
+        if not (_BTF.fullmatch(path) or _image(name) or _BARE.fullmatch(name) or name.endswith(PACKAGES)):
             return None
     elif os.path.isdir(path.removeprefix("file://")):
         return None
@@ -326,7 +325,7 @@ def _single(path: str) -> Tree | None:
     above = store.above()
     if uname != name:
         key = key_of([], above, uname)
-    tree.kernels.append(Kernel(store, key, path, [name], is_package=name.endswith(_PACKAGES)))
+    tree.kernels.append(Kernel(store, key, path, [name], is_package=name.endswith(PACKAGES)))
     return tree
 
 
@@ -403,6 +402,7 @@ class _Finder:
                 self.files.setdefault(_join(directory, found["uname"]), []).append(path)
             else:
                 self.tree.ignored += 1
+                self._doubt(path)
         marks = self.marks if heed_markers else {stem: mark for stem, mark in self.marks.items() if not self._has(stem)}
         for stem, (path, mark) in marks.items():
             over = [*self.files.pop(stem, ()), *self.homes.pop(stem, ()), *self.packages.pop(stem, ())]
@@ -417,6 +417,21 @@ class _Finder:
             for stem, paths in self.packages.items()
         ]
         self.tree.kernels += kernels
+
+    def _doubt(self, path: str) -> None:
+        """Make a problem of a file without a suffix that cannot be read, or is BTF: its name does not say which kernel's."""
+        if "." in path.rpartition("/")[2] or not isinstance(self.store, Folder):
+            return
+        try:
+            with open(self.store.full(path), "rb", buffering=0) as file:
+                if file.read(2) not in _BTF_MAGICS:
+                    return
+            text = (
+                "BTF without a suffix: call a kernel's UNAME.btf, and put a module's below the directory of its vmlinux"
+            )
+        except OSError as error:
+            text = error.strerror or str(error)
+        self.tree.problems.append((self.store.full(path), text))
 
     def _has(self, stem: str) -> bool:
         return stem in self.files or stem in self.homes or stem in self.packages

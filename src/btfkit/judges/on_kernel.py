@@ -16,7 +16,7 @@ from btfkit.btf.btf import Btf, references
 from btfkit.btf.header import encode
 from btfkit.btf.spec import text
 from btfkit.btf.spelling import label
-from btfkit.errors import BtfError, FormatError
+from btfkit.errors import BtfError, FormatError, counted
 from btfkit.judges.kernel import KernelRules
 from btfkit.judges.structure import DECLARATIONS
 
@@ -33,13 +33,13 @@ MAX_SIGNS = 1000
 # Signs of another base.
 ID, NAME, NAME_INSIDE, KIND, PROTOTYPE, SIZE = "id", "name", "name-inside", "kind", "prototype", "size"
 
-DESCRIPTIONS = {
-    ID: "references to missing types",
-    NAME: "names beyond the end of the strings",
-    NAME_INSIDE: "names that begin in the middle of a string",
-    KIND: "references to types of an impossible kind (functions, variables, types without a size)",
-    PROTOTYPE: "functions whose type is not a prototype",
-    SIZE: "members that end beyond their struct",
+DESCRIPTIONS = {  # (noun, what is wrong with it)
+    ID: ("reference", "to missing types"),
+    NAME: ("name", "beyond the end of the strings"),
+    NAME_INSIDE: ("name", "from the middle of a string"),
+    KIND: ("reference", "to types of an impossible kind (functions, variables, types without a size)"),
+    PROTOTYPE: ("function", "with a type that is not a prototype"),
+    SIZE: ("member", "beyond the end of the struct"),
 }
 
 # What the BTF of a kernel has since a release: the functions that contain its rules for BTF show which rules they are.
@@ -76,9 +76,10 @@ class Sign(NamedTuple):
 class Examination:
     """The result: `unreadable` is why the bytes cannot be read ("": they can), `refused` the faults that the kernel finds,
     `signs` those of another base (at most MAX_SIGNS), `count` the number of all signs by kind, `types` and `names` the numbers
-    of references into the base and its strings.  `btf` is the split BTF, including wrong references (None: unreadable)."""
+    of references into the base and its strings, `all_types` and `all_names` those of all references and names.  `btf` is the
+    split BTF, including wrong references (None: unreadable)."""
 
-    __slots__ = ("btf", "count", "names", "refused", "signs", "types", "unreadable")
+    __slots__ = ("all_names", "all_types", "btf", "count", "names", "refused", "signs", "types", "unreadable")
 
     def __init__(self) -> None:
         self.btf: Btf | None = None
@@ -86,7 +87,7 @@ class Examination:
         self.refused: list[Finding] = []
         self.signs: list[Sign] = []
         self.count: dict[str, int] = {}
-        self.types = self.names = 0
+        self.types = self.names = self.all_types = self.all_names = 0
 
     @property
     def takes(self) -> bool:
@@ -100,7 +101,12 @@ class Examination:
         return not self.unreadable and not others and 8 * self.count.get(NAME_INSIDE, 0) <= self.names
 
     def __str__(self) -> str:
-        return ", ".join(f"{self.count[what]:,} {text}" for what, text in DESCRIPTIONS.items() if self.count.get(what))
+        return ", ".join(self.described(what) for what in DESCRIPTIONS if self.count.get(what))
+
+    def described(self, what: str) -> str:
+        """The number of signs of a kind, in words: "23 references to missing types"."""
+        noun, fault = DESCRIPTIONS[what]
+        return f"{counted(self.count[what], noun)} {fault}"
 
 
 class _Lenient(Btf):
@@ -199,6 +205,8 @@ def _signs(btf: _Lenient, found: Examination) -> Iterator[Sign]:
         member = ""
         for word, what in references(btf.words, at, btf.table):
             value = btf.raw[word]
+            found.all_names += what == "name" and value > 0
+            found.all_types += what != "name" and value > 0
             if what == "name":
                 if value >= strings:
                     yield Sign(NAME, user, _place(btf, user, ""), value)

@@ -15,7 +15,7 @@ from struct import unpack, unpack_from
 
 from btfkit.btf import spec
 from btfkit.btf.spelling import label_of
-from btfkit.errors import printable
+from btfkit.errors import counted, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -211,12 +211,12 @@ class _Judge:
         end = 0
         for offset, length, name in sections:
             if offset > end:
-                gap = f"gap of {offset - end} bytes before the {name}, at byte {h.length + end}"
+                gap = f"gap of {counted(offset - end, 'byte')} before the {name}, at byte {h.length + end}"
                 self._warn(None, gap, "header-gap")
             end = offset + length
         rest = len(self.btf.blob) - h.length - end
         if rest > 0:
-            self._warn(None, f"{rest} bytes follow the strings, at byte {h.length + end}", "trailing-bytes")
+            self._warn(None, f"{counted(rest, 'byte')} after the strings, at byte {h.length + end}", "trailing-bytes")
         if h.flags:
             self._warn(None, f"header flags {h.flags:#x}, expected 0", "header-flags")
         if any(h.extra):
@@ -369,7 +369,9 @@ class _Judge:
             message = f"{len(cut)} ENUM of 8 bytes: pahole before 1.24 wrote only 32 bits of their values"
             self.findings.append(Finding("note", cut[0], message, "enum-cut"))
         for kind, ids in unknown.items():
-            message = f"{len(ids)} types of unknown kind {kind} (this version knows 1 to {len(spec.KINDS) - 1})"
+            message = (
+                f"{counted(len(ids), 'type')} of unknown kind {kind} (this version knows 1 to {len(spec.KINDS) - 1})"
+            )
             self.findings.append(Finding("note", ids[0], message, "kind"))
 
     def _is_cut_enum(self, type_id: int) -> bool:

@@ -169,7 +169,7 @@ class Summary:
         h, btf = self.header, self.btf
         size, source, carrier = self.pointer_size
         yield "container", " > ".join(self.layers) or "raw"
-        yield "size", f"{self.size:,} bytes"
+        yield "size", counted(self.size, "byte")
         yield "byte order", f"{h.order}-endian"
         how = _POINTER_SIZE_SOURCES.get(source or "", f"by type {carrier}")
         yield "pointer size", f"{size} bytes ({how})" if size is not None else "unknown"
@@ -188,7 +188,7 @@ class Summary:
             if section is None or not section.counts:
                 yield name, "none" if section is None else f"unreadable: {section.problem}"
             elif section is self.distilled:
-                yield name, f"{section.counts[0]:,} types, {section.size:,} bytes"
+                yield name, f"{counted(section.counts[0], 'type')}, {section.size:,} bytes"
             else:
                 nouns = ("function", "line", "CO-RE relocation")
                 damage = f"; damaged: {section.problem}" if section.problem else ""
@@ -199,7 +199,7 @@ class Summary:
             name = printable(
                 self.base.source or (f"its own {self.distilled_section}" if self.distilled is not None else "in memory")
             )
-            return f"split on {name}, {len(self.base) - 1:,} types"
+            return f"split on {name}, {counted(len(self.base) - 1, 'type')}"
         if self.needs_base:
             return "split: needs its base, the vmlinux that it was built with"
         if self.split:
