@@ -3,11 +3,13 @@ complete run gives, and nothing else is left."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -18,18 +20,25 @@ from btfkit.btf.build import Builder
 from btfkit.cli import main
 from check_inputs import GUARDS
 from check_inputs import kernel as check_kernel
+from needs import lacks
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork; run on Linux")
 
 MODULE = "module.bpf.o"
 FIELDS = "fields.bpf.o"
+DWARF = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "encode", "gcc-dwarf5.o.xz")
 COMMANDS = {
     "min": ["min", "vmlinux", "out", FIELDS],
     "min -m": ["min", "-m", "mods", "-o", "out", "vmlinux", MODULE],
     "min -B": ["min", "-B", "vmlinux", "mods/mod_one", "out", "--base-out", "base", MODULE],
     "min --archive": ["min", "--archive", "k", "-o", "out", "guards.bpf.o", "-j1"],
     "merge": ["merge", "vmlinux", "mods", "-o", "out"],
+    "min --merge": ["min", "-m", "mods", "--merge", "vmlinux", "out", MODULE],
     "dump": ["dump", "vmlinux", "c", "-o", "out"],
+    "dump raw": ["dump", "vmlinux", "-o", "out"],
+    "dump json": ["dump", "vmlinux", "json", "-o", "out"],
+    "encode": ["encode", "dwarf.o.xz", "-o", "out"],
+    "encode --in-place": ["encode", "dwarf.o.xz", "--in-place"],
     "layout": ["layout", "vmlinux", "-o", "out"],
     "layout --html": ["layout", "vmlinux", "--html", "out"],
     "diff": ["diff", "vmlinux", "other", "-o", "out"],
@@ -43,6 +52,7 @@ COMMANDS = {
     "reconcile": ["reconcile", "done", "-B", "vmlinux", "-o", "out"],
     "reconcile --in-place": ["reconcile", "done", "-B", "vmlinux", "--in-place"],
     "dedup": ["dedup", "mods", "-B", "vmlinux", "-o", "out"],
+    "dedup A B": ["dedup", "vmlinux", "other", "-o", "out"],
     "dedup --in-place": ["dedup", "twice", "--in-place"],
     "sort": ["sort", "vmlinux", "-m", "mods", "-o", "out"],
     "sort --in-place": ["sort", "vmlinux", "--in-place"],
@@ -70,6 +80,7 @@ def made(tmp_path_factory):
         twice.struct(name, 4, [("x", twice.int("int", 4), 0)])
     (folder / "twice").write_bytes(twice.to_bytes())
     small = small_modules.kernel()
+    shutil.copyfile(DWARF, folder / "dwarf.o.xz")
     (folder / "small").write_bytes(small.to_bytes())
     (folder / "small.ko").write_bytes(small_modules.elf({".BTF": small_modules.module(small)}))
     old = os.getcwd()
@@ -229,3 +240,45 @@ def test_disk_full(fresh, name, unnamed) -> None:
         if "File too large" in line:
             assert any(part in line for part in ("out", "base", *words)), said
     assert shown(folder) == old
+
+
+@pytest.fixture
+def disk(made, tmp_path, monkeypatch):
+    """A file system of its own with the inputs and no room for more: a copy of the inputs, and a file that takes what is left."""
+    if os.geteuid() or not shutil.which("mount"):
+        lacks("mount")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    size = sum(-(-len(data) // 4096) for data in files(made).values()) + 64
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={4 * size}k", "none", str(folder)], capture_output=True
+    ).returncode:
+        lacks("mount")
+    try:
+        shutil.copytree(made, folder, dirs_exist_ok=True)
+        with open(folder / "filler", "wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(bytes(4096)):
+                pass
+        monkeypatch.chdir(folder)
+        yield folder
+    finally:
+        monkeypatch.chdir(tmp_path)
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_space_left(disk, capsys, name) -> None:
+    """A file system that is full: the error names the file, nothing half-written is left, and with room the next run succeeds."""
+    words = COMMANDS[name]
+    old = shown(disk)
+    status, said = in_child(lambda: None, words)
+    assert status == 3, said
+    lines = [line for line in said.splitlines() if "No space left on device" in line]
+    assert lines, said
+    assert "Traceback" not in said
+    assert ".tmp" not in said
+    for line in lines:
+        assert any(part in line for part in ("out", "base", *words)), said
+    assert shown(disk) == old
+    (disk / "filler").unlink()
+    assert run(capsys, *words).status in (0, 1)
