@@ -95,8 +95,8 @@ from btfkit.passes.reconcile import ReconcileError as ReconcileError
 from btfkit.passes.reconcile import reconcile as reconcile
 from btfkit.passes.sanitize import Sanitized as Sanitized
 from btfkit.passes.sanitize import sanitize as sanitize
-from btfkit.show.diff import Diff as Diff
 from btfkit.show.diff import diff as diff
+from btfkit.show.diff_values import Diff as Diff
 from btfkit.show.find import Found as Found
 from btfkit.show.find import find as find
 from btfkit.show.find import users as users

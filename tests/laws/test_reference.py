@@ -13,10 +13,11 @@ from btfkit.btf.btf import Btf, name_buckets
 from btfkit.btf.finders import FEW
 from btfkit.btf.flat import Flat
 from btfkit.co_re.access import essential
-from btfkit.errors import BtfError, UnsupportedError
+from btfkit.errors import BtfError, FormatError, UnsupportedError
 from btfkit.hot import columns, graph, names, scan
 from btfkit.hot import rebase as hot_rebase
 from btfkit.hot.columns import Columns
+from btfkit.hot.identity import Interner
 from btfkit.judges import reconciled
 from btfkit.judges.candidates import CandidateSearch, bare_name
 from btfkit.passes.append import append
@@ -25,10 +26,12 @@ from btfkit.passes.distill import distill
 from btfkit.passes.permute import by_name, follow, permute, sort
 from btfkit.passes.rebase import NameIndex, rebase
 from btfkit.passes.select import POLICIES, WHOLE, Selection, by_references_of, close
+from btfkit.show.identity import CLASSES, Identities, interner
 from reference import append as slow_append
 from reference import compact as slow_compact
 from reference import distill as slow_distill
 from reference import graph as slow_graph
+from reference import identity as slow_identity
 from reference import match as slow_match
 from reference import names as slow_names
 from reference import permute as slow_permute
@@ -515,3 +518,59 @@ def outcome(before, after, how, *, judge=False):
             return bool(reconciled.compare(before, after, **how))
         except BtfError as error:
             return str(error)
+
+
+@many(chains() | valid_chains(), chains() | valid_chains(), st.booleans())
+def test_identity(old, new, same):
+    """Keys of the types of two BTFs are equal where the slow ones are; `differing` counts what is alone and equal."""
+    new = old if same else new
+    numbers, slow_numbers = interner(), {}
+    sides = [(Identities(btf, numbers), slow_identity.Identities(btf, slow_numbers)) for btf in (old, new)]
+    for question in "reference", "definition":
+        keys = []
+        for fast, slow in sides:
+            assert fast.tags == slow.tags
+            for type_id in range(question == "definition", len(fast.btf)):
+                keys.append((_key(fast, question, type_id), _key(slow, question, type_id)))
+        assert len({fast for fast, _ in keys}) == len({slow for _, slow in keys}) == len(set(keys))
+    grouped = [_by_name(slow) for _, slow in sides]
+    ids = [sorted(i for key in side for i in side[key]) for side in grouped]
+    counts = {}
+    for key in grouped[0].keys() & grouped[1].keys():
+        (a, *more), (b, *others) = grouped[0][key], grouped[1][key]
+        if not more and not others:
+            if "deep" in (keys_of := {_key(slow, "definition", i) for (_, slow), i in zip(sides, (a, b), strict=True)}):
+                return
+            if len(keys_of) == 1:
+                counts[key[0]] = counts.get(key[0], 0) + 1
+                ids[0].remove(a)
+                ids[1].remove(b)
+    assert sides[0][0].differing(sides[1][0]) == (counts, *ids)
+
+
+def _key(side, question, type_id):
+    try:
+        return getattr(side, question)(type_id)
+    except (slow_identity.TooDeep, FormatError):
+        return "deep"
+
+
+def _by_name(side):
+    """The own types with a name, by class and name."""
+    found = {}
+    for type_id in side.btf.own_ids:
+        kind = CLASSES.get(side.btf.kind(type_id))
+        if kind is not None and side.btf.word(type_id, 0):
+            found.setdefault((kind, side.btf.string(side.btf.word(type_id, 0))), []).append(type_id)
+    return found
+
+
+def test_names_of_different_lengths_are_different():
+    texts = [b"", b"a", b"a\1", b"abcd", b"abc", b"abcde", b"abcdefgh", b"\x80", b"a" * 5000]
+    numbers = Interner(3)
+    found = [numbers.text(text + b"\0", 0) for text in texts]
+    assert len(set(found)) == len(texts) == numbers.count
+    assert [numbers.text(b"x" + text + b"\0", 1) for text in texts] == found
+    many = [numbers.text(b"%d\0" % i, 0) for i in range(5000)]
+    assert [numbers.text(b"%d\0" % i, 0) for i in range(5000)] == many
+    assert len(set(many + found)) == 5000 + len(texts)

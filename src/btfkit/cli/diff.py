@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
     from btfkit.co_re.program import BpfObject
-    from btfkit.show.diff import Diff
+    from btfkit.show.diff_values import Diff
 
 # those of show/diff.py, which is not imported before it is needed
 KINDS = ("struct", "union", "enum", "typedef", "function", "variable", "int", "float")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import demand_btf
+from btfkit.btf.finders import own_ids_called
 from btfkit.btf.members import flat_members
 from btfkit.btf.spec import text
 from btfkit.btf.spelling import Spelling
 from btfkit.errors import refuse_others, refuse_text
 from btfkit.show.diff_leaves import Leaf, previous_members, unique, without_groups
+from btfkit.show.diff_values import KINDS, Change, Diff, Entry, TypeChange
 from btfkit.show.identity import (
     CLASSES,
     ENUM,
@@ -22,8 +24,8 @@ from btfkit.show.identity import (
     STRUCT,
     TYPEDEF,
     UNION,
-    VAR,
     Identities,
+    interner,
 )
 from btfkit.show.layout import CACHELINE, Layouts
 from btfkit.show.used_by import SIZE as SIZE
@@ -32,165 +34,17 @@ from btfkit.show.used_by import prefixes, read_types
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any, TypedDict
+    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject
-
-    class Facts(TypedDict, total=False):
-        """The facts about a member, enumerator, parameter or tags: in bytes, except where the name has "bit" in it."""
-
-        type: str
-        name: str
-        offset: int
-        size: int
-        bit_offset: int
-        bits: int
-        value: int
-        tags: list[str]
-
-    class TypeFacts(TypedDict, total=False):
-        """The facts about a type as a whole, in bytes."""
-
-        text: str
-        size: int | None
-        signed: bool
-        cachelines: int
-        alignment: int
-        holes: int
-        sum_holes: int
-        padding: int
+    from btfkit.hot.identity import Interner
+    from btfkit.show.diff_values import Facts, TypeFacts
 
     Key = tuple[str, bytes]
     Scope = Mapping[tuple[str, str], "frozenset[str] | None"]
 
-SCHEMA = 1
-KINDS = (STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, INT, FLOAT)  # in the order of output
-
-
-class Change:
-    """One change within a type.
-
-    `what` is "added", "removed", "renamed", "retyped", "grown" (or shrunk: the same type, another size), "moved",
-    "width" (of a bitfield), "value" (of an enumerator) or "tags" (of a declaration).  `path` names the member ("lock.owner"),
-    enumerator or parameter.  "renamed" is a guess (same type, same place), with the former name in `old["name"]`.  `old` and
-    `new` describe both sides: "offset", "size" (bytes), "bit_offset", "bits" (bits), "type", "value", "name".
-    """
-
-    __slots__ = ("new", "old", "path", "what")
-
-    def __init__(self, what: str, path: str, old: Facts | None, new: Facts | None) -> None:
-        self.what = what
-        self.path = path
-        self.old = old
-        self.new = new
-
-    @property
-    def guess(self) -> bool:
-        """Whether this is inferred: BTF does not record that a member was renamed."""
-        return self.what == "renamed"
-
-    def as_json(self) -> dict[str, object]:
-        """Its part of the JSON document."""
-        document: dict[str, object] = {"what": self.what, "path": self.path, "old": self.old, "new": self.new}
-        return document | ({"guess": True} if self.guess else {})
-
-    def __repr__(self) -> str:
-        return f"<{self.path!r} {self.what}: {self.old} -> {self.new}>"
-
-
-class TypeChange:
-    """A type that both sides have: its `kind` and `name`, its ids, and the `changes` within.
-
-    `old` and `new` describe the whole type: "text" (its declaration) or, for a struct or union, "size", "holes", "sum_holes",
-    "cachelines", "alignment", "padding" (bytes).
-    """
-
-    __slots__ = ("changes", "kind", "name", "new", "new_id", "old", "old_id")
-
-    def __init__(self, kind: str, name: str, old_id: int, new_id: int) -> None:
-        self.kind = kind
-        self.name = name
-        self.old_id = old_id
-        self.new_id = new_id
-        self.changes: list[Change] = []
-        self.old: TypeFacts = {}
-        self.new: TypeFacts = {}
-
-    def as_json(self) -> dict[str, object]:
-        """Its part of the JSON document."""
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "old_id": self.old_id,
-            "new_id": self.new_id,
-            "old": self.old,
-            "new": self.new,
-            "changes": [change.as_json() for change in self.changes],
-        }
-
-    def __repr__(self) -> str:
-        return f"<{self.kind} {self.name!r}: {len(self.changes)} changes>"
-
-
-class Entry:
-    """A type that only one side has: its `kind`, `name` and `type_id`, its `text` (of a prototype or typedef) and `size`
-    (bytes; None: no size)."""
-
-    __slots__ = ("kind", "name", "size", "text", "type_id")
-
-    def __init__(self, kind: str, name: str, type_id: int, shown: str, size: int | None) -> None:
-        self.kind = kind
-        self.name = name
-        self.type_id = type_id
-        self.text = shown
-        self.size = size
-
-    def as_json(self) -> dict[str, object]:
-        """Its part of the JSON document."""
-        document: dict[str, object] = {"kind": self.kind, "name": self.name, "id": self.type_id}
-        document |= {"size": self.size} if self.size is not None else {}
-        return document | ({"text": self.text} if self.text else {})
-
-    def __repr__(self) -> str:
-        return f"<{self.kind} {self.name!r}>"
-
-
-class Diff:
-    """The differences from `old` to `new`: `added`, `removed` and `changed`, each in the order of KINDS, then by name.
-
-    `counts[kind]` is (same, changed, added, removed).  True if anything differs.
-    """
-
-    __slots__ = ("added", "changed", "counts", "new", "old", "removed")
-
-    def __init__(self, old: Btf, new: Btf) -> None:
-        self.old = old
-        self.new = new
-        self.added: list[Entry] = []
-        self.removed: list[Entry] = []
-        self.changed: list[TypeChange] = []
-        self.counts: dict[str, tuple[int, int, int, int]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
-
-    def as_json(self) -> dict[str, object]:
-        """The JSON document (schema 1)."""
-        names = ("same", "changed", "added", "removed")
-        return {
-            "schema": SCHEMA,
-            "old": {"path": self.old.source, "types": len(self.old) - 1},
-            "new": {"path": self.new.source, "types": len(self.new) - 1},
-            "differs": bool(self),
-            "counts": {kind: dict(zip(names, counts, strict=True)) for kind, counts in self.counts.items()},
-            "changed": [change.as_json() for change in self.changed],
-            "added": [entry.as_json() for entry in self.added],
-            "removed": [entry.as_json() for entry in self.removed],
-        }
-
-    def __repr__(self) -> str:
-        return f"<diff: {len(self.changed)} changed, {len(self.added)} added, {len(self.removed)} removed>"
+UTF8 = "utf-8", "surrogateescape"
 
 
 def diff(
@@ -225,7 +79,7 @@ def _wanted(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     for name in names:
         tag, _, rest = name.partition(" ")
         kind, bare = (tag, rest) if rest and tag in KINDS else ("", name)
-        yield kind, bare.encode("utf-8", "surrogateescape")
+        yield kind, bare.encode(*UTF8)
 
 
 class _Side:
@@ -233,23 +87,18 @@ class _Side:
 
     __slots__ = ("btf", "identities", "layouts", "names", "types")
 
-    def __init__(self, btf: Btf, numbers: dict[object, int]) -> None:
+    def __init__(self, btf: Btf, numbers: Interner) -> None:
         self.btf = btf
         self.identities = Identities(btf, numbers)
         self.layouts = Layouts(btf, CACHELINE)
         self.names = Spelling(btf)
-        self.types = self._types()
+        self.types: dict[Key, list[int]] = {}
 
-    def _types(self) -> dict[Key, list[int]]:
-        """The own named types, by kind and name."""
-        btf, name = self.btf, self.identities.name
-        words, start = btf.words, btf.start_id
-        found: dict[Key, list[int]] = {}
-        for index, at in enumerate(btf.positions):
-            kind = CLASSES.get(words[at + 1] >> 24 & spec.MAX_KIND)
-            if kind is not None and words[at]:
-                found.setdefault((kind, name(words[at])), []).append(start + index)
-        return found
+    def add(self, type_id: int) -> None:
+        """Add an own type to those that are compared, if it is of one of KINDS."""
+        kind = CLASSES.get(self.btf.kind(type_id))
+        if kind is not None:
+            self.types.setdefault((kind, self.btf.string(self.btf.word(type_id, 0))), []).append(type_id)
 
     def in_base(self, key: Key) -> list[int]:
         """The types with that kind and name in the base."""
@@ -278,7 +127,7 @@ class _Comparison:
     def __init__(
         self, old: Btf, new: Btf, names: frozenset[tuple[str, bytes]], kinds: frozenset[str], scope: Scope | None
     ) -> None:
-        numbers: dict[object, int] = {}
+        numbers = interner()
         self.old = _Side(old, numbers)
         self.new = _Side(new, numbers)
         self.names = names
@@ -287,8 +136,23 @@ class _Comparison:
         self.found = Diff(old, new)
         self.same = dict.fromkeys(KINDS, 0)
 
+    def _gather(self) -> None:
+        """Add the types that have to be compared to both sides: those with a name that is wanted, or all that differ."""
+        if self.names or self.scope is not None:
+            wanted = {name for _, name in self.names} or {name.encode(*UTF8) for _, name in self.scope or ()}
+            for side in (self.old, self.new):
+                for type_id in (i for name in wanted for i in own_ids_called(side.btf, name, ())):
+                    side.add(type_id)
+            return
+        same, left, right = self.old.identities.differing(self.new.identities)
+        self.same |= {kind: count for kind, count in same.items() if not self.kinds or kind in self.kinds}
+        for side, ids in ((self.old, left), (self.new, right)):
+            for type_id in ids:
+                side.add(type_id)
+
     def done(self) -> Diff:
         """The result."""
+        self._gather()
         rank = {kind: number for number, kind in enumerate(KINDS)}
         keys = [key for key in self.old.types.keys() | self.new.types.keys() if self._is_wanted(key)]
         keys.sort(key=lambda key: (rank[key[0]], key[1]))

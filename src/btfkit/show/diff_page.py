@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from btfkit.show.diff import Diff, Entry
+    from btfkit.show.diff_values import Diff, Entry
 
 
 def diff_page(found: Diff) -> bytes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from btfkit.errors import counted, printable
-from btfkit.show.diff import KINDS, Change, Diff, Entry, TypeChange
+from btfkit.show.diff_values import KINDS, Change, Diff, Entry, TypeChange
 from btfkit.show.identity import FUNC, INT, STRUCT, TYPEDEF, UNION, VAR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfkit.show.diff import Facts, TypeFacts
+    from btfkit.show.diff_values import Facts, TypeFacts
 
 WIDTH = 110  # columns
 NAMES = 4  # names shown of members that moved together

@@ -1,0 +1,164 @@
+"""The differences between two BTFs as values: what `diff` finds, and `diff_text` and `diff_page` render."""
+
+from __future__ import annotations
+
+from btfkit.show.identity import ENUM, FLOAT, FUNC, INT, STRUCT, TYPEDEF, UNION, VAR
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    from btfkit.btf.btf import Btf
+
+    class Facts(TypedDict, total=False):
+        """The facts about a member, enumerator, parameter or tags: in bytes, except where the name has "bit" in it."""
+
+        type: str
+        name: str
+        offset: int
+        size: int
+        bit_offset: int
+        bits: int
+        value: int
+        tags: list[str]
+
+    class TypeFacts(TypedDict, total=False):
+        """The facts about a type as a whole, in bytes."""
+
+        text: str
+        size: int | None
+        signed: bool
+        cachelines: int
+        alignment: int
+        holes: int
+        sum_holes: int
+        padding: int
+
+
+SCHEMA = 1
+KINDS = (STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, INT, FLOAT)  # in the order of output
+
+
+class Change:
+    """One change within a type.
+
+    `what` is "added", "removed", "renamed", "retyped", "grown" (or shrunk: the same type, another size), "moved",
+    "width" (of a bitfield), "value" (of an enumerator) or "tags" (of a declaration).  `path` names the member ("lock.owner"),
+    enumerator or parameter.  "renamed" is a guess (same type, same place), with the former name in `old["name"]`.  `old` and
+    `new` describe both sides: "offset", "size" (bytes), "bit_offset", "bits" (bits), "type", "value", "name".
+    """
+
+    __slots__ = ("new", "old", "path", "what")
+
+    def __init__(self, what: str, path: str, old: Facts | None, new: Facts | None) -> None:
+        self.what = what
+        self.path = path
+        self.old = old
+        self.new = new
+
+    @property
+    def guess(self) -> bool:
+        """Whether this is inferred: BTF does not record that a member was renamed."""
+        return self.what == "renamed"
+
+    def as_json(self) -> dict[str, object]:
+        """Its part of the JSON document."""
+        document: dict[str, object] = {"what": self.what, "path": self.path, "old": self.old, "new": self.new}
+        return document | ({"guess": True} if self.guess else {})
+
+    def __repr__(self) -> str:
+        return f"<{self.path!r} {self.what}: {self.old} -> {self.new}>"
+
+
+class TypeChange:
+    """A type that both sides have: its `kind` and `name`, its ids, and the `changes` within.
+
+    `old` and `new` describe the whole type: "text" (its declaration) or, for a struct or union, "size", "holes", "sum_holes",
+    "cachelines", "alignment", "padding" (bytes).
+    """
+
+    __slots__ = ("changes", "kind", "name", "new", "new_id", "old", "old_id")
+
+    def __init__(self, kind: str, name: str, old_id: int, new_id: int) -> None:
+        self.kind = kind
+        self.name = name
+        self.old_id = old_id
+        self.new_id = new_id
+        self.changes: list[Change] = []
+        self.old: TypeFacts = {}
+        self.new: TypeFacts = {}
+
+    def as_json(self) -> dict[str, object]:
+        """Its part of the JSON document."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "old_id": self.old_id,
+            "new_id": self.new_id,
+            "old": self.old,
+            "new": self.new,
+            "changes": [change.as_json() for change in self.changes],
+        }
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name!r}: {len(self.changes)} changes>"
+
+
+class Entry:
+    """A type that only one side has: its `kind`, `name` and `type_id`, its `text` (of a prototype or typedef) and `size`
+    (bytes; None: no size)."""
+
+    __slots__ = ("kind", "name", "size", "text", "type_id")
+
+    def __init__(self, kind: str, name: str, type_id: int, shown: str, size: int | None) -> None:
+        self.kind = kind
+        self.name = name
+        self.type_id = type_id
+        self.text = shown
+        self.size = size
+
+    def as_json(self) -> dict[str, object]:
+        """Its part of the JSON document."""
+        document: dict[str, object] = {"kind": self.kind, "name": self.name, "id": self.type_id}
+        document |= {"size": self.size} if self.size is not None else {}
+        return document | ({"text": self.text} if self.text else {})
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name!r}>"
+
+
+class Diff:
+    """The differences from `old` to `new`: `added`, `removed` and `changed`, each in the order of KINDS, then by name.
+
+    `counts[kind]` is (same, changed, added, removed).  True if anything differs.
+    """
+
+    __slots__ = ("added", "changed", "counts", "new", "old", "removed")
+
+    def __init__(self, old: Btf, new: Btf) -> None:
+        self.old = old
+        self.new = new
+        self.added: list[Entry] = []
+        self.removed: list[Entry] = []
+        self.changed: list[TypeChange] = []
+        self.counts: dict[str, tuple[int, int, int, int]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+    def as_json(self) -> dict[str, object]:
+        """The JSON document (schema 1)."""
+        names = ("same", "changed", "added", "removed")
+        return {
+            "schema": SCHEMA,
+            "old": {"path": self.old.source, "types": len(self.old) - 1},
+            "new": {"path": self.new.source, "types": len(self.new) - 1},
+            "differs": bool(self),
+            "counts": {kind: dict(zip(names, counts, strict=True)) for kind, counts in self.counts.items()},
+            "changed": [change.as_json() for change in self.changed],
+            "added": [entry.as_json() for entry in self.added],
+            "removed": [entry.as_json() for entry in self.removed],
+        }
+
+    def __repr__(self) -> str:
+        return f"<diff: {len(self.changed)} changed, {len(self.added)} added, {len(self.removed)} removed>"
