@@ -129,7 +129,11 @@ REFUSED = {
     "split DWARF": (lambda: content("gcc-split"), [], "split DWARF: the types are in gcc-split.dwo"),
     "relocation": (lambda: broken_relocation(content("gcc-dwarf5")), [], "relocation type 199 of machine 62"),
     "linked": (lambda: linked(content("gcc-dwarf5")), [], "a linked file"),
-    "altlink": (lambda: with_section(".gnu_debugaltlink", b"../common.debug\0" + bytes(20)), [], "in ../common.debug"),
+    "altlink": (
+        lambda: with_section(".gnu_debugaltlink", b"../common.debug\0" + bytes(20)),
+        [],
+        "in ../common.debug (made by dwz",
+    ),
     "sup": (lambda: with_section(".debug_sup", b"\5\0\0common.sup\0\4abcd"), [], "in common.sup (made by dwz"),
     "no ELF file": (lambda: b"text", [], "expected an ELF file with DWARF"),
     "truncated": (lambda: content("gcc-dwarf5")[:-700], [], "bad.o"),

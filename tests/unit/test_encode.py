@@ -157,7 +157,7 @@ def test_no_dwarf_is_an_error():
 
 
 def test_split_dwarf_is_named():
-    with pytest.raises(UnsupportedError, match=r"split DWARF.*\.dwo"):
+    with pytest.raises(NotFoundError, match=r"split DWARF.*\.dwo"):
         btfkit.encode(elf("gcc-split"))
 
 

@@ -42,10 +42,18 @@ def run(args: Args) -> int:
         policy=args.policy or "distilled",
         resolve_ids=args.resolve_ids,
         strip_signature=args.strip_signature,
+        debug_dirs=_directories(args),
     )
     return file_work.perform(
         args, operation, "encoding", {"base": args.base, "features": list(operation.features)}, LISTS, _lines, _summary
     )
+
+
+def _directories(args: Args) -> tuple[str, ...]:
+    """The directories of separate debug files."""
+    from btfkit.dwarf.companion import DEBUG
+
+    return (*(args.debug_dir or ()), DEBUG)
 
 
 def feature_names(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
@@ -90,14 +98,11 @@ def _refuse_packages(paths: list[str]) -> None:
 
 def _explain(args: Args) -> int:
     """Print why a function has a FUNC, or none."""
-    from btfkit.encoder.explain import explain_function
-    from btfkit.file_ops.encode import open_elf
+    from btfkit.file_ops.encode import explain_encoding
 
     if len(args.operands) != 1 or args.output:
         raise UsageError("--explain takes one file, and writes none")
-    elf = open_elf(args.operands[0]).elf
-    assert elf is not None
-    lines, found = explain_function(elf, args.explain)
+    lines, found = explain_encoding(args.operands[0], args.explain, _directories(args))
     for line in lines:
         print(line)
     return 0 if found else 1
@@ -138,6 +143,7 @@ _WARNINGS = {
     "complex": "complex numbers and odd floats, written as structures without members",
     "unsupported": "types that BTF cannot express, written as pointers or structures without members",
     "wide": "integers of more than 16 bytes (_BitInt), written as structures without members",
+    "split": "a file of split DWARF (.dwo, .dwp) alone has types, but no functions and variables",
     "void": "members and parameters of no type, written as pointers",
     "no content of .BTF_ids": "a debug file without the content of .BTF_ids, so no kfunc is marked",
 }
@@ -180,6 +186,12 @@ COMMAND = Command(
             "--skip-language", value="LIST", help="omit units in these languages: c, c++, rust, asm (default: rust)"
         ),
         Option("--force", help="write pointers or empty structures for types that BTF cannot express"),
+        Option(
+            "--debug-dir",
+            value="DIR",
+            many=True,
+            help="look for separate debug files below DIR, too, as below /usr/lib/debug",
+        ),
         Option("--explain", value="FUNCTION", help="show why a function is in the BTF, or is not"),
         file_work.STRIP,
         JOBS,

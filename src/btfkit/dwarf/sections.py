@@ -36,6 +36,10 @@ class DebugSections:
 
         return array("Q", [section.addr for section in self.elf.sections])
 
+    def name(self, name: str) -> str:
+        """The name of the section `.debug_<name>` in the file, for messages."""
+        return f".debug_{name}{self.suffix}"
+
     def has(self, name: str) -> bool:
         """Whether the file has the section `.debug_<name>`."""
         return bool(self._find(name))

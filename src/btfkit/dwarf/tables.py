@@ -48,6 +48,7 @@ TAGS = {
     0x18: codes.VARIADIC,
     0x2E: codes.SUBPROGRAM,
     0x34: codes.VARIABLE,
+    0x3D: codes.IMPORT,  # imported_unit
     0x6000: codes.NOTE,  # LLVM_annotation
     0x6001: codes.NOTE_DIE,  # GNU_annotation
 }
@@ -61,6 +62,7 @@ ATTRIBUTES = {
     0x0D: codes.BIT_SIZE,
     0x11: codes.LOW_PC,
     0x13: codes.LANGUAGE,
+    0x18: codes.IMPORTED,
     0x1B: codes.COMP_DIR,
     0x1C: codes.CONST_VALUE,
     0x20: codes.INLINED,
@@ -120,6 +122,7 @@ WANTED = {
         *(codes.NAME, codes.TYPE, codes.ORIGIN, codes.SPECIFICATION, codes.DECLARATION, codes.EXTERNAL),
         *(codes.ARTIFICIAL, codes.LOCATION, codes.ANNOTATION),
     ),
+    codes.IMPORT: (codes.IMPORTED,),
     codes.NOTE: (codes.NAME, codes.CONST_VALUE),
     codes.NOTE_DIE: (codes.NAME, codes.CONST_VALUE, codes.ANNOTATION),
 }

@@ -9,12 +9,12 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.emit import Frame
-from btfkit.dwarf.sections import DebugSections
+from btfkit.dwarf.companion import Companions
 from btfkit.encoder import kfuncs as _kfuncs
 from btfkit.encoder import variables as _variables
 from btfkit.encoder.environments import Resolved
 from btfkit.encoder.functions import Functions, Symbols
-from btfkit.encoder.reading import LANGUAGES, Debug, Dwarf, Rules, demand_dwarf
+from btfkit.encoder.reading import LANGUAGES, Dwarf, Rules, open_debug
 from btfkit.errors import UnsupportedError, refuse_others
 from btfkit.hot import assembly as _loops
 from btfkit.hot import codes
@@ -74,14 +74,16 @@ def encode(
     skip_languages: Iterable[str] = ("rust",),
     force: bool = False,
     symbols: Elf | None = None,
+    companions: Companions | None = None,
 ) -> Encoded:
     """The BTF of the types, functions and variables that the DWARF of `elf` describes, split on `base` if given.
 
     `features` are names of pahole's `--btf_features`.  `skip_languages` ("c", "c++", "rust", "asm") omits units.  With
     `force` types that BTF cannot express are written (a reference as a pointer, others as empty structs). `symbols` is
-    the file with the symbol table, if `elf` is a debug file without.  A `SplitBase` saves repeating the work on it.
-    Raises NotFoundError if there is no DWARF, UnsupportedError for what cannot be read or expressed, FormatError for
-    damaged input.
+    the file with the symbol table, if `elf` is a debug file without; `companions` finds split units and what dwz moved (by
+    default beside `elf.source`).  A `SplitBase` saves repeating the work on it.
+    Raises NotFoundError if there is no DWARF or such a file is not there, UnsupportedError for what cannot be read or
+    expressed, FormatError for damaged input.
     """
     features = frozenset(features)
     refuse_others("feature", features, FEATURES)
@@ -91,7 +93,7 @@ def encode(
             source=elf.source,
         )
     refuse_others("language", skip_languages, tuple(LANGUAGES))
-    dwarf, found = read_dwarf(elf, features, skip_languages, force=force)
+    dwarf, found = read_dwarf(elf, features, skip_languages, force=force, companions=companions)
     alone = Assembly(dwarf, features, found, symbols).btf()
     if base is None:
         return alone
@@ -102,14 +104,19 @@ def encode(
 
 
 def read_dwarf(
-    elf: Elf, features: frozenset[str], skip_languages: Iterable[str] = ("rust",), *, force: bool = False
+    elf: Elf,
+    features: frozenset[str],
+    skip_languages: Iterable[str] = ("rust",),
+    *,
+    force: bool = False,
+    companions: Companions | None = None,
 ) -> tuple[Dwarf, list[_variables.Place]]:
     """What the DWARF of `elf` says, and the sections that variables are taken from.  Raises what `encode` does."""
-    sections = DebugSections(elf)
-    demand_dwarf(sections)
+    companions = companions or Companions(elf.source)
+    debug = open_debug(elf, companions)
     skip = [number for language in skip_languages for number in LANGUAGES[language]]
-    found = _variables.places(elf, sections.addresses, features)
-    dwarf = Dwarf(Debug(sections), Rules(features, skip, force=force), _variables.ranges(found))
+    found = _variables.places(elf, debug.sections.addresses, features)
+    dwarf = Dwarf(debug, Rules(features, skip, force=force), _variables.ranges(found), companions)
     dwarf.read()
     return dwarf, found
 

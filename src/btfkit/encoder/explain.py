@@ -9,25 +9,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfkit.dwarf.companion import Companions
     from btfkit.encoder.functions import Choice, Functions
     from btfkit.files.elf import Elf
 
 
-def explain_function(elf: Elf, name: str) -> tuple[list[str], bool]:
-    """Lines that explain what became of the function `name`, and whether it has a FUNC.  Raises what `encode` does."""
+def explain_function(
+    elf: Elf, name: str, *, symbols: Elf | None = None, companions: Companions | None = None
+) -> tuple[list[str], bool]:
+    """Lines that explain what became of the function `name`, and whether it has a FUNC; `symbols` and `companions` are those of
+    `encode`.  Raises what that does."""
     from btfkit.encoder.encode import DEFAULT_FEATURES, Assembly, read_dwarf
 
-    dwarf, places = read_dwarf(elf, frozenset(DEFAULT_FEATURES))
-    assembly = Assembly(dwarf, frozenset(DEFAULT_FEATURES), places)
+    dwarf, places = read_dwarf(elf, frozenset(DEFAULT_FEATURES), companions=companions)
+    assembly = Assembly(dwarf, frozenset(DEFAULT_FEATURES), places, symbols)
     functions = assembly.functions()
     raw = name.encode("utf-8", "surrogateescape")
-    symbols = functions.symbols.by_name.get(raw, [])
+    found = functions.symbols.by_name.get(raw, [])
     choice = next((one for one in functions.choices() if one.name == raw), None)
-    lines = [*_symbol_lines(name, symbols), *_candidate_lines(functions, choice)]
+    lines = [*_symbol_lines(name, found), *_candidate_lines(functions, choice)]
     if choice is None:
         why = (
             "no definition in the DWARF has this name and names for all of its parameters"
-            if symbols
+            if found
             else ("the symbol table has no function of this name (inlined everywhere, or not a function)")
         )
         return [f"{name}: no FUNC: {why}", *lines], False

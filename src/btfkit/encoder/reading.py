@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from array import array
+from bisect import bisect_right
 
 from btfkit.dwarf import tables
-from btfkit.dwarf.units import PARTIAL, SKELETON, SPLIT_COMPILE, SPLIT_TYPE, TYPE, units
+from btfkit.dwarf.companion import supplementary_link
+from btfkit.dwarf.debug import SPLIT, Debug
+from btfkit.dwarf.sections import DebugSections
+from btfkit.dwarf.split import Skeleton
+from btfkit.dwarf.units import PARTIAL, SKELETON, SPLIT_COMPILE, SPLIT_TYPE, TYPE
 from btfkit.errors import BtfError, FormatError, NotFoundError, UnsupportedError
 from btfkit.hot import codes
 from btfkit.hot.abbreviations import Abbreviations
@@ -17,8 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from btfkit.dwarf.sections import Bytes, DebugSections
+    from btfkit.dwarf.companion import Companions
     from btfkit.dwarf.units import Unit
+    from btfkit.files.elf import Elf
 
 LANGUAGES = {"c": (0x01, 0x02, 0x0C, 0x1D, 0x2C), "c++": (0x04, 0x1A, 0x21, 0x2B), "rust": (0x1C,), "asm": (0x8001,)}
 CACHED = 8  # tables of abbreviations that are kept
@@ -37,48 +44,19 @@ class Rules:
         self.force = force
 
 
-class Debug:
-    """The sections that units of one file use: `info` (with `types` behind it), and where that begins in the whole (`base`)."""
-
-    __slots__ = ("abbreviations", "alt_base", "alt_strings", "base", "info", "list_form", "lists", "sections", "units")
-
-    def __init__(self, sections: DebugSections) -> None:
-        self.sections = sections
-        elf = sections.elf
-        mark = elf.mark
-        self.abbreviations = sections.get("abbrev")
-        self.info: Bytes = sections.get("info")
-        self.units = list(units(self.info, mark, ".debug_info" + sections.suffix, elf.source))
-        self.base = self.alt_base = 0
-        self.alt_strings: Bytes = b""
-        if sections.has("types"):
-            self._add_types(mark)
-        split = bool(sections.suffix)
-        five = any(unit.version >= 5 for unit in self.units)
-        self.list_form = 5 if five else 3 if split else 4
-        self.lists = sections.get("loclists" if five else "loc")
-
-    def _add_types(self, mark: str) -> None:
-        source = self.sections.elf.source
-        types = self.sections.get("types")
-        start = len(self.info)
-        self.info = bytes(self.info) + bytes(types)
-        for unit in units(types, mark, ".debug_types", source, types=True):
-            for place in ("start", "end", "first", "type_at"):
-                setattr(unit, place, getattr(unit, place) + start)
-            self.units.append(unit)
-
-
 class Dwarf:
-    """Everything that was read: `types` (the Interner), `reader`, and counts; `skipped` has the units left out by language."""
+    """Everything that was read: `types` (the Interner), `reader`, and how many `files` and `units`; `skipped` has the units left
+    out by language."""
 
-    def __init__(self, debug: Debug, rules: Rules, ranges: array[int]) -> None:
-        self.debug = debug
+    def __init__(self, debug: Debug, rules: Rules, ranges: array[int], companions: Companions) -> None:
+        self.debug = self._now = debug
+        self.companions = companions
+        self.skeletons: list[Skeleton] = []
+        self._by_identity: dict[int, Skeleton] = {}
         self.rules = rules
         self.big = debug.sections.elf.order == "big"
         prime = random_prime()
-        size = sum(len(debug.sections.get(name)) for name in ("str", "line_str")) + len(debug.info)
-        names = StringTable(bytearray(1), 0, prime, ALL_BITS, min(NAMES * size + (1 << 16), (1 << 31) - 1), None)
+        names = StringTable(bytearray(1), 0, prime, ALL_BITS, 1 << 16, None)
         self.types = Interner(names, prime | int.from_bytes(array("I", [random_prime()]).tobytes(), "little") << 32)
         self.types.force = rules.force
         reader = self.reader = Reader(self.types, self.big)
@@ -88,47 +66,114 @@ class Dwarf:
         reader.want_decl_tags = "decl_tag" in rules.features
         reader.force = rules.force
         reader.ranges = ranges
-        self.units = 0
+        self.files = self.units = 0
         self.skipped = 0
-        self._tables: dict[tuple[int, int, int, int], Abbreviations] = {}
+        self._tables: dict[tuple[int, int, int, int, int], Abbreviations] = {}
 
-    def read(self, forget: Callable[[int], None] | None = None) -> None:
-        """Read all units; `forget` is told up to which byte `info` is not needed any more."""
-        debug = self.debug
+    def read(self) -> None:
+        """Read all units of the file, of its supplementary file, and the split units that it names."""
+        if self.debug.is_split:
+            self.reader.warnings["split"] = 1
+        self._read(self.debug)
+        self._read_split()
+
+    def _read(self, debug: Debug) -> None:
+        """Read the units of one file."""
         self._use(debug)
-        crossing = self._crosses(debug)
-        if crossing:
+        together = debug.supplement is not None or self._crosses(debug)
+        self.reader.signatures = {}
+        if together:
             self._signatures(debug)
             self.types.begin()
         for unit in debug.units:
-            if not crossing:
+            if not together:
                 self.types.begin()
-            with_types = self._unit(debug, unit)
-            if not crossing and with_types:
+            if self._unit(debug, unit) and not together:
                 self._settle(unit)
-            if forget is not None and not crossing:
-                forget(unit.end)
-        if crossing:
+        if debug.supplement is not None:
+            self._read_supplement(debug.supplement)
+        if together:
             self._settle(debug.units[0] if debug.units else None)
+        self.types.die_base += len(debug.info)
+
+    def _read_supplement(self, debug: Debug) -> None:
+        """Read those units of a supplementary file that something refers to."""
+        self._use(debug)
+        starts = [unit.start for unit in debug.units]
+        done = set[int]()
+        places = self.reader.reached
+        while places:
+            wanted = {bisect_right(starts, place) - 1 for place in places} - done - {-1}
+            places.clear()
+            for index in sorted(wanted):
+                self._unit(debug, debug.units[index])
+            done |= wanted
+
+    def _read_split(self) -> None:
+        """Read the split units that skeletons stand for, in their order.  Raises NotFoundError if a file is not there."""
+        if not self.skeletons:
+            return
+        self._by_identity = {skeleton.identity: skeleton for skeleton in reversed(self.skeletons)}
+        done = set[int]()
+        holders = SplitFiles(self.debug, self.companions, self._identities)
+        for skeleton in self.skeletons:
+            if skeleton.identity not in done:
+                found = holders.holder(skeleton)
+                self._read(found)
+                done |= self._identities(found)
+
+    def _identities(self, debug: Debug) -> set[int]:
+        """The identities of the split units of a file."""
+        if debug.identities is None:
+            self._use(debug)
+            debug.identities = {
+                self._identity(debug, unit)
+                for unit in debug.units
+                if unit.kind == SPLIT_COMPILE or (unit.version < 5 and unit.kind != TYPE)
+            }
+        return debug.identities
+
+    def _identity(self, debug: Debug, unit: Unit) -> int:
+        """What a skeleton and its split unit have in common; their header or own DIE has it."""
+        if unit.version >= 5:
+            return unit.dwo_id
+        try:
+            self._begin(debug, unit)
+        except (IndexError, ValueError, OverflowError) as error:
+            raise self._damaged(error, "info", unit.start) from None
+        return self.reader.number(codes.DWO_ID)
 
     def _use(self, debug: Debug) -> None:
+        """Set the sections that units of a file use."""
         sections = debug.sections
-        self.reader.info_base = debug.base
-        self.reader.alt_base = debug.alt_base
-        self.reader.sections(
+        reader = self.reader
+        self._now = debug
+        if not debug.number:
+            self.files += 1
+            debug.number = self.files
+            size = sum(len(sections.get(name)) for name in ("str", "line_str")) + len(debug.info)
+            names = self.types.names
+            names.limit = min(names.limit + NAMES * size, (1 << 31) - 1)
+        if debug.alt_base != reader.alt_base:
+            reader.alt_base = debug.alt_base
+            reader.seen = bytearray((len(debug.info) - debug.alt_base >> 3) + 1)
+        reader.info_base = debug.base
+        reader.split = debug.is_split
+        reader.placeless = debug.is_split and debug is self.debug
+        reader.sections(
             debug.info,
             sections.get("str"),
             sections.get("line_str"),
             debug.alt_strings,
             sections.get("str_offsets"),
-            sections.get("addr"),
+            debug.addresses,
             debug.lists,
-            debug.list_form,
+            debug.old_lists,
         )
 
     def _crosses(self, debug: Debug) -> bool:
         """Whether units may refer to each other, so that they must be read together."""
-        seen = set[tuple[int, int, int, int]]()
+        seen = set[tuple[int, bool, int, int]]()
         for unit in debug.units:
             if unit.kind in (TYPE, SPLIT_TYPE, PARTIAL):
                 return True
@@ -145,64 +190,84 @@ class Dwarf:
         }
 
     def _table(self, debug: Debug, unit: Unit) -> Abbreviations:
-        key = unit.abbreviations, unit.version == 2, unit.offset_size, unit.address_size
+        sizes = unit.version == 2, unit.offset_size, unit.address_size
+        key = debug.number, unit.abbreviations, *sizes
         table = self._tables.get(key)
         if table is None:
             if len(self._tables) >= CACHED:
-                table = self._tables.pop(next(iter(self._tables)))
-            if table is None or (key[1:] != getattr(self, "_last", None)):
+                oldest = next(iter(self._tables))
+                table = self._tables.pop(oldest)
+            if table is None or sizes != oldest[2:]:
                 forms = tables.forms(unit.version, unit.offset_size, unit.address_size)
                 table = Abbreviations(tables.TAG_TABLE, tables.SLOT_TABLE, tables.WANTED_TABLE, forms)
-                self._last = key[1:]
             try:
                 if unit.abbreviations >= len(debug.abbreviations):
                     raise IndexError
                 table.read(debug.abbreviations, unit.abbreviations)
             except (IndexError, ValueError, OverflowError) as error:
-                raise self._damaged(error, ".debug_abbrev", unit.abbreviations) from None
+                raise self._damaged(error, "abbrev", unit.abbreviations) from None
             self._tables[key] = table
         return table
 
-    def _unit(self, debug: Debug, unit: Unit) -> bool:
-        """Read one unit; returns whether it was not left out."""
+    def _begin(self, debug: Debug, unit: Unit) -> Abbreviations:
+        """Decode the own DIE of a unit, for its attributes; returns its abbreviations."""
         reader = self.reader
         table = self._table(debug, unit)
+        reader.unit(unit.start, unit.end, unit.version, unit.offset_size, unit.address_size)
+        reader.root(unit.first, table)
+        strings = reader.number(codes.STR_BASE) if reader.has(codes.STR_BASE) else debug.string_base(unit)
+        lists = reader.number(codes.LOCLISTS_BASE) if reader.has(codes.LOCLISTS_BASE) else debug.list_base(unit)
+        reader.bases(strings, reader.number(codes.ADDR_BASE), lists, debug.list_start(unit))
+        return table
+
+    def _unit(self, debug: Debug, unit: Unit) -> bool:
+        """Read one unit; returns whether it has types of its own and was not left out."""
+        reader = self.reader
         try:
-            reader.unit(unit.start, unit.end, unit.version, unit.offset_size, unit.address_size)
-            reader.root(unit.first, table)
-            self._bases(unit)
-            if (unit.kind == SKELETON or reader.has(codes.DWO_NAME)) and unit.kind not in (SPLIT_COMPILE, SPLIT_TYPE):
-                raise UnsupportedError(
-                    f"split DWARF: the types are in {reader.text(codes.DWO_NAME).decode(errors='replace')}, which is not"
-                    " read; compile without -gsplit-dwarf",
-                    source=self.debug.sections.elf.source,
-                )
+            table = self._begin(debug, unit)
+            if not debug.is_split and (unit.kind == SKELETON or reader.has(codes.DWO_NAME)):
+                self.skeletons.append(self._skeleton(unit))
+                return False
             if reader.number(codes.LANGUAGE) in self.rules.skip:
                 self.skipped += 1
+                return False
+            if debug.is_split and not self._take_addresses(debug, unit):
                 return False
             reader.clang = b"clang" in reader.text(codes.PRODUCER)
             reader.walk(unit.first, table)
         except (IndexError, ValueError, OverflowError) as error:
-            raise self._damaged(error, ".debug_info", reader.place or unit.start) from None
+            raise self._damaged(error, "info", reader.place or unit.start) from None
         self.units += 1
         return True
 
-    def _bases(self, unit: Unit) -> None:
+    def _skeleton(self, unit: Unit) -> Skeleton:
         reader = self.reader
-        header = 0
-        if unit.version >= 5 and unit.kind in (SPLIT_COMPILE, SPLIT_TYPE):
-            header = 8 if unit.offset_size == 4 else 16
-        strings = reader.number(codes.STR_BASE) if reader.has(codes.STR_BASE) else header
-        lists = reader.number(codes.LOCLISTS_BASE)
-        if header and not reader.has(codes.LOCLISTS_BASE):
-            lists = 12 if unit.offset_size == 4 else 20
-        reader.bases(strings, reader.number(codes.ADDR_BASE), lists)
+        return Skeleton(
+            os.fsdecode(reader.text(codes.DWO_NAME)),
+            os.fsdecode(reader.text(codes.COMP_DIR)),
+            unit.dwo_id if unit.version >= 5 else reader.number(codes.DWO_ID),
+            reader.number(codes.ADDR_BASE),
+        )
+
+    def _take_addresses(self, debug: Debug, unit: Unit) -> bool:
+        """Let a split unit have the addresses of its skeleton; returns whether it has one, or needs none."""
+        reader = self.reader
+        if debug is self.debug or unit.kind in (TYPE, SPLIT_TYPE):
+            return True
+        identity = unit.dwo_id if unit.version >= 5 else reader.number(codes.DWO_ID)
+        skeleton = self._by_identity.get(identity)
+        if skeleton is None:
+            return False  # of another program in the same package
+        strings = reader.number(codes.STR_BASE) if reader.has(codes.STR_BASE) else debug.string_base(unit)
+        lists = reader.number(codes.LOCLISTS_BASE) if reader.has(codes.LOCLISTS_BASE) else debug.list_base(unit)
+        reader.bases(strings, skeleton.addresses, lists, debug.list_start(unit))
+        return True
 
     def _settle(self, unit: Unit | None) -> None:
         try:
             self.reader.settle()
         except (IndexError, ValueError, OverflowError) as error:
-            raise self._damaged(error, ".debug_info", unit.start if unit is not None else 0) from None
+            raise self._damaged(error, "info", unit.start if unit is not None else 0) from None
 
     def _damaged(self, error: Exception, section: str, at: int) -> BtfError:
         text = str(error)
@@ -213,31 +278,67 @@ class Dwarf:
             text = "more names or types than a file of this size has" if isinstance(error, OverflowError) else text
             if isinstance(error, IndexError):
                 text = "damaged: something extends beyond its section"
-        return kind(text, source=self.debug.sections.elf.source, section=section, offset=at)
+        sections = self._now.sections
+        if section == "info":
+            at = max(at - self._now.base, 0)
+        return kind(text, source=sections.elf.source, section=sections.name(section), offset=at)
 
 
-def demand_dwarf(sections: DebugSections) -> None:
-    """Raise NotFoundError if a file has no DWARF."""
-    if not sections.has("info") or not len(sections.get("info")):
+class SplitFiles:
+    """Finds the file with each split unit: the file of the skeletons itself (-gsplit-dwarf=single), its package, or a .dwo."""
+
+    def __init__(self, debug: Debug, companions: Companions, identities: Callable[[Debug], set[int]]) -> None:
+        self.debug = debug
+        self.companions = companions
+        self._identities = identities
+        self._whole: list[Debug] = []
+        package = companions.package()
+        for elf in (debug.sections.elf, *(() if package is None else (package,))):
+            sections = DebugSections(elf, SPLIT)
+            if sections.has("info"):
+                self._whole.append(Debug(sections, debug.addresses))
+
+    def holder(self, skeleton: Skeleton) -> Debug:
+        """The file that has the unit of a skeleton.  Raises NotFoundError if there is none."""
+        for known in self._whole:
+            if skeleton.identity in self._identities(known):
+                return known
+        source = self.debug.sections.elf.source
+        others = []
+        for elf in self.companions.split_files(skeleton.name, skeleton.compiled_in):
+            sections = DebugSections(elf, SPLIT)
+            if sections.has("info"):
+                found = Debug(sections, self.debug.addresses)
+                if skeleton.identity in self._identities(found):
+                    return found
+            others.append(elf.source)
+        what = f"split DWARF: the types are in {skeleton.name}"
+        if skeleton.compiled_in:
+            what += f", compiled in {skeleton.compiled_in}"
+        if others:
+            raise NotFoundError(f"{what}; {others[0]} is of another build", source=source)
         raise NotFoundError(
-            "no DWARF (.debug_info): compile it with -g, and a kernel with CONFIG_DEBUG_INFO",
-            source=sections.elf.source,
-        )
-    name = supplementary(sections)
-    if name:
-        raise UnsupportedError(
-            f"part of the DWARF is in {name} (made by dwz -m), which is not read: use the file as it was before dwz",
-            source=sections.elf.source,
+            f"{what}, which is not there (nor is {os.path.basename(self.companions.path)}.dwp): put it beside the file, or"
+            " compile without -gsplit-dwarf",
+            source=source,
         )
 
 
-def supplementary(sections: DebugSections) -> str:
-    """The name of the file that has what several files share, from `.gnu_debugaltlink` or `.debug_sup`; "" if there is none."""
-    elf = sections.elf
-    link = elf.section(".gnu_debugaltlink")
+def open_debug(elf: Elf, companions: Companions) -> Debug:
+    """The units of a file, with its supplementary file.
+
+    Raises NotFoundError if it has no DWARF, or its supplementary file is not there.
+    """
+    sections = DebugSections(elf)
+    if not sections.has("info") or not len(sections.get("info")):
+        alone = DebugSections(elf, SPLIT)
+        if alone.has("info") and len(alone.get("info")):
+            return Debug(alone)
+        raise NotFoundError(
+            "no DWARF (.debug_info): compile it with -g, and a kernel with CONFIG_DEBUG_INFO", source=elf.source
+        )
+    debug = Debug(sections)
+    link = supplementary_link(elf)
     if link is not None:
-        return bytes(elf.data(link)).partition(b"\0")[0].decode(errors="replace")
-    section = bytes(sections.get("sup"))  # version (2 bytes), whether this is that file (1), its name
-    if len(section) < 4 or section[2]:
-        return ""
-    return section[3:].partition(b"\0")[0].decode(errors="replace")
+        debug.add(Debug(DebugSections(companions.supplementary(elf, link))))
+    return debug

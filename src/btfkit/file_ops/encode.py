@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from btfkit.btf_file import BtfFile, as_btf
+from btfkit.dwarf.companion import DEBUG, Companions
 from btfkit.encoder.encode import DEFAULT_FEATURES
-from btfkit.errors import ChainError, FormatError, UnsupportedError
+from btfkit.errors import ChainError, FormatError, NotFoundError, UnsupportedError
 from btfkit.file_ops.distill import SECTIONS
 from btfkit.file_ops.operation import DONE, WITHOUT, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
@@ -74,6 +75,7 @@ class EncodeFiles(FileOperation):
     resolve_ids: bool = False
     strip_signature: bool = False
     raw: bool = False
+    debug_dirs: Sequence[str] = (DEBUG,)
 
     def __init__(self, *values: Any, **options: Any) -> None:
         super().__init__(*values, **options)
@@ -94,23 +96,16 @@ class EncodeFiles(FileOperation):
 
     def run(self, state: SplitBase | None, job: FileJob) -> FileResult:
         """Encode one file.  Raises any error in it."""
-        from btfkit.dwarf.companion import debug_file, has_dwarf
-
         file = open_elf(job.path)
         elf = file.elf
         assert elf is not None
-        source = elf
-        if not has_dwarf(elf):
-            found = debug_file(elf, job.path)
-            if found is None:
-                why = "compile it with -g, a kernel with CONFIG_DEBUG_INFO"
-                if is_in_package(file):
-                    why = "that is in the kernel's debug package (-dbg, -dbgsym, -debuginfo)"
-                return FileResult(job.path, WITHOUT, f"{elf.source}: no DWARF: {why}")
-            source = found
+        try:
+            dwarf = WithDwarf(file, job.path, self.debug_dirs)
+        except NotFoundError as error:
+            return FileResult(job.path, WITHOUT, str(error))
         self._demand_base(state, file, job)
-        result = self._encode(state, source, elf)
-        return self._write(state, file, result, job, source.source if source is not elf else None)
+        result = self._encode(state, dwarf)
+        return self._write(state, file, result, job, dwarf.elf.source if dwarf.elf is not elf else None)
 
     def work_on(self, state: SplitBase | None, file: BtfFile, job: FileJob) -> FileResult:
         """Not used: `run` opens files without BTF."""
@@ -159,16 +154,17 @@ class EncodeFiles(FileOperation):
                     source=job.path,
                 )
 
-    def _encode(self, state: SplitBase | None, source: Elf, elf: Elf) -> Encoded:
+    def _encode(self, state: SplitBase | None, dwarf: WithDwarf) -> Encoded:
         from btfkit.encoder.encode import encode
 
         return encode(
-            source,
+            dwarf.elf,
             state,
             features=self.features,
             skip_languages=self.skip_languages,
             force=self.force,
-            symbols=elf if source is not elf and any(elf.symbol_rows()) else None,
+            symbols=dwarf.symbols,
+            companions=dwarf.companions,
         )
 
     def _write(
@@ -222,6 +218,40 @@ class EncodeFiles(FileOperation):
             sections[IDS] = found.content
             record.ids_lost = list(found.lost)
             record.ids_resolved = found.count
+
+
+class WithDwarf:
+    """The file with the DWARF of the file `path`: `elf` is that file itself or its separate debug file, `symbols` the file with
+    the symbols if that is another, and `companions` what goes with `elf`.
+
+    Raises NotFoundError if there is no DWARF.
+    """
+
+    def __init__(self, file: BtfFile, path: str, debug_dirs: Sequence[str]) -> None:
+        elf = file.elf
+        assert elf is not None
+        self.companions = Companions(path, debug_dirs)
+        found = self.companions.with_dwarf(elf)
+        if found is None:
+            why = "compile it with -g, a kernel with CONFIG_DEBUG_INFO"
+            if is_in_package(file):
+                why = "that is in the kernel's debug package (-dbg, -dbgsym, -debuginfo)"
+            elif missing := self.companions.missing_debug_file(elf):
+                why += f"; its separate debug file ({missing}) was not found"
+            raise NotFoundError(f"no DWARF: {why}", source=elf.source)
+        self.elf = found
+        self.symbols: Elf | None = None
+        if found is not elf:
+            self.companions = Companions(found.source, debug_dirs)
+            self.symbols = elf if any(elf.symbol_rows()) else None
+
+
+def explain_encoding(path: str, function: str, debug_dirs: Sequence[str] = (DEBUG,)) -> tuple[list[str], bool]:
+    """Lines that explain what becomes of a function of the file `path`, and whether it has a FUNC.  Raises what `encode` does."""
+    from btfkit.encoder.explain import explain_function
+
+    dwarf = WithDwarf(open_elf(path), path, debug_dirs)
+    return explain_function(dwarf.elf, function, symbols=dwarf.symbols, companions=dwarf.companions)
 
 
 def is_raw_output(output: str) -> bool:
@@ -313,14 +343,16 @@ def encode_file(
     resolve_ids: bool = False,
     strip_signature: bool = False,
     raw: bool = False,
+    debug_dirs: Sequence[str] = (DEBUG,),
 ) -> EncodedFile:
     """Make BTF of the DWARF in `path` and write it to `output`: a name that ends in .btf, or any with `raw`, gets the raw
     BTF, any other the file with the BTF in its `.BTF`; with `in_place` the file itself is changed.
 
     `base` is the BTF of the kernel that a module was built for.  With `distill` the module also gets a small base of its own
-    by `policy`, with `resolve_ids` the ids in `.BTF_ids` are filled in, as resolve_btfids does.  Other options are those of
-    `btfkit.encode`.  Raises NotFoundError if there is no DWARF, ChainError for a base of another build, UnsupportedError for
-    a signed module without `strip_signature` and for a linked file in place, and what `btfkit.encode` does.
+    by `policy`, with `resolve_ids` the ids in `.BTF_ids` are filled in, as resolve_btfids does.  Separate debug files are
+    found beside the file and below `debug_dirs`.  Other options are those of `btfkit.encode`.  Raises NotFoundError if there
+    is no DWARF, ChainError for a base of another build, UnsupportedError for a signed module without `strip_signature` and
+    for a linked file in place, and what `btfkit.encode` does.
     """
     operation = EncodeFiles(
         base,
@@ -332,6 +364,7 @@ def encode_file(
         resolve_ids=resolve_ids,
         strip_signature=strip_signature,
         raw=raw,
+        debug_dirs=debug_dirs,
     )
     record: EncodedFile = one_file(operation, path, output, in_place)
     return record
@@ -353,10 +386,16 @@ def encode(
     """
     from btfkit.encoder.encode import encode as encode_elf
 
+    symbols = companions = None
     if not isinstance(path, Elf):
-        elf = open_elf(os.fspath(path)).elf
-        assert elf is not None
-        path = elf
+        dwarf = WithDwarf(open_elf(os.fspath(path)), os.fspath(path), (DEBUG,))
+        path, symbols, companions = dwarf.elf, dwarf.symbols, dwarf.companions
     return encode_elf(
-        path, None if base is None else as_btf(base), features=features, skip_languages=skip_languages, force=force
+        path,
+        None if base is None else as_btf(base),
+        features=features,
+        skip_languages=skip_languages,
+        force=force,
+        symbols=symbols,
+        companions=companions,
     ).btf

@@ -19,10 +19,13 @@ cdef class Attributes:
     cdef const unsigned char[::1] string_offsets
     cdef const unsigned char[::1] addresses
     cdef const unsigned char[::1] lists
-    cdef int list_form
-    cdef unsigned int context
+    cdef const unsigned char[::1] old_lists
+    cdef public bint split
+    cdef public bint placeless
     cdef public unsigned long long info_base
     cdef public unsigned long long alt_base
+    cdef public list reached
+    cdef public unsigned char[::1] seen
     cdef public dict signatures
     cdef size_t start
     cdef size_t end
@@ -32,6 +35,7 @@ cdef class Attributes:
     cdef unsigned long long string_base
     cdef unsigned long long address_base
     cdef unsigned long long list_base
+    cdef unsigned long long list_start
     cdef Locations locations
     cdef long long budget
     cdef size_t at
@@ -47,11 +51,12 @@ cdef class Attributes:
     cpdef sections(self, const unsigned char[::1] info, const unsigned char[::1] strings,
                    const unsigned char[::1] line_strings, const unsigned char[::1] alt_strings,
                    const unsigned char[::1] string_offsets, const unsigned char[::1] addresses,
-                   const unsigned char[::1] lists, int list_form)
+                   const unsigned char[::1] lists, const unsigned char[::1] old_lists)
 
     cpdef unit(self, size_t start, size_t end, unsigned int version, unsigned int offset_size, unsigned int address_size)
 
-    cpdef bases(self, unsigned long long strings, unsigned long long addresses, unsigned long long lists)
+    cpdef bases(self, unsigned long long strings, unsigned long long addresses, unsigned long long lists,
+                unsigned long long list_start)
 
     @cython.locals(code=cython.ulonglong)
     cpdef int root(self, size_t at, Abbreviations table) except -1
@@ -90,6 +95,9 @@ cdef class Attributes:
 
     @cython.locals(kind=cython.uint, value=cython.ulonglong)
     cdef unsigned int reference(self, int slot) except? 0xFFFFFFFF
+
+    @cython.locals(at=cython.size_t, bit=cython.uint)
+    cdef int reach(self, unsigned long long place) except -1
 
     cdef unsigned int by_signature(self, unsigned long long signature) except? 0xFFFFFFFF
 

@@ -15,6 +15,8 @@ class Attributes:
     """Decodes one DIE at a time of the unit that `unit` sets, in sections that `sections` sets.
 
     Names become numbers in the names of `types`.  After `decode`, slot n of `codes` has its value if bit n of `have` is set.
+    From `alt_base` on, `info` is that of a supplementary file: `reached` are the places there that something refers to, `seen`
+    has a bit for each place. `split` are units of a .dwo file, which have lists of their own form.
     """
 
     def __init__(self, types, big):
@@ -27,10 +29,13 @@ class Attributes:
         self.string_offsets = memoryview(b"")
         self.addresses = memoryview(b"")
         self.lists = memoryview(b"")
-        self.list_form = 5
-        self.context = 0
+        self.old_lists = memoryview(b"")
+        self.split = False
+        self.placeless = False
         self.info_base = 0
         self.alt_base = 0
+        self.reached = []
+        self.seen = bytearray(0)
         self.signatures = {}
         self.start = 0
         self.end = 0
@@ -40,6 +45,7 @@ class Attributes:
         self.string_base = 0
         self.address_base = 0
         self.list_base = 0
+        self.list_start = 0
         self.locations = Locations(8, 4, big)
         self.budget = 0
         self.at = 0
@@ -52,8 +58,12 @@ class Attributes:
         self.memo_name = memoryview(bytearray(4 * 4096)).cast("I")
         self.memos = 0
 
-    def sections(self, info, strings, line_strings, alt_strings, string_offsets, addresses, lists, list_form):
-        """Set the sections that following units use; `list_form` is 4, 5, or 3 for the lists of split units."""
+    def sections(self, info, strings, line_strings, alt_strings, string_offsets, addresses, lists, old_lists):
+        """Set the sections that following units use; `lists` are those of DWARF 5, `old_lists` those of earlier versions."""
+        if self.memos:
+            self.memo = memoryview(bytearray(8 * 4096)).cast("Q")
+            self.memo_name = memoryview(bytearray(4 * 4096)).cast("I")
+            self.memos = 0
         self.info = info
         self.strings = strings
         self.line_strings = line_strings
@@ -61,9 +71,8 @@ class Attributes:
         self.string_offsets = string_offsets
         self.addresses = addresses
         self.lists = lists
-        self.list_form = list_form
-        self.context += 1
-        self.budget = 16 * len(lists) + 4 * len(info) + 1048576
+        self.old_lists = old_lists
+        self.budget = 16 * (len(lists) + len(old_lists)) + 4 * len(info) + 1048576
 
     def unit(self, start, end, version, offset_size, address_size):
         """Set the extent and the sizes of the unit that follows."""
@@ -75,13 +84,15 @@ class Attributes:
         self.string_base = 0
         self.address_base = 0
         self.list_base = 0
+        self.list_start = 0
         self.locations = Locations(address_size, offset_size, self.big)
 
-    def bases(self, strings, addresses, lists):
-        """Set the positions in their sections that indexes of the unit count from."""
+    def bases(self, strings, addresses, lists, list_start):
+        """Set the positions in their sections that indexes of the unit count from, and where its location lists begin."""
         self.string_base = strings
         self.address_base = addresses
         self.list_base = lists
+        self.list_start = list_start
 
     def root(self, at, table):
         """Decode the unit's own DIE, for `number`, `string` and `has`; returns whether it has children."""
@@ -266,11 +277,9 @@ class Attributes:
                 raise IndexError("index of a string beyond its section")
             value = self.fixed(self.string_offsets, self.string_base + value * self.offset_size, self.offset_size)
             kind = codes.STR
-        if value >= LONG >> 24:
+        if value >= LONG >> 4:
             raise IndexError("string beyond its section")
-        key = (
-            value << 16 | (self.context & 0xFFF) << 4 | (1 if kind == codes.STR else 2 if kind == codes.LINE_STR else 3)
-        )
+        key = value << 4 | (1 if kind == codes.STR else 2 if kind == codes.LINE_STR else 3)
         mask = len(self.memo) - 1
         place = (((key ^ key >> 16) * HASH) & LONG) >> 12 & mask
         while self.memo[place]:
@@ -341,7 +350,17 @@ class Attributes:
             raise ValueError("a reference of an unexpected form")
         if value >= len(self.info):
             raise ValueError("a reference beyond the section")
+        if self.alt_base and value >= self.alt_base:
+            self.reach(value)
         return value
+
+    def reach(self, place):
+        """Note that something refers to a DIE of a supplementary file, once."""
+        at = (place - self.alt_base) >> 3
+        bit = 1 << (place & 7)
+        if self.seen[at] & bit == 0:
+            self.seen[at] |= bit
+            self.reached.append(place)
 
     def by_signature(self, signature):
         """The type of a type unit."""
@@ -358,7 +377,9 @@ class Attributes:
         return value
 
     def indexed_address(self, index):
-        """An address in the unit's part of `.debug_addr`."""
+        """An address in the unit's part of `.debug_addr`; 0 in a split file alone, which has none (`placeless`)."""
+        if self.placeless:
+            return 0
         if index > len(self.addresses):
             raise IndexError("index of an address beyond its section")
         return self.fixed(self.addresses, self.address_base + index * self.address_size, self.address_size)

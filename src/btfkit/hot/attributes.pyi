@@ -9,6 +9,10 @@ class Attributes:
     types: Interner
     info_base: int
     alt_base: int
+    reached: list[int]
+    seen: bytearray
+    split: bool
+    placeless: bool
     signatures: dict[int, int]
     place: int
 
@@ -22,10 +26,10 @@ class Attributes:
         string_offsets: _Bytes,
         addresses: _Bytes,
         lists: _Bytes,
-        list_form: int,
+        old_lists: _Bytes,
     ) -> None: ...
     def unit(self, start: int, end: int, version: int, offset_size: int, address_size: int) -> None: ...
-    def bases(self, strings: int, addresses: int, lists: int) -> None: ...
+    def bases(self, strings: int, addresses: int, lists: int, list_start: int) -> None: ...
     def root(self, at: int, table: Abbreviations) -> int: ...
     def has(self, slot: int) -> int: ...
     def number(self, slot: int) -> int: ...

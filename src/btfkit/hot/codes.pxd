@@ -65,7 +65,8 @@ cdef enum:
     COMP_DIR = 29
     SIGNATURE = 30
     DWO_ID = 31
-    SLOTS = 32
+    IMPORTED = 32
+    SLOTS = 33
     OTHER = 0
     UNIT = 1
     BASE = 2
@@ -86,6 +87,7 @@ cdef enum:
     VARIABLE = 17
     NOTE = 18
     NOTE_DIE = 19
+    IMPORT = 20
     SET = 1
     ADD = 2
     SUBTRACT = 3

@@ -74,7 +74,8 @@ ANNOTATION = 28
 COMP_DIR = 29
 SIGNATURE = 30
 DWO_ID = 31
-SLOTS = 32
+IMPORTED = 32
+SLOTS = 33
 
 # Classes of tags.
 OTHER = 0
@@ -97,6 +98,7 @@ SUBPROGRAM = 16
 VARIABLE = 17
 NOTE = 18
 NOTE_DIE = 19
+IMPORT = 20
 
 # Relocations: what to do.
 SET = 1

@@ -106,7 +106,7 @@ cdef class Reader(Attributes):
                    flags=cython.uint, registers=cython.uint, functions="unsigned int[::1]")
     cdef int parameter(self, unsigned int function) except -1
 
-    @cython.locals(locations=Locations, value=cython.ulonglong, kind=cython.uint)
+    @cython.locals(locations=Locations, lists="const unsigned char[::1]", value=cython.ulonglong, kind=cython.uint)
     cdef unsigned int registers(self) except? 0xFFFFFFFF
 
     @cython.locals(reference=cython.uint, flags=cython.uint, wanted=cython.bint, address=cython.ulonglong,

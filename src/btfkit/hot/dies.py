@@ -32,7 +32,6 @@ OPEN_MEMBER = 9
 OPEN_PARAMETER = 10
 OPEN_VARIABLE = 11
 
-
 ATE_COMPLEX = 3
 ATE_BOOLEAN = 2
 ATE_FLOAT = 4
@@ -165,6 +164,8 @@ class Reader(Attributes):
                     self.note(parent, self.opened[depth - 1], self.part[depth - 1])
             elif kind == codes.NOTE_DIE:
                 self.note_die(place)
+            elif kind == codes.IMPORT:
+                self.reference(codes.IMPORTED)
             elif kind == codes.UNIT:
                 opens = OPEN_UNIT if depth == 0 else OPEN_OTHER
             elif parent >= OPEN_STRUCT:
@@ -290,7 +291,7 @@ class Reader(Attributes):
     def composite(self, place, union):
         """Add a struct or union, or a declaration of one."""
         types = self.types
-        if (self.have >> codes.SIGNATURE) & 1 and self.number(codes.DECLARATION):
+        if (self.have >> codes.SIGNATURE) & 1:
             return types.add(place, 0, ALIAS << 24, self.reference(codes.SIGNATURE))
         name = self.name_of(codes.NAME)
         what = kinds.UNION if union else kinds.STRUCT
@@ -363,7 +364,7 @@ class Reader(Attributes):
     def enumeration(self, place):
         """Add an enumeration."""
         types = self.types
-        if (self.have >> codes.SIGNATURE) & 1 and self.number(codes.DECLARATION):
+        if (self.have >> codes.SIGNATURE) & 1:
             return types.add(place, 0, ALIAS << 24, self.reference(codes.SIGNATURE))
         size = self.number(codes.BYTE_SIZE)
         if size == 0:
@@ -514,18 +515,16 @@ class Reader(Attributes):
         if kind == codes.BYTES:
             locations.expression(self.info, value, self.lengths[codes.LOCATION], 0)
             return locations.packed()
+        lists = self.lists if self.version >= 5 else self.old_lists
         if kind == codes.LOCLIST_INDEX:
-            if value > len(self.lists):
+            if value > len(lists):
                 raise IndexError("index of a location list beyond its section")
-            value = self.list_base + self.fixed(self.lists, self.list_base + value * self.offset_size, self.offset_size)
-        if value > len(self.lists):
-            raise IndexError("a location list beyond its section")
-        if self.list_form == 5 and self.version >= 5:
-            locations.new_list(self.lists, value)
-        elif self.list_form == 3:
-            locations.split_list(self.lists, value)
+            value = self.list_base + self.fixed(lists, self.list_base + value * self.offset_size, self.offset_size)
         else:
-            locations.old_list(self.lists, value)
+            value += self.list_start
+        if value > len(lists):
+            raise IndexError("a location list beyond its section")
+        locations.entries(lists, value, self.version >= 5, self.split)
         self.budget -= locations.at - value
         if self.budget < 0:
             raise ValueError("location lists that are used over and over")

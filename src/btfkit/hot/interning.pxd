@@ -26,6 +26,7 @@ cdef class Interner(Symbols):
     cdef readonly StringTable names
     cdef readonly unsigned long long prime
     cdef public bint force
+    cdef public unsigned long long die_base
     cdef readonly unsigned int group
     cdef readonly size_t count
     cdef size_t used

@@ -37,17 +37,18 @@ class Interner(Symbols):
     """The records of all groups so far, and the local ones of the group that is being read.
 
     Local: `words` (with the sizes of bit-fields beside them in `bits`), the position `at` and the DIE of each.
-    Shared: `records` with `record_at`, `record_die` (the first DIE) and `occurrences` (the records of each group, from its
-    entry in `starts` on); for each symbol `symbol_name`, `symbol_tag` (0 struct, 1 union, 2 enumeration) and `symbol_record`
-    (its definition, 0: none; further ones in `others`).  `functions` has all functions and their parameters, `type_tags`
-    (group, record, component, text) tuples, `function_tags` (position in `functions`, component, text), `variable_tags`
-    (group, DIE, text).
+    Shared: `records` with `record_at`, `record_die` (the first DIE, counted from `die_base`) and `occurrences` (the records of
+    each group, from its entry in `starts` on); for each symbol `symbol_name`, `symbol_tag` (0 struct, 1 union, 2 enumeration)
+    and `symbol_record` (its definition, 0: none; further ones in `others`).  `functions` has all functions and their
+    parameters, `type_tags` (group, record, component, text) tuples, `function_tags` (position in `functions`, component,
+    text), `variable_tags` (group, DIE, text).
     """
 
     def __init__(self, names, prime):
         self.names = names
         self.prime = prime
         self.force = False
+        self.die_base = 0
         self.group = 0
         self.count = 0
         self.used = 0
@@ -491,7 +492,7 @@ class Interner(Symbols):
             self.records = growth.grown(self.records, self.record_end)
         self.record_at[found] = self.record_end
         self.record_hash[found] = key
-        self.record_die[found] = die
+        self.record_die[found] = min(self.die_base + die, WORD)
         for at in range(start, end):
             self.records[self.record_end] = self.words[at]
             self.record_end += 1

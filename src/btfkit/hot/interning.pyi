@@ -5,6 +5,7 @@ class Interner(Symbols):
     names: StringTable
     prime: int
     force: bool
+    die_base: int
     group: int
     count: int
     type_tags: list[tuple[int, int, int, int]]

@@ -28,7 +28,9 @@ cdef class Locations:
     @cython.locals(value=cython.ulonglong, length=cython.ulonglong, start=cython.size_t)
     cdef unsigned long long operand(self, const unsigned char[::1] data, unsigned int op, size_t end) except? 0xFFFFFFFFFFFFFFFF
 
-    @cython.locals(size=cython.size_t, index=cython.uint, begin=cython.ulonglong, end=cython.ulonglong,
+    cdef int entries(self, const unsigned char[::1] data, size_t start, bint new, bint split) except -1
+
+    @cython.locals(size=cython.size_t, index=cython.uint, _=cython.int, begin=cython.ulonglong, end=cython.ulonglong,
                    length=cython.size_t, place=cython.size_t)
     cpdef int old_list(self, const unsigned char[::1] data, size_t start) except -1
 

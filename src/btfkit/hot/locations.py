@@ -159,11 +159,20 @@ class Locations:
             self.uleb(data)
         return 0
 
+    def entries(self, data, start, new, split):
+        """The entries of a list: `new` from DWARF 5 on, `split` in a .dwo file."""
+        if new:
+            return self.new_list(data, start)
+        if split:
+            return self.split_list(data, start)
+        return self.old_list(data, start)
+
     def old_list(self, data, start):
         """The entries of a list in `.debug_loc` (DWARF 2 to 4)."""
         size = self.address
         self.at = start
-        for index in range(LIMIT):
+        index = 0
+        for _ in range(LIMIT):
             begin = self.number(data, self.at, size)
             end = self.number(data, self.at + size, size)
             self.at += 2 * size
@@ -175,6 +184,7 @@ class Locations:
             place = self.at + 2
             self.expression(data, place, length, index)
             self.at = place + length
+            index += 1
         return 0
 
     def new_list(self, data, start):
@@ -222,13 +232,16 @@ class Locations:
             self.at += 1
             if kind == 0:
                 return 0
-            self.uleb(data)
-            if kind == 1:
-                continue
-            if kind == 2:
+            if kind == 4:
+                self.at += 8
+            elif kind <= 3:
                 self.uleb(data)
-            elif kind == 3 or kind == 4:
-                self.at += 4
+                if kind == 1:
+                    continue
+                if kind == 2:
+                    self.uleb(data)
+                else:
+                    self.at += 4
             else:
                 raise ValueError("unknown entry in a location list")
             length = self.number(data, self.at, 2)
