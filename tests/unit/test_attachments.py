@@ -7,10 +7,11 @@ import pytest
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.co_re.target import Target
-from btfkit.programs.attachments import Scope, attached, extern_answers, operations, scope_of, struct_ops
+from btfkit.programs.attachments import Scope, attached, extern_answers, scope_of
 from btfkit.programs.code import Extern, Function
 from btfkit.programs.constants import version_range
 from btfkit.programs.registers import RANGE
+from btfkit.programs.struct_ops import operations, struct_ops
 from btfkit.programs.verifier import NEWEST, verifier_of
 
 
@@ -67,6 +68,9 @@ def said(section, *, modules=True, tracepoints=True, order="little"):
         "kprobe/do_unlinkat",
         "kprobe/do_unlinkat+0x10",
         "kprobe.multi/do_*",
+        "tracepoint/sched/sched_switch",
+        "tp/syscalls/sys_exit_openat",
+        "tp/ftrace/print",
         "ksyscall/openat",
         "kretsyscall/openat",
         "fentry",
@@ -92,8 +96,8 @@ def test_what_is_there(section, order):
         ("iter/gone", "breaks", "bpf_iter_gone"),
         ("kprobe/gone", "warning", "which does not list every function"),
         ("ksyscall/gone", "warning", "__x64_sys_gone"),
-        ("tracepoint/syscalls/sys_enter_open", "note", "BTF does not show whether"),
-        ("tp/sched/sched_switch", "note", "BTF does not show whether"),
+        ("tracepoint/syscalls/sys_enter_open", "warning", "no function any of __x64_sys_open"),
+        ("tp/sched/gone", "breaks", "no tracepoint sched/gone: no type btf_trace_gone"),
     ],
 )
 def test_what_is_not_there(section, effect, words):
@@ -133,6 +137,7 @@ class Obj:
         self.object = self
         self.externs = {}
         self.struct_ops = {}
+        self.struct_ops_data = {}
         self.places = {}
 
 
@@ -181,11 +186,10 @@ def test_struct_ops():
         (b"tcp_congestion_ops", {0: "init", 1: "newer", 2: "flags"}),
         (b"lost_ops", {0: "lost"}),
     ]
-    found = {
-        name: (effect, reason) for name, (effect, reason, _) in operations(code, Target(kernel()), Scope()).items()
-    }
+    answers = operations(code, Target(kernel()), Scope())
+    found = {name: (effect, reason) for name, (effect, reason, _) in answers.problems.items()}
     assert found == {
-        "newer": ("note", "no-member"),
+        "newer": ("breaks", "no-member"),
         "flags": ("breaks", "kind-differs"),
         "lost": ("breaks", "no-struct-ops"),
     }

@@ -159,7 +159,7 @@ def _programs(codes: Sequence[Code]) -> list[Program]:
             for number, relocation in enumerate(code.object.relocations)
             if code.owners[number] is not None
         }
-        for program in code.programs:
+        for program in code.entries:
             start = _place(code, _Spot(program.section, program.offset), program.attach, "attach")
             programs.append(
                 Program(name, program.name, program.attach, program.optional, places, start, _uses(code, program))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from btfkit.programs.verdict import ProgramFinding, Verdict
 
 WORKS, GUARDED, BREAKS = "works", "works, guarded", "breaks"
+MISREADS = "reads something else"
 STATUSES = (WORKS, GUARDED, BREAKS)
 
 

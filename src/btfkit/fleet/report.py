@@ -6,7 +6,7 @@ The same matrix always gives the same text.  Findings of a program that differ o
 from __future__ import annotations
 
 from btfkit.errors import counted, printable
-from btfkit.fleet.matrix import BREAKS, GUARDED, STATUSES, WORKS, columns_text, range_text
+from btfkit.fleet.matrix import BREAKS, GUARDED, MISREADS, STATUSES, WORKS, columns_text, range_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         source: str
         subject: str
         unless: str
+        whole: bool
 
     class VerdictObject(TypedDict):
         """A verdict in JSON; `program` is a number."""
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 PLACES = 4  # places of one finding that are shown
 NAMES = 60  # letters of a line of names
-EFFECTS = (BREAKS, GUARDED, "warning", "note")
+EFFECTS = (BREAKS, MISREADS, GUARDED, "warning", "note")
 
 
 class Reason:
@@ -151,7 +152,7 @@ def places_of(matrix: Matrix, reason: Reason) -> list[ReadSite]:
 def text_lines(matrix: Matrix, *, every: bool = False) -> Iterator[str]:
     """The table, then the reasons; with `every` also notes."""
     yield from _table(matrix)
-    effects = EFFECTS if every else EFFECTS[:3]
+    effects = EFFECTS if every else EFFECTS[:-1]
     for reason in reasons(matrix, effects):
         yield ""
         yield from _reason_lines(matrix, reason)
@@ -212,7 +213,9 @@ def _reason_lines(matrix: Matrix, reason: Reason) -> Iterator[str]:
     obj = matrix.programs[reason.programs[0]].object
     first = reason.first
     several = len(reason.programs) > 1
-    verb = {BREAKS: "breaks", GUARDED: "is guarded", "warning": "warning", "note": "note"}[first.effect]
+    verb = {BREAKS: "breaks", MISREADS: MISREADS, GUARDED: "is guarded", "warning": "warning", "note": "note"}[
+        first.effect
+    ]
     if several:
         verb = {"breaks": "break", "is guarded": "are guarded"}.get(verb, verb)
     optional = " (optional)" if all(matrix.programs[number].optional for number in reason.programs) else ""
@@ -298,7 +301,7 @@ def markdown_lines(matrix: Matrix, failures: int) -> Iterator[str]:
     clean = sum({found.status for found in matrix.ranges(n)} == {WORKS} for n in range(len(matrix.programs)))
     if clean:
         yield f"| | {counted(clean, 'other program')} | all {counted(len(matrix.usable), 'kernel')} | works |"
-    entries = reasons(matrix, EFFECTS[:2])
+    entries = reasons(matrix, EFFECTS[:3])
     if entries:
         yield ""
         yield "<details><summary>why</summary>"
@@ -313,7 +316,7 @@ def _markdown_reason(matrix: Matrix, reason: Reason) -> Iterator[str]:
     first = reason.first
     obj = matrix.programs[reason.programs[0]].object
     where = columns_text(matrix, reason.columns)
-    verb = "breaks" if first.effect == BREAKS else "guarded"
+    verb = "guarded" if first.effect == GUARDED else first.effect
     yield f"- {_code(f'{obj}: {names_text(matrix, reason.programs)}')} {verb} on {_escaped(where)}: {_escaped(first.detail)}"
     places = places_of(matrix, reason)
     for place in places[:PLACES]:
@@ -442,6 +445,8 @@ def _finding(matrix: Matrix, cell: Cell, finding: ProgramFinding) -> FindingObje
         found["subject"] = finding.subject
     if finding.unless:
         found["unless"] = finding.unless
+    if finding.whole:
+        found["whole"] = True
     return found
 
 

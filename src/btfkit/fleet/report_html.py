@@ -7,7 +7,7 @@ hints are numbered; names that many kernels share are stored once.
 from __future__ import annotations
 
 from btfkit.errors import counted
-from btfkit.fleet.matrix import BREAKS, STATUSES, columns_text
+from btfkit.fleet.matrix import BREAKS, MISREADS, STATUSES, columns_text
 from btfkit.fleet.report import EFFECTS, names_text, reasons, summary_line
 from btfkit.show.html import page
 
@@ -24,7 +24,7 @@ def page_bytes(matrix: Matrix, failures: list[tuple[int, int]]) -> bytes:
     """The page, as UTF-8.  Raises UnsupportedError without jinja2."""
     title = counted(len(matrix.programs), "program")
     title += f" on {counted(len(matrix.usable), 'kernel')}"
-    broken = reasons(matrix, (BREAKS,))
+    broken = reasons(matrix, (BREAKS, MISREADS))
     rest = len(broken) - ROWS_WITHOUT_SCRIPT
     return page(
         "check",

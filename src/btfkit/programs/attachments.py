@@ -1,7 +1,7 @@
 """Whether the things that a program attaches to, calls or reads by name exist on a kernel, as far as BTF shows.
 
 Rules: libbpf 1.8-dev, section_defs and libbpf_find_attach_btf_id (how a section's name is read),
-bpf_object__resolve_ksym_var_btf_id and _func_btf_id (externs), bpf_map__init_kern_struct_ops (struct_ops).
+bpf_object__resolve_ksym_var_btf_id and _func_btf_id (externs).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from btfkit.errors import BtfError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.target import Target
@@ -30,12 +29,21 @@ BREAKS, WARNING, NOTE = "breaks", "warning", "note"
 _TRAMPOLINES = ("fentry", "fentry.s", "fexit", "fexit.s", "fmod_ret", "fmod_ret.s", "fsession", "fsession.s")
 _KPROBES = ("kprobe", "kretprobe", "kprobe.multi", "kretprobe.multi", "kprobe.session")
 _TRACEPOINTS = ("tp_btf", "raw_tp", "raw_tracepoint", "raw_tp.w", "raw_tracepoint.w")
+_EVENTS = ("tracepoint", "tp")  # followed by the category and name of an event
+_NOT_TRACEPOINTS = (
+    "ftrace",
+    "kprobes",
+    "uprobes",
+    "synthetic",
+    "eprobes",
+)  # categories of events that no tracepoint has
+_SYSCALL_EVENTS = ("sys_enter_", "sys_exit_")  # of category syscalls, for each function of a system call
 _SYSCALL_PREFIXES = ("__x64_sys_", "__arm64_sys_", "__s390x_sys_", "__riscv_sys_", "__se_sys_", "__ia32_sys_", "sys_")
 
 # By the part of a section's name before "/": prefixes of the kernel's names, the kind of their type, the effect if none exists.
 _RULES: dict[str, tuple[tuple[str, ...], int, str]] = {
     **dict.fromkeys(_TRAMPOLINES, (("",), spec.FUNC, BREAKS)),
-    **dict.fromkeys(_TRACEPOINTS, (("btf_trace_",), spec.TYPEDEF, BREAKS)),
+    **dict.fromkeys((*_TRACEPOINTS, *_EVENTS), (("btf_trace_",), spec.TYPEDEF, BREAKS)),
     **dict.fromkeys(("lsm", "lsm.s", "lsm_cgroup"), (("bpf_lsm_",), spec.FUNC, BREAKS)),
     **dict.fromkeys(("iter", "iter.s"), (("bpf_iter_",), spec.FUNC, BREAKS)),
     **dict.fromkeys(("ksyscall", "kretsyscall"), (_SYSCALL_PREFIXES, spec.FUNC, WARNING)),
@@ -72,7 +80,14 @@ def attachment(function: Function) -> Attachment | None:
         return None
     prefixes, type_kind, effect = _RULES[kind]
     module, name = "", target
-    if kind in _TRAMPOLINES:
+    if kind in _EVENTS:
+        category, _, name = target.partition("/")
+        if category in _NOT_TRACEPOINTS or not name:
+            return None
+        if category == "syscalls":
+            call = next((name.removeprefix(start) for start in _SYSCALL_EVENTS if name.startswith(start)), "")
+            return Attachment(kind, target, tuple(p + call for p in _SYSCALL_PREFIXES), spec.FUNC, WARNING, "")
+    elif kind in _TRAMPOLINES:
         module, _, name = target.rpartition(":")
     elif kind in _KPROBES:
         name = target.partition("+")[0].rpartition(":")[2]
@@ -81,17 +96,14 @@ def attachment(function: Function) -> Attachment | None:
     return Attachment(kind, target, tuple(prefix + name for prefix in prefixes), type_kind, effect, module)
 
 
-def wanted_names(code: Code) -> Iterator[tuple[int, bytes]]:
-    """(kind, name) of everything that will be looked up for an object, for `Target.prepare`."""
+def attachment_names(code: Code) -> Iterator[tuple[int, bytes]]:
+    """(kind, name) of everything that will be looked up here for an object, for `Target.prepare`."""
     for program in code.programs:
         if (found := attachment(program)) is not None:
-            yield from ((found.type_kind, _raw(name)) for name in found.names)
+            yield from ((found.type_kind, raw(name)) for name in found.names)
     for extern in code.externs.values():
         if extern.section == ".ksyms" and extern.type_id:
-            yield code.object.btf.kind(extern.type_id), essential(_raw(extern.name))
-    for variable in struct_ops(code):
-        yield spec.STRUCT, variable.name
-        yield spec.STRUCT, b"bpf_struct_ops_" + variable.name
+            yield code.object.btf.kind(extern.type_id), essential(raw(extern.name))
 
 
 def lookup(target: Target, kind: int, name: bytes) -> list[tuple[Btf, int]]:
@@ -109,7 +121,7 @@ def lookup(target: Target, kind: int, name: bytes) -> list[tuple[Btf, int]]:
     ]
 
 
-def _raw(name: str) -> bytes:
+def raw(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
@@ -130,28 +142,36 @@ def scope_of(vmlinux: Btf) -> Scope:
 NO_MODULES = "; it may be in a module, but no modules were given"
 
 
-def _minimized(what: str) -> str:
+def minimized(what: str) -> str:
     reason = "this BTF has no functions, it was minimized (btfkit min, bpftool gen min_core_btf)"
     return f"cannot tell whether {what} exists: {reason}"
+
+
+def attached_types(wanted: Attachment, target: Target) -> list[tuple[Btf, int]]:
+    """The types of the kernel that a program with that attachment attaches to: several if they share a name."""
+    for name in wanted.names:
+        found = [
+            (btf, type_id)
+            for btf, type_id in lookup(target, wanted.type_kind, raw(name))
+            if not wanted.module or _is_module(btf, wanted.module, target)
+        ]
+        if found:
+            return found
+    return []
 
 
 def attached(function: Function, target: Target, scope: Scope) -> Problem | None:
     """The problem if what the program attaches to does not exist, or BTF does not show it; else None."""
     wanted = attachment(function)
     if wanted is None:
-        kind, _, name = function.attach.partition("/")
-        if kind in ("tracepoint", "tp") and name:
-            return Problem(NOTE, "not-in-btf", f"BTF does not show whether {function.attach} exists")
         return None
-    for name in wanted.names:
-        found = lookup(target, wanted.type_kind, _raw(name))
-        if any(not wanted.module or _is_module(btf, wanted.module, target) for btf, _ in found):
-            return None
+    if attached_types(wanted, target):
+        return None
     what = wanted.names[0] if len(wanted.names) == 1 else f"any of {', '.join(wanted.names)}"
     where = f"in module {wanted.module}" if wanted.module else "in the kernel's BTF"
     more = "" if target.modules else NO_MODULES
     if not scope.functions:
-        return Problem(WARNING, "not-in-btf", _minimized(f"{wanted.kind}/{wanted.target}"))
+        return Problem(WARNING, "not-in-btf", minimized(f"{wanted.kind}/{wanted.target}"))
     if wanted.effect == WARNING:
         return Problem(WARNING, "not-in-btf", f"no function {what} {where}, which does not list every function{more}")
     if wanted.type_kind == spec.FUNC:
@@ -193,9 +213,9 @@ def _extern_answer(code: Code, extern: Extern, target: Target, scope: Scope) -> 
     if kind == spec.VAR and local.strip(wanted) == 0:
         return ExternAnswer(UNKNOWN, f"the address of {extern.name} is in the kernel's symbol table, not in BTF")
     what = f"{'kernel function' if kind == spec.FUNC else 'variable'} {extern.name}"
-    found = lookup(target, kind, essential(_raw(extern.name)))
+    found = lookup(target, kind, essential(raw(extern.name)))
     if not found and not scope.functions:
-        return ExternAnswer(UNKNOWN, _minimized(what))
+        return ExternAnswer(UNKNOWN, minimized(what))
     if not found:
         return ExternAnswer(MISSING, f"no {what} in the kernel's BTF{'' if target.modules else NO_MODULES}")
     btf, type_id = found[0]
@@ -206,66 +226,6 @@ def _extern_answer(code: Code, extern: Extern, target: Target, scope: Scope) -> 
     if compatible:
         return ExternAnswer(FOUND)
     changed = "prototype" if kind == spec.FUNC else "type"
+    if kind == spec.FUNC and extern.weak:
+        return ExternAnswer(MISSING, f"{what} has a different prototype on this kernel, so it counts as absent")
     return ExternAnswer(INCOMPATIBLE, f"{what} has a different {changed} on this kernel")
-
-
-# ---- struct_ops --------------------------------------------------------------------------------------------------
-
-
-class StructOps(NamedTuple):
-    """A variable of a `.struct_ops` section: the essential `name` of its struct, that struct's `type_id` in the object, and
-    its programs as {index of the member: name of the program}."""
-
-    name: bytes
-    type_id: int
-    programs: dict[int, str]
-    optional: bool
-
-
-def struct_ops(code: Code) -> Iterator[StructOps]:
-    """The struct_ops variables of an object."""
-    btf = code.object.btf
-    for type_id in range(1, len(btf)):
-        if btf.kind(type_id) != spec.DATASEC or not btf.name(type_id).lstrip("?").startswith(".struct_ops"):
-            continue
-        section: Any = btf[type_id]
-        for entry in section.entries:
-            struct_id = btf.strip(btf.word(entry.type_id, 2)) if btf.kind(entry.type_id) == spec.VAR else 0
-            if not struct_id or btf.kind(struct_id) != spec.STRUCT:
-                continue
-            struct: Any = btf[struct_id]
-            start = code.places.get((section.name, btf.name(entry.type_id)), entry.offset)
-            names = (code.struct_ops.get((section.name, start + member.bit_offset // 8)) for member in struct.members)
-            programs = {index: name for index, name in enumerate(names) if name is not None}
-            yield StructOps(essential(_raw(struct.name)), struct_id, programs, section.name.startswith("?"))
-
-
-def operations(code: Code, target: Target, scope: Scope) -> dict[str, Problem]:
-    """{name of the program: problem} for struct_ops programs whose operation a kernel lacks, or has with another kind."""
-    problems: dict[str, Problem] = {}
-    local = code.object.btf
-    for variable in struct_ops(code):
-        name = text(variable.name)
-        registered = lookup(target, spec.STRUCT, b"bpf_struct_ops_" + variable.name)
-        found = [c for c in lookup(target, spec.STRUCT, variable.name) if registered and c[0] is registered[0][0]]
-        if not found:
-            effect, detail = BREAKS, f"the kernel has no struct_ops {name}"
-            if not scope.functions:
-                effect, detail = WARNING, _minimized(f"struct_ops {name}")
-            problem = Problem(NOTE if variable.optional else effect, "no-struct-ops", detail)
-            problems |= dict.fromkeys(variable.programs.values(), problem)
-            continue
-        btf, type_id = found[0]
-        kernel_struct: Any = btf[type_id]
-        kernel_members = {member.name: member for member in kernel_struct.members}
-        local_struct: Any = local[variable.type_id]
-        for index, program in variable.programs.items():
-            member = local_struct.members[index]
-            other = kernel_members.get(member.name)
-            if other is None:
-                detail = f"struct {name} has no {member.name}: libbpf does not load the program on this kernel"
-                problems[program] = Problem(NOTE, "no-member", detail)
-            elif btf.kind(btf.strip(other.type_id)) != local.kind(local.strip(member.type_id)):
-                detail = f"{member.name} of struct {name} has a different kind on this kernel"
-                problems[program] = Problem(BREAKS, "kind-differs", detail)
-    return problems

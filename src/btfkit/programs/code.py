@@ -24,6 +24,7 @@ from btfkit.files.elf import (
     SHT_NOBITS,
     SHT_PROGBITS,
     SHT_REL,
+    SHT_SYMTAB,
     STB_LOCAL,
     STB_WEAK,
     STT_FUNC,
@@ -31,6 +32,7 @@ from btfkit.files.elf import (
     STT_SECTION,
 )
 from btfkit.programs import insns as i
+from btfkit.programs.maps import maps_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,8 +43,10 @@ if TYPE_CHECKING:
     from btfkit.files.container import ObjectBytes
     from btfkit.files.elf import Elf, Section, Symbol
     from btfkit.programs.insns import Insn
+    from btfkit.programs.maps import Map
 
 TEXT = ".text"
+STRUCT_OPS = (".struct_ops", "?.struct_ops")  # how sections with variables of struct_ops begin
 MAX_INSNS = 1 << 20  # of one linked program, the kernel's limit
 STV_INTERNAL, STV_HIDDEN = 1, 2
 
@@ -90,6 +94,9 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<Function {self.name!r} of {self.section}: {len(self.insns)} slots>"
+
+
+NO_PROGRAM = Function("(no programs)", "", 0, [])
 
 
 class Extern(NamedTuple):
@@ -169,8 +176,11 @@ class Code:
         self.functions: list[Function] = []
         self.data: dict[str, bytes] = {}
         self.struct_ops: dict[tuple[str, int], str] = {}  # (section, offset) -> program
+        self.struct_ops_data: dict[str, bytes] = {}  # by section
+        self.rejections: list[str] = []  # why libbpf rejects the object on any kernel
         self.externs: dict[str, Extern] = {}
         self.variables: list[Variable] = []
+        self.maps: list[Map] = list(maps_of(obj.btf))
         self._handlers: dict[str, str] = {}  # program -> its exception handler
         self._lines: dict[str, list[tuple[int, int, int, int]]] = {}
         self._ext = ext
@@ -184,6 +194,11 @@ class Code:
         self.owners = [self.owner(relocation.section, relocation.insn_off) for relocation in obj.relocations]
 
     @property
+    def entries(self) -> list[Function]:
+        """Its programs; of an object without any (maps alone), one without instructions that stands for the object."""
+        return self.programs or [NO_PROGRAM]
+
+    @property
     def name(self) -> str:
         """The object's short name."""
         return self.object.name
@@ -193,6 +208,8 @@ class Code:
     def _read(self, elf: Elf) -> None:
         symbols = list(elf.symbols())
         code = [s for s in elf.sections if s.type == SHT_PROGBITS and s.flags & SHF_EXECINSTR and s.size]
+        if not any(section.type == SHT_SYMTAB for section in elf.sections):
+            self.rejections.append("it has no symbol table (stripped with strip -s or llvm-strip -s)")
         by_section = {section.index: list(self._functions_of(elf, section, symbols)) for section in code}
         self.functions = [function for functions in by_section.values() for function in functions]
         lone_text = len(self.functions) == 1  # libbpf treats a single function in .text as a program
@@ -208,6 +225,8 @@ class Code:
         for section in elf.sections:
             if section.name.startswith(".rodata") and section.type != SHT_NOBITS:
                 self.data[section.name] = bytes(elf.data(section))
+            elif section.name.startswith(STRUCT_OPS) and section.type != SHT_NOBITS and section.type != SHT_REL:
+                self.struct_ops_data[section.name] = bytes(elf.data(section))
             elif section.type == SHT_REL and section.info in by_section:
                 self._read_references(elf, section, by_section[section.info], symbols)
             elif section.type == SHT_REL and section.info < len(elf.sections):
@@ -226,6 +245,8 @@ class Code:
             insns = i.decode(data[symbol.value : symbol.value + symbol.size], elf.order)
             found = Function(symbol.name, section.name, symbol.value, insns)
             found.is_global = symbol.bind != STB_LOCAL and symbol.visibility not in (STV_INTERNAL, STV_HIDDEN)
+            if symbol.bind == STB_LOCAL and section.name != TEXT:
+                self.rejections.append(f"function {symbol.name} in section {section.name} is static, outside {TEXT}")
             yield found
 
     def _mark_globals(self, symbols: list[Symbol]) -> None:
@@ -253,6 +274,11 @@ class Code:
                 self._read_datasec(type_id)
             elif kind == spec.DECL_TAG and btf.name(type_id).startswith("exception_callback:"):
                 self._handlers[btf.name(btf.word(type_id, 2))] = btf.name(type_id).partition(":")[2]
+        self.rejections += (
+            f"extern {extern.name} is in no section (.ksyms or .kconfig), or BTF does not describe it"
+            for extern in self.externs.values()
+            if not extern.section
+        )
 
     def _read_datasec(self, type_id: int) -> None:
         btf = self.object.btf
@@ -281,7 +307,7 @@ class Code:
 
     def _read_struct_ops(self, elf: Elf, section: Section, symbols: list[Symbol]) -> None:
         target = elf.sections[section.info].name
-        if not target.startswith((".struct_ops", "?.struct_ops")):
+        if not target.startswith(STRUCT_OPS):
             return
         for offset, number in _rel_entries(elf, section):
             if number < len(symbols) and symbols[number].type == STT_FUNC:

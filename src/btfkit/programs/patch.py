@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from btfkit.btf import spec
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError
 from btfkit.co_re.kinds import KINDS
@@ -67,8 +68,12 @@ def _wide(code: Code, relocation: Relocation, insn: Insn, following: Insn | None
         return Patch(rejection="the 64-bit load has fields set that must be 0")
     found = (insn[4] & 0xFFFFFFFF) | (following[4] & 0xFFFFFFFF) << 32
     local = _local(code, relocation)
-    narrow = local is not None and relocation.kind == k.ENUMVAL_VALUE and found == local & 0xFFFFFFFF
-    if local is not None and found != local and not narrow:
+    is_narrow = relocation.kind == k.ENUMVAL_VALUE and code.object.btf.kind(relocation.type_id) == spec.ENUM
+    if local is not None and is_narrow and local >> 31 == 1:
+        return Patch(
+            rejection=f"{found:#x}, an unsigned enumerator of 32 bits, in a 64-bit load: libbpf expects a signed one"
+        )
+    if local is not None and found != local:
         return _changed(found, local)
     return Patch(((insn[0], insn[1], 0, 0, _signed(value & 0xFFFFFFFF)), (0, 0, 0, 0, _signed(value >> 32))))
 

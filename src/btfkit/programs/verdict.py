@@ -11,7 +11,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from btfkit.btf import spec
 from btfkit.errors import BtfError
+from btfkit.programs import insns as i
+from btfkit.programs.abilities import ENUMS, abilities_of, helpers_called, lacks_type
+from btfkit.programs.arguments import RULES, Prototype, ReadArgument, prototype_of, rejected
 from btfkit.programs.attachments import (
     BREAKS,
     INCOMPATIBLE,
@@ -21,15 +25,20 @@ from btfkit.programs.attachments import (
     UNKNOWN,
     WARNING,
     attached,
+    attached_types,
+    attachment,
+    attachment_names,
     extern_answers,
-    operations,
     scope_of,
-    wanted_names,
 )
 from btfkit.programs.constants import KCONFIG, VERSION, Constants
+from btfkit.programs.helpers import helper_name
+from btfkit.programs.origins import Origins, find_origins
 from btfkit.programs.patch import POISONED, patch_program
 from btfkit.programs.reach import Doubt, Flow, Walk
-from btfkit.programs.registers import NOT_NULL, PLACE
+from btfkit.programs.refusals import refusals
+from btfkit.programs.registers import NOT_NULL, PLACE, bounds
+from btfkit.programs.struct_ops import Operations, operations, struct_ops_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,17 +55,22 @@ if TYPE_CHECKING:
     from btfkit.programs.verifier import Verifier
 
 WORKS, GUARDED = "works", "works, guarded"
+MISREADS = "reads something else"  # the program loads, and a value is not what its author expects
+EFFECTS = (BREAKS, MISREADS, GUARDED, WARNING, NOTE)
 STATUSES = (WORKS, GUARDED, BREAKS)
 MAX_CACHED = 256  # walks that are kept for one program
 MAX_CONDITIONS = 8  # variables that are tried one by one
+CHECKS_SIZE = 6 << 16 | 13 << 8  # LINUX_KERNEL_VERSION since which pointers of the context are read as a whole
+REPLACED_HELPERS = frozenset((112, 113, 114, 115))  # libbpf calls older ones instead if a kernel lacks them
 
 
 class ProgramFinding(NamedTuple):
     """A finding about a program on a kernel.
 
-    `effect`: BREAKS, GUARDED (a read without an answer that is not reached), WARNING or NOTE.  `relocation` is the number of
-    the object's CO-RE relocation, or -1; then `subject` names an extern or what the program attaches to.  `reason` is one
-    word for scripts, `detail` a sentence, `unless` what user space could set to avoid it ("use_new = 0").
+    `effect`: BREAKS, MISREADS, GUARDED (a read without an answer that is not reached), WARNING or NOTE.  `relocation` is the number of
+    the object's CO-RE relocation, or -1; then `subject` names an extern or what the program attaches to.  `reason` is one word for
+    scripts, `detail` a sentence, `unless` what user space could set to avoid it ("use_new = 0").  `whole`: it is about the object,
+    and all its programs have it.
     """
 
     effect: str
@@ -65,21 +79,23 @@ class ProgramFinding(NamedTuple):
     relocation: int = -1
     subject: str = ""
     unless: str = ""
+    whole: bool = False
 
     def __repr__(self) -> str:
         return f"<{self.effect}: {self.detail}>"
 
 
 class Verdict(NamedTuple):
-    """The result for a program on a kernel."""
+    """The result for a program on a kernel; `arguments` are those that it reads of what it attaches to."""
 
     findings: tuple[ProgramFinding, ...]
+    arguments: tuple[ReadArgument, ...] = ()
 
     @property
     def status(self) -> str:
-        """WORKS, GUARDED or BREAKS."""
+        """WORKS, GUARDED or BREAKS (also for a program that reads something else)."""
         effects = {finding.effect for finding in self.findings}
-        return BREAKS if BREAKS in effects else GUARDED if GUARDED in effects else WORKS
+        return BREAKS if BREAKS in effects or MISREADS in effects else GUARDED if GUARDED in effects else WORKS
 
     def __repr__(self) -> str:
         return f"<{self.status}: {len(self.findings)} findings>"
@@ -97,7 +113,31 @@ class KernelAnswers:
         self.version = version
         self.scope = scope
         self.externs = extern_answers(code, target, scope)
-        self.operations = operations(code, target, scope) if code.struct_ops else {}
+        self.operations = operations(code, target, scope) if code.struct_ops_data else Operations({}, {}, {})
+        self.abilities = abilities_of(target)
+        self.whole = [
+            ProgramFinding(BREAKS, reason, f"libbpf rejects the object: {detail}", subject=subject, whole=True)
+            for reason, detail, subject in refusals(
+                code, target, self.externs, self.operations.refusals, self.abilities
+            )
+        ]
+
+    def prototypes(self, program: Function) -> list[Prototype]:
+        """What a program attaches to, by the kernel's types; of functions that share a name, each prototype once."""
+        operation = self.operations.prototypes.get(program.name)
+        wanted = attachment(program)
+        if operation is not None or wanted is None or wanted.type_kind not in (spec.FUNC, spec.TYPEDEF):
+            return [operation] if operation is not None else []
+        found: dict[tuple[int, int], Prototype] = {}
+        for btf, type_id in attached_types(wanted, self.target):
+            key = ("prototype", id(btf), type_id)
+            if key not in self.target.memo:
+                name = btf.name(type_id) if wanted.type_kind == spec.FUNC else wanted.target.rpartition("/")[2]
+                self.target.memo[key] = prototype_of(btf, type_id, name)
+            prototype = self.target.memo[key]
+            if prototype is not None:
+                found.setdefault((id(btf), prototype.type_id), prototype)
+        return list(found.values())
 
 
 class Reached(NamedTuple):
@@ -121,6 +161,8 @@ class Check:
             self.linked = code.link(program)
         except BtfError as error:
             self.problem = error.message
+        self.helpers: dict[int, int] = {} if self.problem else helpers_called(self.linked)
+        self._origins: Origins | None = None
         self._flow: Flow | None = None
         self._walks: dict[Any, Reached] = {}
 
@@ -131,8 +173,10 @@ class Check:
 
     def verdict(self, kernel: KernelAnswers) -> Verdict:
         """The verdict on the program on a kernel."""
+        if any(finding.reason == "byte-order" for finding in kernel.whole):
+            return Verdict(tuple(kernel.whole[:1]))  # all else follows from this
         if self.problem:
-            return Verdict((ProgramFinding(BREAKS, "bad-object", self.problem),))
+            return Verdict((ProgramFinding(BREAKS, "bad-object", self.problem), *kernel.whole))
         patched = patch_program(self.code, self.linked, kernel.outcomes)
         findings: list[ProgramFinding] = []
         for number, rejection in patched.rejections.items():
@@ -140,19 +184,84 @@ class Check:
             findings.append(ProgramFinding(BREAKS, reason, f"libbpf rejects the object: {rejection}", number))
         for number in self.linked.relocations.values():
             if kernel.outcomes[number].misread:
-                findings.append(ProgramFinding(BREAKS, "misread", kernel.outcomes[number].misread, number))
+                findings.append(ProgramFinding(MISREADS, "misread", kernel.outcomes[number].misread, number))
         marks: dict[int, bool] = dict.fromkeys(patched.poisoned, True)
         for slot, number in self.linked.relocations.items():  # sizes and type ids without an answer yield 0
             outcome = kernel.outcomes[number]
             if outcome.status == "missing" and outcome.value == 0 and number not in patched.rejections:
                 marks[slot] = False
         findings += self._externs(kernel, marks, patched)
+        waiting: dict[int, ProgramFinding] = {}  # what breaks the program if a slot is reached
+        arguments = self._context(kernel, patched, findings, waiting)
+        self._helpers(kernel, waiting)
+        marks.update((slot, marks.get(slot, False)) for slot in waiting)
         if marks:
-            findings += self._missing(kernel, patched, marks)
-        problem = kernel.operations.get(self.name) or attached(self.program, kernel.target, kernel.scope)
+            findings += self._missing(kernel, patched, marks, waiting)
+        problem = kernel.operations.problems.get(self.name) or attached(self.program, kernel.target, kernel.scope)
         if problem is not None:
             findings.append(ProgramFinding(*problem, subject=self.program.attach))
-        return Verdict(tuple(sorted(findings, key=_order)))
+        lacking = lacks_type(self.program.attach, kernel.abilities)
+        if lacking:
+            detail = f"the kernel has no {lacking}"
+            findings.append(ProgramFinding(BREAKS, "no-program-type", detail, subject=self.program.attach))
+        known = {finding.subject for finding in findings if finding.effect == BREAKS}
+        findings += (finding for finding in kernel.whole if finding.subject not in known or not finding.subject)
+        return Verdict(tuple(sorted(findings, key=_order)), arguments)
+
+    @property
+    def origins(self) -> Origins:
+        """Where the values of its registers come from."""
+        if self._origins is None:
+            self._origins = find_origins(self.linked, self.code.object.relocations)
+        return self._origins
+
+    def _context(
+        self,
+        kernel: KernelAnswers,
+        patched: Patched,
+        findings: list[ProgramFinding],
+        waiting: dict[int, ProgramFinding],
+    ) -> tuple[ReadArgument, ...]:
+        """The arguments that the program reads; those that do not exist go to `waiting`, other findings to `findings`."""
+        kind = self.program.attach.partition("/")[0]
+        prototypes = kernel.prototypes(self.program)
+        subject = self.program.attach
+        if len(prototypes) > 1:
+            shown = "; ".join(str(prototype) for prototype in prototypes[:3])
+            detail = f"{len(prototypes)} functions of this name have different prototypes ({shown})"
+            detail += ": which one the program is attached to depends on the kernel's symbol table"
+            findings.append(ProgramFinding(WARNING, "several-functions", detail, subject=subject))
+        if kind not in RULES or not prototypes:
+            return ()
+        prototype = prototypes[0]
+        if prototype.problem and RULES[kind] != RULES["raw_tp"] and not prototype.skipped:
+            detail = f"{prototype} {prototype.problem}: the kernel cannot attach programs to it"
+            findings.append(ProgramFinding(BREAKS, "no-attach-target", detail, subject=subject))
+            return ()
+        read: dict[int, ReadArgument] = {}
+        for slot, base in self.origins.context_reads.items():
+            code, _, _, off, _ = patched.insns[slot]
+            if slot in patched.poisoned or code & i.CLASS_MASK != i.LDX:
+                continue
+            found = rejected(kind, prototype, base + off, i.BYTES[code & i.SIZE_MASK])
+            if found is None:
+                argument = prototype.at(base + off)
+                if argument is not None:
+                    read[argument.start] = ReadArgument(argument, str(prototype))
+            elif found.in_doubt and not _is_since(kernel.version, CHECKS_SIZE):
+                detail = f"{found.detail} since 6.13 (and where that was backported)"
+                findings.append(ProgramFinding(WARNING, found.reason, detail, subject=subject))
+            else:
+                waiting[slot] = ProgramFinding(BREAKS, found.reason, found.detail, subject=subject)
+        return tuple(read[start] for start in sorted(read))
+
+    def _helpers(self, kernel: KernelAnswers, waiting: dict[int, ProgramFinding]) -> None:
+        """Calls of helpers that the kernel lacks."""
+        known = kernel.abilities.helpers
+        for slot, number in self.helpers.items():
+            if known is not None and number not in known and number not in REPLACED_HELPERS:
+                name = helper_name(number)
+                waiting[slot] = ProgramFinding(BREAKS, "no-helper", f"the kernel has no {name}", subject=name)
 
     def _externs(self, kernel: KernelAnswers, marks: dict[int, bool], patched: Patched) -> Iterator[ProgramFinding]:
         """The kernel's functions and variables that the program uses; calls of missing weak functions are poisoned."""
@@ -175,13 +284,26 @@ class Check:
                 reason = "no-extern" if answer.status == MISSING else "incompatible"
                 yield ProgramFinding(BREAKS, reason, answer.detail, subject=name)
 
-    def _missing(self, kernel: KernelAnswers, patched: Patched, marks: dict[int, bool]) -> Iterator[ProgramFinding]:
-        """Each missing answer, reached or not."""
-        reached = self._walk(kernel, patched, marks)
+    def _missing(
+        self,
+        kernel: KernelAnswers,
+        patched: Patched,
+        marks: dict[int, bool],
+        waiting: dict[int, ProgramFinding],
+    ) -> Iterator[ProgramFinding]:
+        """Each missing answer and each finding that waits, reached or not."""
+        reached = self._walk(kernel, patched, marks, waiting)
+        seen: set[tuple[str, str]] = set()
         for slot in sorted(marks):
             number = self.linked.relocations.get(slot, -1)
             is_reached, unless = slot in reached.slots, reached.unless.get(slot, "")
             effect = BREAKS if is_reached else GUARDED
+            if slot in waiting:
+                finding = waiting[slot]._replace(effect=effect, unless=unless)
+                if (effect, finding.detail) not in seen:
+                    seen.add((effect, finding.detail))
+                    yield finding
+                continue
             if number < 0:
                 name = self.linked.references[slot].name
                 yield ProgramFinding(effect, "no-extern", kernel.externs[name].detail, subject=name, unless=unless)
@@ -203,11 +325,19 @@ class Check:
 
     # ---- what is reached -------------------------------------------------------------------------------------------
 
-    def _walk(self, kernel: KernelAnswers, patched: Patched, marks: dict[int, bool]) -> Reached:
+    def _walk(
+        self,
+        kernel: KernelAnswers,
+        patched: Patched,
+        marks: dict[int, bool],
+        waiting: dict[int, ProgramFinding],
+    ) -> Reached:
         """Which of `marks` can be reached; cached by everything that the answer depends on."""
         insns = patched.insns
+        fatal = frozenset((*waiting, *(slot for slot, poisoned in marks.items() if poisoned)))
         key = (
             tuple(sorted(marks.items())),
+            fatal,
             tuple(tuple(insns[slot : slot + 2]) for slot in self.linked.relocations),  # a wide load has two slots
             tuple((name, answer.status) for name, answer in kernel.externs.items()),
             kernel.verifier,
@@ -216,10 +346,12 @@ class Check:
         if key not in self._walks:
             if len(self._walks) >= MAX_CACHED:
                 self._walks.clear()
-            self._walks[key] = self._walk_anew(kernel, insns, marks)
+            self._walks[key] = self._walk_anew(kernel, insns, marks, fatal)
         return self._walks[key]
 
-    def _walk_anew(self, kernel: KernelAnswers, insns: list[Insn], marks: dict[int, bool]) -> Reached:
+    def _walk_anew(
+        self, kernel: KernelAnswers, insns: list[Insn], marks: dict[int, bool], fatal: frozenset[int]
+    ) -> Reached:
         data = Constants(self.code, self.given, kernel.version)
         try:
             reached = self._reached(kernel, insns, marks, data)
@@ -227,8 +359,8 @@ class Check:
             return Reached(frozenset(marks), str(doubt), {})
         unless: dict[int, str] = {}
         variables = [name for name in data.asked if name not in self.given]
-        if variables and any(marks[slot] for slot in reached):
-            unless = self._conditions(kernel, insns, marks, data, variables, reached)
+        if variables and reached & fatal:
+            unless = self._conditions(kernel, insns, marks, data, variables, reached & fatal)
         return Reached(frozenset(reached), "", unless)
 
     def _reached(self, kernel: KernelAnswers, insns: list[Insn], marks: dict[int, bool], data: Constants) -> set[int]:
@@ -268,14 +400,18 @@ class Check:
             names = [name for name in data.asked if name not in self.given and (fixed is None or name in fixed)]
             condition = " and ".join(f"{name} = {data.initial(name)}" for name in names)
             for slot in reached - still_reached:
-                if marks[slot]:
-                    unless.setdefault(slot, condition)
+                unless.setdefault(slot, condition)
         return unless
 
 
+def _is_since(version: Value, first: int) -> bool:
+    """Whether a kernel of that range of LINUX_KERNEL_VERSION is at least `first`."""
+    known = bounds(version)
+    return known is not None and known[0] >= first
+
+
 def _order(finding: ProgramFinding) -> tuple[int, int, str]:
-    ranks = (BREAKS, GUARDED, WARNING, NOTE)
-    return ranks.index(finding.effect), finding.relocation if finding.relocation >= 0 else 1 << 30, finding.subject
+    return EFFECTS.index(finding.effect), finding.relocation if finding.relocation >= 0 else 1 << 30, finding.subject
 
 
 class Checks:
@@ -284,8 +420,9 @@ class Checks:
     def __init__(self, codes: Sequence[Code], given: Mapping[str, int] | None = None) -> None:
         self.codes = list(codes)
         self.given = dict(given or {})
-        self.checks = [[Check(code, program, self.given) for program in code.programs] for code in codes]
-        self._wanted = [name for code in codes for name in wanted_names(code)]
+        self.checks = [[Check(code, program, self.given) for program in code.entries] for code in codes]
+        self._wanted = [name for code in codes for name in (*attachment_names(code), *struct_ops_names(code))]
+        self._wanted += ((spec.ENUM, name) for name in ENUMS)
 
     @property
     def programs(self) -> list[Check]:

@@ -418,8 +418,8 @@
 
   function finding(alike) {
     const [effect, text, subject, unless, at] = alike[0];
-    const kind = ["bad", "warn", "warn", ""][effect];
-    const label = ["breaks", "not reached", "warning", "note"][effect];
+    const kind = ["bad", "bad", "warn", "warn", ""][effect];
+    const label = ["breaks", "reads something else", "not reached", "warning", "note"][effect];
     const box = el("div.finding", null, el("p", null, el(kind ? `span.badge.${kind}` : "span.badge", null, label), " ", shown(text)));
     if (at < 0 && subject && !text.includes(subject)) box.append(el("p.mono", null, shown(subject)));
     const seen = new Set();

@@ -1,0 +1,55 @@
+"""Why libbpf rejects an object as a whole, whichever of its programs user space loads.
+
+Rules: libbpf 1.8-dev, bpf_object__check_endianness, bpf_object__add_programs, bpf_object__collect_externs,
+bpf_object__resolve_ksyms_btf_id, bpf_object__init_kern_struct_ops_maps and bpf_object__create_maps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from btfkit.programs.abilities import lacking_maps
+from btfkit.programs.attachments import INCOMPATIBLE, MISSING
+from btfkit.programs.helpers import map_type_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from btfkit.co_re.target import Target
+    from btfkit.programs.abilities import Abilities
+    from btfkit.programs.attachments import ExternAnswer, Problem
+    from btfkit.programs.code import Code
+
+
+class Refusal(NamedTuple):
+    """A `reason` in one word, a sentence, and the `subject`: the name of an extern, map or variable, or ""."""
+
+    reason: str
+    detail: str
+    subject: str = ""
+
+
+def refusals(
+    code: Code,
+    target: Target,
+    externs: Mapping[str, ExternAnswer],
+    struct_ops: Mapping[str, Problem],
+    abilities: Abilities,
+) -> Iterator[Refusal]:
+    """Why libbpf rejects an object on a kernel: `externs` are the kernel's answers, `struct_ops` the problems of variables."""
+    if code.order != target.vmlinux.byte_order:
+        order = target.vmlinux.byte_order
+        yield Refusal("byte-order", f"its byte order is {code.order}-endian, the kernel's {order}-endian")
+    for rejection in code.rejections:
+        yield Refusal("bad-object", rejection)
+    for name, answer in externs.items():
+        if answer.status in (MISSING, INCOMPATIBLE) and not (code.externs[name].weak and answer.status == MISSING):
+            reason = "no-extern" if answer.status == MISSING else "incompatible"
+            yield Refusal(reason, f"{answer.detail} (needed whichever programs are loaded)", name)
+    for name, problem in struct_ops.items():
+        detail = f"{problem.detail}, which variable {name} needs (unless bpf_map__set_autocreate disables it)"
+        yield Refusal(problem.reason, detail, name)
+    for each in lacking_maps(code.maps, abilities):
+        what = f"map {each.name} is of type {map_type_name(each.type)}, which the kernel does not have"
+        yield Refusal("no-map-type", f"{what} (unless bpf_map__set_autocreate disables it)", each.name)
