@@ -176,7 +176,10 @@ class Rejected(NamedTuple):
 
 
 def rejected(kind: str, prototype: Prototype, offset: int, size: int) -> Rejected | None:
-    """Why the kernel rejects a read of `size` bytes at `offset` of the context, or None; `kind` is how the section's name begins."""
+    """Why the kernel rejects a read of `size` bytes at `offset` of the context, or None.
+
+    `kind` is what the section's name begins with.
+    """
     rule = RULES[kind]
     what = f"the program reads {counted(size, 'byte')} at byte {offset} of its context"
     count = len(prototype.arguments)

@@ -1,8 +1,8 @@
 """Where the values of a program's registers come from, on all paths: its context, a relocated offset, or a constant.
 
-This answers "which instructions read the context, and at which offset" and "how many bytes does bpf_probe_read read through a
-relocated offset".  It is computed once for a program, by joining the states of all paths (`programs/reach.py` follows paths one by
-one, on a kernel), so an instruction is only reported if every path agrees.
+This answers "which instructions read the context, and at which offset" and "how many bytes does bpf_probe_read read
+through a relocated offset". It is computed once for a program, by joining the states of all paths (`programs/reach.py`
+follows paths one by one, on a kernel), so an instruction is only reported if every path agrees.
 """
 
 from __future__ import annotations

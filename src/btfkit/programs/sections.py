@@ -1,7 +1,7 @@
 """Which program type and attach type the name of a section stands for.
 
-Rule: libbpf 1.8-dev, section_defs.  The attach types that libbpf does not require of a kernel (SEC_EXP_ATTACH_OPT) are left out, as
-are those that every kernel with BTF has.
+Rule: libbpf 1.8-dev, section_defs. The attach types that libbpf does not require of a kernel (SEC_EXP_ATTACH_OPT) are
+left out, as are those that every kernel with BTF has.
 """
 
 from __future__ import annotations

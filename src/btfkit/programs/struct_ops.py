@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 class StructOps(NamedTuple):
-    """A variable of a `.struct_ops` section: its own name (`variable`), the essential `name` of its struct, the `type_id` of that in
-    the object, its programs as {index of the member: name of the program}, and its bytes.
+    """A variable of a `.struct_ops` section: its own name (`variable`), the essential `name` of its struct, the `type_id` of
+    that in the object, its programs as {index of the member: name of the program}, and its bytes.
 
     `optional`: user space has to enable it.
     """
@@ -42,8 +42,8 @@ class StructOps(NamedTuple):
 
 
 class Operations(NamedTuple):
-    """The struct_ops of an object on a kernel: the problem of each program that has one, why libbpf rejects the object (the problem
-    of each such variable), and the prototype of each program's operation."""
+    """The struct_ops of an object on a kernel: the problem of each program that has one, why libbpf rejects the object (the
+    problem of each such variable), and the prototype of each program's operation."""
 
     problems: dict[str, Problem]
     refusals: dict[str, Problem]

@@ -67,10 +67,10 @@ REPLACED_HELPERS = frozenset((112, 113, 114, 115))  # libbpf calls older ones in
 class ProgramFinding(NamedTuple):
     """A finding about a program on a kernel.
 
-    `effect`: BREAKS, MISREADS, GUARDED (a read without an answer that is not reached), WARNING or NOTE.  `relocation` is the number of
-    the object's CO-RE relocation, or -1; then `subject` names an extern or what the program attaches to.  `reason` is one word for
-    scripts, `detail` a sentence, `unless` what user space could set to avoid it ("use_new = 0").  `whole`: it is about the object,
-    and all its programs have it.
+    `effect`: BREAKS, MISREADS, GUARDED (a read without an answer that is not reached), WARNING or NOTE. `relocation` is the
+    number of the object's CO-RE relocation, or -1; then `subject` names an extern or what the program attaches to.
+    `reason` is one word for scripts, `detail` a sentence, `unless` what user space could set to avoid it ("use_new =
+    0"). `whole`: it is about the object, and all its programs have it.
     """
 
     effect: str
