@@ -16,6 +16,7 @@ import os
 from btfkit.co_re.kinds import kind_name
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, error_text, printable, refuse_text
 from btfkit.fleet.matrix import Column, Matrix, Program, ReadSite
+from btfkit.fleet.meanings import add_meanings
 from btfkit.programs.code import EXTERN, KFUNC, load_code
 from btfkit.programs.constants import version_range
 from btfkit.programs.verdict import Checks
@@ -99,6 +100,7 @@ def check(
             verdicts, matrix.columns[ended.number].skipped = ended.value
             matrix.put(ended.number, verdicts)
     matrix.settle()
+    add_meanings(matrix)
     if hints:
         from btfkit.fleet.hints import add_hints
 

@@ -125,14 +125,15 @@ class Column:
 
 
 class Cell:
-    """A verdict that some program has on some kernels: `status` and `findings`."""
+    """A verdict that some program has on some kernels: `status` and `findings`, and the `arguments` that the program reads."""
 
-    __slots__ = ("findings", "program", "status")
+    __slots__ = ("arguments", "findings", "program", "status")
 
     def __init__(self, program: int, verdict: Verdict) -> None:
         self.program = program
         self.status = verdict.status
         self.findings: tuple[ProgramFinding, ...] = verdict.findings
+        self.arguments = verdict.arguments
 
 
 class Range:

@@ -171,6 +171,10 @@ class _Propagation:
         if left.__class__ is tuple and left[0] == CONTEXT and right.__class__ is int:
             return CONTEXT, left[1] + right
         for one, other in ((left, right), (right, left)):
-            if one.__class__ is tuple and one[0] == FIELD and other is None:
+            if one.__class__ is tuple and one[0] == FIELD and not _is_field_or_number(other):
                 return one
         return None
+
+
+def _is_field_or_number(origin: Origin) -> bool:
+    return origin.__class__ is int or (origin.__class__ is tuple and origin[0] == FIELD)

@@ -33,6 +33,7 @@ from btfkit.programs.attachments import (
 )
 from btfkit.programs.constants import KCONFIG, VERSION, Constants
 from btfkit.programs.helpers import helper_name
+from btfkit.programs.misreads import bitfield_reads, misread
 from btfkit.programs.origins import Origins, find_origins
 from btfkit.programs.patch import POISONED, patch_program
 from btfkit.programs.reach import Doubt, Flow, Walk
@@ -163,6 +164,7 @@ class Check:
             self.problem = error.message
         self.helpers: dict[int, int] = {} if self.problem else helpers_called(self.linked)
         self._origins: Origins | None = None
+        self._shifted: frozenset[tuple[int, bytes]] | None = None
         self._flow: Flow | None = None
         self._walks: dict[Any, Reached] = {}
 
@@ -194,6 +196,7 @@ class Check:
         waiting: dict[int, ProgramFinding] = {}  # what breaks the program if a slot is reached
         arguments = self._context(kernel, patched, findings, waiting)
         self._helpers(kernel, waiting)
+        self._misreads(kernel, waiting)
         marks.update((slot, marks.get(slot, False)) for slot in waiting)
         if marks:
             findings += self._missing(kernel, patched, marks, waiting)
@@ -263,6 +266,16 @@ class Check:
                 name = helper_name(number)
                 waiting[slot] = ProgramFinding(BREAKS, "no-helper", f"the kernel has no {name}", subject=name)
 
+    def _misreads(self, kernel: KernelAnswers, waiting: dict[int, ProgramFinding]) -> None:
+        """Reads of something else than the program's author expects."""
+        if self._shifted is None:
+            self._shifted = bitfield_reads(self.code.object)
+        for slot, number in self.linked.relocations.items():
+            outcome = kernel.outcomes[number]
+            detail = misread(self.code.object, number, outcome, kernel.target, self._shifted, self.origins.probe_reads)
+            if detail:
+                waiting.setdefault(slot, ProgramFinding(MISREADS, "misread", detail, number))
+
     def _externs(self, kernel: KernelAnswers, marks: dict[int, bool], patched: Patched) -> Iterator[ProgramFinding]:
         """The kernel's functions and variables that the program uses; calls of missing weak functions are poisoned."""
         seen: set[str] = set()
@@ -299,10 +312,13 @@ class Check:
             is_reached, unless = slot in reached.slots, reached.unless.get(slot, "")
             effect = BREAKS if is_reached else GUARDED
             if slot in waiting:
-                finding = waiting[slot]._replace(effect=effect, unless=unless)
+                finding = waiting[slot]
+                if finding.effect == MISREADS and not is_reached:
+                    continue
+                effect = finding.effect if is_reached else GUARDED
                 if (effect, finding.detail) not in seen:
                     seen.add((effect, finding.detail))
-                    yield finding
+                    yield finding._replace(effect=effect, unless=unless)
                 continue
             if number < 0:
                 name = self.linked.references[slot].name

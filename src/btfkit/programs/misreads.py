@@ -1,0 +1,95 @@
+"""Answers that libbpf accepts and with which a program reads something else.
+
+These are bitfields read by their byte offset, probe reads wider than the kernel's member, and enumerators that were cut to
+32 bits.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf import spec
+from btfkit.co_re import kinds as k
+from btfkit.co_re.access import Spec
+from btfkit.co_re.program import Relocation
+from btfkit.errors import BtfError, counted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from btfkit.co_re.program import BpfObject
+    from btfkit.co_re.relocate import Outcome
+    from btfkit.co_re.target import Target
+
+
+def bitfield_reads(obj: BpfObject) -> frozenset[tuple[int, bytes]]:
+    """(type id, access string) of the members that an object reads as bitfields: it asks for their shifts."""
+    return frozenset((r.type_id, r.access) for r in obj.relocations if r.kind == k.LSHIFT)
+
+
+def misread(
+    obj: BpfObject,
+    number: int,
+    outcome: Outcome,
+    target: Target,
+    shifted: frozenset[tuple[int, bytes]],
+    probe_reads: Mapping[int, int],
+) -> str:
+    """Why the answer to relocation `number` reads something else, "" if it does not.
+
+    `shifted` are the `bitfield_reads` of the object, `probe_reads` how many bytes a probe read through a relocation reads.
+    """
+    relocation = obj.relocations[number]
+    if outcome.status != "value" or not outcome.matches:
+        return ""
+    if relocation.kind == k.ENUMVAL_VALUE:
+        return _cut(obj, relocation, outcome)
+    wanted = obj.spec(relocation)
+    if relocation.kind != k.BYTE_OFFSET or not isinstance(wanted, Spec) or wanted.is_bitfield:
+        return ""
+    size = outcome.matches[0].load[2]
+    what = obj.expression(relocation)
+    if not size and (relocation.type_id, relocation.access) not in shifted:
+        right, left = (_ask(obj, relocation, kind, target) for kind in (k.RSHIFT, k.LSHIFT))
+        bits = 64 - right if right is not None else 0
+        is_whole = left == right and _local_size(obj, relocation) == bits // 8 and not bits % 8
+        if bits and not is_whole:
+            detail = f"{what} is a bitfield of {counted(bits, 'bit')} on this kernel, the program reads whole bytes at its offset"
+            return f"{detail} (use BPF_CORE_READ_BITFIELD)"
+    read = probe_reads.get(number, 0)
+    if size and read > size:
+        mine = _local_size(obj, relocation)
+        theirs = _ask(obj, relocation, k.BYTE_SIZE, target)
+        if mine is not None and theirs and theirs < read <= mine:
+            return f"the program reads {counted(read, 'byte')} of {what}, which has {theirs} on this kernel"
+    return ""
+
+
+def _cut(obj: BpfObject, relocation: Relocation, outcome: Outcome) -> str:
+    """pahole before 1.24 wrote enumerations of 8 bytes with values of 32 bits."""
+    match = outcome.matches[0]
+    type_id = match.btf.strip(match.type_id)
+    if match.btf.kind(type_id) != spec.ENUM or match.btf.word(type_id, 2) != 8:
+        return ""
+    what = obj.expression(relocation)
+    return f"{what}: the enumeration has 8 bytes, but this BTF has only the lower 32 bits of its values (pahole before 1.24)"
+
+
+def _as_kind(relocation: Relocation, kind: int) -> Relocation:
+    return Relocation(relocation.section, relocation.insn_off, relocation.type_id, relocation.access, kind)
+
+
+def _ask(obj: BpfObject, relocation: Relocation, kind: int, target: Target) -> int | None:
+    """The answer to a relocation of another kind for the same access."""
+    from btfkit.co_re.relocate import outcome
+
+    found = outcome(obj, _as_kind(relocation, kind), target)
+    return found.value if found.status == "value" else None
+
+
+def _local_size(obj: BpfObject, relocation: Relocation) -> int | None:
+    from btfkit.co_re.relocate import local_value
+
+    try:
+        return local_value(obj, _as_kind(relocation, k.BYTE_SIZE))
+    except BtfError:
+        return None
