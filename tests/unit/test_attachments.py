@@ -7,7 +7,8 @@ import pytest
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.co_re.target import Target
-from btfkit.programs.attachments import Scope, attached, extern_answers, scope_of
+from btfkit.fleet.hints import _close
+from btfkit.programs.attachments import Scope, attached, attached_types, attachment, extern_answers, scope_of
 from btfkit.programs.code import Extern, Function
 from btfkit.programs.constants import version_range
 from btfkit.programs.registers import RANGE
@@ -223,3 +224,25 @@ def test_verifiers_describe_themselves():
     b.struct("bpf_func_info_aux", 4, [("verified", 1, 0)])
     b.enum("bpf_stack_slot_type", [("STACK_DYNPTR", 1), ("STACK_ITER", 2)])
     assert verifier_of(b.build()) == (False, True, True, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "close"),
+    [
+        ("state", ["stack", "__state"], "__state"),
+        ("i_atime", ["i_rdev", "i_atime_sec", "i_atime_nsec"], "i_atime_sec"),
+        ("i_atime", ["i_rdev", "__i_atime", "i_mtime"], "__i_atime"),
+        ("cap", ["val"], ""),
+    ],
+)
+def test_names_that_are_almost_equal(name, names, close):
+    assert _close(name, names) == close
+
+
+def test_functions_that_share_a_name():
+    b = Builder()
+    b.int("int", 4, encoding=1)
+    for count in (1, 2):
+        b.func("twice", b.func_proto(1, [(f"a{n}", 1) for n in range(count)]), linkage=1)
+    found = attached_types(attachment(Function("prog", "fentry/twice", 0, [])), Target(b.build()))
+    assert len(found) == 2

@@ -382,6 +382,12 @@ def _likeness(row: Row, there: Row) -> int:
 
 
 def _close(name: str, names: Collection[str]) -> str:
+    """The name that is almost like `name`: with other underscores in front, continued after one (i_atime_sec), or similar."""
     from btfkit.btf.suggest import close_names
 
+    bare = name.lstrip("_")
+    same = [other for other in names if other != name and bare and other.lstrip("_") == bare]
+    longer = [other for other in names if other.startswith(name + "_")]
+    if same or longer:
+        return (same or longer)[0]
     return next(iter(close_names(name, names, 1, 0.85)), "")
