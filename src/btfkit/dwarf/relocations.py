@@ -6,6 +6,7 @@ LoongArch.
 
 from __future__ import annotations
 
+import sys
 from array import array
 
 from btfkit.errors import FormatError, UnsupportedError
@@ -15,6 +16,8 @@ from btfkit.hot import relocations as _loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from btfkit.files.elf import Elf
 
 SET, ADD, SUBTRACT = (16 * action for action in (codes.SET, codes.ADD, codes.SUBTRACT))
@@ -49,6 +52,7 @@ ACTIONS = {
     | {51: 0, 52: 0, 53: 0, 54: SET | 1, 55: SET | 2, 56: SET | 4, 60: 0, 61: 0},
     EM_MIPS: {0: 0, 2: SET | 4, 18: SET | 8},
 }
+PIECE = 1 << 14  # relocations that are applied at a time
 FIRST_ADDRESS = 0x10000  # of the first section of a relocatable file, so that none of its addresses is 0
 
 
@@ -71,7 +75,7 @@ class Relocator:
     def __init__(self, elf: Elf) -> None:
         self.elf = elf
         self.addresses = layout(elf)
-        self._symbols: array[int] | None = None
+        self._symbols: tuple[memoryview, memoryview, int] | None = None
         self._tables: dict[int, list[int]] = {}
         for section in elf.sections:
             if section.type in (SHT_RELA, SHT_REL):
@@ -91,17 +95,21 @@ class Relocator:
         out = bytearray(data)
         for number in tables:
             table = elf.sections[number]
+            unknown = -1
             try:
-                unknown = _loop.apply(
-                    out,
-                    elf.data(table),
-                    self._values(),
-                    self.addresses,
-                    actions,
-                    elf.bits // 8,
-                    elf.order == "big",
-                    table.type == SHT_RELA,
-                )
+                for piece in self._pieces(elf.data(table), 3 if table.type == SHT_RELA else 2):
+                    unknown = _loop.apply(
+                        out,
+                        piece,
+                        3 if table.type == SHT_RELA else 2,
+                        *self._values(),
+                        self.addresses,
+                        actions,
+                        elf.bits // 8,
+                        elf.order == "big",
+                    )
+                    if unknown >= 0:
+                        break
             except IndexError as error:
                 raise FormatError(str(error), source=elf.source, section=table.name) from None
             if unknown >= 0:
@@ -123,10 +131,37 @@ class Relocator:
             actions[kind] = action
         return bytes(actions)
 
-    def _values(self) -> array[int]:
-        """The value and section of each symbol."""
+    def _pieces(self, table: memoryview, columns: int) -> Iterator[array[int]]:
+        """The numbers of a table of relocations, a few thousand at a time."""
+        size = PIECE * columns * self.elf.bits // 8
+        for start in range(0, len(table), size):
+            yield numbers(table[start : start + size], self.elf)
+
+    def _values(self) -> tuple[memoryview, memoryview, int]:
+        """The values and the sections of all symbols, and the number of the bit where a section begins."""
         if self._symbols is None:
-            self._symbols = array("Q")
-            for _, value, _, _, _, section in self.elf.symbol_rows():
-                self._symbols.extend((value, section))
+            table = self.elf.plain_symbols()
+            if table is not None:
+                columns = memoryview(numbers(table, self.elf))
+                # name, info, other, section in the first word of three: 32, 8, 8, 16 bits
+                self._symbols = columns[1::3], columns[0::3], 48
+                if self.elf.order == "big":
+                    self._symbols = columns[1::3], memoryview(array("Q", (word & 0xFFFF for word in columns[0::3]))), 0
+            else:
+                rows = list(self.elf.symbol_rows())
+                self._symbols = (
+                    memoryview(array("Q", (row[1] for row in rows))),
+                    memoryview(array("Q", (row[5] for row in rows))),
+                    0,
+                )
         return self._symbols
+
+
+def numbers(data: memoryview, elf: Elf) -> array[int]:
+    """The numbers of the size of an address that `data` consists of, as 64 bits."""
+    width = elf.bits // 8
+    found = array("Q" if width == 8 else "I")
+    found.frombytes(data[: len(data) - len(data) % width])
+    if elf.order != sys.byteorder:
+        found.byteswap()
+    return found if width == 8 else array("Q", found)

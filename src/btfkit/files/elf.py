@@ -349,6 +349,14 @@ class Elf:
                 section = unpack_from(self.mark + "I", far, 4 * number)[0]
             yield name, value, size, info, other, section
 
+    def plain_symbols(self) -> memoryview | None:
+        """The symbol table as it is in the file, 24 bytes each; None if it has another form: 32 bits, or sections apart."""
+        index = self._symbol_table()
+        if index is None or self.bits != 64 or len(self._far_sections(index)):
+            return None
+        data = self.raw(Section(index, ".symtab", self.headers()[index]))
+        return data[: len(data) - len(data) % 24]
+
     def _far_sections(self, symtab: int) -> memoryview:
         """The section indexes that do not fit into 16 bits (SHT_SYMTAB_SHNDX), a u32 for each symbol."""
         for index, row in enumerate(self.headers()):

@@ -1,7 +1,6 @@
 """Applying relocations to a section of a relocatable file.
 
-Numbers are 32 or 64 bits of any byte order, and are read and written byte by byte.  Source: System V gABI, chapter 4, and the
-supplements for each machine.
+Source: System V gABI, chapter 4, and the supplements for each machine.
 """
 
 from btfkit.hot import codes
@@ -9,21 +8,18 @@ from btfkit.hot import codes
 LONG = 0xFFFFFFFFFFFFFFFF
 
 
-def apply(out, table, symbols, bases, actions, word, big, addends):
+def apply(out, table, columns, values, sections, shift, bases, actions, word, big):
     """Apply the relocations of `table` to `out`; `word` is 4 or 8, the size of an address.
 
-    `symbols` has the value and the section of each symbol, two 64-bit words, `bases` the address of each section.  `actions`
-    has for each type what to do (SET, ADD, SUBTRACT) times 16 plus the number of bytes, or 0 if it has no effect; 255 is
-    unknown. Without `addends` (SHT_REL) these are in place.  Returns -1, or the first type that is unknown.
+    `table` has `columns` numbers for each relocation: place, info and, if there are three, addend; with two (SHT_REL) the
+    addend is in place.  `values` has the value of each symbol, `sections` its section, `shift` bits to the left; `bases` is the
+    address of each section.  `actions` has for each type what to do (SET, ADD, SUBTRACT) times 16 plus the number of bytes, or
+    0 if it has no effect; 255 is unknown.  Returns -1, or the first type that is unknown.
     """
     long = LONG
-    size = 3 * word if addends else 2 * word
-    count = len(table) // size
-    for index in range(count):
-        at = index * size
-        place = number(table, at, word, big)
-        info = number(table, at + word, word, big)
-        addend = number(table, at + 2 * word, word, big) if addends else 0
+    for at in range(0, len(table) - columns + 1, columns):
+        place = table[at]
+        info = table[at + 1]
         symbol = info >> 32 if word == 8 else info >> 8
         kind = info & 0x7FFFFFFF if word == 8 else info & 255
         action = actions[kind] if kind < len(actions) else 255
@@ -34,19 +30,27 @@ def apply(out, table, symbols, bases, actions, word, big, addends):
         width = action & 15
         if place > len(out) or width > len(out) - place:
             raise IndexError("a relocation beyond the section")
-        if 2 * symbol + 1 >= len(symbols):
+        if symbol >= len(values):
             raise IndexError("a relocation of a symbol that is not there")
-        section = symbols[2 * symbol + 1]
-        value = symbols[2 * symbol] + addend
+        section = sections[symbol] >> shift
+        value = values[symbol]
+        if columns == 3:
+            value += table[at + 2]
         if section < len(bases):
             value += bases[section]
         action >>= 4
-        if action != codes.SET or not addends:
+        if action != codes.SET or columns == 2:
             old = number(out, place, width, big)
             value = old - value if action == codes.SUBTRACT else old + value
         value &= long
-        for k in range(width):
-            out[place + (width - 1 - k if big else k)] = (value >> (8 * k)) & 255
+        if width == 4 and not big:
+            out[place] = value & 255
+            out[place + 1] = (value >> 8) & 255
+            out[place + 2] = (value >> 16) & 255
+            out[place + 3] = (value >> 24) & 255
+        else:
+            for k in range(width):
+                out[place + (width - 1 - k if big else k)] = (value >> (8 * k)) & 255
     return -1
 
 
