@@ -131,8 +131,9 @@ def test_instructions_count_from_the_start_of_their_function(here, capsys):
 def test_an_object_without_ext(here, capsys):
     """One with maps alone: libbpf loads it."""
     types = Program().types
-    types.int("int", 4)
-    (here / "maps.o").write_bytes(elf({".maps": bytes(8), ".BTF": types.to_bytes()}, machine=EM_BPF))
+    types.datasec(".maps", 8, [(types.var("map", types.struct("", 8, [("type", types.int("int", 4), 0)])), 0, 8)])
+    sections = {".maps": bytes(8), ".BTF": types.to_bytes()}
+    (here / "maps.o").write_bytes(elf(sections, symbols=[("map", ".maps", 0, 8)], machine=EM_BPF))
     for words in ("relocs maps.o -b vmlinux", "min vmlinux out maps.o", "check maps.o --kernels vmlinux"):
         said = run(capsys, *words.split())
         assert said.status == 0, said.err

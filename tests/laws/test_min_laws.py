@@ -69,7 +69,7 @@ def test_closures_are_sound(btf, policy, data):
         return
     chosen = data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=3))
     small = minimize(btf, keep_types=chosen, closure=policy).btf
-    assert structure(reread(small)) == []
+    assert [finding for finding in structure(reread(small)) if finding.severity != "note"] == []
     for name in chosen:
         assert [
             (t.kind, small.sizeof(t.id)) for t in small.types() if t.name == name and t.kind in (1, 4, 5, 6, 19)
@@ -92,7 +92,7 @@ def test_answers_survive(made):
     assert [str(difference) for difference in answers.differences] == []
     assert sum(map(len, (small, *modules))) <= sum(map(len, (made.vmlinux, *made.modules)))
     if not structure(made.vmlinux):
-        assert structure(small) == []
+        assert [finding for finding in structure(small) if finding.severity != "note"] == []
 
 
 @pytest.mark.parametrize("start", range(0, 600, 150))
