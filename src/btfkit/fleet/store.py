@@ -339,6 +339,8 @@ def _limited_response() -> type[Any]:
     from aiohttp import ClientResponse
 
     class LimitedResponse(ClientResponse):
+        _body: bytes | None
+
         async def read(self) -> bytes:
             if self._body is None:
                 body = bytearray()
