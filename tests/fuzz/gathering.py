@@ -370,7 +370,8 @@ class Server:
         """Nothing is kept."""
 
     def find(self, place: str, detail: bool, maxdepth: int) -> dict[str, dict[str, object]]:
-        assert detail and maxdepth > 0
+        assert detail
+        assert maxdepth > 0
         return {f"{place}/{name}": {"type": "file", "size": self.sizes[name]} for name in self.files}
 
     def exists(self, place: str) -> bool:
