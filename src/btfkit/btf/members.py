@@ -99,16 +99,24 @@ class FlatMembers:
         if type_id not in self._known:
             self._known[type_id] = None
             return flat_member(self._btf, type_id, name)
-        found = self._known[type_id]
+        known = self._all(type_id)
+        return flat_member(self._btf, type_id, name) if known is None else known.get(name)
+
+    def names(self, type_id: int) -> Iterable[str] | None:
+        """The names (paths) of all members of a type; None if it is damaged: `find` finds what comes before the damage."""
+        return self._all(type_id)
+
+    def _all(self, type_id: int) -> dict[str, FlatMember] | None:
+        found = self._known.get(type_id)
         if found is None:
             found = {}
             try:
                 for member in flat_members(self._btf, type_id):
                     found.setdefault(member.path, member)
-            except FormatError:  # what comes before the damage is found all the same
-                return flat_member(self._btf, type_id, name)
+            except FormatError:
+                return None
             self._known[type_id] = found
-        return found.get(name)
+        return found
 
 
 def _flat_members(
