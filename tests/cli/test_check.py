@@ -243,11 +243,78 @@ def test_what_is_wrong_with_the_command_line(run, tmp_path):
     assert run("hub/debian/11/x86_64/5.10.0-1-amd64.btf", "--kernels", "hub").status == 3
 
 
-def test_kernels_take_all_words_that_follow(run):
+def test_inputs_in_any_order(run):
     one, other = (f"hub/debian/{path}.btf" for path in ("11/x86_64/5.10.0-1-amd64", "12/x86_64/6.1.0-1-amd64"))
     said = run("guards.bpf.o", "--kernels", one, other, "--json")
-    assert len(json.loads(said.out)["kernels"]) == 2
-    said = run("--kernels", one, "--json", "--", "guards.bpf.o")
-    assert len(json.loads(said.out)["kernels"]) == 1
-    said = run("--kernel", one, other, "--json", "--", "guards.bpf.o")  # abbreviated: argparse reads it
-    assert len(json.loads(said.out)["kernels"]) == 2
+    assert [len(json.loads(said.out)[key]) for key in ("kernels", "objects")] == [2, 1]
+    for words in (
+        ("--kernels", one, "guards.bpf.o", other),
+        ("--kernels", "guards.bpf.o", one, other),
+        ("--kernels", one, "--kernels", other, "--json", "--", "guards.bpf.o"),
+        ("--kernel", one, other, "guards.bpf.o"),  # abbreviated: argparse reads it
+    ):
+        assert run(*words, *(() if "--json" in words else ("--json",))).out == said.out, words
+
+
+def test_objects_in_directories(run, tmp_path):
+    whole = run("guards.bpf.o", "--kernels", "hub", "--json").out
+    (tmp_path / "build/deep").mkdir(parents=True)
+    os.rename(tmp_path / "guards.bpf.o", tmp_path / "build/deep/guards.bpf.o")
+    (tmp_path / "build/notes.txt").write_text("not an object")
+    (tmp_path / "build/host.o").write_bytes(b"\x7fELF\2\1\1" + bytes(9) + b"\1\0\x3e\0" + bytes(44))
+    for words in (("build", "--kernels", "hub"), ("--kernels", "hub", "build"), ("--kernels", "build", "hub")):
+        assert run(*words, "--json").out == whole, words
+    (tmp_path / "empty").mkdir()
+    said = run("empty", "--kernels", "hub")
+    assert said.status == 3
+    assert "empty: no BPF objects in this directory" in said.err
+    said = run("--kernels", "hub")
+    assert said.status == 2
+    assert "no objects: expected OBJECT..." in said.err
+    said = run("--kernels", "build/deep/guards.bpf.o")
+    assert said.status == 2
+    assert "no kernels: use --kernels" in said.err
+
+
+def test_an_object_that_cannot_be_read_costs_no_other(run, tmp_path):
+    good = run("guards.bpf.o", "--kernels", "hub", "--json")
+    (tmp_path / "bad.bpf.o").write_bytes((tmp_path / "guards.bpf.o").read_bytes()[:4000])
+    for words in (("bad.bpf.o", "guards.bpf.o"), ("guards.bpf.o", "bad.bpf.o"), (".",), ("gone.bpf.o", "guards.bpf.o")):
+        said = run(*words, "--kernels", "hub", "--json")
+        name = "gone.bpf.o" if "gone.bpf.o" in words else "bad.bpf.o"
+        data, expected = json.loads(said.out), json.loads(good.out)
+        (unread,) = data.pop("unread_objects")
+        assert unread["source"].endswith(name)
+        assert expected.pop("unread_objects") == []
+        assert data == expected, words
+        assert said.status == 3
+        assert said.err.count(name) == 1
+        assert said.err.rpartition("btfkit: ")[2].startswith("skipped: ")
+    said = run("bad.bpf.o", "gone.bpf.o", "--kernels", "hub")  # none can be read: there is no report
+    assert (said.status, said.out) == (3, "")
+    assert said.err.startswith("btfkit: bad.bpf.o")
+
+
+def test_a_directory_without_modules_is_said(run, tmp_path):
+    kernel = "hub/debian/11/x86_64/5.10.0-1-amd64.btf"
+    (tmp_path / "mods").mkdir()
+    said = run("guards.bpf.o", "--kernels", kernel, "-m", "mods")
+    assert "mods: no modules found" in said.out
+    (tmp_path / "all/5.10.0-1-amd64").mkdir(parents=True)
+    (tmp_path / "all/5.10.0-1-amd64/m.btf").write_bytes(check_inputs.kernel())
+    said = run("guards.bpf.o", "--kernels", "hub", "-m", "all", "-m", "mods")
+    assert "mods: no modules of these 5 kernels" in said.out
+    assert "all: no modules" not in said.out
+
+
+@pytest.mark.parametrize("command", ["check", "diff", "layout"])
+def test_without_jinja2_no_work_is_done(run, monkeypatch, capsys, command):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    words = {"check": ["guards.bpf.o", "--kernels", "hub"], "diff": ["gone", "gone"], "layout": ["gone"]}[command]
+    monkeypatch.setattr("btfkit.fleet.check.check", lambda *_, **__: pytest.fail("work was done"))
+    assert main([command, *words, "--html", "out.html"]) == 3
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("btfkit: HTML needs jinja2")

@@ -104,6 +104,28 @@ def test_bad_targets(capsys):
     assert "needs its base" in refused(capsys, "relocs", "fields.bpf.o", "-b", "mods/mod_one")
 
 
+@pytest.mark.parametrize("option", ["-B", "--base", "--btf"])
+def test_spellings_of_the_target(capsys, option):
+    said, expected = (run(capsys, "relocs", "module.bpf.o", spelling, "dup") for spelling in (option, "-b"))
+    assert (said.status, said.out) == (expected.status, expected.out)
+
+
+def test_what_cannot_be_read(here, capsys):
+    (here / "mods" / "bad.ko").write_bytes(b"damaged")
+    words = ("gone.bpf.o", "fields.bpf.o", "vmlinux", "-b", "vmlinux", "-m", "mods")
+    assert refused(capsys, "relocs", *words) == "btfkit: gone.bpf.o: No such file or directory"
+    alone = run(capsys, "relocs", "fields.bpf.o", "-b", "vmlinux", "-m", "mods", "--keep-going")
+    said = run(capsys, "relocs", *words, "--keep-going")
+    assert (said.status, said.out) == (3, alone.out)
+    skipped = [line.split(",")[0] for line in said.err.splitlines() if line.startswith("btfkit: skipped: ")]
+    assert skipped == [
+        "btfkit: skipped: gone.bpf.o: No such file or directory",
+        skipped[1],
+        "btfkit: skipped: mods/bad.ko",
+    ]
+    assert skipped[1].startswith("btfkit: skipped: vmlinux: ")
+
+
 def placed(program, functions) -> bytes:
     """An object file with `functions`, (name, first instruction, number of instructions), in one section."""
     sections = {SECTION: bytes(8 * 64), ".BTF": program.types.to_bytes(), ".BTF.ext": program.ext()}

@@ -17,20 +17,36 @@ if TYPE_CHECKING:
 def run(args: Args) -> int:
     """Run the command."""
     from btfkit.fleet.check import UnknownProgram, check
+    from btfkit.fleet.objects import object_files, told_apart
     from btfkit.fleet.tree import find_kernels
     from btfkit.work.progress import Progress
 
-    if not args.kernels:
-        raise UsageError("no kernels: use --kernels PATH... (BTF files, kernel images, or directories of them)")
     if args.json and args.markdown:
         raise UsageError("--json and --markdown do not go together")
     given = _parsed(args)
-    tree = find_kernels(args.kernels)
-    refuse_overwriting([args.html], [*args.operands, args.baseline, *tree.files(), *files_below(args.modules)])
-    with Progress(len(tree.kernels), "checking", wanted=not args.quiet) as progress:
+    several = len(args.kernels) > 1 and not args.operands
+    objects, kernels = told_apart(args.kernels, directories=several)
+    objects = [*args.operands, *objects]
+    if not objects:
+        raise UsageError("no objects: expected OBJECT... (files or directories)")
+    if not kernels:
+        raise UsageError(
+            "no kernels: use --kernels PATH... (BTF files, kernel images, directories of them, or bundles)"
+        )
+    if args.html:
+        from btfkit.show.html import demand_jinja2
+
+        demand_jinja2()
+    objects = object_files(objects)
+    tree = find_kernels(kernels)
+    inputs = [*objects, *kernels, args.baseline, *tree.files(), *files_below(args.modules)]
+    refuse_overwriting([args.html], inputs)
+    with Progress(
+        len(tree.kernels), "checking", wanted=not args.quiet, unit="kernels", then=("comparing",)
+    ) as progress:
         try:
             matrix = check(
-                args.operands,
+                objects,
                 tree,
                 args.modules,
                 given=given,
@@ -38,7 +54,7 @@ def run(args: Args) -> int:
                 allow=args.allow,
                 baseline=args.baseline,
                 workers=args.jobs,
-                observe=lambda done, total: progress.at(done),
+                observe=progress.at,
             )
         except UnknownProgram as error:
             raise UsageError(f"--require: {error.message}") from None
@@ -87,6 +103,8 @@ def _complain(matrix: Matrix, tree: Tree, *, quiet: bool) -> bool:
     """Print what could not be read; returns whether there was anything."""
     from btfkit.errors import printable
 
+    for _, error in matrix.unread:
+        print(f"btfkit: skipped: {error}", file=sys.stderr)
     for column in matrix.columns:
         if column.error:
             where = printable(column.source)
@@ -101,19 +119,19 @@ def _complain(matrix: Matrix, tree: Tree, *, quiet: bool) -> bool:
         )
     for path, problem in tree.problems:
         print(f"btfkit: {printable(path)}: {problem}", file=sys.stderr)
-    return bool(tree.problems) or any(column.error or column.skipped for column in matrix.columns)
+    return bool(tree.problems or matrix.unread) or any(column.error or column.skipped for column in matrix.columns)
 
 
 COMMAND = Command(
     "check",
     "find which kernels a program breaks on, and why",
     run,
-    operands="OBJECT...",
+    operands="OBJECT...?",
     options=(
         Option(
             "--kernels",
             value="PATH",
-            help="BTF files, kernel images, directories (also in BTFHub's layout)",
+            help="BTF files, kernel images, directories (also in BTFHub's layout), bundles; objects among them are OBJECTs",
             several=True,
         ),
         Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="modules to search after the vmlinux"),

@@ -29,6 +29,10 @@ def run(args: Args) -> int:
     refuse_overwriting([args.output, args.html], [*args.operands, args.base, args.base_b, *args.used_by])
     from btfkit.show.diff import diff
 
+    if args.html is not None:
+        from btfkit.show.html import demand_jinja2
+
+        demand_jinja2()
     old, new = _load(args)
     warn_of_second(old, new)
     _check_names(args.name, old, new)

@@ -27,6 +27,10 @@ def run(args: Args) -> int:
     if (args.json, args.sizes, args.html is not None).count(True) > 1:
         raise UsageError("--json, --sizes and --html exclude each other")
     refuse_overwriting([args.output, args.html], [path, args.base])
+    if args.html is not None:
+        from btfkit.show.html import demand_jinja2
+
+        demand_jinja2()
     btf = load(path, args.base)
     warn_of_second(btf)
     layouts = Layouts(btf, args.cacheline)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from btfkit.cli import DIFFERS, DONE
+from btfkit.cli import DIFFERS, DONE, FAILED, in_words
 from btfkit.cli.options import JSON, Command, Option, UsageError, print_json, warn_of_second, warn_without_modules
 
 TYPE_CHECKING = False
@@ -18,16 +18,25 @@ def run(args: Args) -> int:
     from btfkit.co_re.program import load_objects
     from btfkit.co_re.relocate import STATUSES, WITHOUT_ANSWER, Counts
     from btfkit.co_re.relocations import relocation_lines, relocations
-    from btfkit.errors import printable
+    from btfkit.errors import BtfError, printable
 
     if args.btf is None:
         raise UsageError("no target: use -b with the vmlinux to relocate against")
-    objects = [obj for path in args.operands for obj in load_objects(path)]
+    skipped: list[str] = []
+    on_error = (lambda error: skipped.append(in_words(error))) if args.keep_going else None
+    objects = []
+    for path in args.operands:
+        try:
+            objects += load_objects(path)
+        except (BtfError, OSError) as error:
+            if on_error is None:
+                raise
+            on_error(error)
     for obj in objects:
         for note in obj.notes:
             print(f"btfkit: {printable(obj.source)}: {note}", file=sys.stderr)
     vmlinux = load(args.btf)
-    found = load_modules(args.modules, vmlinux)
+    found = load_modules(args.modules, vmlinux, on_error)
     warn_of_second(vmlinux, *found.modules)
     warn_without_modules(found.empty)
     rows = relocations(objects, vmlinux, found.modules)
@@ -41,7 +50,9 @@ def run(args: Args) -> int:
             print(line)
         if not args.quiet:
             print(counts, file=sys.stderr)
-    return DONE if counts.all_answered else DIFFERS
+    for text in skipped:
+        print(f"btfkit: skipped: {text}", file=sys.stderr)
+    return FAILED if skipped else DONE if counts.all_answered else DIFFERS
 
 
 COMMAND = Command(
@@ -50,11 +61,12 @@ COMMAND = Command(
     run,
     operands="OBJECT...",
     options=(
-        Option("-b", "--btf", value="TARGET", help="the vmlinux to relocate against, in any container"),
+        Option("-b", "-B", "--base", "--btf", value="TARGET", help="the vmlinux to relocate against, in any container"),
         Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="modules to search after it; may be repeated"),
         Option("--missing", help="print only relocations without an answer"),
+        Option("--keep-going", help="skip bad objects and modules, and exit with status 3"),
         JSON,
     ),
     details="""Each line shows function+instruction, kind, the access in C, and the answer.
-Exit status 1 if an answer is missing or ambiguous.""",
+Exit status 1 if an answer is missing or ambiguous, 3 if an input could not be read.""",
 )

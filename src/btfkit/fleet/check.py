@@ -17,7 +17,8 @@ from btfkit.co_re.kinds import kind_name
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, error_text, printable, refuse_text
 from btfkit.fleet.matrix import Column, Matrix, Program, ReadSite
 from btfkit.fleet.meanings import add_meanings
-from btfkit.programs.code import EXTERN, KFUNC, load_code
+from btfkit.fleet.objects import object_files, readable_codes
+from btfkit.programs.code import EXTERN, KFUNC
 from btfkit.programs.constants import version_range
 from btfkit.programs.verdict import Checks
 
@@ -56,15 +57,17 @@ def check(
 ) -> Matrix:
     """Judge each program of `objects` on each of `kernels`: whether it works, works guarded, or breaks.
 
-    `objects` are files: BPF objects, or executables that embed some.  `kernels` are BTF files, kernel images, directories and
-    trees in BTFHub's layout, or a result of `find_kernels`.  `modules` are files and directories of modules: for one kernel
-    all of them, for several kernels the directories in them that are named like the kernels (`uname -r`).  `given` are values
-    that user space sets before loading, by the name of the `const volatile` variable or kconfig extern.  `failures()` of the
-    result depend on `require`, globs of the programs that must not break (default: all except optional ones), on `allow`,
-    exceptions ("PROGRAM-GLOB@KERNEL-GLOB"), and on `baseline`, an earlier report, whose failures do not count again.
+    `objects` are files (BPF objects, or executables that embed some) and directories of them. `kernels` are BTF files, kernel
+    images, directories, trees in BTFHub's layout and bundles, or a result of `find_kernels`. `modules` are files and
+    directories of modules: for one kernel all of them, for several kernels the directories in them that are named like the
+    kernels (`uname -r`). `given` are values that user space sets before loading, by the name of the `const volatile` variable
+    or kconfig extern. `failures()` of the result depend on `require`, globs of the programs that must not break (default: all
+    except optional ones), on `allow`, exceptions ("PROGRAM-GLOB@KERNEL-GLOB"), and on `baseline`, an earlier report, whose
+    failures do not count again.
 
-    A kernel that cannot be read is a column with an error; a module that cannot is skipped.  Raises OSError and BtfError for
-    objects that cannot be read, and NotFoundError if there are no kernels.
+    A kernel that cannot be read is a column with an error; a module or an object that cannot is skipped (`Matrix.unread`).
+    `observe(done, total)` is called for each kernel, then for each pair of kernels that is compared for hints.  Raises the
+    error of the first object if none can be read, and NotFoundError if there are no kernels.
     """
     from btfkit.files.modules import NO_MODULES, has_modules
     from btfkit.fleet.report import load_baseline
@@ -72,7 +75,7 @@ def check(
     from btfkit.work import jobs
 
     refuse_text(objects=objects, kernels=kernels, modules=modules, require=require, allow=allow)
-    paths = [os.fspath(path) for path in objects]
+    paths = object_files(os.fspath(path) for path in objects)
     tree = kernels if isinstance(kernels, Tree) else find_kernels(os.fspath(path) for path in kernels)
     tree.demand_kernels()
     module_paths = [os.fspath(path) for path in modules]
@@ -85,9 +88,16 @@ def check(
             source=module_paths[0],
         )
     work = Work(paths, module_paths, dict(given or {}), single=len(unames) == 1)
-    codes = [code for path in paths for code in load_code(path)]
+    unread: dict[str, Exception] = {}
+    codes = list(readable_codes(paths, unread.setdefault))
+    if unread and not codes:
+        raise next(iter(unread.values()))
     matrix = matrix_of(codes, _columns(tree.kernels))
-    matrix.warnings += ((path, NO_MODULES) for path in module_paths if work.single and not has_modules(path))
+    matrix.unread = [(path, error_text(error, path)) for path, error in unread.items()]
+    for path in module_paths:
+        places = [path] if work.single else _own_modules([path], unames)
+        if not any(has_modules(place) for place in places):
+            matrix.warnings.append((path, NO_MODULES if work.single else f"no modules of these {len(unames)} kernels"))
     matrix.allowed = [parse_allowed(text) for text in allow]
     matrix.baseline = load_baseline(os.fspath(baseline)) if baseline is not None else None
     unknown = matrix.require(require)
@@ -104,7 +114,7 @@ def check(
     if hints:
         from btfkit.fleet.hints import add_hints
 
-        add_hints(matrix, tree.kernels, work, executor=executor, workers=workers)
+        add_hints(matrix, tree.kernels, work, executor=executor, workers=workers, observe=observe)
     return matrix
 
 
@@ -126,7 +136,7 @@ class Work:
 
     def prepare(self) -> Checks:
         """The objects, read and linked."""
-        return Checks([code for path in self.objects for code in load_code(path)], self.given)
+        return Checks(list(readable_codes(self.objects, _ignored)), self.given)
 
     def run(self, state: Checks, job: Kernel) -> tuple[list[Verdict], list[str]]:
         """The verdicts of all programs on one kernel, and an error for each module that was skipped."""
@@ -142,6 +152,10 @@ class Work:
         btf = kernel.load(on_error=on_error)
         paths = self.modules if self.single else _own_modules(self.modules, [kernel.key.uname])
         return Target(btf.vmlinux, [*btf.modules, *load_modules(paths, btf.vmlinux, on_error).modules])
+
+
+def _ignored(path: str, error: Exception) -> None:
+    """`check` has reported this object."""
 
 
 def _own_modules(directories: Sequence[str], unames: Sequence[str]) -> list[str]:

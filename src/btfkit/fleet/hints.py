@@ -23,7 +23,7 @@ from btfkit.fleet.matrix import Hint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from concurrent.futures import Executor
     from typing import Any
 
@@ -51,6 +51,7 @@ def add_hints(
     *,
     executor: Executor | None = None,
     workers: int | None = None,
+    observe: Callable[[int, int], None] | None = None,
 ) -> None:
     """Add hints to the matrix for each access that is missing somewhere."""
     from btfkit.work import jobs
@@ -58,6 +59,7 @@ def add_hints(
     wanted = _questions(matrix)
     pairs: dict[tuple[int, int], list[tuple[str, str, Question]]] = {}
     absent = matrix.missing()
+    ranks = matrix.ranks
     for (obj, access), question in wanted.items():
         missing = absent[obj, access]
         has = [column for column in matrix.series if not matrix.columns[column].error and not missing[column]]
@@ -65,7 +67,7 @@ def add_hints(
         arches = frozenset(matrix.columns[column].key.arch for column in has)
         hint = Hint(by_version[0], by_version[-1], arches) if by_version else Hint(-1, -1)
         matrix.hints[obj, access] = hint
-        for bad, good in list(_changes(matrix, missing, has))[:MAX_RUNS]:
+        for bad, good in list(_changes(matrix, ranks, missing, has))[:MAX_RUNS]:
             if (bad, good) in pairs or len(pairs) < MAX_PAIRS:
                 pairs.setdefault((bad, good), []).append((obj, access, question))
     order = sorted(pairs)
@@ -76,7 +78,7 @@ def add_hints(
     if not sent:
         return
     looks = Look(work)
-    for ended in jobs.run(looks, sent, executor=executor, workers=workers):
+    for ended in jobs.run(looks, sent, executor=executor, workers=workers, observe=observe):
         if ended.error is not None:
             continue  # no hint; the kernel itself was read before
         bad, good = order[ended.number]
@@ -100,7 +102,7 @@ def _questions(matrix: Matrix) -> dict[tuple[str, str], Question]:
     return found
 
 
-def _changes(matrix: Matrix, missing: list[bool], has: list[int]) -> Iterator[tuple[int, int]]:
+def _changes(matrix: Matrix, ranks: list[int], missing: list[bool], has: list[int]) -> Iterator[tuple[int, int]]:
     """(kernel without, nearest kernel with or -1) for each run of kernels without, the runs of all series in turn."""
     runs: list[list[int]] = []
     last: tuple[object, bool] | None = None
@@ -120,7 +122,7 @@ def _changes(matrix: Matrix, missing: list[bool], has: list[int]) -> Iterator[tu
         same_arch = [column for column in has if matrix.columns[column].key.arch == arch]
         if has and not same_arch:
             continue  # another architecture is not a later version
-        good = min(same_arch, key=lambda column: _distance(matrix, run, column), default=-1)
+        good = min(same_arch, key=lambda column: _distance(matrix, ranks, run, column), default=-1)
         bad = run[0]
         if good >= 0 and matrix.columns[good].version > matrix.columns[run[-1]].version:
             bad = run[-1]
@@ -130,9 +132,8 @@ def _changes(matrix: Matrix, missing: list[bool], has: list[int]) -> Iterator[tu
             yield bad, good
 
 
-def _distance(matrix: Matrix, run: list[int], column: int) -> tuple[int, int]:
+def _distance(matrix: Matrix, ranks: list[int], run: list[int], column: int) -> tuple[int, int]:
     """The distance of a kernel from a run: in the order of all versions, then whether it is of another series."""
-    ranks = matrix.ranks
     gap = min(abs(ranks[column] - ranks[run[0]]), abs(ranks[column] - ranks[run[-1]]))
     return gap, int(matrix.columns[column].group != matrix.columns[run[0]].group)
 

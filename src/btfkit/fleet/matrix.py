@@ -165,7 +165,7 @@ class Matrix:
     """The result: `objects` (names), `programs`, `columns` (kernels), `cells`, and the `verdicts` that these number.
 
     `hints` are by (object, access).  `warnings` are about the objects (code that the linker dropped, ...), (object,
-    sentence) each."""
+    sentence) each; `unread` are those that could not be read, (file, error) each."""
 
     def __init__(self, programs: Sequence[Program], columns: Sequence[Column], objects: Sequence[str]) -> None:
         self.objects = list(objects)
@@ -175,6 +175,7 @@ class Matrix:
         self.verdicts: list[Cell] = []
         self.hints: dict[tuple[str, str], Hint] = {}
         self.warnings: list[tuple[str, str]] = []
+        self.unread: list[tuple[str, str]] = []
         self.baseline: Mapping[tuple[str, str, str], str] | None = None
         self.allowed: list[tuple[str, str]] = []
         self._numbers: dict[tuple[int, Verdict], int] = {}

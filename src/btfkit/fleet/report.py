@@ -356,6 +356,7 @@ def as_dict(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, object
         "schema": SCHEMA,
         "counts": matrix.counts,
         "objects": matrix.objects,
+        "unread_objects": [{"source": path, "error": error} for path, error in matrix.unread],
         "kernels": [_kernel(column) for column in matrix.columns],
         "programs": [
             {

@@ -45,11 +45,17 @@ def json_element(data: object) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _environment() -> Any:
+def demand_jinja2() -> Any:
+    """jinja2, which makes the pages.  Raises UnsupportedError without it: call this before the work for a page begins."""
     try:
         import jinja2
     except ImportError:
         raise UnsupportedError("HTML needs jinja2, which is not installed: pip install 'btfkit[html]'") from None
+    return jinja2
+
+
+def _environment() -> Any:
+    jinja2 = demand_jinja2()
     from markupsafe import Markup
 
     environment: Any = jinja2.Environment(

@@ -6,7 +6,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rich.progress import Progress as RichProgress
 
@@ -15,22 +15,47 @@ LINES = 32  # progress is shown for more items than this
 
 class Progress:
     """Progress, rate and remaining time: rich's bar, or one line per second without rich; nothing if standard error
-    is not a terminal, or for at most `least` items."""
+    is not a terminal, or for at most `least` items.
 
-    def __init__(self, total: int, title: str, *, wanted: bool, unit: str = "files", least: int = LINES) -> None:
+    `then` are the titles of further phases, whose items are counted anew and are shown if the first phase is."""
+
+    def __init__(
+        self,
+        total: int,
+        title: str,
+        *,
+        wanted: bool,
+        unit: str = "files",
+        least: int = LINES,
+        then: Sequence[str] = (),
+    ) -> None:
         self._total = total
         self._title = title
+        self._then = list(then)
+        self._is_over = False
         self._unit = unit
         self._wanted = wanted and total > least and sys.stderr.isatty()
         self._bar: RichProgress | None = None
         self._show: Callable[[int], None] | None = None
 
-    def at(self, done: int) -> None:
-        """Show that `done` items are done.  The bar starts at the first call, since no process may be forked beside threads."""
-        if self._wanted:
-            if self._show is None:
-                self._show = self._start(done)
-            self._show(done)
+    def at(self, done: int, total: int | None = None) -> None:
+        """Show that `done` items are done, of `total` in this phase (default: as at first).
+
+        The bar starts at the first call of a phase and stops at the last, since no process may be forked beside threads.
+        """
+        if not self._wanted:
+            return
+        if self._is_over:
+            self._is_over = False
+            self._title = self._then.pop(0) if self._then else self._title
+        if total is not None:
+            self._total = total
+        if self._show is None:
+            self._show = self._start(done)
+        self._show(done)
+        if done >= self._total:
+            self._stop()
+            self._show, self._is_over = None, True
 
     def _start(self, done: int) -> Callable[[int], None]:
         try:
@@ -79,5 +104,9 @@ class Progress:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
