@@ -12,7 +12,7 @@ from binascii import crc32
 from struct import error, unpack_from
 
 from btfkit.errors import BtfError, FormatError, NotFoundError
-from btfkit.files.container import open_bytes
+from btfkit.files.container import open_data
 from btfkit.files.elf import Elf
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ def has_dwarf(elf: Elf) -> bool:
     """Whether a file has DWARF of its own: `.debug_info` with content, or that of split units."""
     for name in (".debug_info", ".zdebug_info", ".debug_info.dwo"):
         section = elf.section(name)
-        if section is not None and section.size and len(elf.raw(section)):
+        if section is not None and section.size and len(elf.unread(section)):
             return True
     return False
 
@@ -218,4 +218,4 @@ class Companions:
 
 def _content(path: str) -> Data | None:
     """The content of a regular file; a device or pipe that a file names could block forever."""
-    return open_bytes(path) if os.path.isfile(path) else None
+    return open_data(path) if os.path.isfile(path) else None

@@ -22,6 +22,8 @@ class Debug:
     """
 
     __slots__ = (
+        "_left",
+        "_part",
         "abbreviations",
         "addresses",
         "alt_base",
@@ -44,8 +46,12 @@ class Debug:
         elf = sections.elf
         self.is_split = sections.suffix == SPLIT
         self.abbreviations = sections.get("abbrev")
+        self._part = sections.part("info")
+        self._left = 0
         self.info: Bytes = sections.get("info")
-        self.units = list(units(self.info, elf.mark, sections.name("info"), elf.source))
+        self.units = list(
+            units(self.info if self._part is None else self._part, elf.mark, sections.name("info"), elf.source)
+        )
         self.base = self.alt_base = self.number = 0
         self.identities: set[int] | None = None
         self.alt_strings: Bytes = b""
@@ -59,8 +65,30 @@ class Debug:
         self.lists = sections.get("loclists")
         self.old_lists = sections.get("loc")
 
+    def fetch(self, unit: Unit) -> None:
+        """Read the DIEs of a unit, if the file is so large that they are read as they are needed."""
+        if self._part is not None:
+            self._part.fetch(unit.start, unit.end)
+
+    def leave(self, unit: Unit) -> None:
+        """Give the memory of the DIEs up to the end of a unit back."""
+        if self._part is not None:
+            self._left = self._part.release(self._left, unit.end)
+
+    def _read_all(self) -> None:
+        """Read all DIEs, because those of another section are to follow."""
+        if self._part is not None:
+            self._part.fetch(0, len(self._part))
+            self._part = None
+
+    def release(self) -> None:
+        """Give the memory of all sections back: everything is read."""
+        self.info = self.abbreviations = self.alt_strings = self.addresses = self.lists = self.old_lists = b""
+        self.sections.release()
+
     def _add_types(self) -> None:
         elf = self.sections.elf
+        self._read_all()
         types = self.sections.get("types")
         start = len(self.info)
         self.info = bytes(self.info) + bytes(types)
@@ -95,6 +123,8 @@ class Debug:
             raise UnsupportedError(
                 f"more than {LARGEST} bytes with its supplementary file", source=self.sections.elf.source
             )
+        self._read_all()
+        supplement._read_all()
         self.info = supplement.info = b"".join((self.info, supplement.info))
         self.alt_strings = supplement.sections.get("str")
         supplement.base = supplement.alt_base = self.alt_base

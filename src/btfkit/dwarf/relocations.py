@@ -81,6 +81,10 @@ class Relocator:
             if section.type in (SHT_RELA, SHT_REL):
                 self._tables.setdefault(section.info, []).append(section.index)
 
+    def changes(self, index: int) -> bool:
+        """Whether there are relocations for section number `index`."""
+        return index in self._tables
+
     def apply(self, index: int, data: memoryview) -> memoryview | bytearray:
         """The content `data` of section number `index`, relocated.
 

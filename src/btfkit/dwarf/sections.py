@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from btfkit.dwarf.relocations import Relocator
 from btfkit.errors import FormatError, UnsupportedError
-from btfkit.files.elf import ET_REL
+from btfkit.files.elf import ET_REL, SHF_COMPRESSED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from array import array
 
     from btfkit.files.elf import Elf, Section
+    from btfkit.files.large_file import Part
 
     Bytes = bytes | bytearray | memoryview
 
@@ -44,15 +45,39 @@ class DebugSections:
         """Whether the file has the section `.debug_<name>`."""
         return bool(self._find(name))
 
+    def has_content(self, name: str) -> bool:
+        """Whether the file has the section, and it is not empty."""
+        return any(len(self.elf.unread(section)) for section in self._find(name))
+
     def get(self, name: str) -> Bytes:
         """The content of `.debug_<name>`, empty if there is none.  Raises FormatError and UnsupportedError."""
         if name not in self._known:
             self._known[name] = self._read(name)
         return self._known[name]
 
-    def forget(self, name: str) -> None:
-        """Release a section that is not needed any more."""
-        self._known.pop(name, None)
+    def part(self, name: str) -> Part | None:
+        """How parts of `.debug_<name>` are read, if that is possible: of a large file, without relocations or compression.
+
+        Then `get` has the whole section, of which parts are to be fetched before they are used.
+        """
+        found = self._find(name)
+        if len(found) != 1 or found[0].flags & SHF_COMPRESSED or found[0].name.startswith(".z"):
+            return None
+        if self._relocator is not None and self._relocator.changes(found[0].index):
+            return None
+        part = self.elf.part(found[0])
+        if part is not None:
+            self._known[name] = self.elf.unread(found[0])
+        return part
+
+    def release(self) -> None:
+        """Give the memory of the sections back; what `get` returned must not be used any more."""
+        for name in self._known:
+            for section in self._find(name):
+                part = self.elf.part(section)
+                if part is not None:
+                    part.release(0, len(part))
+        self._known.clear()
 
     def _find(self, name: str) -> list[Section]:
         """The sections `.debug_<name>`: in a relocatable file with type units there are several."""

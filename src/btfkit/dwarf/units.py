@@ -10,10 +10,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfkit.files.large_file import Part
+
     Bytes = bytes | bytearray | memoryview
 
 COMPILE, TYPE, PARTIAL, SKELETON, SPLIT_COMPILE, SPLIT_TYPE = range(1, 7)
 LARGEST = 1 << 31  # bytes of a section that can be read
+LONGEST = 40  # bytes of a header: 64-bit DWARF 5, a type unit
 
 
 class Unit:
@@ -52,7 +55,7 @@ class Unit:
         return f"<Unit {self.start:#x} to {self.end:#x}: DWARF {self.version}, kind {self.kind}>"
 
 
-def units(data: Bytes, mark: str, section: str, source: str, *, types: bool = False) -> Iterator[Unit]:
+def units(data: Bytes | Part, mark: str, section: str, source: str, *, types: bool = False) -> Iterator[Unit]:
     """The units of a section; `mark` is "<" or ">", the byte order; with `types` those of `.debug_types`.
 
     Raises FormatError for a damaged header, UnsupportedError for a version after 5.
@@ -62,7 +65,7 @@ def units(data: Bytes, mark: str, section: str, source: str, *, types: bool = Fa
     at = 0
     while at < len(data):
         try:
-            unit = _unit(data, at, mark, types)
+            unit = _unit(data[at : at + LONGEST], at, mark, types)
         except (error, ValueError) as found:
             what = "truncated unit header" if isinstance(found, error) else str(found)
             raise FormatError(what, source=source, section=section, offset=at) from None
@@ -88,39 +91,40 @@ def units(data: Bytes, mark: str, section: str, source: str, *, types: bool = Fa
             at += 4  # padding
 
 
-def _unit(data: Bytes, start: int, mark: str, types: bool) -> Unit | None:
-    (length,) = unpack_from(mark + "I", data, start)
-    at, size = start + 4, 4
+def _unit(head: Bytes, start: int, mark: str, types: bool) -> Unit | None:
+    """The unit at `start`, of which `head` are the first bytes; None for padding."""
+    (length,) = unpack_from(mark + "I", head)
+    at, size = 4, 4
     if length == 0:
         return None
     if length == 0xFFFFFFFF:
-        (length,) = unpack_from(mark + "Q", data, at)
-        at, size = start + 12, 8
+        (length,) = unpack_from(mark + "Q", head, at)
+        at, size = 12, 8
     elif length >= 0xFFFFFFF0:
         raise ValueError(f"reserved unit length {length:#x}")
-    end = at + length
+    end = start + at + length
     offset = mark + ("Q" if size == 8 else "I")
-    (version,) = unpack_from(mark + "H", data, at)
+    (version,) = unpack_from(mark + "H", head, at)
     at += 2
     kind = TYPE if types else COMPILE
     if version >= 5:
-        kind, address_size = unpack_from("BB", data, at)
-        (abbreviations,) = unpack_from(offset, data, at + 2)
+        kind, address_size = unpack_from("BB", head, at)
+        (abbreviations,) = unpack_from(offset, head, at + 2)
         at += 2 + size
     else:
-        (abbreviations,) = unpack_from(offset, data, at)
-        address_size = data[at + size] if at + size < len(data) else 0
+        (abbreviations,) = unpack_from(offset, head, at)
+        address_size = head[at + size] if at + size < len(head) else 0
         at += size + 1
-    unit = Unit(start, at, end, version, kind, (size, address_size))
+    unit = Unit(start, start + at, end, version, kind, (size, address_size))
     unit.abbreviations = abbreviations
     if kind in (TYPE, SPLIT_TYPE):
-        (unit.signature,) = unpack_from(mark + "Q", data, at)
-        (type_at,) = unpack_from(offset, data, at + 8)
+        (unit.signature,) = unpack_from(mark + "Q", head, at)
+        (type_at,) = unpack_from(offset, head, at + 8)
         unit.type_at = start + type_at
-        unit.first = at + 8 + size
+        unit.first += 8 + size
     elif kind in (SKELETON, SPLIT_COMPILE):
-        (unit.dwo_id,) = unpack_from(mark + "Q", data, at)
-        unit.first = at + 8
+        (unit.dwo_id,) = unpack_from(mark + "Q", head, at)
+        unit.first += 8
     elif kind not in (COMPILE, PARTIAL):
         raise ValueError(f"unknown type of unit {kind}")
     return unit

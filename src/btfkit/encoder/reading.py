@@ -76,6 +76,8 @@ class Dwarf:
             self.reader.warnings["split"] = 1
         self._read(self.debug)
         self._read_split()
+        self.reader.sections(*(b"" for _ in range(8)))
+        self.debug.release()
 
     def _read(self, debug: Debug) -> None:
         """Read the units of one file."""
@@ -90,6 +92,7 @@ class Dwarf:
                 self.types.begin()
             if self._unit(debug, unit) and not together:
                 self._settle(unit)
+            debug.leave(unit)
         if debug.supplement is not None:
             self._read_supplement(debug.supplement)
         if together:
@@ -213,6 +216,7 @@ class Dwarf:
         """Decode the own DIE of a unit, for its attributes; returns its abbreviations."""
         reader = self.reader
         table = self._table(debug, unit)
+        debug.fetch(unit)
         reader.unit(unit.start, unit.end, unit.version, unit.offset_size, unit.address_size)
         reader.root(unit.first, table)
         strings = reader.number(codes.STR_BASE) if reader.has(codes.STR_BASE) else debug.string_base(unit)
@@ -330,9 +334,9 @@ def open_debug(elf: Elf, companions: Companions) -> Debug:
     Raises NotFoundError if it has no DWARF, or its supplementary file is not there.
     """
     sections = DebugSections(elf)
-    if not sections.has("info") or not len(sections.get("info")):
+    if not sections.has_content("info"):
         alone = DebugSections(elf, SPLIT)
-        if alone.has("info") and len(alone.get("info")):
+        if alone.has_content("info"):
             return Debug(alone)
         raise NotFoundError(
             "no DWARF (.debug_info): compile it with -g, and a kernel with CONFIG_DEBUG_INFO", source=elf.source

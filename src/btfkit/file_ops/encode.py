@@ -11,7 +11,7 @@ from btfkit.errors import ChainError, FormatError, NotFoundError, UnsupportedErr
 from btfkit.file_ops.distill import SECTIONS
 from btfkit.file_ops.operation import DONE, WITHOUT, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
-from btfkit.files.container import BTF_MAGICS, Container, open_bytes
+from btfkit.files.container import BTF_MAGICS, Container, fetch_all, open_data
 from btfkit.files.elf import ET_REL, Elf
 from btfkit.files.elf import MAGIC as ELF_MAGIC
 from btfkit.files.write import write_all
@@ -293,9 +293,11 @@ def open_elf(path: str) -> BtfFile:
     from btfkit.files.archives import is_package, open_archive, single_file
     from btfkit.files.compression import sniff, unpack
 
-    data: Data = open_bytes(path)
+    data: Data = open_data(path)
     layers: tuple[str, ...] = ()
     source = path
+    if data[:4] != ELF_MAGIC:
+        fetch_all(data)
     if is_package(data) and (archive := open_archive(data, path)[0]) is not None:
         name, data = single_file(archive, kernel=True)
         layers, source = (archive.kind,), archive.named(name)

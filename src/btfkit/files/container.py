@@ -127,12 +127,12 @@ def open_bytes(path: Path) -> bytes:
     Raises OSError as `open` does, FormatError for a directory, for a file that becomes shorter meanwhile, and for a pipe or
     device with more than MAX_PIPE bytes.
     """
-    data = _open_file(path, 1 << 63)
+    data = open_data(path, 1 << 63)
     assert isinstance(data, bytes)
     return data
 
 
-def _open_file(path: Path, large: int = 0) -> bytes | LargeFile:
+def open_data(path: Path, large: int = 0) -> bytes | LargeFile:
     """As `open_bytes`; a file of at least `large` bytes (0: SMALL) becomes a `LargeFile`."""
     name = os.fspath(path)
     if name == "-":
@@ -173,7 +173,7 @@ def _read_all(handle: int, source: str) -> bytes:
 def _opened(path_or_data: Path | Data, source: str | None, fallback: str) -> tuple[Data, str]:
     if isinstance(path_or_data, str | os.PathLike):
         name = os.fspath(path_or_data)
-        return _open_file(name), source or ("standard input" if name == "-" else name)
+        return open_data(name), source or ("standard input" if name == "-" else name)
     try:
         memoryview(path_or_data)
     except TypeError:
@@ -198,11 +198,11 @@ def open_container(path_or_data: Path | Data, source: str | None = None, *, limi
     for _ in range(MAX_LAYERS + 1):
         head = bytes(data[:4])
         if head[:2] in BTF_MAGICS:
-            _fetch_all(data)
+            fetch_all(data)
             return Container(source, (*layers, "raw"), data)
         if head == ELF_MAGIC:
             return _from_elf(Elf(data, source), layers)
-        _fetch_all(data)
+        fetch_all(data)
         peeled = _peel(data, source, layers, limit)
         if isinstance(peeled, Container):
             return peeled
@@ -210,7 +210,7 @@ def open_container(path_or_data: Path | Data, source: str | None = None, *, limi
     raise FormatError(f"more than {MAX_LAYERS} layers: {' in '.join(reversed(layers))}", source=source)
 
 
-def _fetch_all(data: Data) -> None:
+def fetch_all(data: Data) -> None:
     """Read the rest of a large file."""
     if hasattr(data, "fetch"):
         data.fetch(0, len(data))
@@ -385,14 +385,14 @@ def read_objects(path_or_data: Path | Data, source: str | None = None) -> list[O
     for _ in range(MAX_LAYERS):
         if bytes(data[:4]) == ELF_MAGIC:
             break
-        _fetch_all(data)
+        fetch_all(data)
         data = _unpacked_object(data, source)
     elf = Elf(data, source)
     if elf.machine == EM_BPF or (elf.machine == 0 and elf.type == ET_REL):
         return [ObjectBytes(object_name(_bare(source)), elf, source)]
     from btfkit.files.carve import bpf_objects
 
-    _fetch_all(data)
+    fetch_all(data)
     found = bpf_objects(data, source)
     if not found:
         raise NotFoundError(f"no BPF object: {_why_no_object(elf)}", source=source)

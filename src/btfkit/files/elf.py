@@ -14,9 +14,11 @@ from btfkit.errors import FormatError, NotFoundError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from mmap import mmap
     from typing import Literal
+
+    from btfkit.files.large_file import LargeFile, Part
 
     Data = bytes | bytearray | memoryview | mmap
     Row = tuple[int, int, int, int, int, int, int, int, int, int]
@@ -92,7 +94,7 @@ class Elf:
     """
 
     __slots__ = (
-        "_fetch",
+        "_large",
         "_names",
         "_rows",
         "_sections",
@@ -115,7 +117,7 @@ class Elf:
         if view.format != "B" or view.ndim != 1:
             view = view.cast("B")
         self._view = view
-        self._fetch: Callable[[int, int], None] | None = getattr(data, "fetch", None)  # of a LargeFile
+        self._large: LargeFile | None = data if hasattr(data, "fetch") else None  # type: ignore[assignment]
         self._need(0, EHDR_SIZE[64])
         self.source = source
         if view[:4] != MAGIC:
@@ -153,12 +155,11 @@ class Elf:
 
     def searchable(self) -> Data:
         """The whole file, to be searched: of a large one, parts are read as they are needed."""
-        whole: object = self._view.obj
-        return whole if self._fetch is not None else self._view  # type: ignore[return-value]
+        return self._view if self._large is None else self._large
 
     def _need(self, start: int, end: int) -> None:
-        if self._fetch is not None:
-            self._fetch(start, end)
+        if self._large is not None:
+            self._large.fetch(start, end)
 
     @property
     def sections(self) -> tuple[Section, ...]:
@@ -191,6 +192,12 @@ class Elf:
 
         Raises FormatError if it is outside the file.
         """
+        data = self.unread(section)
+        self._need(section.offset, section.offset + len(data))
+        return data
+
+    def unread(self, section: Section) -> memoryview:
+        """As `raw`, but of a large file, what is used of the content must be read before, by `part`."""
         if section.type == SHT_NOBITS:
             return memoryview(b"")
         if section.offset + section.size > len(self._view):
@@ -200,8 +207,13 @@ class Elf:
                 source=self.source,
                 section=section.name or f"section {section.index}",
             )
-        self._need(section.offset, section.offset + section.size)
         return self._view[section.offset : section.offset + section.size]
+
+    def part(self, section: Section) -> Part | None:
+        """How parts of the content of a section are read; None if all of it is in memory."""
+        from btfkit.files.large_file import Part
+
+        return None if self._large is None else Part(self._large, section.offset, section.size)
 
     def _unpacked(self, section: Section, data: memoryview) -> memoryview:
         from btfkit.files.compression import ENVIRONMENT, unpack, unpack_limit

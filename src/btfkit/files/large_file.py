@@ -22,14 +22,14 @@ _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if _GENERIC else 0)
 class LargeFile(mmap.mmap):
     """The memory for the file with the descriptor `handle`, which is duplicated; `size` in bytes, `source` for messages.
 
-    Slices and `find` read what they need; before anything else is done with a part (a memoryview, `unpack_from`), it has to be
-    fetched.
+    Slices, `peek` and `find` read what they need; before anything else is done with a part (a memoryview, `unpack_from`), it has
+    to be fetched.
     """
 
     source: str
     _handle: int
     _read: bytearray  # for each chunk: 1 if it is there
-    _last: tuple[int, bytes]  # what was searched last, and where it begins
+    _last: tuple[int, bytes | bytearray]  # what was searched last, and where it begins
 
     def __new__(cls, handle: int, size: int, source: str) -> LargeFile:
         if sys.platform == "win32":
@@ -51,23 +51,41 @@ class LargeFile(mmap.mmap):
         last = -(-min(end, len(self)) // CHUNK)
         for chunk in range(max(start, 0) // CHUNK, last):
             if not self._read[chunk]:
-                self._fill(chunk * CHUNK, min(CHUNK, len(self) - chunk * CHUNK))
+                at = chunk * CHUNK
+                self._fill(memoryview(self)[at : at + CHUNK], at)
                 self._read[chunk] = 1
 
-    def _fill(self, at: int, count: int) -> None:
-        target = memoryview(self)[at : at + count]
-        target[:] = self._bytes(at, at + count)
+    def release(self, start: int, end: int) -> int:
+        """Give the memory of the bytes from `start` to `end` back, but for chunks that have others too; returns where to go on
+        when more are to follow.
 
-    def _bytes(self, start: int, end: int) -> bytes:
-        pieces = []
-        while start < end:
-            piece = _read_at(self._handle, end - start, start)
-            if not piece:
-                what = f"cut short while it was read: it had {len(self)} bytes, now {start}"
-                raise FormatError(what, source=self.source, offset=start)
-            pieces.append(piece)
-            start += len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        Views of these bytes must not be used before they are fetched again.
+        """
+        first, last = -(-max(start, 0) // CHUNK), min(end, len(self)) // CHUNK
+        if first >= last or not hasattr(self, "madvise"):
+            return start
+        self._read[first:last] = bytes(last - first)
+        self.madvise(mmap.MADV_DONTNEED, first * CHUNK, (last - first) * CHUNK)
+        return last * CHUNK
+
+    def peek(self, start: int, end: int) -> bytearray:
+        """The bytes from `start` to `end`, as far as they are in the file; nothing is kept."""
+        return self._bytes(start, min(end, len(self)))
+
+    def _fill(self, target: memoryview, at: int) -> None:
+        """Read as much as `target` holds, from `at` on."""
+        while target:
+            size = _read_into(self._handle, target, at)
+            if not size:
+                what = f"cut short while it was read: it had {len(self)} bytes, now {at}"
+                raise FormatError(what, source=self.source, offset=at)
+            target = target[size:]
+            at += size
+
+    def _bytes(self, start: int, end: int) -> bytearray:
+        found = bytearray(max(0, end - start))
+        self._fill(memoryview(found), start)
+        return found
 
     def __getitem__(self, key: int | slice) -> int | bytes:  # type: ignore[override]
         if isinstance(key, slice):
@@ -91,8 +109,40 @@ class LargeFile(mmap.mmap):
         return -1
 
 
-def _read_at(handle: int, count: int, at: int) -> bytes:
+class Part:
+    """The `size` bytes from `start` on of a large file; places in it count from there.  A slice is read and not kept."""
+
+    __slots__ = ("_large", "_size", "_start")
+
+    def __init__(self, large: LargeFile, start: int, size: int) -> None:
+        self._large = large
+        self._start = start
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, key: slice) -> bytearray:
+        start, stop, _ = key.indices(self._size)
+        return self._large.peek(self._start + start, self._start + stop)
+
+    def fetch(self, start: int, end: int) -> None:
+        """Read the bytes from `start` to `end`."""
+        self._large.fetch(self._start + start, self._start + min(end, self._size))
+
+    def release(self, start: int, end: int) -> int:
+        """Give the memory of these bytes back; as `LargeFile.release`."""
+        return self._large.release(self._start + start, self._start + min(end, self._size)) - self._start
+
+
+def _read_into(handle: int, target: memoryview, at: int) -> int:
+    """Read bytes into `target`; returns how many there were."""
+    if hasattr(os, "preadv"):
+        return os.preadv(handle, [target], at)
     if hasattr(os, "pread"):
-        return os.pread(handle, count, at)
-    os.lseek(handle, at, os.SEEK_SET)
-    return os.read(handle, count)
+        data = os.pread(handle, len(target), at)
+    else:
+        os.lseek(handle, at, os.SEEK_SET)
+        data = os.read(handle, len(target))
+    target[: len(data)] = data
+    return len(data)
