@@ -27,20 +27,39 @@ class Program:
         self.types = types or Builder(order=order)
         self.order = order
         self.records = []
-        self.section = self.types.name(SECTION)
+        self.sections = []
+        self.starts = []
+        self.begin(SECTION)
 
     def relo(self, kind, type_id, access="0"):
         """Add a relocation; returns its number."""
         self.records.append((type_id, self.types.name(access), kind))
         return len(self.records) - 1
 
+    def begin(self, section):
+        """What follows belongs to a program in another section."""
+        self.types.name(section)
+        self.sections.append(section)
+        self.starts.append(len(self.records))
+
+    def parts(self):
+        """(section, its records) of each program."""
+        ends = [*self.starts[1:], len(self.records)]
+        return [
+            (section, self.records[start:end])
+            for section, start, end in zip(self.sections, self.starts, ends, strict=True)
+        ]
+
     def ext(self, record_size=16):
         """`.BTF.ext`: each relocation belongs to a 64-bit load of its own."""
         mark = "<" if self.order == "little" else ">"
         body = b""
-        if self.records:
-            body = struct.pack(mark + "III", record_size, self.section, len(self.records))
-            for number, (type_id, access, kind) in enumerate(self.records):
+        for section, records in self.parts():
+            if not records:
+                continue
+            body += b"" if body else struct.pack(mark + "I", record_size)
+            body += struct.pack(mark + "II", self.types.name(section), len(records))
+            for number, (type_id, access, kind) in enumerate(records):
                 body += struct.pack(mark + "IIII", 16 * number, type_id, access, kind) + bytes(record_size - 16)
         head = struct.pack(mark + "HBBI6I", 0xEB9F, 1, 0, 32, 0, 0, 0, 0, 0, len(body))
         return head + body
@@ -49,19 +68,24 @@ class Program:
         return read_object(name, self.types.to_bytes(), self.ext(**options))
 
     def elf(self) -> bytes:
-        """A file for libbpf: one program, which loads 64 bits per relocation (the value by its own types) and returns."""
+        """A file for libbpf: for each section a program, which loads 64 bits per relocation (the value by its own types) and
+        returns."""
         mark = "<" if self.order == "little" else ">"
         obj = self.build()
-        code = b""
-        for relocation in obj.relocations:
-            value = local_value(obj, relocation)
-            code += struct.pack(mark + "BBhIBBhI", 0x18, *(0, 0, value & 0xFFFFFFFF, 0, 0, 0, value >> 32))
-        code += struct.pack(mark + "BBhI", 0xB7, 0, 0, 0) + struct.pack(mark + "BBhI", 0x95, 0, 0, 0)
-        symbols = bytes(24) + struct.pack(mark + "IBBHQQ", 1, 0x12, 0, 1, 0, len(code))
-        sections = [
-            (SECTION, 1, 6, code, 0, 0, 0),
-            (".strtab", 3, 0, b"\0prog\0", 0, 0, 0),
-            (".symtab", 2, 0, symbols, 2, 1, 24),
+        sections, names, symbols, done = [], b"\0", bytes(24), 0
+        for number, (section, records) in enumerate(self.parts()):
+            code = b""
+            for relocation in obj.relocations[done : done + len(records)]:
+                value = local_value(obj, relocation)
+                code += struct.pack(mark + "BBhIBBhI", 0x18, *(0, 0, value & 0xFFFFFFFF, 0, 0, 0, value >> 32))
+            code += struct.pack(mark + "BBhI", 0xB7, 0, 0, 0) + struct.pack(mark + "BBhI", 0x95, 0, 0, 0)
+            symbols += struct.pack(mark + "IBBHQQ", len(names), 0x12, 0, number + 1, 0, len(code))
+            names += f"prog{number or ''}".encode() + b"\0"
+            sections.append((section, 1, 6, code, 0, 0, 0))
+            done += len(records)
+        sections += [
+            (".strtab", 3, 0, names, 0, 0, 0),
+            (".symtab", 2, 0, symbols, len(sections) + 1, 1, 24),
             (".BTF", 1, 0, self.types.to_bytes(), 0, 0, 0),
             (".BTF.ext", 1, 0, self.ext(), 0, 0, 0),
         ]

@@ -18,6 +18,7 @@
     candidates  those libbpf looked at: {"in": "vmlinux" or module, "id", "kind", "name", "match", and for fields
                 "path", "raw", "bit_off", for enumerators "enumerator", "value"}
     alone       whether the answer comes from a copy of the object that has only this relocation
+    in_object   then, the answer in the whole object, or None if libbpf stopped before
     doubt       why libbpf is no judge here, or ""
 
 What one has to know: libbpf narrows the candidates of a local type with each relocation that matches, so in the whole
@@ -186,6 +187,7 @@ def _unseen(record: Record) -> Answer:
         "mem_size": None,
         "candidates": [],
         "alone": False,
+        "in_object": None,
         "doubt": "",
         "reason": "",
     }
@@ -329,6 +331,8 @@ def _ask_alone(
         record = rows[int(name[:6])]
         (answer,) = _whole([record._replace(in_section=0)], events, summary)
         answer["alone"] = True
+        whole = results[i][record.number]
+        answer["in_object"] = whole if whole["outcome"] in ("value", "missing") else None
         results[i][record.number] = answer
 
 

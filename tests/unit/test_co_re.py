@@ -590,6 +590,69 @@ def test_candidates_have_to_agree(order):
     ]
 
 
+def two_layouts(order, *asked):
+    """A kernel with two structs s, one with x and z, one with y and z elsewhere, and a program that asks for members."""
+    kernel, program = Builder(order=order), Program(order)
+    number = kernel.int("int", 4)
+    kernel.struct("s", 8, [("x", number, 0), ("z", number, 32)])
+    kernel.struct("s", 16, [("y", number, 64), ("z", number, 96)])
+    number = program.types.int("int", 4)
+    root = program.types.struct("s", 12, [(name, number, 32 * i) for i, name in enumerate("xyz")])
+    for kind, name in asked:
+        program.relo(kind, root, f"0:{'xyz'.index(name)}")
+    return program, kernel.build()
+
+
+def test_a_match_narrows_the_candidates_of_later_relocations(order):
+    """libbpf 1.8-dev: candidates that a relocation did not match are dropped for its local type; the order decides."""
+    off, exists = k.BYTE_OFFSET, k.FIELD_EXISTS
+    program, vmlinux = two_layouts(order, (off, "z"), (off, "x"), (off, "y"), (exists, "y"), (off, "z"))
+    assert answer(program, vmlinux) == [
+        ("ambiguous", None),  # libbpf ends here: it drops none
+        ("value", 0),
+        ("missing", None),
+        ("value", 0),
+        ("value", 4),
+    ]
+    program, vmlinux = two_layouts(order, (off, "y"), (exists, "x"), (off, "z"), (off, "x"))
+    assert answer(program, vmlinux) == [("value", 8), ("value", 0), ("value", 12), ("missing", None)]
+    (outcomes,) = relocate([program.build()], Target(vmlinux))
+    assert [outcome.alone and (outcome.alone.status, outcome.alone.value) for outcome in outcomes] == [
+        None,
+        ("value", 1),
+        ("ambiguous", None),
+        ("value", 0),
+    ]
+    assert [len(outcome.candidates) for outcome in outcomes] == [2] * 4
+    assert (outcomes[3].reason, outcomes[3].detail) == (
+        "narrowed",
+        "struct s has no member 'x'; 1 of 2 types of this name matches, but libbpf dropped it at socket+0, where"
+        " ((struct s *)0)->y did not match",
+    )
+
+
+def test_what_narrows_no_candidates():
+    """Another local type of the name, programs that are not loaded, functions that the linker dropped, no match at all."""
+    off = k.BYTE_OFFSET
+    program, vmlinux = two_layouts("little", (off, "x"))
+    other = program.types.struct("s", 4, [("y", program.types.int("int", 4), 0)])
+    program.relo(off, other, "0:0")
+    assert answer(program, vmlinux) == [("value", 0), ("value", 8)]
+
+    program, vmlinux = two_layouts("little", (off, "x"), (off, "y"))
+    obj = program.build()
+    (outcomes,) = relocate([obj], Target(vmlinux), obj.relocations[:1])
+    assert [outcome.value for outcome in outcomes] == [0, 8]
+    obj.function_at = lambda section, insn_off: ("main", 0) if insn_off else ("", 0)
+    (outcomes,) = relocate([obj], Target(vmlinux))
+    assert [outcome.value for outcome in outcomes] == [0, 8]
+
+    program, vmlinux = two_layouts("little", (off, "x"), (off, "y"))
+    program.relo(k.TYPE_MATCHES, program.records[0][0])  # has x, y and z
+    program.records.insert(0, program.records.pop())
+    assert answer(program, vmlinux) == [("value", 0), ("value", 0), ("missing", None)]
+
+
 def test_modules_are_searched_behind_vmlinux(order):
     kernel, program = Builder(order=order), Program(order)
     number = kernel.int("int", 4)

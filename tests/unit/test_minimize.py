@@ -616,6 +616,44 @@ def test_same_input_same_bytes(order):
     assert len(blobs) == 1
 
 
+# ---- several types of one name -------------------------------------------------------------------------------------
+
+
+def with_two_layouts(case):
+    """Reads x, which the first struct s has, then y, which only the second has: libbpf has dropped that by then."""
+    number = case.kernel.int("int", 4)
+    case.kernel.struct("s", 8, [("x", number, 0), ("z", number, 32)])
+    case.kernel.struct("s", 16, [("y", number, 64), ("z", number, 96)])
+    number = case.types.int("int", 4)
+    root = case.types.struct("s", 12, [(name, number, 32 * i) for i, name in enumerate("xyz")])
+    for member in "012":
+        case.program.relo(k.BYTE_OFFSET, root, f"0:{member}")
+
+
+def test_candidates_that_earlier_relocations_dropped_stay(case):
+    """A program that loads only the function with the second read has an answer, before and after."""
+    with_two_layouts(case)
+    result = case.cut()
+    assert case.values(result) == [("value", 0), ("missing", None), ("value", 4)]
+    assert [(t.name, [m.name for m in t.members]) for t in result.btf.types(spec.STRUCT)] == [
+        ("s", ["x", "z"]),
+        ("s", ["y", "z"]),
+    ]
+
+
+def test_the_judge_compares_what_was_dropped(case):
+    """If only what was dropped differs, all answers in this order are the same, but not that of the second read alone."""
+    with_two_layouts(case)
+    result = case.cut()
+    kernel = Builder(order=case.kernel.build().byte_order)
+    number = kernel.int("int", 4)
+    kernel.struct("s", 8, [("x", number, 0), ("z", number, 32)])
+    kernel.struct("s", 16, [("y", number, 0), ("z", number, 96)])
+    (obj,) = [case.program.build()]
+    answers = compare([obj], result.outcomes, result.target, Target(kernel.build()))
+    assert [difference.relocation for difference in answers.differences] == [obj.relocations[1]]
+
+
 # ---- the judge's own search ----------------------------------------------------------------------------------------
 
 

@@ -1,8 +1,8 @@
 """The CO-RE engine: the answer to each relocation of an object on a target, and what it was read from.
 
-Each relocation is judged by itself: all candidates for its root are asked, and all that match have to agree in bit offset and
-value.  (libbpf drops, for the rest of an object, the candidates that an earlier relocation did not match, so its answers depend
-on the order of relocations: docs/differences.md.)  A failed relocation never affects the others.
+All candidates for the root of a relocation are asked, and all that match have to agree in bit offset and value.  A relocation
+that matched some of the candidates narrows them for the later ones of its object (`narrowing`).  A failed relocation never
+affects the others.
 
 Rule: bpf_core_calc_relo_insn (libbpf 1.8-dev).
 """
@@ -19,12 +19,12 @@ from btfkit.errors import BtfError, counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.match import ElementsByName
     from btfkit.co_re.program import BpfObject, Relocation
-    from btfkit.co_re.target import Roots, Target
+    from btfkit.co_re.target import Candidate, Roots, Target
 
 NAMELESS = (
     "the access ends at an anonymous member (GCC 16 ends those of preserve_access_index there): libbpf accepts it and reads"
@@ -64,10 +64,22 @@ class Outcome:
     of the record or a type).  `reason` is one word for scripts ("no-type", "no-member", ...), `detail` a sentence.  `matches`
     are the candidates that matched, `refused` the witnesses of those that were asked (`Target.to_ask`) and did not.  `load_size`
     is the size (bytes) of a load at that offset, 0 if it does not matter, -1 if the program's load cannot be adjusted to it.
-    `misread` states why the answer, which libbpf accepts, is wrong, "" if it is right.
+    `misread` states why the answer, which libbpf accepts, is wrong, "" if it is right.  `alone` is the outcome over all
+    candidates, if earlier relocations narrowed them.
     """
 
-    __slots__ = ("candidates", "detail", "load_size", "matches", "misread", "reason", "refused", "status", "value")
+    __slots__ = (
+        "alone",
+        "candidates",
+        "detail",
+        "load_size",
+        "matches",
+        "misread",
+        "reason",
+        "refused",
+        "status",
+        "value",
+    )
 
     def __init__(self, status: str, value: int | None = None, reason: str = "", detail: str = "") -> None:
         self.status = status
@@ -76,9 +88,17 @@ class Outcome:
         self.detail = detail
         self.load_size = 0
         self.misread = ""
+        self.alone: Outcome | None = None
         self.matches: Sequence[Match] = ()
         self.refused: Sequence[tuple[Btf, Witness]] = ()
         self.candidates: Sequence[tuple[Btf, int]] = ()
+
+    def copy(self) -> Outcome:
+        """A copy, which can be changed."""
+        result = Outcome(self.status, self.value, self.reason, self.detail)
+        for name in ("load_size", "misread", "alone", "matches", "refused", "candidates"):
+            setattr(result, name, getattr(self, name))
+        return result
 
     def __repr__(self) -> str:
         return f"<{self.status}{'' if self.value is None else f' {self.value}'}{self.reason and f' ({self.reason})'}>"
@@ -134,10 +154,25 @@ def roots(objects: Iterable[BpfObject]) -> Roots:
     return Roots(root for obj in objects for root in _roots(obj))
 
 
-def relocate(objects: Sequence[BpfObject], target: Target) -> list[list[Outcome]]:
-    """The outcome of every relocation of every object on `target`, in order."""
+def relocate(objects: Sequence[BpfObject], target: Target, skipped: Collection[Relocation] = ()) -> list[list[Outcome]]:
+    """The outcome of every relocation of every object on `target`, in order.
+
+    The relocations `skipped`, of programs that are not loaded, narrow no candidates.
+    """
     target.prepare(root for obj in objects for root in _roots(obj))
-    return [[outcome(obj, relocation, target) for relocation in obj.relocations] for obj in objects]
+    return [_outcomes(obj, target, skipped) for obj in objects]
+
+
+def _outcomes(obj: BpfObject, target: Target, skipped: Collection[Relocation]) -> list[Outcome]:
+    outcomes = [outcome(obj, relocation, target) for relocation in obj.relocations]
+    if not any(len(found.candidates) > len(found.matches) > 0 for found in outcomes):
+        return outcomes
+    from btfkit.co_re.narrowing import narrowed
+
+    def ask(relocation: Relocation, among: Sequence[Candidate]) -> Outcome:
+        return outcome(obj, relocation, target, among)
+
+    return narrowed(obj, outcomes, skipped, ask)
 
 
 def _roots(obj: BpfObject) -> Iterable[tuple[int, bytes]]:
@@ -147,8 +182,10 @@ def _roots(obj: BpfObject) -> Iterable[tuple[int, bytes]]:
             yield wanted.root_kind, wanted.name
 
 
-def outcome(obj: BpfObject, relocation: Relocation, target: Target) -> Outcome:
-    """The outcome of one relocation on `target`."""
+def outcome(
+    obj: BpfObject, relocation: Relocation, target: Target, among: Sequence[Candidate] | None = None
+) -> Outcome:
+    """The outcome of one relocation on `target`, over all candidates or those of them in `among`."""
     wanted = obj.spec(relocation)
     if isinstance(wanted, SpecError):
         return Outcome(ERROR, reason="bad-record", detail=wanted.message)
@@ -157,11 +194,16 @@ def outcome(obj: BpfObject, relocation: Relocation, target: Target) -> Outcome:
     if not wanted.name:
         return Outcome(ERROR, reason="anonymous-root", detail="the local root type has no name")
     key = _question(obj, wanted, relocation.kind)
+    if among is not None:
+        key = (*key, *((id(btf), type_id) for btf, type_id in among))
     if key in target.memo:
         known: Outcome = target.memo[key]
         return known
     candidates = target.candidates(wanted.root_kind, wanted.name)
-    result = target.memo[key] = _ask_all(obj, wanted, relocation.kind, target, candidates)
+    asked = target.to_ask(obj.btf, wanted, relocation.kind, candidates)
+    if among is not None:
+        asked = [candidate for candidate in asked if candidate in among] or among[:1]
+    result = target.memo[key] = _ask_all(obj, wanted, relocation.kind, target, asked)
     result.candidates = candidates
     if result.status == VALUE and relocation.kind == k.BYTE_OFFSET and result.matches:
         result.load_size = _load_size(wanted, result.matches[0].load)
@@ -197,11 +239,11 @@ def _load_size(wanted: Spec, load: tuple[int, int, int]) -> int:
     return -1
 
 
-def _ask_all(obj: BpfObject, wanted: Spec, kind: int, target: Target, candidates: Sequence[tuple[Btf, int]]) -> Outcome:
+def _ask_all(obj: BpfObject, wanted: Spec, kind: int, target: Target, asked: Sequence[Candidate]) -> Outcome:
     matches: list[Match] = []
     refused: list[tuple[Btf, Witness]] = []
     mismatch: Mismatch | None = None
-    for btf, type_id in target.to_ask(obj.btf, wanted, kind, candidates):
+    for btf, type_id in asked:
         try:
             answer = _ask(obj, wanted, kind, target, btf, type_id)
         except SpecError as error:  # ends the relocation; what was read so far is a witness as well

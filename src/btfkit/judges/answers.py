@@ -1,9 +1,9 @@
 """Proof that a minimized BTF gives the same answers as the original.
 
 Independent of the minimizer: the objects are relocated on the bytes that were written, and the answers are compared with those on
-the original: status and value, the size of loads, and the offsets and values of each candidate, so that any order of relocations
-(which libbpf's candidates depend on) gives the same.  Type ids may change; they have to follow one consistent map, which is
-collected.
+the original: status and value, the size of loads, and the offsets and values of each candidate, also of those that earlier
+relocations dropped, so that any order of relocations and any choice of programs gives the same.  Type ids may change; they have
+to follow one consistent map, which is collected.
 
 The candidates are searched a second time, before and after, by code of the judge's own (`candidates`): otherwise a type that the
 look-up does not see would be missing in both answers.
@@ -121,7 +121,10 @@ def compare(
                 continue
             if missed := _missed(obj, relocation, (old, new), proofs, agreed):
                 result.differences.append(AnswerDifference(obj, relocation, old, new, missed))
-            elif not equal(relocation, old, new, result.ids, numbers):
+            elif not (
+                equal(relocation, old, new, result.ids, numbers)
+                and (old.alone is None or equal(relocation, old.alone, new.alone or new, result.ids, numbers))
+            ):
                 result.differences.append(AnswerDifference(obj, relocation, old, new))
             elif pair is not None:
                 proved.add(pair)

@@ -146,7 +146,8 @@ def minimize(
 
 def refuse_cycles(result: Minimized) -> None:
     """Raise FormatError if a relocation reads types that form a cycle: no selection can reproduce its outcome."""
-    for outcome in (outcome for answers in result.outcomes for outcome in answers if outcome.reason == "cycle"):
+    found = (outcome.alone or outcome for answers in result.outcomes for outcome in answers)
+    for outcome in (outcome for outcome in found if outcome.reason == "cycle"):
         match = outcome.matches[-1]
         name = printable(match.btf.name(match.type_id))
         raise FormatError(

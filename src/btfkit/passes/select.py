@@ -197,7 +197,9 @@ class Witnesses:
         self._pointer_size = False
 
     def take(self, outcome: Outcome) -> None:
-        """Keep what `outcome` was read from."""
+        """Keep what `outcome` was read from, also over all candidates: which ones are left depends on what is loaded."""
+        if outcome.alone is not None:
+            self.take(outcome.alone)
         for match in outcome.matches:
             self._take(match.btf, match.witness)
         self._traps += [(btf, witness) for btf, witness in outcome.refused if witness.has_traps]

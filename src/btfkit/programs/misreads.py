@@ -49,7 +49,7 @@ def misread(
     size = outcome.matches[0].load[2]
     what = obj.expression(relocation)
     if not size and (relocation.type_id, relocation.access) not in shifted:
-        right, left = (_ask(obj, relocation, kind, target) for kind in (k.RSHIFT, k.LSHIFT))
+        right, left = (_ask(obj, relocation, kind, target, outcome) for kind in (k.RSHIFT, k.LSHIFT))
         bits = 64 - right if right is not None else 0
         is_whole = left == right and _local_size(obj, relocation) == bits // 8 and not bits % 8
         if bits and not is_whole:
@@ -58,7 +58,7 @@ def misread(
     read = probe_reads.get(number, 0)
     if size and read > size:
         mine = _local_size(obj, relocation)
-        theirs = _ask(obj, relocation, k.BYTE_SIZE, target)
+        theirs = _ask(obj, relocation, k.BYTE_SIZE, target, outcome)
         if mine is not None and theirs and theirs < read <= mine:
             return f"the program reads {counted(read, 'byte')} of {what}, which has {theirs} on this kernel"
     return ""
@@ -78,11 +78,12 @@ def _as_kind(relocation: Relocation, kind: int) -> Relocation:
     return Relocation(relocation.section, relocation.insn_off, relocation.type_id, relocation.access, kind)
 
 
-def _ask(obj: BpfObject, relocation: Relocation, kind: int, target: Target) -> int | None:
-    """The answer to a relocation of another kind for the same access."""
+def _ask(obj: BpfObject, relocation: Relocation, kind: int, target: Target, answered: Outcome) -> int | None:
+    """The answer to a relocation of another kind for the same access, over the candidates that matched in `answered`."""
     from btfkit.co_re.relocate import outcome
 
-    found = outcome(obj, _as_kind(relocation, kind), target)
+    among = [(match.btf, match.type_id) for match in answered.matches]
+    found = outcome(obj, _as_kind(relocation, kind), target, among if answered.alone is not None else None)
     return found.value if found.status == "value" else None
 
 

@@ -452,11 +452,16 @@ class Checks:
         from btfkit.programs.verifier import verifier_of
 
         target.prepare(self._wanted)
-        outcomes = relocate([code.object for code in self.codes], target)
+        objects = [code.object for code in self.codes]
+        outcomes = relocate(objects, target)
         verifier = verifier_of(target.vmlinux)
         scope = scope_of(target.vmlinux)
         result = []
         for code, checks, answers in zip(self.codes, self.checks, outcomes, strict=True):
-            kernel = KernelAnswers(code, target, answers, verifier, version, scope)
-            result += [check.verdict(kernel) for check in checks]
+            kernel = by_default = KernelAnswers(code, target, answers, verifier, version, scope)
+            optional = [relocation for relocation in code.object.relocations if relocation.section.startswith("?")]
+            if optional and any(outcome.alone is not None for outcome in answers):
+                (answers,) = relocate([code.object], target, optional)
+                by_default = KernelAnswers(code, target, answers, verifier, version, scope)
+            result += [check.verdict(kernel if check.program.optional else by_default) for check in checks]
         return result
