@@ -133,7 +133,9 @@ class VerificationError(BtfError):
 
 
 def error_text(error: Exception, path: str = "") -> str:
-    """The text of an error for one line of a report, which begins with the file that it is about: `path` if it names none."""
+    """The text of an error for one line of a report, which begins with the file that it is about: `path` ("-": standard input)
+    if it names none."""
+    path = "standard input" if path == "-" else path
     if isinstance(error, BtfError):
         return str(error.at(path) if path else error)
     filename = error.filename if isinstance(error, OSError) else None

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import struct
 from types import SimpleNamespace
 
 import pytest
 
 import check_inputs
+from btfkit.btf.build import Builder
 from btfkit.cli import main
 from needs import module
+from objects import Program
 
 NAMES = ["5.10.0-1-amd64", "6.1.0-1-amd64", "6.1.0-2-amd64", "6.12.0-1-amd64", "5.15.0-1-generic"]
 
@@ -318,3 +321,34 @@ def test_without_jinja2_no_work_is_done(run, monkeypatch, capsys, command):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("btfkit: HTML needs jinja2")
+
+
+def without_symbols(elf):
+    """The object as `strip -s` leaves it for a reader: no section is a symbol table."""
+    elf = bytearray(elf)
+    (table,), (count,) = struct.unpack_from("<Q", elf, 40), struct.unpack_from("<H", elf, 60)
+    for place in range(table + 4, table + 64 * count, 64):
+        if elf[place] == 2:  # SHT_SYMTAB
+            elf[place] = 1
+    return bytes(elf)
+
+
+def test_an_object_without_programs(tmp_path, capsys):
+    program = Program()
+    number = program.types.int("int", 4)
+    program.relo(0, program.types.struct("s", 4, [("m", number, 0)]), "0:0")
+    (tmp_path / "stripped.o").write_bytes(without_symbols(program.elf()))
+    kernel = Builder()
+    kernel.struct("s", 4, [("m", kernel.int("int", 4), 0)])
+    (tmp_path / "kernel").write_bytes(kernel.to_bytes())
+    words = ["check", str(tmp_path / "stripped.o"), "--kernels", str(tmp_path / "kernel")]
+    assert main([*words, "--html", str(tmp_path / "page.html")]) == 1
+    said = capsys.readouterr()
+    assert said.out.splitlines()[3:] == [
+        "stripped: (no programs): breaks on kernel",
+        "    libbpf rejects the object: it has no symbol table (stripped with strip -s or llvm-strip -s)",
+        f"      {tmp_path}/stripped.o",
+    ]
+    assert "1 object without programs on 1 kernel: 0 work, 0 work guarded, 1 break" in said.err
+    assert main([*words, "--markdown"]) == 1
+    assert f"  - {tmp_path}/stripped.o\n".replace("_", "\\_") in capsys.readouterr().out

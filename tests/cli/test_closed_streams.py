@@ -69,7 +69,7 @@ def test_closed_output(here, words) -> None:
     before = files(here)
     done = run(words, ">&-")
     assert (done.returncode, done.stdout) == (247 if words.startswith("bpftool") else 3, "")  # bpftool: -EBADF
-    assert "Bad file descriptor" in done.stderr
+    assert "standard output: Bad file descriptor" in done.stderr
     assert "Traceback" not in done.stderr
     assert files(here) == before
 
@@ -80,7 +80,7 @@ def test_closed_output(here, words) -> None:
 def test_full_output(words) -> None:
     done = run(words, ">/dev/full")
     assert done.returncode == (228 if words.startswith("bpftool") else 3), done.stderr
-    assert "No space left" in done.stderr
+    assert done.stderr.endswith(": standard output: No space left on device\n")
     assert "Traceback" not in done.stderr
 
 
@@ -105,4 +105,12 @@ def test_all_closed(here, words) -> None:
 
 def test_closed_input() -> None:
     done = run("dump -", "<&-")
-    assert (done.returncode, done.stderr) == (3, "btfkit: Bad file descriptor\n")
+    assert (done.returncode, done.stderr) == (3, "btfkit: standard input: Bad file descriptor\n")
+
+
+@pytest.mark.parametrize("words", ["sort vmlinux -o out", "dump missing", "nonsense", "dump vmlinux"])
+def test_full_error(here, words) -> None:
+    """Nobody reads why, but the status shows that something is wrong."""
+    done = run(words, ">/dev/full 2>/dev/full" if words == "dump vmlinux" else "2>/dev/full")
+    assert done.returncode == 3
+    assert "out" not in files(here) or files(here)["out"]

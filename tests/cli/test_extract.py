@@ -188,3 +188,11 @@ def test_interrupt_leaves_whole_files(tmp_path) -> None:
     assert b"Traceback" not in err
     assert {path.stat().st_size for path in out.iterdir()} == {len(blob)}
     assert not [name for name in os.listdir(out) if name.startswith(".")]
+
+
+def test_a_second_btf_is_reported(tmp_path, capfd) -> None:
+    blob = split("little")
+    (tmp_path / "linked.o").write_bytes(elf({".BTF": blob + blob}))
+    assert main(["extract", str(tmp_path / "linked.o"), "-o", str(tmp_path / "out")]) == 0
+    assert capfd.readouterr().err.startswith(f"btfkit: {tmp_path}/linked.o: a second BTF follows the first in .BTF")
+    assert (tmp_path / "out").read_bytes() == blob + blob

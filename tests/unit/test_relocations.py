@@ -138,3 +138,21 @@ def test_an_enumerator_that_pahole_cut(size) -> None:
     assert (row.value, row.warning) == (2, warning)
     assert row.answer == (f"2 ({warning})" if warning else "2")
     assert row.as_json().get("warning", "") == warning
+
+
+@pytest.mark.parametrize(
+    ("member", "words"),
+    [
+        (("m", 1, 32, 4), "a bitfield on the target"),
+        (("m", 1, 32), "1 byte on the target, 4 in the program"),
+    ],
+)
+def test_a_member_of_another_size(member, words) -> None:
+    program = Program()
+    program.relo(0, program.types.struct("s", 8, [("m", program.types.int("int", 4, encoding=1), 32)]), "0:0")
+    kernel = Builder()
+    kernel.int("signed char", 1, encoding=1)
+    kernel.struct("s", 8, [member])
+    (row,) = btfkit.relocations([program.build()], kernel.build())
+    assert row.value == 4
+    assert row.answer.startswith(f"4 ({words}: a load or store is poisoned, a read ")

@@ -6,11 +6,13 @@ be used, part of a batch failed, or the command was interrupted.
 
 from __future__ import annotations
 
+import io
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from btfkit.cli.options import Command
 
@@ -69,6 +71,7 @@ def entry() -> int:
     gc.disable()
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         _open_streams()
+    _name_output()
     status = main()
     try:
         sys.stdout.flush()
@@ -78,6 +81,32 @@ def entry() -> int:
         _quiet_stdout()
     _exit_quickly(status)
     return status
+
+
+class _NamedOutput(io.FileIO):
+    """Standard output, whose errors name it."""
+
+    def write(self, data: Any) -> int:
+        """Write to it; an error has its name in place of a file's."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, "standard output") from None
+
+
+def _name_output() -> None:
+    """Have errors of standard output name it: a disk that is full, for example, says nothing about which file."""
+    old = sys.stdout
+    if not isinstance(old, io.TextIOWrapper):  # another program's
+        return
+    raw = _NamedOutput(1, "w", closefd=False)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        old.encoding,
+        old.errors,
+        line_buffering=old.line_buffering,
+        write_through=old.write_through,
+    )
 
 
 def _open_streams() -> None:
@@ -210,7 +239,10 @@ def _complain(error: Exception) -> int:
 
     if not isinstance(error, BtfError | OSError | MemoryError):
         raise error
-    print(f"btfkit: {in_words(error)}", file=sys.stderr)
+    try:
+        print(f"btfkit: {in_words(error)}", file=sys.stderr)
+    except OSError:  # standard error itself cannot be written
+        return FAILED
     return FAILED
 
 

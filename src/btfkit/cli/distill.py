@@ -52,9 +52,10 @@ def run(args: Args) -> int:
 
 def _lines(tally: Tally, operation: DistillFiles) -> Iterator[str]:
     for record in tally.records(DistilledFile):
+        base_in = record.base_output or operation.base_section
         yield (
-            f"{record.path}: {counted(record.types, 'type')}; its base is now {counted(record.base_types, 'type')},"
-            f" {record.base_bytes:,} bytes in {record.base_output or operation.base_section}, in place of {operation.base}"
+            f"{file_work.read_from(record.path)}: {counted(record.types, 'type')}; its base is now"
+            f" {counted(record.base_types, 'type')}, {record.base_bytes:,} bytes in {base_in}, in place of {operation.base}"
         )
         if record.was_distilled:
             yield f"it had a distilled base ({record.was_distilled}) and was reconciled to {operation.base} first"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli import file_work
 from btfkit.cli.options import JOBS, JSON, OUTPUT, Command, Option, UsageError, print_json, refuse_overwriting
+from btfkit.errors import printable
 from btfkit.file_ops.extract import ExtractFiles, extract_file
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 
@@ -34,6 +36,8 @@ def run(args: Args) -> int:
         return _directory(path, args, section)
     refuse_overwriting([args.output], [path])
     record = extract_file(path, args.output, section)
+    if record.note:
+        print(f"btfkit: {printable(record.path)}: {record.note}", file=sys.stderr)
     if args.json and args.output != "-":
         print_json({"schema": 1} | record.as_json())
     return EXIT_DONE

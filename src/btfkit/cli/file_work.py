@@ -62,8 +62,11 @@ def plan(
         raise UsageError(
             "several modules, each with its own base: the base of FILE is FILE.base, so name no file for it"
         )
-    if args.in_place and "-" in operands:
-        raise UsageError("standard input cannot be changed in place")
+    if "-" in operands:
+        if args.in_place:
+            raise UsageError("standard input cannot be changed in place")
+        if many or args.output.endswith("/") or os.path.isdir(args.output):
+            raise UsageError("standard input has no name that its output could have in a directory: use -o FILE")
     output = None if args.in_place else args.output
     found = plan_files(operands, output, base_path=base_path, base_beside_output=operation.base_beside_output)
     written, read = written_and_read(operation, found.jobs, args.in_place)
@@ -186,6 +189,13 @@ def totals(first: str, tally: Tally, others: Mapping[str, str]) -> str:
         parts.append(f"{counted(signed, 'signature')} removed")
     parts += [f"{tally.count(which):,} {text}" for which, text in others.items() if tally.count(which)]
     return ", ".join(parts)
+
+
+def read_from(path: str) -> str:
+    """The name of an input in messages."""
+    from btfkit.files.container import source_name
+
+    return source_name(path)
 
 
 def where(output: str) -> str:

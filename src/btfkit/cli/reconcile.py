@@ -61,7 +61,9 @@ def _wording(result: FileResult) -> str:
 
 def _lines(tally: Tally, operation: ReconcileFiles) -> Iterator[str]:
     for record in tally.records(ReconciledFile):
-        yield f"{record.path}: {counted(record.types, 'type')}, now on {operation.base}; written to {record.output}"
+        where = file_work.where(record.output)
+        types = counted(record.types, "type")
+        yield f"{file_work.read_from(record.path)}: {types}, now on {operation.base}; written to {where}"
         yield from file_work.notes(record)
         if record.carried:
             yield f"it keeps its own {', '.join(record.carried)}, which has another signedness in this kernel"

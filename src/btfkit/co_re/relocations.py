@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.co_re.access import Spec
 from btfkit.co_re.kinds import ENUMVAL_VALUE, KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET, kind_name
 from btfkit.co_re.program import objects_list
 from btfkit.co_re.relocate import STATUSES, relocate
-from btfkit.errors import printable
+from btfkit.errors import counted, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,10 +104,23 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
         if kind in (TYPE_ID_LOCAL, TYPE_ID_TARGET):
             return f"type id {outcome.value}"
         if outcome.load_size == -1:
-            return f"{outcome.value} (not the size of the program's load: a load or store is poisoned)"
+            return f"{outcome.value} ({self._other_size})"
         assert outcome.value is not None
         number = f"{outcome.value:#x}" if outcome.value > 0xFFFFFFFF else str(outcome.value)
         return f"{number} ({self.warning})" if self.warning else number
+
+    @property
+    def _other_size(self) -> str:
+        """What an answer is worth whose member has another size on the target, or is a bitfield there."""
+        size = self.outcome.matches[0].load[2]
+        if not size:
+            return (
+                "a bitfield on the target: a load or store is poisoned, a read of the bytes there gives something else"
+            )
+        wanted = self.object.spec(self.relocation)
+        mine = wanted.leaf[2] if isinstance(wanted, Spec) and wanted.leaf is not None else 0
+        sizes = f"{counted(size, 'byte')} on the target, {mine:,} in the program"
+        return f"{sizes}: a load or store is poisoned, a read must ask for the size"
 
     @property
     def warning(self) -> str:

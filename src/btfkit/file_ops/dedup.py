@@ -158,7 +158,7 @@ class DedupFiles(FileOperation):
             record.nearly = _nearly(done.btf)
         nothing = done.report.types[0] == done.report.types[1] and not found.was_reconciled
         if job.in_place and not self.distill and nothing:
-            return FileResult(job.path, SAME, printable(f"{job.path}: nothing to merge"), record)
+            return FileResult(job.path, SAME, printable(f"{file.source}: nothing to merge"), record)
         new, ids = done.btf, found.following(done.ids)
         small = self._distilled(new, record) if self.distill else None
         if small is not None:
@@ -239,13 +239,13 @@ def dedup_files(
         for path in paths:
             file = open_btf(path)
             if file.second:
-                raise UnsupportedError(SECOND, source=path)
+                raise UnsupportedError(SECOND, source=file.source)
             if file.ext is not None:
                 without_ext.append(path)
             btf = file.btf(state.shared)
             if btf.base is not shared:
                 raise UnsupportedError(
-                    "has its own distilled base, so it cannot be joined with other files", source=path
+                    "has its own distilled base, so it cannot be joined with other files", source=file.source
                 )
             sizes.append(len(btf.blob))
             notes.extend((path, note) for note in compared.notes(path, btf))

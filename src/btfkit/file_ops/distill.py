@@ -87,7 +87,7 @@ class DistillFiles(FileOperation):
         shared, objects = state
         file.demand_rewritable()
         if job.in_place and file.base is not None and policy_of(file) == self.policy:
-            return FileResult(job.path, SAME, f"{job.path}: already distilled ({file.base_section})")
+            return FileResult(job.path, SAME, f"{file.source}: already distilled ({file.base_section})")
         if file.elf is None and not job.base_path:
             raise UnsupportedError(
                 "raw BTF becomes two files, and there is no file name for the base", source=file.source
@@ -97,7 +97,7 @@ class DistillFiles(FileOperation):
         except ChainError:
             if not (job.in_place and is_on_base_beside(file, job)):
                 raise
-            return FileResult(job.path, SAME, f"{job.path}: already distilled ({job.base_path})")
+            return FileResult(job.path, SAME, f"{file.source}: already distilled ({job.base_path})")
         split = found.btf
         result = distill(split, self.policy, used_by=objects, keep="used" if self.only_used else "all")
         if self.prove:

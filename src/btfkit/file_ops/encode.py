@@ -11,7 +11,7 @@ from btfkit.errors import ChainError, FormatError, NotFoundError, UnsupportedErr
 from btfkit.file_ops.distill import SECTIONS
 from btfkit.file_ops.operation import DONE, WITHOUT, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
-from btfkit.files.container import BTF_MAGICS, Container, fetch_all, open_data
+from btfkit.files.container import BTF_MAGICS, Container, fetch_all, open_data, source_name
 from btfkit.files.elf import ET_REL, Elf
 from btfkit.files.elf import MAGIC as ELF_MAGIC
 from btfkit.files.write import write_all
@@ -119,14 +119,14 @@ class EncodeFiles(FileOperation):
         if is_in_package(file) and not raw:
             raise UnsupportedError(
                 "of the kernel in a package, the BTF alone is written: the output's name must end in .btf or .btf.tar.xz",
-                source=job.path,
+                source=file.source,
                 remedy="output",
             )
         if elf.type != ET_REL and not raw and job.output == job.path:
             raise UnsupportedError(
                 "a linked file (a vmlinux?) cannot be given BTF in place, because its BTF is a loaded section: write the"
                 " BTF to another file",
-                source=job.path,
+                source=file.source,
                 remedy="output",
             )
         module = elf.section(THIS_MODULE)
@@ -134,7 +134,7 @@ class EncodeFiles(FileOperation):
             if elf.section(".modinfo") is not None and elf.type == ET_REL and not raw:
                 raise ChainError(
                     "a kernel module needs the BTF of its kernel as base: without it, no kernel accepts its BTF",
-                    source=job.path,
+                    source=file.source,
                     remedy="base",
                 )
             return
@@ -142,7 +142,7 @@ class EncodeFiles(FileOperation):
             raise ChainError(
                 f"{elf.order}-endian, but its base {state.btf.source or ''} is {state.btf.byte_order}-endian: for another"
                 " machine",
-                source=job.path,
+                source=file.source,
             )
         known = state.btf.find_id("module", "struct")
         if module is not None and known is not None:
@@ -151,7 +151,7 @@ class EncodeFiles(FileOperation):
                 raise ChainError(
                     f"built for another kernel than {state.btf.source or 'its base'}: its struct module has"
                     f" {module.size} bytes, the kernel's {size}",
-                    source=job.path,
+                    source=file.source,
                 )
 
     def _encode(self, state: SplitBase | None, dwarf: WithDwarf) -> Encoded:
@@ -295,7 +295,7 @@ def open_elf(path: str) -> BtfFile:
 
     data: Data = open_data(path)
     layers: tuple[str, ...] = ()
-    source = path
+    source = path = source_name(path)
     if data[:4] != ELF_MAGIC:
         fetch_all(data)
     if is_package(data) and (archive := open_archive(data, path)[0]) is not None:

@@ -21,6 +21,7 @@ from btfkit.file_ops.module_on_kernel import (
     judge,
     read_module,
 )
+from btfkit.files.container import source_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Explanation:
     def lines(self, limit: int | None = None) -> Iterator[str]:
         """The explanation as text; at most `limit` findings and signs of a kind."""
         answer, module = self.answer, self.module
-        yield f"{module.path} on {self.kernel_path}:"
+        yield f"{source_name(module.path)} on {source_name(self.kernel_path)}:"
         yield _HEADLINES[answer.verdict]
         yield ""
         if module.section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from btfkit.btf.header import SECOND
 from btfkit.btf_file import BtfFile
 from btfkit.btf_file import open as open_btf
 from btfkit.errors import BtfError, NotFoundError
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
     from btfkit.files.elf import Data
 
 _CHECKED = (".BTF", ".BTF.base")
+_LINKED = (".BTF", ".BTF.ext")  # where `ld -r` joins what it does not know
 
 
 class ExtractedSection(Record):
-    """What was written: the `layers` of the container, the `section`, the `output` and its `bytes`."""
+    """What was written: the `layers` of the container, the `section`, the `output` and its `bytes`; `note` is what must be known
+    about it (that a second BTF follows the first), or None."""
 
     path: str
     layers: list[str]
     section: str
     output: str
     bytes: int
+    note: str | None = None
 
 
 class ExtractFiles(FileOperation):
@@ -42,7 +46,7 @@ class ExtractFiles(FileOperation):
         except NotFoundError as error:
             return FileResult(job.path, WITHOUT, str(error))
         if not len(data):
-            return FileResult(job.path, WITHOUT, f"{job.path}: an empty {self.section} section")
+            return FileResult(job.path, WITHOUT, f"{file.source}: an empty {self.section} section")
         return FileResult(job.path, DONE, record=_write(file, data, self.section, job.output))
 
 
@@ -82,5 +86,10 @@ def section_of(file: BtfFile, section: str) -> Data:
 def _write(file: BtfFile, data: Data, section: str, output: str) -> ExtractedSection:
     write_all({output: memoryview(data)})
     return ExtractedSection(
-        path=file.source, layers=list(file.container.layers), section=section, output=output, bytes=len(data)
+        path=file.source,
+        layers=list(file.container.layers),
+        section=section,
+        output=output,
+        bytes=len(data),
+        note=SECOND if section in _LINKED and file.second else None,
     )

@@ -78,9 +78,9 @@ def read_module(path: Path, distilled_base: Path | None = None, built_with: Btf 
     except NotFoundError as error:
         return Module(path, None, error.message)
     if not file.rewritable:
-        raise UnsupportedError(f"{'/'.join(file.container.layers)}, not a module", source=path)
+        raise UnsupportedError(f"{'/'.join(file.container.layers)}, not a module", source=file.source)
     if not distilled_base and file.modinfo("vermagic") is None and _stands_alone(file):
-        raise UnsupportedError("BTF without a base (a vmlinux or a program?), not a module", source=path)
+        raise UnsupportedError("BTF without a base (a vmlinux or a program?), not a module", source=file.source)
     module = Module(path, file)
     module.distilled_base = str(distilled_base or "")
     if built_with:

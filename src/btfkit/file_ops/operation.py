@@ -92,7 +92,7 @@ class FileOperation:
         except NotFoundError as error:
             return FileResult(job.path, WITHOUT, str(error))
         if not len(file.container.btf):
-            return FileResult(job.path, WITHOUT, f"{job.path}: an empty .BTF section")
+            return FileResult(job.path, WITHOUT, f"{file.source}: an empty .BTF section")
         return self.work_on(state, file, job)
 
 
@@ -117,7 +117,10 @@ def one_file(
     if result.error is not None:
         raise result.error
     if result.status == WITHOUT:
-        raise NotFoundError(result.text.removeprefix(f"{path}: "), source=path)
+        from btfkit.files.container import source_name
+
+        source = source_name(path)
+        raise NotFoundError(result.text.removeprefix(f"{source}: "), source=source)
     return result.record
 
 

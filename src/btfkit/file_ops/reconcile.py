@@ -88,14 +88,14 @@ class ReconcileFiles(FileOperation):
         if file.base is None:
             has_sections = file.elf is not None
             hint = "no .BTF.base section" if has_sections else RAW_WITHOUT_BASE
-            text = f"{job.path}: {hint}; run `btfkit distill` with the vmlinux that the module was built with"
+            text = f"{file.source}: {hint}; run `btfkit distill` with the vmlinux that the module was built with"
             return FileResult(job.path, WITHOUT, printable(text))
         try:
             split = file.btf()
         except ChainError:
             if not (job.in_place and _is_on(file, state.btf)):
                 raise
-            return FileResult(job.path, SAME, printable(f"{job.path}: already on this base"))
+            return FileResult(job.path, SAME, printable(f"{file.source}: already on this base"))
         try:
             result = reconcile(split, state, self.rules)
         except ReconcileError as error:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Path = str | os.PathLike[str]
     Peeled = tuple[Data, tuple[str, ...], str]
 
+STDIN = "standard input"  # what "-" is called in messages
 MAX_LAYERS = 4  # nested compression, tars and boot images
 SMALL = 1 << 26  # bytes; of larger files only the parts that are needed are read
 MAX_PIPE = 1 << 30  # bytes from a pipe or device
@@ -121,11 +122,16 @@ class ObjectBytes:
 # Reading.
 
 
+def source_name(path: str) -> str:
+    """The name of an input in messages: its path, "standard input" for "-"."""
+    return STDIN if path == "-" else path
+
+
 def open_bytes(path: Path) -> bytes:
     """The bytes of the file `path` ("-": standard input).
 
-    Raises OSError as `open` does, FormatError for a directory, for a file that becomes shorter meanwhile, and for a pipe or
-    device with more than MAX_PIPE bytes.
+    Raises OSError as `open` does, FormatError for a directory, for a file that becomes shorter meanwhile, for a pipe or
+    device with more than MAX_PIPE bytes, and for standard input that was read before.
     """
     data = open_data(path, 1 << 63)
     assert isinstance(data, bytes)
@@ -136,7 +142,7 @@ def open_data(path: Path, large: int = 0) -> bytes | LargeFile:
     """As `open_bytes`; a file of at least `large` bytes (0: SMALL) becomes a `LargeFile`."""
     name = os.fspath(path)
     if name == "-":
-        return _read_all(0, "standard input")
+        return _read_stdin()
     handle = os.open(name, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
     try:
         status = os.fstat(handle)
@@ -158,6 +164,22 @@ def open_data(path: Path, large: int = 0) -> bytes | LargeFile:
         os.close(handle)
 
 
+_stdin_bytes = 0  # how many were read
+
+
+def _read_stdin() -> bytes:
+    """Everything on standard input, which can be read once."""
+    global _stdin_bytes
+    try:
+        data = _read_all(0, STDIN)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, STDIN) from None
+    if not data and _stdin_bytes:
+        raise FormatError("read before, for another input: only one can be '-'", source=STDIN)
+    _stdin_bytes += len(data)
+    return data
+
+
 def _read_all(handle: int, source: str) -> bytes:
     """Everything up to the end of a pipe, a device or a file without a size."""
     chunks = []
@@ -173,7 +195,7 @@ def _read_all(handle: int, source: str) -> bytes:
 def _opened(path_or_data: Path | Data, source: str | None, fallback: str) -> tuple[Data, str]:
     if isinstance(path_or_data, str | os.PathLike):
         name = os.fspath(path_or_data)
-        return open_data(name), source or ("standard input" if name == "-" else name)
+        return open_data(name), source or source_name(name)
     try:
         memoryview(path_or_data)
     except TypeError:

@@ -11,8 +11,8 @@ import os
 from errno import ELOOP, ENOENT
 from stat import S_ISREG
 
-from btfkit.errors import BtfError
-from btfkit.files.container import BTF_MAGICS, PACKED_SUFFIXES, open_bytes
+from btfkit.errors import BtfError, UnsupportedError
+from btfkit.files.container import BTF_MAGICS, PACKED_SUFFIXES, STDIN, open_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,16 +58,24 @@ def module_files(
     """(name, path) of each module in the file or directory `path`, sorted by name and then by path.
 
     In a directory these are the files called *.ko and *.btf, compressed or not, and files without a suffix that begin with
-    BTF's magic, except `vmlinux`; with `packages` also .deb and .rpm files.  Broken links and special files are skipped.  Raises
-    OSError if `path` or a file or directory below it cannot be read; `on_error` is called with the errors below it instead.
+    BTF's magic, except `vmlinux`; with `packages` also .deb and .rpm files.  Broken links and special files are skipped.
+    Raises UnsupportedError for "-", and OSError if `path` or a file or directory below it cannot be read; `on_error` is called
+    with the errors below it instead.
     """
     root = os.fspath(path)
+    check_modules(root)
     if not os.path.isdir(root):
-        os.stat(root)
         yield module_name(root, underscores=underscores), root
         return
     found = ((module_name(file, underscores=underscores), file) for file in _walk(root, on_error, packages))
     yield from sorted(one for one in found if one[0] != "vmlinux")
+
+
+def check_modules(path: str) -> None:
+    """Raise OSError if there is no file or directory at `path`, UnsupportedError for standard input, which has no name."""
+    if path == "-":
+        raise UnsupportedError("modules are read from files and directories, which have names", source=STDIN)
+    os.stat(path)
 
 
 def has_modules(path: Path) -> bool:

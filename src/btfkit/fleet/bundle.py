@@ -127,9 +127,9 @@ class Bundle:
         if is_url(path):
             directory, name = split_url(path)
             return cls(open_store(directory).read(name), path)
-        from btfkit.files.container import open_bytes
+        from btfkit.files.container import open_bytes, source_name
 
-        return cls(open_bytes(path), path)
+        return cls(open_bytes(path), source_name(path))
 
     def _read_index(self) -> None:
         """Read the first stream: the index, then the group that it says is in the same stream.  Raises FormatError."""

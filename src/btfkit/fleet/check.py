@@ -18,7 +18,7 @@ from btfkit.errors import BtfError, NotFoundError, UnsupportedError, error_text,
 from btfkit.fleet.matrix import Column, Matrix, Program, ReadSite
 from btfkit.fleet.meanings import add_meanings
 from btfkit.fleet.objects import object_files, readable_codes
-from btfkit.programs.code import EXTERN, KFUNC
+from btfkit.programs.code import EXTERN, KFUNC, NO_PROGRAM
 from btfkit.programs.constants import version_range
 from btfkit.programs.verdict import Checks
 
@@ -69,7 +69,7 @@ def check(
     `observe(done, total)` is called for each kernel, then for each pair of kernels that is compared for hints.  Raises the
     error of the first object if none can be read, and NotFoundError if there are no kernels.
     """
-    from btfkit.files.modules import NO_MODULES, has_modules
+    from btfkit.files.modules import NO_MODULES, check_modules, has_modules
     from btfkit.fleet.report import load_baseline
     from btfkit.fleet.tree import Tree, find_kernels
     from btfkit.work import jobs
@@ -80,7 +80,7 @@ def check(
     tree.demand_kernels()
     module_paths = [os.fspath(path) for path in modules]
     for path in module_paths:
-        os.stat(path)  # one that is missing ends the run, not each kernel
+        check_modules(path)  # one that is missing ends the run, not each kernel
     unames = [kernel.key.uname for kernel in tree.kernels]
     if module_paths and len(unames) > 1 and not any(_own_modules(module_paths, unames)):
         raise NotFoundError(
@@ -176,7 +176,10 @@ def _programs(codes: Sequence[Code]) -> list[Program]:
             if code.owners[number] is not None
         }
         for program in code.entries:
-            start = _place(code, _Spot(program.section, program.offset), program.attach, "attach")
+            if program is NO_PROGRAM:
+                start = ReadSite("", "", 0, "", "object", code.object.source)
+            else:
+                start = _place(code, _Spot(program.section, program.offset), program.attach, "attach")
             programs.append(
                 Program(name, program.name, program.attach, program.optional, places, start, _uses(code, program))
             )
@@ -229,7 +232,7 @@ def _warnings(code: Code) -> Iterable[str]:
     that nothing calls."""
     yield from code.object.notes
     dropped = sum(owner is None for owner in code.owners)
-    if dropped:
+    if dropped and code.functions:  # without symbols, no function is known
         plural = "s belong" if dropped > 1 else " belongs"
         yield f"{dropped} relocation{plural} to functions that the linker dropped (weak ones that others replaced)"
     try:

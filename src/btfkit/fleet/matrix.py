@@ -24,7 +24,7 @@ STATUSES = (WORKS, GUARDED, BREAKS)
 
 class ReadSite:
     """Where in a program something is read: `function` and `insn` (number within it), `file`, `line`, `column` and
-    `source` text ("" and 0 if unknown), the `access` in C, the relocation's `kind`."""
+    `source` text ("" and 0 if unknown), the `access` in C, the relocation's `kind`.  An object as a whole has a `file` only."""
 
     __slots__ = ("access", "column", "file", "function", "insn", "kind", "line", "section", "source")
 
@@ -52,8 +52,11 @@ class ReadSite:
 
     @property
     def where(self) -> str:
-        """ "opensnoop.bpf.c:31", or the instruction if the source is unknown."""
-        return f"{self.file}:{self.line}" if self.line else f"{self.function or self.section}+{self.insn}"
+        """ "opensnoop.bpf.c:31", the instruction if the source is unknown, or the file of an object as a whole."""
+        if self.line:
+            return f"{self.file}:{self.line}"
+        place = self.function or self.section
+        return f"{place}+{self.insn}" if place else self.file
 
 
 class Program:
@@ -225,6 +228,13 @@ class Matrix:
                 if number is not None:
                     counts[self.verdicts[number].status] += 1
         return counts
+
+    @property
+    def without_programs(self) -> int:
+        """The number of rows that stand for an object without programs."""
+        from btfkit.programs.code import NO_PROGRAM
+
+        return sum(program.name == NO_PROGRAM.name for program in self.programs)
 
     @property
     def series(self) -> list[int]:

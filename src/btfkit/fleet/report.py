@@ -235,7 +235,8 @@ def _reason_lines(matrix: Matrix, reason: Reason) -> Iterator[str]:
 
 def _place_lines(place: ReadSite) -> Iterator[str]:
     inside = f" in {place.function}" if place.function else ""
-    yield printable(f"      {place.where}{inside}: {place.access}")
+    access = f": {place.access}" if place.access else ""
+    yield printable(f"      {place.where}{inside}{access}")
     if place.source:
         yield printable(f"          {place.source}")
 
@@ -268,8 +269,10 @@ def hint_sentences(matrix: Matrix, reason: Reason) -> list[str]:
 def summary_line(matrix: Matrix, failures: int) -> str:
     """One line: the number of cells by status, and of those that count."""
     counts = matrix.counts
-    programs, kernels = len(matrix.programs), len(matrix.usable)
-    text = f"{counted(programs, 'program')} on {counted(kernels, 'kernel')}: {counts[WORKS]:,} work"
+    lone = matrix.without_programs
+    rows = [counted(len(matrix.programs) - lone, "program")] if lone < len(matrix.programs) or not lone else []
+    rows += [f"{counted(lone, 'object')} without programs"] if lone else []
+    text = f"{' and '.join(rows)} on {counted(len(matrix.usable), 'kernel')}: {counts[WORKS]:,} work"
     text += f", {counts[GUARDED]:,} work guarded, {counts[BREAKS]:,} break"
     if counts[BREAKS] != failures:
         text += f" ({failures:,} of them count)"
@@ -300,7 +303,9 @@ def markdown_lines(matrix: Matrix, failures: int) -> Iterator[str]:
             yield f"| {_cell(program.object)} | {name} | {_cell(where)} | {_SIGNS[found.status]} |"
     clean = sum({found.status for found in matrix.ranges(n)} == {WORKS} for n in range(len(matrix.programs)))
     if clean:
-        yield f"| | {counted(clean, 'other program')} | all {counted(len(matrix.usable), 'kernel')} | works |"
+        kernels = len(matrix.usable)
+        where = f"all {kernels:,} kernels" if kernels > 1 else columns_text(matrix, matrix.usable)
+        yield f"| | {counted(clean, 'other row' if matrix.without_programs else 'other program')} | {_cell(where)} | works |"
     entries = reasons(matrix, EFFECTS[:3])
     if entries:
         yield ""
@@ -321,7 +326,8 @@ def _markdown_reason(matrix: Matrix, reason: Reason) -> Iterator[str]:
     places = places_of(matrix, reason)
     for place in places[:PLACES]:
         source = f": {_code(place.source)}" if place.source else ""
-        yield f"  - {_escaped(place.where)}, {_code(place.access)}{source}"
+        access = f", {_code(place.access)}" if place.access else ""
+        yield f"  - {_escaped(place.where)}{access}{source}"
     if len(places) > PLACES:
         yield f"  - and {counted(len(places) - PLACES, 'more place')}"
     if first.unless:

@@ -30,9 +30,19 @@ from __future__ import annotations
 import os
 import re
 
-from btfkit.errors import AmbiguousError, BtfError, ChainError, FormatError, NotFoundError, printable, refuse_text
+from btfkit.errors import (
+    AmbiguousError,
+    BtfError,
+    ChainError,
+    FormatError,
+    NotFoundError,
+    UnsupportedError,
+    printable,
+    refuse_text,
+)
 from btfkit.files.archives import open_archive, single_file
 from btfkit.files.compression import unpack_limit
+from btfkit.files.container import STDIN
 from btfkit.files.modules import PACKAGES, archived_modules
 from btfkit.fleet.keys import Key, arch_of_uname, key_of, version_order
 from btfkit.fleet.store import Folder, is_url, open_store, split_url
@@ -289,11 +299,13 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
     """Find the kernels in `paths`: files of any name, directories and URLs.
 
     Without `heed_markers` a kernel that has a file is listed even if it is marked.  Raises OSError if one of `paths` itself
-    cannot be read, UnsupportedError for a URL that this installation cannot read.
+    cannot be read, UnsupportedError for "-" and for a URL that this installation cannot read.
     """
     refuse_text(paths=paths)
     whole = Tree(paths)
     for path in whole.paths:
+        if path == "-":
+            raise UnsupportedError("kernels are read from files and directories, which have names", source=STDIN)
         one = _single(path) or _walked(open_store(path), heed_markers)
         whole.kernels += one.kernels
         whole.marks += one.marks

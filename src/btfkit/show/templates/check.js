@@ -428,7 +428,7 @@
       seen.add(number);
       if (seen.size > 12) continue;
       const [where, inside, source, access] = data.places[number];
-      box.append(el("p.note", null, `${shown(where)}${inside ? ` in ${shown(inside)}` : ""}: `, el("code", null, shown(access))));
+      box.append(el("p.note", null, `${shown(where)}${inside ? ` in ${shown(inside)}` : ""}${access ? ": " : ""}`, access && el("code", null, shown(access))));
       if (source) box.append(el("pre", null, shown(source)));
     }
     if (seen.size > 12) box.append(el("p.note", null, `and ${count(seen.size - 12, "more place")}`));

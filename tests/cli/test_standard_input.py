@@ -1,0 +1,113 @@
+"""Standard input as an input: what messages call it, and what cannot be read from it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from cli_inputs import environment, files, fill
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(words: str, content: bytes) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "btfkit", *words.split()]
+    return subprocess.run(command, input=content, capture_output=True, env=environment(), timeout=60)
+
+
+READING = (
+    "info -",
+    "dump -",
+    "sort - -o out",
+    "dedup - -o out",
+    "sanitize - -o out --for 5.10",
+    "distill - -B vmlinux -o out",
+    "reconcile - -B vmlinux -o out",
+    "encode - -o out.btf",
+    "explain - -B vmlinux",
+    "explain mods/mod_one -B -",
+    "min - out fields.bpf.o",
+    "relocs - -b vmlinux",
+    "relocs fields.bpf.o -b -",
+    "check - --kernels vmlinux",
+    "merge - mods -o out",
+    "extract - -o out",
+    "verify -",
+    "diff - vmlinux",
+    "find - item",
+    "layout -",
+    "offset - item.i",
+    "bundle list -",
+    "bundle verify -",
+    "bundle get - key",
+)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage\n", b"\x9f\xeb\1\0", b"\x7fELF\2\1\1"])
+@pytest.mark.parametrize("words", READING)
+def test_errors_name_it(here, words, content) -> None:
+    before = files(here)
+    done = run(words, content)
+    said = done.stderr.decode()
+    if words == "explain - -B vmlinux" and done.returncode == 1:  # no BTF is an answer
+        said, said_out = done.stdout.decode(), "standard input on vmlinux:"
+        assert said.startswith(said_out)
+    else:
+        assert done.returncode == 3, said
+        (line,) = said.splitlines()
+        assert line.startswith(("btfkit: standard input: ", "btfkit: standard input, ")), said
+    assert files(here) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("check fields.bpf.o --kernels -", "kernels"),
+        ("bundle create out -", "kernels"),
+        ("min --archive - -o out fields.bpf.o", "kernels"),
+        ("check fields.bpf.o --kernels vmlinux -m -", "modules"),
+        ("merge vmlinux - -o out", "modules"),
+        ("min vmlinux -m - -o out fields.bpf.o", "modules"),
+        ("relocs fields.bpf.o -b vmlinux -m -", "modules"),
+    ],
+)
+def test_what_has_a_name(here, words, what) -> None:
+    before = files(here)
+    done = run(words, (here / "vmlinux").read_bytes())
+    assert done.returncode == 3
+    assert (
+        done.stderr.decode()
+        == f"btfkit: standard input: {what} are read from files and directories, which have names\n"
+    )
+    assert files(here) == before
+
+
+def test_it_is_read_once(here) -> None:
+    done = run("diff - -", (here / "vmlinux").read_bytes())
+    assert done.returncode == 3
+    assert done.stderr == b"btfkit: standard input: read before, for another input: only one can be '-'\n"
+
+
+@pytest.mark.parametrize("words", ["sort - -o mods", "sort - vmlinux -o out", "sort - -o out/"])
+def test_an_output_in_a_directory_has_no_name(here, words) -> None:
+    before = files(here)
+    done = run(words, (here / "vmlinux").read_bytes())
+    assert done.returncode == 2
+    assert b"standard input has no name that its output could have in a directory: use -o FILE" in done.stderr
+    assert files(here) == before
+
+
+def test_reports_name_it(here) -> None:
+    module = (here / "mods" / "mod_one").read_bytes()
+    done = run("distill - -B vmlinux -o out", module)
+    assert done.stderr.startswith(b"standard input: ")
+    assert run("find - nothing", (here / "vmlinux").read_bytes()).stderr.startswith(
+        b"btfkit find: nothing in standard input"
+    )
+    assert run("explain - -B vmlinux", module).stdout.startswith(b"standard input on vmlinux:\n")
