@@ -275,3 +275,34 @@ def test_colours(b) -> None:
     text = picture(b, s)
     assert "\x1b[1;31m/* XXX 7 bytes hole" in coloured(text)
     assert re.sub("\x1b\\[[0-9;]*m", "", coloured(text)) == text
+
+
+def test_an_array_larger_than_memory_is_refused(b) -> None:
+    """The kernel refuses arrays of more than 4 GiB; here they have to fit in a number."""
+    row = 1
+    for _ in range(3):
+        row = b.array(row, 1, 0xFFFFFFFF)
+    s = b.struct("s", 8, [("rows", row, 0)])
+    layouts = Layouts(b.build())
+    for ask in (layouts.__getitem__, layouts.gaps):
+        with pytest.raises(FormatError, match=r"an array of more than 2\*\*56 bytes"):
+            ask(s)
+
+
+@pytest.mark.parametrize("cacheline", [0, -64, 1 << 21])
+def test_a_cache_line_has_a_length(b, cacheline) -> None:
+    with pytest.raises(ValueError, match="a cache line of"):
+        Layouts(b.build(), cacheline)
+
+
+def test_gaps_are_those_of_the_layout(b) -> None:
+    """Without a layout being made; of a type that has none, the same error."""
+    first = b.struct("s", 24, [("c", 2, 0), ("l", 3, 64), ("d", 2, 136)])
+    b.struct("u", 8, [("c", 2, 0), ("l", 3, 0)], union=True)
+    b.struct("", 8, [("l", 3, 0)])
+    layouts = Layouts(b.build())
+    assert layouts.all() == [first, first + 1]
+    assert [layouts.gaps(i) for i in layouts.all()] == [(24, 2), (8, 0)]
+    assert [(layouts[i].size, layouts[i].holes) for i in layouts.all()] == [(24, 2), (8, 0)]
+    with pytest.raises(NotFoundError, match="INT has no layout"):
+        layouts.gaps(1)

@@ -36,7 +36,7 @@ def run(args: Args) -> int:
     layouts = Layouts(btf, args.cacheline)
     wanted = _wanted(layouts, names)
     if args.holes:
-        wanted = [(type_id, name) for type_id, name in wanted if layouts[type_id].holes >= args.holes]
+        wanted = [(type_id, name) for type_id, name in wanted if layouts.gaps(type_id)[1] >= args.holes]
     if args.html is not None:
         return _page(args, layouts, wanted)
     if args.json:
@@ -94,8 +94,8 @@ def _sizes(layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:
     from btfkit.errors import printable
 
     for type_id, name in wanted:
-        found = layouts[type_id]
-        yield f"{printable(found.name or name)}\t{found.size}\t{found.holes}\n"
+        size, holes = layouts.gaps(type_id)
+        yield f"{printable(layouts.btf.name(type_id) or name)}\t{size}\t{holes}\n"
 
 
 def _json(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:
@@ -137,6 +137,15 @@ def _positive(word: str) -> int:
     return number
 
 
+def _cacheline(word: str) -> int:
+    from btfkit.show.layout import MAX_CACHELINE
+
+    number = _positive(word)
+    if number > MAX_CACHELINE:
+        raise ValueError(f"must be at most {MAX_CACHELINE}")
+    return number
+
+
 COMMAND = Command(
     "layout",
     "show offsets, holes and cache lines of structs and unions",
@@ -155,7 +164,7 @@ COMMAND = Command(
             "--cacheline",
             value="BYTES",
             help="the size of a cache line (default: 64)",
-            convert=_positive,
+            convert=_cacheline,
             default=64,
         ),
         Option("--html", value="FILE", help="write an HTML page that draws the bytes of each cache line"),

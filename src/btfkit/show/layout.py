@@ -10,57 +10,35 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import demand_btf
+from btfkit.btf.flat import Flat
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
-from btfkit.errors import BtfError, FormatError, NotFoundError, printable
+from btfkit.errors import FormatError, NotFoundError, printable
+from btfkit.hot.measures import Field, Measures, named_composites
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from btfkit.btf.btf import Btf
 
-    _Facts = tuple[int, int, int, int, int, int]
+    _Facts = tuple[int, int, int, int, int]
 
 CACHELINE = 64  # bytes
-_SIZED = (spec.INT, spec.FLOAT, spec.ENUM, spec.ENUM64, spec.STRUCT, spec.UNION)
-_BIT_TYPES = (spec.INT, spec.ENUM, spec.ENUM64)  # the types that a bitfield can have
-
-
-class Field:
-    """One member of a layout.
-
-    `offset` and `size` are in bytes; for a bitfield they describe its storage unit, in which it has `bits` bits (0: not a
-    bitfield) from bit `first_bit` on.  `bit_offset` counts bits from the start of the composite.  `hole` (bytes) and `bit_hole`
-    (bits) are unused between it and the next member.  `alignment` (bytes) is the alignment that an attribute must have
-    requested (0: none), `kind` the kind of its type.
-    """
-
-    __slots__ = (
-        "alignment",
-        "bit_hole",
-        "bit_offset",
-        "bits",
-        "first_bit",
-        "hole",
-        "kind",
-        "name",
-        "offset",
-        "size",
-        "type_id",
-    )
-
-    def __init__(self, name: str, type_id: int, kind: int, size: int, bit_offset: int) -> None:
-        self.name = name
-        self.type_id = type_id
-        self.kind = kind
-        self.size = size
-        self.bit_offset = bit_offset
-        self.offset = bit_offset >> 3
-        self.bits = self.first_bit = self.alignment = self.hole = self.bit_hole = 0
-
-    def __repr__(self) -> str:
-        bits = f", {self.bits} bits from bit {self.first_bit}" if self.bits else ""
-        return f"<field {self.name!r} at {self.offset}, {self.size} bytes{bits}>"
+MAX_CACHELINE = 1 << 20  # bytes
+_MEASURED = (
+    "alignment",
+    "bit_holes",
+    "bit_padding",
+    "forced",
+    "holes",
+    "natural_alignment",
+    "packed",
+    "padding",
+    "pre_bit_hole",
+    "pre_hole",
+    "sum_bit_holes",
+    "sum_bits",
+    "sum_holes",
+    "sum_members",
+)
 
 
 class Layout:
@@ -153,25 +131,25 @@ class Layouts:
     Raises FormatError if a type is damaged: a cycle of typedefs, or nesting too deep.
     """
 
-    __slots__ = ("_facts", "_layouts", "_names", "btf", "cacheline", "pointer_size")
+    __slots__ = ("_layouts", "_measures", "_names", "btf", "cacheline")
 
     def __init__(self, btf: Btf, cacheline: int = CACHELINE) -> None:
         demand_btf("btf", btf)
         self.btf = btf
         self.cacheline = cacheline
-        self.pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE
+        if not 0 < cacheline <= MAX_CACHELINE:
+            raise ValueError(f"a cache line of {cacheline} bytes: expected 1 to {MAX_CACHELINE:,}")
+        flat = Flat(btf)
+        pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE
+        self._measures = Measures(flat.words, flat.positions, pointer_size, cacheline, MAX_CHAIN)
         self._layouts: dict[int, Layout] = {}
-        self._facts: dict[int, _Facts] = {}
         self._names: dict[int, str] = {}
 
     def __getitem__(self, type_id: int) -> Layout:
         """The layout of a struct or union; raises NotFoundError for an id of any other kind."""
         found = self._layouts.get(type_id)
         if found is None:
-            try:
-                found = self._layouts[type_id] = self._compute(type_id)
-            except BtfError as error:
-                raise error.at(self.btf.source) if self.btf.source is not None else error  # noqa: B904
+            found = self._layouts[type_id] = self._compute(type_id)
         return found
 
     def find(self, name: str) -> list[int]:
@@ -191,205 +169,67 @@ class Layouts:
             raise NotFoundError(f"no struct or union called {printable(name)!r}{hint}", source=btf.source)
         return ids
 
-    def all(self) -> Iterator[int]:
+    def all(self) -> list[int]:
         """The ids of the own structs and unions that have a name, in order."""
-        btf = self.btf
-        words, start = btf.words, btf.start_id
-        for index, at in enumerate(btf.positions):
-            if words[at] and words[at + 1] >> 24 & spec.MAX_KIND in spec.COMPOSITES:
-                yield start + index
+        return named_composites(self.btf.words, self.btf.positions, self.btf.start_id)
 
-    def facts(self, type_id: int, depth: int = 0) -> _Facts:
+    def facts(self, type_id: int) -> _Facts:
         """What members need of a type: its kind, the id and kind without typedefs and qualifiers, the size in bytes (0: none),
-        the natural alignment in bytes (1: none), and for an INT that is itself a bitfield its bit offset << 8 | bits, else 0.
-
-        The natural alignment of a composite is that of its widest member.  Rule: pahole 1.32, tag__natural_alignment.
+        and the natural alignment in bytes (1: none): of a composite, that of its widest member.
         """
-        found = self._facts.get(type_id)
-        if found is None:
-            btf = self.btf
-            target = btf.strip(type_id)
-            kind = btf.kind(target)
-            size = self._size_of(target, kind)
-            align = self._alignment_of(target, kind, size, depth)
-            legacy = self._legacy_bitfield(target, size) if kind == spec.INT else 0
-            found = btf.kind(type_id), target, kind, size, align, legacy
-            self._facts[type_id] = found
-        return found
+        btf, measures = self.btf, self._measures
+        kind = btf.kind(type_id)
+        try:
+            measures.learn(type_id, 0)
+        except ValueError as error:
+            raise self._damaged(error) from None
+        target = measures.targets[type_id]
+        return kind, target, btf.kind(target), measures.sizes[type_id], measures.alignments[type_id]
 
-    def _size_of(self, type_id: int, kind: int) -> int:
-        if kind == spec.PTR:
-            return self.pointer_size
-        if kind in _SIZED:
-            return self.btf.word(type_id, 2)
-        return self.btf.sizeof(type_id) or 0
+    def gaps(self, type_id: int) -> tuple[int, int]:
+        """The size (bytes) and the number of holes of a struct or union; errors as of `layouts[type_id]`."""
+        measures = self._measure(type_id)
+        return measures.size, measures.holes
 
-    def _alignment_of(self, type_id: int, kind: int, size: int, depth: int) -> int:
-        if depth > MAX_CHAIN:
-            raise FormatError(f"structs nested more than {MAX_CHAIN} deep", section="types", type_id=type_id)
-        if kind == spec.ARRAY:
-            return self.facts(self.btf.word(type_id, 3), depth + 1)[4]
-        if kind in spec.COMPOSITES:
-            return self._alignment_of_members(type_id, depth)
-        return size or 1 if kind == spec.PTR or kind in _SIZED else 1
+    def _measure(self, type_id: int) -> Measures:
+        kind = self.btf.kind(type_id)
+        if kind not in spec.COMPOSITES:
+            raise NotFoundError(f"a {spec.kind_name(kind)} has no layout", source=self.btf.source, type_id=type_id)
+        try:
+            self._measures.measure(type_id)
+        except ValueError as error:
+            raise self._damaged(error) from None
+        return self._measures
 
-    def _alignment_of_members(self, type_id: int, depth: int) -> int:
-        layer, at = self.btf.locate(type_id)
-        words = layer.words
-        widest = 1
-        for m in range(at + 4, at + 4 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
-            align = self.facts(words[m], depth + 1)[4]
-            if align > widest:
-                widest = align
-        return widest
+    def _damaged(self, error: ValueError) -> FormatError:
+        message, type_id = error.args
+        return FormatError(message, source=self.btf.source, section="types", type_id=type_id)
 
     # ---- one composite -----------------------------------------------------------------------------------------
 
     def _compute(self, type_id: int) -> Layout:
         btf = self.btf
-        kind = btf.kind(type_id)
-        if kind not in spec.COMPOSITES:
-            raise NotFoundError(f"a {spec.kind_name(kind)} has no layout", type_id=type_id)
+        measures = self._measure(type_id)
         layer, at = btf.locate(type_id)
         words = layer.words
-        found = Layout(btf, type_id, btf.name(type_id), words[at + 2], kind == spec.UNION, self.cacheline)
-        flag = words[at + 1] >> 31
-        end = 0  # where the last member with a size ends, in bytes
-        facts, names, members = self._facts, self._names, found.members
-        for m in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
-            type_id, where = words[m + 1], words[m + 2]
-            name = names.get(words[m])
-            if name is None:
-                name = names[words[m]] = text(btf.string(words[m]))
-            kind, _, target_kind, size, natural, legacy = facts.get(type_id) or self.facts(type_id)
-            field = Field(name, type_id, kind, size, where)
-            if flag or legacy:
-                self._as_bitfield(field, where if flag else 0, target_kind, legacy)
-            offset = field.offset
-            if offset > end:
-                field.alignment = self._forced(offset, natural, end)
-                found.forced += field.alignment != 0
-            if size:
-                end = offset + ((field.first_bit + field.bits + 7) >> 3 if field.bits else size)
-            members.append(field)
-        found.natural_alignment = self.facts(found.type_id)[4]
-        found.alignment = self._forced(found.size, found.natural_alignment, end)
-        if not found.is_union:
-            _find_holes(found)
-            found.packed = self._is_packed(found)
+        is_union = words[at + 1] >> 24 & spec.MAX_KIND == spec.UNION
+        found = Layout(btf, type_id, btf.name(type_id), words[at + 2], is_union, self.cacheline)
+        for each in _MEASURED:
+            setattr(found, each, getattr(measures, each))
+        found.members = measures.fields_of(type_id, self._names, self._spell)
         return found
 
-    def _as_bitfield(self, field: Field, where: int, kind: int, legacy: int) -> None:
-        """Set the place and width of a member whose struct has bitfields (`where`), or whose INT is one (`legacy`)."""
-        if where:
-            field.bit_offset, field.bits = where & 0xFFFFFF, where >> 24
-            field.offset = field.bit_offset >> 3
-        if legacy and not field.bits:
-            field.bits = legacy & 0xFF
-            field.bit_offset += legacy >> 8
-        if field.bits and field.size and kind in _BIT_TYPES:
-            field.offset = field.bit_offset // (8 * field.size) * field.size
-            field.first_bit = field.bit_offset - 8 * field.offset
-
-    def _legacy_bitfield(self, type_id: int, size: int) -> int:
-        """A bitfield in the form used before kind_flag: an INT with fewer bits than its bytes hold."""
-        word = self.btf.word(type_id, 3)
-        bits = word & 0xFF
-        if not 0 < bits < 8 * size or (word >> 24 & spec.INT_BOOL and bits == 1):
-            return 0
-        return (word >> 16 & 0xFF) << 8 | bits
-
-    def _forced(self, offset: int, natural: int, end: int) -> int:
-        """The alignment that an attribute must have requested for something at `offset` that would fit at `end`; 0 for none.
-
-        Rule: pahole 1.32, class__infer_alignment.
-        """
-        gap = offset - end
-        if gap <= 0 or offset & 1:
-            return 0
-        alignment = 1 << gap.bit_length()
-        if alignment <= natural:
-            return 0
-        if alignment < self.cacheline and self.cacheline % alignment == 0 and offset % self.cacheline == 0:
-            return self.cacheline
-        return alignment
-
-    def _is_packed(self, found: Layout) -> bool:
-        """Rule: pahole 1.32, class__infer_packed_attributes."""
-        if found.padding or found.holes:
-            return False
-        widest = 1
-        for field in found.members:
-            natural = self._facts[field.type_id][4]
-            if field.offset % natural:
-                return True
-            if natural > widest:
-                widest = natural
-        return found.size % widest != 0
+    def _spell(self, offset: int) -> str:
+        return text(self.btf.string(offset))
 
     def packs(self, outer: Layout, field: Field) -> bool:
         """Whether the place of a member shows that its type, a struct, is packed: an unpacked one could not be there.
 
         Rule: pahole 1.32, type__check_structs_at_unnatural_alignments and union__infer_packed_attributes.
         """
-        _, _, kind, _, natural, _ = self.facts(field.type_id)
+        _, _, kind, _, natural = self.facts(field.type_id)
         if kind != spec.STRUCT:
             return False
         if outer.is_union:
             return outer.size % natural != 0
         return bool(outer.padding or outer.holes) and field.offset % natural != 0
-
-
-def _find_holes(found: Layout) -> None:
-    """Rule: pahole 1.32, class__find_holes.  Positions in bits."""
-    seen = 0  # where the last member ended
-    members = total_bits = holes = bit_holes = 0
-    in_bits = False
-    unit_end, unit_bits = 8 * found.size, 0  # the current storage unit of bitfields
-    last: Field | None = None
-    for field in found.members:
-        start = field.bit_offset
-        bits = field.bits
-        end = start + (bits or 8 * field.size)
-        hole = bit_hole = 0
-        if in_bits:  # unused bits at the end of a unit
-            limit = min(start, unit_end)
-            bit_hole = limit - seen
-            seen = limit
-        if bits:
-            total_bits += bits
-            unit = 8 * field.offset
-            if seen < unit <= start:
-                hole = field.offset - (seen >> 3)
-                seen = unit
-            bit_hole += start - seen
-            in_bits = True
-            if end > unit_end or 8 * field.size > unit_bits:
-                unit_bits = 8 * field.size
-                unit_end = unit + unit_bits
-                if end > unit_end:
-                    unit_end += unit_bits
-        else:
-            members += field.size
-            hole = (start >> 3) - (seen >> 3)
-            in_bits = False
-            unit_bits = 0
-            unit_end = end
-        seen = end
-        if last is None:
-            found.pre_hole, found.pre_bit_hole = hole, bit_hole
-        else:
-            last.hole, last.bit_hole = hole, bit_hole
-        if hole:
-            found.holes += 1
-            holes += max(hole, 0)
-        if bit_hole:
-            found.bit_holes += 1
-            bit_holes += bit_hole
-        last = field
-    if in_bits:
-        limit = min(8 * found.size, unit_end)
-        found.bit_padding = limit - seen
-        seen = limit
-    found.padding = found.size - (seen >> 3)
-    found.sum_members, found.sum_bits, found.sum_holes, found.sum_bit_holes = members, total_bits, holes, bit_holes

@@ -9,7 +9,8 @@ from btfkit.errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from btfkit.show.layout import Field, Layout, Layouts
+    from btfkit.hot.measures import Field
+    from btfkit.show.layout import Layout, Layouts
 
 SCHEMA = 1
 

@@ -11,7 +11,8 @@ from btfkit.btf.members import MAX_DEPTH, MAX_MEMBERS
 from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.btf.spelling import keyword
 from btfkit.errors import FormatError, printable
-from btfkit.show.layout import Field, Layout, Layouts
+from btfkit.hot.measures import Field
+from btfkit.show.layout import Layout, Layouts
 from btfkit.show.layout_marks import (
     Note,
     Notes,
