@@ -231,3 +231,24 @@ def test_what_contains_a_cycle_says_so_whatever_was_asked_before(b):
             with pytest.raises(FormatError, match="cycle"):
                 btf.alignof(type_id)
         assert btf.alignof(4) == 1
+
+
+def test_what_contains_a_cycle_of_typedefs_is_looked_at_once(b, monkeypatch):
+    """Structs nested in each other, the innermost with a member of an endless typedef: every later question has its answer."""
+    from btfkit.btf import sizes
+
+    loop = b.typedef("t", b.next_id)
+    inner = b.struct("s", 4, [("t", loop, 0)])
+    first = inner
+    for _ in range(200):
+        inner = b.struct("s", 4, [("m", inner, 0)])
+    btf = b.build()
+    looked_at = []
+    start = sizes._Composite.__init__
+    monkeypatch.setattr(
+        sizes._Composite, "__init__", lambda self, *where: (looked_at.append(1), start(self, *where))[1]
+    )
+    for type_id in range(inner, first - 1, -1):
+        with pytest.raises(FormatError, match="cycle"):
+            btf.alignof(type_id)
+    assert len(looked_at) == inner - first + 1

@@ -163,3 +163,18 @@ def test_elements_of_arrays_are_held_too(monkeypatch, order, judged):
         there = Btf.from_bytes(split.to_bytes(), kernel)
         assert bool(compare(split, there)) == same
         assert compare(split, there, contents="none")
+
+
+def test_a_type_within_itself_is_read_once():
+    """Damaged, but not for the reader: the pass and the proof see the same members, those outside it."""
+    b = Builder()
+    integer = b.int("int", 4)
+    b.struct("c", 8, [("w", integer, 32)])
+    small = Builder(b.build())
+    small.ptr(2)
+    new = Builder()
+    integer = new.int("int", 4)
+    new.struct("c", 8, [("", 2, 64), ("w", integer, 32)])
+    split = small.build()
+    result = reconcile(split, new.build())
+    assert compare(split, result.btf).differences == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN
+from btfkit.errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
 
-CYCLE = -1  # in place of the alignment of a composite that contains itself
+CYCLE = -1  # in place of the alignment of a composite that contains itself, or a cycle of modifiers
 
 
 def sizeof(btf: Btf, type_id: int) -> int | None:
@@ -74,7 +75,11 @@ def _align(btf: Btf, type_id: int, known: dict[int, int | None]) -> None:
     under_way = {type_id: _Composite(btf, type_id)}
     while under_way:
         type_id, composite = next(reversed(under_way.items()))
-        inside = composite.go_on(btf, known)
+        try:
+            inside = composite.go_on(btf, known)
+        except FormatError:  # a member's modifiers form a cycle
+            known.update(dict.fromkeys(under_way, CYCLE))
+            return
         if inside is None:
             known[type_id] = composite.result
             del under_way[type_id]

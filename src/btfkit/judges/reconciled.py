@@ -309,15 +309,15 @@ class _TooMany(Exception):
 
 class _Members:
     """Each named member's (offset, bitfield size) in bits and its type id, by name and the number of that name; anonymous
-    members' members included.  Raises _TooMany."""
+    members' members included, but not those of a type within itself.  Raises _TooMany."""
 
-    __slots__ = ("_btf", "_count", "_empty", "_left", "found")
+    __slots__ = ("_btf", "_closed", "_count", "_left", "found")
 
     def __init__(self, btf: Btf, type_id: int) -> None:
         self.found: dict[tuple[str, int], tuple[tuple[int, int], int]] = {}
         self._btf = btf
         self._count: dict[str, int] = {}
-        self._empty: set[int] = set()  # anonymous types without a named member
+        self._closed: set[int] = set()  # types without a named member, and those around the current one
         self._left = MAX_MEMBERS
         self._gather(type_id, 0, 0)
 
@@ -326,6 +326,7 @@ class _Members:
         if self._left < 0:
             raise _TooMany
         btf, before = self._btf, len(self.found)
+        self._closed.add(outer)
         for member in btf[outer].members:  # type: ignore[attr-defined]
             place = start + member.bit_offset
             if member.name:
@@ -333,10 +334,10 @@ class _Members:
                 self.found[member.name, number] = ((place, member.bitfield_size), member.type_id)
                 continue
             inner = btf.strip(member.type_id)
-            if btf.kind(inner) in spec.COMPOSITES and depth < MAX_DEPTH and inner not in self._empty:
+            if btf.kind(inner) in spec.COMPOSITES and depth < MAX_DEPTH and inner not in self._closed:
                 self._gather(inner, place, depth + 1)
-        if len(self.found) == before:
-            self._empty.add(outer)
+        if len(self.found) > before:
+            self._closed.discard(outer)
 
 
 def _shape(btf: Btf, type_id: int) -> tuple[object, ...]:
