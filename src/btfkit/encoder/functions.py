@@ -15,7 +15,7 @@ from btfkit.hot import codes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from btfkit.encoder.environments import Resolved
     from btfkit.files.elf import Elf
@@ -137,6 +137,8 @@ class Functions:
         self._result = dict(zip(found, self.results, strict=True))
         self.found = found
         self._alike: dict[tuple[int, int], bool] = {}
+        self._known_packed: dict[int, bool] = {}
+        self._alignments: dict[int, int] = {}
 
     def _wanted(self) -> tuple[bytearray, dict[int, bytes]]:
         """A mark for each name that is a function's in the symbol table, and these names by number."""
@@ -186,10 +188,12 @@ class Functions:
             uncertain = uncertain or self._uncertain(other)
             if not (unexpected or reordered or inconsistent) and not self.same(first, other):
                 inconsistent = True
-        symbols = self.symbols.by_name[name]
+        symbols: dict[int, bool] = {}  # addresses, and whether the compiler changed the signature of what is there
+        for suffix, address in self.symbols.by_name[name]:
+            symbols[address] = symbols.get(address, False) or b".constprop" in suffix or b".isra" in suffix
         chosen = self._canonical(found, symbols)
         choice.function = chosen
-        if len({address for _, address in symbols}) > 1:
+        if len(symbols) > 1:
             choice.reason = "ambiguous"
         elif self._skipped(chosen, symbols):
             choice.reason = "optimized"
@@ -212,7 +216,7 @@ class Functions:
         address = self.functions[function + 6] | self.functions[function + 7] << 32
         return address & ~1 if self.elf.machine == EM_ARM else address
 
-    def _skipped(self, function: int, symbols: list[tuple[bytes, int]]) -> bool:
+    def _skipped(self, function: int, symbols: dict[int, bool]) -> bool:
         """Whether a parameter was optimized away in a function whose signature the compiler changed."""
         result = self._result[function]
         if not result & OPTIMIZED:
@@ -220,17 +224,14 @@ class Functions:
         if result & CHANGED:
             return True
         address = self.address(function)
-        return address is not None and any(
-            value == address and (b".constprop" in suffix or b".isra" in suffix) for suffix, value in symbols
-        )
+        return address is not None and symbols.get(address, False)
 
-    def _canonical(self, found: list[int], symbols: list[tuple[bytes, int]]) -> int:
+    def _canonical(self, found: list[int], symbols: dict[int, bool]) -> int:
         if len(found) == 1:
             return found[0]
-        addresses = {address for _, address in symbols}
-        placed = [function for function in found if self.address(function) in addresses]
-        good = [function for function in placed if not self._skipped(function, symbols)]
-        return (good or placed or found)[0]
+        placed = [function for function in found if self.address(function) in symbols]
+        good = (function for function in placed if not self._skipped(function, symbols))
+        return next(good, (placed or found)[0])
 
     def _uncertain(self, function: int) -> bool:
         """Whether a packed structure is passed by value after as many parameters as there are registers."""
@@ -244,8 +245,11 @@ class Functions:
 
     def _packed(self, type_id: int) -> bool:
         """Whether a type is a named structure without holes whose members or size are less aligned than their types."""
-        if not type_id:
-            return False
+        if type_id not in self._known_packed:
+            self._known_packed[type_id] = bool(type_id) and self._is_packed(type_id)
+        return self._known_packed[type_id]
+
+    def _is_packed(self, type_id: int) -> bool:
         words, at = self.words, self.positions[type_id - 1]
         info = words[at + 1]
         if info >> 24 & 0x7F != spec.STRUCT or not words[at]:
@@ -266,22 +270,39 @@ class Functions:
         return off or words[at + 2] % widest != 0
 
     def _alignment(self, type_id: int) -> int:
+        """The alignment of a type in bytes.  Each type is measured once, after those inside it."""
+        known = self._alignments
+        opened: set[int] = set()
+        todo = [type_id]
+        while todo:
+            one = todo[-1]
+            if one in known:
+                todo.pop()
+                continue
+            least, parts = self._aligned_by(one)
+            missing = [part for part in dict.fromkeys(parts) if part not in known and part not in opened]
+            if missing and one not in opened:
+                opened.add(one)
+                todo += missing
+            else:  # what is still open contains itself
+                known[one] = max((known.get(part, 1) for part in parts), default=least)
+                todo.pop()
+        return known[type_id]
+
+    def _aligned_by(self, type_id: int) -> tuple[int, Sequence[int]]:
+        """The alignment of a type that is no structure or union, or the types whose alignment it has (the largest)."""
         words = self.words
-        for _ in range(spec.MAX_CHAIN):
-            if not type_id:
-                return 1
-            at = self.positions[type_id - 1]
-            kind = words[at + 1] >> 24 & 0x7F
-            if kind == spec.ARRAY:
-                type_id = words[at + 3]
-            elif kind in spec.MODS_AND_TYPEDEFS:
-                type_id = words[at + 2]
-            elif kind in (spec.STRUCT, spec.UNION):
-                members = [words[at + 4 + 3 * k] for k in range(words[at + 1] & 0xFFFFFF)]
-                return max((self._alignment(member) for member in members), default=1)
-            else:
-                return max(1, min(self.sizes[type_id], 16))
-        return 1
+        if not type_id:
+            return 1, ()
+        at = self.positions[type_id - 1]
+        kind = words[at + 1] >> 24 & 0x7F
+        if kind == spec.ARRAY:
+            return 1, (words[at + 3],)
+        if kind in spec.MODS_AND_TYPEDEFS:
+            return 1, (words[at + 2],)
+        if kind in (spec.STRUCT, spec.UNION):
+            return 1, words[at + 4 : at + 4 + 3 * (words[at + 1] & 0xFFFFFF) : 3]
+        return max(1, min(self.sizes[type_id], 16)), ()
 
     def result(self, function: int) -> int:
         """What is to be said of a candidate: OPTIMIZED, UNEXPECTED..."""
@@ -307,13 +328,28 @@ class Functions:
 
     def alike(self, one: int, other: int) -> bool:
         """Whether two types are alike: structures, enumerations and typedefs by name, all const aside."""
-        if one < 0 or other < 0:
-            return one == other
-        key = one, other
-        if key not in self._alike:
-            self._alike[key] = True  # a cycle, which has names in every program that compiles
-            self._alike[key] = self._compare(self._bare(one), self._bare(other))
-        return self._alike[key]
+        known = self._alike
+        answer = True
+        todo: list[tuple[tuple[int, int] | None, Iterator[tuple[int, int]]]] = [(None, iter([(one, other)]))]
+        while todo:
+            of, pairs = todo[-1]
+            pair = next(pairs, None) if answer else None  # one that differs is enough
+            if pair is None:
+                todo.pop()
+                if of is not None:
+                    known[of] = answer
+            elif min(pair) < 0:
+                answer = pair[0] == pair[1]
+            elif pair in known:
+                answer = known[pair]
+            else:
+                known[pair] = True  # a cycle, which has names in every program that compiles
+                inner = self._compare(self._bare(pair[0]), self._bare(pair[1]))
+                if isinstance(inner, bool):
+                    known[pair] = answer = inner
+                else:
+                    todo.append((pair, inner))
+        return answer
 
     def _bare(self, type_id: int) -> int:
         """The type without const."""
@@ -323,7 +359,8 @@ class Functions:
             type_id = self.words[self.positions[type_id - 1] + 2]
         return type_id
 
-    def _compare(self, one: int, other: int) -> bool:
+    def _compare(self, one: int, other: int) -> bool | Iterator[tuple[int, int]]:
+        """Whether two types are alike, or the pairs of types that must be for that."""
         if one == other:
             return True
         if not one or not other:
@@ -339,9 +376,9 @@ class Functions:
         if kind != named[1]:
             return False
         if kind in (spec.PTR, spec.VOLATILE, spec.RESTRICT, spec.TYPE_TAG):
-            return self.alike(words[a + 2], words[b + 2])
+            return iter([(words[a + 2], words[b + 2])])
         if kind == spec.ARRAY:
-            return words[a + 5] == words[b + 5] and self.alike(words[a + 3], words[b + 3])
+            return words[a + 5] == words[b + 5] and iter([(words[a + 3], words[b + 3])])
         if kind == spec.INT:
             return words[a] == words[b] and words[a + 2 : a + 4] == words[b + 2 : b + 4]
         if kind == spec.FLOAT:
@@ -350,5 +387,5 @@ class Functions:
             count = words[a + 1] & 0xFFFFFF
             if count != words[b + 1] & 0xFFFFFF:
                 return False
-            return all(self.alike(words[a + 2 + 2 * k], words[b + 2 + 2 * k]) for k in range(count + 1))
+            return ((words[a + 2 + 2 * k], words[b + 2 + 2 * k]) for k in range(count + 1))
         return words[a] == words[b]
