@@ -7,6 +7,7 @@ every command.
 from __future__ import annotations
 
 import os
+import struct
 import sys
 from collections.abc import Callable
 
@@ -322,6 +323,21 @@ SHAPES: dict[str, Shape] = {
         not_names,
     )
 }
+
+
+def enlarged(btf: Btf) -> bytes:
+    """The same, but each struct and union is 8 bytes larger, and the first value of each enum is another."""
+    blob = bytearray(btf.to_bytes())
+    header, size = struct.unpack_from("<4xI4xI", blob)
+    words = memoryview(blob)[header : header + size].cast("I")
+    first = btf.locate(1)[1]
+    for type_id in range(1, len(btf)):
+        at = btf.locate(type_id)[1] - first
+        if btf.kind(type_id) in spec.COMPOSITES:
+            words[at + 2] += 8
+        elif btf.kind(type_id) in spec.ENUMS and words[at + 1] & spec.MAX_VLEN:
+            words[at + 4] += 1 << 30
+    return bytes(blob)
 
 
 def module(base: Btf, n: int) -> bytes:
