@@ -8,6 +8,7 @@ from btfkit.hot.strings cimport StringTable
 cdef unsigned long long LONG
 cdef unsigned int WORD
 cdef unsigned int HASH
+cdef size_t SHORT
 
 cdef class Attributes:
     cdef readonly Interner types
@@ -44,6 +45,9 @@ cdef class Attributes:
     cdef unsigned char[::1] classes
     cdef unsigned long long[::1] lengths
     cdef unsigned long long have
+    cdef unsigned int[::1] known
+    cdef unsigned long long[::1] short_text
+    cdef unsigned int[::1] short_name
     cdef unsigned long long[::1] memo
     cdef unsigned int[::1] memo_name
     cdef size_t memos
@@ -85,6 +89,9 @@ cdef class Attributes:
     @cython.locals(kind=cython.uint, value=cython.ulonglong, key=cython.ulonglong, mask=cython.size_t, place=cython.size_t,
                    name=cython.uint)
     cdef unsigned int name_of(self, int slot) except? 0xFFFFFFFF
+
+    @cython.locals(data="const unsigned char[::1]", text=cython.ulonglong, end=cython.size_t, slot=cython.size_t)
+    cdef unsigned int in_place(self, size_t at) except? 0xFFFFFFFF
 
     @cython.locals(names=StringTable, end=cython.size_t)
     cdef unsigned int spelled(self, const unsigned char[::1] strings, size_t at) except? 0xFFFFFFFF

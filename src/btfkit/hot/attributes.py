@@ -9,6 +9,7 @@ from btfkit.hot.strings import StringTable  # noqa: F401
 LONG = 0xFFFFFFFFFFFFFFFF
 WORD = 0xFFFFFFFF
 HASH = 0x9E3779B1
+SHORT = 4096  # short names that are kept
 
 
 class Attributes:
@@ -16,7 +17,8 @@ class Attributes:
 
     Names become numbers in the names of `types`.  After `decode`, slot n of `codes` has its value if bit n of `have` is set.
     From `alt_base` on, `info` is that of a supplementary file: `reached` are the places there that something refers to, `seen`
-    has a bit for each place. `split` are units of a .dwo file, which have lists of their own form.
+    has a bit for each place. `split` are units of a .dwo file, which have lists of their own form.  `known` has the name at each
+    place of `strings`, `memo` those of other sections, `short_text` and `short_name` those that stand in `info`.
     """
 
     def __init__(self, types, big):
@@ -54,6 +56,9 @@ class Attributes:
         self.classes = bytearray(codes.SLOTS)
         self.lengths = memoryview(bytearray(8 * codes.SLOTS)).cast("Q")
         self.have = 0
+        self.known = memoryview(bytearray(0)).cast("I")
+        self.short_text = memoryview(bytearray(8 * SHORT)).cast("Q")
+        self.short_name = memoryview(bytearray(4 * SHORT)).cast("I")
         self.memo = memoryview(bytearray(8 * 4096)).cast("Q")
         self.memo_name = memoryview(bytearray(4 * 4096)).cast("I")
         self.memos = 0
@@ -66,6 +71,7 @@ class Attributes:
             self.memos = 0
         self.info = info
         self.strings = strings
+        self.known = memoryview(bytearray(4 * len(strings))).cast("I")
         self.line_strings = line_strings
         self.alt_strings = alt_strings
         self.string_offsets = string_offsets
@@ -271,24 +277,28 @@ class Attributes:
         kind = self.classes[slot]
         value = self.values[slot]
         if kind == codes.INLINE:
-            return self.spelled(self.info, value)
+            return self.in_place(value)
         if kind == codes.STR_INDEX:
             if value > len(self.string_offsets):
                 raise IndexError("index of a string beyond its section")
             value = self.fixed(self.string_offsets, self.string_base + value * self.offset_size, self.offset_size)
             kind = codes.STR
+        if kind == codes.STR:
+            if value >= len(self.known):
+                raise IndexError("string beyond its section")
+            if self.known[value] == 0:
+                self.known[value] = self.spelled(self.strings, value)
+            return self.known[value]
         if value >= LONG >> 4:
             raise IndexError("string beyond its section")
-        key = value << 4 | (1 if kind == codes.STR else 2 if kind == codes.LINE_STR else 3)
+        key = value << 4 | (2 if kind == codes.LINE_STR else 3)
         mask = len(self.memo) - 1
         place = (((key ^ key >> 16) * HASH) & LONG) >> 12 & mask
         while self.memo[place]:
             if self.memo[place] == key:
                 return self.memo_name[place]
             place = (place + 1) & mask
-        if kind == codes.STR:
-            name = self.spelled(self.strings, value)
-        elif kind == codes.LINE_STR:
+        if kind == codes.LINE_STR:
             name = self.spelled(self.line_strings, value)
         elif kind == codes.STR_ALT:
             name = self.spelled(self.alt_strings, value)
@@ -300,6 +310,22 @@ class Attributes:
         if 2 * self.memos > len(self.memo):
             self.more_memo()
         return name
+
+    def in_place(self, at):
+        """The number of the name that stands at a position of `info`: compilers put short ones there, again and again."""
+        data = self.info
+        text = 0
+        end = at
+        while end - at < 8 and data[end]:
+            text = text << 8 | data[end]
+            end += 1
+        if end - at >= 8 or end == at:
+            return self.spelled(data, at)
+        slot = ((text * HASH) & LONG) >> 20 & (SHORT - 1)
+        if self.short_text[slot] != text:
+            self.short_name[slot] = self.spelled(data, at)
+            self.short_text[slot] = text
+        return self.short_name[slot]
 
     def spelled(self, strings, at):
         """The number of the name that stands at a position."""
