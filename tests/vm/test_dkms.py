@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import lzma
-import os
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from host import script_of_btfkit
 from judge import verdicts
 from machine import PATH, Kernel, folder, inside, kernels, require_kernel, root, run_inside, workroom
 
@@ -35,27 +32,6 @@ def packages() -> dict[str, str]:
     return dict(line.split("/") for line in lines)
 
 
-def command_of_the_host(host: Path) -> str:
-    """A script that runs the btfkit under test in the chroot, where this machine's root is seen as `host`.
-
-    The chroot has another libc and no Python, so the interpreter is started by its own loader with its own libraries.
-    """
-    python = os.path.realpath(sys.executable)
-    text = subprocess.run(["ldd", python], capture_output=True, text=True, check=True).stdout
-    found = re.findall(r"(/\S+) \(0x", text)
-    (loader,) = (os.path.realpath(path) for path in found if "/ld-" in path)
-    places = dict.fromkeys([f"{sys.base_prefix}/lib", *(os.path.dirname(path) for path in found)])
-    libraries = ":".join(f"{host}{place}" for place in places if os.path.isdir(place))
-    source = Path(btfkit.__file__).parents[1]
-    modules = ":".join(
-        f"{host}{place}" for place in dict.fromkeys([str(source), *sys.path[1:]]) if os.path.isdir(place)
-    )
-    return (
-        f"#!/bin/sh\nexport PYTHONHOME={host}{sys.base_prefix} PYTHONPATH={modules}\n"
-        f'exec {host}{loader} --library-path {libraries} {host}{python} -m btfkit "$@"\n'
-    )
-
-
 class Dkms:
     """DKMS in the chroot, set up as the recipe says, with its folders and the kernels' modules in `room`."""
 
@@ -69,7 +45,7 @@ class Dkms:
         (room / "host").mkdir()
         shutil.copytree(root() / "etc" / "dkms", self.configuration)
         self._program("local/sbin/dkms-btf", blocks("dkms.md", "DKMS")[0])
-        self._program("local/bin/btfkit", command_of_the_host(Path(inside(room / "host"))))
+        self._program("local/bin/btfkit", script_of_btfkit(Path(inside(room / "host"))))
 
     def _program(self, name: str, text: str) -> None:
         path = self.room / name

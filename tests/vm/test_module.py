@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from judge import Verdict, verdicts
 from machine import Kernel, require_kernel, run_inside, workroom
-from workshop import by_kbuild, encoded
+from workshop import KFUNCS, by_kbuild, encoded
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
@@ -76,7 +76,6 @@ SIZES = {"mutex", "work_struct", "file", "task_struct", "btfkit_device"}
 OFFSETS = {"wait", "file"}
 LOOK_AT = ("distilled", "reconciled-distilled")  # in the machine, where each look takes seconds
 LOOK_AT_ALL = ("right", *LOOK_AT, "kbuild")
-KFUNCS = ("btfkit_demo_owner", "btfkit_demo_answer", "btfkit_demo_twice")
 
 
 @dataclass(frozen=True)

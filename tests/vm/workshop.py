@@ -18,6 +18,7 @@ from machine import Kernel, inside, run_inside, workroom
 
 SOURCE = Path(__file__).parent / "module"
 NAME = "btfkit_demo"
+KFUNCS = ("btfkit_demo_owner", "btfkit_demo_answer", "btfkit_demo_twice")
 FEATURES = (
     "encode_force,var,float,enum64,decl_tag,type_tag,optimized_func,consistent_func,decl_tag_kfuncs"  # as kbuild's
 )
@@ -32,6 +33,41 @@ def by_kbuild(kernel: Kernel) -> bytes:
     """The module as kbuild makes it, BTF and `.BTF.base` included, where the headers package brings a vmlinux; stripped."""
     assert (kernel.headers / "vmlinux").exists(), kernel
     return _made(f"{_key()}-{kernel.release}-kbuild.ko", lambda room: _stripped(_make(kernel, room)))
+
+
+def by_kbuild_with(
+    kernel: Kernel, pahole: Callable[[Path], str], *more: str, word: str = "", vmlinux: bool = True
+) -> tuple[bytes, str]:
+    """The module as kbuild makes it where the script `pahole(host)` is its pahole, called with `word`, and what kbuild printed;
+    neither stripped nor kept.  `host` is where this machine's root is seen.
+
+    Without `vmlinux` in its headers, kbuild finds there the raw BTF of the kernel.
+    """
+    with workroom() as room:
+        binds = {room / "host": Path("/")}
+        if not vmlinux:
+            copy = Path(shutil.copytree(kernel.headers, room / "headers", symlinks=True))
+            (copy / "vmlinux").write_bytes(kernel.btf.to_bytes())
+            binds[kernel.headers] = copy
+        (room / "host").mkdir()
+        script = room / "pahole"
+        script.write_text(pahole(Path(inside(room / "host"))))
+        script.chmod(0o755)
+        folder = room / "module"
+        shutil.copytree(SOURCE, folder)
+        command = [
+            "make",
+            "-C",
+            inside(kernel.headers),
+            f"M={inside(folder)}",
+            f"PAHOLE={inside(script)} {word}".strip(),
+            *more,
+            "modules",
+        ]
+        done = run_inside(command, folder, binds=binds)
+        text = done.stdout.decode(errors="replace")
+        assert done.returncode == 0, text
+        return (folder / f"{NAME}.ko").read_bytes(), text
 
 
 def encoded(kernel: Kernel, base: Kernel) -> bytes:
@@ -78,10 +114,14 @@ def _encode(source: bytes, base: Kernel, room: Path) -> Path:
     (room / "vmlinux").write_bytes(base.btf.to_bytes())
     encode = ["pahole", "-J", f"--btf_features={FEATURES}", "--btf_base=vmlinux", path.name]
     _run(room, *encode, LLVM_OBJCOPY="objcopy")
-    # resolve_btfids since 6.19 does more than to resolve, and no kbuild package before 6.12 has one
-    found = sorted((machine.root() / "usr" / "lib").glob("linux-kbuild-6.12*/tools/bpf/resolve_btfids/resolve_btfids"))
-    _run(room, inside(found[-1]), "-b", "vmlinux", path.name)
+    _run(room, resolve_btfids(), "-b", "vmlinux", path.name)
     return _stripped(path)
+
+
+def resolve_btfids() -> str:
+    """That of 6.12, as the chroot sees it: since 6.19 it does more than to resolve, and no kbuild package before 6.12 has one."""
+    found = sorted((machine.root() / "usr" / "lib").glob("linux-kbuild-6.12*/tools/bpf/resolve_btfids/resolve_btfids"))
+    return inside(found[-1])
 
 
 def _stripped(path: Path) -> Path:
