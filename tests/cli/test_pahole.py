@@ -72,6 +72,23 @@ def test_distilled(capsys, here):
     assert (here / "out.ko").read_bytes() == (here / "again.ko").read_bytes()
 
 
+def test_unknown_features_are_ignored_with_a_warning(capsys, here):
+    """As pahole does, without the warning: kbuild may name features that an older pahole lacks."""
+    known = run(capsys, "pahole", "-J", "--btf_features=var,float", "--btf_encode_detached=known", "my.ko")
+    assert (known.status, known.err) == (0, "")
+    said = run(capsys, "pahole", "-J", "--btf_features=var,new,float", "--btf_encode_detached=ignored", "my.ko")
+    assert (said.status, said.out) == (0, "")
+    assert said.err == "btfkit pahole: warning: unknown feature 'new' ignored\n"
+    assert (here / "known").read_bytes() == (here / "ignored").read_bytes()
+    added = run(capsys, "pahole", "-J", "--btf_features=+new", "--btf_encode_detached=default", "my.ko")
+    assert (added.status, added.err) == (0, said.err)
+    assert run(capsys, "encode", "my.ko", "-o", "own.btf").status == 0
+    assert (here / "default").read_bytes() == (here / "own.btf").read_bytes()
+    none = run(capsys, "pahole", "-J", "--btf_features=new", "--btf_encode_detached=none", "my.ko")
+    assert (none.status, none.err) == (0, said.err)
+    assert not {"FLOAT", "ENUM64"} & kinds("none")
+
+
 def test_layout(capsys, here):
     """Only BTF without a base gets one."""
     assert (
@@ -123,7 +140,7 @@ def test_the_version_as_kbuild_reads_it(capsys):
         (["-J", "--btf_gen_all", "my.ko"], 2, "--btf_gen_all"),
         (["-J", "--lang=c", "my.ko"], 2, "--lang is not"),
         (["-C", "task_struct", "my.ko"], 2, "option -C"),
-        (["-J", "--btf_features=true_signature", "my.ko"], 2, "true_signature"),
+        (["-J", "--btf_features_strict=var,true_signature", "my.ko"], 2, "true_signature"),
         (["-J", "--lang_exclude=cobol", "my.ko"], 2, "cobol"),
         (["-J", "-jx", "my.ko"], 2, "-jx"),
         (["-J", "--btf_gen_floats=1", "my.ko"], 2, "takes no value"),

@@ -20,9 +20,10 @@ HELP = f"""\
 usage: btfkit pahole -J [--btf_features=LIST]... [--btf_base BASE] [--btf_encode_detached=OUT] [options] FILE...
        btfkit pahole --version | --numeric_version | --supported_btf_features
 
-For kbuild: make PAHOLE="btfkit pahole".  The BTF of FILE's DWARF goes into FILE, or as raw BTF to OUT.
+For kbuild: make PAHOLE="btfkit pahole" (before Linux 6.7, PAHOLE must be one word: a script).  The BTF of FILE's DWARF goes into FILE, or as raw BTF to OUT.
 
-  --btf_features=LIST, --btf_features_strict=LIST   what to encode; several add up, '+NAME' adds to the default ones
+  --btf_features=LIST, --btf_features_strict=LIST   what to encode; several add up, '+NAME' adds to the default ones; an
+                                                    unknown feature is ignored with a warning, or an error (strict)
   --btf_base BASE                                   the BTF of the kernel that a module is for, in any container
   --btf_encode_detached=OUT                         write raw BTF to OUT; FILE does not change
   --lang_exclude=LIST                               omit units in these languages: c, c++, rust, asm
@@ -53,6 +54,7 @@ REMOVES = {
 WITHOUT_EFFECT = ("verbose",)
 ASKED = ("version", "numeric_version", "supported_btf_features", "help")
 VALUES = ("btf_base", "btf_encode_detached", "btf_features", "btf_features_strict", "lang_exclude")
+SETS = ("default", "all")  # of features, in a list
 SHORT = {"J": "btf_encode", "V": "verbose", "?": "help", "h": "help"}
 WITHOUT_LIST = ("encode_force", "var", "decl_tag", "type_tag", "enum64")  # the features if no option names any
 
@@ -198,11 +200,26 @@ def _features(call: Call) -> tuple[str, ...]:
     from btfkit.cli.encode import feature_names
     from btfkit.encoder.encode import DEFAULT_FEATURES
 
-    lists = call.values.get("btf_features", []) + call.values.get("btf_features_strict", [])
-    found = [name for text in lists for name in feature_names(text, DEFAULT_FEATURES)] or list(WITHOUT_LIST)
+    lists = [_known(text) for text in call.values.get("btf_features", [])] + call.values.get("btf_features_strict", [])
+    found = [name for text in lists if text for name in feature_names(text, DEFAULT_FEATURES)]
+    if not lists:
+        found = list(WITHOUT_LIST)
     found += [ADDS[flag] for flag in call.flags if flag in ADDS]
     removed = [REMOVES[flag] for flag in call.flags if flag in REMOVES]
     return tuple(dict.fromkeys(name for name in found if name not in removed))
+
+
+def _known(text: str) -> str:
+    """The list of features without those that are not known, as pahole takes it; a warning names them."""
+    from btfkit.encoder.encode import FEATURES
+
+    known = (*FEATURES, *SETS)
+    names = text.removeprefix("+").split(",")
+    for name in names:
+        if name not in known:
+            print(f"btfkit pahole: warning: unknown feature {name!r} ignored", file=sys.stderr)
+    first = SETS[:1] if text.startswith("+") else ()
+    return ",".join((*first, *(name for name in names if name in known)))
 
 
 COMMAND = Command(
