@@ -20,7 +20,8 @@ HELP = f"""\
 usage: btfkit pahole -J [--btf_features=LIST]... [--btf_base BASE] [--btf_encode_detached=OUT] [options] FILE...
        btfkit pahole --version | --numeric_version | --supported_btf_features
 
-For kbuild: make PAHOLE="btfkit pahole" (before Linux 6.7, PAHOLE must be one word: a script).  The BTF of FILE's DWARF goes into FILE, or as raw BTF to OUT.
+For kbuild: make PAHOLE="btfkit pahole" (before Linux 6.7, one word: a script that runs this command).  The BTF of FILE's DWARF
+goes into FILE, or as raw BTF to OUT.
 
   --btf_features=LIST, --btf_features_strict=LIST   what to encode; several add up, '+NAME' adds to the default ones; an
                                                     unknown feature is ignored with a warning, or an error (strict)
