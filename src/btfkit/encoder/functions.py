@@ -41,13 +41,13 @@ REGISTERS = {
 EM_S390, EM_ARM = 22, 40
 
 REASONS = {
-    "ambiguous": "it is at several addresses",
-    "optimized": "a parameter was optimized away, and the compiler changed its name or its signature",
-    "unexpected": "a parameter is in a register other than the calling convention says",
-    "reordered": "an instance has its parameters in another order",
+    "ambiguous": "functions of this name are at several addresses",
+    "optimized": "the compiler dropped a parameter",
+    "unexpected": "a parameter is not in the register of the calling convention",
+    "reordered": "the compiled function has its parameters in another order",
     "inconsistent": "its definitions have different types",
-    "uncertain": "a packed structure is passed by value on the stack",
-    "changed": "the compiler passes less than the whole of a structure",
+    "uncertain": "after the parameters in registers, a packed structure is passed by value",
+    "changed": "the compiler passes only a part of a structure",
 }
 
 
