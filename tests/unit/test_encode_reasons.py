@@ -1,5 +1,4 @@
-"""Each reason for which a function gets no FUNC, of a function that a compiler made so (tests/data/encode/reasons/make.sh), and what
-`encode --explain` says of it."""
+"""Functions that get no FUNC, one for each reason (tests/data/encode/reasons), and what `encode --explain` says of them."""
 
 from __future__ import annotations
 

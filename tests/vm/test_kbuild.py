@@ -6,10 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from demo import KFUNCS
 from host import script_of_btfkit, script_of_peer
 from judge import Verdict, verdicts
 from machine import Kernel, require_kernel, root
-from workshop import KFUNCS, by_kbuild_with, encoded, resolve_btfids
+from workshop import by_kbuild_with, encoded, resolve_btfids
 
 from btfkit.btf import spec
 from btfkit.files.elf import Elf

@@ -18,7 +18,6 @@ from machine import Kernel, inside, run_inside, workroom
 
 SOURCE = Path(__file__).parent / "module"
 NAME = "btfkit_demo"
-KFUNCS = ("btfkit_demo_owner", "btfkit_demo_answer", "btfkit_demo_twice")
 FEATURES = (
     "encode_force,var,float,enum64,decl_tag,type_tag,optimized_func,consistent_func,decl_tag_kfuncs"  # as kbuild's
 )
@@ -27,6 +26,22 @@ FEATURES = (
 def compiled(kernel: Kernel) -> bytes:
     """The module for `kernel`, with DWARF and without BTF."""
     return _made(f"{_key()}-{kernel.release}.ko", lambda room: _make(kernel, room, "CONFIG_DEBUG_INFO_BTF_MODULES="))
+
+
+def resolved_by_the_kernels_tool(file: bytes, base: Kernel) -> bytes:
+    """The module after 6.12's resolve_btfids, on the vmlinux of `base`."""
+    with workroom() as room:
+        (room / "m.ko").write_bytes(file)
+        (room / "vmlinux").write_bytes(base.btf.to_bytes())
+        _run(room, resolve_btfids(), "-b", "vmlinux", "m.ko")
+        return (room / "m.ko").read_bytes()
+
+
+def stripped(file: bytes) -> bytes:
+    """The module without its DWARF, as it is installed."""
+    with workroom() as room:
+        (room / "m.ko").write_bytes(file)
+        return _stripped(room / "m.ko").read_bytes()
 
 
 def by_kbuild(kernel: Kernel) -> bytes:

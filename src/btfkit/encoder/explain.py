@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Names of registers by machine, in the order of DWARF's numbers.
 NAMES = {
-    62: "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15".split(),
+    62: ["rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *(f"r{number}" for number in range(8, 16))],
     183: [f"x{number}" for number in range(31)],
     40: [f"r{number}" for number in range(16)],
     22: [f"r{number}" for number in range(16)],
