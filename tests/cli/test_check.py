@@ -352,3 +352,57 @@ def test_an_object_without_programs(tmp_path, capsys):
     assert "1 object without programs on 1 kernel: 0 work, 0 work guarded, 1 break" in said.err
     assert main([*words, "--markdown"]) == 1
     assert f"  - {tmp_path}/stripped.o\n".replace("_", "\\_") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("compressor", ["xz", "gzip"])
+def test_kernels_in_a_bundle(run, tmp_path, compressor):
+    tree = json.loads(run("guards.bpf.o", "--kernels", "hub", "--json").out)
+    assert main(["bundle", "create", "-q", "whole.bundle", "hub", "--compressor", compressor]) == 0
+    for words in (("guards.bpf.o", "--kernels", "whole.bundle"), ("--kernels", "whole.bundle", "guards.bpf.o")):
+        said = run(*words, "--json")
+        found = json.loads(said.out)
+        sources = [kernel.pop("source") for kernel in found["kernels"]]
+        assert sources[0] == "whole.bundle(debian/11/x86_64/5.10.0-1-amd64/vmlinux)"
+        assert found == tree | {"kernels": [{k: v for k, v in one.items() if k != "source"} for one in tree["kernels"]]}
+    assert run(*words, "--json", "-j", "3").out == said.out
+    (tmp_path / "damaged.bundle").write_bytes((tmp_path / "whole.bundle").read_bytes()[:-40])
+    said = run("guards.bpf.o", "--kernels", "damaged.bundle")
+    assert said.status == 3
+    assert "damaged.bundle" in said.err
+    said = run("guards.bpf.o", "--kernels", "whole.bundle", "--html", "whole.bundle")
+    assert said.status == 2
+
+
+def test_a_bundle_for_other_objects_is_said(run, tmp_path):
+    (tmp_path / "other.bpf.o").write_bytes((tmp_path / "guards.bpf.o").read_bytes() + b"\0")
+    archive = ("--archive", "hub", "--keep-type", "task_struct")
+    assert main(["bundle", "create", "-q", "own.bundle", *archive, "guards.bpf.o"]) == 0
+    assert main(["bundle", "create", "-q", "other.bundle", *archive, "other.bpf.o"]) == 0
+    said = "guards.bpf.o: the BTF in other.bundle was minimized for other objects"
+    assert said not in run("guards.bpf.o", "--kernels", "own.bundle").out
+    assert said in run("guards.bpf.o", "--kernels", "other.bundle").out
+
+
+def test_colours(run, monkeypatch):
+    plain = run("guards.bpf.o", "--kernels", "hub")
+    assert "\x1b" not in plain.out
+    dyed = run("guards.bpf.o", "--kernels", "hub", "--color", "always")
+    assert re.sub(r"\x1b\[\d*m", "", dyed.out) == plain.out
+    assert "all 5 kernels: \x1b[32mworks\x1b[0m" in dyed.out
+    assert "debian x86_64 5.10.0-1-amd64: \x1b[31mbreaks\x1b[0m" in dyed.out
+    assert "all 5 kernels: \x1b[33mworks, guarded\x1b[0m" in dyed.out
+    assert run("guards.bpf.o", "--kernels", "hub", "--color", "sometimes").status == 2
+
+
+def test_lines_on_a_terminal_break_between_words(run, monkeypatch):
+    import sys
+
+    plain = run("guards.bpf.o", "--kernels", "hub")
+    monkeypatch.setenv("COLUMNS", "50")
+    assert run("guards.bpf.o", "--kernels", "hub").out == plain.out  # no terminal
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("btfkit.cli.check._width", lambda: 50)
+    narrow = run("guards.bpf.o", "--kernels", "hub")
+    assert narrow.out.split() == plain.out.split()
+    assert all(len(line) <= 50 or " " not in line.strip() for line in narrow.out.splitlines())

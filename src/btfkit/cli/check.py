@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED
-from btfkit.cli.options import JOBS, JSON, Command, Option, UsageError, files_below, refuse_overwriting
+from btfkit.cli.options import (
+    COLOR,
+    JOBS,
+    JSON,
+    Command,
+    Option,
+    UsageError,
+    files_below,
+    has_colours,
+    refuse_overwriting,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,9 +104,21 @@ def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:
     elif args.markdown:
         sys.stdout.writelines(f"{line}\n" for line in markdown_lines(matrix, len(failures)))
     elif args.html != "-":
-        sys.stdout.writelines(f"{line}\n" for line in text_lines(matrix, every=args.all))
+        from btfkit.fleet.report_terminal import terminal_lines
+
+        lines = terminal_lines(
+            text_lines(matrix, every=args.all), width=_width(), colours=has_colours(args.color, None)
+        )
+        sys.stdout.writelines(f"{line}\n" for line in lines)
     if not args.quiet:
         print(summary_line(matrix, len(failures)), file=sys.stderr)
+
+
+def _width() -> int | None:
+    """The columns of the terminal; None if standard output is something else."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _complain(matrix: Matrix, tree: Tree, *, quiet: bool) -> bool:
@@ -158,6 +180,7 @@ COMMAND = Command(
         JSON,
         Option("--markdown", help="print a table for a pull request"),
         Option("--html", value="FILE", help="also write an HTML page"),
+        COLOR,
         JOBS,
     ),
     details="""Exit status 1 if a program breaks on a kernel; optional programs (SEC("?...")) do not count unless required.

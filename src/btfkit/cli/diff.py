@@ -5,7 +5,18 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE
-from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting, warn_of_second
+from btfkit.cli.options import (
+    BASE,
+    COLOR,
+    JSON,
+    OUTPUT,
+    Command,
+    Option,
+    UsageError,
+    has_colours,
+    refuse_overwriting,
+    warn_of_second,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,10 +90,9 @@ def _objects(paths: list[str]) -> list[BpfObject]:
 
 
 def _text(found: Diff, args: Args) -> Iterator[bytes]:
-    from btfkit.cli.layout import on_terminal
     from btfkit.show.diff_text import coloured, diff_lines
 
-    dye = args.color == "always" or (args.color == "auto" and on_terminal(args.output))
+    dye = has_colours(args.color, args.output)
     for line in diff_lines(found, summary=args.summary):
         yield (coloured(line) if dye else line).encode() + b"\n"
 
@@ -121,9 +131,7 @@ COMMAND = Command(
         JSON,
         OUTPUT,
         Option("--html", value="FILE", help="write a searchable HTML page"),
-        Option(
-            "--color", value="WHEN", help="auto, always or never", choices=("auto", "always", "never"), default="auto"
-        ),
+        COLOR,
     ),
     details="""A and B are each a vmlinux, a module (with -B, and --base-b if the kernels differ), or any other file with BTF.
 + added in B, - removed, ~ changed, > moved together. Exit status 1 if anything differs.

@@ -5,7 +5,18 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DONE
-from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting, warn_of_second
+from btfkit.cli.options import (
+    BASE,
+    COLOR,
+    JSON,
+    OUTPUT,
+    Command,
+    Option,
+    UsageError,
+    has_colours,
+    refuse_overwriting,
+    warn_of_second,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,23 +81,11 @@ def _pictures(args: Args, layouts: Layouts, wanted: list[tuple[int, str]], end: 
 
 
 def _dye(args: Args) -> Callable[[str], str]:
-    if args.color == "never" or (args.color == "auto" and not on_terminal(args.output)):
+    if not has_colours(args.color, args.output):
         return str
     from btfkit.show.layout_text import coloured
 
     return coloured
-
-
-def on_terminal(output: str | None) -> bool:
-    """Whether the output may have colours."""
-    import os
-
-    return (
-        output in (None, "-")
-        and sys.stdout.isatty()
-        and "NO_COLOR" not in os.environ
-        and os.environ.get("TERM") != "dumb"
-    )
 
 
 def _sizes(layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:
@@ -168,9 +167,7 @@ COMMAND = Command(
             default=64,
         ),
         Option("--html", value="FILE", help="write an HTML page that draws the bytes of each cache line"),
-        Option(
-            "--color", value="WHEN", help="auto, always or never", choices=("auto", "always", "never"), default="auto"
-        ),
+        COLOR,
     ),
     details="""NAME is a struct or union ('struct file' selects the kind), or a typedef of an anonymous one.
 

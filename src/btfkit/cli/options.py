@@ -135,6 +135,20 @@ def warn_of_second(*btfs: Btf) -> None:
         print(f"btfkit: {printable(source or 'BTF')}: {SECOND}", file=sys.stderr)
 
 
+def has_colours(color: str, output: str | None) -> bool:
+    """Whether --color asks for colours: "auto" means on a terminal that shows them, unless NO_COLOR is set."""
+    import os
+    import sys
+
+    return color == "always" or (
+        color == "auto"
+        and output in (None, "-")
+        and sys.stdout.isatty()
+        and "NO_COLOR" not in os.environ
+        and os.environ.get("TERM") != "dumb"
+    )
+
+
 def jobs_number(text: str) -> int:
     """The number after -j; raises ValueError."""
     number = int(text)
@@ -155,6 +169,9 @@ COMMON = (Option("-q", "--quiet", help="print errors only"),)
 JSON = Option("--json", help="print the result as JSON")
 BASE = Option("-B", "--base", value="FILE", help="the base BTF (vmlinux) of a split BTF")
 JOBS = Option("-j", "--jobs", value="N", help="worker processes (default: one per CPU)", convert=jobs_number)
+COLOR = Option(
+    "--color", value="WHEN", help="auto, always or never", choices=("auto", "always", "never"), default="auto"
+)
 OUTPUT = Option("-o", "--output", value="FILE", help="the output file ('-': standard output)")
 
 

@@ -98,6 +98,7 @@ def check(
         places = [path] if work.single else _own_modules([path], unames)
         if not any(has_modules(place) for place in places):
             matrix.warnings.append((path, NO_MODULES if work.single else f"no modules of these {len(unames)} kernels"))
+    matrix.warnings += _bundle_warnings(tree.kernels, paths)
     matrix.allowed = [parse_allowed(text) for text in allow]
     matrix.baseline = load_baseline(os.fspath(baseline)) if baseline is not None else None
     unknown = matrix.require(require)
@@ -116,6 +117,30 @@ def check(
 
         add_hints(matrix, tree.kernels, work, executor=executor, workers=workers, observe=observe)
     return matrix
+
+
+def _bundle_warnings(kernels: Sequence[Kernel], objects: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """A warning for each object that a bundle of minimized BTF was not made for."""
+    from btfkit.fleet.bundled import BundleStore
+
+    bundles = {kernel.store.root: kernel.store for kernel in kernels if isinstance(kernel.store, BundleStore)}
+    if not bundles:
+        return
+    from hashlib import sha256
+
+    from btfkit.files.container import open_bytes
+
+    for path in objects:
+        try:
+            digest = sha256(open_bytes(path)).hexdigest()
+        except OSError:
+            continue
+        for store in bundles.values():
+            if not store.is_made_for(os.path.basename(path), digest):
+                yield (
+                    path,
+                    f"the BTF in {store.root} was minimized for other objects: what it lacks, the kernels may have",
+                )
 
 
 def matrix_of(codes: Sequence[Code], columns: Sequence[Column]) -> Matrix:

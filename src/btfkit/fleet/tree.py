@@ -6,7 +6,7 @@
         print(kernel.key.uname, btf.vmlinux.find("struct task_struct").size, len(btf.modules))
     for place, text in tree.problems: ...  # files that could not be listed
 
-A kernel is a file or a directory:
+A kernel is a file, a directory, or an entry of a bundle (`btfkit bundle`):
 
     distro/release/arch/UNAME.btf.tar.xz   BTFHub's layout; also .btf, .btf.xz, .btf.zst, .btf.gz, .btf.tar, ...
     vmlinuz-UNAME, vmlinux-UNAME, Image-UNAME.xz
@@ -296,7 +296,7 @@ class Tree:
 
 
 def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
-    """Find the kernels in `paths`: files of any name, directories and URLs.
+    """Find the kernels in `paths`: files of any name, directories, URLs and bundles.
 
     Without `heed_markers` a kernel that has a file is listed even if it is marked.  Raises OSError if one of `paths` itself
     cannot be read, UnsupportedError for "-" and for a URL that this installation cannot read.
@@ -306,7 +306,7 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
     for path in whole.paths:
         if path == "-":
             raise UnsupportedError("kernels are read from files and directories, which have names", source=STDIN)
-        one = _single(path) or _walked(open_store(path), heed_markers)
+        one = _bundled(path) or _single(path) or _walked(open_store(path), heed_markers)
         whole.kernels += one.kernels
         whole.marks += one.marks
         whole.problems += one.problems
@@ -315,6 +315,26 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
     whole.marks.sort(key=lambda mark: (mark.key.order, mark.path))
     whole.problems.sort()
     return whole
+
+
+def _bundled(path: str) -> Tree | None:
+    """The tree of the kernels in a bundle; None for everything else."""
+    name = split_url(path)[1]
+    if _BTF.fullmatch(name) or _image(name) or _BARE.fullmatch(name) or name.endswith(PACKAGES):
+        return None
+    if is_url(path) and "." not in name and "bundle" not in name:
+        return None  # a directory: asking costs a request
+    from btfkit.fleet.bundled import BundleStore, is_bundle
+
+    path = path.removeprefix("file://")
+    if not is_bundle(path):
+        return None
+    store = BundleStore(path)
+    tree = Tree()
+    for entry in store.bundle.entries:
+        vmlinux, *modules = store.paths(entry)
+        tree.kernels.append(Kernel(store, entry.key, str(entry.key), [vmlinux], modules, is_directory=True))
+    return tree
 
 
 def _single(path: str) -> Tree | None:
