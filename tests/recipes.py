@@ -29,15 +29,20 @@ def blocks(recipe: str, section: str = "", language: str = "sh") -> list[str]:
     return found
 
 
-def run(recipe: str, folder: Path, section: str = "", **variables: str) -> str:
-    """Run the recipe's blocks in `folder`; what they print, stderr included."""
+def shims(folder: Path) -> Path:
+    """A directory below `folder` with `btfkit` and `python3`, those that run this."""
     shim = folder / "bin" / "btfkit"
     put(shim, f'#!/bin/sh\nexec "{sys.executable}" -m btfkit "$@"\n'.encode())
     shim.chmod(0o755)
     python = folder / "bin" / "python3"
     if not python.exists():
         python.symlink_to(sys.executable)
-    path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+    return shim.parent
+
+
+def run(recipe: str, folder: Path, section: str = "", **variables: str) -> str:
+    """Run the recipe's blocks in `folder`; what they print, stderr included."""
+    path = f"{shims(folder)}{os.pathsep}{os.environ['PATH']}"
     source = str(Path(btfkit.__file__).parents[1])
     env = {**os.environ, "PATH": path, "PYTHONPATH": source, **variables}
     script = "\n".join(blocks(recipe, section))

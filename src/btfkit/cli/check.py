@@ -50,7 +50,7 @@ def run(args: Args) -> int:
     objects = object_files(objects)
     tree = find_kernels(kernels)
     inputs = [*objects, *kernels, args.baseline, *tree.files(), *files_below(args.modules)]
-    refuse_overwriting([args.html], inputs)
+    refuse_overwriting([args.html, args.report], inputs)
     with Progress(
         len(tree.kernels), "checking", wanted=not args.quiet, unit="kernels", then=("comparing",)
     ) as progress:
@@ -97,13 +97,19 @@ def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:
         from btfkit.fleet.report_html import page_bytes
 
         write_atomic(args.html, page_bytes(matrix, failures))
-    if args.json:
+    if args.report or args.json:
         from json import dumps
 
-        print(dumps(as_dict(matrix, failures), indent=1))
-    elif args.markdown:
+        from btfkit.files.write import write_atomic
+
+        text = dumps(as_dict(matrix, failures), indent=1) + "\n"
+        if args.report:
+            write_atomic(args.report, text.encode())
+        if args.json:
+            sys.stdout.write(text)
+    if args.markdown:
         sys.stdout.writelines(f"{line}\n" for line in markdown_lines(matrix, len(failures)))
-    elif args.html != "-":
+    elif not args.json and "-" not in (args.html, args.report):
         from btfkit.fleet.report_terminal import terminal_lines
 
         lines = terminal_lines(
@@ -178,6 +184,7 @@ COMMAND = Command(
         ),
         Option("--all", help="show notes too"),
         JSON,
+        Option("--report", value="FILE", help="also write the JSON report to FILE, for a later --baseline"),
         Option("--markdown", help="print a table for a pull request"),
         Option("--html", value="FILE", help="also write an HTML page"),
         COLOR,
