@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.header import SECOND, byte_order
-from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError, refuse_text
+from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError, counted, refuse_text
 from btfkit.files.container import Container, open_container
 
 TYPE_CHECKING = False
@@ -531,7 +531,7 @@ class KernelBtf:
         self.unwanted = 0
 
     def __repr__(self) -> str:
-        return f"<KernelBtf {self.vmlinux.source or 'vmlinux'} with {len(self.modules)} modules>"
+        return f"<KernelBtf {self.vmlinux.source or 'vmlinux'} with {counted(len(self.modules), 'module')}>"
 
 
 def load_modules(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import errno
 import os
+import shutil
 
 import pytest
 from cli_inputs import files, fill, run
@@ -142,3 +143,18 @@ def test_files_without_a_suffix_among_kernels(here, capsys, closed, name) -> Non
     assert f"k/secret: {closed}" in said.err
     assert "k/whose: BTF without a suffix" in said.err
     assert "README" not in said.err
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "sort -m"])
+def test_nothing_has_btf(here, capsys, name) -> None:
+    """A directory of modules without BTF is a failure: nothing was done.  So is a named file among others."""
+    (here / "none").mkdir()
+    for number in range(3):
+        shutil.copyfile(here / "nobtf.ko", here / "none" / f"m{number}.ko")
+    said = run(capsys, *("none" if word == "DIR" else word for word in MODULES[name]))
+    assert said.status == 3
+    assert "btfkit: none/m0.ko: no .BTF section" in said.err
+    assert "(2 more files likewise)" in said.err
+    shutil.copyfile(here / "mods" / "mod_one", here / "none" / "m3.btf")
+    said = run(capsys, *("none" if word == "DIR" else word for word in MODULES[name]))
+    assert (said.status, "m0.ko: no .BTF" in said.err) == ((3, True) if name.startswith("reconcile") else (0, False))

@@ -66,7 +66,7 @@ def test_a_base_with_other_functions(order):
     assert found.wrong == found.types == 20
     assert not found.is_right
     with pytest.raises(
-        ChainError, match=r"mod: not built on its base: 20 of 20 references into the base are to functions"
+        ChainError, match=r"mod: not built on its base: 20 of 20 references into the base lead to functions"
     ):
         demand_fit(split)
 

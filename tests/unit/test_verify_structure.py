@@ -487,4 +487,4 @@ def test_an_enum_of_8_bytes_is_noted(b):
     b.enum("whole", [("A", 1)])
     b.enum("cut", [("B", 2)], size=8)
     b.enum("too", [("C", 2)], size=8)
-    one(b.build(), "note", 3, "enum-cut", "2 ENUM of 8 bytes: pahole before 1.24 wrote only 32 bits of their values")
+    one(b.build(), "note", 3, "enum-cut", "2 ENUM of 8 bytes: pahole before 1.24 wrote only 32 bits of the values")

@@ -11,7 +11,7 @@ from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.finders import Finders, missing, only, own_ids_called
 from btfkit.btf.spec import MAX_CHAIN, text
-from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, printable
+from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, counted, printable
 from btfkit.hot import names as _names
 from btfkit.hot import scan as _scan
 
@@ -260,8 +260,9 @@ class Btf(Finders):
         return NotFoundError(f"no string at {offset:#x}, the strings end at {end:#x}", source=self.source)
 
     def __repr__(self) -> str:
-        split = f" split on {len(self.base)} types" if self.base is not None else ""
-        return f"<Btf {printable(self.source or 'in memory')}: {len(self.positions)} types{split}, {self.byte_order}-endian>"
+        split = f" split on {counted(len(self.base), 'type')}" if self.base is not None else ""
+        types = counted(len(self.positions), "type")
+        return f"<Btf {printable(self.source or 'in memory')}: {types}{split}, {self.byte_order}-endian>"
 
     def __reduce__(self) -> tuple[Callable[..., Btf], tuple[Any, ...]]:
         return _unpickle, (self.to_bytes(), self.base, self.source, self.given_pointer_size)

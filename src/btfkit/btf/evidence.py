@@ -6,7 +6,7 @@ base references are random: half of a kernel's types are functions, and most off
 
 from __future__ import annotations
 
-from btfkit.errors import ChainError
+from btfkit.errors import ChainError, counted
 from btfkit.hot import scan as _scan
 
 TYPE_CHECKING = False
@@ -33,8 +33,8 @@ class Fit:
 
     def __str__(self) -> str:
         return (
-            f"{self.wrong} of {self.types} references into the base are to functions or variables, "
-            f"{self.inside} of {self.names} names begin in the middle of a string"
+            f"{self.wrong:,} of {counted(self.types, 'reference')} into the base lead to functions or variables, "
+            f"{self.inside:,} of {counted(self.names, 'name')} in the middle of a string"
         )
 
 

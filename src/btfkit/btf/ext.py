@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import unpack_from
 
 from btfkit.btf.header import byte_order
-from btfkit.errors import FormatError, UnsupportedError
+from btfkit.errors import FormatError, UnsupportedError, counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -220,6 +220,6 @@ def _groups(kind: str, data: bytes, at: int, end: int, record_size: int, mark: s
         name, count = unpack_from(mark + "II", data, at)
         stop = at + 8 + count * record_size
         if count == 0 or stop > end:
-            raise FormatError(f"{kind}: a group of {count} records does not fit", section=WHERE, offset=at)
+            raise FormatError(f"{kind}: a group of {counted(count, 'record')} does not fit", section=WHERE, offset=at)
         yield Group(name, record_size, data[at + 8 : stop])
         at = stop

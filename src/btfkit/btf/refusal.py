@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from btfkit.btf import spec
-from btfkit.errors import BtfError, ChainError, FormatError
+from btfkit.errors import BtfError, ChainError, FormatError, counted
 from btfkit.hot import columns as _columns
 
 TYPE_CHECKING = False
@@ -46,7 +46,7 @@ def leads_nowhere(btf: Btf) -> BtfError:
         message = (
             f"but with this base {ends} at {limit}: the base must be the vmlinux of the same build, not minimized "
         )
-        message += f"(base {base}has {len(btf.base)} types)"
+        message += f"(base {base}has {counted(len(btf.base), 'type')})"
     else:
         message = f"but {ends} at {limit}: damaged, or split BTF of a module, which needs its base"
     return _at_word(btf, f"{record}, {message}", word, index, remedy="base" if btf.base is None else "")

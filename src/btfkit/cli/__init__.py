@@ -185,6 +185,8 @@ def run_command(command: Command, argv: list[str]) -> int:
     """Parse `argv` by the command's table and run it."""
     from btfkit.cli.options import UsageError, parse, usage
 
+    _offered.clear()
+    _offered.update(spelling for option in command.options for spelling in option.spellings)
     if command.own_parser:
         return command.run(argv)
     try:
@@ -250,10 +252,11 @@ def in_words(error: Exception) -> str:
     """The text of an error, with the file that it concerns and the option that would help."""
     from btfkit.errors import error_text
 
-    option = _REMEDIES.get(getattr(error, "remedy", ""))
-    return f"{error} ({option})" if option else error_text(error)
+    option = _REMEDIES.get(getattr(error, "remedy", ""), "")
+    return f"{error} ({option})" if option.partition(" ")[0] in _offered else error_text(error)
 
 
+_offered: set[str] = set()  # the options of the command that runs
 # The option for a library parameter that an error names.
 _REMEDIES = {"base": "-B FILE", "output": "-o OUT", "strip_signature": "--strip-signature"}
 

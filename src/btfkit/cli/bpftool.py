@@ -10,7 +10,7 @@ import sys
 from errno import EINVAL, ENOENT, EOPNOTSUPP
 
 from btfkit.cli import DONE
-from btfkit.cli.options import Command, UsageError
+from btfkit.cli.options import BASE, Command, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -268,4 +268,6 @@ def _write(call: Call, btf: Btf, form: Form, ids: list[int], unsorted: bool) -> 
     write_chunks(dump(btf, form, ids=ids, pretty=pretty, unsorted=unsorted, compat=compat))
 
 
-COMMAND = Command("bpftool", "accept bpftool's command lines", run, operands="ARGS...?", own_parser=True)
+COMMAND = Command(
+    "bpftool", "accept bpftool's command lines", run, operands="ARGS...?", options=(BASE,), own_parser=True
+)

@@ -76,7 +76,13 @@ def _summary(tally: Tally, operation: DistillFiles) -> Iterator[str]:
     first = f"{counted(done, 'module')} distilled"
     if done:
         types, size = tally.sum("base_types") / done, tally.sum("base_bytes") / done
-        first += f" ({operation.policy}; a base of {types:,.1f} types, {size:,.0f} bytes on average)"
+        average = f"{types:,.1f} types, {size:,.0f} bytes on average"
+        base = (
+            average
+            if done > 1
+            else f"{counted(tally.sum('base_types'), 'type')}, {counted(tally.sum('base_bytes'), 'byte')}"
+        )
+        first += f" ({operation.policy}; a base of {base})"
     yield file_work.totals(first, tally, {SAME: "already distilled", WITHOUT: "without BTF", FAILED: "failed"})
     lost = sum(1 for record in tally.records(DistilledFile) if record.ids_lost)
     if lost:

@@ -6,6 +6,7 @@ import sys
 
 from btfkit.cli import DONE
 from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting, warn_of_second
+from btfkit.errors import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def run(args: Args) -> int:
     warn_of_second(*btfs)
     missing = sum(outcome.status != "value" for outcome in found.outcomes)
     if missing and not args.quiet:
-        print(f"btfkit: {missing} of {len(found.outcomes)} relocations have no answer here", file=sys.stderr)
+        print(
+            f"btfkit: {missing:,} of {counted(len(found.outcomes), 'relocation')} without an answer here",
+            file=sys.stderr,
+        )
     write_chunks(found, args.output)
     return DONE
 

@@ -146,25 +146,31 @@ def report(
     head: dict[str, object],
     lists: Mapping[str, str],
     lines: Iterable[str],
+    *,
+    needs_one: bool = True,
 ) -> int:
     """Print the results as JSON (`head`, then `records` by `lists`; on standard error if an output goes to standard output), or
     as `lines`.
 
-    Returns the exit status; a single file with nothing to work on is a failure.
+    Returns the exit status.  A file with nothing to work on is a failure if it was named, and (`needs_one`) if all are such.
     """
     from btfkit.errors import printable
 
-    alone = not plan.many and tally.count(status.WITHOUT)
-    if alone:
-        for result in tally.of(status.WITHOUT):
-            print(f"btfkit: {result.text}", file=sys.stderr)
+    without = tally.of(status.WITHOUT)
+    named = [result for result in without if not plan.many or result.path in args.operands]
+    for result in named:
+        print(f"btfkit: {result.text}", file=sys.stderr)
+    nothing = needs_one and bool(without) and len(without) == tally.total
+    if nothing and not named:
+        more = f" ({counted(len(without) - 1, 'more file')} likewise)" if len(without) > 1 else ""
+        print(f"btfkit: {without[0].text}{more}", file=sys.stderr)
     if args.json:
         outputs = [job.output for job in plan.jobs]
         print_json({"schema": SCHEMA} | head | records(tally, lists), "-" if "-" in outputs else None)
     elif not args.quiet:
         for line in lines:
             print(printable(line), file=sys.stderr)
-    return FAILED if tally.count(status.FAILED) or alone else DONE
+    return FAILED if tally.count(status.FAILED) or named or nothing else DONE
 
 
 def records(tally: Tally, lists: Mapping[str, str]) -> dict[str, list[Any]]:

@@ -45,7 +45,7 @@ def _kernel(args: Args) -> int:
     lines = [*_file_lines(kernel), *_summary(tally, operation)]
     if tally.count(FAILED):
         lines.append("those that failed still have the ids of the old vmlinux: do not use them with the sorted one")
-    return file_work.report(args, plan, tally, {"base": kernel.as_json()}, LISTS, lines)
+    return file_work.report(args, plan, tally, {"base": kernel.as_json()}, LISTS, lines, needs_one=False)
 
 
 def _lines(tally: Tally, _: SortFiles) -> Iterator[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.co_re.kinds import BYTE_OFFSET, BYTE_SIZE, ENUMVAL, FIELD, FIELD_EXISTS, KINDS, TYPE_SIZE
-from btfkit.errors import BtfError
+from btfkit.errors import BtfError, counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
         of_kind, vlen = info >> 24 & spec.MAX_KIND, info & spec.MAX_VLEN
         if of_kind in spec.COMPOSITES:
             if number >= vlen:
-                raise SpecError(f"member {number} of a {spec.kind_name(of_kind)} with {vlen} members")
+                raise SpecError(f"member {number} of a {spec.kind_name(of_kind)} with {counted(vlen, 'member')}")
             name_off, member_type, offset = layer.words[at + 3 + 3 * number : at + 6 + 3 * number]
             bit_offset += offset & 0xFFFFFF if info >> 31 else offset
             if name_off and (name := local.string(name_off)):

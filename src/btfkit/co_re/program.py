@@ -7,7 +7,7 @@ from btfkit.btf.ext import Ext
 from btfkit.btf.header import SECOND
 from btfkit.btf.spec import text
 from btfkit.co_re.access import Spec, SpecError, expression, parse
-from btfkit.errors import BtfError, FormatError
+from btfkit.errors import BtfError, FormatError, counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class BpfObject:
         self._specs: dict[tuple[int, bytes, int], Spec | SpecError] = {}
 
     def __repr__(self) -> str:
-        return f"<BpfObject {self.name}: {len(self.relocations)} relocations>"
+        return f"<BpfObject {self.name}: {counted(len(self.relocations), 'relocation')}>"
 
     def spec(self, relocation: Relocation) -> Spec | SpecError:
         """What a relocation asks for, or why its record is wrong."""

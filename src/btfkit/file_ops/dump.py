@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf.btf import Btf, btf_list
-from btfkit.errors import NotFoundError, printable, refuse_others
+from btfkit.errors import NotFoundError, counted, printable, refuse_others
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Dump:
         self._chunks = chunks
 
     def __repr__(self) -> str:
-        return f"<dump of {len(self.btf.positions) if self.ids is None else len(self.ids)} types>"
+        count = len(self.btf.positions) if self.ids is None else len(self.ids)
+        return f"<dump of {counted(count, 'type')}>"
 
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks()

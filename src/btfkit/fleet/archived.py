@@ -62,7 +62,7 @@ class Archived:
         self.notes: list[str] = []
 
     def __repr__(self) -> str:
-        return f"<Archived {len(self.made)} kernels made, {len(self.failed)} failed>"
+        return f"<Archived {counted(len(self.made), 'kernel')} made, {len(self.failed)} failed>"
 
     def as_json(self) -> dict[str, object]:
         """For JSON: schema 1, described in docs/archives.md."""

@@ -155,7 +155,7 @@ class Bundle:
         index.finish()
 
     def __repr__(self) -> str:
-        return f"<Bundle of {len(self.entries)} kernels>"
+        return f"<Bundle of {counted(len(self.entries), 'kernel')}>"
 
     @property
     def packed_size(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from btfkit.errors import printable
+from btfkit.errors import counted, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Matrix:
         self._order: list[int] | None = None
 
     def __repr__(self) -> str:
-        return f"<Matrix of {len(self.programs)} programs on {len(self.columns)} kernels>"
+        return f"<Matrix of {counted(len(self.programs), 'program')} on {counted(len(self.columns), 'kernel')}>"
 
     # ---- filling ---------------------------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from btfkit.errors import (
     FormatError,
     NotFoundError,
     UnsupportedError,
+    counted,
     printable,
     refuse_text,
 )
@@ -273,7 +274,7 @@ class Tree:
         self.ignored = 0
 
     def __repr__(self) -> str:
-        return f"<Tree of {len(self.kernels)} kernels>"
+        return f"<Tree of {counted(len(self.kernels), 'kernel')}>"
 
     @property
     def root(self) -> str | None:

@@ -19,7 +19,7 @@ from btfkit.btf.btf import Btf
 from btfkit.co_re.kinds import TYPE_ID_LOCAL, TYPE_ID_TARGET
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
-from btfkit.errors import VerificationError
+from btfkit.errors import VerificationError, counted
 from btfkit.judges.candidates import CandidateSearch, root_of
 
 TYPE_CHECKING = False
@@ -91,8 +91,8 @@ def _demand_same(answers: Answers, advice: str) -> dict[tuple[int, int], int]:
     if answers.differences:
         shown = "\n  ".join(str(difference) for difference in answers.differences[:10])
         raise VerificationError(
-            f"{len(answers.differences)} of {answers.total} relocations would be answered differently; nothing was written."
-            f"{advice}:\n  {shown}"
+            f"{len(answers.differences):,} of {counted(answers.total, 'relocation')} would be answered differently; nothing was"
+            f" written.{advice}:\n  {shown}"
         )
     return answers.ids
 

@@ -238,7 +238,7 @@ class _Judge:
         strings = own[:-1].split(b"\0")
         repeated = len(strings) - len(set(strings))
         if repeated:
-            message = f"{repeated} of {len(strings)} strings are repetitions"
+            message = f"{repeated:,} of {counted(len(strings), 'string')} repeat another"
             self.findings.append(Finding("note", None, message, "string-duplicates"))
         if self.btf.start_str_off + len(own) > spec.MAX_NAME_OFF + 1:
             self._warn(None, f"strings exceed offset {spec.MAX_NAME_OFF:#x}, the format's limit", "string-limit")
@@ -366,7 +366,7 @@ class _Judge:
                 _CHECKS[kind](self, type_id, at)
         cut = [type_id for type_id in self.records.own_ids if self._is_cut_enum(type_id)]
         if cut:
-            message = f"{len(cut)} ENUM of 8 bytes: pahole before 1.24 wrote only 32 bits of their values"
+            message = f"{len(cut)} ENUM of 8 bytes: pahole before 1.24 wrote only 32 bits of the values"
             self.findings.append(Finding("note", cut[0], message, "enum-cut"))
         for kind, ids in unknown.items():
             message = (

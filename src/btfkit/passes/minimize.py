@@ -11,7 +11,7 @@ from btfkit.btf.btf import btf_list, demand_btf
 from btfkit.co_re.program import objects_list
 from btfkit.co_re.relocate import Outcome, relocate
 from btfkit.co_re.target import Target
-from btfkit.errors import ChainError, FormatError, printable, refuse_others, refuse_text
+from btfkit.errors import ChainError, FormatError, counted, printable, refuse_others, refuse_text
 from btfkit.passes.compact import Compacted, compact
 from btfkit.passes.select import (
     POLICIES,
@@ -76,7 +76,8 @@ class Minimized:
 
     def __repr__(self) -> str:
         new = [compacted.btf for compacted in self.layers.values()]
-        return f"<minimized: {sum(len(btf.positions) for btf in new)} types in {len(new)} BTFs>"
+        types = counted(sum(len(btf.positions) for btf in new), "type")
+        return f"<minimized: {types} in {counted(len(new), 'BTF')}>"
 
     @property
     def btf(self) -> Btf:

@@ -10,6 +10,7 @@ from array import array
 
 from btfkit.btf.btf import Btf, btf_list, demand_btf
 from btfkit.btf.emit import Frame
+from btfkit.errors import counted
 from btfkit.hot import columns as _columns
 from btfkit.hot import permute as _permute
 from btfkit.passes.idmap import Dense, IdMap
@@ -32,7 +33,9 @@ class SortReport:
         self.sorted_already = all(ids[old] == old for old in btf.own_ids)
 
     def __repr__(self) -> str:
-        return f"<{self.types:,} types, {self.anonymous:,} anonymous{', sorted already' * self.sorted_already}>"
+        return (
+            f"<{counted(self.types, 'type')}, {self.anonymous:,} anonymous{', sorted already' * self.sorted_already}>"
+        )
 
 
 class Sorted:
@@ -124,7 +127,7 @@ def _both_ways(btf: Btf, order: Sequence[int] | IdMap) -> tuple[array[int], arra
         indexes, _ = _both_ways(btf, _inverse(ids, start))
         return indexes, ids
     if len(order) != count:
-        raise ValueError(f"{len(order)} ids for {count} types")
+        raise ValueError(f"{counted(len(order), 'id')} for {counted(count, 'type')}")
     indexes, new_ids = words(count), words(count)
     try:
         place = _permute.both_ways(array("I", order), start, indexes, new_ids)

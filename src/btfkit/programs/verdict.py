@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from btfkit.btf import spec
-from btfkit.errors import BtfError
+from btfkit.errors import BtfError, counted
 from btfkit.programs import insns as i
 from btfkit.programs.abilities import ENUMS, abilities_of, helpers_called, lacks_type
 from btfkit.programs.arguments import RULES, Prototype, ReadArgument, prototype_of, rejected
@@ -99,7 +99,7 @@ class Verdict(NamedTuple):
         return BREAKS if BREAKS in effects or MISREADS in effects else GUARDED if GUARDED in effects else WORKS
 
     def __repr__(self) -> str:
-        return f"<{self.status}: {len(self.findings)} findings>"
+        return f"<{self.status}: {counted(len(self.findings), 'finding')}>"
 
 
 class KernelAnswers:
