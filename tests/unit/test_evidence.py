@@ -84,7 +84,7 @@ def test_a_base_with_other_strings(order):
         b.func(f"function_{index}", proto)
     for name in ("file", "task", "inode"):
         b.struct(name, 4, [(f"{name}_x", number, 0)])
-    with pytest.raises(ChainError, match="begin in the middle of a string"):
+    with pytest.raises(ChainError, match="names in the middle of a string"):
         demand_fit(Btf.from_bytes(blob, b.build()))
 
 
