@@ -77,6 +77,7 @@ from btfkit.fleet.bundle_create import bundle_kernels as bundle_kernels
 from btfkit.fleet.bundle_create import bundle_minimized as bundle_minimized
 from btfkit.fleet.check import check as check
 from btfkit.fleet.explain import explain_on_kernels as explain_on_kernels
+from btfkit.fleet.packages import encode_packages as encode_packages
 from btfkit.fleet.tree import find_kernels as find_kernels
 from btfkit.judges.verification import Verification as Verification
 from btfkit.judges.verification import verify as verify

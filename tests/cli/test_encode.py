@@ -166,3 +166,20 @@ def test_a_command_line_that_is_wrong(here, capsys) -> None:
     assert "--policy needs --distill" in refused(capsys, "encode", "a.o", "--policy", "full", status=2)
     assert "true_signature" in refused(capsys, "encode", "a.o", "--features=true_signature", status=2)
     assert "one file" in refused(capsys, "encode", "a.o", "base", "--explain", "add", status=2)
+
+
+def test_a_directory_in_which_nothing_has_dwarf(here, capsys) -> None:
+    """pahole ends with exit status 0 there; a directory with one module that has DWARF is fine."""
+    (here / "modules").mkdir()
+    for number in range(7):
+        (here / "modules" / f"{number}.ko").write_bytes(content("gcc-no-debug"))
+    said = run(capsys, "encode", "modules", "-B", "base", "-o", "out")
+    assert said.status == 3
+    assert [line.partition(": no DWARF")[0] for line in said.err.splitlines() if "no DWARF" in line] == [
+        "btfkit: modules/0.ko"
+    ]
+    assert "0 files encoded" in said.err
+    assert "7 without DWARF" in said.err
+    (here / "modules" / "7.ko").write_bytes(content("gcc-dwarf5"))
+    said = run(capsys, "encode", "modules", "-B", "base", "-o", "out")
+    assert (said.status, "1 file encoded" in said.err) == (0, True)

@@ -68,8 +68,7 @@ def test_a_tar_of_a_file_that_is_no_package(capsys, here):
     [
         (["dbg.deb"], 3, ".btf.tar.xz"),
         (["dbg.deb", "-o", "out.deb"], 3, ".btf.tar.xz"),
-        (["dbg.deb", "debuginfo.rpm", "-o", "out"], 2, "one package at a time"),
-        ([".", "-o", "out"], 2, "one package at a time"),
+        (["dbg.deb", "kernel.o", "-o", "out"], 2, "both debug packages and other files"),
         (["modules.deb", "-o", "out.btf"], 3, "no kernel"),
         (["image.deb", "-o", "out.btf"], 3, f"image.deb(boot/vmlinuz-{R})"),
         (["image.deb", "-o", "out.btf"], 3, "debug package"),

@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 import pytest
+from archive_inputs import deb
 from cli_inputs import files, fill, run
 
 import small_modules
@@ -40,6 +41,7 @@ COMMANDS = {
     "dump raw": ["dump", "vmlinux", "-o", "out"],
     "dump json": ["dump", "vmlinux", "json", "-o", "out"],
     "encode": ["encode", "dwarf.o.xz", "-o", "out"],
+    "encode PACKAGES": ["encode", "packages", "-o", "out", "-j1"],
     "encode --in-place": ["encode", "dwarf.o.xz", "--in-place"],
     "pahole -J": ["pahole", "-J", "dwarf.o"],
     "pahole --btf_encode_detached": ["pahole", "-J", "--btf_encode_detached=out", "dwarf.o"],
@@ -102,6 +104,10 @@ def made(tmp_path_factory):
     shutil.copyfile(DWARF, folder / "dwarf.o.xz")
     with lzma.open(DWARF) as packed:
         (folder / "dwarf.o").write_bytes(packed.read())
+    (folder / "packages").mkdir()
+    for uname in ("5.10.1", "5.10.2"):
+        package = deb({f"boot/vmlinux-{uname}": lzma.decompress((folder / "dwarf.o.xz").read_bytes())})
+        (folder / "packages" / f"{uname}.deb").write_bytes(package)
     (folder / "small").write_bytes(small.to_bytes())
     (folder / "small.ko").write_bytes(small_modules.elf({".BTF": small_modules.module(small)}))
     old = os.getcwd()
@@ -240,6 +246,7 @@ def test_disk_full(fresh, name, unnamed) -> None:
         if name in (
             "min -m",
             "min --archive",
+            "encode PACKAGES",
             "extract DIRECTORY",
             "distill",
             "reconcile",

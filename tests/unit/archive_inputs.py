@@ -17,13 +17,13 @@ def ar(members: dict[str, bytes]) -> bytes:
     return out
 
 
-def deb(files: Files, pack=bytes, suffix: str = "") -> bytes:
-    """A Debian package; `pack` compresses its data.tar, whose name gets the `suffix`."""
+def deb(files: Files, pack=bytes, suffix: str = "", control: str = "Package: x\n") -> bytes:
+    """A Debian package; `pack` compresses its data.tar, whose name gets the `suffix`, and its control.tar."""
     tar = tar_of(("./", None, b"5"), *((f"./{name}", content, b"0") for name, content in files.items()))
     return ar(
         {
             "debian-binary": b"2.0\n",
-            "control.tar": tar_of(("./control", b"Package: x\n", b"0")),
+            f"control.tar{suffix}": pack(tar_of(("./md5sums", b"0  x\n", b"0"), ("./control", control.encode(), b"0"))),
             f"data.tar{suffix}": pack(tar),
         }
     )
@@ -42,17 +42,20 @@ def cpio(files: Files, magic: bytes = b"070701") -> bytes:
     return out
 
 
-def rpm(files: Files, pack=bytes) -> bytes:
-    def header(count: int, data: bytes) -> bytes:
-        entries = struct.pack(">IIII", 1000, 6, 0, 1) * count
-        return b"\x8e\xad\xe8\x01" + bytes(4) + struct.pack(">II", count, len(data)) + entries + data
+def rpm(files: Files, pack=bytes, tags: dict[int, str] | None = None) -> bytes:
+    """An RPM; its header has the strings `tags`."""
 
-    signature = header(3, b"signature..")
+    def header(entries: list[tuple[int, int, int, int]], data: bytes) -> bytes:
+        head = b"\x8e\xad\xe8\x01" + bytes(4) + struct.pack(">II", len(entries), len(data))
+        return head + b"".join(struct.pack(">IIII", *entry) for entry in entries) + data
+
+    signature = header([(1000, 6, 0, 1)] * 3, b"signature..")
     signature += bytes(-len(signature) % 8)
     lead = b"\xed\xab\xee\xdb\3\0" + bytes(90)
-    return (
-        lead
-        + signature
-        + header(2, b"kernel\0")
-        + pack(cpio({f"./{name}": content for name, content in files.items()}))
-    )
+    data = b""
+    entries = [(5000, 4, 0, 1)]
+    for tag, text in (tags or {1000: "kernel"}).items():
+        entries.append((tag, 6, len(data), 1))
+        data += text.encode() + b"\0"
+    cpio_files = cpio({f"./{name}": content for name, content in files.items()})
+    return lead + signature + header(entries, data) + pack(cpio_files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from btfkit.cli import file_work
+from btfkit.cli.encode_archive import is_archive, run_archive
 from btfkit.cli.options import BASE, JOBS, JSON, Command, Option, UsageError
 from btfkit.errors import counted
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from btfkit.work.files import Tally
 
 LISTS = {"files": DONE, "without_dwarf": WITHOUT}
-PACKAGES = (".deb", ".ddeb", ".rpm")
 LANGUAGES = ("c", "c++", "rust", "asm")
 
 
@@ -29,14 +29,18 @@ def run(args: Args) -> int:
         raise UsageError("--policy needs --distill")
     if args.explain:
         return _explain(args)
-    _refuse_packages(args.operands)
+    features = feature_names(args.features, DEFAULT_FEATURES)
+    languages = language_names(args.skip_language, ("rust",), LANGUAGES, "--skip-language")
+    if is_archive(args):
+        return run_archive(
+            args, features=features, skip_languages=languages, force=args.force, debug_dirs=_directories(args)
+        )
     if not args.output:
         vars(args)["in_place"] = True
-    features = feature_names(args.features, DEFAULT_FEATURES)
     operation = EncodeFiles(
         args.base,
         features=features,
-        skip_languages=language_names(args.skip_language, ("rust",), LANGUAGES, "--skip-language"),
+        skip_languages=languages,
         force=args.force,
         distill=args.distill or "distilled_base" in features,
         policy=args.policy or "distilled",
@@ -45,7 +49,13 @@ def run(args: Args) -> int:
         debug_dirs=_directories(args),
     )
     return file_work.perform(
-        args, operation, "encoding", {"base": args.base, "features": list(operation.features)}, LISTS, _lines, _summary
+        args,
+        operation,
+        "encoding",
+        {"base": args.base, "features": list(operation.features)},
+        LISTS,
+        _lines,
+        _summary,
     )
 
 
@@ -82,18 +92,6 @@ def language_names(text: str | None, default: tuple[str, ...], known: tuple[str,
         if name not in known:
             raise UsageError(f"{option} {name!r}: expected {', '.join(known)}")
     return names
-
-
-def _refuse_packages(paths: list[str]) -> None:
-    """Raise UsageError for several packages, or a directory with some: they need outputs named by their kernels."""
-    import os
-
-    for path in paths:
-        names = [path] if len(paths) > 1 else []
-        if os.path.isdir(path) and os.access(path, os.R_OK):
-            names = os.listdir(path)
-        if package := next((name for name in sorted(names) if name.endswith(PACKAGES)), None):
-            raise UsageError(f"{package}: one package at a time: btfkit encode PACKAGE -o NAME.btf.tar.xz")
 
 
 def _explain(args: Args) -> int:
@@ -170,7 +168,7 @@ COMMAND = Command(
             "--output",
             value="OUT",
             help="raw BTF (a name ending in .btf, .btf.xz, .btf.tar.xz, or '-'), else the file with its BTF; a directory for"
-            " several INPUTs (default: the INPUT itself gets the BTF)",
+            " several INPUTs and for an archive (default: the INPUT itself gets the BTF)",
         ),
         file_work.IN_PLACE,
         Option("--distill", help="also give each module a small base of its own, as `btfkit distill` does"),
@@ -199,13 +197,15 @@ COMMAND = Command(
     ),
     details="""\
 INPUT is an ELF file with DWARF (gcc -g, CONFIG_DEBUG_INFO), compressed or not, a debug package of a kernel (.deb, .ddeb, .rpm;
-its modules are not read), or a directory of modules.  With -B, the BTF is split on that of the kernel that a
-module was built for.
+its modules are not read), a directory of modules, or one of debug packages, which becomes an archive of
+DISTRO/RELEASE/ARCH/UNAME.btf.tar.xz; a second run continues it.  With -B, the BTF is split on that of the kernel that a module
+was built for.
 
   btfkit encode my.ko -B /sys/kernel/btf/vmlinux             the BTF goes into the module
   btfkit encode my.ko -B vmlinux --distill                   with a base of its own, for other kernels
   btfkit encode my.ko -B vmlinux -o my.btf                   raw BTF; the module does not change
   btfkit encode vmlinux.debug -o vmlinux.btf                 a kernel without BTF
   btfkit encode linux-image-R-dbg.deb -o R.btf.tar.xz        the same from its package, as BTFHub keeps it
+  btfkit encode packages/ -o archive -j 2                    an archive, from many packages
   btfkit encode /usr/lib/debug/lib/modules/R -B vmlinux -o out -j 4""",
 )

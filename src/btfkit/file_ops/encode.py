@@ -104,7 +104,7 @@ class EncodeFiles(FileOperation):
         except NotFoundError as error:
             return FileResult(job.path, WITHOUT, str(error))
         self._demand_base(state, file, job)
-        result = self._encode(state, dwarf)
+        result = self.encoded(state, dwarf)
         return self._write(state, file, result, job, dwarf.elf.source if dwarf.elf is not elf else None)
 
     def work_on(self, state: SplitBase | None, file: BtfFile, job: FileJob) -> FileResult:
@@ -154,7 +154,8 @@ class EncodeFiles(FileOperation):
                     source=file.source,
                 )
 
-    def _encode(self, state: SplitBase | None, dwarf: WithDwarf) -> Encoded:
+    def encoded(self, state: SplitBase | None, dwarf: WithDwarf) -> Encoded:
+        """The BTF of a file's DWARF, with these options."""
         from btfkit.encoder.encode import encode
 
         return encode(
@@ -284,16 +285,17 @@ def _in_tar(data: bytes, output: str) -> bytes:
     return single_member(name.removesuffix(".tar"), data)
 
 
-def open_elf(path: str) -> BtfFile:
+def open_elf(path: str, content: Data | None = None) -> BtfFile:
     """The ELF file at `path`, compressed or not, with or without BTF; of a package (.deb, .rpm) its only kernel.
 
-    Raises FormatError for anything else, NotFoundError or AmbiguousError if a package has none or several, UnsupportedError
-    for a compression that this installation lacks, OSError.
+    `content` is that of the file, if it was read.  Raises FormatError for anything else, NotFoundError or AmbiguousError if a
+    package has none (or a boot image, without DWARF) or several, UnsupportedError for a compression that this installation
+    lacks, OSError.
     """
     from btfkit.files.archives import is_package, open_archive, single_file
     from btfkit.files.compression import sniff, unpack
 
-    data: Data = open_data(path)
+    data: Data = open_data(path) if content is None else content
     layers: tuple[str, ...] = ()
     source = path = source_name(path)
     if data[:4] != ELF_MAGIC:
@@ -306,10 +308,14 @@ def open_elf(path: str) -> BtfFile:
         layers = (*layers, packing)
     head = bytes(data[:4])
     if head != ELF_MAGIC:
-        what = "BTF already" if head[:2] in BTF_MAGICS else f"begins with {head.hex(' ')}"
+        what = "is BTF already" if head[:2] in BTF_MAGICS else f"begins with {head.hex(' ')}"
         if source != path:
-            what += "; the DWARF is in the kernel's debug package (-dbg, -dbgsym, -debuginfo)"
-        raise FormatError(f"expected an ELF file with DWARF: {what}", source=source, offset=0)
+            raise NotFoundError(
+                f"no DWARF: expected an ELF file, found one that {what}; the DWARF is in the kernel's debug package (-dbg,"
+                " -dbgsym, -debuginfo)",
+                source=source,
+            )
+        raise FormatError(f"expected an ELF file with DWARF, found one that {what}", source=source, offset=0)
     elf = Elf(data, source)
     return BtfFile(Container(path, (*layers, "elf"), elf.btf_section(".BTF") or b"", elf))
 

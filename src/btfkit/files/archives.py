@@ -174,12 +174,16 @@ def _several(names: list[str]) -> str:
 # ---- Debian packages -----------------------------------------------------------------------------------------------
 
 
-def _deb_members(data: Data, source: str, limit: int, wanted: Wanted | None) -> Iterator[Member]:
+def ar_members(data: Data, source: str) -> Iterator[tuple[bytes, memoryview, int]]:
+    """(name, content, offset of the header) of the members of an ar archive, the name padded with spaces.
+
+    Raises FormatError if a header is damaged or a member truncated.
+    """
     view = memoryview(data)
     at = len(AR)
     for _ in range(_MAX_AR):
         if at + 60 > len(view):
-            break
+            return
         name, digits, end = (
             bytes(view[at : at + 16]),
             bytes(view[at + 48 : at + 58]).strip(),
@@ -190,16 +194,20 @@ def _deb_members(data: Data, source: str, limit: int, wanted: Wanted | None) -> 
         size = int(digits)
         if at + 60 + size > len(view):
             raise FormatError(f"truncated package: a member ends at {at + 60 + size:#x}", source=source, offset=at)
+        yield name, view[at + 60 : at + 60 + size], at
+        at += 60 + size + size % 2
+
+
+def _deb_members(data: Data, source: str, limit: int, wanted: Wanted | None) -> Iterator[Member]:
+    for name, inner, at in ar_members(data, source):
         if name.startswith(b"data.tar"):
-            inner = view[at + 60 : at + 60 + size]
             packing = sniff(inner)
-            if packing is None and size and not is_tar(inner[:BLOCK]):
+            if packing is None and len(inner) and not is_tar(inner[:BLOCK]):
                 raise UnsupportedError(f"a package with {name.decode('latin-1').strip()}", source=source, offset=at)
             stream = pieces(inner, source, limit=TIMES * limit, kind=packing) if packing else iter((inner,))
             for member, content in tar_members(stream, source, limit=limit, wanted=wanted):
                 yield member.removeprefix("./"), content
             return
-        at += 60 + size + size % 2
     raise FormatError("an ar archive without data.tar: not a Debian package (a static library?)", source=source)
 
 
@@ -208,14 +216,20 @@ def _deb_members(data: Data, source: str, limit: int, wanted: Wanted | None) -> 
 
 def _rpm_members(data: Data, source: str, limit: int, wanted: Wanted | None) -> Iterator[Member]:
     view = memoryview(data)
-    at = _after_header(view, 96, source)  # the signature, after the lead
-    at = _after_header(view, at + -at % 8, source)
+    at = rpm_headers(view, source)[1][1]
     payload = view[at:]
     packing = sniff(payload)
     if packing is None and not bytes(payload[:6]).startswith(b"0707"):
         raise FormatError("payload of an unknown format", source=source, offset=at)
     stream = pieces(payload, source, limit=TIMES * limit, kind=packing) if packing else iter((payload,))
     yield from _cpio_members(Reader(stream, source), limit, wanted)
+
+
+def rpm_headers(view: memoryview, source: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(begin, end) of an RPM's signature, after the lead, and of its header.  Raises FormatError if one is damaged."""
+    signature = _after_header(view, 96, source)
+    begin = signature + -signature % 8
+    return (96, signature), (begin, _after_header(view, begin, source))
 
 
 def _after_header(view: memoryview, at: int, source: str) -> int:

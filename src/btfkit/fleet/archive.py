@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from btfkit.errors import AmbiguousError, FormatError, refuse_text
+from btfkit.errors import AmbiguousError, refuse_text
 from btfkit.fleet.archived import Archived, Made
-from btfkit.fleet.manifest import Journal, Manifest, read_manifest, remove_leftovers
+from btfkit.fleet.manifest import Journal, Manifest, remove_leftovers
+from btfkit.fleet.output import PACKINGS, OutputError, Reader, is_current, packed, previous, remove_obsolete, write
 from btfkit.fleet.store import open_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Executor
     from typing import TypedDict
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from btfkit.btf_file import KernelBtf
     from btfkit.co_re.program import BpfObject
     from btfkit.co_re.relocate import Outcome
-    from btfkit.files.elf import Data
     from btfkit.fleet.manifest import Record
     from btfkit.fleet.store import Store
     from btfkit.fleet.tree import Kernel, Tree
@@ -50,14 +50,6 @@ if TYPE_CHECKING:
         pack: str
         keep_going: bool
         report: str | None
-
-
-PACKINGS = ("none", "xz", "zst", "gz", "tar.xz")
-_KINDS = {"xz": "xz", "tar.xz": "xz", "zst": "zstd", "gz": "gzip"}
-
-
-class OutputError(OSError):
-    """The output cannot be written (disk full, no permission), which ends the run."""
 
 
 class Options(NamedTuple):
@@ -122,7 +114,7 @@ def minimize_archive(
     store = open_store(out) if out is not None else None
     manifest = Manifest(_work_digest(programs, options), _head(digests, options))
     result = Archived(found, manifest)
-    before = _previous(store, manifest, result) if store is not None else {}
+    before = previous(store, manifest, result.notes, "objects") if store is not None else {}
     with dask_executor(scheduler) as cluster, Journal(store, manifest) as journal:
         if store is not None:
             remove_leftovers(store, [path for record in before.values() for path in record["outputs"]])
@@ -134,7 +126,7 @@ def minimize_archive(
             ended[one.number] = one
         _collect(result, found.kernels, ended)
         if store is not None:
-            _remove_obsolete(store, journal, result, before)
+            result.removed += remove_obsolete(store, journal, {one.stem: one.record for one in result.made}, before)
     return result
 
 
@@ -156,42 +148,6 @@ def _collect(result: Archived, kernels: Sequence[Kernel], ended: dict[int, Ended
         else:
             result.kernels.append(kernel)
             result.made.append(one.value)
-
-
-# ---- earlier runs ------------------------------------------------------------------------------------------------
-
-
-def _previous(store: Store, manifest: Manifest, result: Archived) -> dict[str, Record]:
-    """The records of an earlier run, which `manifest` adopts; those made with other objects or options only to be replaced."""
-    try:
-        earlier = read_manifest(store)
-    except FormatError as error:
-        result.notes.append(f"{error}; everything is made again, and other existing files stay")
-        return {}
-    if earlier is None:
-        return {}
-    if earlier.work != manifest.work:
-        what = "with other objects or options"
-        if earlier.head.get("tool") != manifest.head["tool"]:
-            what = f"by {earlier.head.get('tool')}"
-        result.notes.append(f"the existing output was made {what}: everything is made again")
-        for record in earlier.records.values():
-            record["inputs"] = {}
-    manifest.records.update(earlier.records)
-    return earlier.records
-
-
-def _remove_obsolete(store: Store, journal: Journal, result: Archived, before: dict[str, Record]) -> None:
-    """Remove the files of earlier runs that this one did not write."""
-    made = {one.stem: one.record for one in result.made}
-    current = {path for record in made.values() for path in record["outputs"]}
-    for stem in sorted(before):
-        for path in sorted(set(before[stem]["outputs"]) - current):
-            if store.stamp(path):
-                store.remove(path)
-                result.removed.append(path)
-        if stem not in made:
-            journal.add(stem, None)
 
 
 def _head(digests: list[dict[str, str]], options: Options) -> dict[str, object]:
@@ -276,14 +232,18 @@ class Shrink:
     def run(self, state: tuple[list[BpfObject], Store | None], job: tuple[Kernel, Record | None]) -> Made:
         objects, store = state
         kernel, before = job
-        if before is not None and store is not None and _is_current(kernel, before, store):
+        if (
+            before is not None
+            and store is not None
+            and is_current(before, {*kernel.paths, *kernel.modules}, kernel.store, store)
+        ):
             return Made(kernel.stem, before, same=True)
-        reader = _Reader(kernel)
+        reader = Reader(kernel.store)
         skipped: list[str] = []
         on_error = (lambda error: skipped.append(str(error))) if self.options.keep_going else None
         btf = kernel.load(reader.read, on_error, self._wanted(kernel, objects))
         result, blobs = self._cut(kernel, btf, objects)
-        outputs = {path: self._pack(path, blob) for path, blob in blobs.items()}
+        outputs = {path: packed(self.options.pack, path, blob) for path, blob in blobs.items()}
         reader.demand_unchanged()
         made = Made(kernel.stem, self._record(kernel, btf, result, reader, blobs, outputs))
         made.skipped = skipped
@@ -292,7 +252,7 @@ class Shrink:
         if store is None:
             made.blobs = outputs
         else:
-            _write(store, outputs, before)
+            write(store, outputs, before["outputs"] if before else ())
         return made
 
     def _wanted(self, kernel: Kernel, objects: Sequence[BpfObject]) -> Callable[[Btf], bool] | None:
@@ -340,23 +300,12 @@ class Shrink:
         suffix = "" if self.options.pack == "none" else f".btf.{self.options.pack}"
         return _below(directory, module_name(name) + suffix)
 
-    def _pack(self, path: str, blob: bytes) -> bytes:
-        kind = _KINDS.get(self.options.pack)
-        if kind is None:
-            return blob
-        from btfkit.files.compression import pack
-        from btfkit.files.tar import single_member
-
-        if self.options.pack == "tar.xz":
-            blob = single_member(path.rpartition("/")[2].removesuffix(".tar.xz"), blob)
-        return pack(blob, kind, path)
-
     def _record(
         self,
         kernel: Kernel,
         btf: KernelBtf,
         result: Minimized,
-        reader: _Reader,
+        reader: Reader,
         blobs: dict[str, bytes],
         outputs: dict[str, bytes],
     ) -> Record:
@@ -390,42 +339,6 @@ def _below(directory: str, name: str) -> str:
     return f"{directory}/{name}" if directory else name
 
 
-def _is_current(kernel: Kernel, record: Record, store: Store) -> bool:
-    """Whether a kernel's files are those of a record, and its outputs exist, byte for byte."""
-    from hashlib import sha256
-
-    inputs = record["inputs"]
-    if set(inputs) != {*kernel.paths, *kernel.modules}:
-        return False
-    try:
-        if any(sha256(store.read(path)).hexdigest() != digest for path, digest in record["outputs"].items()):
-            return False
-        if record.get("etags") and record["etags"] == _etags(kernel.store, inputs):
-            return True  # unchanged, by the stamps of the store
-        return all(sha256(kernel.store.read(path)).hexdigest() == digest for path, digest in inputs.items())
-    except OSError:
-        return False
-
-
-def _etags(store: Store, paths: Iterable[str]) -> dict[str, str]:
-    """The stamps of files, if all of them depend on the content: those of object stores, and of some web servers."""
-    from btfkit.fleet.store import ETAG
-
-    stamps = {path: store.stamp(path) for path in paths}
-    return stamps if all(stamp.startswith(ETAG) for stamp in stamps.values()) else {}
-
-
-def _write(store: Store, outputs: dict[str, bytes], before: Record | None) -> None:
-    """Write a kernel's outputs, and remove others of an earlier run.  Raises OutputError."""
-    try:
-        for path, data in outputs.items():
-            store.write(path, data)
-        for path in set(before["outputs"] if before else ()) - set(outputs):
-            store.remove(path)
-    except OSError as error:
-        raise OutputError(error.errno, error.strerror or str(error), error.filename) from None
-
-
 def _report_lines(
     objects: Sequence[BpfObject], outcomes: Sequence[Sequence[Outcome]], report: str
 ) -> Iterator[tuple[str, str, str]]:
@@ -436,35 +349,3 @@ def _report_lines(
                 yield obj.name, obj.expression(relocation), f"{outcome.value}, wrong: {outcome.misread}"
             elif report == "all" or outcome.status != "value":
                 yield obj.name, obj.expression(relocation), f"{outcome.status}: {outcome.detail or outcome.value}"
-
-
-class _Reader:
-    """Reads a kernel's files, keeps the SHA-256 of each, and notices if a file changes meanwhile."""
-
-    def __init__(self, kernel: Kernel) -> None:
-        self.kernel = kernel
-        self.digests: dict[str, str] = {}
-        self.stamps: dict[str, str] = {}
-
-    def read(self, path: str) -> Data:
-        from hashlib import sha256
-
-        self.stamps[path] = self.kernel.store.stamp(path)
-        data = self.kernel.store.read(path)
-        self.digests[path] = sha256(data).hexdigest()
-        return data
-
-    @property
-    def etags(self) -> dict[str, str]:
-        """The stamps, if all of them depend on the content."""
-        from btfkit.fleet.store import ETAG
-
-        return self.stamps if all(stamp.startswith(ETAG) for stamp in self.stamps.values()) else {}
-
-    def demand_unchanged(self) -> None:
-        """Raise FormatError if a file has changed since it was read."""
-        for path, stamp in self.stamps.items():
-            if self.kernel.store.stamp(path) != stamp:
-                raise FormatError(
-                    "it changed while it was read: run the command again", source=self.kernel.store.full(path)
-                )

@@ -120,6 +120,51 @@ def arch_of_uname(uname: str) -> str:
     return ""
 
 
+_KERNEL_PATH = re.compile(
+    r"(?:.*/)?(?:vmlinu[xz]-(?P<named>\d[^/]*?)|modules/(?P<home>\d[^/]*)/(?:[^/]+/)*vmlinu[xz])(?:\.debug)?(?:\.(?:gz|xz|zst|bz2))?"
+)
+_MACHINES = {  # (e_machine, bits, byte order); None: any
+    (62, 64, None): "x86_64",
+    (3, None, None): "i386",
+    (183, None, "little"): "arm64",
+    (40, None, None): "arm",
+    (21, None, "little"): "ppc64le",
+    (21, None, "big"): "ppc64",
+    (20, None, None): "ppc",
+    (22, 64, None): "s390x",
+    (243, 64, None): "riscv64",
+    (243, 32, None): "riscv32",
+    (258, 64, None): "loongarch64",
+    (8, 64, "little"): "mips64el",
+    (8, 64, "big"): "mips64",
+    (8, 32, "little"): "mipsel",
+    (8, 32, "big"): "mips",
+    (43, None, None): "sparc64",
+    (15, 64, None): "parisc64",
+    (15, 32, None): "parisc",
+    (0x9026, None, None): "alpha",
+    (50, None, None): "ia64",
+    (4, None, None): "m68k",
+}
+
+
+def uname_of_path(path: str) -> str:
+    """The `uname -r` in the path of a kernel in a package, or "".
+
+    "boot/vmlinux-6.1.0-47-amd64" and "lib/modules/6.1.0-47-amd64/vmlinux" are such paths; either may end in ".debug".
+    """
+    found = _KERNEL_PATH.fullmatch(path)
+    return found["named"] or found["home"] if found else ""
+
+
+def arch_of_machine(machine: int, bits: int, order: str) -> str:
+    """The architecture of an ELF file by its header, canonical, or ""."""
+    for known, name in _MACHINES.items():
+        if known[0] == machine and known[1] in (None, bits) and known[2] in (None, order):
+            return name
+    return ""
+
+
 def key_of(directories: list[str], above: list[str], uname: str) -> Key:
     """The key of the kernel `uname` in `directories` (below the tree's root; `above` are the root's own, outermost first).
 

@@ -1,7 +1,8 @@
 """The manifest in the output of an archive, which lets the next run continue.
 
 `.btfkit-manifest.json` records for each kernel the SHA-256 of the files that were read and written, and one digest (`work`) of
-the objects, the options and the version of btfkit.  A kernel is skipped only if all of these are unchanged.  During a run each
+the objects, the options and the version of btfkit.  A kernel is skipped only if all of these are unchanged.  The `command` in its
+head says whose manifest it is; that of `min --archive` has none.  During a run each
 result is also appended to a journal, so that work done before a crash counts; on file systems that cannot append, the manifest
 itself is written from time to time.
 """
@@ -20,29 +21,15 @@ if TYPE_CHECKING:
 
     from btfkit.fleet.store import Store
 
-    class Facts(TypedDict):
-        """Counts about a kernel: sizes in bytes, and relocations by status."""
-
-        types: int
-        bytes: int
-        input_bytes: int
-        modules: int
-        relocations: int
-        answered: int
-        missing: int
-        ambiguous: int
-        error: int
-        misread: int
-
     class Record(TypedDict):
-        """A kernel in the manifest: its key, and SHA-256 of vmlinux (`btf`) and, by path, of all files."""
+        """A kernel in the manifest: its key, SHA-256 of its BTF (`btf`) and, by path, of all files, and counts (`facts`)."""
 
         key: list[str]
         btf: str
         inputs: dict[str, str]
         etags: NotRequired[dict[str, str]]
         outputs: dict[str, str]
-        facts: Facts
+        facts: dict[str, int]
 
 
 SCHEMA = 1
@@ -54,7 +41,7 @@ MAX_SIZE = 1 << 30  # bytes of a manifest; BTFHub's takes 3 MB
 
 class Manifest:
     """`work` is the digest of objects, options and version, `head` the same in plain text (for people and for bundles), and
-    `records` are those of the kernels, by stem."""
+    `records` are those of the kernels, by stem (of `min --archive`) or by the SHA-256 of their package (of `encode`)."""
 
     __slots__ = ("head", "records", "work")
 
@@ -104,8 +91,11 @@ def _read(data: bytes, source: str) -> Manifest:
     if not isinstance(work, str) or not isinstance(records, dict):
         part = "kernels" if isinstance(work, str) else "work"
         raise FormatError(f"the manifest is damaged: {part!r} is not what it should be", source=source)
+    facts = _facts_of(found)
+    if facts is None:
+        raise FormatError(f"a manifest of `btfkit {found['command']}`, which this version does not know", source=source)
     for stem, record in records.items():
-        wrong = _wrong(record)
+        wrong = _wrong(record, facts)
         if wrong:
             raise FormatError(f"the manifest is damaged: kernel {stem!r}: {wrong}", source=source)
     return Manifest(work, found, records)
@@ -116,6 +106,7 @@ def _replay(manifest: Manifest, journal: bytes) -> None:
     from json import loads
 
     lines = journal.split(b"\n")
+    facts = _facts_of(manifest.head) or ()
     try:
         work = loads(lines[0])
         if not isinstance(work, str):
@@ -126,7 +117,7 @@ def _replay(manifest: Manifest, journal: bytes) -> None:
                 record["inputs"] = {}
         for line in lines[1:]:
             stem, record = loads(line)
-            if isinstance(stem, str) and record is not None and not _wrong(record):
+            if isinstance(stem, str) and record is not None and not _wrong(record, facts):
                 manifest.records[stem] = record
             elif isinstance(stem, str) and record is None:
                 manifest.records.pop(stem, None)
@@ -134,8 +125,9 @@ def _replay(manifest: Manifest, journal: bytes) -> None:
         return
 
 
-def _wrong(record: object) -> str:
-    """What is wrong with a record: a part that is missing or of another kind, or a file outside the output; "" if nothing is."""
+def _wrong(record: object, facts: Iterable[str]) -> str:
+    """What is wrong with a record with these `facts`: a part that is missing or of another kind, or a file outside the output; ""
+    if nothing is."""
     if not isinstance(record, dict):
         return "not a record"
     for name, is_valid in _PARTS.items():
@@ -145,6 +137,8 @@ def _wrong(record: object) -> str:
             return f"{name!r} is not what it should be"
     if not _are_texts(record.get("etags", {})):
         return "'etags' is not what it should be"
+    if any(type(record["facts"].get(name)) is not int for name in facts):
+        return "'facts' is not what it should be"
     outside = next((path for path in record["outputs"] if not _is_inside(path)), None)
     return "" if outside is None else f"the output {outside!r} is outside the directory"
 
@@ -157,28 +151,36 @@ def _is_key(value: object) -> bool:
     return isinstance(value, list) and len(value) == 4 and all(isinstance(one, str) for one in value)
 
 
-def _are_facts(value: object) -> bool:
-    return isinstance(value, dict) and all(type(value.get(name)) is int for name in FACTS)
+COMMAND = "encode"  # in the head of its manifests
+FACTS: dict[object, tuple[str, ...]] = {
+    None: (
+        "types",
+        "bytes",
+        "input_bytes",
+        "modules",
+        "relocations",
+        "answered",
+        "missing",
+        "ambiguous",
+        "error",
+        "misread",
+    ),
+    COMMAND: ("types", "bytes", "functions", "variables"),
+}
 
 
-FACTS = (
-    "types",
-    "bytes",
-    "input_bytes",
-    "modules",
-    "relocations",
-    "answered",
-    "missing",
-    "ambiguous",
-    "error",
-    "misread",
-)
+def _facts_of(head: dict[str, object]) -> tuple[str, ...] | None:
+    """The facts that the records of a manifest have, by the command in its head; None if that is unknown."""
+    command = head.get("command")
+    return FACTS.get(command) if command is None or isinstance(command, str) else None
+
+
 _PARTS: dict[str, Callable[[object], bool]] = {
     "key": _is_key,
     "btf": lambda value: isinstance(value, str),
     "inputs": _are_texts,
     "outputs": _are_texts,
-    "facts": _are_facts,
+    "facts": lambda value: isinstance(value, dict),
 }
 
 
@@ -190,10 +192,12 @@ def _is_inside(path: str) -> bool:
 class Journal:
     """Saves the records of a manifest during a run, and locks the output; without a `store` it does neither.
 
+    Worker processes share the lock, as they may still write when their parent is gone, unless `alone`: only the parent writes.
     Raises OSError if another run has the lock, or if it cannot be written.
     """
 
-    def __init__(self, store: Store | None, manifest: Manifest) -> None:
+    def __init__(self, store: Store | None, manifest: Manifest, *, alone: bool = False) -> None:
+        self._alone = alone
         self._store = store
         self._manifest = manifest
         self._file: IO[bytes] | None = None
@@ -207,7 +211,7 @@ class Journal:
         os.makedirs(store.root, exist_ok=True)
         self._file = open(store.full(JOURNAL), "ab", buffering=0)  # noqa: SIM115
         try:
-            _lock(self._file, store.root)
+            _lock(self._file, store.root, self._alone)
             # the journal starts again for this work; its earlier content is in `manifest` already
             store.write(NAME, self._manifest.to_bytes())
             self._file.truncate(0)
@@ -238,6 +242,10 @@ class Journal:
             self._last = monotonic()
             self._store.write(NAME, self._manifest.to_bytes())
 
+    def records(self) -> Iterable[tuple[str, Record]]:
+        """(stem, record) of all kernels of the manifest."""
+        return self._manifest.records.items()
+
     def __enter__(self) -> Journal:
         return self
 
@@ -254,13 +262,13 @@ class Journal:
                 self._file.close()
 
 
-def _lock(file: IO[bytes], root: str) -> None:
+def _lock(file: IO[bytes], root: str, alone: bool) -> None:
     try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
+        from fcntl import LOCK_EX, LOCK_NB, flock, lockf
     except ImportError:
         return
     try:
-        flock(file, LOCK_EX | LOCK_NB)
+        (lockf if alone else flock)(file, LOCK_EX | LOCK_NB)
     except OSError as error:
         raise OSError(error.errno, "another btfkit is writing there", root) from None
 
