@@ -52,7 +52,7 @@ class BtfError(Exception):
             place.append(f"type {self.type_id}")
         if self.offset is not None:
             place.append(f"byte {self.offset:#x}")
-        message = "\n".join(map(printable, self.message.split("\n")))
+        message = printable_lines(self.message)
         return ": ".join([", ".join(place), message] if place else [message])
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -76,7 +76,18 @@ def printable(text: str) -> str:
     """`text` with control and undecodable characters escaped, safe for a line of a terminal."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """`text` of several lines, each of them `printable`."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _escaped(c: str) -> str:
+    if "\udc80" <= c <= "\udcff":  # a byte of a file name that is not UTF-8
+        return f"\\x{ord(c) - 0xDC00:02x}"
+    return c.encode("unicode_escape", "surrogatepass").decode()
 
 
 def counted(number: int, noun: str) -> str:
@@ -141,5 +152,6 @@ def error_text(error: Exception, path: str = "") -> str:
     filename = error.filename if isinstance(error, OSError) else None
     name = filename if isinstance(filename, str) else path
     strerror = error.strerror if isinstance(error, OSError) else None
+    name = "''" if filename == "" else name
     what = "out of memory" if isinstance(error, MemoryError) else strerror or str(error) or type(error).__name__
     return f"{printable(name)}: {what}" if name else what

@@ -463,3 +463,31 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr("btfkit.btf_file.open_container", broken)
     with pytest.raises(ZeroDivisionError):
         main(["min", "vmlinux", "out", FIELDS])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("info", ""),
+        ("sort", "", "-o", "out"),
+        ("merge", "vmlinux", "", "-o", "out"),
+        ("check", FIELDS, "--kernels", ""),
+        ("bundle", "create", "out", ""),
+        ("encode", "", "-o", "out"),
+    ],
+)
+def test_an_empty_name(capsys, words):
+    assert "''" in refused(capsys, *words) or "an empty name" in refused(capsys, *words)
+
+
+def test_names_are_shown_as_they_were_given(here, capsys):
+    """A file of the current directory is not ./FILE, and a byte that is not UTF-8 is that byte."""
+    assert refused(capsys, "check", FIELDS, "--kernels", "gone") == "btfkit: gone: No such file or directory"
+    assert refused(capsys, "info", "gone\udcff") == "btfkit: gone\\xff: No such file or directory"
+    (here / "-").write_bytes((here / "vmlinux").read_bytes())
+    assert run(capsys, "check", FIELDS, "--kernels", "./-", "-j1").status in (0, 1)
+
+
+def test_an_empty_file_has_no_dwarf(here, capsys):
+    (here / "empty").write_bytes(b"")
+    assert refused(capsys, "encode", "empty", "-o", "out") == "btfkit: empty: file is empty"

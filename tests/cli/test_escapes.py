@@ -9,6 +9,7 @@ from test_files_inputs import tiny_elf
 from btfkit.btf.build import Builder
 from btfkit.fleet.bundle_write import Content, make_bundle
 from btfkit.fleet.keys import Key
+from objects import Program
 
 HOSTILE = "\x1b[31m\x07\r"
 
@@ -49,6 +50,14 @@ def inputs(tmp_path, monkeypatch):
         "x.bundle": make_bundle(content),
     }.items():
         (tmp_path / name).write_bytes(data)
+    (tmp_path / ("k" + HOSTILE)).write_bytes(base.to_bytes())
+    (tmp_path / ("d" + HOSTILE)).mkdir()
+    (tmp_path / ("d" + HOSTILE) / f"6.1{HOSTILE}.btf").write_bytes(base.to_bytes())
+    program = Program()
+    number = program.types.int("int", 4)
+    program.relo(0, program.types.struct("one" + HOSTILE, 4, [("member" + HOSTILE, number, 0)]), "0:0")
+    program.relo(0, program.types.struct("two" + HOSTILE, 4, [("member" + HOSTILE, number, 0)]), "0:0")
+    (tmp_path / f"o{HOSTILE}.o").write_bytes(program.elf())
 
 
 COMMANDS = [
@@ -86,6 +95,44 @@ COMMANDS = [
     "bpftool btf dump file a.btf",
     "bpftool btf dump file a.btf format c",
     "bpftool -p btf dump file a.btf",
+    f"bpftool unknown{HOSTILE}",
+    f"bpftool btf dump file a.btf format {HOSTILE}",
+    f"bpftool btf dump file bad{HOSTILE}",
+    f"pahole --unknown{HOSTILE} x",
+    f"pahole -J bad{HOSTILE}",
+    f"pahole -J --btf_features={HOSTILE} bad{HOSTILE}",
+    f"find k{HOSTILE} nothing",
+    f"layout k{HOSTILE} --html p{HOSTILE}",
+    f"diff k{HOSTILE} b.btf --html p{HOSTILE}",
+    f"diff k{HOSTILE} b.btf",
+    f"info k{HOSTILE}",
+    f"sort k{HOSTILE} -o s{HOSTILE}",
+    f"dedup k{HOSTILE} -o s{HOSTILE}",
+    f"sanitize k{HOSTILE} --for 5.4 -o s{HOSTILE}",
+    f"merge k{HOSTILE} m.ko -o s{HOSTILE}",
+    f"extract k{HOSTILE} -o s{HOSTILE}",
+    f"extract k{HOSTILE} --section .x{HOSTILE} -o s",
+    f"distill m.ko -B k{HOSTILE} -o s{HOSTILE}",
+    f"distill m.ko -B k{HOSTILE} --section .x{HOSTILE} -o s{HOSTILE}",
+    f"explain m.ko -B k{HOSTILE}",
+    f"encode k{HOSTILE} -o s{HOSTILE}.btf",
+    f"min k{HOSTILE} s{HOSTILE} o{HOSTILE}.o",
+    f"min --archive d{HOSTILE} -o s{HOSTILE} o{HOSTILE}.o -j1",
+    f"relocs o{HOSTILE}.o -b k{HOSTILE}",
+    f"check o{HOSTILE}.o --kernels k{HOSTILE} -j1",
+    f"check o{HOSTILE}.o --kernels k{HOSTILE} d{HOSTILE} --markdown -j1",
+    f"check o{HOSTILE}.o --kernels k{HOSTILE} --html p{HOSTILE} -j1",
+    f"check o{HOSTILE}.o --kernels k{HOSTILE} --allow x{HOSTILE}",
+    f"check o{HOSTILE}.o --kernels k{HOSTILE} --require x{HOSTILE} -j1",
+    f"check o{HOSTILE}.o --kernels k{HOSTILE} --set x{HOSTILE}",
+    f"check o{HOSTILE}.o --kernels k{HOSTILE} --baseline x{HOSTILE} -j1",
+    f"bundle create s{HOSTILE} d{HOSTILE}",
+    f"sort a.btf -j {HOSTILE} -o s",
+    f"sort a.btf -o s --in-place={HOSTILE}",
+    f"sanitize a.btf --for {HOSTILE} -o s",
+    f"dump a.btf {HOSTILE}",
+    f"diff a.btf b.btf --kind {HOSTILE}",
+    f"bundle create s{HOSTILE} gone{HOSTILE}",
 ]
 
 

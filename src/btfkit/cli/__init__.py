@@ -197,7 +197,9 @@ def run_command(command: Command, argv: list[str]) -> int:
             gc.enable()
         return command.run(args)
     except UsageError as error:
-        print(f"usage: {usage(command)}\nbtfkit {command.name}: {error}", file=sys.stderr)
+        from btfkit.errors import printable_lines
+
+        print(f"usage: {usage(command)}\nbtfkit {command.name}: {printable_lines(str(error))}", file=sys.stderr)
         return USAGE
     except SystemExit as stop:  # argparse: help or wrong usage
         return stop.code if isinstance(stop.code, int) else USAGE
@@ -231,7 +233,9 @@ def version() -> str:
 
 
 def _usage(message: str) -> int:
-    print(f"btfkit: {message}\n`btfkit --help` lists the commands.", file=sys.stderr)
+    from btfkit.errors import printable
+
+    print(f"btfkit: {printable(message)}\n`btfkit --help` lists the commands.", file=sys.stderr)
     return USAGE
 
 

@@ -96,7 +96,9 @@ def _fail(call: Call, message: str, status: int, *, usage: bool = False) -> int:
 
         print(dumps({"error": message}, indent=4) if "pretty" in call.flags else f'{{"error":{dumps(message)}}}')
     else:
-        print(f"Error: {message}", *([HELP] if usage else []), sep="\n", file=sys.stderr)
+        from btfkit.errors import printable_lines
+
+        print(f"Error: {printable_lines(message)}", *([HELP] if usage else []), sep="\n", file=sys.stderr)
     return status
 
 

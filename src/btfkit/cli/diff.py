@@ -55,7 +55,9 @@ def run(args: Args) -> int:
         write_atomic(args.html, diff_page(found))
         if not args.quiet and args.html != "-":
             counts = f"{len(found.changed):,} changed, {len(found.added):,} added, {len(found.removed):,} removed"
-            print(f"{args.html}: {counts}", file=sys.stderr)
+            from btfkit.errors import printable
+
+            print(f"{printable(args.html)}: {counts}", file=sys.stderr)
     elif not (args.quiet and args.output is None):
         from btfkit.files.write import write_chunks
 

@@ -36,13 +36,12 @@ def run(args: Args) -> int:
     count = _print_json(things, path, pattern) if args.json else _print(things)
     if not count and not args.quiet:
         sys.stdout.flush()
+        from btfkit.errors import printable
         from btfkit.files.container import source_name
 
         where = " (the base was not searched; use --all)" if own else _hint(btf, pattern)
-        print(
-            f"btfkit find: nothing in {source_name(path)} {'refers to' if args.users else 'matches'} {pattern!r}{where}",
-            file=sys.stderr,
-        )
+        name, does = printable(source_name(path)), "refers to" if args.users else "matches"
+        print(f"btfkit find: nothing in {name} {does} {pattern!r}{where}", file=sys.stderr)
     return DONE if count else DIFFERS
 
 

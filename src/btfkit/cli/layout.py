@@ -119,13 +119,13 @@ def _json(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterat
 
 
 def _page(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> int:
-    from btfkit.errors import counted
+    from btfkit.errors import counted, printable
     from btfkit.files.write import write_atomic
     from btfkit.show.layout_page import layout_page
 
     write_atomic(args.html, layout_page(layouts, [type_id for type_id, _ in wanted], names=dict(wanted)))
     if not args.quiet and args.html != "-":
-        print(f"{args.html}: {counted(len(wanted), 'type')}", file=sys.stderr)
+        print(f"{printable(args.html)}: {counted(len(wanted), 'type')}", file=sys.stderr)
     return DONE
 
 

@@ -87,7 +87,9 @@ def run(argv: list[str]) -> int:
             return DONE
         return _encode(call)
     except UsageError as error:
-        print(f"btfkit pahole: {error}\n`btfkit pahole --help` lists what it does.", file=sys.stderr)
+        from btfkit.errors import printable
+
+        print(f"btfkit pahole: {printable(str(error))}\n`btfkit pahole --help` lists what it does.", file=sys.stderr)
         return USAGE
 
 

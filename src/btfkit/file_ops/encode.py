@@ -307,6 +307,8 @@ def open_elf(path: str, content: Data | None = None) -> BtfFile:
         data = unpack(data, source)
         layers = (*layers, packing)
     head = bytes(data[:4])
+    if not head:
+        raise FormatError("file is empty", source=source)
     if head != ELF_MAGIC:
         what = "is BTF already" if head[:2] in BTF_MAGICS else f"begins with {head.hex(' ')}"
         if source != path:

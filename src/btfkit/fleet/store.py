@@ -110,6 +110,8 @@ class Folder:
         self.root = root
 
     def full(self, path: str) -> str:
+        if self.root == "." and path and path != "-":  # a file called "-" is not standard input
+            return path
         return os.path.join(self.root, path) if path else self.root
 
     def above(self) -> list[str]:

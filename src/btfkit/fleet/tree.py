@@ -307,6 +307,8 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
     for path in whole.paths:
         if path == "-":
             raise UnsupportedError("kernels are read from files and directories, which have names", source=STDIN)
+        if not path:
+            raise NotFoundError("no file: an empty name")
         one = _bundled(path) or _single(path) or _walked(open_store(path), heed_markers)
         whole.kernels += one.kernels
         whole.marks += one.marks
