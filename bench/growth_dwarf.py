@@ -340,6 +340,30 @@ def ring_of_units(file: File, unit: Unit, number: int, n: int) -> None:
 
 
 @_units
+def declared_in_half(file: File, unit: Unit, number: int, n: int) -> None:
+    """n units with two structs of one name in a typedef of a struct that holds both: declared in turns, different otherwise."""
+    pair = []
+    for which in range(2):
+        defined = number % 3 == which
+        pair.append(
+            unit.struct(f"part{which}", 8, (f"m{number}", unit.int)) if defined else unit.declared(f"part{which}")
+        )
+    holder = unit.struct("holder", 16, *((f"p{which}", unit.pointer(one)) for which, one in enumerate(pair)))
+    unit.typedef("held", holder)
+
+
+def chain_in_two_units(n: int) -> bytes:
+    """Two units with n structs, each of which points to the one before; the first is another in each."""
+    file = File()
+    for number in range(2):
+        unit = file.unit()
+        last = unit.struct("s0", 8, (f"m{number}", unit.int))
+        for at in range(1, n):
+            last = unit.struct(f"s{at}", 8, ("p", unit.pointer(last)))
+    return file.to_bytes()
+
+
+@_units
 def functions_of_one_name_in_units(file: File, unit: Unit, number: int, n: int) -> None:
     """n units with a static function of one name at one address, whose parameter is a struct of one name."""
     same = unit.struct("same", 8, (f"m{number % 3}", unit.int))
@@ -451,6 +475,8 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
         units_of_one_name,
         declaring_units,
         ring_of_units,
+        declared_in_half,
+        chain_in_two_units,
         functions_of_one_name_in_units,
         abbreviations,
         own_abbreviations,

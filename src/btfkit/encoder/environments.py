@@ -10,6 +10,7 @@ apart as `dedup` tells types apart: by refinement, until no class splits any mor
 from __future__ import annotations
 
 from array import array
+from heapq import heapify, heappop, heappush
 
 from btfkit.btf import spec
 from btfkit.hot import assembly as _loops
@@ -103,7 +104,7 @@ class Resolved:
         for symbol in range(1, types.symbol_count + 1):
             if types.symbol_record[symbol]:
                 defines.setdefault(types.symbol_record[symbol], []).append(symbol)
-        for symbol, record in types.others:
+        for symbol, record in dict.fromkeys(types.others):
             defines.setdefault(record, []).append(symbol)
         while any(self.ambiguous):
             self.tainted = bytearray(self.count + 1)
@@ -194,48 +195,52 @@ class Resolved:
         by_record: dict[int, list[int]] = {}
         for key, number in keys.items():
             by_record.setdefault(key[0], []).append(number)
-        known: dict[tuple[int, int], bool] = {}
-
-        def knows_less(one: int, other: int) -> bool:
-            """Whether two classes are the same in all but what `one` only declares."""
-            if one == other:
-                return True
-            if (one, other) not in known:
-                a, b = by_number[one], by_number[other]
-                known[one, other] = a[0] == b[0] and all(
-                    x == y or (x == 0 if is_symbol else knows_less(x, y))
-                    for x, y, (is_symbol, _) in zip(a[1:], b[1:], places[a[0]], strict=True)
-                )
-            return known[one, other]
-
-        joined = {}
-        self._evidence = {}
-        for record, numbers in by_record.items():
+        joined: dict[int, int] = {}
+        above: dict[int, set[int]] = {}  # of each class that declares something: those that know more
+        for record in sorted(by_record):  # what is inside a record comes before it
+            numbers, context = by_record[record], places[record]
+            lesser = [number for number in numbers if _declares(by_number[number], context, above)]
+            index: list[dict[int, list[int]]] = []
+            if lesser and len(numbers) > 1:
+                index = _by_place(numbers, by_number, len(context))
+            for one in lesser:
+                key = by_number[one]
+                above[one] = {
+                    other
+                    for other in _that_may_know_more(key, context, above, index, numbers)
+                    if other != one and _knows_less(key, by_number[other], context, above)
+                }
             if len(numbers) > 1 and self.kind(record) in _BY_CONTEXT:
-                below = {(a, b) for a in numbers for b in numbers if a != b and knows_less(a, b)}
-                lesser = {a for a, _ in below}
-                for one in numbers:
-                    uppers = [b for a, b in below if a == one and b not in lesser]
+                for one in lesser:
+                    uppers = [other for other in above[one] if not above.get(other)]
                     if len(uppers) == 1:
                         joined[one] = uppers[0]
-                        self._vote(by_number, places, one, uppers[0])
+        self._vote(by_number, places, joined)
         return joined
 
     def _vote(
-        self,
-        by_number: dict[int, tuple[int, ...]],
-        places: dict[int, list[tuple[bool, int]]],
-        lesser: int,
-        other: int,
+        self, by_number: dict[int, tuple[int, ...]], places: dict[int, list[tuple[bool, int]]], joined: dict[int, int]
     ) -> None:
-        """Note which definition each declaration in a class stands for, if that class is `other`."""
-        a, b = by_number[lesser], by_number[other]
-        for x, y, (is_symbol, what) in zip(a[1:], b[1:], places[a[0]], strict=True):
-            if not is_symbol and x != y:
-                self._vote(by_number, places, x, y)
-            elif x == 0 and y:
-                votes = self._evidence.setdefault(what, {})
-                votes[y] = votes.get(y, 0) + 1
+        """Note which definition each declaration in the `joined` classes stands for: one vote for each path to it."""
+        self._evidence = {}
+        weights: dict[int, dict[tuple[int, int], int]] = {}  # of pairs of classes, by their record
+        for pair in joined.items():
+            weights.setdefault(by_number[pair[0]][0], {})[pair] = 1
+        todo = [-record for record in weights]
+        heapify(todo)
+        while todo:
+            record = -heappop(todo)
+            for (lesser, other), weight in weights.pop(record).items():
+                pairs = zip(by_number[lesser][1:], by_number[other][1:], places[record], strict=True)
+                for x, y, (is_symbol, what) in pairs:
+                    if not is_symbol and x != y:
+                        if what not in weights:
+                            weights[what] = {}
+                            heappush(todo, -what)
+                        weights[what][x, y] = weights[what].get((x, y), 0) + weight
+                    elif x == 0 and y:
+                        votes = self._evidence.setdefault(what, {})
+                        votes[y] = votes.get(y, 0) + weight
 
     def _copy(self, groups: list[tuple[int, list[int], dict[int, int]]]) -> None:
         """Append a copy of each tainted record for each of its classes."""
@@ -301,3 +306,51 @@ class Resolved:
         marks = bytearray(len(place))
         _loops.used(words, place, order, marks)
         return array("I", [record for record in order if record not in helpers or marks[record]])
+
+
+# ---- classes that know less --------------------------------------------------------------------------------------------
+#
+# The key of a class is its record, and for each place that depends on the group what is there: for a symbol the class of its
+# definition, or 0 if the group only declares it; else the class of the record inside, which has a lower number.
+
+
+def _declares(key: tuple[int, ...], context: list[tuple[bool, int]], above: dict[int, set[int]]) -> bool:
+    """Whether a class declares something, itself or inside, so that another may know more."""
+    return any(not x if is_symbol else x in above for x, (is_symbol, _) in zip(key[1:], context, strict=True))
+
+
+def _by_place(numbers: list[int], by_number: dict[int, tuple[int, ...]], count: int) -> list[dict[int, list[int]]]:
+    """For each place the classes by what is there."""
+    found: list[dict[int, list[int]]] = [{} for _ in range(count)]
+    for number in numbers:
+        for place, what in enumerate(by_number[number][1:]):
+            found[place].setdefault(what, []).append(number)
+    return found
+
+
+def _that_may_know_more(
+    key: tuple[int, ...],
+    context: list[tuple[bool, int]],
+    above: dict[int, set[int]],
+    index: list[dict[int, list[int]]],
+    numbers: list[int],
+) -> list[int]:
+    """The classes that have one place in common with a class: the place that leaves the fewest; all if it only declares."""
+    best = numbers
+    for x, (is_symbol, _), here in zip(key[1:], context, index, strict=False):
+        if is_symbol and not x:
+            continue
+        fitting = [here[each] for each in (x, *(() if is_symbol else above.get(x, ()))) if each in here]
+        if sum(map(len, fitting)) < len(best):
+            best = [number for some in fitting for number in some]
+    return best
+
+
+def _knows_less(
+    one: tuple[int, ...], other: tuple[int, ...], context: list[tuple[bool, int]], above: dict[int, set[int]]
+) -> bool:
+    """Whether two classes are the same in all but what `one` only declares."""
+    return all(
+        x == y or (x == 0 if is_symbol else y in above.get(x, ()))
+        for x, y, (is_symbol, _) in zip(one[1:], other[1:], context, strict=True)
+    )

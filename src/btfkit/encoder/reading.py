@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from btfkit.files.elf import Elf
 
 LANGUAGES = {"c": (0x01, 0x02, 0x0C, 0x1D, 0x2C), "c++": (0x04, 0x1A, 0x21, 0x2B), "rust": (0x1C,), "asm": (0x8001,)}
-CACHED = 8  # tables of abbreviations that are kept
+CACHED = 8  # tables of abbreviations that are kept; more, if units use many in turns
 NAMES = 16  # limit for the total length of the names, as a multiple of the sections with strings
 
 
@@ -69,6 +69,9 @@ class Dwarf:
         self.files = self.units = 0
         self.skipped = 0
         self._tables: dict[tuple[int, int, int, int, int], Abbreviations] = {}
+        self._read_tables = set[tuple[int, int, int, int, int]]()
+        self._read_again = 0  # bytes of abbreviations
+        self._kept = CACHED
 
     def read(self) -> None:
         """Read all units of the file, of its supplementary file, and the split units that it names."""
@@ -197,7 +200,7 @@ class Dwarf:
         key = debug.number, unit.abbreviations, *sizes
         table = self._tables.get(key)
         if table is None:
-            if len(self._tables) >= CACHED:
+            if len(self._tables) >= self._kept:
                 oldest = next(iter(self._tables))
                 table = self._tables.pop(oldest)
             if table is None or sizes != oldest[2:]:
@@ -210,6 +213,11 @@ class Dwarf:
             except (IndexError, ValueError, OverflowError) as error:
                 raise self._damaged(error, "abbrev", unit.abbreviations) from None
             self._tables[key] = table
+            if key in self._read_tables:
+                self._read_again += table.at - unit.abbreviations
+                if self._read_again > len(debug.abbreviations):  # all of it once more: keep more of them
+                    self._kept, self._read_again = 2 * self._kept, 0
+            self._read_tables.add(key)
         return table
 
     def _begin(self, debug: Debug, unit: Unit) -> Abbreviations:

@@ -17,7 +17,7 @@ cdef class Abbreviations:
     cdef unsigned long long[::1] given
     cdef size_t top
     cdef size_t used
-    cdef size_t at
+    cdef readonly size_t at
     cdef readonly unsigned int crosses
 
     @cython.locals(code=cython.ulonglong, tag=cython.ulonglong, i=cython.size_t)

@@ -17,7 +17,8 @@ class Abbreviations:
 
     `tags` has the class of each tag, `slots` the slot of each attribute, `wanted` for each class of tags a word whose bits
     are the wanted slots.  `forms` has three rows of bytes with the operation, class and size (`VARIABLE_SIZE` if it differs)
-    of each form; those of GNU follow at GNU_FIRST.  `crosses` is a word with a bit for each class of wanted forms.
+    of each form; those of GNU follow at GNU_FIRST.  `crosses` is a word with a bit for each class of wanted forms, `at` the end
+    of the table.
     """
 
     def __init__(self, tags, slots, wanted, forms):
