@@ -44,7 +44,7 @@ def run(args: Args) -> int:
         force=args.force,
         distill=args.distill or "distilled_base" in features,
         policy=args.policy or "distilled",
-        resolve_ids=args.resolve_ids,
+        resolve_ids=args.resolve_ids or None,
         strip_signature=args.strip_signature,
         debug_dirs=_directories(args),
     )
@@ -178,7 +178,10 @@ COMMAND = Command(
             choices=("distilled", "by-value", "full"),
             help="with --distill: what that base contains (default: distilled)",
         ),
-        Option("--resolve-ids", help="fill in .BTF_ids, as resolve_btfids does: modules with kfuncs need it"),
+        Option(
+            "--resolve-ids",
+            help="fill in .BTF_ids, as resolve_btfids does: modules with kfuncs need it (default: if it was filled in)",
+        ),
         Option("--features", value="LIST", help="pahole's --btf_features; '+NAME' adds to the default ones"),
         Option(
             "--skip-language", value="LIST", help="omit units in these languages: c, c++, rust, asm (default: rust)"

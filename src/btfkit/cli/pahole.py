@@ -190,6 +190,7 @@ def _encode(call: Call) -> int:
                 features=features,
                 skip_languages=languages,
                 distill=distill,
+                resolve_ids=False,
             )
         except (BtfError, OSError) as error:
             remedy = REMEDIES.get(getattr(error, "remedy", ""))

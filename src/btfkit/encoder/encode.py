@@ -75,13 +75,15 @@ def encode(
     force: bool = False,
     symbols: Elf | None = None,
     companions: Companions | None = None,
+    linked_ids: bytes | None = None,
 ) -> Encoded:
     """The BTF of the types, functions and variables that the DWARF of `elf` describes, split on `base` if given.
 
     `features` are names of pahole's `--btf_features`.  `skip_languages` ("c", "c++", "rust", "asm") omits units.  With
     `force` types that BTF cannot express are written (a reference as a pointer, others as empty structs). `symbols` is
     the file with the symbol table, if `elf` is a debug file without; `companions` finds split units and what dwz moved (by
-    default beside `elf.source`).  A `SplitBase` saves repeating the work on it.
+    default beside `elf.source`); `linked_ids` is the content of `.BTF_ids` as it was linked, if ids were filled in since.  A
+    `SplitBase` saves repeating the work on it.
     Raises NotFoundError if there is no DWARF or such a file is not there, UnsupportedError for what cannot be read or
     expressed, FormatError for damaged input.
     """
@@ -94,7 +96,7 @@ def encode(
         )
     refuse_others("language", skip_languages, tuple(LANGUAGES))
     dwarf, found = read_dwarf(elf, features, skip_languages, force=force, companions=companions)
-    alone = Assembly(dwarf, features, found, symbols).btf()
+    alone = Assembly(dwarf, features, found, symbols, linked_ids).btf()
     if base is None:
         return alone
     from btfkit.encoder.split import SplitBase, on_base
@@ -130,8 +132,10 @@ class Assembly:
         features: frozenset[str],
         places: list[_variables.Place],
         symbols: Elf | None = None,
+        linked_ids: bytes | None = None,
     ) -> None:
         self.dwarf = dwarf
+        self.linked_ids = linked_ids
         self.symbols = symbols or dwarf.debug.sections.elf
         self.features = features
         self.places = places
@@ -333,7 +337,7 @@ class Assembly:
             tags.setdefault(place, []).append((component, text))
         marked: dict[bytes, int] = {}
         if "decl_tag_kfuncs" in self.features:
-            marked = _kfuncs.kfuncs(self.elf, self.report.warnings)
+            marked = _kfuncs.kfuncs(self.elf, self.report.warnings, self.linked_ids)
         report = self.report
         report.choices = functions.choices()
         for choice in report.choices:

@@ -21,8 +21,9 @@ FASTCALL = 1 << 12
 ARENA_RESULT, ARENA_FIRST, ARENA_SECOND = 1 << 13, 1 << 14, 1 << 15
 
 
-def kfuncs(elf: Elf, warn: dict[str, int] | None = None) -> dict[bytes, int]:
-    """The flags of each kfunc by name; a section without content is counted in `warn`."""
+def kfuncs(elf: Elf, warn: dict[str, int] | None = None, linked: bytes | None = None) -> dict[bytes, int]:
+    """The flags of each kfunc by name; a section without content is counted in `warn`.  `linked` is the content as it was
+    linked, if ids were filled in since."""
     section = elf.section(IDS)
     if section is None or not section.size:
         return {}
@@ -30,7 +31,7 @@ def kfuncs(elf: Elf, warn: dict[str, int] | None = None) -> dict[bytes, int]:
         if warn is not None:
             warn["no content of .BTF_ids"] = 1
         return {}
-    content = elf.data(section)
+    content = linked or elf.data(section)
     start = 0 if elf.type == ET_REL else section.addr
     functions: list[tuple[int, str]] = []
     sets: list[tuple[int, int]] = []

@@ -7,7 +7,7 @@ import os
 from btfkit.btf_file import BtfFile, as_btf
 from btfkit.dwarf.companion import DEBUG, Companions
 from btfkit.encoder.encode import DEFAULT_FEATURES
-from btfkit.errors import ChainError, FormatError, NotFoundError, UnsupportedError
+from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError
 from btfkit.file_ops.distill import SECTIONS
 from btfkit.file_ops.operation import DONE, WITHOUT, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
@@ -18,7 +18,7 @@ from btfkit.files.write import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from btfkit.btf.btf import Btf
@@ -72,7 +72,7 @@ class EncodeFiles(FileOperation):
     force: bool = False
     distill: bool = False
     policy: Policy = "distilled"
-    resolve_ids: bool = False
+    resolve_ids: bool | None = None
     strip_signature: bool = False
     raw: bool = False
     debug_dirs: Sequence[str] = (DEBUG,)
@@ -105,7 +105,7 @@ class EncodeFiles(FileOperation):
             return FileResult(job.path, WITHOUT, str(error))
         self._demand_base(state, file, job)
         result = self.encoded(state, dwarf)
-        return self._write(state, file, result, job, dwarf.elf.source if dwarf.elf is not elf else None)
+        return self._write(file, result, job, dwarf)
 
     def work_on(self, state: SplitBase | None, file: BtfFile, job: FileJob) -> FileResult:
         """Not used: `run` opens files without BTF."""
@@ -166,22 +166,21 @@ class EncodeFiles(FileOperation):
             force=self.force,
             symbols=dwarf.symbols,
             companions=dwarf.companions,
+            linked_ids=dwarf.find_linked_ids(None if state is None else state.btf),
         )
 
-    def _write(
-        self, state: SplitBase | None, file: BtfFile, result: Encoded, job: FileJob, debug: str | None
-    ) -> FileResult:
+    def _write(self, file: BtfFile, result: Encoded, job: FileJob, dwarf: WithDwarf) -> FileResult:
         from btfkit.files.rewrite import packed, packings_for
 
         btf, elf = result.btf, file.elf
         assert elf is not None
-        record = _record(job, result.report, debug)
+        record = _record(job, result.report, dwarf.elf.source if dwarf.elf is not elf else None)
         raw = self.raw or is_raw_output(job.output) or elf.type != ET_REL
         sections: dict[str, bytes | None] = {}
         if self.distill:
             btf = self._distilled(btf, record, sections)
-        if self.resolve_ids and not raw:
-            self._resolve(elf, btf, record, sections)
+        if not raw:
+            self._follow_ids(elf, btf, record, sections, dwarf.linked_ids)
         data = btf.to_bytes()
         record.types, record.bytes = len(btf.positions), len(data)
         if raw:
@@ -211,14 +210,21 @@ class EncodeFiles(FileOperation):
         sections[SECTIONS[self.policy]] = small.base.to_bytes()
         return small.btf
 
-    def _resolve(self, elf: Elf, btf: Btf, record: EncodedFile, sections: dict[str, bytes | None]) -> None:
-        from btfkit.files.rewrite import IDS, resolved_ids
+    def _follow_ids(
+        self, elf: Elf, btf: Btf, record: EncodedFile, sections: dict[str, bytes | None], linked: bytes | None
+    ) -> None:
+        """Fill in `.BTF_ids`, or bring it back to what was `linked` (None: it is still so)."""
+        from btfkit.files.rewrite import IDS, demand_names, resolved_ids
 
-        found = resolved_ids(elf, lambda kind, name: btf.find_id(name, kind) or 0)
-        if found is not None:
-            sections[IDS] = found.content
-            record.ids_lost = list(found.lost)
-            record.ids_resolved = found.count
+        demand_names(elf)
+        if self.resolve_ids or (self.resolve_ids is None and linked is not None):
+            found = resolved_ids(elf, lambda kind, name: btf.find_id(name, kind) or 0, linked)
+            if found is not None:
+                sections[IDS] = found.content
+                record.ids_lost = list(found.lost)
+                record.ids_resolved = found.count
+        elif linked is not None:
+            sections[IDS] = linked
 
 
 class WithDwarf:
@@ -231,6 +237,8 @@ class WithDwarf:
     def __init__(self, file: BtfFile, path: str, debug_dirs: Sequence[str]) -> None:
         elf = file.elf
         assert elf is not None
+        self.file = file
+        self.linked_ids: bytes | None = None
         self.companions = Companions(path, debug_dirs)
         found = self.companions.with_dwarf(elf)
         if found is None:
@@ -245,6 +253,45 @@ class WithDwarf:
         if found is not elf:
             self.companions = Companions(found.source, debug_dirs)
             self.symbols = elf if any(elf.symbol_rows()) else None
+
+    def find_linked_ids(self, base: Base | None) -> bytes | None:
+        """Set `linked_ids`, and return them unless the file with the DWARF is another.
+
+        The ids are those of the BTF in the file, which is split on its own base, on `base`, or on none.  Raises
+        UnsupportedError if they are not.
+        """
+        self.linked_ids = _linked_ids(self.file, base)
+        return self.linked_ids if self.elf is self.file.elf else None
+
+
+def _linked_ids(file: BtfFile, base: Base | None) -> bytes | None:
+    from btfkit.files.rewrite import are_ids_filled, linked_ids
+
+    elf = file.elf
+    if elf is None or not are_ids_filled(elf):
+        return None
+    if file.base is None and base is not None:
+        try:
+            return linked_ids(elf, _names(file, base))
+        except UnsupportedError:
+            pass
+    return linked_ids(elf, _names(file, None))
+
+
+def _names(file: BtfFile, base: Base | None) -> Callable[[int], str]:
+    """The name of a type by its id, "" if it cannot be told; the BTF is read once it is asked for."""
+    found: list[Btf | None] = []
+
+    def name_of(number: int) -> str:
+        if not found:
+            try:
+                found.append(file.btf(base))
+            except BtfError:
+                found.append(None)
+        btf = found[0]
+        return btf.name(number) if btf is not None and number < len(btf) else ""
+
+    return name_of
 
 
 def explain_encoding(path: str, function: str, debug_dirs: Sequence[str] = (DEBUG,)) -> tuple[list[str], bool]:
@@ -319,7 +366,12 @@ def open_elf(path: str, content: Data | None = None) -> BtfFile:
             )
         raise FormatError(f"expected an ELF file with DWARF, found one that {what}", source=source, offset=0)
     elf = Elf(data, source)
-    return BtfFile(Container(path, (*layers, "elf"), elf.btf_section(".BTF") or b"", elf))
+    return _with_btf(elf, layers, path)
+
+
+def _with_btf(elf: Elf, layers: tuple[str, ...] = (), path: str = "") -> BtfFile:
+    """An ELF file, with BTF or without."""
+    return BtfFile(Container(path or elf.source, (*layers, "elf"), elf.btf_section(".BTF") or b"", elf))
 
 
 def _record(job: FileJob, report: EncodeReport, debug: str | None) -> EncodedFile:
@@ -350,7 +402,7 @@ def encode_file(
     force: bool = False,
     distill: bool = False,
     policy: Policy = "distilled",
-    resolve_ids: bool = False,
+    resolve_ids: bool | None = None,
     strip_signature: bool = False,
     raw: bool = False,
     debug_dirs: Sequence[str] = (DEBUG,),
@@ -359,10 +411,11 @@ def encode_file(
     BTF, any other the file with the BTF in its `.BTF`; with `in_place` the file itself is changed.
 
     `base` is the BTF of the kernel that a module was built for.  With `distill` the module also gets a small base of its own
-    by `policy`, with `resolve_ids` the ids in `.BTF_ids` are filled in, as resolve_btfids does.  Separate debug files are
-    found beside the file and below `debug_dirs`.  Other options are those of `btfkit.encode`.  Raises NotFoundError if there
-    is no DWARF, ChainError for a base of another build, UnsupportedError for a signed module without `strip_signature` and
-    for a linked file in place, and what `btfkit.encode` does.
+    by `policy`, with `resolve_ids` the ids in `.BTF_ids` are filled in, as resolve_btfids does (None: if they were filled in
+    before).  Separate debug files are found beside the file and below `debug_dirs`.  Other options are those of
+    `btfkit.encode`.  Raises NotFoundError if there is no DWARF, ChainError for a base of another build, UnsupportedError for a
+    signed module without `strip_signature`, for a linked file in place and for ids that were filled in for other BTF, and what
+    `btfkit.encode` does.
     """
     operation = EncodeFiles(
         base,
@@ -397,15 +450,21 @@ def encode(
     from btfkit.encoder.encode import encode as encode_elf
 
     symbols = companions = None
-    if not isinstance(path, Elf):
-        dwarf = WithDwarf(open_elf(os.fspath(path)), os.fspath(path), (DEBUG,))
+    on = None if base is None else as_btf(base)
+    if isinstance(path, Elf):
+        linked = _linked_ids(_with_btf(path), on)
+    else:
+        file = open_elf(os.fspath(path))
+        dwarf = WithDwarf(file, os.fspath(path), (DEBUG,))
+        linked = dwarf.find_linked_ids(on)
         path, symbols, companions = dwarf.elf, dwarf.symbols, dwarf.companions
     return encode_elf(
         path,
-        None if base is None else as_btf(base),
+        on,
         features=features,
         skip_languages=skip_languages,
         force=force,
         symbols=symbols,
         companions=companions,
+        linked_ids=linked,
     ).btf

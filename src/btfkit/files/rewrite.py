@@ -10,7 +10,7 @@ from struct import iter_unpack, pack, pack_into, unpack_from
 
 from btfkit.errors import UnsupportedError
 from btfkit.files.container import PACKED_SUFFIXES
-from btfkit.files.elf import SHT_NOBITS
+from btfkit.files.elf import ET_REL, SHT_NOBITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.btf.ext import Ext
-    from btfkit.files.elf import Elf
+    from btfkit.files.elf import Elf, Section
 
     Translate = Callable[[int], int]
     LookUp = Callable[[str, str], int]
@@ -76,13 +76,8 @@ def translated_ids(
     if section is None or not section.size:
         return None
     content = bytearray(elf.data(section))
-    places, sets = _places(elf, section.index, len(content))
-    if not places and any(content):
-        raise UnsupportedError(
-            "the module's symbols were stripped: its kfuncs cannot be renumbered",
-            source=elf.source,
-            section=IDS,
-        )
+    places, sets = _places(elf, section, len(content))
+    demand_names(elf)
     lost: list[str] = []
     for start, step, entries in _groups(content, places, sets, elf.mark):
         lost += _translate_group(content, elf.mark, start, step, entries, translate, name_of, look_up)
@@ -147,7 +142,7 @@ def demand_ids(elf: Elf, btf: Btf) -> None:
     if section is None or not section.size:
         return
     content = elf.data(section)
-    places, _ = _places(elf, section.index, len(content))
+    places, _ = _places(elf, section, len(content))
     names = {name for _, name in places.values()}
     for place in places:
         type_id = unpack_from(elf.mark + "I", content, place)[0]
@@ -183,17 +178,17 @@ class ResolvedIds(Ids):
         self.count = count
 
 
-def resolved_ids(elf: Elf, find: Callable[[str, str], int]) -> ResolvedIds | None:
+def resolved_ids(elf: Elf, find: Callable[[str, str], int], linked: bytes | None = None) -> ResolvedIds | None:
     """The section `.BTF_ids` as resolve_btfids fills it: each place gets `find(kind, name)` (0: unknown), each set its number of
-    elements, sorted by id.
+    elements, sorted by id.  `linked` is the content as it was linked, if ids were filled in since (`linked_ids`).
 
     Returns None if the file has no such section.  Rule: the kernel's tools/bpf/resolve_btfids, 7.2.
     """
-    section = elf.section(IDS)
-    if section is None or not section.size or section.type == SHT_NOBITS:
+    section = _ids_section(elf)
+    if section is None:
         return None
-    content = bytearray(elf.data(section))
-    places, sets = _places(elf, section.index, len(content))
+    content = bytearray(linked or elf.data(section))
+    places, sets = _places(elf, section, len(content))
     lost, count = [], 0
     for place, (kind, name) in places.items():
         found = find(kind, name)
@@ -203,26 +198,108 @@ def resolved_ids(elf: Elf, find: Callable[[str, str], int]) -> ResolvedIds | Non
         else:
             lost.append(f"{kind} {name}")
     sizes = {symbol.value: symbol.size for symbol in elf.symbols() if symbol.section == section.index and symbol.size}
+    start = _start(elf, section)
     for place, kind in sets.items():
         head, width = _SETS[kind]
-        size = sizes.get(place, head)
+        size = sizes.get(place + start, head)
         pack_into(elf.mark + "I", content, place, max(0, size - head) // width)
         _sort(content, place, kind, elf.mark)
     return ResolvedIds(bytes(content), lost, count)
 
 
-def _places(elf: Elf, index: int, size: int) -> tuple[dict[int, tuple[str, str]], dict[int, str]]:
+def are_ids_filled(elf: Elf) -> bool:
+    """Whether ids were filled into `.BTF_ids` after it was linked."""
+    section = _ids_section(elf)
+    if section is None:
+        return False
+    content = elf.data(section)
+    return any(unpack_from(elf.mark + "I", content, place)[0] for place in _places(elf, section, len(content))[0])
+
+
+def demand_names(elf: Elf) -> None:
+    """Raise UnsupportedError if `.BTF_ids` has content, and no symbols that name its ids."""
+    section = _ids_section(elf)
+    if section is not None and any(elf.data(section)) and not _places(elf, section, section.size)[0]:
+        raise UnsupportedError(
+            "the module's symbols were stripped: its kfuncs cannot be renumbered", source=elf.source, section=IDS
+        )
+
+
+def linked_ids(elf: Elf, name_of: Callable[[int], str]) -> bytes | None:
+    """The section `.BTF_ids` as it was linked: without ids, each flag at the place of its symbol.
+
+    Ids are filled into sets in the order of the ids, with the flags, so that the symbols of a set no longer tell which flag
+    is whose; the name of an id, `name_of`, does.  Returns None if the file has no such section.  Raises UnsupportedError if
+    the flags of a set differ and a name there is not one of its symbols.
+    """
+    section = _ids_section(elf)
+    if section is None:
+        return None
+    content = bytearray(elf.data(section))
+    places, sets = _places(elf, section, len(content))
+    form = elf.mark + "I"
+    for start, flagged, names in _groups(content, places, sets, elf.mark):
+        ids = [unpack_from(form, content, place)[0] for place in start]
+        flags = [unpack_from(form, content, place + 4)[0] for place in start] if flagged else []
+        if any(ids) and len(set(flags)) > 1:
+            for place, flag in zip(
+                start, _flags_by_name(elf, ids, flags, [name for _, name in names], name_of), strict=True
+            ):
+                pack_into(form, content, place + 4, flag)
+        for place in start:
+            pack_into(form, content, place, 0)
+    for place in sets:
+        pack_into(form, content, place, 0)
+    return bytes(content)
+
+
+def _flags_by_name(
+    elf: Elf, ids: list[int], flags: list[int], names: list[str], name_of: Callable[[int], str]
+) -> list[int]:
+    """The flags in the order of `names`, of a set that is in the order of its ids; raises UnsupportedError."""
+    found: dict[str, list[int]] = {}
+    unknown = []
+    for number, flag in zip(ids, flags, strict=True):
+        if number:
+            found.setdefault(name_of(number), []).append(flag)
+        else:
+            unknown.append(flag)
+    ordered: list[int | None] = [found[name].pop(0) if found.get(name) else None for name in names]
+    if any(found.values()) or len(set(unknown)) > 1:
+        raise UnsupportedError(
+            "it was filled in for BTF that the file no longer has, so that the flags of its kfuncs cannot be told apart: link"
+            " the module again",
+            source=elf.source,
+            section=IDS,
+        )
+    return [unknown[0] if flag is None else flag for flag in ordered]
+
+
+def _ids_section(elf: Elf) -> Section | None:
+    """The section `.BTF_ids`, if it has content."""
+    section = elf.section(IDS)
+    return None if section is None or not section.size or section.type == SHT_NOBITS else section
+
+
+def _start(elf: Elf, section: Section) -> int:
+    """What the values of symbols in a section count from."""
+    return 0 if elf.type == ET_REL else section.addr
+
+
+def _places(elf: Elf, section: Section, size: int) -> tuple[dict[int, tuple[str, str]], dict[int, str]]:
     """The (kind, name) of the id at each place, and the kind of the set at each place."""
     places: dict[int, tuple[str, str]] = {}
     sets: dict[int, str] = {}
+    start = _start(elf, section)
     for symbol in elf.symbols():
-        if symbol.section != index or not symbol.name.startswith(_SYMBOL) or symbol.value + 4 > size:
+        place = symbol.value - start
+        if symbol.section != section.index or not symbol.name.startswith(_SYMBOL) or not 0 <= place <= size - 4:
             continue
         kind, _, rest = symbol.name[len(_SYMBOL) :].partition("__")
         if kind in _SETS:
-            sets[symbol.value] = kind
+            sets[place] = kind
         elif rest:
-            places[symbol.value] = kind, rest.rpartition("__")[0] or rest
+            places[place] = kind, rest.rpartition("__")[0] or rest
     return places, sets
 
 
