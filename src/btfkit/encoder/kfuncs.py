@@ -35,9 +35,7 @@ def kfuncs(elf: Elf, warn: dict[str, int] | None = None, linked: bytes | None = 
     start = 0 if elf.type == ET_REL else section.addr
     functions: list[tuple[int, str]] = []
     sets: list[tuple[int, int]] = []
-    for symbol in elf.symbols():
-        if symbol.section != section.index:
-            continue
+    for symbol in elf.symbols_in(section.index):
         at = symbol.value - start
         if at < 0 or at + 8 > len(content):
             continue

@@ -264,6 +264,14 @@ class Elf:
             strings = strings or self.symbol_strings()
             yield Symbol(_text(strings, name, self.source), value, size, info, other, section)
 
+    def symbols_in(self, index: int) -> Iterator[Symbol]:
+        """Those of `symbols` that are in the section with that number; the others cost little."""
+        strings = b""
+        for name, value, size, info, other, section in self.symbol_rows():
+            if section == index:
+                strings = strings or self.symbol_strings()
+                yield Symbol(_text(strings, name, self.source), value, size, info, other, section)
+
     def functions(self) -> Functions:
         """The functions of the symbol table by place; see `Functions`."""
         return Functions(self)

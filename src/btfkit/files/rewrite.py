@@ -197,7 +197,7 @@ def resolved_ids(elf: Elf, find: Callable[[str, str], int], linked: bytes | None
             count += 1
         else:
             lost.append(f"{kind} {name}")
-    sizes = {symbol.value: symbol.size for symbol in elf.symbols() if symbol.section == section.index and symbol.size}
+    sizes = {symbol.value: symbol.size for symbol in elf.symbols_in(section.index) if symbol.size}
     start = _start(elf, section)
     for place, kind in sets.items():
         head, width = _SETS[kind]
@@ -291,9 +291,9 @@ def _places(elf: Elf, section: Section, size: int) -> tuple[dict[int, tuple[str,
     places: dict[int, tuple[str, str]] = {}
     sets: dict[int, str] = {}
     start = _start(elf, section)
-    for symbol in elf.symbols():
+    for symbol in elf.symbols_in(section.index):
         place = symbol.value - start
-        if symbol.section != section.index or not symbol.name.startswith(_SYMBOL) or not 0 <= place <= size - 4:
+        if not symbol.name.startswith(_SYMBOL) or not 0 <= place <= size - 4:
             continue
         kind, _, rest = symbol.name[len(_SYMBOL) :].partition("__")
         if kind in _SETS:
