@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from btfkit.errors import counted, printable
 from btfkit.fleet.matrix import BREAKS, GUARDED, MISREADS, STATUSES, WORKS, columns_text, range_text
+from btfkit.fleet.object_verdicts import object_ranges, object_verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         subject: str
         unless: str
         whole: bool
+        map: str
 
     class VerdictObject(TypedDict):
         """A verdict in JSON; `program` is a number."""
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 PLACES = 4  # places of one finding that are shown
+WHOLE = "(the object)"  # in place of a program's name
 NAMES = 60  # letters of a line of names
 EFFECTS = (BREAKS, MISREADS, GUARDED, "warning", "note")
 
@@ -170,6 +173,8 @@ def _table(matrix: Matrix) -> Iterator[str]:
                 key = program.required, tuple(range_lines(matrix, number))
                 groups.setdefault(key, []).append(printable(program.name))
         yield printable(obj)
+        if sum(map(len, groups.values())) > 1:
+            yield from _group_lines([WHOLE], tuple(_range_lines(matrix, object_ranges(matrix, obj))), True)
         for (required, lines), names in groups.items():
             yield from _group_lines(names, lines, required)
     if not all(program.required for program in matrix.programs):
@@ -190,7 +195,10 @@ def _group_lines(names: list[str], lines: tuple[str, ...], required: bool) -> It
 
 def range_lines(matrix: Matrix, program: int) -> list[str]:
     """ "5.10 ... 6.1: works", a line for each range; those of whole series with the same verdict in one."""
-    ranges = matrix.ranges(program)
+    return _range_lines(matrix, matrix.ranges(program))
+
+
+def _range_lines(matrix: Matrix, ranges: list[Range]) -> list[str]:
     statuses = {found.status for found in ranges}
     total = sum(len(found.columns) for found in ranges)
     if len(statuses) == 1:
@@ -293,10 +301,14 @@ def markdown_lines(matrix: Matrix, failures: int) -> Iterator[str]:
     yield ""
     yield "| object | program | kernels | |"
     yield "|---|---|---|---|"
+    said: set[str] = set()
     for number, program in enumerate(matrix.programs):
         ranges = matrix.ranges(number)
         if {found.status for found in ranges} == {WORKS}:
             continue
+        if program.object not in said:
+            said.add(program.object)
+            yield from _object_rows(matrix, program.object)
         for found in ranges:
             where = _series(matrix, found) + range_text(matrix, found)
             name = _code(program.name) + ("" if program.required else " (does not count)")
@@ -315,6 +327,14 @@ def markdown_lines(matrix: Matrix, failures: int) -> Iterator[str]:
             yield from _markdown_reason(matrix, reason)
         yield ""
         yield "</details>"
+
+
+def _object_rows(matrix: Matrix, name: str) -> Iterator[str]:
+    """The rows of an object with several programs."""
+    if sum(program.object == name for program in matrix.programs) > 1:
+        for found in object_ranges(matrix, name):
+            sign = _SIGNS.get(found.status) or _escaped(found.status)
+            yield f"| {_cell(name)} | {WHOLE} | {_cell(_series(matrix, found) + range_text(matrix, found))} | {sign} |"
 
 
 def _markdown_reason(matrix: Matrix, reason: Reason) -> Iterator[str]:
@@ -384,6 +404,7 @@ def as_dict(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, object
             }
             for number, program in enumerate(matrix.programs)
         ],
+        "object_verdicts": _object_verdicts(matrix),
         "verdicts": [_verdict(matrix, cell) for cell in matrix.verdicts],
         "matrix": matrix.cells,
         "hints": [
@@ -406,6 +427,22 @@ def as_dict(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, object
             for program, column in failures
         ],
     }
+
+
+def _object_verdicts(matrix: Matrix) -> list[list[dict[str, object] | None]]:
+    """For each object, its verdict on each kernel."""
+    rows: dict[str, list[int]] = {}
+    for number, program in enumerate(matrix.programs):
+        rows.setdefault(program.object, []).append(number)
+    return [
+        [
+            {"status": found.status, "leave_out": {"programs": list(found.programs), "maps": list(found.maps)}}
+            if (found := object_verdict(matrix, rows.get(name, []), column)) is not None
+            else None
+            for column in range(len(matrix.columns))
+        ]
+        for name in matrix.objects
+    ]
 
 
 def _kernel(column: Column) -> KernelObject:
@@ -454,6 +491,8 @@ def _finding(matrix: Matrix, cell: Cell, finding: ProgramFinding) -> FindingObje
         found["unless"] = finding.unless
     if finding.whole:
         found["whole"] = True
+    if finding.map:
+        found["map"] = finding.map
     return found
 
 

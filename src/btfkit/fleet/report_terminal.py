@@ -18,7 +18,9 @@ INDENT = 4  # of the lines that continue one, beyond its own indent
 
 _RED, _YELLOW, _GREEN, _CYAN, _BOLD, _DIM = (f"\x1b[{code}m" for code in ("31", "33", "32", "36", "1", "2"))
 _PLAIN = "\x1b[0m"
-_STATUS = re.compile(rf": ({re.escape(GUARDED)}|{re.escape(WORKS)}|{re.escape(BREAKS)})$")
+_STATUS = re.compile(
+    rf": (({re.escape(GUARDED)}|{re.escape(WORKS)} without|{re.escape(WORKS)}$|{re.escape(BREAKS)}$).*)"
+)
 _EFFECT = re.compile(rf": (breaks?|{re.escape(MISREADS)}|(?:is|are) guarded|warning|note) on ")
 _STATUSES = {BREAKS: _RED, GUARDED: _YELLOW, WORKS: _GREEN}
 _EFFECTS = {"break": _RED, "reads": _RED, "is gu": _YELLOW, "are g": _YELLOW, "warni": _YELLOW, "note": _DIM}
@@ -50,8 +52,8 @@ def coloured(line: str, part: str) -> str:
     """A `part` of a `line`, with colours by what the line is: a heading, a verdict, a reason, or source text."""
     if not line.strip():
         return part
-    if found := _STATUS.search(part):
-        return f"{part[: found.start(1)]}{_STATUSES[found[1]]}{found[1]}{_PLAIN}"
+    if line[0] == " " and (found := _STATUS.search(part)):
+        return f"{part[: found.start(1)]}{_STATUSES.get(found[2], _YELLOW)}{found[1]}{_PLAIN}"
     if line[0] != " ":
         effect = _EFFECT.search(line)
         return f"{_BOLD}{_EFFECTS.get(effect[1][:5], _RED) if effect else ''}{part}{_PLAIN}"

@@ -28,6 +28,9 @@ ENUMS = HELPERS, MAP_TYPES, PROGRAM_TYPES, ATTACH_TYPES = (
 )
 
 
+MAP_FLAG = b"BPF_F_NO_PREALLOC"  # an enumerator of the enumeration without a name that has the flags of maps
+
+
 class Abilities(NamedTuple):
     """The numbers of `helpers` and `maps`, the names of `programs` (types) and `attachments`; None if the BTF lacks them."""
 
@@ -46,6 +49,33 @@ def abilities_of(target: Target) -> Abilities:
         None if programs is None else frozenset(programs),
         None if attachments is None else frozenset(attachments),
     )
+
+
+def map_flags(target: Target) -> int | None:
+    """The bits of all flags of maps; None if vmlinux lacks the enumeration, as before 5.4."""
+    if MAP_FLAG not in target.memo:
+        target.memo[MAP_FLAG] = _map_flags(target.vmlinux)
+    found: int | None = target.memo[MAP_FLAG]
+    return found
+
+
+def _map_flags(vmlinux: Any) -> int | None:
+    from functools import reduce
+    from operator import or_
+
+    from btfkit.hot import search
+
+    marks = bytearray(len(vmlinux.strings))
+    for offset in vmlinux.string_offsets(MAP_FLAG):
+        marks[offset] = 1
+    wanted = bytearray(spec.MAX_KIND + 1)
+    wanted[spec.ENUM] = 2
+    found: list[int] = []
+    search.named(vmlinux.words, vmlinux.positions, vmlinux.table, wanted, marks, found)
+    for index in found[::2]:
+        values = vmlinux[vmlinux.start_id + index].values.values()
+        return reduce(or_, (value for value in values if value >= 0), 0)
+    return None
 
 
 def _values(target: Target, name: bytes) -> dict[str, int] | None:
@@ -84,3 +114,11 @@ def lacking_maps(maps: list[Map], abilities: Abilities) -> Iterator[Map]:
     """Those of an object's maps whose type the kernel does not have."""
     if abilities.maps is not None:
         yield from (each for each in maps if each.type not in abilities.maps)
+
+
+def unknown_flags(maps: list[Map], target: Target) -> Iterator[tuple[Map, int]]:
+    """Those of an object's maps that have flags which the kernel does not have, with these bits."""
+    flagged = [each for each in maps if each.flags]
+    known = map_flags(target) if flagged else None
+    if known is not None:
+        yield from ((each, bits) for each in flagged if (bits := each.flags & ~known))

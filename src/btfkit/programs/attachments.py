@@ -14,6 +14,7 @@ from btfkit.co_re.access import essential
 from btfkit.co_re.relation import TypeRelation
 from btfkit.co_re.witness import Witness
 from btfkit.errors import BtfError
+from btfkit.programs.machines import foreign_function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def attachment_names(code: Code) -> Iterator[tuple[int, bytes]]:
             yield from ((found.type_kind, raw(name)) for name in found.names)
     for extern in code.externs.values():
         if extern.section == ".ksyms" and extern.type_id:
-            yield code.object.btf.kind(extern.type_id), essential(raw(extern.name))
+            kind = code.object.btf.kind(extern.type_id)
+            yield from ((each, essential(raw(extern.name))) for each in {kind, spec.FUNC, spec.VAR})
 
 
 def lookup(target: Target, kind: int, name: bytes) -> list[tuple[Btf, int]]:
@@ -172,6 +174,9 @@ def attached(function: Function, target: Target, scope: Scope) -> Problem | None
     more = "" if target.modules else NO_MODULES
     if not scope.functions:
         return Problem(WARNING, "not-in-btf", minimized(f"{wanted.kind}/{wanted.target}"))
+    elsewhere = foreign_function(what, target) if wanted.type_kind == spec.FUNC else ""
+    if elsewhere and len(wanted.names) == 1:
+        return Problem(BREAKS, "no-attach-target", f"no function {what}: {elsewhere}")
     if wanted.effect == WARNING:
         return Problem(WARNING, "not-in-btf", f"no function {what} {where}, which does not list every function{more}")
     if wanted.type_kind == spec.FUNC:
@@ -206,12 +211,23 @@ def extern_answers(code: Code, target: Target, scope: Scope) -> dict[str, Extern
     }
 
 
+def _address(extern: Extern, target: Target) -> ExternAnswer:
+    """The answer for an extern without a type, whose address libbpf takes from the kernel's symbol table (/proc/kallsyms)."""
+    name = raw(extern.name)
+    if lookup(target, spec.FUNC, name) or lookup(target, spec.VAR, name):
+        return ExternAnswer(FOUND)
+    detail = f"the address of {extern.name} is in the kernel's symbol table, not in BTF"
+    if not extern.weak:
+        detail += "; without it, libbpf rejects the object"
+    return ExternAnswer(UNKNOWN, detail)
+
+
 def _extern_answer(code: Code, extern: Extern, target: Target, scope: Scope) -> ExternAnswer:
     local = code.object.btf
     kind = local.kind(extern.type_id)
     wanted = local.word(extern.type_id, 2)
     if kind == spec.VAR and local.strip(wanted) == 0:
-        return ExternAnswer(UNKNOWN, f"the address of {extern.name} is in the kernel's symbol table, not in BTF")
+        return _address(extern, target)
     what = f"{'kernel function' if kind == spec.FUNC else 'variable'} {extern.name}"
     found = lookup(target, kind, essential(raw(extern.name)))
     if not found and not scope.functions:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from btfkit.btf import spec
 from btfkit.btf.ext import Ext
+from btfkit.btf.platform import architecture
 from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.co_re.program import BpfObject, read_elf_object
 from btfkit.errors import FormatError
@@ -167,7 +168,8 @@ class Code:
 
     `object` has its BTF and relocations; `functions` are all functions by section and offset, `programs` the entry points.
     `data` has the initial bytes of the read-only data sections by name, `variables` what is in them, `externs` what it
-    needs from the kernel by name, `owners` the function of each relocation.
+    needs from the kernel by name, `owners` the function of each relocation, `architecture` the one that it was compiled for, if
+    its `struct pt_regs` shows it.
     """
 
     def __init__(self, obj: BpfObject, ext: Ext | None, elf: Elf) -> None:
@@ -181,6 +183,7 @@ class Code:
         self.externs: dict[str, Extern] = {}
         self.variables: list[Variable] = []
         self.maps: list[Map] = list(maps_of(obj.btf))
+        self.architecture = architecture(obj.btf)
         self._handlers: dict[str, str] = {}  # program -> its exception handler
         self._lines: dict[str, list[tuple[int, int, int, int]]] = {}
         self._ext = ext

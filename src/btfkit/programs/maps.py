@@ -14,11 +14,20 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 
+INNER = " (inner map)"
+
+
 class Map(NamedTuple):
-    """A map of an object: its `name`, and its `type` (a number of enum bpf_map_type)."""
+    """A map of an object: its `name`, its `type` (a number of enum bpf_map_type), and its `flags` (BPF_F_*)."""
 
     name: str
     type: int
+    flags: int = 0
+
+    @property
+    def outer(self) -> str:
+        """The name of the map itself, or of the one that holds it."""
+        return self.name.removesuffix(INNER)
 
 
 def maps_of(btf: Btf) -> Iterator[Map]:
@@ -37,13 +46,16 @@ def _map(btf: Btf, name: str, type_id: int, inner: bool = False) -> Iterator[Map
     if not type_id or btf.kind(type_id) not in spec.COMPOSITES:
         return
     struct: Any = btf[type_id]
+    numbers: dict[str, int] = {}
     for member in struct.members:
         leaf = btf.strip(member.type_id)
-        if member.name == "type" and leaf and btf.kind(leaf) == spec.PTR:
+        if member.name in ("type", "map_flags") and leaf and btf.kind(leaf) == spec.PTR:
             array = btf.strip(btf.word(leaf, 2))
             if array and btf.kind(array) == spec.ARRAY:
-                yield Map(name, btf.word(array, 5))
+                numbers[member.name] = btf.word(array, 5)
         elif member.name == "values" and not inner and leaf and btf.kind(leaf) == spec.ARRAY:
             pointer = btf.strip(btf.word(leaf, 3))
             if pointer and btf.kind(pointer) == spec.PTR:
-                yield from _map(btf, f"{name} (inner map)", btf.word(pointer, 2), inner=True)
+                yield from _map(btf, name + INNER, btf.word(pointer, 2), inner=True)
+    if "type" in numbers:
+        yield Map(name, numbers["type"], numbers.get("map_flags", 0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from btfkit.programs.abilities import lacking_maps
+from btfkit.programs.abilities import lacking_maps, unknown_flags
 from btfkit.programs.attachments import INCOMPATIBLE, MISSING
 from btfkit.programs.helpers import map_type_name
 
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 
 class Refusal(NamedTuple):
-    """A `reason` in one word, a sentence, and the `subject`: the name of an extern, map or variable, or ""."""
+    """A `reason` in one word, a sentence, the `subject` (the name of an extern, map or variable, or ""), and the `map` without
+    which libbpf takes the object (bpf_map__set_autocreate), or ""."""
 
     reason: str
     detail: str
     subject: str = ""
+    map: str = ""
 
 
 def refusals(
@@ -49,7 +51,10 @@ def refusals(
             yield Refusal(reason, f"{answer.detail} (needed whichever programs are loaded)", name)
     for name, problem in struct_ops.items():
         detail = f"{problem.detail}, which variable {name} needs (unless bpf_map__set_autocreate disables it)"
-        yield Refusal(problem.reason, detail, name)
+        yield Refusal(problem.reason, detail, name, name)
     for each in lacking_maps(code.maps, abilities):
         what = f"map {each.name} is of type {map_type_name(each.type)}, which the kernel does not have"
-        yield Refusal("no-map-type", f"{what} (unless bpf_map__set_autocreate disables it)", each.name)
+        yield Refusal("no-map-type", f"{what} (unless bpf_map__set_autocreate disables it)", each.name, each.outer)
+    for each, flags in unknown_flags(code.maps, target):
+        what = f"map {each.name} has flags {flags:#x}, which the kernel does not have"
+        yield Refusal("no-map-flag", f"{what} (unless bpf_map__set_autocreate disables it)", each.name, each.outer)

@@ -31,8 +31,10 @@ from btfkit.programs.attachments import (
     extern_answers,
     scope_of,
 )
+from btfkit.programs.code import MAP
 from btfkit.programs.constants import KCONFIG, VERSION, Constants
 from btfkit.programs.helpers import helper_name
+from btfkit.programs.machines import REGISTER_PROGRAMS, REGISTERS, foreign
 from btfkit.programs.misreads import bitfield_reads, misread
 from btfkit.programs.origins import Origins, find_origins
 from btfkit.programs.patch import POISONED, patch_program
@@ -62,6 +64,15 @@ STATUSES = (WORKS, GUARDED, BREAKS)
 MAX_CACHED = 256  # walks that are kept for one program
 MAX_CONDITIONS = 8  # variables that are tried one by one
 CHECKS_SIZE = 6 << 16 | 13 << 8  # LINUX_KERNEL_VERSION since which pointers of the context are read as a whole
+KPROBES = frozenset(("kprobe", "kretprobe", "kprobe.multi", "kretprobe.multi", "kprobe.session"))
+# What the loaders do with a program whose target's name several functions share.
+SEVERAL_FUNCTIONS = (
+    "libbpf takes the first in the BTF for the arguments, the kernel attaches to the first in its symbol table, and"
+    " cilium/ebpf rejects the program"
+)
+SEVERAL_KPROBES = (
+    "a kprobe is attached to the first in the kernel's symbol table, since 6.7 (and updates of older releases) to none"
+)
 REPLACED_HELPERS = frozenset((112, 113, 114, 115))  # libbpf calls older ones instead if a kernel lacks them
 
 
@@ -71,7 +82,8 @@ class ProgramFinding(NamedTuple):
     `effect`: BREAKS, MISREADS, GUARDED (a read without an answer that is not reached), WARNING or NOTE. `relocation` is the
     number of the object's CO-RE relocation, or -1; then `subject` names an extern or what the program attaches to.
     `reason` is one word for scripts, `detail` a sentence, `unless` what user space could set to avoid it ("use_new =
-    0"). `whole`: it is about the object, and all its programs have it.
+    0"). `whole`: it is about the object, and all its programs have it; `map` is then the name of the map without which libbpf
+    takes the object, if there is one.
     """
 
     effect: str
@@ -81,6 +93,7 @@ class ProgramFinding(NamedTuple):
     subject: str = ""
     unless: str = ""
     whole: bool = False
+    map: str = ""
 
     def __repr__(self) -> str:
         return f"<{self.effect}: {self.detail}>"
@@ -116,11 +129,17 @@ class KernelAnswers:
         self.externs = extern_answers(code, target, scope)
         self.operations = operations(code, target, scope) if code.struct_ops_data else Operations({}, {}, {})
         self.abilities = abilities_of(target)
+        self.foreign = foreign(code, target)
         self.whole = [
-            ProgramFinding(BREAKS, reason, f"libbpf rejects the object: {detail}", subject=subject, whole=True)
-            for reason, detail, subject in refusals(
-                code, target, self.externs, self.operations.refusals, self.abilities
+            ProgramFinding(
+                BREAKS,
+                each.reason,
+                f"libbpf rejects the object: {each.detail}",
+                subject=each.subject,
+                whole=True,
+                map=each.map,
             )
+            for each in refusals(code, target, self.externs, self.operations.refusals, self.abilities)
         ]
 
     def prototypes(self, program: Function) -> list[Prototype]:
@@ -196,6 +215,7 @@ class Check:
         waiting: dict[int, ProgramFinding] = {}  # what breaks the program if a slot is reached
         arguments = self._context(kernel, patched, findings, waiting)
         self._helpers(kernel, waiting)
+        self._maps(kernel, waiting)
         self._misreads(kernel, waiting)
         marks.update((slot, marks.get(slot, False)) for slot in waiting)
         if marks:
@@ -232,8 +252,10 @@ class Check:
         if len(prototypes) > 1:
             shown = "; ".join(str(prototype) for prototype in prototypes[:3])
             detail = f"{len(prototypes)} functions of this name have different prototypes ({shown})"
-            detail += ": which one the program is attached to depends on the kernel's symbol table"
+            detail += f": {SEVERAL_KPROBES if kind in KPROBES else SEVERAL_FUNCTIONS}"
             findings.append(ProgramFinding(WARNING, "several-functions", detail, subject=subject))
+        if kind in REGISTER_PROGRAMS and kernel.foreign:
+            self._registers(kernel, patched, waiting)
         if kind not in RULES or not prototypes:
             return ()
         prototype = prototypes[0]
@@ -258,6 +280,13 @@ class Check:
                 waiting[slot] = ProgramFinding(BREAKS, found.reason, found.detail, subject=subject)
         return tuple(read[start] for start in sorted(read))
 
+    def _registers(self, kernel: KernelAnswers, patched: Patched, waiting: dict[int, ProgramFinding]) -> None:
+        """Registers that the program reads where another architecture has them."""
+        detail = f"the program reads registers by their place on another architecture: it was {kernel.foreign}"
+        for slot in self.origins.context_reads:
+            if slot not in self.linked.relocations and patched.insns[slot][0] & i.CLASS_MASK == i.LDX:
+                waiting[slot] = ProgramFinding(MISREADS, "architecture", detail, subject=self.program.attach)
+
     def _helpers(self, kernel: KernelAnswers, waiting: dict[int, ProgramFinding]) -> None:
         """Calls of helpers that the kernel lacks."""
         known = kernel.abilities.helpers
@@ -265,6 +294,14 @@ class Check:
             if known is not None and number not in known and number not in REPLACED_HELPERS:
                 name = helper_name(number)
                 waiting[slot] = ProgramFinding(BREAKS, "no-helper", f"the kernel has no {name}", subject=name)
+
+    def _maps(self, kernel: KernelAnswers, waiting: dict[int, ProgramFinding]) -> None:
+        """Uses of maps that the kernel cannot create: leaving out such a map does not help a program that reaches one."""
+        lacking = {finding.map for finding in kernel.whole if finding.map}
+        for slot, reference in self.linked.references.items() if lacking else ():
+            if reference.kind == MAP and reference.name in lacking:
+                detail = f"the program uses map {reference.name}, which the kernel cannot create"
+                waiting[slot] = ProgramFinding(BREAKS, "no-map", detail, subject=f"map {reference.name}")
 
     def _misreads(self, kernel: KernelAnswers, waiting: dict[int, ProgramFinding]) -> None:
         """Reads of something else than the program's author expects."""
@@ -332,12 +369,19 @@ class Check:
                 continue
             if reason == "no-type" and not kernel.target.modules:
                 detail += NO_MODULES
+            if kernel.foreign and self._reads_registers(number):
+                detail += f": the program was {kernel.foreign}"
             if outcome.status == "value":
                 reason = "load-size"
                 detail = "the size of the member differs from that of the program's load, which cannot be adjusted"
             if is_reached and reached.doubt:
                 detail = f"{detail} (taken as reached: {reached.doubt})"
             yield ProgramFinding(effect, reason, detail, number, unless=unless)
+
+    def _reads_registers(self, number: int) -> bool:
+        """Whether a relocation is about the registers of a CPU."""
+        wanted = self.code.object.spec(self.code.object.relocations[number])
+        return getattr(wanted, "name", b"") in REGISTERS
 
     # ---- what is reached -------------------------------------------------------------------------------------------
 
