@@ -50,7 +50,7 @@ def refusals(
             reason = "no-extern" if answer.status == MISSING else "incompatible"
             yield Refusal(reason, f"{answer.detail} (needed whichever programs are loaded)", name)
     for name, problem in struct_ops.items():
-        detail = f"{problem.detail}, which variable {name} needs (unless bpf_map__set_autocreate disables it)"
+        detail = f"variable {name}: {problem.detail} (unless bpf_map__set_autocreate disables it)"
         yield Refusal(problem.reason, detail, name, name)
     for each in lacking_maps(code.maps, abilities):
         what = f"map {each.name} is of type {map_type_name(each.type)}, which the kernel does not have"
