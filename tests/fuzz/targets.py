@@ -396,6 +396,9 @@ def make_cli(r: Random) -> Case:
     return Case("cli", made.parts, command=command, json=r.random() < 0.5, keep_going=r.random() < 0.3)
 
 
+NOTES = (": a second BTF follows the first in ", ": no .BTF.ext section: ")  # said beside an error
+
+
 def run_cli(case: Case) -> None:
     """Exit status and streams are as promised, whatever the files hold; nothing is written where the status is 3."""
     from btfkit.cli import main
@@ -415,7 +418,7 @@ def run_cli(case: Case) -> None:
         assert status in (0, 1, 3), f"exit status {status}: {said}"
         if status == 3 and not case.options.get("keep_going"):
             assert said.startswith("btfkit: "), f"no clear line: {said!r}"
-            notes = said.count(": a second BTF follows the first in ")
+            notes = sum(map(said.count, NOTES))
             assert said.count("\n") - notes == 1 or words[0] == "extract", f"more than one line: {said!r}"
             assert not os.listdir(os.path.join(folder, "out")), "something was written"
         assert not [name for name in os.listdir(folder) if name.endswith(".tmp")]
