@@ -162,6 +162,25 @@ def test_a_base_of_another_build(here, capsys) -> None:
     assert "192 bytes, the kernel's 128" in said
 
 
+def test_a_base_in_which_structs_have_other_sizes(here, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("btfkit.encoder.split.CORE", frozenset((b"by_value", b"bits")))
+    builder = btfkit.Builder()
+    for name in ("by_value", "bits", "list"):
+        builder.struct(name, 400, [])
+    (here / "kernel").write_bytes(builder.build(pointer_size=8).to_bytes())
+    module = open_elf("a.o").with_sections({".modinfo": b"vermagic=6.1.0-9-amd64 SMP\0"})
+    (here / "m.ko").write_bytes(module)
+    said = refused(capsys, "encode", "m.ko", "-B", "kernel")
+    assert said.startswith(
+        "btfkit: m.ko: built for another kernel than kernel: 2 of 2 structs that both define differ in size: "
+    )
+    assert "by_value (16 bytes, the kernel's 400)" in said
+    assert said.endswith("; the module is for 6.1.0-9-amd64 (--force writes it all the same)")
+    said = run(capsys, "encode", "m.ko", "-B", "kernel", "--force")
+    assert said.status == 0
+    assert "the base is of another build (--force): structures that differ in size: 2" in said.err
+
+
 def test_a_command_line_that_is_wrong(here, capsys) -> None:
     assert "--policy needs --distill" in refused(capsys, "encode", "a.o", "--policy", "full", status=2)
     assert "true_signature" in refused(capsys, "encode", "a.o", "--features=true_signature", status=2)

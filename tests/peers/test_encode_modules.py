@@ -18,14 +18,14 @@ import btfkit
 from btfkit.btf.btf import Btf
 from btfkit.btf_file import load
 from btfkit.encoder.encode import DEFAULT_FEATURES, encode
-from btfkit.encoder.split import SplitBase
-from btfkit.errors import UnsupportedError
+from btfkit.encoder.split import SplitBase, on_base
+from btfkit.errors import ChainError, UnsupportedError
 from btfkit.file_ops.encode import encode_file
 from btfkit.files.elf import STT_FUNC, Elf
 from btfkit.judges.reconciled import compare
 from btfkit.judges.verification import verify
 from btfkit.show.raw import raw_text
-from corpus import debug_modules
+from corpus import debug_modules, kernel_arch, kernel_btf, kernels
 from encode_classes import ARRAY, FWD, Classes, Compared, KernelClasses
 from needs import lacks
 from peer_tools import bench, bpftool_dump_raw
@@ -125,6 +125,20 @@ def test_types_functions_and_tags_are_those_of_pahole(name) -> None:
     assert not listed.unlisted
     assert listed.count["declaration"] <= 1
     assert compared.types[1] <= compared.types[0]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_sizes_show_the_build_that_a_module_is_for(name) -> None:
+    """On its own kernel none of the core structures differs, on any other some do; 6.12.107 and 6.12.94 are the closest."""
+    alone = encode(Elf(content(name), name)).btf
+    _, sizes = on_base(alone, kernel_btf_of_modules())
+    assert sizes.compared > 100
+    assert not sizes.core, sizes
+    for other in kernels():
+        if kernel_arch(other) != "x86_64" or kernel_btf(other) == kernel():
+            continue
+        with pytest.raises(ChainError, match=r"of \d+ structs that both define differ in size: "):
+            on_base(alone, SplitBase(Btf.from_bytes(kernel_btf(other))))
 
 
 @pytest.mark.parametrize("name", MODULES)

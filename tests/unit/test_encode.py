@@ -224,10 +224,50 @@ def test_what_reaches_a_declaration_of_the_base_is_not_written_again(kind):
         return b
 
     base = with_definition(defined=False).build(pointer_size=8)
-    btf = on_base(with_definition(defined=True).build(pointer_size=8), SplitBase(base))
+    btf, _ = on_base(with_definition(defined=True).build(pointer_size=8), SplitBase(base))
     assert [btf[i].name for i in btf.own_ids] == ["what", "own"]
     assert spelled(btf, "own", "p").id < len(base)  # a pointer to what the base declares
     assert verify(btf).clean
+
+
+def structs(**sizes: int) -> btfkit.Btf:
+    b = btfkit.Builder()
+    for name, size in sizes.items():
+        b.struct(name, size, [])
+    return b.build(pointer_size=8)
+
+
+@pytest.mark.parametrize(
+    ("own", "differing", "refused"),
+    [
+        ({"file": 8, "inode": 8, "port": 8}, 0, False),
+        ({"file": 8, "inode": 8, "port": 9}, 1, False),  # a private structure
+        ({"file": 9, "inode": 8, "port": 9, "a": 9, "b": 9, "c": 9}, 5, False),  # copies of a subsystem
+        ({"file": 9, "inode": 9}, 2, True),
+        ({"file": 9, "other": 9, "key": 9}, 1, False),
+    ],
+)
+def test_structs_of_another_size_show_another_build(own, differing, refused):
+    base = SplitBase(structs(file=8, inode=8, port=8, a=8, b=8, c=8))
+    if not refused:
+        _, sizes = on_base(structs(**own), base)
+        assert len(sizes.different) == differing
+        return
+    with pytest.raises(ChainError) as caught:
+        on_base(structs(**own), base)
+    assert "2 of 2 structs that both define differ in size: file (9 bytes, the kernel's 8), inode (9 bytes" in str(
+        caught.value
+    )
+    _, sizes = on_base(structs(**own), base, any_build=True)
+    assert sizes.prove_another_build
+
+
+def test_one_definition_of_the_same_size_is_enough():
+    b = btfkit.Builder()
+    for size in (8, 9):  # two of that name in the kernel
+        b.struct("file", size, [("x", b.int(f"u{size}", 4), 0)] if size == 9 else [])
+    _, sizes = on_base(structs(file=9), SplitBase(b.build(pointer_size=8)))
+    assert sizes.different == []
 
 
 def test_a_base_of_another_byte_order_is_refused(tmp_path):

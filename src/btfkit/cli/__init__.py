@@ -262,7 +262,12 @@ def in_words(error: Exception) -> str:
 
 _offered: set[str] = set()  # the options of the command that runs
 # The option for a library parameter that an error names.
-_REMEDIES = {"base": "-B FILE", "output": "-o OUT", "strip_signature": "--strip-signature"}
+_REMEDIES = {
+    "base": "-B FILE",
+    "output": "-o OUT",
+    "strip_signature": "--strip-signature",
+    "any_build": "--force writes it all the same",
+}
 
 
 def _quiet_stdout() -> None:

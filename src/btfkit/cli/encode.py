@@ -142,6 +142,7 @@ _WARNINGS = {
     "unsupported": "types that BTF cannot express, written as pointers or structures without members",
     "wide": "integers of more than 16 bytes (_BitInt), written as structures without members",
     "split": "a file of split DWARF (.dwo, .dwp) alone has types, but no functions and variables",
+    "other build": "the base is of another build (--force): structures that differ in size",
     "void": "members and parameters of no type, written as pointers",
     "no content of .BTF_ids": "a debug file without the content of .BTF_ids, so no kfunc is marked",
 }
@@ -186,7 +187,10 @@ COMMAND = Command(
         Option(
             "--skip-language", value="LIST", help="omit units in these languages: c, c++, rust, asm (default: rust)"
         ),
-        Option("--force", help="write pointers or empty structures for types that BTF cannot express"),
+        Option(
+            "--force",
+            help="write pointers or empty structures for types that BTF cannot express; accept a base of another build",
+        ),
         Option(
             "--debug-dir",
             value="DIR",

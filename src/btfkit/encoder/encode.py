@@ -76,6 +76,7 @@ def encode(
     symbols: Elf | None = None,
     companions: Companions | None = None,
     linked_ids: bytes | None = None,
+    any_build: bool = False,
 ) -> Encoded:
     """The BTF of the types, functions and variables that the DWARF of `elf` describes, split on `base` if given.
 
@@ -83,9 +84,10 @@ def encode(
     `force` types that BTF cannot express are written (a reference as a pointer, others as empty structs). `symbols` is
     the file with the symbol table, if `elf` is a debug file without; `companions` finds split units and what dwz moved (by
     default beside `elf.source`); `linked_ids` is the content of `.BTF_ids` as it was linked, if ids were filled in since.  A
-    `SplitBase` saves repeating the work on it.
-    Raises NotFoundError if there is no DWARF or such a file is not there, UnsupportedError for what cannot be read or
-    expressed, FormatError for damaged input.
+    `SplitBase` saves repeating the work on it.  With `any_build` the base may be of another build than `elf`, which is a
+    warning then.
+    Raises ChainError for such a base, NotFoundError if there is no DWARF or such a file is not there, UnsupportedError for
+    what cannot be read or expressed, FormatError for damaged input.
     """
     features = frozenset(features)
     refuse_others("feature", features, FEATURES)
@@ -102,7 +104,10 @@ def encode(
     from btfkit.encoder.split import SplitBase, on_base
 
     shared = base if isinstance(base, SplitBase) else SplitBase(base)
-    return Encoded(on_base(alone.btf, shared), alone.report)
+    btf, sizes = on_base(alone.btf, shared, any_build=any_build)
+    if sizes.prove_another_build:
+        alone.report.warnings["other build"] = len(sizes.different)
+    return Encoded(btf, alone.report)
 
 
 def read_dwarf(

@@ -5,6 +5,11 @@ everything that reaches the structure would differ from the kernel's types, up t
 base are leaves*: where own types are compared with those of the base, a declaration of the base that it defines nowhere and
 the own definitions of that name count as one type.  Own types that are equivalent under this rule become those of the base;
 the definition stays, and own types that are left refer to it.
+
+The sizes of structures that both define show whether it is the right kernel.  A private structure may have the name of one of
+the kernel's, and modules with copies of a subsystem (backports of drm or mac80211) have its structures in another version, so
+only those of `CORE` decide, which every module takes from the headers that it is compiled with.  Among Debian's modules none of
+them differs on the right kernel, and at least 3 on any other, be it the same version in another configuration.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.emit import Frame
+from btfkit.errors import ChainError, counted, printable
 from btfkit.hot import assembly as _loops
 from btfkit.passes.dedup import dedup
 from btfkit.passes.rebase import NameIndex
@@ -24,6 +30,17 @@ if TYPE_CHECKING:
 
 STRUCT, UNION, ENUM = range(3)
 _TAGS = {spec.STRUCT: STRUCT, spec.UNION: UNION, spec.ENUM: ENUM, spec.ENUM64: ENUM}
+ENOUGH = 2  # structures of CORE with other sizes that prove another build
+SHOWN = 5  # structures that an error names
+CORE = frozenset(
+    b"""address_space backing_dev_info bio block_device bpf_prog bus_type cftype cgroup class cpumask cred css_set ctl_table
+    dentry dev_pm_info device device_driver device_type dst_entry file file_system_type folio ftrace_ops gendisk inode irq_data
+    irq_desc kernel_param kernfs_node key kmem_cache kobject kset lock_class_key lruvec mem_cgroup mm_struct mnt_namespace module
+    napi_struct neighbour net net_device netns_ipv4 netns_ipv6 nsproxy page path pci_bus pci_dev perf_event pglist_data
+    pid_namespace proc_dir_entry pt_regs Qdisc rcu_head request request_queue rq seq_file signal_struct sk_buff sock socket
+    super_block task_struct thread_struct timer_list trace_event_call tracepoint user_namespace user_struct vfsmount
+    vm_area_struct work_struct workqueue_struct writeback_control zone""".split()
+)
 _MARK = b"\1"  # before the names of definitions while they are compared
 
 
@@ -71,11 +88,61 @@ def _tag(btf: Btf, type_id: int) -> tuple[int, bool] | None:
     return tag, tag != ENUM or info & 0xFFFFFF > 0
 
 
-def on_base(btf: Btf, base: SplitBase) -> Btf:
-    """The types of `btf`, which has no base, split on `base`, without those that the base has."""
-    split, leaves = _Moved(btf, base).split()
+class Sizes:
+    """The structures and unions that a module and its base both define: how many (`compared`), and those with another size,
+    (name, size in the module, size in the base) each, those of CORE first."""
+
+    __slots__ = ("compared", "different")
+
+    def __init__(self) -> None:
+        self.compared = 0
+        self.different: list[tuple[str, int, int]] = []
+
+    def __repr__(self) -> str:
+        return f"<Sizes: {len(self.different)} of {self.compared} differ>"
+
+    def add(self, name: bytes, own: set[int], known: set[int]) -> None:
+        """Compare the sizes of the definitions of a name; one that is equal is enough."""
+        self.compared += 1
+        if not own & known:
+            one = name.decode("utf-8", "surrogateescape"), min(own), min(known)
+            if name in CORE:
+                self.different.insert(self.core, one)
+            else:
+                self.different.append(one)
+
+    @property
+    def core(self) -> int:
+        """The number of those of CORE that differ."""
+        return sum(name.encode("utf-8", "surrogateescape") in CORE for name, _, _ in self.different)
+
+    @property
+    def prove_another_build(self) -> bool:
+        """Whether the module was built for another kernel."""
+        return self.core >= ENOUGH
+
+    def __str__(self) -> str:
+        some = [f"{name} ({own} bytes, the kernel's {known})" for name, own, known in self.different[:SHOWN]]
+        more = ", ..." if len(self.different) > SHOWN else ""
+        count = counted(self.compared, "struct")
+        return f"{len(self.different):,} of {count} that both define differ in size: {printable(', '.join(some))}{more}"
+
+
+def on_base(btf: Btf, base: SplitBase, *, any_build: bool = False) -> tuple[Btf, Sizes]:
+    """The types of `btf`, which has no base, split on `base`, without those that the base has; and how sizes compare.
+
+    Raises ChainError if these show that `btf` is of another build, unless `any_build`.
+    """
+    moved = _Moved(btf, base)
+    if moved.sizes.prove_another_build and not any_build:
+        raise ChainError(
+            f"built for another kernel than {printable(base.btf.source or 'its base')}: {moved.sizes}",
+            source=btf.source,
+            remedy="any_build",
+        )
+    split, leaves = moved.split()
     done = dedup(split, prepared=base.prepared).btf
-    return _with_leaves(done, leaves, base) if leaves else done
+    return (_with_leaves(done, leaves, base) if leaves else done), moved.sizes
 
 
 class _Moved:
@@ -93,10 +160,11 @@ class _Moved:
         self.leaves: dict[bytes, tuple[int, int]] = {}  # marked name -> the base's declaration, the name's offset there
         self.dropped = bytearray(len(btf))
         self._leaf_ids: dict[int, int] = {}
+        self.sizes = Sizes()
+        self._compare_names()
 
     def split(self) -> tuple[Btf, dict[bytes, tuple[int, int]]]:
         """The split BTF, and the declarations of the base that stand for own definitions, by the marked names of these."""
-        self._compare_names()
         below, words = self.base.btf, self.words
         number = len(below)
         for own in range(1, len(self.btf)):
@@ -126,6 +194,9 @@ class _Moved:
                 lists[0 if found[1] else 1].append(own)
         for (name, tag), (defined, declared) in tagged.items():
             known, only_declared = self.base.find(name, tag)
+            if tag != ENUM and known and defined:
+                own_sizes = {words[self.positions[own - 1] + 2] for own in defined}
+                self.sizes.add(name, own_sizes, {self.base.btf.word(one, 2) for one in known})
             if not known and only_declared and defined:
                 self._make_leaves(name, only_declared[0], defined)
             elif len(known) == 1 and not only_declared and not defined:

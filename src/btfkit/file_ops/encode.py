@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from btfkit.btf_file import BtfFile, as_btf
+from btfkit.btf_file import SYSFS, BtfFile, as_btf
+from btfkit.btf_file import open as open_btf
 from btfkit.dwarf.companion import DEBUG, Companions
 from btfkit.encoder.encode import DEFAULT_FEATURES
-from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError
+from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError, printable
 from btfkit.file_ops.distill import SECTIONS
 from btfkit.file_ops.operation import DONE, WITHOUT, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
@@ -147,7 +148,7 @@ class EncodeFiles(FileOperation):
         known = state.btf.find_id("module", "struct")
         if module is not None and known is not None:
             size = state.btf.sizeof(known)
-            if size != module.size:
+            if size != module.size and not self.force:
                 raise ChainError(
                     f"built for another kernel than {state.btf.source or 'its base'}: its struct module has"
                     f" {module.size} bytes, the kernel's {size}",
@@ -158,16 +159,22 @@ class EncodeFiles(FileOperation):
         """The BTF of a file's DWARF, with these options."""
         from btfkit.encoder.encode import encode
 
-        return encode(
-            dwarf.elf,
-            state,
-            features=self.features,
-            skip_languages=self.skip_languages,
-            force=self.force,
-            symbols=dwarf.symbols,
-            companions=dwarf.companions,
-            linked_ids=dwarf.find_linked_ids(None if state is None else state.btf),
-        )
+        try:
+            return encode(
+                dwarf.elf,
+                state,
+                features=self.features,
+                skip_languages=self.skip_languages,
+                force=self.force,
+                symbols=dwarf.symbols,
+                companions=dwarf.companions,
+                linked_ids=dwarf.find_linked_ids(None if state is None else state.btf),
+                any_build=self.force,
+            )
+        except ChainError as error:
+            if state is not None and error.remedy == "any_build":
+                error.message += _releases(dwarf.release, state.btf)
+            raise
 
     def _write(self, file: BtfFile, result: Encoded, job: FileJob, dwarf: WithDwarf) -> FileResult:
         from btfkit.files.rewrite import packed, packings_for
@@ -229,7 +236,7 @@ class EncodeFiles(FileOperation):
 
 class WithDwarf:
     """The file with the DWARF of the file `path`: `elf` is that file itself or its separate debug file, `symbols` the file with
-    the symbols if that is another, and `companions` what goes with `elf`.
+    the symbols if that is another, `companions` what goes with `elf`, and `release` that of the kernel which a module is for.
 
     Raises NotFoundError if there is no DWARF.
     """
@@ -249,6 +256,7 @@ class WithDwarf:
                 why += f"; its separate debug file ({missing}) was not found"
             raise NotFoundError(f"no DWARF: {why}", source=elf.source)
         self.elf = found
+        self.release = file.release if elf.section(".modinfo") is not None else ""
         self.symbols: Elf | None = None
         if found is not elf:
             self.companions = Companions(found.source, debug_dirs)
@@ -292,6 +300,20 @@ def _names(file: BtfFile, base: Base | None) -> Callable[[int], str]:
         return btf.name(number) if btf is not None and number < len(btf) else ""
 
     return name_of
+
+
+def _releases(module: str, base: Btf) -> str:
+    """Which kernels a module and its base are of, as far as they say so, for the end of a message."""
+    parts = [f"the module is for {printable(module)}"] if module else []
+    try:
+        release = open_btf(base.source).release if base.source and os.path.isfile(base.source) else ""
+        if base.source and os.path.realpath(base.source) == f"{SYSFS}vmlinux":
+            release = os.uname().release
+    except (BtfError, OSError):
+        release = ""
+    if release:
+        parts.append(f"that kernel is {printable(release)}")
+    return f"; {', '.join(parts)}" if parts else ""
 
 
 def explain_encoding(path: str, function: str, debug_dirs: Sequence[str] = (DEBUG,)) -> tuple[list[str], bool]:
@@ -444,7 +466,8 @@ def encode(
     """The BTF of the types, functions and variables that the DWARF of the ELF file `path` describes, split on `base` if given.
 
     `features` are names of pahole's `--btf_features`; `skip_languages` ("c", "c++", "rust", "asm") omits units; with `force`
-    types that BTF cannot express are written, references as pointers.  Raises NotFoundError if there is no DWARF,
+    types that BTF cannot express are written, references as pointers, and the base may be of another build.  Raises
+    NotFoundError if there is no DWARF, ChainError for a base of another build,
     UnsupportedError for what cannot be read or expressed, FormatError for damaged input, OSError if a file cannot be read.
     """
     from btfkit.encoder.encode import encode as encode_elf
@@ -467,4 +490,5 @@ def encode(
         symbols=symbols,
         companions=companions,
         linked_ids=linked,
+        any_build=force,
     ).btf
