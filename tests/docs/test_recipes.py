@@ -42,10 +42,10 @@ def test_dkms(tmp_path, inputs) -> None:
     assert btfkit.load(inputs["MODULE"]).base is not None  # the distilled one stays for the next kernel
 
 
-def test_dkms_without_pahole(tmp_path, inputs) -> None:
+def test_dkms_by_hand(tmp_path, inputs) -> None:
     dwarf = lzma.decompress((DATA / "encode" / "gcc-dwarf5.o.xz").read_bytes())
     inputs["MODULE"] = put(tmp_path / "made.ko", dwarf)
-    assert run("dkms.md", tmp_path, "Without pahole", **inputs).endswith("0")
+    assert run("dkms.md", tmp_path, "By hand", **inputs).endswith("0")
     made = btfkit.open(inputs["MODULE"])
     assert made.elf.section(".BTF.base") is not None
     assert made.btf().struct("bits").size == 7

@@ -40,6 +40,7 @@ class Dkms:
         self.tree = room / "tree"
         self.configuration = room / "etc"
         self.modules = room / "modules"
+        self.log = ""  # of make, the last time
         self.tree.mkdir()
         self.modules.mkdir()
         (room / "host").mkdir()
@@ -73,6 +74,7 @@ class Dkms:
         done = run_inside(command, binds=binds, PATH=f"/usr/local/sbin:/usr/local/bin:{PATH}")
         logs = list((self.tree / package / version).rglob("make.log"))
         log = "".join(path.read_text() for path in logs if kernel.release in path.read_text())
+        self.log = log
         print(done.stdout.decode(), log)
         assert done.returncode == 0
         assert "Traceback" not in log
@@ -134,6 +136,17 @@ def test_acpi_call(dkms: Dkms, tmp_path: Path) -> None:
         verdict = verdicts(kernel, {"acpi_call": data})["acpi_call"]
         assert verdict.loaded, verdict
         assert verdict.on(kernel.btf).find_id("acpi_proc_write") > len(kernel.btf)
+
+
+def test_a_module_without_dwarf(dkms: Dkms) -> None:
+    """The build goes on, and the module keeps the BTF that kbuild made."""
+    kernel = require_kernel("now")
+    (line,) = blocks("dkms.md", "DKMS", "conf")[0].splitlines()
+    dkms.configure("acpi-call", line.replace("&& /usr", "&& objcopy --strip-debug acpi_call.ko && /usr"))
+    data = dkms.install("acpi-call", packages()["acpi-call"], kernel, "acpi_call")
+    assert "no DWARF" in dkms.log
+    assert "dkms-btf: acpi_call.ko stays as it is" in dkms.log
+    assert b".BTF.base\0" in dkms.without_signature(data)
 
 
 def test_v4l2loopback(dkms: Dkms, tmp_path: Path) -> None:
