@@ -16,6 +16,7 @@ from btfkit.fleet.report import as_dict, markdown_lines, read_baseline, summary_
 from btfkit.programs.verdict import ProgramFinding, Verdict
 from hostile import NAMES
 from matrices import made
+from objects import Program as MadeProgram
 
 WORKS, BREAKS = Verdict(()), Verdict((ProgramFinding("breaks", "no-member", "gone", 0),))
 
@@ -146,6 +147,49 @@ def test_hints(hub):
     assert [(m.columns[column].name, text) for column, text in hint.notes] == [
         ("6.12.0-1-amd64", "struct task_struct has btfkit_new_name (int) in its place")
     ]
+
+
+def test_hints_about_names(tmp_path):
+    """The only member of a typedef's struct, types, functions and tracepoints that are spelled almost alike."""
+
+    def kernel(member, *functions, struct="request_queue"):
+        b = Builder()
+        b.int("int", 4, encoding=1)
+        b.typedef("kernel_cap_t", b.struct("", 8, [(member, 1, 0)]))
+        b.struct(struct, 4, [("nr", 1, 0)])
+        proto = b.func_proto(0, [("data", 1)])
+        for name in functions:
+            b.func(name, proto, linkage=1)
+        b.typedef("btf_trace_sched_switch", b.ptr(proto))
+        return b.to_bytes()
+
+    program = MadeProgram()
+    number = program.types.int("int", 4, encoding=1)
+    capability = program.types.typedef("kernel_cap_t", program.types.struct("", 8, [("cap", number, 0)]))
+    queue = program.types.struct("request_queues", 4, [("nr", number, 0)])
+    program.relo(0, capability, "0:0")
+    program.relo(0, queue, "0:0")
+    for section in ("fentry/blk_account_io_start", "kprobe/do_unlink", "tp_btf/sched_swich", "fentry/nothing_like_it"):
+        program.begin(section)
+    (tmp_path / "made.bpf.o").write_bytes(program.elf())
+    (tmp_path / "6.1.btf").write_bytes(kernel("cap", "blk_account_io_start"))
+    (tmp_path / "6.12.btf").write_bytes(kernel("val", "__blk_account_io_start", "do_unlinkat", "do_mkdir"))
+    m = btfkit.check([tmp_path / "made.bpf.o"], [tmp_path / "6.1.btf", tmp_path / "6.12.btf"], workers=1)
+    notes = {access: [text for _, text in hint.notes] for (_, access), hint in m.hints.items()}
+    assert notes == {
+        "((kernel_cap_t *)0)->cap": ["kernel_cap_t has val (int) in its place"],
+        "((struct request_queues *)0)->nr": ["there is struct request_queue, which is spelled almost like it"],
+        "fentry/blk_account_io_start": ["there is function __blk_account_io_start, which is spelled almost like it"],
+        "kprobe/do_unlink": ["there is function do_unlinkat, which is spelled almost like it"],
+        "tp_btf/sched_swich": ["there is tracepoint sched_switch, which is spelled almost like it"],
+        "fentry/nothing_like_it": [],
+    }
+    shown = list(text_lines(m))
+    assert "    hint: only 6.1 has it" in shown
+    at = next(number for number, line in enumerate(shown) if "do_unlink in the kernel's BTF" in line)
+    assert not any(
+        "no kernel here has it" in line for line in shown[at : at + 4]
+    )  # it may be there: BTF does not list all
 
 
 def test_hints_of_other_sorts(tmp_path):

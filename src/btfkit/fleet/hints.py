@@ -20,6 +20,8 @@ from btfkit.co_re.match import Mismatch, enumerator_names, field
 from btfkit.co_re.witness import Witness
 from btfkit.errors import BtfError
 from btfkit.fleet.matrix import Hint
+from btfkit.programs.attachments import attachment
+from btfkit.programs.code import Function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,14 +36,19 @@ if TYPE_CHECKING:
     from btfkit.fleet.tree import Kernel
     from btfkit.programs.verdict import Checks
 
-    Question = tuple[int, int]  # the number of an object, of a relocation
+    Question = tuple[int, int, str, int]  # the number of an object, of a relocation; or -1, a name and its kind
 
 MAX_PAIRS = 24  # pairs of kernels that are compared
 MAX_NAMES = 50_000  # names and members that are compared for the guesses about a pair of kernels
+SHARE = 16  # of so many names of types, one is compared: one of similar length and with the same first or last letters
 MAX_RUNS = 4  # changes of one access that are compared
+NO_NAME = frozenset(("no-attach-target", "no-extern", "not-in-btf"))  # reasons of findings about a name
 NO_READ = frozenset(
     ("no-member", "no-type", "kind-differs", "no-enumerator", "not-array", "not-composite", "out-of-range")
 )
+
+
+_PREFIXES = ("btf_trace_", "bpf_lsm_", "bpf_iter_")
 
 
 def add_hints(
@@ -96,10 +103,22 @@ def _questions(matrix: Matrix) -> dict[tuple[str, str], Question]:
     for cell in matrix.verdicts:
         program = matrix.programs[cell.program]
         for finding in cell.findings:
+            key = program.object, matrix.access(cell, finding)
             if finding.relocation >= 0 and finding.reason in NO_READ:
-                key = program.object, matrix.access(cell, finding)
-                found.setdefault(key, (numbers[program.object], finding.relocation))
+                found.setdefault(key, (numbers[program.object], finding.relocation, "", 0))
+            elif finding.relocation < 0 and finding.reason in NO_NAME:
+                name, kind = _sought(finding.subject)
+                if name:
+                    found.setdefault(key, (numbers[program.object], -1, name, kind))
     return found
+
+
+def _sought(subject: str) -> tuple[str, int]:
+    """(name, kind) of what a kernel lacks to attach a program of a section or to call an extern; ("", 0) if unknown."""
+    if "/" not in subject:
+        return subject, spec.FUNC
+    wanted = attachment(Function("", subject, 0, []))
+    return (wanted.names[0], wanted.type_kind) if wanted is not None and len(wanted.names) == 1 else ("", 0)
 
 
 def _changes(matrix: Matrix, ranks: list[int], missing: list[bool], has: list[int]) -> Iterator[tuple[int, int]]:
@@ -124,8 +143,8 @@ def _changes(matrix: Matrix, ranks: list[int], missing: list[bool], has: list[in
             continue  # another architecture is not a later version
         good = min(same_arch, key=lambda column: _distance(matrix, ranks, run, column), default=-1)
         bad = run[0]
-        if good >= 0 and matrix.columns[good].version > matrix.columns[run[-1]].version:
-            bad = run[-1]
+        if good < 0 or matrix.columns[good].version > matrix.columns[run[-1]].version:
+            bad = run[-1]  # the nearest to the one that has it, or the newest
         key = (matrix.columns[bad].version[:4], matrix.columns[good].version[:4] if good >= 0 else None)
         if key not in seen:  # the same change in another series
             seen.add(key)
@@ -175,6 +194,7 @@ class Known:
     def __init__(self) -> None:
         self.left = MAX_NAMES
         self._rows: dict[tuple[int, int], Rows] = {}
+        self._names: dict[tuple[int, int], list[str]] = {}
 
     def rows(self, btf: Btf, type_id: int) -> Rows:
         """The members of a struct."""
@@ -189,13 +209,29 @@ class Known:
         self.left -= count
         return self.left >= 0
 
+    def close_type(self, target: Target, name: str, kind: int, prefix: str = "") -> str:
+        """The name of a type of vmlinux of that kind (one that begins with `prefix`) that is almost `name`, or ""."""
+        btf = target.vmlinux
+        key = id(btf), kind
+        if key not in self._names:
+            every = (btf.name(type_id) for type_id in range(1, len(btf)) if btf.kind(type_id) == kind)
+            self._names[key] = list(dict.fromkeys(filter(None, every)))
+        names = self._names[key]
+        if prefix:
+            names = [other[len(prefix) :] for other in names if other.startswith(prefix)]
+        bare = name[len(prefix) :]
+        close = _close(bare, names) if self.may_compare(len(names) // SHARE) else ""
+        return prefix + close if close else ""
+
     def close(self, name: str, names: Collection[str]) -> str:
         """The one of `names` that is spelled almost like `name`, or ""."""
         return _close(name, names) if self.may_compare(len(names)) else ""
 
 
 def _answer(state: Checks, question: Question, without: Target, having: Target | None, known: Known) -> str:
-    number, relocation_number = question
+    number, relocation_number, name, kind = question
+    if relocation_number < 0:
+        return _other_name(without, name, kind, known)
     obj = state.codes[number].object
     relocation = obj.relocations[relocation_number]
     wanted = obj.spec(relocation)
@@ -204,7 +240,7 @@ def _answer(state: Checks, question: Question, without: Target, having: Target |
     try:
         candidates = without.candidates(wanted.root_kind, wanted.name)
         if not candidates:
-            return _other_kind(without, wanted)
+            return _other_kind(without, wanted) or _other_type(without, wanted, known)
         group = KINDS[relocation.kind].group
         if group == ENUMVAL:
             return _enumerator(candidates[0], wanted, known)
@@ -221,6 +257,20 @@ def _other_kind(target: Target, wanted: Spec) -> str:
         kind = spec.word(target.vmlinux.kind(type_id))
         return f"there is a {kind} {text(wanted.name)}, but the program asks for a {spec.word(wanted.root_kind)}"
     return ""
+
+
+def _other_type(target: Target, wanted: Spec, known: Known) -> str:
+    """A type of that kind with a name that is almost the same."""
+    close = known.close_type(target, text(wanted.name), wanted.root_kind)
+    return f"there is {spec.word(wanted.root_kind)} {close}, which is spelled almost like it" if close else ""
+
+
+def _other_name(target: Target, name: str, kind: int, known: Known) -> str:
+    """A function or tracepoint with a name that is almost the same."""
+    prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), "")
+    close = known.close_type(target, name, kind, prefix)
+    what = {"btf_trace_": "tracepoint", "bpf_lsm_": "hook", "bpf_iter_": "iterator"}.get(prefix, "function")
+    return f"there is {what} {close.removeprefix(prefix)}, which is spelled almost like it" if close else ""
 
 
 def _enumerator(candidate: tuple[Btf, int], wanted: Spec, known: Known) -> str:
@@ -318,7 +368,7 @@ def _member(candidate: tuple[Btf, int], wanted: Spec, having: Target | None, kno
         return ""
     name = text(wanted.steps[step][0])
     rows = known.rows(btf, struct_id)
-    struct = spelled(btf, struct_id)
+    struct = spelled(btf, struct_id if btf.name(struct_id) or step else root_id)  # of a typedef if it has no name
     if name in rows.by_name:
         return ""  # it exists with another type, which is in the reason
     if having is not None and (found := _renamed(rows, name, wanted, step, having, known)):
@@ -367,6 +417,8 @@ def _renamed(rows: Rows, name: str, wanted: Spec, step: int, having: Target, kno
     alike = rows.alike(there)
     if not known.may_compare(len(alike)):
         return ""
+    if len(rows.all) == len(theirs.all) == 1:  # the only member then and now
+        return f"{rows.all[0].name} ({rows.all[0].type_text})"
     for row in alike:
         if row.name not in theirs.by_name:
             score = _likeness(row, there)

@@ -266,13 +266,12 @@ class Matrix:
         return found
 
     def missing(self) -> dict[tuple[str, str], list[bool]]:
-        """For each (object, access) that some finding is about: whether the read has no answer, for each column."""
+        """For each (object, access) that some finding is about: whether it has no answer, for each column."""
         absent: dict[tuple[str, str], set[int]] = {}
         for number, cell in enumerate(self.verdicts):
             for finding in cell.findings:
-                if finding.relocation >= 0:
-                    key = self.programs[cell.program].object, self.access(cell, finding)
-                    absent.setdefault(key, set()).add(number)
+                key = self.programs[cell.program].object, self.access(cell, finding)
+                absent.setdefault(key, set()).add(number)
         rows: dict[str, list[list[int | None]]] = {}
         for row, program in zip(self.cells, self.programs, strict=True):
             rows.setdefault(program.object, []).append(row)

@@ -262,7 +262,8 @@ def hint_sentences(matrix: Matrix, reason: Reason) -> list[str]:
             if column in here or len(hint.notes) == 1:
                 sentences[f"on {matrix.columns[column].name} {note}"] = None
         if hint.first < 0:
-            sentences["no kernel here has it"] = None
+            if finding.reason != "not-in-btf":  # it may be there
+                sentences["no kernel here has it"] = None
             continue
         arches = {matrix.columns[column].key.arch for column in here}
         if all(arch and arch not in hint.arches for arch in arches):
