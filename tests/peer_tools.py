@@ -27,6 +27,8 @@ Input = bytes | str | os.PathLike[str]
 TIMEOUT = 600.0
 OLD_BPFTOOLS = {"bpftool-bookworm": "bpftool:7.1", "bpftool-bullseye": "bpftool:5.10"}
 """The bpftools of old releases of Debian, and which version each is."""
+BUILT = {"btf-oracle": "oracle", "cilium-answers": "loader", "aya-answers": "loader"}
+"""Judges that are built in the chroot, and what a machine without them lacks."""
 _PLACES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
@@ -75,7 +77,7 @@ def _find(name: str) -> tuple[Tool | None, str]:
     root = os.path.join(peers_dir(), "root")
     problem = _chroot_problem(root)
     if not problem:
-        if name == "btf-oracle" and os.access(os.path.join(peers_dir(), "bin", name), os.X_OK):
+        if name in BUILT and os.access(os.path.join(peers_dir(), "bin", name), os.X_OK):
             return Tool(name, f"/lab/bin/{name}", root), ""
         for place in _PLACES:
             if os.access(root + os.path.join(place, name), os.X_OK):
@@ -96,7 +98,7 @@ def require_peer(name: str) -> Tool:
     if problem.startswith("BTFKIT_"):
         lacks("chosen", problem)
     if tool is None:
-        lacks("oracle" if name == "btf-oracle" else "peers", name)
+        lacks(BUILT.get(name, "peers"), name)
     return tool
 
 

@@ -3,7 +3,7 @@
 # ~/.cache/btfkit-peers). Needs root and access to Debian's archive; idempotent. SUITE=trixie uses only that release. PEERS_SETUP=SCRIPT runs
 # another script that sets up $PEERS instead, with a larger set of peers. In addition, this installs
 # $PEERS/bin/bpftool-bookworm (6.1) and bpftool-bullseye (5.10), the bpftools of Debian 12 and 11, which judge BTF made for old readers; without
-# them, their tests are skipped.
+# them, their tests are skipped. LOADERS=1 also builds programs that ask the cilium/ebpf and aya libraries (tools/loaders.sh, 1 GB).
 set -eu
 cd "$(dirname "$0")/.."
 export PEERS=${PEERS:-$HOME/.cache/btfkit-peers}
@@ -45,6 +45,7 @@ if [ -n "${PEERS_SETUP:-}" ]; then
   fi
   bash "$PEERS_SETUP"
   old_bpftools
+  [ -z "${LOADERS:-}" ] || tools/loaders.sh
   exit
 fi
 if [ ! -x "$root/usr/sbin/bpftool" ] || [ ! -x "$root/usr/bin/pahole" ]; then
@@ -66,5 +67,6 @@ mounted "$root/proc" || mount -t proc proc "$root/proc"
 mounted "$root/sys" || mount --bind /sys "$root/sys"
 mounted "$root/lab" || mount --bind "$PEERS" "$root/lab"
 old_bpftools
+[ -z "${LOADERS:-}" ] || tools/loaders.sh
 chroot "$root" sh -c 'bpftool version | head -n 1; echo "pahole $(pahole --version)"'
 echo "peers ready in the chroot $root"

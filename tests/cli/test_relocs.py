@@ -7,6 +7,7 @@ import json
 import pytest
 from cli_inputs import fill, refused, run
 
+from btfkit.btf.build import Builder
 from btfkit.co_re import kinds as k
 from btfkit.files.elf import EM_BPF, Elf
 from objects import SECTION, Program
@@ -174,3 +175,28 @@ def test_an_access_that_ends_at_an_anonymous_member(here, capsys):
         said = run(capsys, *words.split())
         assert said.status == 1, said.err
         assert "the access ends at an anonymous member (GCC 16" in said.err + said.out
+
+
+def test_loaders(capsys, here):
+    """Reads of x, y and z where one struct s has x and z, another y and z; without the option, by libbpf's rules."""
+    kernel, program = Builder(), Program()
+    number = kernel.int("int", 4)
+    kernel.struct("s", 8, [("x", number, 0), ("z", number, 32)])
+    kernel.struct("s", 16, [("y", number, 64), ("z", number, 96)])
+    number = program.types.int("int", 4)
+    root = program.types.struct("s", 12, [(name, number, 32 * i) for i, name in enumerate("xyz")])
+    for member in range(3):
+        program.relo(k.BYTE_OFFSET, root, f"0:{member}")
+    (here / "two.btf").write_bytes(kernel.to_bytes())
+    (here / "two.bpf.o").write_bytes(program.elf())
+
+    def answers(*options):
+        said = run(capsys, "relocs", "two.bpf.o", "-b", "two.btf", "--json", *options)
+        return said.status, [row["value"] for row in json.loads(said.out)["relocations"]]
+
+    assert answers() == answers("--loader", "libbpf") == (1, [0, None, 4])
+    assert answers("--loader", "cilium") == (1, [None, None, None])  # both answer two of three
+    assert answers("--loader", "aya") == (1, [0, 8, None])
+    text = run(capsys, "relocs", "two.bpf.o", "-b", "two.btf", "--loader", "cilium").out
+    assert text.count("types 2, 3 each answer 2 of 3 relocations of this type, but differ in ((struct s *)0)->y") == 3
+    refused(capsys, "relocs", "two.bpf.o", "-b", "two.btf", "--loader", "bcc", status=2)

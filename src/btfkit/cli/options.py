@@ -172,6 +172,12 @@ JOBS = Option("-j", "--jobs", value="N", help="worker processes (default: one pe
 COLOR = Option(
     "--color", value="WHEN", help="auto, always or never", choices=("auto", "always", "never"), default="auto"
 )
+LOADER = Option(
+    "--loader",
+    value="NAME",
+    choices=("libbpf", "cilium", "aya"),
+    help="whose rules answer: libbpf (the default), cilium (cilium/ebpf) or aya",
+)
 OUTPUT = Option("-o", "--output", value="FILE", help="the output file ('-': standard output)")
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED, in_words
-from btfkit.cli.options import JSON, Command, Option, UsageError, print_json, warn_of_second, warn_without_modules
+from btfkit.cli.options import (
+    JSON,
+    LOADER,
+    Command,
+    Option,
+    UsageError,
+    print_json,
+    warn_of_second,
+    warn_without_modules,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +48,7 @@ def run(args: Args) -> int:
     found = load_modules(args.modules, vmlinux, on_error)
     warn_of_second(vmlinux, *found.modules)
     warn_without_modules(found.empty)
-    rows = relocations(objects, vmlinux, found.modules)
+    rows = relocations(objects, vmlinux, found.modules, loader=args.loader or "libbpf")
     counts = Counts(row.outcome for row in rows)
     statuses = WITHOUT_ANSWER if args.missing else STATUSES
     if args.json:
@@ -63,6 +72,7 @@ COMMAND = Command(
     options=(
         Option("-b", "-B", "--base", "--btf", value="TARGET", help="the vmlinux to relocate against, in any container"),
         Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="modules to search after it; may be repeated"),
+        LOADER,
         Option("--missing", help="print only relocations without an answer"),
         Option("--keep-going", help="skip bad objects and modules, and exit with status 3"),
         JSON,

@@ -11,7 +11,17 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.spec import MAX_CHAIN, text
-from btfkit.co_re.kinds import BYTE_OFFSET, BYTE_SIZE, ENUMVAL, FIELD, FIELD_EXISTS, KINDS, TYPE_SIZE
+from btfkit.co_re.kinds import (
+    BYTE_OFFSET,
+    BYTE_SIZE,
+    ENUMVAL,
+    FIELD,
+    FIELD_EXISTS,
+    KINDS,
+    SIGNED,
+    TYPE_MATCHES,
+    TYPE_SIZE,
+)
 from btfkit.errors import BtfError, counted
 
 TYPE_CHECKING = False
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.witness import Witness
 
 MAX_ACCESS = 64  # BPF_CORE_SPEC_MAX_LEN
@@ -62,18 +73,33 @@ def flavor_note(name: bytes) -> str:
 
 
 class Spec:
-    """What a relocation asks for.
+    """What a relocation asks for, by the rules of a `loader`.
 
     `root_id` is the local type, `root_kind` its kind (ENUM also for ENUM64), `name` its essential name.  Field relocations
     have `index` (the first number, of a pointer-style access) and `steps`: each (name, compatibility key) or an array index.
     Enumerator relocations have `enumerator` (essential name).  `leaf` is (kind, encoding, size in bytes) of what a load
     through this access reads by the program's own types: (0, 0, 0) for a bitfield, None if it has no size.  `nameless` is the
-    offset in bits, by the program's own types, of the anonymous member that the path ends at; None if it does not.
+    offset in bits, by the program's own types, of the anonymous member that the path ends at; None if it does not.  For a loader
+    that compares types step by step, `root_key` is the root's compatibility key, and an array index in `steps` is (index, key).
     """
 
-    __slots__ = ("enumerator", "index", "is_bitfield", "leaf", "name", "nameless", "root_id", "root_kind", "steps")
+    __slots__ = (
+        "enumerator",
+        "index",
+        "is_bitfield",
+        "leaf",
+        "loader",
+        "name",
+        "nameless",
+        "root_id",
+        "root_key",
+        "root_kind",
+        "steps",
+    )
 
-    def __init__(self, root_id: int, root_kind: int, name: bytes) -> None:
+    def __init__(self, root_id: int, root_kind: int, name: bytes, loader: Loader) -> None:
+        self.loader = loader
+        self.root_key: tuple[Any, ...] = ()
         self.root_id = root_id
         self.root_kind = root_kind
         self.name = name
@@ -106,8 +132,11 @@ def parse_access(string: bytes) -> list[int]:
     return numbers
 
 
-def parse(local: Btf, type_id: int, access: bytes, kind: int) -> Spec:
-    """The spec of one record: local root `type_id`, access string, number of the relocation kind.  Raises SpecError."""
+def parse(local: Btf, type_id: int, access: bytes, kind: int, loader: Loader) -> Spec:
+    """The spec of one record for a loader: local root `type_id`, access string, number of the relocation kind.
+
+    Raises SpecError.
+    """
     if type_id == 0:
         raise SpecError(
             "no local type: its id is 0, GCC left the type out of the record (compile with clang, or a newer GCC)"
@@ -117,9 +146,11 @@ def parse(local: Btf, type_id: int, access: bytes, kind: int) -> Spec:
     if kind >= len(KINDS):
         raise SpecError(f"unknown relocation kind {kind} (this version knows 0 to {len(KINDS) - 1})")
     root_kind = local.kind(type_id)
-    search_kind = spec.ENUM if root_kind == spec.ENUM64 else root_kind
-    result = Spec(type_id, search_kind, essential(local.string(local.word(type_id, 0))))
+    search_kind = spec.ENUM if root_kind == spec.ENUM64 and loader.mixes_enums else root_kind
+    result = Spec(type_id, search_kind, loader.essential(local.string(local.word(type_id, 0))), loader)
     group = KINDS[kind].group
+    if kind == TYPE_MATCHES and not loader.has_matches:
+        raise SpecError(f"{loader.name} does not know this kind of relocation, and rejects the object")
     if group == FIELD:
         _parse_field(local, result, parse_access(access), kind)
     elif group == ENUMVAL:
@@ -159,7 +190,7 @@ def _parse_enumerator(local: Btf, result: Spec, numbers: list[int]) -> None:
         raise SpecError(f"enumerator {numbers} of a {spec.kind_name(kind)} with {vlen} values")
     layer, at = local.locate(type_id)
     width = spec.KINDS[kind].elem_words
-    result.enumerator = essential(local.string(layer.words[at + 3 + width * numbers[0]]))
+    result.enumerator = result.loader.essential(local.string(layer.words[at + 3 + width * numbers[0]]))
 
 
 def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> None:
@@ -168,12 +199,16 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
     libbpf always computes the value by the local types as well: if that fails, the record is wrong.
     """
     current = local.strip(result.root_id)
+    loader = result.loader
+    if loader.by_levels:
+        result.root_key = compatibility(local, current, loader)
     bit_offset = numbers[0] * _size(local, current, "the local root") * 8
     result.index = numbers[0]
     steps: list[Any] = []
     leaf_id = current
     bits = 0
     is_nameless = False  # whether the last step entered an anonymous member
+    parent = current  # of the previous step
     after_last_member = False  # whether the previous step entered the last member, by name
     for number in numbers[1:]:
         layer, at = local.locate(current) if current else (local, -1)
@@ -185,7 +220,8 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
             name_off, member_type, offset = layer.words[at + 3 + 3 * number : at + 6 + 3 * number]
             bit_offset += offset & 0xFFFFFF if info >> 31 else offset
             if name_off and (name := local.string(name_off)):
-                steps.append((name, compatibility(local, member_type)))
+                steps.append((name, compatibility(local, member_type, loader)))
+                parent = current
                 bits = offset >> 24 if info >> 31 else 0
                 after_last_member = number == vlen - 1
                 leaf_id = member_type
@@ -195,10 +231,15 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
             current = local.strip(member_type)
         elif of_kind == spec.ARRAY:
             length = layer.words[at + 5]
-            if number >= length and not (length == 0 and after_last_member):
+            is_flexible = after_last_member
+            if not loader.unions_end:  # aya compares the index of the element, not that of the member
+                is_flexible = (
+                    local.kind(parent) == spec.STRUCT and number == (local.word(parent, 1) & spec.MAX_VLEN) - 1
+                )
+            if number >= length and not (length == 0 and is_flexible):
                 raise SpecError(f"element {number} of an array with {length}")
-            steps.append(number)
-            current = leaf_id = local.strip(layer.words[at + 3])
+            current = leaf_id = parent = local.strip(layer.words[at + 3])
+            steps.append((number, compatibility(local, current, loader)) if loader.by_levels else number)
             bit_offset += number * _size(local, current, "an array's element") * 8
             after_last_member = is_nameless = False
             bits = 0
@@ -209,14 +250,16 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
     result.nameless = bit_offset & U32 if is_nameless else None
     if kind == FIELD_EXISTS:
         return
-    if kind not in (BYTE_OFFSET, BYTE_SIZE) and (not steps or steps[-1].__class__ is int):
+    if kind not in (BYTE_OFFSET, BYTE_SIZE) and not loader.by_levels and (not steps or steps[-1].__class__ is int):
         raise SpecError("signs and shifts need a member, not an array element")
     if bits:
         covering_load(bit_offset & U32, bits, _size(local, leaf_id, "a bitfield"))
         result.leaf = (0, 0, 0)
     else:
         _size(local, leaf_id, "the member")
-        result.leaf = _leaf(local, leaf_id)
+        result.leaf = _leaf(local, leaf_id, loader)
+    if kind == SIGNED and loader.by_levels and load_class(local, leaf_id)[0] not in (spec.INT, *spec.ENUMS):
+        raise SpecError(f"the sign of {spelled(local, leaf_id)}, which is not an integer or enumeration")
 
 
 def _size(local: Btf, type_id: int, what: str) -> int:
@@ -227,8 +270,10 @@ def _size(local: Btf, type_id: int, what: str) -> int:
     return size
 
 
-def _leaf(local: Btf, type_id: int) -> tuple[int, int, int]:
+def _leaf(local: Btf, type_id: int, loader: Loader) -> tuple[int, int, int]:
     """(kind, encoding, size) of a load of this type: for an array, of one of its innermost elements."""
+    if not loader.all_dimensions:
+        return last_dimension_class(local, type_id)
     return *load_class(local, type_id), _size(local, innermost(local, type_id)[0], "an array's element")
 
 
@@ -249,6 +294,24 @@ def load_class(btf: Btf, type_id: int) -> tuple[int, int]:
     return kind, (btf.word(type_id, 3) >> 24 & 0xFF if kind == spec.INT else 0)
 
 
+def last_dimension_class(btf: Btf, type_id: int) -> tuple[int, int, int]:
+    """(kind, encoding, size) of a load of this type for aya: an array is loaded as a whole, of which it counts the innermost
+    dimension alone."""
+    kind, encoding = load_class(btf, type_id)
+    return kind, encoding, (sizeof(btf, type_id) if kind != spec.ARRAY else last_dimension_size(btf, type_id)) or 0
+
+
+def last_dimension_size(btf: Btf, type_id: int) -> int:
+    """The size of an array of which only the innermost dimension counts.  Rule: type_size (aya)."""
+    count = 1
+    for _ in range(MAX_CHAIN):
+        type_id = btf.strip(type_id)
+        if btf.kind(type_id) != spec.ARRAY:
+            break
+        count, type_id = btf.word(type_id, 5), btf.word(type_id, 3)
+    return count * (sizeof(btf, type_id) or 0) & U32
+
+
 def adjustable(local: tuple[int, int, int], kind: int, encoding: int) -> bool:
     """Whether a load may get another size on the target: pointers, and integers whose encoding is not exactly SIGNED.
 
@@ -259,17 +322,18 @@ def adjustable(local: tuple[int, int, int], kind: int, encoding: int) -> bool:
     return local[0] == kind == spec.INT and local[1] != spec.INT_SIGNED and encoding != spec.INT_SIGNED
 
 
-def compatibility(local: Btf, type_id: int) -> tuple[Any, ...]:
+def compatibility(local: Btf, type_id: int, loader: Loader) -> tuple[Any, ...]:
     """The key of a local member's type: everything that bpf_core_fields_are_compat reads on the local side.
 
-    (kind,), (INT, whether its bit offset is 0), (FWD or ENUM, essential name), or (ARRAY, key of the element).
+    (kind,), (INT, whether its bit offset is 0), (FWD or ENUM, essential name), or (ARRAY, depth, key of the element), which is
+    (ARRAY,) if the loader does not compare elements.
     """
-    type_id, depth = innermost(local, type_id)
+    type_id, depth = (local.strip(type_id), 0) if loader.by_levels else innermost(local, type_id)
     kind = local.kind(type_id)
     if kind in spec.COMPOSITES:
         key: tuple[Any, ...] = (spec.STRUCT,)
     elif kind in spec.ENUMS or kind == spec.FWD:
-        key = (spec.ENUM if kind in spec.ENUMS else kind, essential(local.string(local.word(type_id, 0))))
+        key = (spec.ENUM if kind in spec.ENUMS else kind, loader.essential(local.string(local.word(type_id, 0))))
     elif kind == spec.INT:
         key = (kind, local.word(type_id, 3) >> 16 & 0xFF == 0)
     else:

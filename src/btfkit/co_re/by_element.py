@@ -10,6 +10,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import essential
+from btfkit.co_re.loaders import LIBBPF
 from btfkit.co_re.match import enumerator_names
 from btfkit.errors import BtfError
 
@@ -44,7 +45,7 @@ class CandidatesByElement:
         """Those of the `candidates` for a relocation of that kind that may match, and the first, which gives the reason if none
         does; in order."""
         sought = _sought(local, wanted, kind)
-        if sought is None:
+        if sought is None or wanted.loader is not LIBBPF:
             return candidates
         key = wanted.root_kind, wanted.name, sought[0]
         questions = self._questions[key] = self._questions.get(key, 0) + 1
@@ -61,7 +62,7 @@ class CandidatesByElement:
     def _names(self, how: str, btf: Btf, type_id: int) -> Collection[bytes | None]:
         """The names of the elements of a candidate; None: it has to be asked."""
         if btf.kind(type_id) in spec.ENUMS:
-            return set(enumerator_names(btf, type_id))
+            return set(enumerator_names(btf, type_id, LIBBPF))
         if how == _ELEMENT:
             layer, at = btf.locate(type_id)
             end = at + 3 + 3 * (layer.words[at + 1] & spec.MAX_VLEN)

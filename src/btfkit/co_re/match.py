@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
-from btfkit.co_re.access import MAX_ACCESS, U32, SpecError, essential, spelled
+from btfkit.co_re.access import MAX_ACCESS, U32, SpecError, spelled
+from btfkit.co_re.loaders import LIBBPF
 from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.access import Spec
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.witness import Witness
 
     Members = dict[bytes, list[int]]
@@ -56,8 +58,8 @@ class TargetField:
         self.type_id = type_id
 
 
-def size_of(btf: Btf, type_id: int, witness: Witness) -> int | None:
-    """`access.sizeof`, recording what is read."""
+def size_of(btf: Btf, type_id: int, witness: Witness, loader: Loader = LIBBPF) -> int | None:
+    """`access.sizeof` by the rules of a loader, recording what is read."""
     factor = 1
     for _ in range(MAX_CHAIN):
         type_id = btf.strip(type_id)
@@ -67,11 +69,11 @@ def size_of(btf: Btf, type_id: int, witness: Witness) -> int | None:
         kind = layer.words[at + 1] >> 24 & spec.MAX_KIND
         witness.types.append(type_id)
         if kind == spec.ARRAY:
-            factor *= layer.words[at + 5]
+            factor = layer.words[at + 5] * (factor if loader.all_dimensions else 1)
             type_id = layer.words[at + 3]
         elif kind == spec.PTR:
             witness.pointer_size = True
-            size = factor * (btf.pointer_size or DEFAULT_POINTER_SIZE)
+            size = factor * ((loader.reads_pointer_size and btf.pointer_size) or DEFAULT_POINTER_SIZE)
             return size if size <= U32 else None
         elif kind < len(spec.KINDS) and spec.KINDS[kind].third == "size":
             size = factor * layer.words[at + 2]
@@ -88,8 +90,9 @@ def field(
     wanted: Spec, btf: Btf, root_id: int, witness: Witness, elements: ElementsByName | None = None
 ) -> TargetField | Mismatch:
     """Follow a field spec from the candidate `root_id`; `elements` are the indexes of the target.  Rule: bpf_core_spec_match."""
+    loader = wanted.loader
     current = _root(btf, root_id, witness)
-    size = size_of(btf, current, witness)
+    size = size_of(btf, current, witness, loader)
     if size is None:
         raise SpecError(f"the candidate {spelled(btf, root_id)} has no size", type_id=root_id)
     bits = wanted.index * size * 8 & U32
@@ -99,21 +102,21 @@ def field(
         if step.__class__ is int:
             layer, at = btf.locate(current) if current else (btf, -1)
             if at < 0 or layer.words[at + 1] >> 24 & spec.MAX_KIND != spec.ARRAY:
-                return _not_an_array(btf, current)
+                return not_an_array(btf, current)
             length = layer.words[at + 5]
-            if step >= length and not _is_flexible(btf, composite, member, length, witness):
+            if step >= length and not _is_flexible(btf, composite, member, length, witness, loader):
                 return Mismatch("out-of-range", f"element {step} of an array with {length}")
             current = btf.strip(layer.words[at + 3])
-            size = size_of(btf, current, witness)
+            size = size_of(btf, current, witness, loader)
             if size is None:
                 raise SpecError("an array whose elements have no size", type_id=current)
             bits = bits + step * size * 8 & U32
             length_of_path += 1
             composite = -1
         else:
-            found = _find_member(btf, current, step[0], step[1], witness, 0, {}, elements)
+            found = _find_member(btf, current, step[0], step[1], witness, 0, {}, elements, loader)
             if found is None or found.__class__ is Mismatch:
-                return found or _no_member(btf, current, step[0])
+                return found or no_member(btf, current, step[0])
             members, member_type = found
             for composite, member, offset in members:
                 witness.members.append((composite, member))
@@ -135,9 +138,9 @@ def _root(btf: Btf, root_id: int, witness: Witness) -> int:
     return current
 
 
-def _is_flexible(btf: Btf, composite: int, member: int, length: int, witness: Witness) -> bool:
+def _is_flexible(btf: Btf, composite: int, member: int, length: int, witness: Witness, loader: Loader) -> bool:
     """Whether a zero-length array, `member` of `composite`, is the last member.  Rule: is_flex_arr."""
-    if length or composite < 0:
+    if length or composite < 0 or (btf.kind(composite) == spec.UNION and not loader.unions_end):
         return False
     if member == (btf.word(composite, 1) & spec.MAX_VLEN) - 1:
         return True
@@ -154,6 +157,7 @@ def _find_member(
     depth: int,
     seen: dict[int, int],
     elements: ElementsByName | None,
+    loader: Loader,
 ) -> Any:
     """The member `name` of a composite or of its anonymous members, in order.
 
@@ -180,14 +184,14 @@ def _find_member(
             continue
         offset = offset & 0xFFFFFF if info >> 31 else offset
         if found_name:
-            if _fits(btf, member_type, key, witness):
+            if _fits(btf, member_type, key, witness, loader):
                 return [(type_id, index, offset)], member_type
             if _occurs(
                 btf, type_id, name, index + 1, depth, {}, chosen
             ):  # libbpf stops here: the later one must stay hidden
                 witness.hides.append((type_id, index))
-            return _other_type(btf, type_id, name, member_type, key)
-        found = _find_member(btf, member_type, name, key, witness, depth + 1, seen, elements)
+            return other_type(btf, type_id, name, member_type, key)
+        found = _find_member(btf, member_type, name, key, witness, depth + 1, seen, elements, loader)
         if found.__class__ is tuple:
             found[0].insert(0, (type_id, index, offset))
             return found
@@ -233,7 +237,7 @@ def _occurs(
     return False
 
 
-def _fits(btf: Btf, type_id: int, key: tuple[Any, ...], witness: Witness) -> bool:
+def _fits(btf: Btf, type_id: int, key: tuple[Any, ...], witness: Witness, loader: Loader) -> bool:
     """Whether a target member's type is compatible with a key (`access.compatibility`).  Rule: bpf_core_fields_are_compat."""
     depth = 0
     if key[0] == spec.ARRAY:
@@ -247,13 +251,13 @@ def _fits(btf: Btf, type_id: int, key: tuple[Any, ...], witness: Witness) -> boo
             break
         depth -= 1
         type_id = btf.word(type_id, 3)
-    if depth == 0 and _leaf_fits(btf, type_id, kind, key):
+    if depth == 0 and _leaf_fits(btf, type_id, kind, key, loader):
         return True
     del witness.types[before:]
     return False
 
 
-def _leaf_fits(btf: Btf, type_id: int, kind: int, key: tuple[Any, ...]) -> bool:
+def _leaf_fits(btf: Btf, type_id: int, kind: int, key: tuple[Any, ...], loader: Loader) -> bool:
     wanted = key[0]
     if wanted == spec.STRUCT:
         return kind in spec.COMPOSITES
@@ -267,8 +271,8 @@ def _leaf_fits(btf: Btf, type_id: int, kind: int, key: tuple[Any, ...]) -> bool:
     if wanted == spec.INT:
         return bool(key[1]) and btf.word(type_id, 3) >> 16 & 0xFF == 0
     if wanted in (spec.ENUM, spec.FWD):
-        name = essential(btf.string(btf.word(type_id, 0)))
-        return not name or not key[1] or name == key[1]
+        name = loader.essential(btf.string(btf.word(type_id, 0)))
+        return name == key[1] or (loader.unnamed_fit and (not name or not key[1]))
     return False
 
 
@@ -277,21 +281,26 @@ FLAT = "pahole before 1.32 writes arrays of arrays as one, without dimensions, w
 # ---- reasons ---------------------------------------------------------------------------------------------------
 
 
-def _not_an_array(btf: Btf, type_id: int) -> Mismatch:
+def not_an_array(btf: Btf, type_id: int) -> Mismatch:
+    """Where an array was expected."""
     return Mismatch("not-array", lambda: f"{spelled(btf, type_id)} is not an array")
 
 
-def _no_member(btf: Btf, type_id: int, name: bytes) -> Mismatch:
+def no_member(btf: Btf, type_id: int, name: bytes) -> Mismatch:
+    """Where a member was expected."""
     if type_id and btf.kind(btf.strip(type_id)) in spec.COMPOSITES:
         return Mismatch("no-member", lambda: f"{spelled(btf, type_id)} has no member {text(name)!r}")
     return Mismatch("not-composite", lambda: f"{spelled(btf, type_id)} has no members (looking for {text(name)!r})")
 
 
-def _other_type(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[Any, ...]) -> Mismatch:
+def other_type(btf: Btf, composite: int, name: bytes, type_id: int, key: tuple[Any, ...]) -> Mismatch:
+    """Where a type compatible with `key` was expected."""
+
     def sentence() -> str:
-        wanted = "array of " * key[1] + spec.word(key[2][0]) if key[0] == spec.ARRAY else spec.word(key[0])
+        by_element = len(key) == 3  # an array and its innermost element
+        wanted = "array of " * key[1] + spec.word(key[2][0]) if by_element else spec.word(key[0])
         here = btf.strip(type_id)
-        is_flat = key[0] == spec.ARRAY and key[1] > 1 and btf.kind(here) == spec.ARRAY
+        is_flat = by_element and key[1] > 1 and btf.kind(here) == spec.ARRAY
         is_flat = is_flat and btf.kind(btf.strip(btf.word(here, 3))) != spec.ARRAY
         why = f" ({FLAT})" if is_flat else ""
         return f"member {text(name)!r} of {spelled(btf, composite)} is {spelled(btf, here)}, the program's is {wanted}{why}"
@@ -307,7 +316,7 @@ def enumerator(wanted: Spec, btf: Btf, root_id: int, witness: Witness, elements:
     type_id = _root(btf, root_id, witness)
     if btf.kind(type_id) not in spec.ENUMS:
         return Mismatch("kind-differs", lambda: f"{spelled(btf, root_id)} is {spelled(btf, type_id)}, not an enum")
-    index = elements.enumerator(btf, type_id, wanted.enumerator)
+    index = elements.enumerator(btf, type_id, wanted.enumerator, wanted.loader)
     if index >= 0:
         witness.values.append((type_id, index))
         return index
@@ -329,7 +338,7 @@ class ElementsByName:
     def __init__(self) -> None:
         self._searches: dict[tuple[int, int], int] = {}
         self._members: dict[tuple[int, int], Members | None] = {}
-        self._enumerators: dict[tuple[int, int], dict[bytes, int]] = {}
+        self._enumerators: dict[tuple[int, int, str], dict[bytes, int]] = {}
 
     def members(self, btf: Btf, type_id: int, name: bytes) -> Sequence[int] | None:
         """The indexes of the members of a composite that have that name, or are anonymous and contain a member of that name, in
@@ -378,19 +387,20 @@ class ElementsByName:
         result = self._members[key] = found if whole else None
         return result
 
-    def enumerator(self, btf: Btf, type_id: int, name: bytes) -> int:
+    def enumerator(self, btf: Btf, type_id: int, name: bytes, loader: Loader) -> int:
         """The index of the first enumerator of an ENUM or ENUM64 with that essential name, -1 if there is none."""
-        key = id(btf.locate(type_id)[0]), type_id
+        key = id(btf.locate(type_id)[0]), type_id, loader.name
         found = self._enumerators.get(key)
         if found is None:
             found = self._enumerators[key] = {}
-            for index, other in enumerate(enumerator_names(btf, type_id)):
+            for index, other in enumerate(enumerator_names(btf, type_id, loader)):
                 found.setdefault(other, index)
         return found.get(name, -1)
 
 
-def enumerator_names(btf: Btf, type_id: int) -> list[bytes]:
+def enumerator_names(btf: Btf, type_id: int, loader: Loader = LIBBPF) -> list[bytes]:
     """The essential names of an ENUM or ENUM64."""
+    essential = loader.essential
     layer, at = btf.locate(type_id)
     info = layer.words[at + 1]
     width = spec.KINDS[info >> 24 & spec.MAX_KIND].elem_words

@@ -7,14 +7,17 @@ from btfkit.btf.ext import Ext
 from btfkit.btf.header import SECOND
 from btfkit.btf.spec import text
 from btfkit.co_re.access import Spec, SpecError, expression, parse
+from btfkit.co_re.loaders import LIBBPF
 from btfkit.errors import BtfError, FormatError, counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from btfkit.co_re.loaders import Loader
+    from btfkit.co_re.units import Unit
     from btfkit.files.container import ObjectBytes
-    from btfkit.files.elf import Functions
+    from btfkit.files.elf import Elf, Functions
 
     FunctionAt = Callable[[str, int], tuple[str, int]]
 
@@ -43,10 +46,11 @@ class BpfObject:
     """A BPF object: `name`, its `btf`, its `relocations` in the order of the records.
 
     `function_at(section, insn_off)` is the name of the function that holds an instruction and its offset in the section (bytes),
-    ("", 0) if unknown.  `has_ext`: whether it has a `.BTF.ext`.
+    ("", 0) if unknown.  `has_ext`: whether it has a `.BTF.ext`.  `units()` are its programs, each with the numbers of its
+    relocations; if the code is unknown, one that has all.
     """
 
-    __slots__ = ("_specs", "btf", "function_at", "has_ext", "name", "relocations", "source")
+    __slots__ = ("_specs", "btf", "function_at", "has_ext", "name", "relocations", "source", "units")
 
     def __init__(
         self,
@@ -61,19 +65,21 @@ class BpfObject:
         self.relocations = relocations
         self.function_at: FunctionAt = function_at or (lambda section, insn_off: ("", 0))
         self.source = source or name
+        self.units: Callable[[], list[Unit]] = lambda: [("", frozenset(range(len(relocations))))]
         self.has_ext = True
-        self._specs: dict[tuple[int, bytes, int], Spec | SpecError] = {}
+        self._specs: dict[tuple[object, ...], Spec | SpecError] = {}
 
     def __repr__(self) -> str:
         return f"<BpfObject {self.name}: {counted(len(self.relocations), 'relocation')}>"
 
-    def spec(self, relocation: Relocation) -> Spec | SpecError:
-        """What a relocation asks for, or why its record is wrong."""
-        key = (relocation.type_id, relocation.access, relocation.kind)
+    def spec(self, relocation: Relocation, loader: Loader = LIBBPF) -> Spec | SpecError:
+        """What a relocation asks for by the rules of a loader, or why its record is wrong."""
+        asked = (relocation.type_id, relocation.access, relocation.kind)
+        key = asked if loader is LIBBPF else (*asked, loader.name)
         found = self._specs.get(key)
         if found is None:
             try:
-                found = parse(self.btf, *key)
+                found = parse(self.btf, *asked, loader)
             except BtfError as error:
                 found = error if isinstance(error, SpecError) else SpecError(error.message)
             self._specs[key] = found
@@ -141,12 +147,19 @@ def load_objects(path: str) -> list[BpfObject]:
     """
     from btfkit.files.container import read_objects
 
-    return [read_elf_object(found, _Symbols(path, index)) for index, found in enumerate(read_objects(path))]
+    objects = []
+    for index, found in enumerate(read_objects(path)):
+        symbols = _Symbols(path, index)
+        obj = read_elf_object(found, symbols)
+        if path != "-":
+            obj.units = symbols.units_of(obj.relocations)
+        objects.append(obj)
+    return objects
 
 
 class _Symbols:
-    """The names of functions, read from the file again for the first one: most runs need none, so the file's bytes are not
-    kept."""
+    """The names of functions and what they call, read from the file again when needed: most runs need neither, so the file's
+    bytes are not kept."""
 
     __slots__ = ("_functions", "_index", "_path")
 
@@ -155,14 +168,27 @@ class _Symbols:
         self._index = index
         self._functions: Functions | None = None
 
+    def _elf(self) -> Elf:
+        from btfkit.files.container import read_objects
+
+        return read_objects(self._path)[self._index].elf
+
+    def units_of(self, relocations: list[Relocation]) -> Callable[[], list[Unit]]:
+        """A function for `BpfObject.units`; it raises OSError or BtfError if the file cannot be read again."""
+
+        def units() -> list[Unit]:
+            from btfkit.co_re.units import units_of
+
+            return units_of(self._elf(), relocations)
+
+        return units
+
     def __call__(self, section: str, insn_off: int) -> tuple[str, int]:
         if self._functions is None:
-            from btfkit.files.container import read_objects
-
             if self._path == "-":
                 return "", 0
             try:
-                self._functions = read_objects(self._path)[self._index].elf.functions()
+                self._functions = self._elf().functions()
             except (BtfError, OSError, IndexError):  # the file was replaced
                 return "", 0
         try:

@@ -9,7 +9,8 @@ Rules: tools/lib/bpf/relo_core.c (libbpf 1.8-dev), __bpf_core_types_are_compat, 
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.co_re.access import SpecError, essential
+from btfkit.co_re.access import SpecError
+from btfkit.co_re.loaders import LIBBPF
 from btfkit.co_re.match import enumerator_names
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.witness import Witness
 
 MAX_DEPTH = 32  # steps along one chain, and levels of nesting
@@ -57,9 +59,10 @@ class TypeRelation:
     Answers are cached with the levels that were left: with as many or more left, the answer is the same.
     """
 
-    __slots__ = ("_answers", "_btf", "_local", "_positive", "_steps", "_witness")
+    __slots__ = ("_answers", "_btf", "_loader", "_local", "_positive", "_steps", "_witness")
 
-    def __init__(self, local: Btf, btf: Btf, witness: Witness) -> None:
+    def __init__(self, local: Btf, btf: Btf, witness: Witness, loader: Loader = LIBBPF) -> None:
+        self._loader = loader
         self._local = local
         self._btf = btf
         self._witness = witness
@@ -127,6 +130,8 @@ class TypeRelation:
                 return True
             if kind == spec.INT:
                 return pair.local_word(3) >> 16 & 0xFF == pair.target_word(3) >> 16 & 0xFF == 0
+            if kind == spec.FLOAT:
+                return bool(self._loader.float_fits)
             parent = pair.target
             if kind in (spec.PTR, spec.FUNC_PROTO):
                 if kind == spec.FUNC_PROTO and not self._params(pair, level, self._compatible):
@@ -217,15 +222,16 @@ class TypeRelation:
         """Essential names; an anonymous target only matches an anonymous local type.  Rule: bpf_core_names_match."""
         if not off or not local_off:
             return off == local_off or self._local.string(local_off) == self._btf.string(off)
+        essential = self._loader.essential
         return essential(self._local.string(local_off)) == essential(self._btf.string(off))
 
     def _enums_match(self, pair: _Pair) -> bool:
         mine, theirs = pair.vlens
         if pair.local_word(2) != pair.target_word(2) or mine > theirs:
             return False
-        names = enumerator_names(self._btf, pair.target)
+        names = enumerator_names(self._btf, pair.target, self._loader)
         found = []
-        for name in enumerator_names(self._local, pair.local):
+        for name in enumerator_names(self._local, pair.local, self._loader):
             self._step(1)
             if name not in names:
                 return False
@@ -239,6 +245,7 @@ class TypeRelation:
         mine, theirs = pair.vlens
         if mine > theirs:
             return False
+        essential = self._loader.essential
         by_name: dict[bytes, list[int]] = {}
         for index in range(theirs):
             name = essential(self._btf.string(pair.target_word(3 + 3 * index)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError, adjustable, flavor_note, spelled
+from btfkit.co_re.loaders import LIBBPF, REJECT
 from btfkit.co_re.match import Mismatch, enumerator, field, size_of
 from btfkit.co_re.values import NO_LOAD, enumerator_value, field_value
 from btfkit.co_re.witness import Witness
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.graphs import GraphRelation
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.match import ElementsByName
     from btfkit.co_re.program import BpfObject, Relocation
+    from btfkit.co_re.relation import TypeRelation
     from btfkit.co_re.target import Candidate, Roots, Target
 
 NAMELESS = (
@@ -154,39 +158,65 @@ def roots(objects: Iterable[BpfObject]) -> Roots:
     return Roots(root for obj in objects for root in _roots(obj))
 
 
-def relocate(objects: Sequence[BpfObject], target: Target, skipped: Collection[Relocation] = ()) -> list[list[Outcome]]:
-    """The outcome of every relocation of every object on `target`, in order.
+def relocate(
+    objects: Sequence[BpfObject], target: Target, skipped: Collection[Relocation] = (), loader: Loader = LIBBPF
+) -> list[list[Outcome]]:
+    """The outcome of every relocation of every object on `target`, in order, by the rules of a loader.
 
     The relocations `skipped`, of programs that are not loaded, narrow no candidates.
     """
-    target.prepare(root for obj in objects for root in _roots(obj))
-    return [_outcomes(obj, target, skipped) for obj in objects]
+    target.prepare_for(loader, (root for obj in objects for root in _roots(obj, loader)))
+    return [_outcomes(obj, target, skipped, loader) for obj in objects]
 
 
-def _outcomes(obj: BpfObject, target: Target, skipped: Collection[Relocation]) -> list[Outcome]:
-    outcomes = [outcome(obj, relocation, target) for relocation in obj.relocations]
-    if not any(len(found.candidates) > len(found.matches) > 0 for found in outcomes):
+def _outcomes(obj: BpfObject, target: Target, skipped: Collection[Relocation], loader: Loader) -> list[Outcome]:
+    outcomes = [outcome(obj, relocation, target, None, loader) for relocation in obj.relocations]
+    if not any(len(found.candidates) > 1 and found.matches for found in outcomes):
         return outcomes
-    from btfkit.co_re.narrowing import narrowed
 
     def ask(relocation: Relocation, among: Sequence[Candidate]) -> Outcome:
-        return outcome(obj, relocation, target, among)
+        return outcome(obj, relocation, target, among, loader)
 
-    return narrowed(obj, outcomes, skipped, ask)
+    if loader.narrows:
+        from btfkit.co_re.narrowing import narrowed
+
+        return narrowed(obj, outcomes, skipped, ask)
+    if loader.scores:
+        from btfkit.co_re.best import best
+
+        return best(obj, outcomes, ask)
+    return outcomes
 
 
-def _roots(obj: BpfObject) -> Iterable[tuple[int, bytes]]:
+def program_outcomes(
+    obj: BpfObject, outcomes: Sequence[Outcome], target: Target, loader: Loader
+) -> dict[str, dict[int, Outcome]]:
+    """For each program of an object, the outcomes by number that differ from `outcomes`, those of `relocate`: a loader that
+    scores candidates may choose others for each program."""
+    if not loader.scores or all(outcome.alone is None for outcome in outcomes):
+        return {}
+    from btfkit.co_re.best import best_by_program
+
+    alone = [outcome.alone or outcome for outcome in outcomes]
+    return best_by_program(obj, alone, lambda relocation, among: outcome(obj, relocation, target, among, loader))
+
+
+def _roots(obj: BpfObject, loader: Loader = LIBBPF) -> Iterable[tuple[int, bytes]]:
     for relocation in obj.relocations:
-        wanted = obj.spec(relocation)
+        wanted = obj.spec(relocation, loader)
         if isinstance(wanted, Spec):
             yield wanted.root_kind, wanted.name
 
 
 def outcome(
-    obj: BpfObject, relocation: Relocation, target: Target, among: Sequence[Candidate] | None = None
+    obj: BpfObject,
+    relocation: Relocation,
+    target: Target,
+    among: Sequence[Candidate] | None = None,
+    loader: Loader = LIBBPF,
 ) -> Outcome:
-    """The outcome of one relocation on `target`, over all candidates or those of them in `among`."""
-    wanted = obj.spec(relocation)
+    """The outcome of one relocation on `target`, over all candidates or those of them in `among`, by the rules of a loader."""
+    wanted = obj.spec(relocation, loader)
     if isinstance(wanted, SpecError):
         return Outcome(ERROR, reason="bad-record", detail=wanted.message)
     if relocation.kind == k.TYPE_ID_LOCAL:
@@ -199,13 +229,13 @@ def outcome(
     if key in target.memo:
         known: Outcome = target.memo[key]
         return known
-    candidates = target.candidates(wanted.root_kind, wanted.name)
+    candidates = target.found_by(loader, wanted.root_kind, wanted.name)
     asked = target.to_ask(obj.btf, wanted, relocation.kind, candidates)
     if among is not None:
         asked = [candidate for candidate in asked if candidate in among] or among[:1]
     result = target.memo[key] = _ask_all(obj, wanted, relocation.kind, target, asked)
     result.candidates = candidates
-    if result.status == VALUE and relocation.kind == k.BYTE_OFFSET and result.matches:
+    if result.status == VALUE and relocation.kind == k.BYTE_OFFSET and result.matches and loader.load_size:
         result.load_size = _load_size(wanted, result.matches[0].load)
     if result.status == VALUE and wanted.nameless is not None:
         result.misread = NAMELESS
@@ -215,7 +245,9 @@ def outcome(
 def _question(obj: BpfObject, wanted: Spec, kind: int) -> tuple[object, ...]:
     """What the outcome of a relocation depends on, apart from the target: equal questions of all objects have one outcome."""
     local, root = obj.btf, wanted.root_id
-    name = local.string(local.word(root, 0))
+    name: object = local.string(local.word(root, 0))
+    if wanted.loader is not LIBBPF:
+        name = name, wanted.loader.name, wanted.root_key, wanted.is_bitfield
     group = k.KINDS[kind].group
     if group == k.FIELD:
         return kind, wanted.root_kind, name, wanted.index, wanted.steps, wanted.leaf, wanted.nameless
@@ -228,15 +260,17 @@ def _question(obj: BpfObject, wanted: Spec, kind: int) -> tuple[object, ...]:
             leaf = spec.UNKN
         if leaf in _NOT_COMPARED:
             return kind, wanted.root_kind, name, leaf
-    return kind, obj, root
+    return kind, obj, root, wanted.loader.name
 
 
 def _load_size(wanted: Spec, load: tuple[int, int, int]) -> int:
     """The size (bytes) of the load on the target, -1 if the program's load cannot be adjusted to it."""
     assert wanted.leaf is not None
-    if wanted.leaf[2] == load[2] or adjustable(wanted.leaf, load[0], load[1]):
+    if wanted.leaf[2] == load[2]:
         return load[2]
-    return -1
+    if wanted.loader.load_size == REJECT and spec.INT_SIGNED & (wanted.leaf[1] | load[1]):  # any signed INT, also CHARs
+        return -1
+    return load[2] if adjustable(wanted.leaf, load[0], load[1]) else -1
 
 
 def _ask_all(obj: BpfObject, wanted: Spec, kind: int, target: Target, asked: Sequence[Candidate]) -> Outcome:
@@ -257,16 +291,18 @@ def _ask_all(obj: BpfObject, wanted: Spec, kind: int, target: Target, asked: Seq
             refused.append((btf, answer[1]))
             mismatch = mismatch or answer[0]
     else:
-        result = _decide(kind, matches) if matches else _nothing(obj, wanted, kind, mismatch)
+        result = _decide(wanted.loader, kind, matches) if matches else _nothing(obj, wanted, kind, mismatch)
     result.matches = matches
     result.refused = refused
     return result
 
 
-def _decide(kind: int, matches: list[Match]) -> Outcome:
+def _decide(loader: Loader, kind: int, matches: list[Match]) -> Outcome:
     """The answer if all matches agree with the first, else AMBIGUOUS."""
     first = matches[0]
     for other in matches[1:]:
+        if loader.scores and other.value == first.value:
+            continue
         # two types with the same id in two modules are different answers (libbpf does not distinguish them)
         if other.bit_offset != first.bit_offset or other.value != first.value or kind == k.TYPE_ID_TARGET:
             equal = kind != k.TYPE_ID_TARGET and all(m.value == first.value for m in matches)
@@ -282,7 +318,12 @@ def _nothing(obj: BpfObject, wanted: Spec, kind: int, mismatch: Mismatch | None)
         note = flavor_note(obj.btf.string(obj.btf.word(wanted.root_id, 0)))
         mismatch = Mismatch("no-type", lambda: f"no {spelled(obj.btf, wanted.root_id)} on the target{note}")
     status = VALUE if row.is_test else MISSING
-    return _Lazy(status, None if row.poisons else 0, mismatch)
+    zero = None if row.poisons else 0
+    if zero == 0 and not row.is_test and wanted.loader is not LIBBPF:  # the size or id of a type
+        zero = None
+        if wanted.loader.absent == REJECT:
+            status = ERROR
+    return _Lazy(status, zero, mismatch)
 
 
 class _Lazy(Outcome):
@@ -308,7 +349,11 @@ def _ask(
 ) -> Match | tuple[Mismatch, Witness]:
     """The answer of one candidate, or why it does not match."""
     group = k.KINDS[kind].group
-    key = (id(btf), type_id, wanted.index, wanted.steps, kind) if group == k.FIELD else None
+    key: tuple[object, ...] | None = None
+    if group == k.FIELD:
+        key = (id(btf), type_id, wanted.index, wanted.steps, kind)
+        if wanted.loader is not LIBBPF:
+            key = (*key, wanted.loader.name, wanted.root_key, wanted.is_bitfield)
     if key is not None and key in target.memo:  # equal specs of different objects have equal answers
         cached: Match | tuple[Mismatch, Witness] = target.memo[key]
         return cached
@@ -320,6 +365,8 @@ def _ask(
             answer = _ask_enum(wanted, kind, btf, type_id, witness, target.elements)
         else:
             answer = _ask_type(obj, wanted, kind, btf, type_id, witness)
+            if wanted.loader.modules == "with" and kind == k.TYPE_ID_TARGET and isinstance(answer, Match):
+                answer = _only_of_vmlinux(answer, target)
     except BtfError as error:
         failed = SpecError(error.message, type_id=type_id, witness=witness)
         failed.reason = SpecError.reason if isinstance(error, SpecError) else "cycle"
@@ -330,11 +377,31 @@ def _ask(
 def _ask_field(
     wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness, elements: ElementsByName | None = None
 ) -> Match | tuple[Mismatch, Witness]:
+    if wanted.loader.by_levels:
+        from btfkit.co_re.levels import level_field, level_value
+
+        found = level_field(wanted, btf, type_id, witness)
+        if isinstance(found, Mismatch):
+            return found, witness
+        value, load = level_value(kind, found, btf, witness, wanted.loader)
+        return Match(btf, type_id, value, 8 * found.offset + found.bits, load, witness)
     place = field(wanted, btf, type_id, witness, elements)
     if isinstance(place, Mismatch):
         return place, witness
-    value, load = field_value(kind, place, btf, witness)
+    try:
+        value, load = field_value(kind, place, btf, witness, wanted.loader)
+    except SpecError as error:
+        if not wanted.loader.poisons_errors:
+            raise
+        return Mismatch(error.reason, error.message), witness
     return Match(btf, type_id, value, place.bit_offset, load, witness)
+
+
+def _only_of_vmlinux(match: Match, target: Target) -> Match | tuple[Mismatch, Witness]:
+    """The match, or why there is none: the ids of types of modules cannot be written into instructions."""
+    if match.btf is target.vmlinux:
+        return match
+    return Mismatch("in-module", lambda: f"{spelled(match.btf, match.type_id)} is a type of a module"), match.witness
 
 
 def local_value(obj: BpfObject, relocation: Relocation) -> int:
@@ -368,16 +435,22 @@ def _ask_enum(
 def _ask_type(
     obj: BpfObject, wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness
 ) -> Match | tuple[Mismatch, Witness]:
-    from btfkit.co_re.relation import TypeRelation
+    relation: GraphRelation | TypeRelation
+    if wanted.loader.follows:
+        from btfkit.co_re.graphs import GraphRelation
 
-    relation = TypeRelation(obj.btf, btf, witness)
+        relation = GraphRelation(obj.btf, btf, witness, wanted.loader)
+    else:
+        from btfkit.co_re.relation import TypeRelation
+
+        relation = TypeRelation(obj.btf, btf, witness, wanted.loader)
     witness.types.append(type_id)
     same = relation.matches if kind == k.TYPE_MATCHES else relation.compatible
     if not same(wanted.root_id, type_id):
         what = "does not match" if kind == k.TYPE_MATCHES else "is not compatible with"
         return Mismatch("incompatible", lambda: f"{spelled(btf, type_id)} {what} the program's"), witness
     if kind == k.TYPE_SIZE:
-        size = size_of(btf, type_id, witness)
+        size = size_of(btf, type_id, witness, wanted.loader)
         if size is None:
             raise SpecError(f"{spelled(btf, type_id)} has no size", type_id=type_id)
         return Match(btf, type_id, size, 0, NO_LOAD, witness)

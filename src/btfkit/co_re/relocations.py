@@ -5,6 +5,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.co_re.access import Spec
 from btfkit.co_re.kinds import ENUMVAL_VALUE, KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET, kind_name
+from btfkit.co_re.loaders import loader_named
 from btfkit.co_re.program import objects_list
 from btfkit.co_re.relocate import STATUSES, relocate
 from btfkit.errors import counted, printable
@@ -160,12 +161,18 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
         return found
 
 
-def relocations(objects: Sequence[BpfObject], vmlinux: Btf, modules: Sequence[Btf] = ()) -> list[Relocated]:
-    """Every relocation of every object with its outcome on `vmlinux` and, after it, `modules` (split BTFs on it)."""
+def relocations(
+    objects: Sequence[BpfObject], vmlinux: Btf, modules: Sequence[Btf] = (), *, loader: str = "libbpf"
+) -> list[Relocated]:
+    """Every relocation of every object with its outcome on `vmlinux` and, after it, `modules` (split BTFs on it).
+
+    `loader` is whose rules answer: "libbpf", "cilium" or "aya".  Raises ValueError for another one.
+    """
     from btfkit.co_re.target import Target
 
     objects = objects_list("objects", objects)
-    return list(relocated(objects, relocate(objects, Target(vmlinux, modules))))
+    outcomes = relocate(objects, Target(vmlinux, modules), loader=loader_named(loader))
+    return list(relocated(objects, outcomes))
 
 
 def relocated(objects: Sequence[BpfObject], outcomes: Iterable[Sequence[Outcome]]) -> Iterator[Relocated]:

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import btf_list, demand_btf, name_buckets
+from btfkit.btf.spec import text
 from btfkit.co_re.access import essential
+from btfkit.co_re.loaders import LIBBPF
 from btfkit.co_re.match import ElementsByName
 from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.access import Spec
     from btfkit.co_re.by_element import CandidatesByElement
+    from btfkit.co_re.loaders import Loader
 
     Candidate = tuple[Btf, int]
 
+ANY = 0  # in place of a kind
 MANY = 32  # candidates of one name; fewer are all asked
 
 
@@ -32,7 +36,7 @@ class Target:
     `memo` and `elements` are caches of the engine: earlier answers of this target, and names in its types.
     """
 
-    __slots__ = ("_by_element", "_found", "_kinds", "_named", "elements", "memo", "modules", "vmlinux")
+    __slots__ = ("_by_element", "_found", "_kinds", "_named", "_others", "elements", "memo", "modules", "vmlinux")
 
     def __init__(self, vmlinux: Btf, modules: Iterable[Btf] = ()) -> None:
         demand_btf("vmlinux", vmlinux)
@@ -41,6 +45,7 @@ class Target:
         self._found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {}
         self._named: dict[tuple[int, bytes], tuple[list[Candidate], list[Candidate]]] = {}
         self._by_element: CandidatesByElement | None = None
+        self._others: dict[tuple[str, int, bytes], list[Candidate]] = {}
         self._kinds: set[int] = set()
         self.memo: dict[Any, Any] = {}
         self.elements = ElementsByName()
@@ -70,6 +75,34 @@ class Target:
         """The candidates for a root of that kind (ENUM also for ENUM64) and essential name, in libbpf's order."""
         in_vmlinux, in_modules = self.named(kind, name)
         return in_vmlinux or in_modules
+
+    def prepare_for(self, loader: Loader, roots: Iterable[tuple[int, bytes]]) -> None:
+        """`prepare` for the candidates of `found_by`."""
+        if loader is LIBBPF:
+            self.prepare(roots)
+            return
+        wanted = {(ANY if loader.any_kind else kind, name) for kind, name in roots}
+        wanted = {root for root in wanted if (loader.name, *root) not in self._others}
+        if not wanted:
+            return
+        kinds = set(range(1, len(spec.KINDS))) if loader.any_kind else {kind for kind, _ in wanted}
+        for root in wanted:
+            self._others[(loader.name, *root)] = []
+        search = _Search({name for _, name in wanted if name}, kinds, loader)
+        for module in (self.vmlinux, *(self.modules if loader.modules == "with" else ())):
+            for name, type_id in search.whole(module) if module is self.vmlinux else search.own(module):
+                root = ANY if loader.any_kind else module.kind(type_id), name
+                if root in wanted:
+                    self._others[(loader.name, *root)].append((module, type_id))
+
+    def found_by(self, loader: Loader, kind: int, name: bytes) -> list[Candidate]:
+        """The candidates of a loader for a root of that kind and essential name (by its rules), in its order."""
+        if loader is LIBBPF:
+            return self.candidates(kind, name)
+        key = loader.name, ANY if loader.any_kind else kind, name
+        if key not in self._others:
+            self.prepare_for(loader, [(kind, name)])
+        return self._others[key]
 
     def named(self, kind: int, name: bytes) -> tuple[list[Candidate], list[Candidate]]:
         """All types of that kind and essential name: (those of vmlinux, those of the modules)."""
@@ -124,9 +157,10 @@ class Roots:
 class _Search:
     """One pass over a BTF for many essential names at once."""
 
-    __slots__ = ("_below", "_buckets", "_kinds", "_wanted")
+    __slots__ = ("_below", "_buckets", "_kinds", "_loader", "_wanted")
 
-    def __init__(self, wanted: set[bytes], kinds: set[int]) -> None:
+    def __init__(self, wanted: set[bytes], kinds: set[int], loader: Loader = LIBBPF) -> None:
+        self._loader = loader
         self._wanted = wanted
         self._kinds = spec.kind_set(frozenset(kinds))
         self._buckets = name_buckets(wanted)
@@ -143,14 +177,31 @@ class _Search:
             btf.words, btf.positions, self._kinds, btf.strings, btf.start_str_off, self._buckets, found
         )
         result = []
+        essential_name = self._loader.essential
         for index in found:
-            name = essential(btf.string(btf.words[btf.positions[index]]))
+            name = essential_name(btf.string(btf.words[btf.positions[index]]))
             if name in self._wanted:
                 result.append((name, btf.start_id + index))
+        if self._loader is not LIBBPF:
+            result = sorted({*result, *self._odd(btf)}, key=lambda match: match[1])
         if below:
             result += self._named_in_base(btf)
             result.sort(key=lambda match: match[1])
         return result
+
+    def _odd(self, btf: Btf) -> Iterator[tuple[bytes, int]]:
+        """(essential name, id) of the own types whose essential name is another one by libbpf's rule, which `hot` knows."""
+        strings = bytes(btf.strings)
+        at = strings.find(b"___")
+        while at >= 0:
+            end = strings.index(b"\0", at)
+            name = strings[strings.rfind(b"\0", 0, at) + 1 : end]
+            found = self._loader.essential(name)
+            if found in self._wanted and found != essential(name):
+                for type_id in btf.find_ids(text(name)):
+                    if type_id >= btf.start_id and self._kinds[btf.kind(type_id)]:
+                        yield found, type_id
+            at = strings.find(b"___", end)
 
     def _named_in_base(self, btf: Btf) -> list[tuple[bytes, int]]:
         """The matches among the own types whose names are in the base's strings."""
@@ -162,7 +213,7 @@ class _Search:
         for index, offset in zip(indexes, offsets, strict=True):
             key = (id(btf.base), offset)
             if key not in self._below:
-                name = essential(btf.string(offset))
+                name = self._loader.essential(btf.string(offset))
                 self._below[key] = name if name in self._wanted else None
             if match := self._below[key]:
                 result.append((match, btf.start_id + index))

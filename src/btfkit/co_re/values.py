@@ -14,13 +14,16 @@ from btfkit.co_re.match import size_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.match import TargetField
     from btfkit.co_re.witness import Witness
 
 NO_LOAD = (0, 0, 0)
 
 
-def field_value(kind: int, place: TargetField, btf: Btf, witness: Witness) -> tuple[int, tuple[int, int, int]]:
+def field_value(
+    kind: int, place: TargetField, btf: Btf, witness: Witness, loader: Loader
+) -> tuple[int, tuple[int, int, int]]:
     """(value, load) of a field relocation of that kind; `load` is (kind, encoding, size in bytes) of what a load at this
     offset reads, for BYTE_OFFSET of an ordinary member, else (0, 0, 0).
 
@@ -33,10 +36,12 @@ def field_value(kind: int, place: TargetField, btf: Btf, witness: Witness) -> tu
         layer, at = btf.locate(place.composite)
         bits = layer.words[at + 5 + 3 * place.member] >> 24 if layer.words[at + 1] >> 31 else 0
     if bits:
-        return _bitfield(kind, place, bits, btf, witness), NO_LOAD
-    size = _size(btf, place.type_id, witness)
+        return _bitfield(kind, place, bits, btf, witness, loader), NO_LOAD
+    size = _size(btf, place.type_id, witness, loader)
     if kind == BYTE_OFFSET:
-        load = *load_class(btf, place.type_id), _size(btf, innermost(btf, place.type_id)[0], witness)
+        if not loader.all_dimensions:
+            return place.bit_offset // 8, (*load_class(btf, place.type_id), size)
+        load = *load_class(btf, place.type_id), _size(btf, innermost(btf, place.type_id)[0], witness, loader)
         return place.bit_offset // 8, load
     if kind == BYTE_SIZE:
         return size, NO_LOAD
@@ -45,9 +50,9 @@ def field_value(kind: int, place: TargetField, btf: Btf, witness: Witness) -> tu
     return _shift_or_sign(kind, place, btf, 8 * size, size, place.bit_offset // 8), NO_LOAD
 
 
-def _bitfield(kind: int, place: TargetField, bits: int, btf: Btf, witness: Witness) -> int:
+def _bitfield(kind: int, place: TargetField, bits: int, btf: Btf, witness: Witness, loader: Loader) -> int:
     """The answer for a bitfield of `bits` bits: offset and size are those of the smallest aligned load that covers it."""
-    start, size = covering_load(place.bit_offset, bits, _size(btf, place.type_id, witness))
+    start, size = covering_load(place.bit_offset, bits, _size(btf, place.type_id, witness, loader))
     if kind == BYTE_OFFSET:
         return start
     if kind == BYTE_SIZE:
@@ -69,8 +74,8 @@ def _shift_or_sign(kind: int, place: TargetField, btf: Btf, bits: int, size: int
     return int(of_kind == spec.INT and bool(btf.word(place.type_id, 3) >> 24 & spec.INT_SIGNED))
 
 
-def _size(btf: Btf, type_id: int, witness: Witness) -> int:
-    size = size_of(btf, type_id, witness)
+def _size(btf: Btf, type_id: int, witness: Witness, loader: Loader) -> int:
+    size = size_of(btf, type_id, witness, loader)
     if size is None:
         raise SpecError("a member whose type has no size", type_id=type_id)
     return size

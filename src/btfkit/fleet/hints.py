@@ -391,7 +391,7 @@ def _failing_step(btf: Btf, root_id: int, wanted: Spec) -> tuple[int, int]:
 
 
 def _shorter(wanted: Spec, count: int) -> Spec:
-    shorter = Spec(wanted.root_id, wanted.root_kind, wanted.name)
+    shorter = Spec(wanted.root_id, wanted.root_kind, wanted.name, wanted.loader)
     shorter.index = wanted.index
     shorter.steps = wanted.steps[:count]
     return shorter

@@ -477,6 +477,9 @@ def read_code(found: ObjectBytes) -> Code:
     obj = read_elf_object(found)
     ext = found.elf.btf_section(".BTF.ext")
     code = Code(obj, None if ext is None else Ext.from_bytes(bytes(ext), source=found.source), found.elf)
+    obj.units = lambda: [
+        (program.name, frozenset(code.link(program).relocations.values())) for program in code.programs
+    ]
     obj.function_at = lambda *place: (
         (owner.name, owner.offset) if (owner := code.owner(*place)) is not None else ("", 0)
     )

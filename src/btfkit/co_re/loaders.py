@@ -1,0 +1,148 @@
+"""The rules by which the loaders answer CO-RE relocations: a row for each, read by the one engine.
+
+Rules: tools/lib/bpf/relo_core.c (libbpf 1.8-dev); btf/core.go (cilium/ebpf 0.22); src/btf/relocation.rs (aya-obj 0.2.1).
+"""
+
+from __future__ import annotations
+
+from btfkit.co_re.access import essential
+from btfkit.errors import refuse_others
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ZERO, POISON, REJECT = "zero", "poison", "reject"
+
+
+def _last_flavor(name: bytes) -> bytes:
+    """`name` up to its last three underscores, unless it begins with them.  Rule: newEssentialName (cilium/ebpf)."""
+    end = name.rfind(b"___")
+    return name[:end] if end > 0 else name
+
+
+def _first_flavor(name: bytes) -> bytes:
+    """`name` up to its first three underscores.  Rule: flavorless_name (aya)."""
+    return name.partition(b"___")[0]
+
+
+class Loader:
+    """A row.
+
+    `essential`: a name without its flavor.  Candidates: of `any_kind`, or of the local root's, where `mixes_enums` is whether
+    ENUM and ENUM64 are one kind; in `modules` "after" vmlinux (if that has none), "with" it, or "none".  Several that match have
+    to agree; what did not match may be dropped for later relocations (`narrows`).  Or the one with the most answers over all
+    relocations of a local type in a program is chosen (`scores`).
+
+    Fields: `by_levels`: members are searched level by level, types are compared step by step from the root on, arrays without
+    their elements, and bitfields are loaded by the alignment of their type; `unnamed_fit`: an unnamed enumeration fits any;
+    `unions_end`: the last member of a union may be a flexible array; `all_dimensions`: the size of an array counts all of them;
+    `reads_pointer_size`: that of the target counts, not 8 bytes; `poisons_errors`: a member without a value is missing.
+    `load_size`: what happens if that of a load cannot be adjusted ("" if loads are never adjusted).
+
+    Types: `absent` is the answer for the size or id of a type without a match; `float_fits` whether floating-point types are
+    compatible (None: an error); `has_matches` whether TYPE_MATCHES is known, `follows` whether it looks behind pointers.
+    """
+
+    __slots__ = (
+        "absent",
+        "all_dimensions",
+        "any_kind",
+        "by_levels",
+        "essential",
+        "float_fits",
+        "follows",
+        "has_matches",
+        "load_size",
+        "mixes_enums",
+        "modules",
+        "name",
+        "narrows",
+        "poisons_errors",
+        "reads_pointer_size",
+        "scores",
+        "unions_end",
+        "unnamed_fit",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        essential: Callable[[bytes], bytes],
+        *,
+        any_kind: bool = False,
+        mixes_enums: bool = True,
+        modules: str = "after",
+        narrows: bool = False,
+        scores: bool = False,
+        by_levels: bool = False,
+        unnamed_fit: bool = True,
+        unions_end: bool = True,
+        all_dimensions: bool = True,
+        reads_pointer_size: bool = True,
+        poisons_errors: bool = False,
+        load_size: str = POISON,
+        absent: str = ZERO,
+        float_fits: bool | None = False,
+        has_matches: bool = True,
+        follows: bool = False,
+    ) -> None:
+        self.name = name
+        self.essential = essential
+        self.any_kind = any_kind
+        self.mixes_enums = mixes_enums
+        self.modules = modules
+        self.narrows = narrows
+        self.scores = scores
+        self.by_levels = by_levels
+        self.unnamed_fit = unnamed_fit
+        self.unions_end = unions_end
+        self.all_dimensions = all_dimensions
+        self.reads_pointer_size = reads_pointer_size
+        self.poisons_errors = poisons_errors
+        self.load_size = load_size
+        self.absent = absent
+        self.float_fits = float_fits
+        self.has_matches = has_matches
+        self.follows = follows
+
+    def __repr__(self) -> str:
+        return f"<Loader {self.name}>"
+
+
+LIBBPF = Loader("libbpf", essential, narrows=True)
+CILIUM = Loader(
+    "cilium",
+    _last_flavor,
+    any_kind=True,
+    modules="with",
+    scores=True,
+    by_levels=True,
+    reads_pointer_size=False,
+    load_size="",
+    absent=POISON,
+    float_fits=None,
+    follows=True,
+)
+AYA = Loader(
+    "aya",
+    _first_flavor,
+    mixes_enums=False,
+    modules="none",
+    unnamed_fit=False,
+    unions_end=False,
+    all_dimensions=False,
+    reads_pointer_size=False,
+    poisons_errors=True,
+    load_size=REJECT,
+    absent=REJECT,
+    float_fits=True,
+    has_matches=False,
+)
+LOADERS = {loader.name: loader for loader in (LIBBPF, CILIUM, AYA)}
+
+
+def loader_named(name: str) -> Loader:
+    """The row of that name; raises ValueError."""
+    refuse_others("loader", (name,), tuple(LOADERS))
+    return LOADERS[name]

@@ -1,0 +1,163 @@
+"""The rules of cilium/ebpf and aya against the real libraries: real objects on real kernels, and those of tests/bpf.
+
+`REJECTED` lists the objects that a library rejects before it looks at a kernel; docs/differences.md says it to users.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+
+import pytest
+from cases import HERE, manifest, target_bytes
+from loader_answers import Answer, aya_answers, cilium_answers
+from test_relocations import corpus_objects
+
+import corpus
+from btfkit.btf.btf import Btf
+from btfkit.co_re import kinds as k
+from btfkit.co_re.loaders import AYA, CILIUM
+from btfkit.co_re.program import load_objects
+from btfkit.co_re.relocate import program_outcomes, relocate
+from btfkit.co_re.target import Target
+from peer_tools import require_peer
+
+OBJECTS = manifest()["objects"]
+REJECTED = {
+    ("cilium", "javagc-libbpf.bpf.o"): 'map "__bpf_usdt_ip_to_spec_id": unsupported binding: STB_WEAK',
+    ("aya", "javagc-libbpf.bpf.o"): "invalid program section `usdt`",
+    ("aya", "insns.el.bpf.o"): "invalid program section `?xdp`",
+}
+LITTLE = [name for name in corpus.some_kernels() if corpus.kernel_arch(name) != "s390x"]
+
+
+def is_rejected(library, name, error):
+    """Whether a library rejects an object for the reason that is listed."""
+    return bool(error) and (library, name) in REJECTED and REJECTED[library, name] in error
+
+
+def said(outcome):
+    """(status, value) in the words of the judges."""
+    if outcome.status in ("error", "ambiguous"):
+        return "error", None
+    return outcome.status, outcome.value
+
+
+def in_insn(kind, value):
+    """A value as an instruction has it: 64 bits of enumerators, 32 of all else."""
+    return value if value is None or kind == k.ENUMVAL_VALUE else value & 0xFFFFFFFF
+
+
+def same(relocation, outcome, answer):
+    status, value = said(outcome)
+    kind = relocation.kind
+    return (status, in_insn(kind, value)) == (answer.status, in_insn(kind, answer.value))
+
+
+def cilium_differences(objects, data, vmlinux, modules, target):
+    """(number of answers, differences as text)."""
+    theirs, errors = cilium_answers(data, vmlinux, modules)
+    found = [f"{name}: {text}" for name, text in errors.items() if not is_rejected("cilium", name, text)]
+    mine = dict(zip(objects, relocate(list(objects.values()), target, loader=CILIUM), strict=True))
+    total = 0
+    for (name, program), answers in theirs.items():
+        obj, numbers = objects[name], {}
+        for number, relocation in enumerate(obj.relocations):
+            function, start = obj.function_at(relocation.section, relocation.insn_off)
+            numbers[name, function, (relocation.insn_off - start) // 8] = number
+        others = program_outcomes(obj, mine[name], target, CILIUM).get(program, {})
+        rejected = [
+            others.get(numbers[key], mine[name][numbers[key]]) for key, answer in answers.items() if answer.error
+        ]
+        if rejected and all(said(outcome)[0] != "error" for outcome in rejected):
+            found.append(f"{name}, {program}: rejected by cilium alone")
+        for key, answer in answers.items():
+            number = numbers[key]
+            outcome = others.get(number, mine[name][number])
+            relocation = obj.relocations[number]
+            if relocation.kind == k.TYPE_ID_LOCAL:
+                continue
+            total += 1
+            outcome = (outcome.alone or outcome) if answer.error else outcome
+            if not same(relocation, outcome, answer):
+                found.append(f"{key} of {program}: {obj.expression(relocation)}: {outcome}, cilium: {answer}")
+    return total, found
+
+
+def aya_differences(objects, data, vmlinux, target):
+    """(number of answers, differences as text)."""
+    theirs = aya_answers(data, vmlinux)
+    mine = relocate(list(objects.values()), target, loader=AYA)
+    total, found = 0, []
+    for (name, obj), outcomes in zip(objects.items(), mine, strict=True):
+        for relocation, outcome, answer in zip(obj.relocations, outcomes, theirs[name], strict=True):
+            if is_rejected("aya", name, answer.error):
+                continue
+            total += 1
+            if (
+                outcome.load_size == -1 and " has size " in answer.error
+            ):  # of a load or store; the engine sees no instructions
+                answer = Answer(outcome.status, outcome.value)
+            if not same(relocation, outcome, answer):
+                found.append(f"{name}: {obj.expression(relocation)}: {outcome}, aya: {answer}")
+    return total, found
+
+
+@functools.cache
+def corpus_data():
+    return {name: corpus.object_bytes(name) for name in corpus_objects()}
+
+
+@pytest.mark.parametrize("kernel", LITTLE or ["none"])
+def test_cilium_on_real_kernels(kernel):
+    require_peer("cilium-answers")
+    target = Target(Btf.from_bytes(corpus.kernel_btf(kernel)))
+    total, found = cilium_differences(corpus_objects(), corpus_data(), corpus.kernel_path(kernel), None, target)
+    assert found == []
+    assert total > 500
+
+
+@pytest.mark.parametrize("kernel", LITTLE or ["none"])
+def test_aya_on_real_kernels(kernel):
+    require_peer("aya-answers")
+    target = Target(Btf.from_bytes(corpus.kernel_btf(kernel)))
+    total, found = aya_differences(corpus_objects(), corpus_data(), corpus.kernel_path(kernel), target)
+    assert found == []
+    assert total > 500
+
+
+def made(name, where):
+    """(objects, data, bytes of vmlinux and of modules, target) of an object of tests/bpf, None for another byte order."""
+    path = os.path.join(HERE, OBJECTS[name]["file"])
+    objects = {name + ".bpf.o": load_objects(path)[0]}
+    blob, modules = target_bytes(where)
+    vmlinux = Btf.from_bytes(blob)
+    if vmlinux.byte_order != "little" or objects[name + ".bpf.o"].btf.byte_order != "little":
+        return None
+    with open(path, "rb") as file:
+        data = {name + ".bpf.o": file.read()}
+    return objects, data, blob, modules, Target(vmlinux, [Btf.from_bytes(each, vmlinux) for each in modules.values()])
+
+
+PAIRS = [(name, where) for name, entry in OBJECTS.items() if name.endswith(".el") for where in entry["targets"]]
+
+
+@pytest.mark.parametrize(("name", "where"), PAIRS)
+def test_cilium_on_made_kernels(name, where):
+    require_peer("cilium-answers")
+    case = made(name, where)
+    if case is not None:
+        total, found = cilium_differences(*case)
+        assert found == []
+        assert total
+
+
+@pytest.mark.parametrize(("name", "where"), PAIRS)
+def test_aya_on_made_kernels(name, where):
+    require_peer("aya-answers")
+    case = made(name, where)
+    if case is not None:
+        objects, data, blob, _, target = case
+        total, found = aya_differences(objects, data, blob, target)
+        assert found == []
+        assert total or ("aya", name + ".bpf.o") in REJECTED
