@@ -67,9 +67,9 @@ class Program:
     def build(self, name="made.bpf.o", **options) -> BpfObject:
         return read_object(name, self.types.to_bytes(), self.ext(**options))
 
-    def elf(self) -> bytes:
+    def elf(self, *, load: bool = False) -> bytes:
         """A file for libbpf: for each section a program, which loads 64 bits per relocation (the value by its own types) and
-        returns."""
+        returns; with `load` it reads 4 bytes at that offset of its context instead."""
         mark = "<" if self.order == "little" else ">"
         obj = self.build()
         sections, names, symbols, done = [], b"\0", bytes(24), 0
@@ -77,6 +77,10 @@ class Program:
             code = b""
             for relocation in obj.relocations[done : done + len(records)]:
                 value = local_value(obj, relocation)
+                if load:
+                    code += struct.pack(mark + "BBhi", 0x61, 0x10 if mark == "<" else 0x01, value, 0)
+                    code += struct.pack(mark + "BBhi", 0xB7, 0, 0, 0)
+                    continue
                 code += struct.pack(mark + "BBhIBBhI", 0x18, *(0, 0, value & 0xFFFFFFFF, 0, 0, 0, value >> 32))
             code += struct.pack(mark + "BBhI", 0xB7, 0, 0, 0) + struct.pack(mark + "BBhI", 0x95, 0, 0, 0)
             symbols += struct.pack(mark + "IBBHQQ", len(names), 0x12, 0, number + 1, 0, len(code))

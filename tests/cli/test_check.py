@@ -13,6 +13,7 @@ import pytest
 import check_inputs
 from btfkit.btf.build import Builder
 from btfkit.cli import main
+from btfkit.co_re import kinds as k
 from needs import module
 from objects import Program
 
@@ -406,3 +407,30 @@ def test_lines_on_a_terminal_break_between_words(run, monkeypatch):
     narrow = run("guards.bpf.o", "--kernels", "hub")
     assert narrow.out.split() == plain.out.split()
     assert all(len(line) <= 50 or " " not in line.strip() for line in narrow.out.splitlines())
+
+
+def test_loaders(run, tmp_path):
+    """Reads of x and y, which only different structs s have: libbpf drops one, cilium rejects the program, aya reads both."""
+    kernel, program = Builder(), Program()
+    number = kernel.int("int", 4)
+    kernel.struct("s", 8, [("x", number, 0)])
+    kernel.struct("s", 16, [("y", number, 64)])
+    number = program.types.int("int", 4)
+    root = program.types.struct("s", 12, [("x", number, 32), ("y", number, 64)])
+    for member in range(2):
+        program.relo(k.BYTE_OFFSET, root, f"0:{member}")
+    (tmp_path / "two.btf").write_bytes(kernel.to_bytes())
+    (tmp_path / "two.bpf.o").write_bytes(program.elf())
+    details = {}
+    for loader in ("libbpf", "cilium", "aya"):
+        said = run("two.bpf.o", "--kernels", "two.btf", "--loader", loader, "--json")
+        data = json.loads(said.out)
+        assert data["loader"] == loader
+        assert said.status == (0 if loader == "aya" else 1)
+        details[loader] = [finding["detail"] for verdict in data["verdicts"] for finding in verdict["findings"]]
+        line = "1 program on 1 kernel: " + ("1 work, 0" if loader == "aya" else "0 work, 0")
+        assert said.err.startswith(line)
+        assert said.err.endswith({"libbpf": "1 break\n"}.get(loader, f"break, loaded by {loader}\n"))
+    assert "libbpf dropped it" in details["libbpf"][0]
+    assert details["cilium"][0].startswith("cilium rejects the object: types 2, 3 each answer 1 of 2 relocations")
+    assert details["aya"] == []

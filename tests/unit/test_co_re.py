@@ -8,6 +8,7 @@ from btfkit.btf import spec
 from btfkit.btf.build import Builder
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import SpecError, essential, parse_access
+from btfkit.co_re.loaders import LIBBPF
 from btfkit.co_re.program import read_object
 from btfkit.co_re.relocate import Counts, local_value, relocate
 from btfkit.co_re.target import Target
@@ -101,9 +102,9 @@ def test_a_record_without_a_type():
     b.int("int", 4)
     local = b.build()
     with pytest.raises(SpecError, match="no local type: its id is 0, GCC left the type out of the record"):
-        parse(local, 0, b"0", 0)
+        parse(local, 0, b"0", 0, LIBBPF)
     with pytest.raises(SpecError, match=r"no local type 2 \(ids are 1 to 1\)"):
-        parse(local, 2, b"0", 0)
+        parse(local, 2, b"0", 0, LIBBPF)
     assert expression(local, 0, b"0:1", 0) == "type 0, 0:1"
 
 

@@ -9,6 +9,7 @@ from btfkit.cli.options import (
     COLOR,
     JOBS,
     JSON,
+    LOADER,
     Command,
     Option,
     UsageError,
@@ -63,6 +64,7 @@ def run(args: Args) -> int:
                 require=args.require,
                 allow=args.allow,
                 baseline=args.baseline,
+                loader=args.loader or "libbpf",
                 workers=args.jobs,
                 observe=progress.at,
             )
@@ -182,6 +184,7 @@ COMMAND = Command(
             many=True,
             help="the value that user space gives a const volatile variable or a kconfig extern",
         ),
+        LOADER,
         Option("--all", help="show notes too"),
         JSON,
         Option("--report", value="FILE", help="also write the JSON report to FILE, for a later --baseline"),

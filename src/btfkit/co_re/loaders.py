@@ -42,6 +42,9 @@ class Loader:
 
     Types: `absent` is the answer for the size or id of a type without a match; `float_fits` whether floating-point types are
     compatible (None: an error); `has_matches` whether TYPE_MATCHES is known, `follows` whether it looks behind pointers.
+
+    Programs: `one_target` is whether a function with several prototypes in the kernel is rejected as a target, `compares` whether
+    an instruction has to hold the value by the program's own types before it is changed.
     """
 
     __slots__ = (
@@ -49,6 +52,7 @@ class Loader:
         "all_dimensions",
         "any_kind",
         "by_levels",
+        "compares",
         "essential",
         "float_fits",
         "follows",
@@ -58,6 +62,7 @@ class Loader:
         "modules",
         "name",
         "narrows",
+        "one_target",
         "poisons_errors",
         "reads_pointer_size",
         "scores",
@@ -86,6 +91,8 @@ class Loader:
         float_fits: bool | None = False,
         has_matches: bool = True,
         follows: bool = False,
+        one_target: bool = False,
+        compares: bool = True,
     ) -> None:
         self.name = name
         self.essential = essential
@@ -105,6 +112,8 @@ class Loader:
         self.float_fits = float_fits
         self.has_matches = has_matches
         self.follows = follows
+        self.one_target = one_target
+        self.compares = compares
 
     def __repr__(self) -> str:
         return f"<Loader {self.name}>"
@@ -123,6 +132,7 @@ CILIUM = Loader(
     absent=POISON,
     float_fits=None,
     follows=True,
+    one_target=True,
 )
 AYA = Loader(
     "aya",
@@ -138,6 +148,7 @@ AYA = Loader(
     absent=REJECT,
     float_fits=True,
     has_matches=False,
+    compares=False,
 )
 LOADERS = {loader.name: loader for loader in (LIBBPF, CILIUM, AYA)}
 

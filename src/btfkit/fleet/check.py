@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 
 from btfkit.co_re.kinds import kind_name
+from btfkit.co_re.loaders import loader_named
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, error_text, printable, refuse_text
 from btfkit.fleet.matrix import Column, Matrix, Program, ReadSite
 from btfkit.fleet.meanings import add_meanings
@@ -51,6 +52,7 @@ def check(
     allow: Iterable[str] = (),
     baseline: Path | None = None,
     hints: bool = True,
+    loader: str = "libbpf",
     executor: Executor | None = None,
     workers: int | None = None,
     observe: Observe | None = None,
@@ -63,7 +65,7 @@ def check(
     kernels (`uname -r`). `given` are values that user space sets before loading, by the name of the `const volatile` variable
     or kconfig extern. `failures()` of the result depend on `require`, globs of the programs that must not break (default: all
     except optional ones), on `allow`, exceptions ("PROGRAM-GLOB@KERNEL-GLOB"), and on `baseline`, an earlier report, whose
-    failures do not count again.
+    failures do not count again. `loader` is whose rules answer relocations: "libbpf", "cilium" or "aya".
 
     A kernel that cannot be read is a column with an error; a module or an object that cannot is skipped (`Matrix.unread`).
     `observe(done, total)` is called for each kernel, then for each pair of kernels that is compared for hints.  Raises the
@@ -87,12 +89,13 @@ def check(
             f"modules for {len(unames)} kernels: expected directories named like them ({printable(unames[0])}, ...)",
             source=module_paths[0],
         )
-    work = Work(paths, module_paths, dict(given or {}), single=len(unames) == 1)
+    work = Work(paths, module_paths, dict(given or {}), single=len(unames) == 1, loader=loader_named(loader).name)
     unread: dict[str, Exception] = {}
     codes = list(readable_codes(paths, unread.setdefault))
     if unread and not codes:
         raise next(iter(unread.values()))
     matrix = matrix_of(codes, _columns(tree.kernels))
+    matrix.loader = loader
     matrix.unread = [(path, error_text(error, path)) for path, error in unread.items()]
     for path in module_paths:
         places = [path] if work.single else _own_modules([path], unames)
@@ -153,7 +156,10 @@ def matrix_of(codes: Sequence[Code], columns: Sequence[Column]) -> Matrix:
 class Work:
     """The work on a kernel (`work.job.Work`): relocate all objects on it and walk their programs."""
 
-    def __init__(self, objects: list[str], modules: list[str], given: dict[str, int], *, single: bool) -> None:
+    def __init__(
+        self, objects: list[str], modules: list[str], given: dict[str, int], *, single: bool, loader: str = "libbpf"
+    ) -> None:
+        self.loader = loader
         self.objects = objects
         self.modules = modules
         self.given = given
@@ -161,7 +167,7 @@ class Work:
 
     def prepare(self) -> Checks:
         """The objects, read and linked."""
-        return Checks(list(readable_codes(self.objects, _ignored)), self.given)
+        return Checks(list(readable_codes(self.objects, _ignored)), self.given, loader_named(self.loader))
 
     def run(self, state: Checks, job: Kernel) -> tuple[list[Verdict], list[str]]:
         """The verdicts of all programs on one kernel, and an error for each module that was skipped."""

@@ -179,6 +179,7 @@ class Matrix:
         self.hints: dict[tuple[str, str], Hint] = {}
         self.warnings: list[tuple[str, str]] = []
         self.unread: list[tuple[str, str]] = []
+        self.loader = "libbpf"  # whose rules answered
         self.baseline: Mapping[tuple[str, str, str], str] | None = None
         self.allowed: list[tuple[str, str]] = []
         self._numbers: dict[tuple[int, Verdict], int] = {}

@@ -283,6 +283,7 @@ def summary_line(matrix: Matrix, failures: int) -> str:
     rows += [f"{counted(lone, 'object')} without programs"] if lone else []
     text = f"{' and '.join(rows)} on {counted(len(matrix.usable), 'kernel')}: {counts[WORKS]:,} work"
     text += f", {counts[GUARDED]:,} work guarded, {counts[BREAKS]:,} break"
+    text += f", loaded by {matrix.loader}" if matrix.loader != "libbpf" else ""
     if counts[BREAKS] != failures:
         text += f" ({failures:,} of them count)"
     if matrix.baseline is not None and matrix.improved():
@@ -381,6 +382,7 @@ def as_dict(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, object
     """The matrix for programs: schema 1, described in docs/check.md."""
     return {
         "schema": SCHEMA,
+        "loader": matrix.loader,
         "counts": matrix.counts,
         "objects": matrix.objects,
         "unread_objects": [{"source": path, "error": error} for path, error in matrix.unread],

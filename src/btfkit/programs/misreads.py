@@ -11,6 +11,7 @@ from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec
 from btfkit.co_re.program import Relocation
 from btfkit.errors import BtfError, counted
+from btfkit.programs import insns as i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.program import BpfObject
     from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.target import Target
+    from btfkit.programs.insns import Insn
 
 
 def bitfield_reads(obj: BpfObject) -> frozenset[tuple[int, bytes]]:
@@ -62,6 +64,18 @@ def misread(
         if mine is not None and theirs and theirs < read <= mine:
             return f"the program reads {counted(read, 'byte')} of {what}, which has {theirs} on this kernel"
     return ""
+
+
+def other_size(obj: BpfObject, number: int, outcome: Outcome, insn: Insn) -> tuple[bool, str]:
+    """(whether a load or store reaches beyond its member, how the sizes differ) for a loader that does not adjust loads; "" if
+    they do not."""
+    if insn[0] & i.CLASS_MASK not in (i.LDX, i.ST, i.STX) or outcome.status != "value" or not outcome.matches:
+        return False, ""
+    size, accessed = outcome.matches[0].load[2], i.BYTES[insn[0] & i.SIZE_MASK]
+    if obj.relocations[number].kind != k.BYTE_OFFSET or not size or size == accessed:
+        return False, ""
+    what = obj.expression(obj.relocations[number])
+    return accessed > size, f"the program reads {counted(accessed, 'byte')} of {what}, which has {size} on this kernel"
 
 
 def _cut(obj: BpfObject, relocation: Relocation, outcome: Outcome) -> str:

@@ -3,6 +3,8 @@
 Rule: bpf_core_patch_insn (libbpf 1.8-dev, relo_core.c).  An answer goes into the immediate (arithmetic and 64-bit loads) or the
 offset (loads and stores) of an instruction.  An instruction without an answer is poisoned: the kernel rejects the program if it
 can be reached.  If libbpf cannot write an answer, it rejects the whole object, whether or not the instruction is reached.
+
+cilium/ebpf and aya do likewise (Apply in btf/core.go, apply in src/btf/relocation.rs), with the limits of `Loader`.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ from btfkit.btf import spec
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError
 from btfkit.co_re.kinds import KINDS
+from btfkit.co_re.loaders import LIBBPF, REJECT
 from btfkit.co_re.values import enumerator_value
 from btfkit.errors import BtfError
 from btfkit.programs import insns as i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.relocate import Outcome
     from btfkit.programs.code import Code, Linked
@@ -41,7 +45,9 @@ class Patch(NamedTuple):
     rejection: str = ""
 
 
-def patch(code: Code, number: int, outcome: Outcome, insn: Insn, following: Insn | None) -> Patch:
+def patch(
+    code: Code, number: int, outcome: Outcome, insn: Insn, following: Insn | None, loader: Loader = LIBBPF
+) -> Patch:
     """The change to `insn` by the answer `outcome` to relocation `number`; `following` is the next slot."""
     relocation = code.object.relocations[number]
     if outcome.status in ("error", "ambiguous"):
@@ -51,24 +57,32 @@ def patch(code: Code, number: int, outcome: Outcome, insn: Insn, following: Insn
     memory = of_class in (i.LDX, i.ST, i.STX)
     if relocation.insn_off % i.SIZE:
         return Patch(rejection=f"byte offset {relocation.insn_off} is not that of an instruction")
+    if memory and outcome.load_size < 0 and loader.load_size == REJECT:
+        return Patch(
+            rejection="the size of the member differs from that of the program's load, which cannot be adjusted"
+        )
     if outcome.value is None or (memory and outcome.load_size < 0):
         return Patch((POISONED, POISONED) if wide else (POISONED,), poison=True)
     value = outcome.value
     if wide:
-        return _wide(code, relocation, insn, following, value)
+        return _wide(code, relocation, insn, following, value, loader)
     if of_class in (i.ALU, i.ALU64):
-        return _immediate(code, relocation, insn, value)
+        return _immediate(code, relocation, insn, value, loader)
     if memory:
-        return _memory(code, relocation, insn, value, outcome.load_size)
+        return _memory(code, relocation, insn, value, outcome.load_size, loader)
     return Patch(rejection=f"an instruction with code {insn[0]:#04x} cannot be relocated")
 
 
-def _wide(code: Code, relocation: Relocation, insn: Insn, following: Insn | None, value: int) -> Patch:
+def _wide(code: Code, relocation: Relocation, insn: Insn, following: Insn | None, value: int, loader: Loader) -> Patch:
     if following is None or any(insn[2:4]) or any(following[:4]):
         return Patch(rejection="the 64-bit load has fields set that must be 0")
     found = (insn[4] & 0xFFFFFFFF) | (following[4] & 0xFFFFFFFF) << 32
-    local = _local(code, relocation)
-    is_narrow = relocation.kind == k.ENUMVAL_VALUE and code.object.btf.kind(relocation.type_id) == spec.ENUM
+    local = _local(code, relocation) if loader.compares else None
+    is_narrow = (
+        loader is LIBBPF
+        and relocation.kind == k.ENUMVAL_VALUE
+        and code.object.btf.kind(relocation.type_id) == spec.ENUM
+    )
     if local is not None and is_narrow and local >> 31 == 1:
         return Patch(
             rejection=f"{found:#x}, an unsigned enumerator of 32 bits, in a 64-bit load: libbpf expects a signed one"
@@ -78,17 +92,17 @@ def _wide(code: Code, relocation: Relocation, insn: Insn, following: Insn | None
     return Patch(((insn[0], insn[1], 0, 0, _signed(value & 0xFFFFFFFF)), (0, 0, 0, 0, _signed(value >> 32))))
 
 
-def _immediate(code: Code, relocation: Relocation, insn: Insn, value: int) -> Patch:
+def _immediate(code: Code, relocation: Relocation, insn: Insn, value: int, loader: Loader) -> Patch:
     if insn[0] & i.X:
         return Patch(rejection="the arithmetic instruction has a register operand, expected an immediate")
-    local = _local(code, relocation)
+    local = _local(code, relocation) if loader.compares else None
     if local is not None and insn[4] & 0xFFFFFFFF != local & 0xFFFFFFFF:
         return _changed(insn[4], local)
     return Patch(((*insn[:4], _signed(value & 0xFFFFFFFF)),))
 
 
-def _memory(code: Code, relocation: Relocation, insn: Insn, value: int, size: int) -> Patch:
-    local = _local(code, relocation)
+def _memory(code: Code, relocation: Relocation, insn: Insn, value: int, size: int, loader: Loader) -> Patch:
+    local = _local(code, relocation) if loader.compares else None
     if local is not None and insn[3] != local:
         return _changed(insn[3], local)
     if value > MAX_OFF:
@@ -152,14 +166,14 @@ class Patched(NamedTuple):
     rejections: dict[int, str]
 
 
-def patch_program(code: Code, linked: Linked, outcomes: list[Outcome]) -> Patched:
+def patch_program(code: Code, linked: Linked, outcomes: list[Outcome], loader: Loader = LIBBPF) -> Patched:
     """Put the answers to all relocations of a linked program into its instructions; `outcomes` are those of the object."""
     insns = list(linked.insns)
     poisoned: dict[int, int] = {}
     rejections: dict[int, str] = {}
     for slot, number in linked.relocations.items():
         following = insns[slot + 1] if slot + 1 < len(insns) else None
-        done = patch(code, number, outcomes[number], insns[slot], following)
+        done = patch(code, number, outcomes[number], insns[slot], following, loader)
         if done.rejection:
             rejections[number] = done.rejection
             continue

@@ -9,9 +9,12 @@ A `Check` is made once for a program and answers for many kernels; kernels with 
 
 from __future__ import annotations
 
+from copy import copy
 from typing import NamedTuple
 
 from btfkit.btf import spec
+from btfkit.co_re.loaders import LIBBPF
+from btfkit.co_re.relocate import program_outcomes
 from btfkit.errors import BtfError, counted
 from btfkit.programs import insns as i
 from btfkit.programs.abilities import ENUMS, abilities_of, helpers_called, lacks_type
@@ -35,7 +38,7 @@ from btfkit.programs.code import MAP
 from btfkit.programs.constants import KCONFIG, VERSION, Constants
 from btfkit.programs.helpers import helper_name
 from btfkit.programs.machines import REGISTER_PROGRAMS, REGISTERS, foreign
-from btfkit.programs.misreads import bitfield_reads, misread
+from btfkit.programs.misreads import bitfield_reads, misread, other_size
 from btfkit.programs.origins import Origins, find_origins
 from btfkit.programs.patch import POISONED, patch_program
 from btfkit.programs.reach import Doubt, Flow, Walk
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.target import Target
     from btfkit.programs.attachments import Scope
@@ -119,10 +123,19 @@ class KernelAnswers:
     """The answers of a kernel to one object: `outcomes` of its relocations, `externs` by name, `operations` of struct_ops."""
 
     def __init__(
-        self, code: Code, target: Target, outcomes: list[Outcome], verifier: Verifier, version: Value, scope: Scope
+        self,
+        code: Code,
+        target: Target,
+        outcomes: list[Outcome],
+        verifier: Verifier,
+        version: Value,
+        scope: Scope,
+        loader: Loader,
     ) -> None:
         self.target = target
         self.outcomes = outcomes
+        self.loader = loader
+        self._by_program = program_outcomes(code.object, outcomes, target, loader)
         self.verifier = verifier
         self.version = version
         self.scope = scope
@@ -134,13 +147,22 @@ class KernelAnswers:
             ProgramFinding(
                 BREAKS,
                 each.reason,
-                f"libbpf rejects the object: {each.detail}",
+                f"{loader.name} rejects the object: {each.detail}",
                 subject=each.subject,
                 whole=True,
                 map=each.map,
             )
             for each in refusals(code, target, self.externs, self.operations.refusals, self.abilities)
         ]
+
+    def of(self, program: str) -> KernelAnswers:
+        """The answers to a program, which may have outcomes of its own."""
+        own = self._by_program.get(program)
+        if not own:
+            return self
+        result = copy(self)
+        result.outcomes = [own.get(number, outcome) for number, outcome in enumerate(self.outcomes)]
+        return result
 
     def prototypes(self, program: Function) -> list[Prototype]:
         """What a program attaches to, by the kernel's types; of functions that share a name, each prototype once."""
@@ -194,15 +216,18 @@ class Check:
 
     def verdict(self, kernel: KernelAnswers) -> Verdict:
         """The verdict on the program on a kernel."""
+        kernel = kernel.of(self.name)
+        loader = kernel.loader
         if any(finding.reason == "byte-order" for finding in kernel.whole):
             return Verdict(tuple(kernel.whole[:1]))  # all else follows from this
         if self.problem:
             return Verdict((ProgramFinding(BREAKS, "bad-object", self.problem), *kernel.whole))
-        patched = patch_program(self.code, self.linked, kernel.outcomes)
+        patched = patch_program(self.code, self.linked, kernel.outcomes, loader)
         findings: list[ProgramFinding] = []
         for number, rejection in patched.rejections.items():
-            reason = kernel.outcomes[number].reason or "refused"
-            findings.append(ProgramFinding(BREAKS, reason, f"libbpf rejects the object: {rejection}", number))
+            outcome = kernel.outcomes[number]
+            reason = outcome.reason or ("load-size" if outcome.load_size < 0 else "refused")
+            findings.append(ProgramFinding(BREAKS, reason, f"{loader.name} rejects the object: {rejection}", number))
         for number in self.linked.relocations.values():
             if kernel.outcomes[number].misread:
                 findings.append(ProgramFinding(MISREADS, "misread", kernel.outcomes[number].misread, number))
@@ -216,7 +241,7 @@ class Check:
         arguments = self._context(kernel, patched, findings, waiting)
         self._helpers(kernel, waiting)
         self._maps(kernel, waiting)
-        self._misreads(kernel, waiting)
+        self._misreads(kernel, findings, waiting)
         marks.update((slot, marks.get(slot, False)) for slot in waiting)
         if marks:
             findings += self._missing(kernel, patched, marks, waiting)
@@ -252,8 +277,11 @@ class Check:
         if len(prototypes) > 1:
             shown = "; ".join(str(prototype) for prototype in prototypes[:3])
             detail = f"{len(prototypes)} functions of this name have different prototypes ({shown})"
-            detail += f": {SEVERAL_KPROBES if kind in KPROBES else SEVERAL_FUNCTIONS}"
-            findings.append(ProgramFinding(WARNING, "several-functions", detail, subject=subject))
+            is_rejected = kernel.loader.one_target and kind in RULES
+            why = SEVERAL_KPROBES if kind in KPROBES else SEVERAL_FUNCTIONS
+            detail += f": {kernel.loader.name} rejects the program" if is_rejected else f": {why}"
+            effect = BREAKS if is_rejected else WARNING
+            findings.append(ProgramFinding(effect, "several-functions", detail, subject=subject))
         if kind in REGISTER_PROGRAMS and kernel.foreign:
             self._registers(kernel, patched, waiting)
         if kind not in RULES or not prototypes:
@@ -303,13 +331,21 @@ class Check:
                 detail = f"the program uses map {reference.name}, which the kernel cannot create"
                 waiting[slot] = ProgramFinding(BREAKS, "no-map", detail, subject=f"map {reference.name}")
 
-    def _misreads(self, kernel: KernelAnswers, waiting: dict[int, ProgramFinding]) -> None:
+    def _misreads(
+        self, kernel: KernelAnswers, findings: list[ProgramFinding], waiting: dict[int, ProgramFinding]
+    ) -> None:
         """Reads of something else than the program's author expects."""
         if self._shifted is None:
             self._shifted = bitfield_reads(self.code.object)
         for slot, number in self.linked.relocations.items():
             outcome = kernel.outcomes[number]
             detail = misread(self.code.object, number, outcome, kernel.target, self._shifted, self.origins.probe_reads)
+            if not detail and not kernel.loader.load_size:
+                beyond, detail = other_size(self.code.object, number, outcome, self.linked.insns[slot])
+                if detail and not beyond and kernel.target.vmlinux.byte_order == "little":
+                    detail = f"{detail} ({kernel.loader.name} does not adjust loads): the lower ones"
+                    findings.append(ProgramFinding(WARNING, "load-size", detail, number))
+                    continue
             if detail:
                 waiting.setdefault(slot, ProgramFinding(MISREADS, "misread", detail, number))
 
@@ -477,8 +513,9 @@ def _order(finding: ProgramFinding) -> tuple[int, int, str]:
 class Checks:
     """All programs of several objects."""
 
-    def __init__(self, codes: Sequence[Code], given: Mapping[str, int] | None = None) -> None:
+    def __init__(self, codes: Sequence[Code], given: Mapping[str, int] | None = None, loader: Loader = LIBBPF) -> None:
         self.codes = list(codes)
+        self.loader = loader
         self.given = dict(given or {})
         self.checks = [[Check(code, program, self.given) for program in code.entries] for code in codes]
         self._wanted = [name for code in codes for name in (*attachment_names(code), *struct_ops_names(code))]
@@ -497,15 +534,15 @@ class Checks:
 
         target.prepare(self._wanted)
         objects = [code.object for code in self.codes]
-        outcomes = relocate(objects, target)
+        outcomes = relocate(objects, target, loader=self.loader)
         verifier = verifier_of(target.vmlinux)
         scope = scope_of(target.vmlinux)
         result = []
         for code, checks, answers in zip(self.codes, self.checks, outcomes, strict=True):
-            kernel = by_default = KernelAnswers(code, target, answers, verifier, version, scope)
+            kernel = by_default = KernelAnswers(code, target, answers, verifier, version, scope, self.loader)
             optional = [relocation for relocation in code.object.relocations if relocation.section.startswith("?")]
-            if optional and any(outcome.alone is not None for outcome in answers):
-                (answers,) = relocate([code.object], target, optional)
-                by_default = KernelAnswers(code, target, answers, verifier, version, scope)
+            if optional and self.loader.narrows and any(outcome.alone is not None for outcome in answers):
+                (answers,) = relocate([code.object], target, optional, self.loader)
+                by_default = KernelAnswers(code, target, answers, verifier, version, scope, self.loader)
             result += [check.verdict(kernel if check.program.optional else by_default) for check in checks]
         return result
