@@ -22,6 +22,7 @@ import mutate
 import rebasing
 import seeds
 import showing
+import spreading
 from case import Case
 
 from btfkit.btf.btf import Btf
@@ -508,6 +509,7 @@ TARGETS = {  # (share, make)
     **encoding.TARGETS,
     **gathering.TARGETS,
     **showing.TARGETS,
+    **spreading.TARGETS,
 }
 RUN = {
     "chain": run_chain,
@@ -524,6 +526,7 @@ RUN = {
     **encoding.RUN,
     **gathering.RUN,
     **showing.RUN,
+    **spreading.RUN,
 }
 
 
