@@ -471,7 +471,6 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
         ("info", ""),
         ("sort", "", "-o", "out"),
         ("merge", "vmlinux", "", "-o", "out"),
-        ("check", FIELDS, "--kernels", ""),
         ("bundle", "create", "out", ""),
         ("encode", "", "-o", "out"),
     ],
@@ -491,3 +490,39 @@ def test_names_are_shown_as_they_were_given(here, capsys):
 def test_an_empty_file_has_no_dwarf(here, capsys):
     (here / "empty").write_bytes(b"")
     assert refused(capsys, "encode", "empty", "-o", "out") == "btfkit: empty: file is empty"
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("sort", "vmlinux", "-o", "out", "-j", "0"), "-j/--jobs: expected a number of at least 1, got 0"),
+        (("sort", "vmlinux", "-o", "out", "-j", "many"), "-j/--jobs: expected a number, got 'many'"),
+        (("dump", "vmlinux", "--id", "int"), "--id: expected a number, got 'int'"),
+        (("layout", "vmlinux", "-H", "0"), "-H/--holes: expected a number of at least 1, got 0"),
+        (("sort", "mods/mod_one", "-B", "", "-o", "out"), "-B/--base: expected FILE, got nothing (an empty word)"),
+        (("sort", "mods/mod_one", "--base=", "-o", "out"), "-B/--base: expected FILE, got nothing (an empty word)"),
+        (("sort", "vmlinux", "-o", ""), "-o/--output: expected OUT, got nothing"),
+        (("check", FIELDS, "--kernels", "vmlinux", "--html", ""), "--html: expected FILE, got nothing"),
+        (("layout", "vmlinux", "--html="), "--html: expected FILE, got nothing"),
+        (("check", FIELDS, "--kernels", ""), "--kernels: expected PATH, got nothing"),
+    ],
+)
+def test_values_of_options(capsys, words, what):
+    assert f"argument {what}" in run(capsys, *words).err
+    assert run(capsys, *words).status == 2
+
+
+def test_a_device_has_no_base_beside_it(here, capsys):
+    said = refused(capsys, "distill", "mods/mod_one", "-B", "vmlinux", "-o", os.devnull)
+    assert "raw BTF becomes two files, and there is no file name for the base" in said
+    assert not os.path.exists(os.devnull + ".base")
+    assert (
+        run(capsys, "distill", "mods/mod_one", "-B", "vmlinux", "-o", os.devnull, "--base-out", os.devnull).status == 0
+    )
+
+
+def test_an_archive_in_place_of_a_file(here, capsys):
+    (here / "k").mkdir()
+    shutil.copyfile(here / "vmlinux", here / "k" / "5.1.btf")
+    said = refused(capsys, "min", "--archive", "k", "-o", "other", FIELDS, "-j1")
+    assert said == f"btfkit: {here}/other: Not a directory" or said == "btfkit: other: Not a directory"

@@ -166,7 +166,7 @@ def test_names_with_odd_bytes(tmp_path, capsys) -> None:
     target = put(tmp_path / "new", kernel(mutex=48).to_bytes())
     assert main(["reconcile", path, "-B", target, "--in-place"]) == 3
     said += capsys.readouterr().err
-    assert "odd\\x1b[31m\\udcff\\nname.mem\\x07ber" in said
+    assert "odd\\x1b[31m\\xff\\nname.mem\\x07ber" in said
     assert main(["explain", path, "-B", target]) == 1
     out, err = capsys.readouterr()
     assert all(c.isprintable() or c == "\n" for c in said + out + err)

@@ -44,7 +44,7 @@ def run(args: Args) -> int:
         raise UsageError(
             "no kernels: use --kernels PATH... (BTF files, kernel images, directories of them, or bundles)"
         )
-    if args.html:
+    if args.html is not None:
         from btfkit.show.html import demand_jinja2
 
         demand_jinja2()
@@ -94,18 +94,18 @@ def _parsed(args: Args) -> dict[str, int]:
 def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:
     from btfkit.fleet.report import as_dict, markdown_lines, summary_line, text_lines
 
-    if args.html:
+    if args.html is not None:
         from btfkit.files.write import write_atomic
         from btfkit.fleet.report_html import page_bytes
 
         write_atomic(args.html, page_bytes(matrix, failures))
-    if args.report or args.json:
+    if args.report is not None or args.json:
         from json import dumps
 
         from btfkit.files.write import write_atomic
 
         text = dumps(as_dict(matrix, failures), indent=1) + "\n"
-        if args.report:
+        if args.report is not None:
             write_atomic(args.report, text.encode())
         if args.json:
             sys.stdout.write(text)

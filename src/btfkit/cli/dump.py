@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DONE
-from btfkit.cli.options import BASE, JSON, OUTPUT, Command, Option, UsageError, refuse_overwriting, warn_of_second
+from btfkit.cli.options import (
+    BASE,
+    JSON,
+    OUTPUT,
+    Command,
+    Option,
+    UsageError,
+    number,
+    refuse_overwriting,
+    warn_of_second,
+)
 from btfkit.errors import counted
 
 TYPE_CHECKING = False
@@ -93,7 +103,7 @@ COMMAND = Command(
         JSON,
         Option("-p", "--pretty", help="JSON with each key on its own line"),
         OUTPUT,
-        Option("--id", value="N", help="print only this type; may be repeated", many=True, convert=int),
+        Option("--id", value="N", help="print only this type; may be repeated", many=True, convert=number),
         Option(
             "--type", value="NAME", help="print only types called NAME (or 'struct NAME'); may be repeated", many=True
         ),

@@ -14,6 +14,7 @@ from btfkit.cli.options import (
     Option,
     UsageError,
     has_colours,
+    positive,
     refuse_overwriting,
     warn_of_second,
 )
@@ -129,20 +130,13 @@ def _page(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> int:
     return DONE
 
 
-def _positive(word: str) -> int:
-    number = int(word)
-    if number < 1:
-        raise ValueError("must be at least 1")
-    return number
-
-
 def _cacheline(word: str) -> int:
     from btfkit.show.layout import MAX_CACHELINE
 
-    number = _positive(word)
-    if number > MAX_CACHELINE:
-        raise ValueError(f"must be at most {MAX_CACHELINE}")
-    return number
+    size = positive(word)
+    if size > MAX_CACHELINE:
+        raise ValueError(f"expected a number of at most {MAX_CACHELINE}, got {size}")
+    return size
 
 
 COMMAND = Command(
@@ -157,7 +151,7 @@ COMMAND = Command(
         Option("-E", "--expand", help="also show the members of members"),
         Option("-a", "--all", help="show all named structs and unions (the default without NAME)"),
         Option("-s", "--sizes", help="print one line each: name, size and number of holes, separated by tabs"),
-        Option("-H", "--holes", value="N", help="show only those with at least N holes", convert=_positive),
+        Option("-H", "--holes", value="N", help="show only those with at least N holes", convert=positive),
         Option(
             "-c",
             "--cacheline",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.cli import DONE
-from btfkit.cli.options import BASE, JSON, Command, Option, UsageError, print_json, warn_of_second
+from btfkit.cli.options import BASE, JSON, Command, Option, UsageError, number, print_json, warn_of_second
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ COMMAND = Command(
         BASE,
         JSON,
         Option("--plain", help="print only the offsets in bytes, one per line"),
-        Option("--id", value="N", help="the id of the struct, if several have that name", convert=int),
+        Option("--id", value="N", help="the id of the struct, if several have that name", convert=number),
     ),
     details="""PATH is STRUCT.MEMBER.MEMBER[3]; members of anonymous structs are named as in C. Pointers are not followed.
 

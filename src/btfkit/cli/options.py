@@ -149,12 +149,20 @@ def has_colours(color: str, output: str | None) -> bool:
     )
 
 
-def jobs_number(text: str) -> int:
-    """The number after -j; raises ValueError."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+def number(text: str) -> int:
+    """The number that is the value of an option; raises ValueError with a message."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"expected a number, got {text!r}") from None
+
+
+def positive(text: str) -> int:
+    """As `number`, of at least 1."""
+    found = number(text)
+    if found < 1:
+        raise ValueError(f"expected a number of at least 1, got {found}")
+    return found
 
 
 def print_json(document: object, output: str | None = None) -> None:
@@ -168,7 +176,7 @@ def print_json(document: object, output: str | None = None) -> None:
 COMMON = (Option("-q", "--quiet", help="print errors only"),)
 JSON = Option("--json", help="print the result as JSON")
 BASE = Option("-B", "--base", value="FILE", help="the base BTF (vmlinux) of a split BTF")
-JOBS = Option("-j", "--jobs", value="N", help="worker processes (default: one per CPU)", convert=jobs_number)
+JOBS = Option("-j", "--jobs", value="N", help="worker processes (default: one per CPU)", convert=positive)
 COLOR = Option(
     "--color", value="WHEN", help="auto, always or never", choices=("auto", "always", "never"), default="auto"
 )
@@ -278,6 +286,8 @@ def _plain(command: Command, argv: list[str]) -> Args | None:
 
 
 def _store(option: Option, text: str, values: dict[str, Any]) -> bool:
+    if not text:  # argparse states that it is wrong
+        return False
     if option.choices and text not in option.choices:
         return False
     value: Any = text
@@ -326,6 +336,17 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
 
     from btfkit.errors import printable
 
+    def checked(option: Option) -> Callable[[str], Any]:
+        def converted(text: str) -> Any:
+            if not text:
+                raise argparse.ArgumentTypeError(f"expected {option.value}, got nothing (an empty word)")
+            try:
+                return text if option.convert is None else option.convert(text)
+            except ValueError as error:
+                raise argparse.ArgumentTypeError(str(error)) from None
+
+        return converted
+
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
             super().error(printable(message) + _suggestion(command, argv))
@@ -353,7 +374,7 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
             keywords["nargs"] = "+" if option.several else None
             keywords["metavar"] = option.value
             keywords["choices"] = option.choices or None
-            keywords["type"] = option.convert or str
+            keywords["type"] = checked(option)
         parser.add_argument(*option.spellings, **keywords)
     parser.add_argument("operands", nargs="*", metavar=" ".join(command.operands) or "nothing", help=argparse.SUPPRESS)
     return parser

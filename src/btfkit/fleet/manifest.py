@@ -10,6 +10,7 @@ itself is written from time to time.
 from __future__ import annotations
 
 import os
+from errno import ENOTDIR
 
 from btfkit.errors import FormatError
 from btfkit.fleet.store import Folder
@@ -208,7 +209,10 @@ class Journal:
     def _open(self, store: Folder) -> None:
         from json import dumps
 
-        os.makedirs(store.root, exist_ok=True)
+        try:
+            os.makedirs(store.root, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), store.root) from None
         self._file = open(store.full(JOURNAL), "ab", buffering=0)  # noqa: SIM115
         try:
             _lock(self._file, store.root, self._alone)

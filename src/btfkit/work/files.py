@@ -118,7 +118,8 @@ def plan_files(
 
 
 def _beside(path: str) -> str:
-    return "" if path == "-" else path + ".base"
+    """The file for the base of raw BTF; "" beside standard input or output, and beside a device or pipe."""
+    return "" if path == "-" or (os.path.exists(path) and not os.path.isfile(path)) else path + ".base"
 
 
 def _targets(paths: Sequence[str], output: str | None, problems: list[FileResult]) -> Iterator[tuple[str, str]]:
