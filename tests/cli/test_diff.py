@@ -9,6 +9,7 @@ import pytest
 from cli_inputs import run, start
 
 from btfkit.btf.build import Builder
+from objects import Program
 
 
 def kernel(extra: bool) -> Builder:
@@ -135,3 +136,31 @@ def test_closed_pipe(tmp_path) -> None:
     assert process.stderr.read() == b""
     assert process.wait() == 0
     process.stderr.close()
+
+
+def test_what_programs_attach_to(tmp_path, capsys) -> None:
+    """Programs read arguments by their number: changed prototypes count, of what they attach to alone."""
+
+    def having(*arguments):
+        b = Builder()
+        number = b.int("int", 4, encoding=1)
+        b.func("vfs_read", b.func_proto(number, [(name, number) for name in arguments]), linkage=1)
+        b.func("vfs_write", b.func_proto(number, [(name, number) for name in arguments]), linkage=1)
+        b.typedef("btf_trace_sched_switch", b.ptr(b.func_proto(0, [(name, number) for name in ("data", *arguments)])))
+        b.typedef("btf_trace_sched_wakeup", b.ptr(b.func_proto(0, [(name, number) for name in ("data", *arguments)])))
+        return b.to_bytes()
+
+    program = Program()
+    program.types.int("int", 4)
+    program.begin("fexit/vfs_read")
+    program.begin("tp_btf/sched_switch")
+    program.begin("xdp")
+    (tmp_path / "prog.bpf.o").write_bytes(program.elf())
+    (tmp_path / "a").write_bytes(having("first", "second"))
+    (tmp_path / "b").write_bytes(having("first", "flags", "second"))
+    said = run(capsys, "diff", "a", "b", "--used-by", "prog.bpf.o", "--json")
+    assert said.status == 1
+    assert {row["name"] for row in json.loads(said.out)["changed"]} == {"vfs_read", "btf_trace_sched_switch"}
+    shown = run(capsys, "diff", "a", "b", "--used-by", "prog.bpf.o").out
+    assert "  - int vfs_read(int first, int second)\n  + int vfs_read(int first, int flags, int second)\n" in shown
+    assert run(capsys, "diff", "a", "a", "--used-by", "prog.bpf.o").status == 0

@@ -47,7 +47,8 @@ def run(args: Args) -> int:
     old, new = _load(args)
     warn_of_second(old, new)
     _check_names(args.name, old, new)
-    found = diff(old, new, names=args.name, kinds=args.kind, used_by=_objects(args.used_by))
+    scope = _attached(args.used_by) if args.used_by else None
+    found = diff(old, new, names=args.name, kinds=args.kind, used_by=_objects(args.used_by), scope=scope)
     if args.html is not None:
         from btfkit.files.write import write_atomic
         from btfkit.show.diff_page import diff_page
@@ -91,6 +92,21 @@ def _objects(paths: list[str]) -> list[BpfObject]:
     return [obj for path in paths for obj in load_objects(path)]
 
 
+def _attached(paths: list[str]) -> dict[tuple[str, str], None]:
+    """What the programs of BPF objects attach to and call; of one whose code cannot be read, only its reads are compared."""
+    from btfkit.errors import BtfError
+    from btfkit.programs.attachments import attached_scope
+    from btfkit.programs.code import load_code
+
+    found: dict[tuple[str, str], None] = {}
+    for path in paths:
+        try:
+            found |= attached_scope(load_code(path))
+        except BtfError as error:
+            print(f"btfkit: {error.at(path)}: what its programs attach to is not compared", file=sys.stderr)
+    return found
+
+
 def _text(found: Diff, args: Args) -> Iterator[bytes]:
     from btfkit.show.diff_text import coloured, diff_lines
 
@@ -127,7 +143,7 @@ COMMAND = Command(
             "--used-by",
             value="OBJECT",
             many=True,
-            help="compare only what the CO-RE relocations of this BPF object read",
+            help="compare only what this BPF object reads (CO-RE), attaches to and calls",
         ),
         Option("--summary", help="print only the numbers"),
         JSON,

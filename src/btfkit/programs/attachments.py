@@ -18,7 +18,7 @@ from btfkit.programs.machines import foreign_function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.target import Target
@@ -106,6 +106,19 @@ def attachment_names(code: Code) -> Iterator[tuple[int, bytes]]:
         if extern.section == ".ksyms" and extern.type_id:
             kind = code.object.btf.kind(extern.type_id)
             yield from ((each, essential(raw(extern.name))) for each in {kind, spec.FUNC, spec.VAR})
+
+
+def attached_scope(codes: Iterable[Code]) -> dict[tuple[str, str], None]:
+    """(word of the kind, name) of what programs attach to and which functions and variables of the kernel they use.
+
+    That is a scope of `btfkit.diff`, which then compares the prototypes: they have the arguments that programs read by number.
+    """
+    return {
+        (spec.word(kind), text(name)): None
+        for code in codes
+        for kind, name in attachment_names(code)
+        if kind in (spec.FUNC, spec.TYPEDEF, spec.VAR)
+    }
 
 
 def lookup(target: Target, kind: int, name: bytes) -> list[tuple[Btf, int]]:
