@@ -7,7 +7,7 @@
 #   old      6.1, which does not know .BTF.base; with headers
 #   older    the oldest 6.1 available: modules for `old` are encoded on it
 #   new      sid's, whose BTF is sorted, and which rejects a module if it rejects its BTF; with headers
-#   beside   the same with another configuration, whose BTF is in its headers package
+#   beside   the same with another configuration, which has drivers for media; with headers
 # $VM/dkms lists what there is for the test of the recipe for DKMS: dkms itself, and source packages that it builds (NAME/VERSION).
 # Needs root and access to Debian's archive. Idempotent (VM_AGAIN=1 looks for newer kernels; so does a run after one that did not get all
 # kernels). Nothing is mounted, and nothing is installed outside $VM except mmdebstrap. To remove everything: rm -rf $VM.
@@ -98,7 +98,7 @@ sid() {
   local newest
   newest=$(releases sid '[7-9]' "$FLAVOUR" | tail -n 1)
   kernel new sid "$newest" linux-image linux-headers
-  [ -z "$newest" ] || kernel beside sid "${newest%-"$FLAVOUR"}-amd64" linux-headers
+  [ -z "$newest" ] || kernel beside sid "${newest%-"$FLAVOUR"}-amd64" linux-image linux-headers
 }
 suite() { # if a suite is not available, only its kernels are missing
   if suite_update "$1"; then "$1"; else say "packages of $1 are not available"; fi

@@ -22,6 +22,17 @@ def modules(kernel: Kernel) -> Iterator[Path]:
             yield path
 
 
+def needed(kernel: Kernel, file: bytes) -> dict[str, bytes]:
+    """The kernel's modules that a module needs, unpacked, each after those that it needs itself."""
+    found: dict[str, bytes] = {}
+    for name in filter(None, (open_btf(file).modinfo("depends") or "").split(",")):
+        (path,) = kernel.modules.glob(f"kernel/**/{name}.ko.xz")
+        data = lzma.decompress(path.read_bytes())
+        found |= needed(kernel, data)
+        found[name] = data
+    return found
+
+
 def harmless(file: bytes) -> bytes:
     """The module without its signature, and without functions to be called when it is loaded and taken out."""
     module = open_btf(file)

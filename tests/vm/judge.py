@@ -96,19 +96,24 @@ def verdicts(
     *,
     program: bytes = b"",
     look_at: Collection[str] = (),
+    before: Mapping[str, bytes] | None = None,
     force: bool = False,
     timeout: float = TIMEOUT,
 ) -> dict[str, Verdict]:
     """Load each of `modules` (name: file) into `kernel` and take it out again, in the order of the names.
 
+    Modules that they need are loaded `before`, in the order given, and stay.
+
     `look_at`: for which of them, where their BTF is taken, bpftool reads it and runs a BPF `program`, which takes seconds;
     `force`: let the kernel look at neither version magic nor symbol versions.
     """
     files = {f"{name}.ko": data for name, data in modules.items()}
+    needed = "".join(f"/tools/insmod /in/before/{name}.ko\n" for name in before or {})
+    files |= {f"before/{name}.ko": data for name, data in (before or {}).items()}
     files |= {f"look/{name}": b"" for name in look_at} | {"program": program}
     tools = ["insmod", "bpftool"] if look_at else ["insmod"]
     how = "how=--force\n" if force else "how=\n"
-    run = boot(kernel, how + LOOK + WATCH + LOAD, files, tools=tools, timeout=timeout)
+    run = boot(kernel, how + needed + LOOK + WATCH + LOAD, files, tools=tools, timeout=timeout)
     assert all(f"{name}/messages" in run.out for name in modules), run
     return {name: _verdict(run, name) for name in modules}
 

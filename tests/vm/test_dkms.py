@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distribution import needed
 from host import script_of_btfkit
 from judge import verdicts
 from machine import PATH, Kernel, folder, inside, kernels, require_kernel, root, run_inside, workroom
@@ -58,11 +59,11 @@ class Dkms:
         """Write a line of the recipe into the file that DKMS reads for that package."""
         (self.configuration / f"{package}.conf").write_text(line)
 
-    def install(self, package: str, version: str, kernel: Kernel, module: str) -> bytes:
-        """`dkms install` for a kernel; the file that is installed, unpacked."""
+    def install(self, package: str, version: str, kernel: Kernel, module: str, *, image: bool = True) -> bytes:
+        """`dkms install` for a kernel, whose `image` is installed or not; the file that is installed, unpacked."""
         here = self.modules / kernel.release
         if not here.exists():
-            self._kernel(kernel, here)
+            self._kernel(kernel, here, image=image)
         binds = {
             self.room / "host": Path("/"),
             root() / "var" / "lib" / "dkms": self.tree,
@@ -82,13 +83,13 @@ class Dkms:
         data = path.read_bytes()
         return lzma.decompress(data) if path.suffix == ".xz" else data
 
-    def _kernel(self, kernel: Kernel, here: Path) -> None:
+    def _kernel(self, kernel: Kernel, here: Path, *, image: bool) -> None:
         """Its folder as DKMS needs it: the headers, the image where it is kept there, and a module."""
         here.mkdir()
         for path in kernel.modules.iterdir():
             if path.is_symlink():
                 (here / path.name).symlink_to(path.readlink())
-            elif path.name == "vmlinuz":
+            elif path.name == "vmlinuz" and image:
                 shutil.copy(path, here)
         for path in sorted((kernel.modules / "kernel").rglob("*.ko*"))[:1]:  # DKMS compresses as these are compressed
             (here / "kernel").mkdir()
@@ -150,16 +151,10 @@ def test_a_module_without_dwarf(dkms: Dkms) -> None:
 
 
 def test_v4l2loopback(dkms: Dkms, tmp_path: Path) -> None:
-    """For a kernel that is not installed: the base is the vmlinux of its headers."""
-    require_kernel("beside")
-    if "v4l2loopback" not in packages():
-        lacks("vm-more", "v4l2loopback-dkms of sid")
-    kernel = kernels()["beside"]
-    line = blocks("dkms.md", "DKMS", "conf")[0].replace("acpi_call.ko", "v4l2loopback.ko")
-    dkms.configure("v4l2loopback", line)
-    data = dkms.install("v4l2loopback", packages()["v4l2loopback"], kernel, "v4l2loopback")
-    module = dkms.without_signature(data)
-    path = put(tmp_path / "v4l2loopback.ko", module)
+    """For a kernel of which only the headers are installed: the base is their vmlinux."""
+    kernel = require_kernel("beside")
+    data = v4l2loopback(dkms, kernel, image=False)
+    path = put(tmp_path / "v4l2loopback.ko", dkms.without_signature(data))
     assert btfkit.explain(path, kernel.btf)
     btf = load(path, kernel.btf)
     assert btf.find("struct v4l2_loopback_device").size > 0
@@ -167,3 +162,24 @@ def test_v4l2loopback(dkms: Dkms, tmp_path: Path) -> None:
     assert all(
         type_id < len(kernel.btf) for type_id in btf.find_ids("lru_gen_folio")
     )  # no copy, though its arrays differ
+
+
+def test_v4l2loopback_is_loaded(dkms: Dkms) -> None:
+    kernel = require_kernel("beside")
+    if not kernel.image.exists():
+        lacks("vm-more", f"linux-image-{kernel.release}")
+    data = v4l2loopback(dkms, kernel)
+    verdict = verdicts(kernel, {"v4l2loopback": data}, before=needed(kernel, data))["v4l2loopback"]
+    assert verdict.loaded, verdict
+    btf = verdict.on(kernel.btf)
+    assert btf.find_id("v4l2_loopback_write") >= btf.start_id
+    assert btf.find("struct v4l2_loopback_device").id >= btf.start_id
+
+
+def v4l2loopback(dkms: Dkms, kernel: Kernel, *, image: bool = True) -> bytes:
+    """The package, installed by the recipe for a kernel."""
+    if "v4l2loopback" not in packages():
+        lacks("vm-more", "v4l2loopback-dkms of sid")
+    line = blocks("dkms.md", "DKMS", "conf")[0].replace("acpi_call.ko", "v4l2loopback.ko")
+    dkms.configure("v4l2loopback", line)
+    return dkms.install("v4l2loopback", packages()["v4l2loopback"], kernel, "v4l2loopback", image=image)
