@@ -1,3 +1,4 @@
+# cython: initializedcheck=False
 """Abbreviation tables of DWARF, turned into short programs that read the attributes a reader wants and skip all others.
 
 A program is a run of steps.  The low byte of a step's word is an operation of `codes`, the second

@@ -1,3 +1,4 @@
+# cython: initializedcheck=False
 """From interned records to the words of a BTF: which records depend on ambiguous names, final ids, sizes, functions'
 parameters.
 

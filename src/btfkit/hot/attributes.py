@@ -1,3 +1,4 @@
+# cython: initializedcheck=False
 """Attributes of DIEs: their values, names, references and addresses."""
 
 from btfkit.hot import codes

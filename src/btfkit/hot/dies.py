@@ -1,3 +1,4 @@
+# cython: initializedcheck=False
 """One pass over the DIEs of a unit: types, functions and variables, as local records of an `Interner`.
 
 A type inside an open structure, enumeration or prototype is put off until that is complete; all other DIEs are decoded once, in

@@ -1,3 +1,4 @@
+# cython: initializedcheck=False
 """Arrays that grow."""
 
 

@@ -1,3 +1,4 @@
+# cython: initializedcheck=False
 """Types of many units, each kept once.
 
 A *group* is a unit, or several that refer to each other.  While it is read, its types are *local* records in the words of BTF,

@@ -1,3 +1,4 @@
+# cython: initializedcheck=False
 """The registers that parameters arrive in, out of DWARF's location expressions and lists.
 
 Sources: DWARF 5, sections 2.5, 2.6 and 7.7; which expressions count: dwarves 1.32, dwarf_loader.c, `parameter__reg` and its

@@ -1,3 +1,4 @@
+# cython: initializedcheck=False
 """Names of structs, unions and enumerations, numbered."""
 
 from btfkit.hot import growth
