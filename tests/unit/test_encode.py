@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import lzma
+import struct
 from pathlib import Path
 
 import pytest
 
 import btfkit
 from btfkit.btf.spec import layout_section
-from btfkit.encoder.encode import DEFAULT_FEATURES, FEATURES
+from btfkit.encoder.encode import DEFAULT_FEATURES, FEATURES, Assembly, encode, read_dwarf
 from btfkit.encoder.split import SplitBase, on_base
 from btfkit.errors import ChainError, FormatError, NotFoundError, UnsupportedError
 from btfkit.file_ops.encode import encode_file
-from btfkit.files.elf import Elf
+from btfkit.files.elf import STT_FUNC, Elf
 from btfkit.judges.verification import verify
 
 DATA = Path(__file__).parents[1] / "data" / "encode"
@@ -299,3 +300,32 @@ def test_damaged_dwarf_gives_a_result_or_an_error():
             data[section.offset + random.randrange(section.size)] = random.choice((0, 1, 0x7F, 0x80, 0xFF, 0x21))
         with contextlib.suppress(btfkit.BtfError):
             verify(btfkit.encode(Elf(bytes(data), "damaged")))
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_is_decided_without_doubt_is_what_the_rules_choose(name):
+    dwarf, places = read_dwarf(elf(name), frozenset(DEFAULT_FEATURES))
+    functions = Assembly(dwarf, frozenset(DEFAULT_FEATURES), places).functions()
+    names = functions.names()
+    assert names
+    assert names == sorted(names)
+    decided = [number for _, number in names if functions.decided(number)]
+    assert decided
+    for number in decided:
+        choice = functions.choice(number)
+        assert not choice.reason, choice.name
+        assert functions.decided(number) == choice.function + 1, choice.name
+
+
+@pytest.mark.parametrize("at", [1 << 31, 10_000])
+def test_symbols_whose_names_are_elsewhere_are_none(at):
+    """The offset of a function's name is beyond the section."""
+    good = elf("gcc-dwarf5")
+    data = bytearray(good.view)
+    table = good.section(".symtab")
+    for place in range(table.offset, table.offset + table.size, 24):
+        if data[place + 4] & 15 == STT_FUNC:
+            struct.pack_into("<I", data, place, at)
+    encoded = encode(Elf(bytes(data)))
+    assert len(encoded.btf) > 20
+    assert not encoded.report.functions

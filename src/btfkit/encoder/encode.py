@@ -17,15 +17,15 @@ from btfkit.encoder.functions import Functions, Symbols
 from btfkit.encoder.reading import LANGUAGES, Dwarf, Rules, open_debug
 from btfkit.errors import UnsupportedError, refuse_others
 from btfkit.hot import assembly as _loops
+from btfkit.hot import choices as _choices
 from btfkit.hot import codes
 from btfkit.passes.dedup import dedup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from btfkit.btf.btf import Btf
-    from btfkit.encoder.functions import Choice
     from btfkit.encoder.split import SplitBase
     from btfkit.files.elf import Elf
 
@@ -44,7 +44,7 @@ class EncodeReport:
     `functions` (FUNCs written), `variables`, the functions without a FUNC by reason (`omitted`), and `warnings` with how
     often each applied."""
 
-    __slots__ = ("choices", "dies", "functions", "omitted", "records", "skipped", "units", "variables", "warnings")
+    __slots__ = ("dies", "functions", "omitted", "records", "skipped", "units", "variables", "warnings")
 
     def __init__(self, dwarf: Dwarf) -> None:
         self.units, self.skipped = dwarf.units, dwarf.skipped
@@ -53,7 +53,6 @@ class EncodeReport:
         self.functions = self.variables = 0
         self.omitted: dict[str, int] = {}
         self.warnings: dict[str, int] = dict(dwarf.reader.warnings)
-        self.choices: list[Choice] = []
 
 
 class Encoded:
@@ -197,7 +196,7 @@ class Assembly:
         return Functions(
             self.resolved,
             self.elf,
-            Symbols(self.symbols, self.dwarf.debug.sections.addresses),
+            Symbols(self.symbols, self.dwarf.debug.sections.addresses, self.names),
             self.words[:],
             self.positions,
             consistent="consistent_func" in self.features,
@@ -344,21 +343,52 @@ class Assembly:
         if "decl_tag_kfuncs" in self.features:
             marked = _kfuncs.kfuncs(self.elf, self.report.warnings, self.linked_ids)
         report = self.report
-        report.choices = functions.choices()
-        for choice in report.choices:
-            if choice.reason:
-                report.omitted[choice.reason] = report.omitted.get(choice.reason, 0) + 1
-                continue
-            flags = marked.get(choice.name, 0)
-            proto = self._prototype(functions, choice.function, flags)
-            function = self.add(functions.functions[choice.function + 1], spec.FUNC << 24, proto)
-            report.functions += 1
-            for component, text in tags.get(choice.function, ()):
-                self.add(text, spec.DECL_TAG << 24, function, component)
-            if choice.name in marked:
-                self.add(self.name(b"bpf_kfunc"), spec.DECL_TAG << 24, function, WHOLE)
+        places = array("I")
+        special = bytearray()
+        names: list[bytes] = []
+        for name, number in functions.names():
+            function = functions.decided(number) - 1
+            if function < 0:
+                choice = functions.choice(number)
+                if choice.reason:
+                    report.omitted[choice.reason] = report.omitted.get(choice.reason, 0) + 1
+                    continue
+                function = choice.function
+            places.append(function)
+            names.append(name)
+            special.append(name in marked or function in tags)
+        report.functions = len(places)
+        for index in self._add_prototypes(functions, places, special):
+            name, function = names[index], places[index]
+            flags = marked.get(name, 0)
+            proto = self._prototype(functions, function, flags)
+            number = self.add(functions.functions[function + 1], spec.FUNC << 24, proto)
+            for component, text in tags.get(function, ()):
+                self.add(text, spec.DECL_TAG << 24, number, component)
+            if name in marked:
+                self.add(self.name(b"bpf_kfunc"), spec.DECL_TAG << 24, number, WHOLE)
                 if flags & _kfuncs.FASTCALL:
-                    self.add(self.name(b"bpf_fastcall"), spec.DECL_TAG << 24, function, WHOLE)
+                    self.add(self.name(b"bpf_fastcall"), spec.DECL_TAG << 24, number, WHOLE)
+
+    def _add_prototypes(self, functions: Functions, places: array[int], special: bytearray) -> Iterator[int]:
+        """Add the functions at `places` with their prototypes, but for those whose indexes are yielded: for the caller to add."""
+        words = functions.functions
+        pointers = bytearray(self.next_id)
+        for type_id in self._void:
+            pointers[type_id] = 1
+        out = array("I", bytes(4 * (1 + sum(8 + 2 * words[at + 5] for at in places))))
+        index = 0
+        while index < len(places):
+            first = index
+            end = _choices.prototypes(
+                words, places, first, special, pointers, self.names.data, LONGEST_PARAMETER, self.next_id, out
+            )
+            self.words += out[:end]
+            index = out[-1]
+            self.next_id += 2 * (index - first)
+            if index < len(places):
+                yield index
+                index += 1
 
     def _prototype(self, functions: Functions, at: int, flags: int) -> int:
         words = functions.functions

@@ -38,8 +38,9 @@ def explain_function(
     sections = Sections(elf, dwarf.debug.sections.addresses)
     functions = assembly.functions()
     raw = name.encode("utf-8", "surrogateescape")
-    found = functions.symbols.by_name.get(raw, [])
-    choice = next((one for one in functions.choices() if one.name == raw), None)
+    number = next((number for number, one in enumerate(functions.symbols.all_names(), 1) if one == raw), 0)
+    found = functions.symbols.of(number) if number else []
+    choice = functions.choice(number) if number and functions.candidates(number) else None
     lines = [
         f"  symbol {name}{suffix.decode('utf-8', 'replace')}: {sections.place(address)}" for suffix, address in found
     ]
@@ -91,7 +92,7 @@ def _why_no_candidate(functions: Functions, name: bytes, *, found: bool) -> str:
         return "the symbol table has no function of this name: all of its code was inlined or removed"
     if declared:
         return "it is only declared here"
-    known = (one.decode("utf-8", "replace") for one in functions.symbols.by_name)
+    known = (one.decode("utf-8", "replace") for one in functions.symbols.all_names())
     return "no function has this name" + did_you_mean(name.decode("utf-8", "replace"), known)
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from array import array
 
 from btfkit.btf import spec
-from btfkit.files.elf import STT_FUNC
+from btfkit.dwarf.relocations import numbers
+from btfkit.errors import FormatError
+from btfkit.files.elf import ET_REL, STT_FUNC
 from btfkit.hot import assembly as _loops
 from btfkit.hot import codes
+from btfkit.hot.choices import FunctionNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,11 +22,13 @@ if TYPE_CHECKING:
 
     from btfkit.encoder.environments import Resolved
     from btfkit.files.elf import Elf
+    from btfkit.hot.strings import StringTable
 
     Sizes = array[int]
 
 OPTIMIZED, UNEXPECTED, REORDERED, CHANGED, PARTIAL = 1, 2, 4, 8, 16
 NO_NUMBER = 255
+LONGEST_NAMES = 16  # limit for the total length of the names of functions, as a multiple of the section with them
 _EIGHT = bytes(range(8))
 # The registers of parameters by machine, DWARF numbers; 255 where only the count matters.
 REGISTERS = {
@@ -52,26 +57,51 @@ REASONS = {
 
 
 class Symbols:
-    """The functions of a symbol table by the part of their name before the first dot: (suffix, address) pairs."""
+    """The functions of a symbol table by the part of their name before the first dot; `names` is the table of the encoder's
+    strings, `clear` the bits of an address that do not count."""
 
-    def __init__(self, elf: Elf, addresses: Sequence[int]) -> None:
-        self.by_name: dict[bytes, list[tuple[bytes, int]]] = {}
-        strings = elf.symbol_strings()
-        relocatable = elf.type == 1
-        for name_at, value, _, info, _, section in elf.symbol_rows():
-            if info & 15 != STT_FUNC or section == 0 or not name_at:
-                continue
-            end = strings.find(b"\0", name_at)
-            name = strings[name_at:end]
-            dot = name.find(b".")
-            suffix = name[dot:] if dot >= 0 else b""
-            if b".cold" in suffix or b".part" in suffix:
-                continue
-            if relocatable and section < len(addresses):
-                value += addresses[section]
-            if elf.machine == EM_ARM:
-                value &= ~1
-            self.by_name.setdefault(name[:dot] if dot >= 0 else name, []).append((suffix, value))
+    def __init__(self, elf: Elf, addresses: Sequence[int], names: StringTable) -> None:
+        self._strings = elf.symbol_strings()
+        self.clear = 1 if elf.machine == EM_ARM else 0
+        names.limit = min(names.limit + LONGEST_NAMES * len(self._strings), (1 << 31) - 1)
+        try:
+            self._take(elf, addresses, names)
+        except OverflowError:
+            what = "more names than a symbol table of this size has"
+            raise FormatError(what, source=elf.source, section=".symtab") from None
+
+    def _take(self, elf: Elf, addresses: Sequence[int], names: StringTable) -> None:
+        where = array("Q", addresses if elf.type == ET_REL else ())
+        table = elf.plain_symbols()
+        if table is not None:
+            columns = numbers(table, elf)
+            self.table = FunctionNames(names, len(columns) // 3)
+            self.table.take(self._strings, columns, elf.order == "big", where, self.clear)
+            return
+        rows = [row for row in elf.symbol_rows() if row[3] & 15 == STT_FUNC and row[5] and row[0]]
+        self.table = FunctionNames(names, len(rows))
+        for name_at, value, _, _, _, section in rows:
+            moved = value + where[section] if section < len(where) else value
+            self.table.add(self._strings, name_at, moved & ~self.clear)
+
+    def name(self, number: int) -> bytes:
+        """The name number `number`, from 1 on."""
+        table, at = self.table.names, self.table.name_at[number]
+        return bytes(table.data[at : table.data.index(0, at)])
+
+    def all_names(self) -> Iterator[bytes]:
+        """All names, in the order of the symbol table."""
+        return map(self.name, range(1, self.table.count + 1))
+
+    def of(self, number: int) -> list[tuple[bytes, int]]:
+        """The symbols of name number `number`: (suffix, address) pairs."""
+        table, found = self.table, []
+        symbol = table.first_symbol[number]
+        while symbol:
+            at = table.suffix_at[symbol]
+            found.append((self._strings[at : self._strings.index(b"\0", at)], table.values[symbol]))
+            symbol = table.next_symbol[symbol]
+        return found
 
 
 class Choice:
@@ -119,77 +149,64 @@ class Functions:
         for place, group in special:
             self.functions[place] = resolved.id_in(self.functions[place], group)
         _loops.merge_instances(self.functions, end)
-        wanted, self._names = self._wanted()
-        found: list[int] = []
-        _loops.candidates(self.functions, end, wanted, found)
-        self.results = array("I", bytes(4 * len(found)))
+        names = symbols.table
+        self._following = memoryview(bytearray(8 * (end // codes.FUNCTION_WORDS) + 8)).cast("I")
+        count = names.candidates(self.functions, end, self._following)
         self.registers = REGISTERS.get(elf.machine, b"")
         _loops.judge(
             self.functions,
-            array("I", found),
+            self._following[3 : 2 * count + 2 : 2],
             self.sizes,
             flags,
             self.registers,
             self.pointer,
             elf.machine == EM_S390,
-            self.results,
         )
-        self._result = dict(zip(found, self.results, strict=True))
-        self.found = found
+        self._decided = array("I", bytes(4 * (names.count + 1)))
+        names.decide(self.functions, self._following, flags, len(self.registers), symbols.clear, self._decided)
         self._alike: dict[tuple[int, int], bool] = {}
         self._known_packed: dict[int, bool] = {}
         self._alignments: dict[int, int] = {}
 
-    def _wanted(self) -> tuple[bytearray, dict[int, bytes]]:
-        """A mark for each name that is a function's in the symbol table, and these names by number."""
-        names = self.resolved.types.names
-        section = b"\0".join((b"", *self.symbols.by_name, b""))
-        moved = array("I", bytes(4 * len(section)))
-        at = 1
-        starts = []
-        for name in self.symbols.by_name:
-            moved[at] = 1
-            starts.append(at)
-            at += len(name) + 1
-        names.limit += len(section)
-        names.settle(section, moved)
-        wanted = bytearray(names.end)
-        by_number = {}
-        for start, name in zip(starts, self.symbols.by_name, strict=True):
-            number = moved[start] - 1
-            if name and number > 0:
-                wanted[number] = 1
-                by_number[number] = name
-        return wanted, by_number
-
     # ---- the choice ------------------------------------------------------------------------------------------------
 
-    def choices(self) -> list[Choice]:
-        """One for each function name with candidates, sorted by name."""
-        functions = self.functions
-        by_name: dict[int, list[int]] = {}
-        for function in self.found:
-            by_name.setdefault(functions[function + 1], []).append(function)
-        made = [self._choose(self._names[number], found) for number, found in by_name.items()]
-        made.sort(key=lambda choice: choice.name)
-        return made
+    def names(self) -> list[tuple[bytes, int]]:
+        """The names with candidates and their numbers, sorted by name."""
+        first = self.symbols.table.first_candidate
+        return sorted((self.symbols.name(number), number) for number in range(1, len(self._decided)) if first[number])
 
-    def _choose(self, name: bytes, found: list[int]) -> Choice:
+    def candidates(self, number: int) -> list[int]:
+        """The candidates of a name."""
+        found, candidate = [], self.symbols.table.first_candidate[number]
+        while candidate:
+            found.append(self._following[2 * candidate + 1])
+            candidate = self._following[2 * candidate]
+        return found
+
+    def decided(self, number: int) -> int:
+        """1 + the position of the candidate that is chosen if there was no doubt, else 0: `choice` decides."""
+        return self._decided[number]
+
+    def choice(self, number: int) -> Choice:
+        """The choice among the candidates of a name."""
+        return self._choose(self.symbols.name(number), self.candidates(number), self.symbols.of(number))
+
+    def _choose(self, name: bytes, found: list[int], known: list[tuple[bytes, int]]) -> Choice:
         choice = Choice(name, found)
         first = found[0]
-        result = self._result[first]
+        result = self.result(first)
         unexpected, reordered = result & UNEXPECTED, result & REORDERED
         uncertain = self._uncertain(first)
         inconsistent = False
         for other in found[1:]:
-            result = self._result[other]
+            result = self.result(other)
             unexpected |= result & UNEXPECTED
             reordered |= result & REORDERED
             uncertain = uncertain or self._uncertain(other)
             if not (unexpected or reordered or inconsistent) and not self.same(first, other):
                 inconsistent = True
         symbols: dict[int, bool] = {}  # addresses, and whether the compiler changed the signature of what is there
-        for suffix, address in self.symbols.by_name[name]:
+        for suffix, address in known:
             symbols[address] = symbols.get(address, False) or b".constprop" in suffix or b".isra" in suffix
         chosen = self._canonical(found, symbols)
         choice.function = chosen
@@ -197,7 +214,7 @@ class Functions:
             choice.reason = "ambiguous"
         elif self._skipped(chosen, symbols):
             choice.reason = "optimized"
-        elif self._result[chosen] & PARTIAL:
+        elif self.result(chosen) & PARTIAL:
             choice.reason = "changed"
         elif reordered:
             choice.reason = "reordered"
@@ -218,7 +235,7 @@ class Functions:
 
     def _skipped(self, function: int, symbols: dict[int, bool]) -> bool:
         """Whether a parameter was optimized away in a function whose signature the compiler changed."""
-        result = self._result[function]
+        result = self.result(function)
         if not result & OPTIMIZED:
             return False
         if result & CHANGED:
@@ -306,7 +323,7 @@ class Functions:
 
     def result(self, function: int) -> int:
         """What is to be said of a candidate: OPTIMIZED, UNEXPECTED..."""
-        return self._result[function]
+        return self.functions[function + 9]
 
     # ---- prototypes ------------------------------------------------------------------------------------------------
 

@@ -122,8 +122,4 @@ def chosen(
 def _objects(elf: Elf, found: list[Place]) -> frozenset[tuple[int, str]]:
     """The (section, name) of each variable in the symbol table."""
     wanted = {place.index for place in found}
-    return frozenset(
-        (symbol.section, symbol.name)
-        for symbol in elf.symbols()
-        if symbol.type == STT_OBJECT and symbol.section in wanted
-    )
+    return frozenset((symbol.section, symbol.name) for symbol in elf.symbols_in(*wanted) if symbol.type == STT_OBJECT)

@@ -264,11 +264,12 @@ class Elf:
             strings = strings or self.symbol_strings()
             yield Symbol(_text(strings, name, self.source), value, size, info, other, section)
 
-    def symbols_in(self, index: int) -> Iterator[Symbol]:
-        """Those of `symbols` that are in the section with that number; the others cost little."""
+    def symbols_in(self, *indexes: int) -> Iterator[Symbol]:
+        """Those of `symbols` that are in the sections with these numbers; the others cost little."""
         strings = b""
+        wanted = frozenset(indexes)
         for name, value, size, info, other, section in self.symbol_rows():
-            if section == index:
+            if section in wanted:
                 strings = strings or self.symbol_strings()
                 yield Symbol(_text(strings, name, self.source), value, size, info, other, section)
 

@@ -50,9 +50,6 @@ cpdef measure(const unsigned int[::1] words, const unsigned int[::1] positions, 
                origin=cython.size_t, registers=cython.uint, kept=cython.uint)
 cpdef merge_instances(unsigned int[::1] functions, size_t end)
 
-@cython.locals(at=cython.size_t, function=cython.size_t, count=cython.size_t, named=cython.bint, _=cython.size_t)
-cpdef candidates(const unsigned int[::1] functions, size_t end, const unsigned char[::1] wanted, list found)
-
 @cython.locals(at=cython.size_t, group=cython.uint, count=cython.size_t, number=cython.size_t, place=cython.size_t,
                token=cython.uint)
 cpdef resolve_types(unsigned int[::1] functions, size_t end, const unsigned int[::1] ids,
@@ -65,6 +62,5 @@ cpdef resolve_types(unsigned int[::1] functions, size_t end, const unsigned int[
                optimized=cython.bint, stopped=cython.bint, _=cython.size_t, flag=cython.uint, size=cython.uint,
                located=cython.uint, slots=cython.size_t, memory=cython.bint, register=cython.uint, known=cython.bint,
                k=cython.size_t, counts=cython.bint, covered=cython.uint)
-cpdef judge(const unsigned int[::1] functions, const unsigned int[::1] positions, const unsigned int[::1] sizes,
-            const unsigned char[::1] flags, const unsigned char[::1] registers, unsigned int address, bint single,
-            unsigned int[::1] results)
+cpdef judge(unsigned int[::1] functions, const unsigned int[:] positions, const unsigned int[::1] sizes,
+            const unsigned char[::1] flags, const unsigned char[::1] registers, unsigned int address, bint single)

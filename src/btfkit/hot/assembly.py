@@ -206,23 +206,6 @@ def merge_instances(functions, end):
             at += codes.PARAMETER_WORDS
 
 
-def candidates(functions, end, wanted, found):
-    """Append the positions of all functions that are no declarations, whose name is `wanted` (a byte for each), and whose
-    parameters all have names."""
-    at = 0
-    while at < end:
-        function = at
-        count = functions[at + 5]
-        at += codes.FUNCTION_WORDS
-        named = True
-        for _ in range(count):
-            if functions[at] == 0:
-                named = False
-            at += codes.PARAMETER_WORDS
-        if named and functions[function + 4] & codes.DECLARED == 0 and wanted[functions[function + 1]]:
-            found.append(function)
-
-
 def resolve_types(functions, end, ids, symbol_ids, special, tainted, tainted_symbols):
     """Replace the tokens of all functions and parameters by ids; those that depend on the group are listed in `special` as
     (position, group)."""
@@ -245,8 +228,8 @@ def resolve_types(functions, end, ids, symbol_ids, special, tainted, tainted_sym
         at += codes.FUNCTION_WORDS + count * codes.PARAMETER_WORDS
 
 
-def judge(functions, positions, sizes, flags, registers, address, single, results):
-    """What is to be said of each candidate (`results`), by where its parameters are.
+def judge(functions, positions, sizes, flags, registers, address, single):
+    """What is to be said of each candidate, by where its parameters are: it takes the place of the specification.
 
     `registers` are the DWARF numbers that parameters are passed in, 255 for unknown ones; `address` is the size of an
     address, `single` whether a larger parameter takes one register all the same (s390x).  Rules: dwarves 1.32,
@@ -319,4 +302,4 @@ def judge(functions, positions, sizes, flags, registers, address, single, result
             result |= UNEXPECTED
         if changed:
             result |= CHANGED
-        results[index] = result
+        functions[at + 9] = result
