@@ -26,8 +26,10 @@ from btfkit.passes.rebase import NameIndex
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
+    from btfkit.passes.array_style import Style
     from btfkit.passes.prepared_base import PreparedBase
 
+ALONE = 3  # modules that are compared with an excerpt of the base
 STRUCT, UNION, ENUM = range(3)
 _TAGS = {spec.STRUCT: STRUCT, spec.UNION: UNION, spec.ENUM: ENUM, spec.ENUM64: ENUM}
 ENOUGH = 2  # structures of CORE with other sizes that prove another build
@@ -47,12 +49,50 @@ _MARK = b"\1"  # before the names of definitions while they are compared
 class SplitBase:
     """A base for any number of modules: `btf`, what is known of its names, and `prepared` for dedup."""
 
-    __slots__ = ("_index", "_prepared", "btf")
+    __slots__ = ("_compared", "_index", "_prepared", "_style", "btf")
 
     def __init__(self, btf: Btf, prepared: PreparedBase | None = None) -> None:
         self.btf = btf
         self._index: NameIndex | None = None
+        self._style: Style | None = None
         self._prepared = prepared
+        self._compared = 0
+
+    def compare(self, split: Btf, leaves: dict[bytes, tuple[int, int]], opaque: set[int] | None) -> Btf | None:
+        """`split` without what the base has, found without a look at most of the base: for the first modules, because for many
+        it pays to know all of it.  None if it has to be known anyway.  `opaque` as for an `Excerpt`, or None."""
+        from btfkit.passes.array_style import flatten
+        from btfkit.passes.dedup import dedup_on
+        from btfkit.passes.excerpt import Excerpt
+        from btfkit.passes.prepared_base import PreparedBase
+
+        self._compared += 1
+        if self._prepared is not None or self._compared > ALONE or opaque is None:
+            return None
+        if self.style.is_nested_for(split):
+            return None
+        nested = self.style.to_flatten(split)
+        excerpt = Excerpt(flatten(split, nested) if nested else split, opaque)
+        if not excerpt.exact:
+            return None
+        prepared = PreparedBase(excerpt.btf)
+        done = dedup_on(prepared, excerpt.split).btf
+        if leaves:
+            known = {
+                name: (excerpt.id_of(declaration), excerpt.name_of(offset))
+                for name, (declaration, offset) in leaves.items()
+            }
+            done = dedup_on(prepared, _with_leaves(done, known)).btf
+        return excerpt.restored(done)
+
+    @property
+    def style(self) -> Style:
+        """How the base has arrays of arrays."""
+        if self._style is None:
+            from btfkit.passes.array_style import Style
+
+            self._style = Style(self.btf)
+        return self._style
 
     @property
     def prepared(self) -> PreparedBase:
@@ -141,12 +181,19 @@ def on_base(btf: Btf, base: SplitBase, *, any_build: bool = False) -> tuple[Btf,
             remedy="any_build",
         )
     split, leaves = moved.split()
-    done = dedup(split, prepared=base.prepared).btf
-    return (_with_leaves(done, leaves, base) if leaves else done), moved.sizes
+    done = base.compare(split, leaves, moved.opaque if moved.is_alone else None)
+    if done is None:
+        done = dedup(split, prepared=base.prepared).btf
+        done = dedup(_with_leaves(done, leaves), prepared=base.prepared).btf if leaves else done
+    return done, moved.sizes
 
 
 class _Moved:
-    """The types of a BTF with the ids and string offsets that they have above a base."""
+    """The types of a BTF with the ids and string offsets that they have above a base.
+
+    `is_alone` says whether no declaration is left that the base defines; `opaque` are the types of the base that
+    declarations stood for.
+    """
 
     def __init__(self, btf: Btf, base: SplitBase) -> None:
         self.btf = btf
@@ -160,6 +207,8 @@ class _Moved:
         self.leaves: dict[bytes, tuple[int, int]] = {}  # marked name -> the base's declaration, the name's offset there
         self.dropped = bytearray(len(btf))
         self._leaf_ids: dict[int, int] = {}
+        self.opaque: set[int] = set()
+        self.is_alone = True
         self.sizes = Sizes()
         self._compare_names()
 
@@ -200,9 +249,12 @@ class _Moved:
             if not known and only_declared and defined:
                 self._make_leaves(name, only_declared[0], defined)
             elif len(known) == 1 and not only_declared and not defined:
+                self.opaque.add(known[0])
                 for own in declared:
                     self.dropped[own] = 1
                     self._leaf_ids[own] = known[0]
+            elif known and declared:
+                self.is_alone = False
 
     def _make_leaves(self, name: bytes, declaration: int, defined: list[int]) -> None:
         marked = _MARK + name
@@ -229,13 +281,13 @@ class _Moved:
 _NAMED = frozenset((spec.FWD, spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64))
 
 
-def _with_leaves(done: Btf, leaves: dict[bytes, tuple[int, int]], base: SplitBase) -> Btf:
-    """The result with the definitions in the place of the declarations of the base that stood for them."""
+def _with_leaves(done: Btf, leaves: dict[bytes, tuple[int, int]]) -> Btf:
+    """The result with the definitions in the place of the declarations of the base that stood for them, whose marked names are
+    still there: to be deduplicated again."""
     words = array("I", bytes(done.words))
     ids = array("I", range(len(done)))
-    start = done.start_str_off
     for index, at in enumerate(done.positions):
-        if words[at] >= start and words[at]:
+        if words[at]:
             name = done.string(words[at])
             if name in leaves:
                 declaration, offset = leaves[name]
@@ -244,5 +296,4 @@ def _with_leaves(done: Btf, leaves: dict[bytes, tuple[int, int]], base: SplitBas
                     ids[declaration] = done.start_id + index
     columns = done.columns
     _loops.renumber(words, columns.ids, ids, array("I"), 0)
-    again = Frame.of(done, done.base).emit(words, done.strings)
-    return dedup(again, prepared=base.prepared).btf  # without the marked names
+    return Frame.of(done, done.base).emit(words, done.strings)

@@ -114,6 +114,11 @@ def dedup(btf: Btf, *, ext: Ext | None = None, prepared: PreparedBase | None = N
     return _on_nested(btf, ext, prepared) if style.is_nested_for(btf) else _dedup(btf, ext, prepared)
 
 
+def dedup_on(prepared: PreparedBase, btf: Btf) -> Deduped:
+    """`dedup` on a base whose style of arrays `btf` has."""
+    return _dedup(btf, None, prepared)
+
+
 def _style_of(base: Btf, prepared: PreparedBase | None) -> Style:
     return prepared.style if prepared is not None and prepared.btf is base else Style(base)
 
