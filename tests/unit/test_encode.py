@@ -17,6 +17,7 @@ from btfkit.errors import ChainError, FormatError, NotFoundError, UnsupportedErr
 from btfkit.file_ops.encode import encode_file
 from btfkit.files.elf import STT_FUNC, Elf
 from btfkit.judges.verification import verify
+from btfkit.passes.excerpt import Excerpt
 
 DATA = Path(__file__).parents[1] / "data" / "encode"
 NAMES = sorted(path.name.removesuffix(".o.xz") for path in DATA.glob("*.o.xz"))
@@ -329,3 +330,43 @@ def test_symbols_whose_names_are_elsewhere_are_none(at):
     encoded = encode(Elf(bytes(data)))
     assert len(encoded.btf) > 20
     assert not encoded.report.functions
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_an_excerpt_of_the_base_gives_what_the_whole_base_gives(name, monkeypatch):
+    """Bases by other compilers, and of other versions of the source, have a part of the types."""
+    alone = btfkit.encode(elf(name))
+    exact = []
+    real = Excerpt.__init__
+
+    def noted(self, *arguments):
+        real(self, *arguments)
+        exact.append(self.exact)
+
+    monkeypatch.setattr(Excerpt, "__init__", noted)
+    for other in GOOD:
+        base = btfkit.encode(elf(other))
+        if base.byte_order != alone.byte_order:
+            continue
+        whole = SplitBase(base)
+        assert whole.prepared.btf is base
+        assert on_base(alone, SplitBase(base)).blob == on_base(alone, whole).blob, other
+    assert any(exact)
+
+
+def test_an_excerpt_has_what_a_declaration_stands_for():
+    """The module only declares a struct that the base defines, and what that refers to is not in the module."""
+    base = btfkit.Builder()
+    inner = base.struct("inner", 4, [("x", base.int("int", 4, encoding=1), 0)])
+    outer = base.struct("outer", 4, [("inner", inner, 0)])
+    base.struct("user", 8, [("outer", base.ptr(outer), 0)])
+    module = btfkit.Builder()
+    user = module.struct("user", 8, [("outer", module.ptr(module.fwd("outer")), 0)])
+    module.typedef("new", user)
+    kernel, alone = base.build(pointer_size=8), module.build(pointer_size=8)
+    whole = SplitBase(kernel)
+    assert whole.prepared.btf is kernel
+    found = on_base(alone, SplitBase(kernel))
+    assert found.blob == on_base(alone, whole).blob
+    assert [type_.name for type_ in found.types(own=True)] == ["new"]
+    assert found.word(len(kernel), 2) == kernel.find_id("user")
