@@ -10,6 +10,10 @@ from btfkit.hot.strings import StringTable  # noqa: F401
 OUT = 0
 IN = 1
 OPAQUE = 2
+WORD = 0xFFFFFFFF
+HASH = 0x9E3779B1
+HEAD = 8  # letters by which most strings of a base are told from those of a split
+HEADS = 0x10000
 
 
 def are_whole(words, places, first, strings):
@@ -23,39 +27,88 @@ def are_whole(words, places, first, strings):
     return True
 
 
-def common_names(strings, names, moved, offsets):
-    """For each string of a base that is in the table `names` too: `moved`, by the offset in the base, becomes the offset there,
-    and `offsets`, by the offset there, the first one in the base."""
-    start = 0
+def head_of(strings, start, prime):
+    """The hash of the first letters of the string at a position."""
+    h = prime
+    at = start
+    while strings[at] and at - start < HEAD:
+        h = ((h ^ strings[at]) * prime) & WORD
+        at += 1
+    return (h >> 12) & (HEADS - 1)
+
+
+def common_names(strings, own, names, moved, offsets):
+    """For each string of a base that is among `own` too, of which `names` is the table: `moved`, by the offset in the base, becomes
+    the offset in `own`, and `offsets`, by that, the first one in the base."""
+    prime = names.prime
+    heads = memoryview(bytearray(HEADS))
+    start = 1
+    while start < len(own):
+        heads[head_of(own, start, prime)] = 1
+        while own[start]:
+            start += 1
+        start += 1
+    start = 1
     size = len(strings)
     while start < size:
-        end = names.measure(strings, start)
-        if end > start:
-            found = names.find(strings, start, end, names.h)
+        if heads[head_of(strings, start, prime)]:
+            end = names.measure(strings, start)
+            found = names.find(strings, start, end, names.h) if end > start else 0
             if found:
                 moved[start] = found - 1
                 if offsets[found - 1] == 0:
                     offsets[found - 1] = start
-        start = end + 1
+            start = end + 1
+        else:
+            while strings[start]:
+                start += 1
+            start += 1
 
 
-def select(words, positions, table, strings, moved, state):
-    """Set `state` to IN for each type all of whose names are in `moved`; no variables and sections, which are never common.
+def form(name, info, third):
+    """Where a record of that name and form is noted; `third` counts if it is not a type."""
+    word = WORD
+    h = (name * HASH ^ info) & word
+    h = ((h ^ h >> 15) * HASH ^ third) & word
+    return ((h ^ h >> 13) * HASH & word) >> 16
 
-    Returns False if a name is the end of a longer string: then the answer would be incomplete.
-    """
+
+def note_forms(words, positions, table, shift, forms):
+    """Set `forms` of all records of a split, whose names are `shift` less than their offsets."""
     for index in range(len(positions)):
+        at = positions[index]
+        name = words[at] - shift if words[at] else 0
+        third = 0 if table[(((words[at + 1] >> 24) & 127) << 3) + kinds.THIRD_IS_TYPE] else words[at + 2]
+        forms[form(name, words[at + 1], third)] = 1
+
+
+def select(words, positions, table, strings, moved, forms, state, chosen):
+    """Set `state` to IN for each type of a form in `forms` all of whose names are in `moved`, and for declarations of whatever form;
+    no variables and sections, which are never common.  `chosen` gets the ids of these and of the opaque ones, from its second word on.
+
+    Returns 1 + how many there are; 0 if a name is the end of a longer string, so that the answer would be incomplete.
+    """
+    count = 1
+    for index in range(len(positions)):
+        if state[index + 1]:
+            chosen[count] = index + 1
+            count += 1
+            continue
         at = positions[index]
         info = words[at + 1]
         kind = (info >> 24) & 127
-        if kind == kinds.VAR or kind == kinds.DATASEC or kind > kinds.LAST_KIND or state[index + 1]:
+        if kind == kinds.VAR or kind == kinds.DATASEC or kind > kinds.LAST_KIND:
             continue
         name = words[at]
         if name and moved[name] == 0:
             if strings[name - 1]:
-                return False
+                return 0
             continue
         row = kind << 3
+        third = 0 if table[row + kinds.THIRD_IS_TYPE] else words[at + 2]
+        declares = kind == kinds.FWD or (info & 0xFFFFFF == 0 and (kind == kinds.ENUM or kind == kinds.ENUM64))
+        if not declares and not forms[form(moved[name], info, third)]:
+            continue
         known = True
         if table[row + kinds.ELEM_NAMES]:
             elem = table[row + kinds.ELEM]
@@ -64,36 +117,43 @@ def select(words, positions, table, strings, moved, state):
                 name = words[at]
                 if name and moved[name] == 0:
                     if strings[name - 1]:
-                        return False
+                        return 0
                     known = False
                     break
                 at += elem
         if known:
             state[index + 1] = IN
-    return True
+            chosen[count] = index + 1
+            count += 1
+    return count
 
 
-def close(words, positions, table, state):
-    """Set `state` to OUT for each type that is IN and refers to one that is not, until there is none; returns how many words the
-    others take.  Those that are OPAQUE take three."""
+def close(words, positions, table, state, chosen, count):
+    """Leave out each type that refers to one that is OUT, until there is none, of the `count` words of `chosen`; returns how many
+    are left, and how many words they take.  Those that are OPAQUE take three."""
+    left = count
+    total = 0
     changed = True
     while changed:
         changed = False
         total = 0
-        for index in range(len(positions)):
-            if state[index + 1] == OUT:
-                continue
-            if state[index + 1] == OPAQUE:
+        end = 1
+        for index in range(1, left):
+            number = chosen[index]
+            at = positions[number - 1]
+            if state[number] == OPAQUE:
                 total += 3
-                continue
-            at = positions[index]
-            row = ((words[at + 1] >> 24) & 127) << 3
-            if refers_out(words, at, table, state):
-                state[index + 1] = OUT
+            elif refers_out(words, at, table, state):
+                state[number] = OUT
                 changed = True
+                continue
             else:
+                row = ((words[at + 1] >> 24) & 127) << 3
                 total += 3 + table[row + kinds.TAIL] + table[row + kinds.ELEM] * (words[at + 1] & 0xFFFFFF)
-    return total
+            chosen[end] = number
+            end += 1
+        left = end
+    return left, total
 
 
 def refers_out(words, at, table, state):
@@ -125,27 +185,22 @@ def refers_out(words, at, table, state):
     return False
 
 
-def write(words, positions, table, state, moved, opaque, ids, out):
-    """Copy the types that are not OUT to `out`, with their names as in `moved` and new `ids` (by the old ones); the place of one
-    that is OPAQUE takes a declaration with the next of the names `opaque`."""
-    count = 0
-    for index in range(len(positions)):
-        if state[index + 1]:
-            count += 1
-            ids[index + 1] = count
+def write(words, positions, table, state, chosen, moved, opaque, ids, out):
+    """Copy the types `chosen`, from the second on, to `out`, with their names as in `moved` and new `ids` (by the old ones); the
+    place of one that is OPAQUE takes a declaration with the next of the names `opaque`."""
+    for index in range(1, len(chosen)):
+        ids[chosen[index]] = index
     end = 0
     number = 0
-    for index in range(len(positions)):
-        if state[index + 1] == OUT:
-            continue
-        if state[index + 1] == OPAQUE:
+    for index in range(1, len(chosen)):
+        if state[chosen[index]] == OPAQUE:
             out[end] = opaque[number]
             out[end + 1] = kinds.FWD << 24
             out[end + 2] = 0
             number += 1
             end += 3
             continue
-        at = positions[index]
+        at = positions[chosen[index] - 1]
         info = words[at + 1]
         row = ((info >> 24) & 127) << 3
         out[end] = moved[words[at]]

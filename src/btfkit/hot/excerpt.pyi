@@ -7,16 +7,29 @@ _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
 def are_whole(words: _Words, places: _Words, first: int, strings: _Bytes) -> bool: ...
-def common_names(strings: _Bytes, names: StringTable, moved: _Words, offsets: _Words) -> None: ...
+def head_of(strings: _Bytes, start: int, prime: int) -> int: ...
+def common_names(strings: _Bytes, own: _Bytes, names: StringTable, moved: _Words, offsets: _Words) -> None: ...
+def form(name: int, info: int, third: int) -> int: ...
+def note_forms(words: _Words, positions: _Words, table: _Bytes, shift: int, forms: bytearray) -> None: ...
 def select(
-    words: _Words, positions: _Words, table: _Bytes, strings: _Bytes, moved: _Words, state: bytearray
-) -> bool: ...
-def close(words: _Words, positions: _Words, table: _Bytes, state: bytearray) -> int: ...
+    words: _Words,
+    positions: _Words,
+    table: _Bytes,
+    strings: _Bytes,
+    moved: _Words,
+    forms: _Bytes,
+    state: bytearray,
+    chosen: _Words,
+) -> int: ...
+def close(
+    words: _Words, positions: _Words, table: _Bytes, state: bytearray, chosen: _Words, count: int
+) -> tuple[int, int]: ...
 def write(
     words: _Words,
     positions: _Words,
     table: _Bytes,
     state: _Bytes,
+    chosen: _Words,
     moved: _Words,
     opaque: _Words,
     ids: _Words,

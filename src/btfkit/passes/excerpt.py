@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 IN, OPAQUE = 1, 2  # states of types, as in `hot.excerpt`
+FORMS = 0x10000  # for hashes of records
 
 
 class Excerpt:
@@ -47,22 +48,29 @@ class Excerpt:
         own = b"\0" + bytes(split.strings)
         names = table(bytearray(own), random_prime())
         names.index()
+        if names.count < own.count(0) - 1:  # equal strings
+            return
         moved, self._known = zeros(len(base.strings)), zeros(len(own))
-        _excerpt.common_names(base.strings, names, moved, self._known)
+        _excerpt.common_names(base.strings, own, names, moved, self._known)
+        forms = bytearray(FORMS)
+        _excerpt.note_forms(split.words, split.positions, spec.TABLE, start - 1, forms)
         state = bytearray(len(base))
         state[0] = IN
         for type_id in opaque:
             state[type_id] = OPAQUE
-        if not _excerpt.select(base.words, base.positions, spec.TABLE, base.strings, moved, state):
+        chosen = zeros(len(base))
+        count = _excerpt.select(base.words, base.positions, spec.TABLE, base.strings, moved, forms, state, chosen)
+        if not count:
             return
-        out = words(_excerpt.close(base.words, base.positions, spec.TABLE, state))
+        count, size = _excerpt.close(base.words, base.positions, spec.TABLE, state, chosen, count)
+        self._ids = chosen[:count]
+        out = words(size)
         self._new_ids = zeros(len(base))
         markers, self._strings = array("I"), own
         for type_id in sorted(opaque):
             markers.append(len(self._strings))
             self._strings += b"\2%d\0" % type_id
-        _excerpt.write(base.words, base.positions, spec.TABLE, state, moved, markers, self._new_ids, out)
-        self._ids = array("I", [type_id for type_id, known in enumerate(state) if known])
+        _excerpt.write(base.words, base.positions, spec.TABLE, state, self._ids, moved, markers, self._new_ids, out)
         self.btf = Frame(base.byte_order, pointer_size=base.pointer_size, source=base.source).emit(out, self._strings)
         shifted = array("I", bytes(split.words))
         columns = split.columns
