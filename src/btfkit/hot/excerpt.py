@@ -38,8 +38,10 @@ def head_of(strings, start, prime):
 
 
 def common_names(strings, own, names, moved, offsets):
-    """For each string of a base that is among `own` too, of which `names` is the table: `moved`, by the offset in the base, becomes
-    the offset in `own`, and `offsets`, by that, the first one in the base."""
+    """Find the strings of a base that are among `own` too, of which `names` is the table.
+
+    `moved`, by the offset in the base, becomes the offset in `own`, and `offsets`, by that, the first one in the base.
+    """
     prime = names.prime
     heads = memoryview(bytearray(HEADS))
     start = 1
@@ -83,9 +85,9 @@ def note_forms(words, positions, table, shift, forms):
 
 
 def select(words, positions, table, strings, moved, forms, state, chosen):
-    """Set `state` to IN for each type of a form in `forms` all of whose names are in `moved`, and for declarations of whatever form;
-    no variables and sections, which are never common.  `chosen` gets the ids of these and of the opaque ones, from its second word on.
+    """Set `state` to IN for each type of a form in `forms`, or declaration, all of whose names are in `moved`.
 
+    Variables and sections are never common.  `chosen` gets the ids of these types and of the opaque ones, from its second word on.
     Returns 1 + how many there are; 0 if a name is the end of a longer string, so that the answer would be incomplete.
     """
     count = 1
