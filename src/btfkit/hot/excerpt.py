@@ -87,7 +87,8 @@ def note_forms(words, positions, table, shift, forms):
 def select(words, positions, table, strings, moved, forms, state, chosen):
     """Set `state` to IN for each type of a form in `forms`, or declaration, all of whose names are in `moved`.
 
-    Variables and sections are never common.  `chosen` gets the ids of these types and of the opaque ones, from its second word on.
+    Variables and sections are never common.  `chosen` gets the ids of these types and of the opaque ones, from its word 1 on.
+
     Returns 1 + how many there are; 0 if a name is the end of a longer string, so that the answer would be incomplete.
     """
     count = 1
