@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 
@@ -218,6 +219,8 @@ MANY: dict[str, Words] = {
     "check html": ["check", "names.o", "--kernels", "k", "-j1", "--html", "out"],
     "check json": ["check", "names.o", "--kernels", "k", "-j1", "--json"],
     "check markdown": ["check", "names.o", "--kernels", "k", "-j1", "--markdown"],
+    "check changing": ["check", "names.o", "--kernels", "turns", "-j1"],
+    "check changing html": ["check", "names.o", "--kernels", "turns", "-j1", "--html", "out"],
     "bundle create": ["bundle", "create", "out", "k"],
     "bundle create --archive": ["bundle", "create", "out", "--archive", "k", "o", "-j1"],
     "bundle list": ["bundle", "list", "bundle"],
@@ -247,8 +250,14 @@ def many() -> Recipe:
     def kernels(inputs: Inputs) -> None:
         for number in range(inputs.n):
             b = shapes.plain(8)
-            b.struct(f"k{number}", 4, [("x", 1, 0)])
+            for at in range(8):  # names that no other kernel has: a compressor is slow where almost all is equal
+                b.struct(hashlib.md5(b"%d %d" % (number, at)).hexdigest(), 4, [("x", 1, 0)])
             inputs.put(f"k/debian/12/x86_64/5.{number // 50}.{number % 50}-amd64.btf", b.to_bytes())
+
+    def in_turns(inputs: Inputs) -> None:
+        for number in range(inputs.n):
+            b = shapes.plain(8 if number % 2 else 12)
+            inputs.put(f"turns/debian/12/x86_64/5.{number // 50}.{number % 50}-amd64.btf", b.to_bytes())
 
     def bundle(inputs: Inputs) -> None:
         _need(recipe, inputs, "k")
@@ -262,6 +271,7 @@ def many() -> Recipe:
         "mods": modules,
         "dist": distilled,
         "k": kernels,
+        "turns": in_turns,
         "bundle": bundle,
     }
     return recipe

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import btfkit
 import check_inputs
+import growth
 from btfkit.btf.build import Builder
+from btfkit.fleet import hints
 from btfkit.fleet.keys import Key
 from btfkit.fleet.matrix import Column, Matrix, Program, columns_text
 from btfkit.fleet.report import as_dict, markdown_lines, read_baseline, summary_line, text_lines
@@ -224,3 +227,45 @@ def test_hints_of_other_sorts(tmp_path):
         m = btfkit.check([tmp_path / "guards.bpf.o"], [tmp_path / "5.1.btf"], workers=1)
         assert [text for _, text in m.hints[access].notes] == [words]
         assert m.hints[access].first == -1
+
+
+def brute_changes(matrix, ranks, missing, has):
+    """As `hints._changes`, by the distance of every kernel."""
+    runs, last = [], None
+    for column in matrix.series:
+        now = matrix.columns[column].group, missing[column]
+        if missing[column]:
+            if now != last:
+                runs.append([])
+            runs[-1].append(column)
+        last = now
+    seen = set()
+    for run in runs:
+        near = [column for column in has if matrix.columns[column].key.arch == matrix.columns[run[0]].key.arch]
+        if has and not near:
+            continue
+        good = min(near, key=lambda column: hints._distance(matrix, ranks, run, column), default=-1)
+        bad = run[-1] if good >= 0 and matrix.columns[good].version > matrix.columns[run[-1]].version else run[0]
+        key = matrix.columns[bad].version[:4], matrix.columns[good].version[:4] if good >= 0 else None
+        if key not in seen:
+            seen.add(key)
+            yield bad, good
+
+
+def test_the_nearest_kernel_that_has_it() -> None:
+    chance = random.Random(5)
+    for seed in range(40):
+        m = made(chance.randint(1, 40), 1, seed)
+        missing = [chance.random() < 0.5 for _ in m.columns]
+        has = [column for column in m.series if not missing[column]]
+        assert list(hints._changes(m, m.ranks, missing, has)) == list(brute_changes(m, m.ranks, missing, has))
+
+
+def test_reads_that_come_and_go_take_linear_work() -> None:
+    def work(n):
+        m = made(n, 1)
+        missing = [column % 2 == 0 for column in range(n)]
+        has = [column for column in m.series if not missing[column]]
+        return lambda: list(hints._changes(m, m.ranks, missing, has))
+
+    assert growth.exponent(work, 64) < 1.15

@@ -8,6 +8,7 @@ struct further has probably moved there.  These are guesses, and are labeled as 
 
 from __future__ import annotations
 
+import bisect
 import itertools
 
 from btfkit.btf import spec
@@ -25,11 +26,12 @@ from btfkit.programs.code import Function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
     from typing import Any
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.match import ElementsByName
     from btfkit.co_re.target import Target
     from btfkit.fleet.check import Work
     from btfkit.fleet.matrix import Matrix
@@ -74,7 +76,7 @@ def add_hints(
         arches = frozenset(matrix.columns[column].key.arch for column in has)
         hint = Hint(by_version[0], by_version[-1], arches) if by_version else Hint(-1, -1)
         matrix.hints[obj, access] = hint
-        for bad, good in list(_changes(matrix, ranks, missing, has))[:MAX_RUNS]:
+        for bad, good in itertools.islice(_changes(matrix, ranks, missing, has), MAX_RUNS):
             if (bad, good) in pairs or len(pairs) < MAX_PAIRS:
                 pairs.setdefault((bad, good), []).append((obj, access, question))
     order = sorted(pairs)
@@ -136,12 +138,18 @@ def _changes(matrix: Matrix, ranks: list[int], missing: list[bool], has: list[in
                 runs.append([column])
         last = now
     seen: set[tuple[Any, ...]] = set()
+    place = {column: number for number, column in enumerate(has)}
+    by_arch: dict[object, list[tuple[int, int]]] = {}  # (rank, column) of those with it, in the order of versions
+    for column in has:
+        by_arch.setdefault(matrix.columns[column].key.arch, []).append((ranks[column], column))
+    for same_arch in by_arch.values():
+        same_arch.sort()
     for run in runs:
-        arch = matrix.columns[run[0]].key.arch
-        same_arch = [column for column in has if matrix.columns[column].key.arch == arch]
+        same_arch = by_arch.get(matrix.columns[run[0]].key.arch, [])
         if has and not same_arch:
             continue  # another architecture is not a later version
-        good = min(same_arch, key=lambda column: _distance(matrix, ranks, run, column), default=-1)
+        near = sorted(_neighbours(same_arch, (ranks[run[0]], ranks[run[-1]])), key=place.__getitem__)
+        good = min(near, key=lambda column: _distance(matrix, ranks, run, column), default=-1)
         bad = run[0]
         if good < 0 or matrix.columns[good].version > matrix.columns[run[-1]].version:
             bad = run[-1]  # the nearest to the one that has it, or the newest
@@ -149,6 +157,15 @@ def _changes(matrix: Matrix, ranks: list[int], missing: list[bool], has: list[in
         if key not in seen:  # the same change in another series
             seen.add(key)
             yield bad, good
+
+
+def _neighbours(ranked: list[tuple[int, int]], ranks: Iterable[int]) -> set[int]:
+    """The columns just before and after some ranks, out of (rank, column) in order."""
+    found = set[int]()
+    for rank in ranks:
+        at = bisect.bisect(ranked, (rank,))
+        found.update(column for _, column in ranked[max(at - 1, 0) : at + 1])
+    return found
 
 
 def _distance(matrix: Matrix, ranks: list[int], run: list[int], column: int) -> tuple[int, int]:
@@ -246,7 +263,7 @@ def _answer(state: Checks, question: Question, without: Target, having: Target |
             return _enumerator(candidates[0], wanted, known)
         if group != FIELD:
             return ""
-        return _member(candidates[0], wanted, having, known)
+        return _member(candidates[0], wanted, without, having, known)
     except BtfError:
         return ""
 
@@ -360,10 +377,10 @@ def _marks(row: Row) -> Iterator[tuple[str, int | str]]:
         yield "after", row.after
 
 
-def _member(candidate: tuple[Btf, int], wanted: Spec, having: Target | None, known: Known) -> str:
+def _member(candidate: tuple[Btf, int], wanted: Spec, without: Target, having: Target | None, known: Known) -> str:
     """What stands in the place of the member."""
     btf, root_id = candidate
-    step, struct_id = _failing_step(btf, root_id, wanted)
+    step, struct_id = _failing_step(btf, root_id, wanted, without.elements)
     if step < 0 or struct_id == 0 or btf.kind(struct_id) not in spec.COMPOSITES:
         return ""
     name = text(wanted.steps[step][0])
@@ -379,11 +396,11 @@ def _member(candidate: tuple[Btf, int], wanted: Spec, having: Target | None, kno
     return f"{struct} has {close}, which is spelled almost like it" if close else ""
 
 
-def _failing_step(btf: Btf, root_id: int, wanted: Spec) -> tuple[int, int]:
+def _failing_step(btf: Btf, root_id: int, wanted: Spec, elements: ElementsByName) -> tuple[int, int]:
     """(number of the first step that does not match, the type that was searched); (-1, 0) if unknown."""
     current = btf.strip(root_id)
     for count in range(1, len(wanted.steps) + 1):
-        place = field(_shorter(wanted, count), btf, root_id, Witness())
+        place = field(_shorter(wanted, count), btf, root_id, Witness(), elements)
         if isinstance(place, Mismatch):
             return (count - 1, current) if wanted.steps[count - 1].__class__ is tuple else (-1, 0)
         current = place.type_id
@@ -403,7 +420,7 @@ def _renamed(rows: Rows, name: str, wanted: Spec, step: int, having: Target, kno
     if not candidates:
         return ""
     btf, root_id = candidates[0]
-    before = field(_shorter(wanted, step), btf, root_id, Witness()) if step else None
+    before = field(_shorter(wanted, step), btf, root_id, Witness(), having.elements) if step else None
     if isinstance(before, Mismatch):
         return ""
     struct_id = before.type_id if before is not None else btf.strip(root_id)

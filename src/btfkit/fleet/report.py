@@ -203,18 +203,18 @@ def _range_lines(matrix: Matrix, ranges: list[Range]) -> list[str]:
     total = sum(len(found.columns) for found in ranges)
     if len(statuses) == 1:
         return [f"{'all ' if total > 1 else ''}{_kernels(matrix, ranges, total)}: {ranges[0].status}"]
-    return [f"{_series(matrix, found)}{range_text(matrix, found)}: {found.status}" for found in ranges]
+    several = len({column.group for column in matrix.columns}) > 1
+    return [f"{_series(found, several)}{range_text(matrix, found)}: {found.status}" for found in ranges]
 
 
 def _kernels(matrix: Matrix, ranges: list[Range], total: int) -> str:
     return f"{total} kernels" if total > 1 else range_text(matrix, ranges[0])
 
 
-def _series(matrix: Matrix, found: Range) -> str:
+def _series(found: Range, several: bool) -> str:
     """The series before a range, if there are several."""
-    groups = {column.group for column in matrix.columns}
     name = " ".join(filter(None, found.group))
-    return printable(name) + " " if len(groups) > 1 and name else ""
+    return printable(name) + " " if several and name else ""
 
 
 def _reason_lines(matrix: Matrix, reason: Reason) -> Iterator[str]:
@@ -304,15 +304,16 @@ def markdown_lines(matrix: Matrix, failures: int) -> Iterator[str]:
     yield "| object | program | kernels | |"
     yield "|---|---|---|---|"
     said: set[str] = set()
+    several = len({column.group for column in matrix.columns}) > 1
     for number, program in enumerate(matrix.programs):
         ranges = matrix.ranges(number)
         if {found.status for found in ranges} == {WORKS}:
             continue
         if program.object not in said:
             said.add(program.object)
-            yield from _object_rows(matrix, program.object)
+            yield from _object_rows(matrix, program.object, several)
         for found in ranges:
-            where = _series(matrix, found) + range_text(matrix, found)
+            where = _series(found, several) + range_text(matrix, found)
             name = _code(program.name) + ("" if program.required else " (does not count)")
             yield f"| {_cell(program.object)} | {name} | {_cell(where)} | {_SIGNS[found.status]} |"
     clean = sum({found.status for found in matrix.ranges(n)} == {WORKS} for n in range(len(matrix.programs)))
@@ -331,12 +332,12 @@ def markdown_lines(matrix: Matrix, failures: int) -> Iterator[str]:
         yield "</details>"
 
 
-def _object_rows(matrix: Matrix, name: str) -> Iterator[str]:
+def _object_rows(matrix: Matrix, name: str, several: bool) -> Iterator[str]:
     """The rows of an object with several programs."""
     if sum(program.object == name for program in matrix.programs) > 1:
         for found in object_ranges(matrix, name):
             sign = _SIGNS.get(found.status) or _escaped(found.status)
-            yield f"| {_cell(name)} | {WHOLE} | {_cell(_series(matrix, found) + range_text(matrix, found))} | {sign} |"
+            yield f"| {_cell(name)} | {WHOLE} | {_cell(_series(found, several) + range_text(matrix, found))} | {sign} |"
 
 
 def _markdown_reason(matrix: Matrix, reason: Reason) -> Iterator[str]:

@@ -6,6 +6,9 @@ types are identical.  A `Scope` limits the comparison to what a program reads.  
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
+
 from btfkit.btf import spec
 from btfkit.btf.btf import demand_btf
 from btfkit.btf.finders import own_ids_called
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     Scope = Mapping[tuple[str, str], "frozenset[str] | None"]
 
 UTF8 = "utf-8", "surrogateescape"
+MOST_PAIRS = 1 << 18  # of types of one name that share a member: those of 512 types with 512 others
 
 
 def diff(
@@ -180,47 +184,52 @@ class _Comparison:
         left, right = self._without_equals(key, ours, theirs)
         pairs = self._best_pairs(left, right)
         for a, b in pairs:
-            left.remove(a)
-            right.remove(b)
             change = self._change(key, a, b)
             if change is None:
                 self.same[key[0]] += 1
             else:
                 self.found.changed.append(change)
         if self.scope is None or not pairs:  # a reader by name has found its type
-            self.found.removed += [self.old.entry(key, i) for i in left]
-            self.found.added += [self.new.entry(key, i) for i in right]
+            olds, news = {a for a, _ in pairs}, {b for _, b in pairs}
+            self.found.removed += [self.old.entry(key, i) for i in left if i not in olds]
+            self.found.added += [self.new.entry(key, i) for i in right if i not in news]
 
     def _without_equals(self, key: Key, ours: list[int], theirs: list[int]) -> tuple[list[int], list[int]]:
         """Both lists without the pairs of identical types."""
         mine, other = self.old.identities.definition, self.new.identities.definition
-        right = list(theirs)
-        left = []
+        waiting: dict[int, deque[int]] = {}  # of those of `theirs` that were read, by their definition
+        unread = iter(theirs)
+        left, equal = [], set()
         for a in ours:
-            b = next((b for b in right if mine(a) == other(b)), None)
-            if b is None:
-                left.append(a)
+            wanted = mine(a)
+            while not waiting.get(wanted):
+                b = next(unread, None)
+                if b is None:
+                    left.append(a)
+                    break
+                waiting.setdefault(other(b), deque()).append(b)
             else:
-                right.remove(b)
+                equal.add(waiting[wanted].popleft())
                 self.same[key[0]] += 1
-        return left, right
+        return left, [b for b in theirs if b not in equal]
 
     def _best_pairs(self, left: list[int], right: list[int]) -> list[tuple[int, int]]:
-        """Pairs of types with one name, the most similar first."""
+        """Pairs of types with one name, the most similar first: those that share the most members or enumerators."""
         if len(left) == len(right) == 1:
             return [(left[0], right[0])]
-        scored = [(-self._similarity(a, b), a, b) for a in left for b in right]
+        if not left or not right:
+            return []
+        scored = _similarities(
+            {a: self._features(self.old, a) for a in left}, {b: self._features(self.new, b) for b in right}
+        )
         pairs: list[tuple[int, int]] = []
-        used: set[tuple[str, int]] = set()
-        for _, a, b in sorted(scored):
-            if ("a", a) not in used and ("b", b) not in used:
-                used |= {("a", a), ("b", b)}
+        olds, news = dict.fromkeys(sorted(left)), dict.fromkeys(sorted(right))
+        for a, b in sorted(scored, key=lambda pair: (-scored[pair], *pair)):
+            if a in olds and b in news:
+                del olds[a], news[b]
                 pairs.append((a, b))
+        pairs += zip(olds, news, strict=False)  # all that are left share as much
         return pairs
-
-    def _similarity(self, a: int, b: int) -> int:
-        """The number of members or enumerators that two types share."""
-        return len(self._features(self.old, a) & self._features(self.new, b))
 
     def _features(self, side: _Side, type_id: int) -> set[object]:
         view: Any = side.btf[type_id]
@@ -322,6 +331,33 @@ class _Comparison:
             part = "parameter" if found.kind == FUNC else "member"
             before, after = ([_tag(tag, part, number) for tag, number in tags] for tags in (old, new))
             found.changes.append(Change("tags", "", {"tags": before}, {"tags": after}))
+
+
+def _similarities(olds: dict[int, set[object]], news: dict[int, set[object]]) -> dict[tuple[int, int], int]:
+    """How many features each pair of types shares, except those that all types share; no pairs that share no others.
+
+    Features that many pairs share do not count if there are more than MOST_PAIRS (and a few for each type) of such pairs.
+    """
+    holders: dict[object, tuple[list[int], list[int]]] = {}
+    for side, types in enumerate((olds, news)):
+        for type_id, features in types.items():
+            for feature in features:
+                holders.setdefault(feature, ([], []))[side].append(type_id)
+    count = len(olds) + len(news)
+    by_pairs: dict[int, list[tuple[list[int], list[int]]]] = {}
+    for some, others in holders.values():
+        if len(some) + len(others) < count:
+            by_pairs.setdefault(len(some) * len(others), []).append((some, others))
+    left = MOST_PAIRS + 16 * count
+    scored: dict[tuple[int, int], int] = {}
+    for pairs, shared in sorted(by_pairs.items()):
+        left -= pairs * len(shared)
+        if left < 0:
+            break
+        for some, others in shared:
+            for pair in itertools.product(some, others):
+                scored[pair] = scored.get(pair, 0) + 1
+    return scored
 
 
 def _tag(tag: bytes, part: str, number: int) -> str:
