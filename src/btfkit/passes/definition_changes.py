@@ -17,6 +17,7 @@ from btfkit.passes.array_style import innermost, is_nested
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from btfkit.btf.btf import Btf
@@ -233,3 +234,54 @@ def _declares(btf: Btf, type_id: int, kind: int) -> int:
     if kind == spec.FWD:
         return spec.UNION if btf.word(type_id, 1) >> 31 else spec.STRUCT
     return kind if kind in spec.COMPOSITES else 0
+
+
+# ---- many candidates ---------------------------------------------------------------------------------------------
+
+
+class CandidatesByElement:
+    """The types of one name, by what a type without `changes` to them must have in common with them."""
+
+    def __init__(self, btf: Btf, candidates: Sequence[int]) -> None:
+        self._candidates = candidates
+        self._with: dict[object, list[int]] = {}
+        for candidate in candidates:
+            for element in _elements(btf, candidate) or ():
+                self._with.setdefault(element, []).append(candidate)
+
+    def that_may_have_all(self, btf: Btf, type_id: int) -> Sequence[int]:
+        """The candidates that may have all elements of a type: those with the element that the fewest have, in order."""
+        elements = _elements(btf, type_id)
+        if elements is None:
+            return ()
+        return min((self._with.get(element, ()) for element in elements), key=len, default=self._candidates)
+
+
+def _elements(btf: Btf, type_id: int) -> set[object] | None:
+    """For each member its name, place and what its type is called; the enumerators; None if they cannot be compared."""
+    view: Any = btf[type_id]
+    if view.kind in spec.ENUMS:
+        return {(each.name, each.value) for each in view.enumerators}
+    try:
+        members = _numbered(btf, type_id, Budget())
+    except Unclear:
+        return None
+    return {(*key, offset, bits, _called(btf, inner)) for key, (offset, bits, inner) in members.items()}
+
+
+def _called(btf: Btf, type_id: int) -> tuple[str, ...]:
+    """What two types have in common if nothing has changed between them: pointers, arrays, and a name at their end."""
+    found: list[str] = []
+    for _ in range(MAX_DEPTH):
+        type_id = btf.strip(type_id)
+        kind = btf.kind(type_id)
+        if kind == spec.PTR:
+            found.append("*")
+            type_id = btf.word(type_id, 2)
+        elif kind == spec.ARRAY:
+            if found[-1:] != ["[]"]:  # a flat array and one of arrays may be the same
+                found.append("[]")
+            type_id = btf.word(type_id, 3)
+        else:
+            return *found, btf.name(type_id) if kind else "void"
+    return tuple(found)

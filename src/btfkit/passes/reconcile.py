@@ -32,7 +32,14 @@ from btfkit.btf.spec import text
 from btfkit.btf.spelling import spelled
 from btfkit.errors import ChainError, printable, refuse_others
 from btfkit.hot import rebase as _rebase
-from btfkit.passes.definition_changes import Budget, Change, changes, equivalent, is_plain_char
+from btfkit.passes.definition_changes import (
+    Budget,
+    CandidatesByElement,
+    Change,
+    changes,
+    equivalent,
+    is_plain_char,
+)
 from btfkit.passes.idmap import IdMap
 from btfkit.passes.rebase import NameIndex, rebase, refuse_unknown
 
@@ -341,6 +348,8 @@ class _Plan:
         self._found: dict[bytes, list[int]] = {}
         self._fit: dict[tuple[bytes, int, int, bool], list[int]] = {}
         self._outlines: dict[tuple[bytes, int, int, bool], dict[object, list[int]]] = {}
+        self._elements: dict[tuple[bytes, int, int, bool], CandidatesByElement] = {}
+        self._same_kind: dict[tuple[bytes, int], tuple[int, set[int]]] = {}  # by name and kind: the first, all sizes
         if reason := _misfit(split, index.btf, upstream):
             self.findings.append(Misfit(reason))
             return
@@ -422,11 +431,13 @@ class _Plan:
             for candidate in fit:
                 outlines.setdefault(_outline(new, candidate), []).append(candidate)
         likely = self._outlines[sort].get(_outline(base, type_id), [])
-        for some in (likely, fit):
-            same = [c for c in some if not changes(base, type_id, new, c, budget=self.budget)]
-            if same:
-                return same
-        return []
+        same = [c for c in likely if not changes(base, type_id, new, c, budget=self.budget)]
+        if same or (base.kind(type_id) in spec.COMPOSITES and base.word(type_id, 2) != new.word(fit[0], 2)):
+            return same  # or all of them are of another size
+        if sort not in self._elements:
+            self._elements[sort] = CandidatesByElement(new, fit)
+        some = self._elements[sort].that_may_have_all(base, type_id)
+        return [c for c in some if not changes(base, type_id, new, c, budget=self.budget)]
 
     def _sort(self, type_id: int) -> tuple[bytes, int, int, bool]:
         """What decides which candidates fit: name, kind (and that of a declaration), size, and whether it is held."""
@@ -460,13 +471,17 @@ class _Plan:
         kind, size = base.kind(type_id), base.word(type_id, 2)
         if not candidates:
             return MISSING
-        enums = spec.ENUMS if kind in spec.ENUMS else (kind,)
-        same = [c for c in candidates if new.kind(c) in enums]
-        if not same:
+        key = base.string(base.word(type_id, 0)), spec.ENUM if kind in spec.ENUMS else kind
+        if key not in self._same_kind:
+            enums = spec.ENUMS if kind in spec.ENUMS else (kind,)
+            same = [c for c in candidates if new.kind(c) in enums]
+            self._same_kind[key] = same[0] if same else 0, {new.word(c, 2) for c in same}
+        first, sizes = self._same_kind[key]
+        if not first:
             return SIZE if self.upstream and kind in spec.COMPOSITES else KIND
-        if kind == spec.INT and any(new.word(c, 2) == size for c in same):
+        if kind == spec.INT and size in sizes:
             if not self.upstream and is_plain_char(base, type_id):
-                self.carried[type_id] = same[0]
+                self.carried[type_id] = first
                 return ""
             return ENCODING
         return KIND if kind == spec.FWD else SIZE
