@@ -16,6 +16,10 @@ NEEDS = {
     "corpus": ("no corpus of real kernels, modules and objects", "run `make corpus` (or set BTFKIT_CORPUS)"),
     "corpus-more": ("this corpus does not have everything", "set BTFKIT_CORPUS to one that has {detail}"),
     "debug": ("no modules with DWARF", "run `make corpus`"),
+    "packages": (
+        "no debug packages of kernels",
+        "set BTFKIT_DEBUG_PACKAGES to a directory of Debian's linux-image-*-dbg_*.deb",
+    ),
     "exhaustive": ("half a minute a kernel, and a test like it has run on a part", "set BTFKIT_EXHAUSTIVE=1"),
     "peers": ("no {detail} as a judge", "run `make peers` as root"),
     "chosen": ("{detail}", "set it to a program, or unset it"),

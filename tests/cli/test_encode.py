@@ -127,7 +127,11 @@ REFUSED = {
     "no DWARF": (lambda: content("gcc-no-debug"), [], "no DWARF"),
     "byte order": (lambda: content("clang-s390x"), ["-B", "base"], "big-endian, but its base base is little-endian"),
     "split DWARF": (lambda: content("gcc-split"), [], "split DWARF: the types are in gcc-split.dwo"),
-    "relocation": (lambda: broken_relocation(content("gcc-dwarf5")), [], "relocation type 199 of machine 62"),
+    "relocation": (
+        lambda: broken_relocation(content("gcc-dwarf5")),
+        [],
+        ".debug_info, byte 0x8: relocation type 199 of machine 62",
+    ),
     "linked": (lambda: linked(content("gcc-dwarf5")), [], "a linked file"),
     "altlink": (
         lambda: with_section(".gnu_debugaltlink", b"../common.debug\0" + bytes(20)),

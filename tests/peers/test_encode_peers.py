@@ -20,7 +20,8 @@ DATA = Path(__file__).parents[1] / "data" / "encode"
 NAMES = sorted(path.name.removesuffix(".o.xz") for path in DATA.glob("*.o.xz"))
 NOT_READ = ("gcc-no-debug", "gcc-split")
 TYPE_UNITS = ("gcc-types", "gcc-types4")
-UNKNOWN_REGISTERS = ("clang-riscv64", "clang-powerpc64le")
+UNKNOWN_REGISTERS = ("clang-riscv64", "clang-powerpc64le", "clang-mips64", "clang-sparc64")
+MISREAD = ("clang-mips64el",)  # by pahole: test_encode_forms has another judge
 CHANGED = {"not_static_at_all", "loses_one"}  # gcc's .isra and .constprop clones
 
 
@@ -51,7 +52,9 @@ def functions(texts: list[str]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in (*NOT_READ, *TYPE_UNITS, *UNKNOWN_REGISTERS)])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name not in (*NOT_READ, *TYPE_UNITS, *UNKNOWN_REGISTERS, *MISREAD)]
+)
 def test_the_same_types_functions_and_tags(name) -> None:
     """All equal, but the functions whose clones pahole does not recognize in a relocatable file, and its sign of an ENUM64
     that strict DWARF 2 gives no type."""

@@ -4,6 +4,7 @@ is found, and each part that is missing, cut or of another program is named."""
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import tarfile
 from pathlib import Path
@@ -37,6 +38,20 @@ def outcome(files: dict[str, bytes]):
         return encoded(files)
     except BtfError as error:
         return error
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_partial_units(version):
+    """What dwz moved to units of their own in the same file, to which both compile units refer."""
+    data = lzma.decompress((DATA.parent / "dwz" / f"partial{version}.o.xz").read_bytes())
+    btf = encode(Elf(data, "partial")).btf
+    assert verify(btf).clean
+    sizes = {one.name: one.size for one in btf.types("struct")}
+    assert sizes == {"list": 16, "inner": 48, "shared": 88, "only_one": 96, "only_two": 96}
+    assert {one.name: [p.name for p in one.type.parameters] for one in btf.types("func")} == {
+        "f_one": ["o", "s", "t"],
+        "f_two": ["o", "s", "t"],
+    }
 
 
 def test_there_is_one_of_each_kind():

@@ -232,6 +232,16 @@ def test_what_reaches_a_declaration_of_the_base_is_not_written_again(kind):
     assert verify(btf).clean
 
 
+def test_relocations_of_little_endian_mips64():
+    """Their `r_info` is not one number there; the same source for the other byte order has the same types."""
+    little, big = (btfkit.encode(elf(f"clang-mips64{end}")) for end in ("el", ""))
+    assert (little.byte_order, big.byte_order) == ("little", "big")
+    assert [(one.kind_name, one.name) for one in map(little.__getitem__, little.own_ids)] == [
+        (one.kind_name, one.name) for one in map(big.__getitem__, big.own_ids)
+    ]
+    assert little.struct("holder").size == big.struct("holder").size
+
+
 def structs(**sizes: int) -> btfkit.Btf:
     b = btfkit.Builder()
     for name, size in sizes.items():

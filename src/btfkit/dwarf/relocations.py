@@ -1,7 +1,7 @@
 """The relocations that debug sections of relocatable files have, by machine.
 
-Source: System V gABI and the ELF supplements of x86-64, i386, AArch64, ARM, s390x, PowerPC (32 and 64 bits), RISC-V, MIPS and
-LoongArch.
+Source: System V gABI and the ELF supplements of x86-64, i386, AArch64, ARM, s390x, PowerPC (32 and 64 bits), RISC-V, MIPS,
+LoongArch and SPARC V9.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfkit.files.elf import Elf
+    from btfkit.files.elf import Elf, Section
 
 SET, ADD, SUBTRACT = (16 * action for action in (codes.SET, codes.ADD, codes.SUBTRACT))
 UNKNOWN = 255
 EM_386, EM_MIPS, EM_PPC, EM_PPC64, EM_S390, EM_ARM, EM_X86_64, EM_AARCH64 = 3, 8, 20, 21, 22, 40, 62, 183
-EM_RISCV, EM_LOONGARCH = 243, 258
+EM_SPARCV9, EM_RISCV, EM_LOONGARCH = 43, 243, 258
 
 # By machine and number: what to do, and with how many bytes; 0 for those that change nothing here.
 ACTIONS = {
@@ -50,7 +50,8 @@ ACTIONS = {
     EM_RISCV: {0: 0, 1: SET | 4, 2: SET | 8, 33: ADD | 1, 34: ADD | 2, 35: ADD | 4, 36: ADD | 8}
     | {37: SUBTRACT | 1, 38: SUBTRACT | 2, 39: SUBTRACT | 4, 40: SUBTRACT | 8}
     | {51: 0, 52: 0, 53: 0, 54: SET | 1, 55: SET | 2, 56: SET | 4, 60: 0, 61: 0},
-    EM_MIPS: {0: 0, 2: SET | 4, 18: SET | 8},
+    EM_MIPS: {0: 0, 2: SET | 4, 18: SET | 8, 39: 0, 41: 0},
+    EM_SPARCV9: {0: 0, 3: SET | 4, 23: SET | 4, 32: SET | 8, 54: SET | 8, 76: 0, 77: 0},
 }
 PIECE = 1 << 14  # relocations that are applied at a time
 FIRST_ADDRESS = 0x10000  # of the first section of a relocatable file, so that none of its addresses is 0
@@ -120,9 +121,20 @@ class Relocator:
                 raise UnsupportedError(
                     f"relocation type {unknown} of machine {elf.machine} is not supported",
                     source=elf.source,
-                    section=table.name,
+                    section=name,
+                    offset=self._place_of(unknown, table),
                 )
         return out
+
+    def _place_of(self, kind: int, table: Section) -> int | None:
+        """The place of the first relocation of a type, for messages."""
+        columns = 3 if table.type == SHT_RELA else 2
+        mask = 0x7FFFFFFF if self.elf.bits == 64 else 0xFF
+        for piece in self._pieces(self.elf.data(table), columns):
+            for place, info in zip(piece[::columns], piece[1::columns], strict=False):
+                if info & mask == kind:
+                    return place
+        return None
 
     def _actions(self, section: str) -> bytes:
         known = ACTIONS.get(self.elf.machine)
@@ -139,7 +151,10 @@ class Relocator:
         """The numbers of a table of relocations, a few thousand at a time."""
         size = PIECE * columns * self.elf.bits // 8
         for start in range(0, len(table), size):
-            yield numbers(table[start : start + size], self.elf)
+            piece = numbers(table[start : start + size], self.elf)
+            if self.elf.machine == EM_MIPS and self.elf.bits == 64 and self.elf.order == "little":
+                _swap_mips(piece, columns)
+            yield piece
 
     def _values(self) -> tuple[memoryview, memoryview, int]:
         """The values and the sections of all symbols, and the number of the bit where a section begins."""
@@ -159,6 +174,18 @@ class Relocator:
                     0,
                 )
         return self._symbols
+
+
+def _swap_mips(table: array[int], columns: int) -> None:
+    """Bring `r_info` of little-endian MIPS64 into the order of all others.
+
+    There it is not one number but a symbol of four bytes, a special symbol, and three types of a byte, the first of which comes
+    last.
+    """
+    for at in range(1, len(table), columns):
+        info = table[at]
+        kinds = int.from_bytes((info >> 32).to_bytes(4, "little"), "big")
+        table[at] = (info & 0xFFFFFFFF) << 32 | kinds
 
 
 def numbers(data: memoryview, elf: Elf) -> array[int]:

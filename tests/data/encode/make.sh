@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 one() { # NAME COMMAND...
   name=$1
   shift
-  "$@" -c types.c -o "$name.o" 2>/dev/null || { echo "not made: $name" >&2; rm -f "$name.o"; return 0; }
+  "$@" "-fdebug-prefix-map=$PWD=." -c types.c -o "$name.o" 2>/dev/null || { echo "not made: $name" >&2; rm -f "$name.o"; return 0; }
   ! command -v xz >/dev/null || xz -9 -f "$name.o"
 }
 for v in 2 3 4 5; do one gcc-dwarf$v gcc -O2 -gdwarf-$v -gstrict-dwarf; done
@@ -17,4 +17,4 @@ one gcc-split gcc -O2 -g -gsplit-dwarf
 rm -f gcc-split.dwo
 one gcc-no-debug gcc -O2
 for v in 4 5; do one clang-dwarf$v clang -O2 -gdwarf-$v; done
-for target in aarch64 riscv64 powerpc64le s390x armv7 i686; do one clang-$target clang --target=$target-linux-gnu -O2 -gdwarf-5 -DNO_INT128; done
+for target in aarch64 riscv64 powerpc64le s390x armv7 i686 mips64 mips64el loongarch64 sparc64; do one clang-$target clang --target=$target-linux-gnu -O2 -gdwarf-5 -DNO_INT128; done
