@@ -22,6 +22,7 @@ import check_bench
 import dedup_bench
 import distill_bench
 import dump_bench
+import encode_bench
 import fleet_bench
 import layout_bench
 import merge_bench
@@ -225,6 +226,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     **fleet_bench.ROWS,
     **dedup_bench.ROWS,
     **dump_bench.ROWS,
+    **encode_bench.ROWS,
     **layout_bench.ROWS,
     **merge_bench.ROWS,
 }
