@@ -30,6 +30,16 @@ ARCHES = {"amd64": "x86_64", "arm64": "arm64", "s390x": "s390x", "ppc64el": "ppc
 RELEASES = {"5.10": "11", "6.1": "12", "6.12": "13"}
 
 
+# Functions whose definition has a cold part elsewhere (DW_AT_ranges, no address): pahole takes the names of the parameters from a
+# weak definition, which the linker dropped.
+NAMES_OF_THE_WEAK = {"arch_prepare_bpf_trampoline"}
+
+
+def without_names(text: str) -> str:
+    """The text of a function or prototype without the names of its parameters; that of another type as it is."""
+    return re.sub(r"(?<=[( ])\w+:", ":", text) if text.startswith(("func ", "(")) else text
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory) -> Iterator[Path]:
     """The archive of all of them."""
@@ -77,7 +87,7 @@ def vmlinux_of(package: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize("package", PACKAGES or [None], ids=lambda one: one.name.partition("_")[0] if one else "none")
 def test_the_types_of_a_package_are_those_of_pahole(archive, package, tmp_path) -> None:
-    """All types, functions, variables and tags, up to their ids."""
+    """All types, functions, variables and tags, up to their ids (and what docs/differences.md lists)."""
     ours = btf_in(archive / place(package))
     vmlinux = vmlinux_of(package, tmp_path)
     with bench("pahole") as b:
@@ -86,8 +96,12 @@ def test_the_types_of_a_package_are_those_of_pahole(archive, package, tmp_path) 
         theirs = b.get("out")
     assert theirs is not None
     their_texts, our_texts = Classes(theirs).texts(), Classes(ours).texts()
-    assert sorted((our_texts - their_texts).elements()) == []
-    assert sorted((their_texts - our_texts).elements()) == []
+    only_ours, only_theirs = (
+        sorted(map(without_names, found.elements())) for found in (our_texts - their_texts, their_texts - our_texts)
+    )
+    assert only_ours == only_theirs
+    assert len(only_ours) <= 2 * len(NAMES_OF_THE_WEAK)
+    assert {text.split()[1] for text in only_ours if text.startswith("func ")} <= NAMES_OF_THE_WEAK
 
 
 def test_the_archive(archive) -> None:
