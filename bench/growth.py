@@ -5,8 +5,10 @@
 Each scenario is a command on an input of hostile or large shape and size n (`growth_scenarios.py`).  n is doubled until a run
 takes long enough to be measured; the exponent is the logarithm of the ratio of costs for four times the work, to base 4: 1 is
 linear, 2 quadratic.  The costs are the CPU time and the peak memory of one process, without those of the smallest input; every
-module has been imported when it starts.  What a command must write counts as work: if its output grows faster than n, as n names
-of n characters do, its exponents are compared with that of the output.  Exit status 1 if an exponent is above the limit.
+module has been imported when it starts.  CPU time also grows with what no longer fits the caches, and with other work on the
+machine: where it is above the limit, valgrind (if there is one) counts the instructions, and these decide.  What a command
+must write counts as work: if its output grows faster than n, as n names of n characters do, its exponents are compared with
+that of the output.  Exit status 1 if an exponent is above the limit.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ import importlib
 import math
 import os
 import pkgutil
+import re
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -37,6 +41,7 @@ SMALLEST, FIRST, LARGEST = 4, 1 << 10, 1 << 16
 MEASURABLE = 0.25  # seconds of CPU beyond those of the smallest input
 MEASURABLE_PEAK = 48 << 10  # KiB beyond those of the smallest input; less may be memory that the process had free
 SECONDS = 60  # of CPU, after which a command is stopped
+COUNTABLE = 2  # seconds of CPU up to which instructions are counted, which takes 40 times as long
 MEMORY = 3 << 30
 
 
@@ -136,6 +141,19 @@ class Bench:
     def _in_directory(words: list[str]) -> bool:
         return any("out/" in word for word in words)
 
+    def instructions(self, scenario: Scenario, n: int) -> int:
+        """The instructions of the whole process, counted by valgrind."""
+        self.run(scenario, n)  # makes the inputs
+        folder = os.path.join(self.folder, str(n))
+        shutil.rmtree(os.path.join(folder, "out"), ignore_errors=True)
+        if self._in_directory(scenario.words(n)):
+            os.mkdir(os.path.join(folder, "out"))
+        counter = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+        words = [*counter, sys.executable, "-m", "btfkit", *scenario.words(n)]
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+        found = re.findall(r"I +refs: +([\d,]+)", done.stderr)
+        return int(found[-1].replace(",", "")) if found else 0
+
     def floor(self, scenario: Scenario) -> Point:
         """What the command costs on the smallest input."""
         key = tuple(word for word in scenario.words(SMALLEST) if not word.startswith("wide."))
@@ -149,6 +167,7 @@ class Growth:
 
     def __init__(self, bench: Bench, scenario: Scenario, fast: bool) -> None:
         self.floor = bench.floor(scenario)
+        self.counted = 0.0  # exponent of the instructions
         largest = min(scenario.largest, LARGEST)
         n = min(FIRST, largest)
         while True:
@@ -165,6 +184,16 @@ class Growth:
         if not fast and self.excess > 0 and 0 <= self.last.status < 127 and n < largest and cost < SECONDS / 20:
             self.first, self.last = self.last, bench.run(scenario, n * 4, 2)  # or a threshold between the two?
             self._settle()
+        if not fast and self.excess > 0 and 0 <= self.last.status < 127 and self.last.cpu < COUNTABLE:
+            self._count(bench, scenario)
+
+    def _count(self, bench: Bench, scenario: Scenario) -> None:
+        """Let the instructions decide: what does not grow is left out by comparing differences."""
+        if not shutil.which("valgrind"):
+            return
+        few, more, many = (bench.instructions(scenario, self.last.n // part) for part in (4, 2, 1))
+        if few and few < more < many:
+            self.counted = math.log2((many - more) / (more - few))
 
     def _better(self, first: Point, last: Point) -> None:
         self.first, self.last = (
@@ -185,11 +214,12 @@ class Growth:
     @property
     def excess(self) -> float:
         """By how much the larger exponent is above the limit."""
-        return max(self.time, self.memory) - max(LIMIT, self.output + LIMIT - 1)
+        return max(self.counted or self.time, self.memory) - max(LIMIT, self.output + LIMIT - 1)
 
     def line(self, name: str) -> str:
         """One line of the table."""
         note = "" if self.last.status in (0, 1) else f"  status {self.last.status}"
+        note += f"  instructions {self.counted:.2f}" if self.counted else ""
         mark = "  <-- above the limit" if self.excess > 0 else ""
         time, memory = (f"{each:6.2f}" if each else "     -" for each in (self.time, self.memory))
         cost = f"{self.last.n:7,} {self.last.cpu:7.2f} s {self.last.peak / 1024:6.0f} MiB {self.last.written:12,} B"
@@ -223,7 +253,7 @@ def main() -> int:
         largest = 0.0
         for scenario in chosen:
             growth = Growth(bench, scenario, args.fast)
-            largest = max(largest, growth.time, growth.memory)
+            largest = max(largest, growth.counted or growth.time, growth.memory)
             above += growth.excess > 0
             if args.all or args.only or growth.excess > 0:
                 print(growth.line(scenario.name), flush=True)
