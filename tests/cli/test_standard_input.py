@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -88,10 +89,44 @@ def test_what_has_a_name(here, words, what) -> None:
     assert files(here) == before
 
 
-def test_it_is_read_once(here) -> None:
+def test_it_is_one_input(here) -> None:
     done = run("diff - -", (here / "vmlinux").read_bytes())
-    assert done.returncode == 3
-    assert done.stderr == b"btfkit: standard input: read before, for another input: only one can be '-'\n"
+    assert done.returncode == 0
+    assert b"no differences" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words", ["check NAME --kernels vmlinux -j2", "relocs NAME -b vmlinux", "dedup NAME other -o NEW", "dump NAME"]
+)
+def test_what_is_read_twice(here, words) -> None:
+    """A program's symbols are read after its BTF, workers read what the command has read: pipes give it once."""
+    name = "fields.bpf.o" if "vmlinux" in words else "vmlinux"
+    content = (here / name).read_bytes()
+    right = run(words.replace("NAME", name).replace("NEW", "right"), b"")
+    done = run(words.replace("NAME", "-").replace("NEW", "new"), content)
+    os.mkfifo(here / "pipe")
+    writer = subprocess.Popen(["sh", "-c", f"cat {name} > pipe"])
+    piped = run(words.replace("NAME", "pipe").replace("NEW", "piped"), b"")
+    assert writer.wait() == 0
+    assert right.returncode == done.returncode == piped.returncode
+    if "check" in words:  # it shows the object's name
+        assert done.stderr == piped.stderr == right.stderr
+    elif "relocs" in words:
+        rows = right.stdout.splitlines()[1:]
+        assert rows[0].split()[0] == b"off_c+0"
+        assert done.stdout.splitlines()[1:] == piped.stdout.splitlines()[1:] == rows
+    else:
+        assert done.stdout == piped.stdout == right.stdout
+    if "NEW" in words:
+        assert (here / "right").read_bytes() == (here / "new").read_bytes() == (here / "piped").read_bytes()
+
+
+@pytest.mark.parametrize("words", ["sort pipe --in-place", "reconcile pipe -B vmlinux --in-place"])
+def test_a_pipe_is_not_changed_in_place(here, words) -> None:
+    os.mkfifo(here / "pipe")
+    done = run(words, b"")
+    assert done.returncode == 2
+    assert b"pipe is a pipe or device, which cannot be changed in place: use -o FILE" in done.stderr
 
 
 @pytest.mark.parametrize("words", ["sort - -o mods", "sort - vmlinux -o out", "sort - -o out/"])

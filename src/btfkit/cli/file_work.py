@@ -67,6 +67,10 @@ def plan(
             raise UsageError("standard input cannot be changed in place")
         if many or args.output.endswith("/") or os.path.isdir(args.output):
             raise UsageError("standard input has no name that its output could have in a directory: use -o FILE")
+    if args.in_place:
+        for path in operands:
+            if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+                raise UsageError(f"{path} is a pipe or device, which cannot be changed in place: use -o FILE")
     output = None if args.in_place else args.output
     found = plan_files(operands, output, base_path=base_path, base_beside_output=operation.base_beside_output)
     written, read = written_and_read(operation, found.jobs, args.in_place)

@@ -185,8 +185,6 @@ class _Symbols:
 
     def __call__(self, section: str, insn_off: int) -> tuple[str, int]:
         if self._functions is None:
-            if self._path == "-":
-                return "", 0
             try:
                 self._functions = self._elf().functions()
             except (BtfError, OSError, IndexError):  # the file was replaced

@@ -8,7 +8,7 @@ that are returned keep the mapping alive.  For other files the error guesses wha
 from __future__ import annotations
 
 import os
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISDIR, S_ISFIFO, S_ISREG
 
 from btfkit.errors import FormatError, NotFoundError
 from btfkit.files.elf import EM_BPF, ET_CORE, ET_REL, Elf, object_name
@@ -130,8 +130,9 @@ def source_name(path: str) -> str:
 def open_bytes(path: Path) -> bytes:
     """The bytes of the file `path` ("-": standard input).
 
-    Raises OSError as `open` does, FormatError for a directory, for a file that becomes shorter meanwhile, for a pipe or
-    device with more than MAX_PIPE bytes, and for standard input that was read before.
+    A pipe that was read before and has nothing more gives the same bytes again: some commands read an input twice.  Raises
+    OSError as `open` does, FormatError for a directory, for a file that becomes shorter meanwhile, and for a pipe or device
+    with more than MAX_PIPE bytes.
     """
     data = open_data(path, 1 << 63)
     assert isinstance(data, bytes)
@@ -143,11 +144,16 @@ def open_data(path: Path, large: int = 0) -> bytes | LargeFile:
     name = os.fspath(path)
     if name == "-":
         return _read_stdin()
-    handle = os.open(name, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    if _pipes and (again := _pipe_again(name, flags)) is not None:
+        return again
+    handle = os.open(name, flags)
     try:
         status = os.fstat(handle)
         if S_ISDIR(status.st_mode):
             raise FormatError("a directory, not a file: name a file in it", source=name)
+        if S_ISFIFO(status.st_mode):
+            return _read_pipe(handle, name)
         if not S_ISREG(status.st_mode) or not status.st_size:
             return _read_all(handle, name)
         if status.st_size >= (large or SMALL):
@@ -164,20 +170,49 @@ def open_data(path: Path, large: int = 0) -> bytes | LargeFile:
         os.close(handle)
 
 
-_stdin_bytes = 0  # how many were read
+_pipes: dict[tuple[int, int], bytes] = {}  # what was read from pipes and standard input, by device and inode
 
 
 def _read_stdin() -> bytes:
-    """Everything on standard input, which can be read once."""
-    global _stdin_bytes
+    """Everything on standard input."""
     try:
-        data = _read_all(0, STDIN)
+        return _read_pipe(0, STDIN)
     except OSError as error:
         raise OSError(error.errno, error.strerror, STDIN) from None
-    if not data and _stdin_bytes:
-        raise FormatError("read before, for another input: only one can be '-'", source=STDIN)
-    _stdin_bytes += len(data)
-    return data
+
+
+def _read_pipe(handle: int, source: str) -> bytes:
+    """Everything from a pipe, or what was read before if that was all."""
+    data = _read_all(handle, source)
+    status = os.fstat(handle)
+    key = status.st_dev, status.st_ino
+    if data:
+        _pipes[key] = data
+    return data or _pipes.get(key, data)
+
+
+def _pipe_again(name: str, flags: int) -> bytes | None:
+    """What was read before from the pipe `name`, if nobody writes to it now: opening it would wait for that."""
+    try:
+        status = os.stat(name)
+    except OSError:
+        return None
+    known = _pipes.get((status.st_dev, status.st_ino)) if S_ISFIFO(status.st_mode) else None
+    if known is None:
+        return None
+    handle = os.open(name, flags | os.O_NONBLOCK)
+    try:
+        first = os.read(handle, 1 << 16)
+        os.set_blocking(handle, True)
+        if not first:
+            return known
+        data = _pipes[status.st_dev, status.st_ino] = first + _read_all(handle, name)
+        return data
+    except BlockingIOError:  # somebody does
+        os.set_blocking(handle, True)
+        return _read_pipe(handle, name)
+    finally:
+        os.close(handle)
 
 
 def _read_all(handle: int, source: str) -> bytes:
