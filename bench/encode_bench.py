@@ -149,8 +149,8 @@ def many(bench: Bench) -> Iterator[Row]:
         for path in found:
             unlink_ids(shutil.copyfile(path, os.path.join(folder, os.path.basename(path))))
     words, root = peer(bench, f"--btf_features={FEATURES}", "-j1")
-    inside = folder.removeprefix(root)
-    call = " ".join([*words, f"--btf_base={base(bench).removeprefix(root)}", '--btf_encode_detached="$m.btf"', '"$m"'])
+    inside, other = folder.removeprefix(root), bench.out("many-pahole.btf").removeprefix(root)
+    call = " ".join([*words, f"--btf_base={base(bench).removeprefix(root)}", f"--btf_encode_detached={other}", '"$m"'])
     costs = compare(
         bench,
         "encode-many",

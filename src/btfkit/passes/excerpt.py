@@ -66,10 +66,12 @@ class Excerpt:
         self._ids = chosen[:count]
         out = words(size)
         self._new_ids = zeros(len(base))
-        markers, self._strings = array("I"), own
+        markers, more, size = array("I"), [own], len(own)
         for type_id in sorted(opaque):
-            markers.append(len(self._strings))
-            self._strings += b"\2%d\0" % type_id
+            markers.append(size)
+            more.append(b"\2%d\0" % type_id)
+            size += len(more[-1])
+        self._strings = b"".join(more)
         _excerpt.write(base.words, base.positions, spec.TABLE, state, self._ids, moved, markers, self._new_ids, out)
         self.btf = Frame(base.byte_order, pointer_size=base.pointer_size, source=base.source).emit(out, self._strings)
         shifted = array("I", bytes(split.words))
