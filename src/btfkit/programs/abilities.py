@@ -41,7 +41,14 @@ class Abilities(NamedTuple):
 
 
 def abilities_of(target: Target) -> Abilities:
-    """The abilities of the kernel that `target` describes."""
+    """The abilities of the kernel that `target` describes, found once."""
+    if Abilities not in target.memo:
+        target.memo[Abilities] = _abilities(target)
+    found: Abilities = target.memo[Abilities]
+    return found
+
+
+def _abilities(target: Target) -> Abilities:
     helpers, maps, programs, attachments = (_values(target, name) for name in ENUMS)
     return Abilities(
         None if helpers is None else frozenset(helpers.values()),

@@ -74,6 +74,7 @@ class Prototype:
         self.name = name
         self.skipped = skipped
         self.problem = ""
+        self._text = ""
         self.arguments: list[Argument] = []
         layer, at = btf.locate(type_id)
         words = layer.words
@@ -136,6 +137,11 @@ class Prototype:
         return None
 
     def __str__(self) -> str:
+        if not self._text:
+            self._text = self._spelled()
+        return self._text
+
+    def _spelled(self) -> str:
         btf = self.btf
         spelling = Spelling(btf)
         if not self.skipped:

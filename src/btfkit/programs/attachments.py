@@ -6,6 +6,7 @@ bpf_object__resolve_ksym_var_btf_id and _func_btf_id (externs).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from btfkit.btf import spec
@@ -76,7 +77,12 @@ class Problem(NamedTuple):
 
 def attachment(function: Function) -> Attachment | None:
     """What the program attaches to, None if its section names nothing that BTF could describe."""
-    kind, _, target = function.attach.partition("/")
+    return _attachment(function.attach)
+
+
+@lru_cache(maxsize=4096)
+def _attachment(section: str) -> Attachment | None:
+    kind, _, target = section.partition("/")
     if not target or kind not in _RULES:
         return None
     prefixes, type_kind, effect = _RULES[kind]
@@ -164,6 +170,13 @@ def minimized(what: str) -> str:
 
 def attached_types(wanted: Attachment, target: Target) -> list[tuple[Btf, int]]:
     """The types of the kernel that a program with that attachment attaches to: several if they share a name."""
+    if wanted not in target.memo:
+        target.memo[wanted] = _attached_types(wanted, target)
+    found: list[tuple[Btf, int]] = target.memo[wanted]
+    return found
+
+
+def _attached_types(wanted: Attachment, target: Target) -> list[tuple[Btf, int]]:
     for name in wanted.names:
         found = [
             (btf, type_id)

@@ -49,12 +49,12 @@ def misread(
     if relocation.kind != k.BYTE_OFFSET or not isinstance(wanted, Spec) or wanted.is_bitfield:
         return ""
     size = outcome.matches[0].load[2]
-    what = obj.expression(relocation)
     if not size and (relocation.type_id, relocation.access) not in shifted:
         right, left = (_ask(obj, relocation, kind, target, outcome) for kind in (k.RSHIFT, k.LSHIFT))
         bits = 64 - right if right is not None else 0
         is_whole = left == right and _local_size(obj, relocation) == bits // 8 and not bits % 8
         if bits and not is_whole:
+            what = obj.expression(relocation)
             detail = f"{what} is a bitfield of {counted(bits, 'bit')} on this kernel, the program reads whole bytes at its offset"
             return f"{detail} (use BPF_CORE_READ_BITFIELD)"
     read = probe_reads.get(number, 0)
@@ -62,6 +62,7 @@ def misread(
         mine = _local_size(obj, relocation)
         theirs = _ask(obj, relocation, k.BYTE_SIZE, target, outcome)
         if mine is not None and theirs and theirs < read <= mine:
+            what = obj.expression(relocation)
             return f"the program reads {counted(read, 'byte')} of {what}, which has {theirs} on this kernel"
     return ""
 
