@@ -13,6 +13,7 @@ import check_inputs
 import growth
 from btfkit.btf.build import Builder
 from btfkit.fleet import hints
+from btfkit.fleet.check import Work
 from btfkit.fleet.keys import Key
 from btfkit.fleet.matrix import Column, Matrix, Program, columns_text
 from btfkit.fleet.report import as_dict, markdown_lines, read_baseline, summary_line, text_lines
@@ -269,3 +270,29 @@ def test_reads_that_come_and_go_take_linear_work() -> None:
         return lambda: list(hints._changes(m, m.ranks, missing, has))
 
     assert growth.exponent(work, 64) < 1.15
+
+
+def test_only_modules_that_answer_stay_in_memory(tmp_path):
+    """The first module is kept, too: it shows that modules are known."""
+    check_inputs.fill(tmp_path)
+    kernel = tmp_path / "hub/debian/11/x86_64/5.10.0-1-amd64.btf"
+    base = btfkit.load(kernel)
+    program = MadeProgram()
+    program.relo(0, program.types.struct("asked_for", 4, [("m", program.types.int("int", 4, encoding=1), 0)]), "0:0")
+    program.begin("fentry/odd___function")
+    (tmp_path / "made.bpf.o").write_bytes(program.elf())
+    (tmp_path / "mods").mkdir()
+    for name in ("a_first", "b_other", "c_asked_for", "d_odd___function", "e_other"):
+        b = Builder(base)
+        if "odd" in name:
+            b.func("odd___function", b.func_proto(0, []), linkage=1)
+        else:
+            b.struct(name[2:], 4, [("m", 1, 0)])
+        (tmp_path / "mods" / f"{name}.ko.btf").write_bytes(b.to_bytes())
+    work = Work([str(tmp_path / "made.bpf.o")], [str(tmp_path / "mods")], {}, single=True)
+    (found,) = btfkit.find_kernels([str(kernel)]).kernels
+    target = work.target(found, work.prepare(), lambda error: pytest.fail(str(error)))
+    kept = [btf.source.rpartition("/")[2][:1] for btf in target.modules]
+    assert kept == ["a", "c", "d"]
+    m = btfkit.check([tmp_path / "made.bpf.o"], [kernel], [tmp_path / "mods"])
+    assert m.counts == {"works": 2, "works, guarded": 0, "breaks": 0}

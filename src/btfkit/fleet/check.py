@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
+    from btfkit.btf.btf import Btf
     from btfkit.co_re.program import Relocation
     from btfkit.co_re.target import Target
     from btfkit.fleet.tree import Kernel, Tree
@@ -172,17 +173,28 @@ class Work:
     def run(self, state: Checks, job: Kernel) -> tuple[list[Verdict], list[str]]:
         """The verdicts of all programs on one kernel, and an error for each module that was skipped."""
         skipped: list[str] = []
-        target = self.target(job, lambda error: skipped.append(error_text(error)))
+        target = self.target(job, state, lambda error: skipped.append(error_text(error)))
         return state.verdicts(target, version_range(job.key.uname)), skipped
 
-    def target(self, kernel: Kernel, on_error: Callable[[Exception], None]) -> Target:
-        """The BTF of a kernel and of its modules; `on_error` receives the error of a module that cannot be read."""
-        from btfkit.btf_file import load_modules
+    def target(self, kernel: Kernel, checks: Checks, on_error: Callable[[Exception], None]) -> Target:
+        """The BTF of a kernel and of those of its modules that `checks` ask for; `on_error` receives the error of a module that
+        cannot be read."""
+        from btfkit.btf_file import SharedBase, modules_on
         from btfkit.co_re.target import Target
 
-        btf = kernel.load(on_error=on_error)
+        kept: list[Btf] = []
+
+        def is_wanted(module: Btf) -> bool:
+            """The first module is kept in any case: its presence states that modules are known."""
+            return not kept or checks.ask_for(module)
+
+        btf = kernel.load(on_error=on_error, wanted=is_wanted)
+        kept += btf.modules
         paths = self.modules if self.single else _own_modules(self.modules, [kernel.key.uname])
-        return Target(btf.vmlinux, [*btf.modules, *load_modules(paths, btf.vmlinux, on_error).modules])
+        for _, _, module in modules_on(paths, SharedBase(btf.vmlinux), on_error):
+            if module is not None and is_wanted(module):
+                kept.append(module)
+        return Target(btf.vmlinux, kept)
 
 
 def _ignored(path: str, error: Exception) -> None:

@@ -195,8 +195,8 @@ class Look:
     def run(self, state: Checks, job: tuple[Kernel, Kernel | None, list[Question]]) -> list[str]:
         """A sentence for each question, "" if there is no hint."""
         bad, good, questions = job
-        without = self.work.target(bad, _ignore)
-        having = self.work.target(good, _ignore) if good is not None else None
+        without = self.work.target(bad, state, _ignore)
+        having = self.work.target(good, state, _ignore) if good is not None else None
         known = Known()
         return [_answer(state, question, without, having, known) for question in questions]
 

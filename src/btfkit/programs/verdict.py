@@ -13,6 +13,7 @@ from copy import copy
 from typing import NamedTuple
 
 from btfkit.btf import spec
+from btfkit.co_re.access import essential
 from btfkit.co_re.loaders import LIBBPF
 from btfkit.co_re.relocate import program_outcomes
 from btfkit.errors import BtfError, counted
@@ -51,9 +52,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    from btfkit.btf.btf import Btf
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.relocate import Outcome
-    from btfkit.co_re.target import Target
+    from btfkit.co_re.target import Roots, Target
     from btfkit.programs.attachments import Scope
     from btfkit.programs.code import Code, Function
     from btfkit.programs.insns import Insn
@@ -520,6 +522,19 @@ class Checks:
         self.checks = [[Check(code, program, self.given) for program in code.entries] for code in codes]
         self._wanted = [name for code in codes for name in (*attachment_names(code), *struct_ops_names(code))]
         self._wanted += ((spec.ENUM, name) for name in ENUMS)
+        self._roots: tuple[Roots, Roots] | None = None
+
+    def ask_for(self, module: Btf) -> bool:
+        """Whether a module has a type that could answer an object: if not, a target does not need it."""
+        if self.loader is not LIBBPF:  # its candidates follow other rules
+            return True
+        if self._roots is None:
+            from btfkit.co_re.relocate import roots
+            from btfkit.co_re.target import Roots
+
+            named = {(kind, each) for kind, name in self._wanted for each in (name, essential(name))}
+            self._roots = roots(code.object for code in self.codes), Roots(named)
+        return any(one.are_in(module) for one in self._roots)
 
     @property
     def programs(self) -> list[Check]:
