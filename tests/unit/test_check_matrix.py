@@ -246,7 +246,7 @@ def brute_changes(matrix, ranks, missing, has):
         if has and not near:
             continue
         good = min(near, key=lambda column: hints._distance(matrix, ranks, run, column), default=-1)
-        bad = run[-1] if good >= 0 and matrix.columns[good].version > matrix.columns[run[-1]].version else run[0]
+        bad = run[-1] if good < 0 or matrix.columns[good].version > matrix.columns[run[-1]].version else run[0]
         key = matrix.columns[bad].version[:4], matrix.columns[good].version[:4] if good >= 0 else None
         if key not in seen:
             seen.add(key)

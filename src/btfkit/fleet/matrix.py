@@ -273,13 +273,13 @@ class Matrix:
             for finding in cell.findings:
                 key = self.programs[cell.program].object, self.access(cell, finding)
                 absent.setdefault(key, set()).add(number)
-        rows: dict[str, list[list[int | None]]] = {}
+        columns: dict[str, list[set[int | None]]] = {}  # by object: the verdicts of its programs on each kernel
         for row, program in zip(self.cells, self.programs, strict=True):
-            rows.setdefault(program.object, []).append(row)
-        width = range(len(self.columns))
+            sets = columns.setdefault(program.object, [set() for _ in row])
+            for verdicts, verdict in zip(sets, row, strict=True):
+                verdicts.add(verdict)
         return {
-            key: [any(row[column] in numbers for row in rows[key[0]]) for column in width]
-            for key, numbers in absent.items()
+            key: [not numbers.isdisjoint(verdicts) for verdicts in columns[key[0]]] for key, numbers in absent.items()
         }
 
     def access(self, cell: Cell, finding: ProgramFinding) -> str:
