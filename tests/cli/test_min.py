@@ -190,9 +190,12 @@ def test_files_without_btf_are_passed_over(capsys, here):
 
 
 def test_only_modules_that_are_read(capsys, here):
-    words = ["min", "-m", "mods", "-o", "out", "vmlinux", "fields.bpf.o"]
+    words = ["min", "-m", "mods", "-o", "out", "vmlinux", "fields.bpf.o", "--loader", "libbpf"]
     assert "2 searched, 0 written" in run(capsys, *words).err
     assert [path.name for path in (here / "out").iterdir()] == ["vmlinux"]
+    assert (
+        "2 searched, 1 written" in run(capsys, *words[:-2]).err
+    )  # cilium/ebpf sees types of modules beside those of vmlinux
     assert "2 searched, 2 written" in run(capsys, *words, "--all-modules").err
     assert sorted(path.name for path in (here / "out").iterdir()) == ["mod_one", "mod_two", "vmlinux"]
     assert len(load("out/mod_two", "out/vmlinux").own_ids) == 0
@@ -432,3 +435,30 @@ def test_help(capsys):
     ):
         assert option in said.out
     assert said.err == ""
+
+
+def test_what_each_loader_reads(capsys, here):
+    """cilium/ebpf compares what pointers lead to: by default that stays, too, and its answer is proved."""
+    kernel, program = Builder(), Program()
+    kernel.int("long", 8)
+    for types in (kernel, program.types):
+        number = types.int("int", 4)
+        inner = types.struct("t", 8, [("a", number, 0), ("b", number, 32)])
+        root = types.struct("s", 8, [("p", types.ptr(inner), 0)])
+    program.relo(k.TYPE_MATCHES, root)
+    (here / "k.btf").write_bytes(kernel.to_bytes())
+    (here / "p.bpf.o").write_bytes(program.elf())
+
+    def answer(path, loader):
+        said = run(capsys, "relocs", "p.bpf.o", "-b", path, "--loader", loader, "--json")
+        return json.loads(said.out)["relocations"][0]["value"]
+
+    sizes, answers_of = {}, {}
+    for loader in ("libbpf", "cilium", ""):
+        options = ["--loader", loader] if loader else []
+        assert run(capsys, "min", "k.btf", f"out{loader}", "p.bpf.o", *options).status == 0
+        sizes[loader] = (here / f"out{loader}").stat().st_size
+        answers_of[loader] = [answer(f"out{loader}", one) for one in ("libbpf", "cilium")]
+    assert answers_of == {"libbpf": [1, 0], "cilium": [1, 1], "": [1, 1]}
+    assert sizes["libbpf"] < sizes[""] == sizes["cilium"]
+    refused(capsys, "min", "k.btf", "out", "p.bpf.o", "--loader", "bcc", status=2)

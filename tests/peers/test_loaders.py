@@ -14,6 +14,7 @@ from loader_answers import Answer, aya_answers, cilium_answers
 from test_relocations import corpus_objects
 
 import corpus
+from btfkit import minimize
 from btfkit.btf.btf import Btf
 from btfkit.co_re import kinds as k
 from btfkit.co_re.loaders import AYA, CILIUM
@@ -161,3 +162,35 @@ def test_aya_on_made_kernels(name, where):
         total, found = aya_differences(objects, data, blob, target)
         assert found == []
         assert total or ("aya", name + ".bpf.o") in REJECTED
+
+
+@pytest.mark.parametrize(("name", "where"), PAIRS)
+def test_cilium_reads_the_same_from_minimized_btf(name, where):
+    """The real library on what `min` writes by default, with modules, gives the answers that it gives on the whole."""
+    require_peer("cilium-answers")
+    case = made(name, where)
+    if case is None:
+        return
+    objects, data, blob, modules, target = case
+    small = minimize(target.vmlinux, list(objects.values()), target.modules)
+    kept = {each: small.module(btf) for each, btf in zip(modules, target.modules, strict=True)}
+    before, _ = cilium_answers(data, blob, modules)
+    after, _ = cilium_answers(
+        data, small.btf.to_bytes(), {each: btf.to_bytes() for each, btf in kept.items() if btf is not None}
+    )
+    (obj,) = objects.values()
+    ids = {
+        (function, (relocation.insn_off - start) // 8)
+        for relocation in obj.relocations
+        if relocation.kind in (k.TYPE_ID_LOCAL, k.TYPE_ID_TARGET)
+        for function, start in [obj.function_at(relocation.section, relocation.insn_off)]
+    }
+
+    def shown(answers):
+        return {
+            (program, key): (answer.status, None if key[1:] in ids else answer.value, bool(answer.error))
+            for program, rows in answers.items()
+            for key, answer in rows.items()
+        }
+
+    assert shown(after) == shown(before)

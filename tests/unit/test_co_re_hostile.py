@@ -287,8 +287,8 @@ def test_many_members_of_one_struct_are_read_once(monkeypatch):
     from btfkit.co_re import match
 
     searched = []
-    plain = match._with_name
-    monkeypatch.setattr(match, "_with_name", lambda *args: searched.append(1) or plain(*args))
+    plain = match.with_name
+    monkeypatch.setattr(match, "with_name", lambda *args: searched.append(1) or plain(*args))
     kernel, program = Builder(), Program()
     for b, count in ((kernel, 500), (program.types, 1000)):
         number = b.int("int", 4, encoding=1)

@@ -9,6 +9,7 @@ from btfkit.cli import DIFFERS, DONE, FAILED, in_words
 from btfkit.cli.options import (
     ARCHIVE,
     JSON,
+    LOADER_TO_KEEP,
     SELECTION,
     Command,
     Option,
@@ -27,7 +28,17 @@ if TYPE_CHECKING:
     from btfkit.fleet.bundle import Bundle, Entry
 
 SCHEMA = 1
-ARCHIVE_ONLY = ("archive", "jobs", "scheduler", "keep_type", "keep_func", "closure", "no_verify", "keep_going")
+ARCHIVE_ONLY = (
+    "archive",
+    "jobs",
+    "scheduler",
+    "keep_type",
+    "keep_func",
+    "closure",
+    "loader",
+    "no_verify",
+    "keep_going",
+)
 CREATE_ONLY = (*ARCHIVE_ONLY, "ignore_markers", "compressor", "full_digests")
 LOOKUP_ONLY = ("os_release", "uname", "arch")
 
@@ -225,6 +236,7 @@ COMMAND = Command(
     options=(
         *ARCHIVE,
         *SELECTION,
+        LOADER_TO_KEEP,
         Option(
             "--compressor",
             value="KIND",

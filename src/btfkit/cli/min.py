@@ -10,6 +10,7 @@ from btfkit.cli.options import (
     ARCHIVE,
     BASE,
     JSON,
+    LOADER_TO_KEEP,
     SELECTION,
     Command,
     Option,
@@ -58,6 +59,7 @@ def run(args: Args) -> int:
             keep_refs_of=args.keep_refs_of,
             closure=args.closure,
             all_modules=args.all_modules,
+            loader=args.loader,
             prove=not args.no_verify,
             keep_going=args.keep_going,
         )
@@ -167,6 +169,7 @@ COMMAND = Command(
         Option("--all-modules", help="write a file for every module, not only for those that are read"),
         Option("--keep-refs-of", value="SPLIT", many=True, help="keep everything that this split BTF refers to"),
         *SELECTION,
+        LOADER_TO_KEEP,
         Option(
             "--report",
             value="WHAT",

@@ -84,6 +84,7 @@ def minimizing(args: Args, monitor: Monitor) -> Minimizing:
         "keep_types": names(args.keep_type),
         "keep_funcs": names(args.keep_func),
         "closure": args.closure,
+        "loader": args.loader,
         "verify": not args.no_verify,
         "pack": getattr(args, "pack", None) or "none",
         "keep_going": args.keep_going,

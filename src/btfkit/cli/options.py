@@ -186,6 +186,12 @@ LOADER = Option(
     choices=("libbpf", "cilium", "aya"),
     help="whose rules answer: libbpf (the default), cilium (cilium/ebpf) or aya",
 )
+LOADER_TO_KEEP = Option(
+    "--loader",
+    value="NAME",
+    choices=LOADER.choices,
+    help="keep what this loader reads: libbpf (the smallest), cilium or aya (default: what libbpf and cilium read)",
+)
 OUTPUT = Option("-o", "--output", value="FILE", help="the output file ('-': standard output)")
 
 

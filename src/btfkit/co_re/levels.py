@@ -12,7 +12,7 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.co_re.access import U32, SpecError, innermost, load_class, spelled
 from btfkit.co_re.kinds import BYTE_OFFSET, BYTE_SIZE, FIELD_EXISTS, LSHIFT, RSHIFT, SIGNED
-from btfkit.co_re.match import Mismatch, no_member, not_an_array, other_type, size_of
+from btfkit.co_re.match import Mismatch, no_member, not_an_array, other_type, size_of, with_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _find_member(btf: Btf, type_id: int, name: bytes) -> list[tuple[int, int, in
         seen.add(current)
         layer, at = btf.locate(current)
         info = layer.words[at + 1]
-        for index in range(info & spec.MAX_VLEN):
+        for index in with_name(layer, at + 3, info & spec.MAX_VLEN, name):
             name_off, member_type, offset = layer.words[at + 3 + 3 * index : at + 6 + 3 * index]
             offset = offset & 0xFFFFFF if info >> 31 else offset
             found = btf.string(name_off) if name_off else b""

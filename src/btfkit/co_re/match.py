@@ -177,7 +177,7 @@ def _find_member(
     count = info & spec.MAX_VLEN
     blocked = None
     chosen = elements.members(btf, type_id, name) if elements is not None else None
-    for index in _with_name(layer, first, count, name) if chosen is None else chosen:
+    for index in with_name(layer, first, count, name) if chosen is None else chosen:
         name_off, member_type, offset = layer.words[first + 3 * index : first + 3 * index + 3]
         found_name = btf.string(name_off) if name_off else b""
         if found_name and found_name != name:
@@ -199,7 +199,7 @@ def _find_member(
     return blocked
 
 
-def _with_name(layer: Btf, first: int, count: int, name: bytes) -> Iterator[int]:
+def with_name(layer: Btf, first: int, count: int, name: bytes) -> Iterator[int]:
     """The indexes of the members that may have that name: all others are certain not to."""
     index = -1
     while True:

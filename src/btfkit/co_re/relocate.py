@@ -159,18 +159,38 @@ def roots(objects: Iterable[BpfObject]) -> Roots:
 
 
 def relocate(
-    objects: Sequence[BpfObject], target: Target, skipped: Collection[Relocation] = (), loader: Loader = LIBBPF
+    objects: Sequence[BpfObject],
+    target: Target,
+    skipped: Collection[Relocation] = (),
+    loader: Loader = LIBBPF,
+    *,
+    widely: bool = False,
 ) -> list[list[Outcome]]:
     """The outcome of every relocation of every object on `target`, in order, by the rules of a loader.
 
-    The relocations `skipped`, of programs that are not loaded, narrow no candidates.
+    The relocations `skipped`, of programs that are not loaded, narrow no candidates.  `widely` prepares the target for
+    `alike.cilium_outcomes`.
     """
+    if widely:
+        target.look_widely()
     target.prepare_for(loader, (root for obj in objects for root in _roots(obj, loader)))
     return [_outcomes(obj, target, skipped, loader) for obj in objects]
 
 
 def _outcomes(obj: BpfObject, target: Target, skipped: Collection[Relocation], loader: Loader) -> list[Outcome]:
     outcomes = [outcome(obj, relocation, target, None, loader) for relocation in obj.relocations]
+    return among_several(obj, outcomes, target, loader, skipped)
+
+
+def among_several(
+    obj: BpfObject,
+    outcomes: list[Outcome],
+    target: Target,
+    loader: Loader,
+    skipped: Collection[Relocation] = (),
+) -> list[Outcome]:
+    """The outcomes of the relocations of an object from those of each alone: where there are several candidates, others may
+    follow."""
     if not any(len(found.candidates) > 1 and found.matches for found in outcomes):
         return outcomes
 
@@ -229,7 +249,8 @@ def outcome(
     if key in target.memo:
         known: Outcome = target.memo[key]
         return known
-    candidates = target.found_by(loader, wanted.root_kind, wanted.name)
+    kind, name = wanted.root_kind, wanted.name
+    candidates = target.candidates(kind, name) if loader is LIBBPF else target.found_by(loader, kind, name)
     asked = target.to_ask(obj.btf, wanted, relocation.kind, candidates)
     if among is not None:
         asked = [candidate for candidate in asked if candidate in among] or among[:1]

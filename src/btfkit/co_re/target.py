@@ -10,7 +10,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import btf_list, demand_btf, name_buckets
 from btfkit.btf.spec import text
 from btfkit.co_re.access import essential
-from btfkit.co_re.loaders import LIBBPF
+from btfkit.co_re.loaders import CILIUM, LIBBPF
 from btfkit.co_re.match import ElementsByName
 from btfkit.hot import names as _names
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     Candidate = tuple[Btf, int]
 
+NAMED = frozenset(
+    (spec.INT, spec.STRUCT, spec.UNION, spec.ENUM, spec.FWD, spec.TYPEDEF, spec.FLOAT, spec.ENUM64)
+)  # kinds of types that have names and can be compatible with another one
 ANY = 0  # in place of a kind
 MANY = 32  # candidates of one name; fewer are all asked
 
@@ -36,7 +39,18 @@ class Target:
     `memo` and `elements` are caches of the engine: earlier answers of this target, and names in its types.
     """
 
-    __slots__ = ("_by_element", "_found", "_kinds", "_named", "_others", "elements", "memo", "modules", "vmlinux")
+    __slots__ = (
+        "_by_element",
+        "_found",
+        "_kinds",
+        "_named",
+        "_others",
+        "_widely",
+        "elements",
+        "memo",
+        "modules",
+        "vmlinux",
+    )
 
     def __init__(self, vmlinux: Btf, modules: Iterable[Btf] = ()) -> None:
         demand_btf("vmlinux", vmlinux)
@@ -47,12 +61,16 @@ class Target:
         self._by_element: CandidatesByElement | None = None
         self._others: dict[tuple[str, int, bytes], list[Candidate]] = {}
         self._kinds: set[int] = set()
+        self._widely = False
         self.memo: dict[Any, Any] = {}
         self.elements = ElementsByName()
 
     def prepare(self, roots: Iterable[tuple[int, bytes]]) -> None:
         """Look up many (kind, essential name) roots in one pass over each BTF; optional, much faster than one by one."""
         wanted, kinds = _names_and_kinds(roots)
+        if self._widely:
+            kinds = kinds | NAMED
+            wanted |= {name + b"___" for name in wanted if name[-3:] != b"___"}
         if not kinds <= self._kinds:
             wanted |= set(self._found)
             self._kinds |= kinds
@@ -76,16 +94,33 @@ class Target:
         in_vmlinux, in_modules = self.named(kind, name)
         return in_vmlinux or in_modules
 
+    def look_widely(self) -> None:
+        """From now on, `prepare` also finds types of other kinds with the names, for `is_sole`."""
+        self._widely = True
+
+    def is_sole(self, name: bytes, count: int) -> bool:
+        """Whether just `count` types of vmlinux and the modules have that essential name by the rules of cilium/ebpf as well,
+        whatever their kind; after `look_widely`."""
+        if name.endswith(b"_") or name not in self._found or not self._kinds >= NAMED:
+            return False
+        others = self._found.get(name + b"___")
+        if others is None:
+            return False
+        in_vmlinux, in_modules = self._found[name]
+        return len(in_vmlinux) + len(in_modules) + len(others[0]) + len(others[1]) == count
+
     def prepare_for(self, loader: Loader, roots: Iterable[tuple[int, bytes]]) -> None:
         """`prepare` for the candidates of `found_by`."""
         if loader is LIBBPF:
             self.prepare(roots)
             return
+        roots = list(roots)
         wanted = {(ANY if loader.any_kind else kind, name) for kind, name in roots}
         wanted = {root for root in wanted if (loader.name, *root) not in self._others}
         if not wanted:
             return
-        kinds = set(range(1, len(spec.KINDS))) if loader.any_kind else {kind for kind, _ in wanted}
+        kinds = set(NAMED) if loader.any_kind else set()
+        kinds |= {kind for kind, _ in roots}
         for root in wanted:
             self._others[(loader.name, *root)] = []
         search = _Search({name for _, name in wanted if name}, kinds, loader)
@@ -99,6 +134,15 @@ class Target:
         """The candidates of a loader for a root of that kind and essential name (by its rules), in its order."""
         if loader is LIBBPF:
             return self.candidates(kind, name)
+        if self._widely and loader is CILIUM and name in self._found and not name.endswith(b"_"):
+            found: list[Candidate] = []
+            for where in (0, 1):
+                both = self._found[name][where] + self._found.get(name + b"___", ([], []))[where]
+                found += sorted(
+                    (each for each in both if CILIUM.essential(each[0].string(each[0].word(each[1], 0))) == name),
+                    key=lambda each: (self.modules.index(each[0]) if where else 0, each[1]),
+                )
+            return found
         key = loader.name, ANY if loader.any_kind else kind, name
         if key not in self._others:
             self.prepare_for(loader, [(kind, name)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from btfkit.co_re.loaders import CILIUM, LIBBPF, loader_named
 from btfkit.errors import BtfError, VerificationError, counted, error_text, printable, some_of
 from btfkit.passes import minimize as _pass
 from btfkit.passes.minimize import refuse_cycles
@@ -28,13 +29,15 @@ def minimize(
     keep_refs_of: Sequence[Btf] = (),
     closure: Closure | None = None,
     all_modules: bool = False,
+    loader: str | None = None,
     prove: bool = True,
 ) -> Minimized:
     """Minimize `vmlinux` and `modules` (split BTFs on it) to what `objects` relocate against and what is named.
 
     `closure` is "direct", "by-value" or "full".  If it is None, named types and functions are kept with what they refer to
     directly, and relocations keep only what they read; otherwise it applies to both.  With `all_modules` the result has every
-    module, otherwise only those of which something is kept.  With `prove` every relocation is answered again on the bytes of
+    module, otherwise only those of which something is kept.  By default the result has what libbpf and cilium/ebpf read; with
+    `loader` ("libbpf", "cilium" or "aya"), what that one reads.  With `prove` every relocation is answered again on the bytes of
     the result, and must give the same answer as on the input.  Raises ChainError for a module on another base,
     NotFoundError for a name that does not exist, FormatError if a relocation looks at types that contain themselves,
     VerificationError if the proof fails.
@@ -48,12 +51,15 @@ def minimize(
         keep_refs_of=keep_refs_of,
         closure=closure,
         all_modules=all_modules,
+        loaders=(LIBBPF, CILIUM) if loader is None else (loader_named(loader),),
     )
     refuse_cycles(result)
     if prove:
         from btfkit.judges.answers import prove as prove_answers
 
-        result.new_ids = prove_answers(objects, result.outcomes, result.target, result.blobs)
+        result.new_ids = prove_answers(
+            objects, result.outcomes, result.target, result.blobs, result.loader, result.others
+        )
     return result
 
 
@@ -75,7 +81,9 @@ def merge_minimized(
         if not prove:
             return merged
         try:
-            result.new_ids = prove_merged(objects, result.outcomes, result.target, merged.to_bytes())
+            result.new_ids = prove_merged(
+                objects, result.outcomes, result.target, merged.to_bytes(), result.loader, result.others
+            )
             return merged
         except VerificationError:
             if not dedup:
@@ -228,6 +236,7 @@ def minimize_files(
     keep_refs_of: Sequence[str] = (),
     closure: Closure | None = None,
     all_modules: bool = False,
+    loader: str | None = None,
     prove: bool = True,
     keep_going: bool = False,
 ) -> MinimizedFiles:
@@ -263,6 +272,7 @@ def minimize_files(
         keep_refs_of=[load(split, vmlinux) for split in keep_refs_of],
         closure=closure,
         all_modules=all_modules or base is not None,
+        loader=loader or ("libbpf" if merge else None),  # cilium/ebpf finds types of modules beside those of vmlinux
         prove=prove and not merge,
     )
     main = path if base is not None and not merge else vmlinux.source or "vmlinux"

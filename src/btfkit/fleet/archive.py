@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         keep_types: Sequence[str]
         keep_funcs: Sequence[str]
         closure: Closure | None
+        loader: str | None
         verify: bool
         pack: str
         keep_going: bool
@@ -58,6 +59,7 @@ class Options(NamedTuple):
     keep_types: tuple[str, ...]
     keep_funcs: tuple[str, ...]
     closure: Closure | None
+    loader: str | None
     verify: bool
     pack: str
     keep_going: bool
@@ -65,7 +67,7 @@ class Options(NamedTuple):
 
     def as_json(self) -> dict[str, object]:
         """The options that the output depends on."""
-        names = ("closure", "keep_funcs", "keep_types", "pack", "verify")
+        names = ("closure", "keep_funcs", "keep_types", "loader", "pack", "verify")
         return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in names}
 
 
@@ -83,6 +85,7 @@ def minimize_archive(
     keep_types: Sequence[str] = (),
     keep_funcs: Sequence[str] = (),
     closure: Closure | None = None,
+    loader: str | None = None,
     verify: bool = True,
     pack: str = "none",
     keep_going: bool = False,
@@ -95,20 +98,24 @@ def minimize_archive(
 
     The work is done by `executor` (any of concurrent.futures), by the Dask cluster whose scheduler is at the address
     `scheduler`, or by `workers` processes (None: one per CPU).  `observe(done, total)` is called after each kernel, and
-    `on_error(kernel, error)` for one that fails, which does not end the run.  `keep_types`, `keep_funcs` and `closure` are those
-    of `minimize`; `pack` is one of PACKINGS; with `keep_going` a bad module is skipped, not its kernel; `report` ("missing" or
+    `on_error(kernel, error)` for one that fails, which does not end the run.  `keep_types`, `keep_funcs`, `closure` and `loader`
+    are those of `minimize`.
+    `pack` is one of PACKINGS; with `keep_going` a bad module is skipped, not its kernel; `report` ("missing" or
     "all") lists relocations in each `Made`.  Every output is proved to answer every relocation as its input does, unless
     `verify` is false.  Raises OSError if the tree cannot be listed or the output not be written, and what is wrong with an
     object.
     """
+    from btfkit.co_re.loaders import loader_named
     from btfkit.fleet.tree import find_kernels
     from btfkit.work.executors import dask_executor
     from btfkit.work.jobs import run
 
     refuse_text(objects=objects, keep_types=keep_types, keep_funcs=keep_funcs)
+    if loader is not None:
+        loader_named(loader)
     if pack not in PACKINGS:
         raise ValueError(f"pack {pack!r}: expected one of {', '.join(PACKINGS)}")
-    options = Options(tuple(keep_types), tuple(keep_funcs), closure, verify, pack, keep_going, report)
+    options = Options(tuple(keep_types), tuple(keep_funcs), closure, loader, verify, pack, keep_going, report)
     programs, digests = _read_programs(objects)
     found = find_kernels([tree], heed_markers=heed_markers) if isinstance(tree, str) else tree
     store = open_store(out) if out is not None else None
@@ -275,6 +282,7 @@ class Shrink:
             keep_types=options.keep_types,
             keep_funcs=options.keep_funcs,
             closure=options.closure,
+            loader=options.loader,
             prove=options.verify,
         )
         blobs = {self._place(kernel): result.blobs[btf.vmlinux]}

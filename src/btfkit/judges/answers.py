@@ -17,15 +17,17 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.co_re.kinds import TYPE_ID_LOCAL, TYPE_ID_TARGET
+from btfkit.co_re.loaders import AYA, CILIUM, LIBBPF
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.errors import VerificationError, counted
-from btfkit.judges.candidates import CandidateSearch, root_of
+from btfkit.judges.candidates import ANY, CandidateSearch, root_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.program import BpfObject, Relocation
     from btfkit.co_re.relocate import Outcome
     from btfkit.judges.candidates import Candidates, Root
@@ -64,10 +66,16 @@ class Answers:
 
 
 def prove(
-    objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, blobs: Mapping[Btf, bytes]
+    objects: Sequence[BpfObject],
+    before: Sequence[Sequence[Outcome]],
+    original: Target,
+    blobs: Mapping[Btf, bytes],
+    loader: Loader = LIBBPF,
+    others: Sequence[Sequence[Outcome]] | None = None,
 ) -> dict[tuple[int, int], int]:
-    """Relocate `objects` on the bytes to be written and compare with the outcomes `before` on `original`.
+    """Relocate `objects` on the bytes to be written and compare with the outcomes `before` on `original` by `loader`'s rules.
 
+    `others` are the outcomes by the rules of cilium/ebpf, if these are to be compared as well.
     `blobs` has the new bytes of each BTF of the original that is kept, bases first.  Returns `Answers.ids`.  Raises
     VerificationError if an answer differs.
     """
@@ -76,15 +84,21 @@ def prove(
         base = written[layer.base] if layer.base is not None else None
         written[layer] = Btf.from_bytes(blob, base, source="the output", pointer_size=layer.given_pointer_size)
     after = Target(written[original.vmlinux], [written[module] for module in original.modules if module in written])
-    return _demand_same(compare(objects, before, original, after), "  This is a bug in btfkit, please report it")
+    answers = compare(objects, before, original, after, loader=loader, others=others)
+    return _demand_same(answers, "  This is a bug in btfkit, please report it")
 
 
 def prove_merged(
-    objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], original: Target, blob: bytes
+    objects: Sequence[BpfObject],
+    before: Sequence[Sequence[Outcome]],
+    original: Target,
+    blob: bytes,
+    loader: Loader = LIBBPF,
+    others: Sequence[Sequence[Outcome]] | None = None,
 ) -> dict[tuple[int, int], int]:
     """Like `prove`, for a BTF into which the whole original was merged."""
     after = Target(Btf.from_bytes(blob, source="the output", pointer_size=original.vmlinux.given_pointer_size))
-    return _demand_same(compare(objects, before, original, after, merged=True), "")
+    return _demand_same(compare(objects, before, original, after, merged=True, loader=loader, others=others), "")
 
 
 def _demand_same(answers: Answers, advice: str) -> dict[tuple[int, int], int]:
@@ -104,22 +118,78 @@ def compare(
     after: Target,
     *,
     merged: bool = False,
+    loader: Loader = LIBBPF,
+    others: Sequence[Sequence[Outcome]] | None = None,
 ) -> Answers:
-    """Relocate `objects` on `after` and compare with the outcomes `before` on `original`; `merged`: `after` is all of it in
-    one BTF."""
+    """Relocate `objects` on `after` by the rules of `loader` and compare with the outcomes `before` on `original`.
+
+    `merged`: `after` is all of it in one BTF.  `others` are the outcomes on `original` by the rules of cilium/ebpf, if these are
+    to be compared as well.
+    """
     result = Answers()
     numbers = {id(btf): index for index, btf in enumerate((original.vmlinux, *original.modules))}
-    equal = _equal_when_merged if merged else _equal
-    proofs = _second_searches(objects, before, original, after)
+    news = relocate(objects, after, loader=loader, widely=others is not None)
+    proofs = _second_searches(objects, before, loader, others is not None, original, after)
     proved: set[tuple[Root, Outcome, Outcome] | None] = set()
+    _compare(result, objects, before, news, proofs, proved, numbers, merged, loader)
+    if others is not None:
+        from btfkit.co_re.alike import cilium_outcomes
+
+        result.differences += _unseen(objects, before, proofs, (original, after))
+        rows = [
+            row
+            for row, known, new in zip(
+                zip(objects, others, cilium_outcomes(objects, news, after), strict=True), before, news, strict=True
+            )
+            if row[1] is not known or row[2] is not new
+        ]
+        if rows:
+            mine, olds, theirs = zip(*rows, strict=True)
+            _compare(result, mine, olds, theirs, proofs, proved, numbers, merged, CILIUM)
+    return result
+
+
+def _unseen(
+    objects: Sequence[BpfObject],
+    before: Sequence[Sequence[Outcome]],
+    proofs: Sequence[dict[Root, Candidates]],
+    targets: Sequence[Target],
+) -> Iterator[AnswerDifference]:
+    """Relocations whose outcome by libbpf's rules counts as that of cilium/ebpf, although there are more types of that name."""
+    wrong = set()
+    for proof, target in zip(proofs, targets, strict=True):
+        for (kind, name), found in proof.items():
+            others = proof.get((ANY, name), found) if kind != ANY else found
+            if len(others) != len(found) and target.is_sole(name, len(found)):
+                wrong.add((kind, name))
+    for obj, outcomes in zip(objects, before, strict=True) if wrong else ():
+        for relocation, outcome in zip(obj.relocations, outcomes, strict=True):
+            if _looks_up(relocation, outcome) and root_of(obj, relocation) in wrong:
+                yield AnswerDifference(obj, relocation, outcome, outcome, "a second search found types of other kinds")
+
+
+def _compare(
+    result: Answers,
+    objects: Sequence[BpfObject],
+    before: Sequence[Sequence[Outcome]],
+    after: Sequence[Sequence[Outcome]],
+    proofs: Sequence[dict[Root, Candidates]],
+    proved: set[tuple[Root, Outcome, Outcome] | None],
+    numbers: dict[int, int],
+    merged: bool,
+    loader: Loader,
+) -> None:
+    """Compare outcomes; those `proved` before, by another loader, are the same objects."""
+    equal = _equal_when_merged if merged else _equal
     agreed: set[tuple[int, Root, str]] = set()
-    for obj, olds, news in zip(objects, before, relocate(objects, after), strict=True):
+    counts = not result.total  # each relocation once
+    for obj, olds, news in zip(objects, before, after, strict=True):
         for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
-            result.total += 1
+            result.total += counts
             pair = (root_of(obj, relocation), old, new) if _looks_up(relocation, old) else None
             if pair in proved:  # equal relocations share an outcome
                 continue
-            if missed := _missed(obj, relocation, (old, new), proofs, agreed):
+            if missed := _missed(obj, relocation, (old, new), proofs, agreed, loader):
                 result.differences.append(AnswerDifference(obj, relocation, old, new, missed))
             elif not (
                 equal(relocation, old, new, result.ids, numbers)
@@ -128,7 +198,6 @@ def compare(
                 result.differences.append(AnswerDifference(obj, relocation, old, new))
             elif pair is not None:
                 proved.add(pair)
-    return result
 
 
 def _looks_up(relocation: Relocation, outcome: Outcome) -> bool:
@@ -137,17 +206,20 @@ def _looks_up(relocation: Relocation, outcome: Outcome) -> bool:
 
 
 def _second_searches(
-    objects: Sequence[BpfObject], before: Sequence[Sequence[Outcome]], *targets: Target
+    objects: Sequence[BpfObject],
+    before: Sequence[Sequence[Outcome]],
+    loader: Loader,
+    with_cilium: bool,
+    *targets: Target,
 ) -> list[dict[Root, Candidates]]:
     """The candidates on each target, by the judge's own search."""
-    search = CandidateSearch(
-        {
-            root_of(obj, relocation)
-            for obj, outcomes in zip(objects, before, strict=True)
-            for relocation, outcome in zip(obj.relocations, outcomes, strict=True)
-            if _looks_up(relocation, outcome)
-        }
-    )
+    roots = {
+        root_of(obj, relocation)
+        for obj, outcomes in zip(objects, before, strict=True)
+        for relocation, outcome in zip(obj.relocations, outcomes, strict=True)
+        if _looks_up(relocation, outcome)
+    }
+    search = CandidateSearch(roots, any_kind=with_cilium or loader is CILIUM)
     return [search.on(target.vmlinux, target.modules) for target in targets]
 
 
@@ -157,20 +229,29 @@ def _missed(
     outcomes: tuple[Outcome, Outcome],
     proofs: Sequence[dict[Root, Candidates]],
     agreed: set[tuple[int, Root, str]],
+    loader: Loader,
 ) -> str:
     """How the candidates of the outcomes (before, after) differ from those that the judge found, "" if they do not.
 
-    `agreed` remembers which lists of candidates (by `id`: the outcomes keep them) were compared already.
+    `agreed` remembers which lists of candidates (by `id`: the outcomes keep them) were compared already.  The search knows
+    libbpf's flavors: candidates for names that other loaders read otherwise are not compared.
     """
-    if not _looks_up(relocation, outcomes[0]):
+    if not _looks_up(relocation, outcomes[0]) or loader is AYA:
         return ""
     root = root_of(obj, relocation)
+    if loader is CILIUM:
+        root = ANY, root[1]
+        if b"___" in root[1] or root[1].endswith(b"_"):
+            return ""
     for when, outcome, proof in zip(("before", "after"), outcomes, proofs, strict=True):
         key = id(outcome.candidates), root, when
         if key in agreed:
             continue
         candidates = proof.get(root, [])
-        if list(outcome.candidates) != candidates:
+        found = list(outcome.candidates)
+        if loader is CILIUM:
+            found = [each for each in found if not each[0].string(each[0].word(each[1], 0)).endswith(b"___")]
+        if found != candidates:
             return f"{len(outcome.candidates)} candidates {when}, a second search found {len(candidates)}"
         agreed.add(key)
     return ""
@@ -179,8 +260,10 @@ def _missed(
 def _equal(
     relocation: Relocation, old: Outcome, new: Outcome, ids: dict[tuple[int, int], int], numbers: dict[int, int]
 ) -> bool:
-    if old.status != new.status or old.load_size != new.load_size or len(old.matches) != len(new.matches):
+    if old.status != new.status or not _same_load(old, new) or len(old.matches) != len(new.matches):
         return False
+    if old.status == "missing":  # poison or zero: the kind decides, and the loader
+        return True
     if relocation.kind == TYPE_ID_TARGET:
         return all(
             ids.setdefault((_owner(o.btf, o.type_id, numbers), o.type_id), n.type_id) == n.type_id
@@ -191,6 +274,11 @@ def _equal(
         (o.value, o.bit_offset, o.load) == (n.value, n.bit_offset, n.load)
         for o, n in zip(old.matches, new.matches, strict=True)
     )
+
+
+def _same_load(old: Outcome, new: Outcome) -> bool:
+    """Whether loads get the same size; an outcome for cilium/ebpf, which adjusts none, has 0, but may be libbpf's."""
+    return old.load_size == new.load_size or not (old.load_size and new.load_size)
 
 
 def _equal_when_merged(
@@ -208,7 +296,7 @@ def _equal_when_merged(
             ids.setdefault((_owner(o.btf, o.type_id, numbers), o.type_id), new_id) == new_id for o in old.matches
         )
     candidates = [{(match.value, match.bit_offset, match.load) for match in one.matches} for one in (old, new)]
-    same_answer = (old.status, old.value, old.load_size) == (new.status, new.value, new.load_size)
+    same_answer = (old.status, old.value) == (new.status, new.value) and _same_load(old, new)
     return same_answer and candidates[0] == candidates[1]
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Candidates = list[tuple[Btf, int]]
 
 
+ANY = 0  # in place of a kind
+_OF_TYPES = (spec.INT, spec.STRUCT, spec.UNION, spec.ENUM, spec.FWD, spec.TYPEDEF, spec.FLOAT, spec.ENUM64)
+
+
 def bare_name(name: bytes) -> bytes:
     """`name` up to its last `___` that has other characters on both sides; all of it if there is none."""
     end = len(name)
@@ -42,11 +46,12 @@ def _group(kind: int) -> int:
 
 
 class CandidateSearch:
-    """A search for `roots` on any target."""
+    """A search for `roots` on any target; with `any_kind` also for types of any kind of these names, as roots of kind ANY."""
 
-    __slots__ = ("_heads", "_kinds", "_names", "_roots", "_starts")
+    __slots__ = ("_any_kind", "_heads", "_kinds", "_names", "_roots", "_starts")
 
-    def __init__(self, roots: set[Root]) -> None:
+    def __init__(self, roots: set[Root], *, any_kind: bool = False) -> None:
+        self._any_kind = any_kind
         self._roots = {root for root in roots if root[1]}
         self._names = sorted({name for _, name in self._roots})
         self._kinds = bytearray(128)
@@ -54,6 +59,8 @@ class CandidateSearch:
             self._kinds[kind] = 1
             if kind == spec.ENUM:
                 self._kinds[spec.ENUM64] = 1
+        for kind in _OF_TYPES if any_kind else ():
+            self._kinds[kind] = 1
         self._starts = memoryview(bytearray(4 * len(self._names) + 4)).cast("I")
         self._heads = bytearray(4096)
         for number, name in enumerate(self._names):
@@ -62,11 +69,15 @@ class CandidateSearch:
                 self._heads[(name[0] & 63) << 6 | second & 63] = 1
 
     def on(self, vmlinux: Btf, modules: Sequence[Btf]) -> dict[Root, Candidates]:
-        """The candidates for each root, ids ascending: those of vmlinux, or those of the modules if it has none."""
+        """The candidates for each root, ids ascending: those of vmlinux, or those of the modules if it has none; of kind ANY,
+        both."""
         there: dict[Root, Candidates] = {root: [] for root in self._roots}
+        if self._any_kind:
+            there |= {(ANY, name): [] for _, name in self._roots}
         for layer in vmlinux.chain:
             self._add(there, layer, vmlinux)
         elsewhere: dict[Root, Candidates] = {root: [] for root, found in there.items() if not found}
+        elsewhere |= {root: there[root] for root in there if root[0] == ANY}
         for module in modules if elsewhere else ():
             self._add(elsewhere, module, module)
         return there | elsewhere
@@ -88,6 +99,6 @@ class CandidateSearch:
         )
         for index, number in zip(found[::2], found[1::2], strict=True):
             kind = layer.words[layer.positions[index] + 1] >> 24 & spec.MAX_KIND
-            root = _group(kind), self._names[number]
-            if root in candidates:
-                candidates[root].append((btf, layer.start_id + index))
+            for root in ((_group(kind), self._names[number]), (ANY, self._names[number])):
+                if root in candidates:
+                    candidates[root].append((btf, layer.start_id + index))

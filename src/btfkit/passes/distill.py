@@ -319,7 +319,7 @@ def _take_answers(witnesses: object, split: Btf, objects: Sequence[BpfObject]) -
 
     assert isinstance(witnesses, Witnesses)
     target = Target(split.chain[0], split.chain[1:])
-    _take_outcomes(witnesses, objects, relocate(objects, target), target)
+    _take_outcomes(witnesses, objects, relocate(objects, target), target, set())
     witnesses.settle()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.btf import btf_list, demand_btf
+from btfkit.co_re.loaders import CILIUM, LIBBPF
 from btfkit.co_re.program import objects_list
 from btfkit.co_re.relocate import Outcome, relocate
 from btfkit.co_re.target import Target
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.program import BpfObject
     from btfkit.passes.idmap import IdMap
     from btfkit.passes.select import Closure
@@ -57,12 +59,14 @@ class Minimized:
     """The result of `minimize`.
 
     `target` is the target that the relocations were resolved on, `outcomes` the outcomes (for each object, for each
-    relocation); `layers` maps each BTF of the input, bases first, to its `Compacted` (new `btf`, id map `ids`); `used` are the
-    modules (of the input) of which something was kept.  `new_ids`, set by a proof, has the new ids of the types whose ids are
+    relocation) by the rules of `loader`, `others` those by the rules of cilium/ebpf if these were asked for besides (where they
+    are the same, the same objects), else None; `layers` maps each BTF of the input, bases first, to its `Compacted` (new `btf`,
+    id map `ids`); `used` are the modules (of the input) of which something was kept.  `new_ids`, set by a proof, has the new ids
+    of the types whose ids are
     answers, by the number of their BTF (0: vmlinux) and old id.
     """
 
-    __slots__ = ("_blobs", "layers", "new_ids", "outcomes", "target", "used")
+    __slots__ = ("_blobs", "layers", "loader", "new_ids", "others", "outcomes", "target", "used")
 
     def __init__(
         self, target: Target, outcomes: list[list[Outcome]], layers: dict[Btf, Compacted], used: Sequence[Btf]
@@ -71,6 +75,8 @@ class Minimized:
         self.outcomes = outcomes
         self.layers = layers
         self.used = tuple(used)
+        self.loader: Loader = LIBBPF
+        self.others: list[list[Outcome]] | None = None
         self.new_ids: Mapping[tuple[int, int], int] | None = None
         self._blobs: dict[Btf, bytes] | None = None
 
@@ -116,8 +122,9 @@ def minimize(
     keep_refs_of: Sequence[Btf] = (),
     closure: Closure | None = None,
     all_modules: bool = False,
+    loaders: Sequence[Loader] = (LIBBPF,),
 ) -> Minimized:
-    """`file_ops.minimize.minimize` without a proof."""
+    """`file_ops.minimize.minimize` without a proof; `loaders` is a loader, or libbpf and cilium/ebpf."""
     if closure is not None:
         refuse_others("closure", (closure,), POLICIES)
     demand_btf("vmlinux", vmlinux, file_function="minimize_files")
@@ -126,10 +133,20 @@ def minimize(
     refuse_text(keep_types=keep_types, keep_funcs=keep_funcs)
     layers = _layers(vmlinux, modules)
     target = Target(vmlinux, modules)
-    outcomes = relocate(objects, target)
+    outcomes = relocate(objects, target, loader=loaders[0], widely=len(loaders) > 1)
+    others = None
+    if len(loaders) > 1:
+        from btfkit.co_re.alike import cilium_outcomes
+
+        assert tuple(loaders) == (LIBBPF, CILIUM)
+        others = cilium_outcomes(objects, outcomes, target)
     selection = Selection(layers)
     witnesses = Witnesses(selection)
-    _take_outcomes(witnesses, objects, outcomes, target)
+    taken: set[Outcome] = set()
+    _take_outcomes(witnesses, objects, outcomes, target, taken)
+    if others is not None:
+        rows = [(obj, mine) for obj, known, mine in zip(objects, outcomes, others, strict=True) if mine is not known]
+        _take_outcomes(witnesses, [obj for obj, _ in rows], [mine for _, mine in rows], target, taken)
     roots = _named(vmlinux, modules, keep_types, keep_funcs)
     roots += [(split, type_id) for split in keep_refs_of for type_id in by_references_of(split)]
     if roots:
@@ -142,12 +159,15 @@ def minimize(
     used = [layer for layer in modules if all_modules or selection.kept[layer]]
     wanted = {below for module in used for below in module.chain} | set(vmlinux.chain)
     selection.layers = tuple(layer for layer in layers if layer in wanted)
-    return Minimized(target, outcomes, compact(selection), used)
+    result = Minimized(target, outcomes, compact(selection), used)
+    result.loader, result.others = loaders[0], others
+    return result
 
 
 def refuse_cycles(result: Minimized) -> None:
     """Raise FormatError if a relocation reads types that form a cycle: no selection can reproduce its outcome."""
-    found = (outcome.alone or outcome for answers in result.outcomes for outcome in answers)
+    rows = [*result.outcomes, *(result.others or ())]
+    found = (outcome.alone or outcome for answers in rows for outcome in answers)
     for outcome in (outcome for outcome in found if outcome.reason == "cycle"):
         match = outcome.matches[-1]
         name = printable(match.btf.name(match.type_id))
@@ -170,10 +190,14 @@ def _layers(vmlinux: Btf, modules: Sequence[Btf]) -> list[Btf]:
 
 
 def _take_outcomes(
-    witnesses: Witnesses, objects: Sequence[BpfObject], outcomes: list[list[Outcome]], target: Target
+    witnesses: Witnesses,
+    objects: Sequence[BpfObject],
+    outcomes: list[list[Outcome]],
+    target: Target,
+    taken: set[Outcome],
 ) -> None:
+    """Keep what `outcomes` were read from, except those in `taken`."""
     seen: set[int] = set()
-    taken: set[Outcome] = set()
     for obj, answers in zip(objects, outcomes, strict=True):
         for relocation, outcome in zip(obj.relocations, answers, strict=True):
             if outcome in taken:  # equal relocations share one
