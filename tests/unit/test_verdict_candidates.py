@@ -109,3 +109,18 @@ def test_loads_of_another_size(tmp_path, size, libbpf, cilium, aya):
         path.write_bytes(program.elf(load=True))
         verdicts = Checks(load_code(str(path)), None, loader_named(loader)).verdicts(Target(kernel.build()))
         assert [(finding.effect, finding.reason) for finding in verdicts[0].findings] == expected
+
+
+def test_ids_of_types_in_instructions(tmp_path):
+    """cilium/ebpf compares the id in the instruction with that of the record, libbpf and aya do not."""
+    kernel, program = Builder(), Program()
+    kernel.struct("s", 4, [("x", kernel.int("int", 4), 0)])
+    root = program.types.struct("s", 4, [("x", program.types.int("int", 4), 0)])
+    program.relo(k.TYPE_ID_LOCAL, root)
+    loaded = b"\x18\0\0\0" + root.to_bytes(4, "little")
+    original, renumbered = program.elf(), program.elf().replace(loaded, b"\x18\0\0\0\x09\0\0\0")
+    assert original != renumbered
+    for data, cilium in ((original, [[]]), (renumbered, [[("breaks", "refused")]])):
+        program.elf = lambda data=data: data
+        assert judged(tmp_path, "libbpf", kernel, program) == judged(tmp_path, "aya", kernel, program) == [[]]
+        assert judged(tmp_path, "cilium", kernel, program) == cilium

@@ -44,7 +44,8 @@ class Loader:
     compatible (None: an error); `has_matches` whether TYPE_MATCHES is known, `follows` whether it looks behind pointers.
 
     Programs: `one_target` is whether a function with several prototypes in the kernel is rejected as a target, `compares` whether
-    an instruction has to hold the value by the program's own types before it is changed.
+    an instruction has to hold the value by the program's own types before it is changed, `compares_ids` whether that goes for ids
+    of types, too.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Loader:
         "any_kind",
         "by_levels",
         "compares",
+        "compares_ids",
         "essential",
         "float_fits",
         "follows",
@@ -93,6 +95,7 @@ class Loader:
         follows: bool = False,
         one_target: bool = False,
         compares: bool = True,
+        compares_ids: bool = False,
     ) -> None:
         self.name = name
         self.essential = essential
@@ -114,6 +117,7 @@ class Loader:
         self.follows = follows
         self.one_target = one_target
         self.compares = compares
+        self.compares_ids = compares_ids
 
     def __repr__(self) -> str:
         return f"<Loader {self.name}>"
@@ -133,6 +137,7 @@ CILIUM = Loader(
     float_fits=None,
     follows=True,
     one_target=True,
+    compares_ids=True,
 )
 AYA = Loader(
     "aya",

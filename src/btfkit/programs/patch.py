@@ -77,7 +77,7 @@ def _wide(code: Code, relocation: Relocation, insn: Insn, following: Insn | None
     if following is None or any(insn[2:4]) or any(following[:4]):
         return Patch(rejection="the 64-bit load has fields set that must be 0")
     found = (insn[4] & 0xFFFFFFFF) | (following[4] & 0xFFFFFFFF) << 32
-    local = _local(code, relocation) if loader.compares else None
+    local = _expected(code, relocation, loader)
     is_narrow = (
         loader is LIBBPF
         and relocation.kind == k.ENUMVAL_VALUE
@@ -95,14 +95,14 @@ def _wide(code: Code, relocation: Relocation, insn: Insn, following: Insn | None
 def _immediate(code: Code, relocation: Relocation, insn: Insn, value: int, loader: Loader) -> Patch:
     if insn[0] & i.X:
         return Patch(rejection="the arithmetic instruction has a register operand, expected an immediate")
-    local = _local(code, relocation) if loader.compares else None
+    local = _expected(code, relocation, loader)
     if local is not None and insn[4] & 0xFFFFFFFF != local & 0xFFFFFFFF:
         return _changed(insn[4], local)
     return Patch(((*insn[:4], _signed(value & 0xFFFFFFFF)),))
 
 
 def _memory(code: Code, relocation: Relocation, insn: Insn, value: int, size: int, loader: Loader) -> Patch:
-    local = _local(code, relocation) if loader.compares else None
+    local = _expected(code, relocation, loader)
     if local is not None and insn[3] != local:
         return _changed(insn[3], local)
     if value > MAX_OFF:
@@ -127,6 +127,15 @@ def _changed(found: int, local: int) -> Patch:
 
 def _signed(value: int) -> int:
     return value - (1 << 32) if value >> 31 else value
+
+
+def _expected(code: Code, relocation: Relocation, loader: Loader) -> int | None:
+    """The value that the loader expects in the instruction; None if it does not compare it."""
+    if not loader.compares:
+        return None
+    if loader.compares_ids and relocation.kind in (k.TYPE_ID_LOCAL, k.TYPE_ID_TARGET):
+        return relocation.type_id
+    return _local(code, relocation)
 
 
 def _local(code: Code, relocation: Relocation) -> int | None:
