@@ -6,9 +6,10 @@ import pytest
 
 import dwarf_files as d
 import growth
-from btfkit.encoder import reading
+from btfkit.encoder import environments, reading
 from btfkit.encoder.encode import encode
 from btfkit.encoder.environments import Resolved
+from btfkit.errors import LimitError
 from btfkit.files.elf import Elf
 from reference import environments as slow
 
@@ -123,3 +124,22 @@ def test_tables_of_abbreviations_that_units_use_in_turns_are_kept(monkeypatch) -
     monkeypatch.setattr(reading.Dwarf, "_table", table)
     encoded(file(640))
     assert reads < 32 * 6
+
+
+def test_chains_of_types_with_several_definitions_have_a_limit(monkeypatch) -> None:
+    """A chain costs its length cubed: one that is too long is an error, not a wait without end."""
+
+    def chain(n):
+        file = d.File()
+        for number in range(2):
+            unit = file.unit()
+            last = unit.struct("s0", 8, (f"m{number}", unit.int))
+            for at in range(1, n):
+                last = unit.struct(f"s{at}", 8, ("p", unit.pointer(last)))
+        return file
+
+    monkeypatch.setattr(environments, "MOST_COPIES", 2000)
+    assert [len(list(encoded(chain(8)).btf.types("STRUCT")))] == [16]
+    with pytest.raises(LimitError, match=r"more than 2,000 steps: .* chains that are too long") as caught:
+        encoded(chain(30))
+    assert caught.value.source == "made.o"

@@ -75,7 +75,7 @@ def level_field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Level
         else:
             if kind not in spec.COMPOSITES:
                 return no_member(btf, current, step)
-            path = _find_member(btf, current, step)
+            path = _find_member(btf, current, step, witness)
             if path is None:
                 return no_member(btf, current, step)
             is_last = _enter(wanted, btf, path, found, witness, number == len(wanted.steps) - 1)
@@ -101,9 +101,7 @@ def _enter(
     offset = sum(step[2] for step in path)
     found.type_id = layer.words[at + 4 + 3 * member]
     found.bit_size = layer.words[at + 5 + 3 * member] >> 24 if info >> 31 else 0
-    for owner, index, _ in path:
-        witness.types.append(owner)
-        witness.members.append((owner, index))
+    _note_path(witness, path)
     if not found.bit_size and not (ends and wanted.is_bitfield):
         found.offset = found.offset + offset // 8 & U32
     else:
@@ -116,8 +114,17 @@ def _enter(
     return member == (info & spec.MAX_VLEN) - 1
 
 
-def _find_member(btf: Btf, type_id: int, name: bytes) -> list[tuple[int, int, int]] | None:
-    """The [(composite, index, bit offset)...] down to the member, None if there is none.  Raises SpecError."""
+def _note_path(witness: Witness, path: list[tuple[int, int, int]]) -> None:
+    for owner, index, _ in path:
+        witness.types.append(owner)
+        witness.members.append((owner, index))
+
+
+def _find_member(btf: Btf, type_id: int, name: bytes, witness: Witness) -> list[tuple[int, int, int]] | None:
+    """The [(composite, index, bit offset)...] down to the member, None if there is none.
+
+    Raises SpecError; then `witness` has the member that is wrong.
+    """
     seen: set[int] = set()
     queue: list[tuple[int, list[tuple[int, int, int]]]] = [(type_id, [])]
     for current, path in queue:  # which grows
@@ -137,6 +144,8 @@ def _find_member(btf: Btf, type_id: int, name: bytes) -> list[tuple[int, int, in
             if not found:
                 inner = btf.strip(member_type)
                 if not inner or btf.kind(inner) not in spec.COMPOSITES:
+                    _note_path(witness, [*path, (current, index, offset)])
+                    witness.types.append(inner)
                     raise SpecError("an anonymous member that is no struct or union", type_id=current)
                 queue.append((inner, [*path, (current, index, offset)]))
     return None

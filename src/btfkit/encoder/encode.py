@@ -15,7 +15,7 @@ from btfkit.encoder import variables as _variables
 from btfkit.encoder.environments import Resolved
 from btfkit.encoder.functions import Functions, Symbols
 from btfkit.encoder.reading import LANGUAGES, Dwarf, Rules, open_debug
-from btfkit.errors import UnsupportedError, refuse_others
+from btfkit.errors import BtfError, UnsupportedError, refuse_others
 from btfkit.hot import assembly as _loops
 from btfkit.hot import choices as _choices
 from btfkit.hot import codes
@@ -145,7 +145,10 @@ class Assembly:
         self.places = places
         self.elf = dwarf.debug.sections.elf
         self.report = EncodeReport(dwarf)
-        resolved = self.resolved = Resolved(dwarf.types)
+        try:
+            resolved = self.resolved = Resolved(dwarf.types)
+        except BtfError as error:
+            raise error.at(self.elf.source) from None
         self.names = dwarf.types.names
         self._extra: dict[bytes, int] = {}
         self._void_pointer = 0

@@ -13,6 +13,7 @@ from array import array
 from heapq import heapify, heappop, heappush
 
 from btfkit.btf import spec
+from btfkit.errors import LimitError
 from btfkit.hot import assembly as _loops
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SYMBOL = 0x80000000
 PLACE = 0x3FFFFFFF
+MOST_COPIES = 1_000_000  # looked at to tell types of one name apart: some ten seconds (a vmlinux has a thousand)
 _BY_CONTEXT = (spec.STRUCT, spec.UNION, spec.TYPEDEF)
 
 
@@ -44,6 +46,7 @@ class Resolved:
         self.meanings: dict[tuple[int, int], int] = {}  # (group, symbol) -> record
         self.declared: dict[int, int] = {}  # symbol -> record
         self._evidence: dict[int, dict[int, int]] = {}
+        self._left = MOST_COPIES
         self.forwards = self._forwards()
         self._settle()
         self.order = self._order()
@@ -161,6 +164,13 @@ class Resolved:
                 ]
         number: dict[tuple[int, int], int] = {}  # (group, record) -> class, of the round before
         while True:
+            self._left -= sum(len(records) for _, records, _ in groups)
+            if self._left < 0:
+                raise LimitError(
+                    f"to tell types of one name apart takes more than {MOST_COPIES:,} steps: those with several definitions"
+                    " refer to each other in chains that are too long",
+                    section=".debug_info",
+                )
             keys: dict[tuple[int, ...], int] = {}
             new: dict[tuple[int, int], int] = {}
             for group, records, meanings in groups:

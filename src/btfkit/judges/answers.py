@@ -104,8 +104,9 @@ def prove_merged(
 def _demand_same(answers: Answers, advice: str) -> dict[tuple[int, int], int]:
     if answers.differences:
         shown = "\n  ".join(str(difference) for difference in answers.differences[:10])
+        differing = len({(id(difference.obj), id(difference.relocation)) for difference in answers.differences})
         raise VerificationError(
-            f"{len(answers.differences):,} of {counted(answers.total, 'relocation')} would be answered differently; nothing was"
+            f"{differing:,} of {counted(answers.total, 'relocation')} would be answered differently; nothing was"
             f" written.{advice}:\n  {shown}"
         )
     return answers.ids

@@ -312,14 +312,15 @@ def _by_value(thin: Btf, leaves: dict[int, int]) -> list[int]:
 
 def _take_answers(witnesses: object, split: Btf, objects: Sequence[BpfObject]) -> None:
     """Keep what the relocations of `objects` read, in the lowest base of `split` and all layers above it."""
+    from btfkit.co_re.loaders import LIBBPF
     from btfkit.co_re.relocate import relocate
     from btfkit.co_re.target import Target
-    from btfkit.passes.minimize import _take_outcomes
+    from btfkit.passes.minimize import take_outcomes
     from btfkit.passes.select import Witnesses
 
     assert isinstance(witnesses, Witnesses)
     target = Target(split.chain[0], split.chain[1:])
-    _take_outcomes(witnesses, objects, relocate(objects, target), target, set())
+    take_outcomes(witnesses, objects, relocate(objects, target), target, set(), LIBBPF)
     witnesses.settle()
 
 

@@ -143,10 +143,10 @@ def minimize(
     selection = Selection(layers)
     witnesses = Witnesses(selection)
     taken: set[Outcome] = set()
-    _take_outcomes(witnesses, objects, outcomes, target, taken)
+    take_outcomes(witnesses, objects, outcomes, target, taken, loaders[0])
     if others is not None:
         rows = [(obj, mine) for obj, known, mine in zip(objects, outcomes, others, strict=True) if mine is not known]
-        _take_outcomes(witnesses, [obj for obj, _ in rows], [mine for _, mine in rows], target, taken)
+        take_outcomes(witnesses, [obj for obj, _ in rows], [mine for _, mine in rows], target, taken, CILIUM)
     roots = _named(vmlinux, modules, keep_types, keep_funcs)
     roots += [(split, type_id) for split in keep_refs_of for type_id in by_references_of(split)]
     if roots:
@@ -189,14 +189,15 @@ def _layers(vmlinux: Btf, modules: Sequence[Btf]) -> list[Btf]:
     return layers
 
 
-def _take_outcomes(
+def take_outcomes(
     witnesses: Witnesses,
     objects: Sequence[BpfObject],
     outcomes: list[list[Outcome]],
     target: Target,
     taken: set[Outcome],
+    loader: Loader,
 ) -> None:
-    """Keep what `outcomes` were read from, except those in `taken`."""
+    """Keep what `outcomes`, by the rules of `loader`, were read from, except those in `taken`."""
     seen: set[int] = set()
     for obj, answers in zip(objects, outcomes, strict=True):
         for relocation, outcome in zip(obj.relocations, answers, strict=True):
@@ -206,7 +207,7 @@ def _take_outcomes(
             witnesses.take(outcome)
             if target.modules and outcome.candidates and id(outcome.candidates) not in seen:
                 seen.add(id(outcome.candidates))
-                wanted = obj.spec(relocation)
+                wanted = obj.spec(relocation, loader)
                 _, in_modules = target.named(wanted.root_kind, wanted.name)  # type: ignore[union-attr]
                 if in_modules and outcome.candidates[0][0] is target.vmlinux:
                     witnesses.shadow(outcome.candidates, in_modules)
