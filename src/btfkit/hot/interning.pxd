@@ -114,7 +114,7 @@ cdef class Interner(Symbols):
     @cython.locals(at=cython.size_t, kind=cython.uint, token=cython.uint, record=cython.uint)
     cdef int finish(self, size_t number) except -1
 
-    @cython.locals(count=cython.size_t, k=cython.size_t, fits=cython.bint, place=cython.size_t)
+    @cython.locals(count=cython.size_t, k=cython.size_t, fits=cython.bint, place=cython.size_t, size=cython.uint)
     cdef int pack_offsets(self, size_t at) except -1
 
     @cython.locals(at=cython.size_t, kind=cython.uint, made=cython.uint, _=cython.int)

@@ -427,7 +427,8 @@ class Interner(Symbols):
         if fits:
             for k in range(count):
                 place = at + 5 + 3 * k
-                self.words[place] |= self.bits[place] << 24
+                size = self.bits[place]
+                self.words[place] |= size << 24
             return 0
         self.words[at + 1] &= NOT_FLAG
         for k in range(count):

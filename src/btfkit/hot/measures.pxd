@@ -61,6 +61,8 @@ cdef class Measures:
     cdef readonly long long sum_holes
     cdef readonly long long sum_bit_holes
 
+    cdef void clear(self) noexcept
+
     cdef cycle(self, size_t type_id)
 
     cdef unsigned int kind(self, size_t type_id) except? 255

@@ -102,6 +102,10 @@ class Measures:
         self.alignment = 0
         self.natural_alignment = 0
         self.forced = 0
+        self.clear()
+
+    def clear(self):
+        """Forget the gaps of the composite that was measured last."""
         self.packed = False
         self.pre_hole = 0
         self.pre_bit_hole = 0
@@ -266,8 +270,9 @@ class Measures:
         self.learn(type_id, 0)
         self.natural_alignment = self.alignments[type_id]
         self.alignment = forced_alignment(self.size, self.natural_alignment, end, self.cacheline)
-        self.find_holes(count if ((info >> 24) & 127) == kinds.STRUCT else -1)
-        if ((info >> 24) & 127) == kinds.STRUCT:
+        self.clear()
+        if ((info >> 24) & 127) == kinds.STRUCT:  # a union has no gaps
+            self.find_holes(count)
             self.packed = self.is_packed(self.positions[type_id - 1] + 3, count)
 
     def fields_of(self, type_id, names, spell):
@@ -300,25 +305,12 @@ class Measures:
         return found
 
     def find_holes(self, count):
-        """Find the gaps between the members of a struct; a union (`count` is -1) has none.  Positions in bits."""
+        """Find the gaps between the `count` members of a struct.  Positions in bits."""
         rows = self.rows
         seen = 0  # where the last member ended
         in_bits = False
         unit_end = 8 * self.size  # the current storage unit of bitfields
         unit_bits = 0
-        self.packed = False
-        self.pre_hole = 0
-        self.pre_bit_hole = 0
-        self.holes = 0
-        self.bit_holes = 0
-        self.padding = 0
-        self.bit_padding = 0
-        self.sum_members = 0
-        self.sum_bits = 0
-        self.sum_holes = 0
-        self.sum_bit_holes = 0
-        if count < 0:
-            return
         for number in range(count):
             row = ROW * number
             start = rows[row + BIT_OFFSET]
