@@ -11,6 +11,7 @@ from btfkit.co_re.loaders import LOADERS, loader_named
 from btfkit.co_re.relocate import program_outcomes, relocate
 from btfkit.co_re.relocations import relocations
 from btfkit.co_re.target import Target
+from btfkit.file_ops.minimize import minimize
 from objects import Program
 
 LIBBPF, CILIUM, AYA = LOADERS.values()
@@ -284,3 +285,26 @@ def test_type_matches_takes_the_last_of_a_name(case):
         root = types.struct("s", 8, members)
     case.program.relo(k.TYPE_MATCHES, root)
     assert case.all() == {"libbpf": value(1), "cilium": value(0), "aya": ERROR}
+
+
+def test_min_proves_a_record_that_only_cilium_answers(case):
+    """libbpf wants a member for shifts, cilium/ebpf takes an array element: the proof searches the candidates all the same."""
+    case.kernel.struct("s", 4, [("x", case.int, 0)])
+    case.program.relo(k.LSHIFT, case.types.struct("s", 4, [("x", case.local_int, 0)]), "0")
+    vmlinux, obj = case.kernel.build(), case.program.build()
+    assert case.all()["libbpf"] == ERROR
+    minimized = minimize(vmlinux, [obj]).btf
+    assert [relocate([obj], Target(one), loader=CILIUM)[0][0].value for one in (vmlinux, minimized)] == [32, 32]
+
+
+def test_min_drops_a_type_of_another_kind_that_does_not_match(case):
+    """Then one type of that name is left, and libbpf's outcome counts as that of cilium/ebpf, which adjusts no loads."""
+    case.kernel.struct("s", 0, [])
+    module = Builder(case.kernel.build())
+    module.enum("s", [("A", 1)])
+    local = case.types.struct("s", 4, [])
+    case.program.relo(k.BYTE_OFFSET, local, "1")
+    split, obj = module.build(), case.program.build()
+    result = minimize(split.base, [obj], [split])
+    assert result.used == ()
+    assert relocate([obj], Target(result.btf), loader=CILIUM)[0][0].value == 0

@@ -13,6 +13,7 @@ from btfkit.btf import spec
 from btfkit.co_re.access import U32, SpecError, innermost, load_class, spelled
 from btfkit.co_re.kinds import BYTE_OFFSET, BYTE_SIZE, FIELD_EXISTS, LSHIFT, RSHIFT, SIGNED
 from btfkit.co_re.match import Mismatch, no_member, not_an_array, other_type, size_of, with_name
+from btfkit.co_re.values import NO_LOAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from btfkit.co_re.witness import Witness
 
 MAX_LEVELS = 32  # composites in which one member is searched, maxResolveDepth
-NO_LOAD = (0, 0, 0)
 _FITTING = (spec.ARRAY, spec.PTR, spec.FLOAT, spec.INT)
 
 

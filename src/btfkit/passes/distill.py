@@ -315,12 +315,11 @@ def _take_answers(witnesses: object, split: Btf, objects: Sequence[BpfObject]) -
     from btfkit.co_re.loaders import LIBBPF
     from btfkit.co_re.relocate import relocate
     from btfkit.co_re.target import Target
-    from btfkit.passes.minimize import take_outcomes
     from btfkit.passes.select import Witnesses
 
     assert isinstance(witnesses, Witnesses)
     target = Target(split.chain[0], split.chain[1:])
-    take_outcomes(witnesses, objects, relocate(objects, target), target, set(), LIBBPF)
+    witnesses.take_all(objects, relocate(objects, target), target, set(), LIBBPF)
     witnesses.settle()
 
 

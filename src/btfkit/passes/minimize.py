@@ -62,8 +62,7 @@ class Minimized:
     relocation) by the rules of `loader`, `others` those by the rules of cilium/ebpf if these were asked for besides (where they
     are the same, the same objects), else None; `layers` maps each BTF of the input, bases first, to its `Compacted` (new `btf`,
     id map `ids`); `used` are the modules (of the input) of which something was kept.  `new_ids`, set by a proof, has the new ids
-    of the types whose ids are
-    answers, by the number of their BTF (0: vmlinux) and old id.
+    of the types whose ids are answers, by the number of their BTF (0: vmlinux) and old id.
     """
 
     __slots__ = ("_blobs", "layers", "loader", "new_ids", "others", "outcomes", "target", "used")
@@ -143,10 +142,10 @@ def minimize(
     selection = Selection(layers)
     witnesses = Witnesses(selection)
     taken: set[Outcome] = set()
-    take_outcomes(witnesses, objects, outcomes, target, taken, loaders[0])
+    witnesses.take_all(objects, outcomes, target, taken, loaders[0])
     if others is not None:
         rows = [(obj, mine) for obj, known, mine in zip(objects, outcomes, others, strict=True) if mine is not known]
-        take_outcomes(witnesses, [obj for obj, _ in rows], [mine for _, mine in rows], target, taken, CILIUM)
+        witnesses.take_all([obj for obj, _ in rows], [mine for _, mine in rows], target, taken, CILIUM)
     roots = _named(vmlinux, modules, keep_types, keep_funcs)
     roots += [(split, type_id) for split in keep_refs_of for type_id in by_references_of(split)]
     if roots:
@@ -187,30 +186,6 @@ def _layers(vmlinux: Btf, modules: Sequence[Btf]) -> list[Btf]:
             raise ChainError("module is not split on the vmlinux to minimize it with", source=module.source)
         layers += [layer for layer in module.chain if layer not in layers]
     return layers
-
-
-def take_outcomes(
-    witnesses: Witnesses,
-    objects: Sequence[BpfObject],
-    outcomes: list[list[Outcome]],
-    target: Target,
-    taken: set[Outcome],
-    loader: Loader,
-) -> None:
-    """Keep what `outcomes`, by the rules of `loader`, were read from, except those in `taken`."""
-    seen: set[int] = set()
-    for obj, answers in zip(objects, outcomes, strict=True):
-        for relocation, outcome in zip(obj.relocations, answers, strict=True):
-            if outcome in taken:  # equal relocations share one
-                continue
-            taken.add(outcome)
-            witnesses.take(outcome)
-            if target.modules and outcome.candidates and id(outcome.candidates) not in seen:
-                seen.add(id(outcome.candidates))
-                wanted = obj.spec(relocation, loader)
-                _, in_modules = target.named(wanted.root_kind, wanted.name)  # type: ignore[union-attr]
-                if in_modules and outcome.candidates[0][0] is target.vmlinux:
-                    witnesses.shadow(outcome.candidates, in_modules)
 
 
 def _named(

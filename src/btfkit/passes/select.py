@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.btf.spec import MAX_CHAIN
+    from btfkit.co_re.loaders import Loader
+    from btfkit.co_re.program import BpfObject
     from btfkit.co_re.relocate import Outcome
+    from btfkit.co_re.target import Target
     from btfkit.co_re.witness import Witness
 
     Closure = Literal["direct", "by-value", "full"]
@@ -203,6 +206,29 @@ class Witnesses:
         for match in outcome.matches:
             self._take(match.btf, match.witness)
         self._traps += [(btf, witness) for btf, witness in outcome.refused if witness.has_traps]
+
+    def take_all(
+        self,
+        objects: Sequence[BpfObject],
+        outcomes: Sequence[Sequence[Outcome]],
+        target: Target,
+        taken: set[Outcome],
+        loader: Loader,
+    ) -> None:
+        """Keep what `outcomes`, by the rules of `loader`, were read from, except those in `taken`."""
+        seen: set[int] = set()
+        for obj, answers in zip(objects, outcomes, strict=True):
+            for relocation, outcome in zip(obj.relocations, answers, strict=True):
+                if outcome in taken:  # equal relocations share one
+                    continue
+                taken.add(outcome)
+                self.take(outcome)
+                if target.modules and outcome.candidates and id(outcome.candidates) not in seen:
+                    seen.add(id(outcome.candidates))
+                    wanted = obj.spec(relocation, loader)
+                    _, in_modules = target.named(wanted.root_kind, wanted.name)  # type: ignore[union-attr]
+                    if in_modules and outcome.candidates[0][0] is target.vmlinux:
+                        self.shadow(outcome.candidates, in_modules)
 
     def _take(self, btf: Btf, witness: Witness) -> None:
         selection = self._selection
