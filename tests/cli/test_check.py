@@ -403,7 +403,7 @@ def test_lines_on_a_terminal_break_between_words(run, monkeypatch):
     assert run("guards.bpf.o", "--kernels", "hub").out == plain.out  # no terminal
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setattr("btfkit.cli.check._width", lambda: 50)
+    monkeypatch.setattr("btfkit.cli.kernels.terminal_width", lambda: 50)
     narrow = run("guards.bpf.o", "--kernels", "hub")
     assert narrow.out.split() == plain.out.split()
     assert all(len(line) <= 50 or " " not in line.strip() for line in narrow.out.splitlines())

@@ -92,6 +92,7 @@ def _parsed(args: Args) -> dict[str, int]:
 
 
 def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:
+    from btfkit.cli.kernels import terminal_width
     from btfkit.fleet.report import as_dict, markdown_lines, summary_line, text_lines
 
     if args.html is not None:
@@ -115,41 +116,20 @@ def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:
         from btfkit.fleet.report_terminal import terminal_lines
 
         lines = terminal_lines(
-            text_lines(matrix, every=args.all), width=_width(), colours=has_colours(args.color, None)
+            text_lines(matrix, every=args.all), width=terminal_width(), colours=has_colours(args.color, None)
         )
         sys.stdout.writelines(f"{line}\n" for line in lines)
     if not args.quiet:
         print(summary_line(matrix, len(failures)), file=sys.stderr)
 
 
-def _width() -> int | None:
-    """The columns of the terminal; None if standard output is something else."""
-    from shutil import get_terminal_size
-
-    return get_terminal_size().columns if sys.stdout.isatty() else None
-
-
 def _complain(matrix: Matrix, tree: Tree, *, quiet: bool) -> bool:
     """Print what could not be read; returns whether there was anything."""
-    from btfkit.errors import printable
+    from btfkit.cli.kernels import complain
 
     for _, error in matrix.unread:
         print(f"btfkit: skipped: {error}", file=sys.stderr)
-    for column in matrix.columns:
-        if column.error:
-            where = printable(column.source)
-            print(f"btfkit: {column.error if where in column.error else f'{where}: {column.error}'}", file=sys.stderr)
-        for text in column.skipped:
-            print(f"btfkit: module skipped: {text}", file=sys.stderr)
-    if tree.marks and not quiet:
-        count = len(tree.marks)
-        print(
-            f"btfkit: {count} kernel{'s have' if count > 1 else ' has'} only a marker (.hasbtf, .failed)",
-            file=sys.stderr,
-        )
-    for path, problem in tree.problems:
-        print(f"btfkit: {printable(path)}: {problem}", file=sys.stderr)
-    return bool(tree.problems or matrix.unread) or any(column.error or column.skipped for column in matrix.columns)
+    return complain(matrix.columns, tree, quiet=quiet) or bool(matrix.unread)
 
 
 COMMAND = Command(

@@ -1,21 +1,45 @@
-"""`btfkit offset`: print the offsets of members."""
+"""`btfkit offset`: print the offsets of members, of one kernel or of many."""
 
 from __future__ import annotations
 
-from btfkit.cli import DONE
-from btfkit.cli.options import BASE, JSON, Command, Option, UsageError, number, print_json, warn_of_second
+import sys
+
+from btfkit.cli import DIFFERS, DONE, FAILED
+from btfkit.cli.kernels import KERNELS
+from btfkit.cli.options import (
+    BASE,
+    JOBS,
+    JSON,
+    OUTPUT,
+    Command,
+    Option,
+    UsageError,
+    number,
+    print_json,
+    refuse_overwriting,
+    warn_of_second,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.cli.options import Args
     from btfkit.show.offset import Place
 
+# those of fleet/offsets_text.py, which is not imported before it is needed
+FORMATS = ("table", "csv", "json", "c", "go", "rust")
+
 
 def run(args: Args) -> int:
-    """Print one line per path, all of them or none."""
+    """Print one line per path, all of them or none; of many kernels, a table."""
+    if args.kernels or args.format:
+        return _run_on_kernels(args)
+    if args.output is not None:
+        raise UsageError("-o needs --format")
     from btfkit.btf_file import load
     from btfkit.show.offset import offsets
 
+    if len(args.operands) < 2:
+        raise UsageError("no PATH: expected FILE PATH..., or PATH... --kernels TREE...")
     path, *wanted = args.operands
     if args.json and args.plain:
         raise UsageError("--json and --plain exclude each other")
@@ -44,18 +68,65 @@ def _row(place: Place) -> tuple[str, str, str, str]:
     return printable(place.path), str(place.offset), size, place.text
 
 
+def _run_on_kernels(args: Args) -> int:
+    """Print a table of all kernels; exit with 1 if a path is missing everywhere."""
+    if args.plain or args.id is not None or args.base is not None:
+        raise UsageError("--kernels and --format exclude --plain, --id and -B")
+    if args.json and args.format not in (None, "json"):
+        raise UsageError(f"--json and --format {args.format} exclude each other")
+    paths, kernels = list(args.operands), list(args.kernels)
+    if not kernels:
+        kernels = [paths.pop(0)]
+    if not paths:
+        raise UsageError("no PATH: expected PATH... --kernels TREE...")
+    from btfkit.cli.kernels import complain, terminal_width
+    from btfkit.errors import UnsupportedError, printable
+    from btfkit.files.write import write_chunks
+    from btfkit.fleet.offsets import kernel_offsets, parse_question
+    from btfkit.fleet.offsets_text import WIDTH, lines_of
+    from btfkit.fleet.tree import find_kernels
+    from btfkit.work.progress import Progress
+
+    try:
+        for path in paths:
+            parse_question(path)
+    except UnsupportedError as error:
+        raise UsageError(error.message) from None
+    tree = find_kernels(kernels)
+    refuse_overwriting([args.output], [*kernels, *tree.files()])
+    with Progress(len(tree.kernels), "reading", wanted=not args.quiet, unit="kernels") as progress:
+        table = kernel_offsets(paths, tree, workers=args.jobs, observe=progress.at)
+    form = args.format or ("json" if args.json else "table")
+    lines = lines_of(table, form, terminal_width() or WIDTH)
+    write_chunks((line.encode() + b"\n" for line in lines), args.output)
+    missing = table.missing_everywhere if table.usable else []
+    for question in missing if not args.quiet else ():
+        sys.stdout.flush()
+        reason = printable(table.reason(question))
+        print(f"btfkit offset: {printable(str(question))}: on no kernel: {reason}", file=sys.stderr)
+    if complain(table.columns, tree, quiet=args.quiet):
+        return FAILED
+    return DIFFERS if missing else DONE
+
+
 COMMAND = Command(
     "offset",
     "print the offset of a member: struct.member.path",
     run,
-    operands="FILE PATH...",
+    operands="FILE? PATH...",
     options=(
         BASE,
         JSON,
         Option("--plain", help="print only the offsets in bytes, one per line"),
         Option("--id", value="N", help="the id of the struct, if several have that name", convert=number),
+        KERNELS,
+        Option("--format", value="FORMAT", choices=FORMATS, help=f"a table of kernels as {', '.join(FORMATS)}"),
+        OUTPUT,
+        JOBS,
     ),
     details="""PATH is STRUCT.MEMBER.MEMBER[3]; members of anonymous structs are named as in C. Pointers are not followed.
+With --kernels, PATH,PATH are alternatives: the first that exists on a kernel. Exit status 1 if no kernel has any of them.
 
-    btfkit offset /sys/kernel/btf/vmlinux task_struct.pid task_struct.comm[0] sock.__sk_common.skc_family""",
+    btfkit offset /sys/kernel/btf/vmlinux task_struct.pid task_struct.comm[0] sock.__sk_common.skc_family
+    btfkit offset task_struct.pid task_struct.__state,task_struct.state --kernels btfhub-archive/ --format c -o offsets.h""",
 )

@@ -16,7 +16,7 @@ import os
 from btfkit.co_re.kinds import kind_name
 from btfkit.co_re.loaders import loader_named
 from btfkit.errors import BtfError, NotFoundError, UnsupportedError, error_text, printable, refuse_text
-from btfkit.fleet.matrix import Column, Matrix, Program, ReadSite
+from btfkit.fleet.matrix import Matrix, Program, ReadSite, columns_of
 from btfkit.fleet.meanings import add_meanings
 from btfkit.fleet.objects import object_files, readable_codes
 from btfkit.programs.code import EXTERN, KFUNC, NO_PROGRAM
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import Relocation
     from btfkit.co_re.target import Target
+    from btfkit.fleet.matrix import Column
     from btfkit.fleet.tree import Kernel, Tree
     from btfkit.programs.code import Code, Function
     from btfkit.programs.verdict import Verdict
@@ -95,7 +96,7 @@ def check(
     codes = list(readable_codes(paths, unread.setdefault))
     if unread and not codes:
         raise next(iter(unread.values()))
-    matrix = matrix_of(codes, _columns(tree.kernels))
+    matrix = matrix_of(codes, columns_of(tree.kernels))
     matrix.loader = loader
     matrix.unread = [(path, error_text(error, path)) for path, error in unread.items()]
     for path in module_paths:
@@ -285,20 +286,6 @@ def _warnings(code: Code) -> Iterable[str]:
     uncalled = [f.name for f in code.functions if f not in linked and any(owner is f for owner in code.owners)]
     if uncalled:
         yield f"no program calls {', '.join(uncalled[:5])}{' and others' if len(uncalled) > 5 else ''}: not checked"
-
-
-def _columns(kernels: Sequence[Kernel]) -> list[Column]:
-    """A column for each kernel, named by `uname -r`, or if that is ambiguous by key or file."""
-    unames = [kernel.key.uname for kernel in kernels]
-    full = [str(kernel.key) for kernel in kernels]
-    names = (
-        unames
-        if len(set(unames)) == len(unames)
-        else full
-        if len(set(full)) == len(full)
-        else [k.source for k in kernels]
-    )
-    return [Column(k.key, name, k.source) for k, name in zip(kernels, names, strict=True)]
 
 
 def parse_allowed(text: str) -> tuple[str, str]:

@@ -120,6 +120,26 @@ def arch_of_uname(uname: str) -> str:
     return ""
 
 
+_RELEASE_CANDIDATE = re.compile(r"rc\d*")
+
+
+def flavor_of_uname(uname: str) -> str:
+    """The flavor in a `uname -r`, without the architecture: "6.1.0-50-cloud-amd64": "cloud", "5.15.0-1-generic": "generic",
+    "6.6.9-200.fc39.x86_64+debug": "debug", "6.1.0-47-amd64": ""."""
+    rest, plus, added = uname.rpartition("+")
+    if plus and "-" in rest and added[:1].isalpha() and "-" not in added:
+        return added  # of Fedora and Red Hat: it follows the architecture
+    words: list[str] = []
+    for part in uname.split("-")[1:]:
+        if part[:1].isalpha() and not _RELEASE_CANDIDATE.fullmatch(part):
+            words.append(part)
+        elif words:
+            words.clear()
+    while words and is_arch(words[-1]):
+        words.pop()
+    return "-".join(words)
+
+
 _KERNEL_PATH = re.compile(
     r"(?:.*/)?(?:vmlinu[xz]-(?P<named>\d[^/]*?)|modules/(?P<home>\d[^/]*)/(?:[^/]+/)*vmlinu[xz])(?:\.debug)?(?:\.(?:gz|xz|zst|bz2))?"
 )

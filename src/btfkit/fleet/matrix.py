@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from btfkit.fleet.keys import Key
+    from btfkit.fleet.tree import Kernel
     from btfkit.programs.verdict import ProgramFinding, Verdict
 
 WORKS, GUARDED, BREAKS = "works", "works, guarded", "breaks"
@@ -125,6 +126,20 @@ class Column:
     def matches(self, pattern: str) -> bool:
         """Whether the glob `pattern` matches it: its `uname -r`, its whole key, or its file."""
         return any(fnmatchcase(name, pattern) for name in (self.key.uname, str(self.key), self.name, self.source))
+
+
+def columns_of(kernels: Sequence[Kernel]) -> list[Column]:
+    """A column for each kernel, named by `uname -r`, or if that is ambiguous by key or file."""
+    unames = [kernel.key.uname for kernel in kernels]
+    full = [str(kernel.key) for kernel in kernels]
+    names = (
+        unames
+        if len(set(unames)) == len(unames)
+        else full
+        if len(set(full)) == len(full)
+        else [k.source for k in kernels]
+    )
+    return [Column(k.key, name, k.source) for k, name in zip(kernels, names, strict=True)]
 
 
 class Cell:

@@ -154,14 +154,45 @@ class Kernel:
         several files for the kernel disagree, what `open` and `BtfFile.btf` raise, and OSError; with `on_error`, that is called
         with the error of a module, and the module is skipped.
         """
-        from btfkit.btf_file import KernelBtf, SharedBase
+        from btfkit.btf_file import KernelBtf
+
+        found = KernelBtf(self.load_vmlinux(read))
+        self.load_modules(found, read, on_error, wanted)
+        return found
+
+    def load_vmlinux(self, read: Callable[[str], Data] | None = None) -> Btf:
+        """The BTF of its vmlinux alone; parameters and errors as of `load`."""
+        read = read or self.read
+        return self._packaged_vmlinux(read) if self.is_package else self._vmlinux(read)
+
+    @property
+    def has_modules(self) -> bool:
+        """Whether it may have modules: that shows before any file is read."""
+        return bool(self.modules or self.is_package)
+
+    def load_modules(
+        self,
+        found: KernelBtf,
+        read: Callable[[str], Data] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        wanted: Callable[[Btf], bool] | None = None,
+        may_have: Callable[[Data], bool] | None = None,
+    ) -> None:
+        """Add its modules to `found`, which has its vmlinux; parameters and errors as of `load`.
+
+        `may_have` answers for the bytes of a file, whether `wanted` can be true of it: other files are not opened.
+        """
+        from btfkit.btf_file import SharedBase
 
         read = read or self.read
-        found = KernelBtf(self._packaged_vmlinux(read) if self.is_package else self._vmlinux(read))
         base = SharedBase(found.vmlinux)
         for path in self.modules:
             try:
-                self._add_module(found, base, path, self.store.full(path), read(path), wanted)
+                content = read(path)
+                if may_have is not None and not may_have(content):
+                    found.unwanted += 1
+                    continue
+                self._add_module(found, base, path, self.store.full(path), content, wanted)
             except (BtfError, OSError) as error:
                 if on_error is None:
                     raise
@@ -170,13 +201,15 @@ class Kernel:
             archive = _package(read(path), self.store.full(path))
             for name, content in archived_modules(archive):
                 place = f"{self.stem}/{name}" if self.is_directory else name
+                if may_have is not None and not may_have(content):
+                    found.unwanted += 1
+                    continue
                 try:
                     self._add_module(found, base, place, archive.named(name), content, wanted)
                 except (BtfError, OSError) as error:
                     if on_error is None:
                         raise
                     on_error(error)
-        return found
 
     def _packaged_vmlinux(self, read: Callable[[str], Data]) -> Btf:
         """The kernel in the packages; raises NotFoundError if none of them has one."""

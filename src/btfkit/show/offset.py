@@ -63,42 +63,63 @@ def offset(btf: Btf, path: str, *, type_id: int | None = None) -> Place:
 
 def offsets(btf: Btf, paths: Sequence[str], *, type_id: int | None = None) -> list[Place]:
     """The places of many members, each as `offset` finds it."""
-    demand_btf("btf", btf)
-    members, names = FlatMembers(btf), Spelling(btf)
-    return [_offset(btf, path, type_id, members, names) for path in paths]
+    finder = Offsets(btf)
+    return [finder.find(path, type_id) for path in paths]
 
 
-def _offset(btf: Btf, path: str, type_id: int | None, members: FlatMembers, names: Spelling) -> Place:
-    root, steps = _parsed(path)
-    if type_id is not None:
-        return _Walk(btf, path, btf.existing(type_id), members, names).done(steps)
-    ids = [i for i in btf.find_ids(root) if btf.kind(i) in spec.COMPOSITES] or list(btf.find_ids(root, spec.TYPEDEF))
-    if not ids:
-        from btfkit.btf.suggest import did_you_mean_type
+class Offsets:
+    """The places of members of one BTF, for many questions; `suggests`: errors name close names, which takes time to find."""
 
-        hint = did_you_mean_type(btf, root, (*spec.COMPOSITES, spec.TYPEDEF))
-        raise NotFoundError(f"no struct, union or typedef called {printable(root)!r}{hint}", source=btf.source)
-    places: list[Place] = []
-    failure: NotFoundError | None = None
-    for i in ids:
-        try:
-            places.append(_Walk(btf, path, i, members, names).done(steps))
-        except NotFoundError as error:
-            failure = failure or error
-    if not places:
-        assert failure is not None
-        raise failure
-    if len({(place.bit_offset, place.bits, place.size) for place in places}) > 1:
-        offsets = ", ".join(f"type {place.root_id}: {place.offset}" for place in places[:8])
-        raise AmbiguousError(
-            f"{len(places)} types called {printable(root)!r} disagree: choose one by its id ({offsets})",
-            source=btf.source,
-        )
-    return places[0]
+    __slots__ = ("btf", "members", "names", "suggests")
+
+    def __init__(self, btf: Btf, *, suggests: bool = True) -> None:
+        demand_btf("btf", btf)
+        self.btf = btf
+        self.members = FlatMembers(btf)
+        self.names = Spelling(btf)
+        self.suggests = suggests
+
+    def roots(self, name: str) -> list[int]:
+        """The ids of the structs and unions called `name`, or if there are none of the typedefs."""
+        btf = self.btf
+        ids = [i for i in btf.find_ids(name) if btf.kind(i) in spec.COMPOSITES]
+        return ids or list(btf.find_ids(name, spec.TYPEDEF))
+
+    def find(self, path: str, type_id: int | None = None) -> Place:
+        """The place of one member, as `offset` finds it, with its errors."""
+        root, steps = parsed(path)
+        btf = self.btf
+        if type_id is not None:
+            return _Walk(self, path, btf.existing(type_id)).done(steps)
+        ids = self.roots(root)
+        if not ids:
+            hint = ""
+            if self.suggests:
+                from btfkit.btf.suggest import did_you_mean_type
+
+                hint = did_you_mean_type(btf, root, (*spec.COMPOSITES, spec.TYPEDEF))
+            raise NotFoundError(f"no struct, union or typedef called {printable(root)!r}{hint}", source=btf.source)
+        places: list[Place] = []
+        failure: NotFoundError | None = None
+        for i in ids:
+            try:
+                places.append(_Walk(self, path, i).done(steps))
+            except NotFoundError as error:
+                failure = failure or error
+        if not places:
+            assert failure is not None
+            raise failure
+        if len({(place.bit_offset, place.bits, place.size) for place in places}) > 1:
+            offsets = ", ".join(f"type {place.root_id}: {place.offset}" for place in places[:8])
+            raise AmbiguousError(
+                f"{len(places)} types called {printable(root)!r} disagree: choose one by its id ({offsets})",
+                source=btf.source,
+            )
+        return places[0]
 
 
-def _parsed(path: str) -> tuple[str, list[str | int]]:
-    """The name of the root, and the names and indexes after it."""
+def parsed(path: str) -> tuple[str, list[str | int]]:
+    """The name of the root ("struct x": x), and the names and indexes after it; raises UnsupportedError for anything else."""
     root, *names = path.strip().split(".")
     steps: list[str | int] = []
     first = True
@@ -121,12 +142,13 @@ def _parsed(path: str) -> tuple[str, list[str | int]]:
 class _Walk:
     """A walk from one root."""
 
-    def __init__(self, btf: Btf, path: str, root_id: int, members: FlatMembers, names: Spelling) -> None:
+    def __init__(self, finder: Offsets, path: str, root_id: int) -> None:
+        self.btf = btf = finder.btf
         if not 0 < root_id < len(btf):
             raise NotFoundError(f"no type {root_id}, ids are 1 to {len(btf) - 1}", source=btf.source)
-        self.btf = btf
-        self.members = members
-        self.names = names
+        self.members = finder.members
+        self.names = finder.names
+        self.suggests = finder.suggests
         self.place = Place(path, root_id, root_id, 0, 0)
 
     def done(self, steps: list[str | int]) -> Place:
@@ -174,9 +196,11 @@ class _Walk:
             raise NotFoundError(f"{walked} has no members: it is {what}", source=self.btf.source)
         found = self.members.find(type_id, name)
         if found is None:
-            from btfkit.btf.suggest import did_you_mean
+            hint = ""
+            if self.suggests:
+                from btfkit.btf.suggest import did_you_mean
 
-            hint = did_you_mean(name, (member.path for member in flat_members(self.btf, type_id)))
+                hint = did_you_mean(name, (member.path for member in flat_members(self.btf, type_id)))
             raise NotFoundError(f"{walked} has no member {printable(name)!r}{hint}", source=self.btf.source)
         self.place.type_id, self.place.bits = found.type_id, found.bits
         self.place.bit_offset += found.bit_offset

@@ -1,0 +1,65 @@
+"""Which modules of a kernel define a name.
+
+A kernel has thousands of modules, and a name is in one or two of them.  Raw BTF without the name's bytes is not even opened.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf.finders import own_ids_called
+from btfkit.files.modules import module_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from btfkit.btf.btf import Btf
+    from btfkit.files.elf import Data
+    from btfkit.fleet.tree import Kernel
+
+UTF8 = "utf-8", "surrogateescape"
+_MAGIC = {"little": b"\x9f\xeb", "big": b"\xeb\x9f"}
+
+
+def modules_naming(
+    kernel: Kernel,
+    vmlinux: Btf,
+    names: Collection[str],
+    on_error: Callable[[Exception], None] | None = None,
+    kinds: tuple[int, ...] = (),
+) -> list[tuple[str, Btf]]:
+    """(name, BTF) of each module of a kernel that itself defines a type with one of `names` (of one of `kinds`), in order.
+
+    Errors are as in `Kernel.load_modules`.
+    """
+    if not names or not kernel.has_modules:
+        return []
+    from btfkit.btf_file import KernelBtf
+
+    raw = [name.encode(*UTF8) for name in names]
+    found = KernelBtf(vmlinux)
+    kernel.load_modules(
+        found,
+        on_error=on_error,
+        wanted=lambda module: any(next(own_ids_called(module, name, kinds), 0) for name in raw),
+        may_have=_Needles(vmlinux, raw).may_be_in,
+    )
+    pairs = [(module_name(name, underscores=True), btf) for name, btf in zip(found.names, found.modules, strict=True)]
+    return sorted(pairs, key=lambda pair: pair[0])
+
+
+class _Needles:
+    """Bytes of which split BTF has some if it uses one of `names`: the name itself, or its offset in the strings of the base."""
+
+    def __init__(self, vmlinux: Btf, names: Collection[bytes]) -> None:
+        order = vmlinux.byte_order
+        self._magic = _MAGIC[order]
+        self._needles = [name + b"\0" for name in names]
+        for name in names:
+            self._needles += (offset.to_bytes(4, order) for offset in vmlinux.string_offsets(name))
+
+    def may_be_in(self, data: Data) -> bool:
+        """Whether a file may use one of the names; certain only for raw BTF."""
+        if bytes(data[:2]) != self._magic:
+            return True
+        content = data if hasattr(data, "find") else bytes(data)
+        return any(content.find(needle) >= 0 for needle in self._needles)
