@@ -61,73 +61,18 @@ class ReadArgument(NamedTuple):
     prototype: str
 
 
-class Prototype:
-    """What a program attaches to: a function of the kernel (`owner` is its FUNC, or what leads to the FUNC_PROTO `type_id`).
+class Prototype(NamedTuple):
+    """What a program attaches to: a function of the kernel, as `text` in C.
 
     `skipped`: parameters before the first argument (`void *__data` of a tracepoint).  `problem`: why no program can be attached,
     "" if that is possible.
     """
 
-    def __init__(self, btf: Btf, type_id: int, name: str, skipped: int = 0) -> None:
-        self.btf = btf
-        self.type_id = type_id
-        self.name = name
-        self.skipped = skipped
-        self.problem = ""
-        self._text = ""
-        self.arguments: list[Argument] = []
-        layer, at = btf.locate(type_id)
-        words = layer.words
-        count = words[at + 1] & spec.MAX_VLEN
-        parameters = [(words[n], words[n + 1]) for n in range(at + 3, at + 3 + 2 * count, 2)][skipped:]
-        start = 0
-        for name_off, parameter in parameters:
-            end = start + self._width(parameter)
-            self.arguments.append(self._argument(start, end, text(btf.string(name_off)), parameter, False))
-            start = end
-        result = words[at + 2]
-        self.result = self._argument(start, start + self._width(result), "", result, True)
-        if parameters and not parameters[-1][1]:
-            self.problem = "has variable arguments"
-        elif len(parameters) > MOST_ARGUMENTS:
-            self.problem = f"has {len(parameters)} arguments, the kernel allows {MOST_ARGUMENTS}"
-        else:
-            for argument in (*self.arguments, *(() if skipped else (self.result,))):
-                self.problem = self.problem or self._unsupported(argument)
-
-    def _width(self, type_id: int) -> int:
-        """The bytes of the context that a value takes."""
-        kind = self.btf.kind(self.btf.strip(type_id))
-        size = self.btf.sizeof(type_id) if kind in spec.COMPOSITES else None
-        return max(WORD, (size or 0) + WORD - 1 & ~(WORD - 1))
-
-    def _argument(self, start: int, end: int, name: str, type_id: int, is_result: bool) -> Argument:
-        btf = self.btf
-        stripped = btf.strip(type_id)
-        kind = btf.kind(stripped) if stripped else spec.UNKN
-        if kind == spec.PTR:
-            pointee = btf.strip(btf.word(stripped, 2))
-            of = btf.name(pointee) if pointee else "void"
-            if pointee and btf.kind(pointee) in (spec.INT, spec.PTR, spec.FUNC_PROTO):
-                of = spec.word(btf.kind(pointee))
-        elif kind in spec.COMPOSITES:
-            of = btf.name(stripped)
-        else:
-            of = str(btf.sizeof(stripped)) if kind in (spec.INT, *spec.ENUMS) else ""
-            kind = spec.INT if kind in spec.ENUMS else kind
-        return Argument(start, end, name, kind, of, is_result)
-
-    def _unsupported(self, argument: Argument) -> str:
-        what = "the return value" if argument.is_result else f"argument {argument.name or argument.number}"
-        if argument.is_result and argument.kind == spec.UNKN:
-            return ""
-        if argument.kind not in (*_HOLDERS, spec.PTR):
-            return f"has {what} of a type that programs cannot take"
-        if argument.is_result and argument.kind in spec.COMPOSITES:
-            return "returns a struct or union"
-        if argument.end - argument.start > LARGEST_ARGUMENT:
-            return f"has {what} of more than {LARGEST_ARGUMENT} bytes"
-        return ""
+    text: str
+    skipped: int
+    problem: str
+    arguments: tuple[Argument, ...]
+    result: Argument
 
     def at(self, offset: int) -> Argument | None:
         """The argument or result at a byte of the context."""
@@ -137,37 +82,101 @@ class Prototype:
         return None
 
     def __str__(self) -> str:
-        if not self._text:
-            self._text = self._spelled()
-        return self._text
-
-    def _spelled(self) -> str:
-        btf = self.btf
-        spelling = Spelling(btf)
-        if not self.skipped:
-            return spelling.declare(self.type_id, printable(self.name))
-        layer, at = btf.locate(self.type_id)
-        first = at + 3 + 2 * self.skipped
-        end = at + 3 + 2 * (layer.words[at + 1] & spec.MAX_VLEN)
-        shown = (
-            spelling.declare(layer.words[n + 1], printable(text(btf.string(layer.words[n]))))
-            for n in range(first, end, 2)
-        )
-        return f"{printable(self.name)}({', '.join(shown) or 'void'})"
+        return self.text
 
 
 def prototype_of(btf: Btf, type_id: int, name: str) -> Prototype | None:
     """The prototype that a FUNC, the typedef of a tracepoint, or a member of a struct_ops leads to; None if it does not."""
-    is_tracepoint = btf.kind(type_id) == spec.TYPEDEF
+    proto = function_proto(btf, type_id)
+    return prototype_at(btf, proto, name, btf.kind(type_id) == spec.TYPEDEF) if proto else None
+
+
+def prototype_name(btf: Btf, type_id: int, target: str) -> str:
+    """The name of what a program with that `target` in its section attaches to: of a FUNC its own."""
+    return btf.name(type_id) if btf.kind(type_id) == spec.FUNC else target.rpartition("/")[2]
+
+
+def function_proto(btf: Btf, type_id: int) -> int:
+    """The FUNC_PROTO that a FUNC, the typedef of a tracepoint, or a member of a struct_ops leads to; 0 if it does not."""
     try:
         leaf = btf.word(type_id, 2) if btf.kind(type_id) == spec.FUNC else btf.strip(type_id)
         if leaf and btf.kind(leaf) == spec.PTR:
             leaf = btf.strip(btf.word(leaf, 2))
-        if not leaf or btf.kind(leaf) != spec.FUNC_PROTO:
-            return None
-        return Prototype(btf, leaf, name, 1 if is_tracepoint else 0)
     except BtfError:  # a cycle of typedefs
+        return 0
+    return leaf if leaf and btf.kind(leaf) == spec.FUNC_PROTO else 0
+
+
+def prototype_at(btf: Btf, type_id: int, name: str, is_tracepoint: bool) -> Prototype | None:
+    """The prototype of the FUNC_PROTO `type_id` for a function or tracepoint of that name; None if its types are a cycle."""
+    try:
+        return _prototype(btf, type_id, name, int(is_tracepoint))
+    except BtfError:
         return None
+
+
+def _prototype(btf: Btf, type_id: int, name: str, skipped: int) -> Prototype:
+    layer, at = btf.locate(type_id)
+    words = layer.words
+    count = words[at + 1] & spec.MAX_VLEN
+    parameters = [(words[n], words[n + 1]) for n in range(at + 3, at + 3 + 2 * count, 2)]
+    arguments = []
+    start = 0
+    for name_off, parameter in parameters[skipped:]:
+        argument = _argument(btf, start, text(btf.string(name_off)), parameter)
+        arguments.append(argument)
+        start = argument.end
+    result = _argument(btf, start, "", words[at + 2], is_result=True)
+    problem = ""
+    if len(parameters) > skipped and not parameters[-1][1]:
+        problem = "has variable arguments"
+    elif len(arguments) > MOST_ARGUMENTS:
+        problem = f"has {len(arguments)} arguments, the kernel allows {MOST_ARGUMENTS}"
+    else:
+        for argument in (*arguments, *(() if skipped else (result,))):
+            problem = problem or _unsupported(argument)
+    shown = _spelled(btf, type_id, name, parameters[1:] if skipped else None)
+    return Prototype(shown, skipped, problem, tuple(arguments), result)
+
+
+def _argument(btf: Btf, start: int, name: str, type_id: int, is_result: bool = False) -> Argument:
+    stripped = btf.strip(type_id)
+    kind = btf.kind(stripped) if stripped else spec.UNKN
+    size = btf.sizeof(type_id) if kind in spec.COMPOSITES else None
+    end = start + max(WORD, (size or 0) + WORD - 1 & ~(WORD - 1))
+    if kind == spec.PTR:
+        pointee = btf.strip(btf.word(stripped, 2))
+        of = btf.name(pointee) if pointee else "void"
+        if pointee and btf.kind(pointee) in (spec.INT, spec.PTR, spec.FUNC_PROTO):
+            of = spec.word(btf.kind(pointee))
+    elif kind in spec.COMPOSITES:
+        of = btf.name(stripped)
+    else:
+        of = str(btf.sizeof(stripped)) if kind in (spec.INT, *spec.ENUMS) else ""
+        kind = spec.INT if kind in spec.ENUMS else kind
+    return Argument(start, end, name, kind, of, is_result)
+
+
+def _unsupported(argument: Argument) -> str:
+    what = "the return value" if argument.is_result else f"argument {argument.name or argument.number}"
+    if argument.is_result and argument.kind == spec.UNKN:
+        return ""
+    if argument.kind not in (*_HOLDERS, spec.PTR):
+        return f"has {what} of a type that programs cannot take"
+    if argument.is_result and argument.kind in spec.COMPOSITES:
+        return "returns a struct or union"
+    if argument.end - argument.start > LARGEST_ARGUMENT:
+        return f"has {what} of more than {LARGEST_ARGUMENT} bytes"
+    return ""
+
+
+def _spelled(btf: Btf, type_id: int, name: str, parameters: list[tuple[int, int]] | None) -> str:
+    """A prototype in C; with the `parameters` of a tracepoint, without the result."""
+    spelling = Spelling(btf)
+    if parameters is None:
+        return spelling.declare(type_id, printable(name))
+    shown = (spelling.declare(parameter, printable(text(btf.string(each)))) for each, parameter in parameters)
+    return f"{printable(name)}({', '.join(shown) or 'void'})"
 
 
 class Rejected(NamedTuple):

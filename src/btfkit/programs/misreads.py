@@ -67,12 +67,12 @@ def misread(
     return ""
 
 
-def other_size(obj: BpfObject, number: int, outcome: Outcome, insn: Insn) -> tuple[bool, str]:
+def other_size(obj: BpfObject, number: int, size: int, insn: Insn) -> tuple[bool, str]:
     """(whether a load or store reaches beyond its member, how the sizes differ) for a loader that does not adjust loads; "" if
-    they do not."""
-    if insn[0] & i.CLASS_MASK not in (i.LDX, i.ST, i.STX) or outcome.status != "value" or not outcome.matches:
+    they do not.  `size` is what a load reads on the kernel."""
+    if insn[0] & i.CLASS_MASK not in (i.LDX, i.ST, i.STX):
         return False, ""
-    size, accessed = outcome.matches[0].load[2], i.BYTES[insn[0] & i.SIZE_MASK]
+    accessed = i.BYTES[insn[0] & i.SIZE_MASK]
     if obj.relocations[number].kind != k.BYTE_OFFSET or not size or size == accessed:
         return False, ""
     what = obj.expression(obj.relocations[number])

@@ -22,11 +22,26 @@ from btfkit.programs import insns as i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.program import BpfObject, Relocation
-    from btfkit.co_re.relocate import Outcome
     from btfkit.programs.code import Code, Linked
     from btfkit.programs.insns import Insn
+
+    class Answered(Protocol):
+        """A kernel's answer to a relocation: `co_re.relocate.Outcome` or `programs.facts.Answer`."""
+
+        @property
+        def status(self) -> str: ...
+        @property
+        def value(self) -> int | None: ...
+        @property
+        def detail(self) -> str: ...
+        @property
+        def load_size(self) -> int: ...
+
 
 POISON = 195896080  # the number of the helper that is called instead, libbpf's 0xbad2310
 POISONED: Insn = (i.JMP | i.CALL, 0, 0, 0, POISON)
@@ -46,7 +61,7 @@ class Patch(NamedTuple):
 
 
 def patch(
-    code: Code, number: int, outcome: Outcome, insn: Insn, following: Insn | None, loader: Loader = LIBBPF
+    code: Code, number: int, outcome: Answered, insn: Insn, following: Insn | None, loader: Loader = LIBBPF
 ) -> Patch:
     """The change to `insn` by the answer `outcome` to relocation `number`; `following` is the next slot."""
     relocation = code.object.relocations[number]
@@ -175,7 +190,7 @@ class Patched(NamedTuple):
     rejections: dict[int, str]
 
 
-def patch_program(code: Code, linked: Linked, outcomes: list[Outcome], loader: Loader = LIBBPF) -> Patched:
+def patch_program(code: Code, linked: Linked, outcomes: Sequence[Answered], loader: Loader = LIBBPF) -> Patched:
     """Put the answers to all relocations of a linked program into its instructions; `outcomes` are those of the object."""
     insns = list(linked.insns)
     poisoned: dict[int, int] = {}

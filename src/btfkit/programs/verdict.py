@@ -9,17 +9,15 @@ A `Check` is made once for a program and answers for many kernels; kernels with 
 
 from __future__ import annotations
 
-from copy import copy
 from typing import NamedTuple
 
 from btfkit.btf import spec
 from btfkit.co_re.access import essential
 from btfkit.co_re.loaders import LIBBPF
-from btfkit.co_re.relocate import program_outcomes
 from btfkit.errors import BtfError, counted
 from btfkit.programs import insns as i
-from btfkit.programs.abilities import ENUMS, abilities_of, helpers_called, lacks_type
-from btfkit.programs.arguments import RULES, Prototype, ReadArgument, prototype_of, rejected
+from btfkit.programs.abilities import ENUMS
+from btfkit.programs.arguments import RULES, ReadArgument, rejected
 from btfkit.programs.attachments import (
     BREAKS,
     INCOMPATIBLE,
@@ -28,24 +26,19 @@ from btfkit.programs.attachments import (
     NOTE,
     UNKNOWN,
     WARNING,
-    attached,
-    attached_types,
-    attachment,
     attachment_names,
-    extern_answers,
     scope_of,
 )
 from btfkit.programs.code import MAP
 from btfkit.programs.constants import KCONFIG, VERSION, Constants
+from btfkit.programs.facts import KernelAnswers, Questions
 from btfkit.programs.helpers import helper_name
-from btfkit.programs.machines import REGISTER_PROGRAMS, REGISTERS, foreign
-from btfkit.programs.misreads import bitfield_reads, misread, other_size
-from btfkit.programs.origins import Origins, find_origins
+from btfkit.programs.machines import REGISTER_PROGRAMS, REGISTERS
+from btfkit.programs.misreads import other_size
 from btfkit.programs.patch import POISONED, patch_program
 from btfkit.programs.reach import Doubt, Flow, Walk
-from btfkit.programs.refusals import refusals
 from btfkit.programs.registers import NOT_NULL, PLACE, bounds
-from btfkit.programs.struct_ops import Operations, operations, struct_ops_names
+from btfkit.programs.struct_ops import struct_ops_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,14 +47,11 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.loaders import Loader
-    from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.target import Roots, Target
-    from btfkit.programs.attachments import Scope
     from btfkit.programs.code import Code, Function
-    from btfkit.programs.insns import Insn
+    from btfkit.programs.facts import Answer, Facts, KernelFacts
     from btfkit.programs.patch import Patched
     from btfkit.programs.registers import Value
-    from btfkit.programs.verifier import Verifier
 
 WORKS, GUARDED = "works", "works, guarded"
 MISREADS = "reads something else"  # the program loads, and a value is not what its author expects
@@ -79,7 +69,6 @@ SEVERAL_FUNCTIONS = (
 SEVERAL_KPROBES = (
     "a kprobe is attached to the first in the kernel's symbol table, since 6.7 (and updates of older releases) to none"
 )
-REPLACED_HELPERS = frozenset((112, 113, 114, 115))  # libbpf calls older ones instead if a kernel lacks them
 
 
 class ProgramFinding(NamedTuple):
@@ -121,69 +110,6 @@ class Verdict(NamedTuple):
         return f"<{self.status}: {counted(len(self.findings), 'finding')}>"
 
 
-class KernelAnswers:
-    """The answers of a kernel to one object: `outcomes` of its relocations, `externs` by name, `operations` of struct_ops."""
-
-    def __init__(
-        self,
-        code: Code,
-        target: Target,
-        outcomes: list[Outcome],
-        verifier: Verifier,
-        version: Value,
-        scope: Scope,
-        loader: Loader,
-    ) -> None:
-        self.target = target
-        self.outcomes = outcomes
-        self.loader = loader
-        self._by_program = program_outcomes(code.object, outcomes, target, loader)
-        self.verifier = verifier
-        self.version = version
-        self.scope = scope
-        self.externs = extern_answers(code, target, scope)
-        self.operations = operations(code, target, scope) if code.struct_ops_data else Operations({}, {}, {})
-        self.abilities = abilities_of(target)
-        self.foreign = foreign(code, target)
-        self.whole = [
-            ProgramFinding(
-                BREAKS,
-                each.reason,
-                f"{loader.name} rejects the object: {each.detail}",
-                subject=each.subject,
-                whole=True,
-                map=each.map,
-            )
-            for each in refusals(code, target, self.externs, self.operations.refusals, self.abilities)
-        ]
-
-    def of(self, program: str) -> KernelAnswers:
-        """The answers to a program, which may have outcomes of its own."""
-        own = self._by_program.get(program)
-        if not own:
-            return self
-        result = copy(self)
-        result.outcomes = [own.get(number, outcome) for number, outcome in enumerate(self.outcomes)]
-        return result
-
-    def prototypes(self, program: Function) -> list[Prototype]:
-        """What a program attaches to, by the kernel's types; of functions that share a name, each prototype once."""
-        operation = self.operations.prototypes.get(program.name)
-        wanted = attachment(program)
-        if operation is not None or wanted is None or wanted.type_kind not in (spec.FUNC, spec.TYPEDEF):
-            return [operation] if operation is not None else []
-        found: dict[tuple[int, int], Prototype] = {}
-        for btf, type_id in attached_types(wanted, self.target):
-            key = ("prototype", id(btf), type_id)
-            if key not in self.target.memo:
-                name = btf.name(type_id) if wanted.type_kind == spec.FUNC else wanted.target.rpartition("/")[2]
-                self.target.memo[key] = prototype_of(btf, type_id, name)
-            prototype = self.target.memo[key]
-            if prototype is not None:
-                found.setdefault((id(btf), prototype.type_id), prototype)
-        return list(found.values())
-
-
 class Reached(NamedTuple):
     """The marked slots that can be reached; `doubt` is why all count as reached ("": they do not); `unless` is, by slot, which
     values of variables would keep the program from it."""
@@ -191,6 +117,42 @@ class Reached(NamedTuple):
     slots: frozenset[int]
     doubt: str
     unless: dict[int, str]
+
+
+class Case:
+    """A program on a kernel, while it is judged: the `facts`, the `answers` to the relocations of its object, and the `patched`
+    program.
+
+    `marks` are the slots of which it matters whether they are reached (true: the program breaks then), `waiting` the findings
+    about slots that are reached.
+    """
+
+    def __init__(self, facts: Facts, answers: Sequence[Answer], patched: Patched) -> None:
+        self.facts = facts
+        self.kernel = facts.kernel
+        self.loader = facts.kernel.loader
+        self.answers = answers
+        self.patched = patched
+        self.externs = dict(facts.kernel.externs)
+        self.whole = _whole(facts.kernel)
+        self.findings: list[ProgramFinding] = []
+        self.marks: dict[int, bool] = dict.fromkeys(patched.poisoned, True)
+        self.waiting: dict[int, ProgramFinding] = {}
+
+
+def _whole(kernel: KernelFacts) -> list[ProgramFinding]:
+    """The findings about an object."""
+    return [
+        ProgramFinding(
+            BREAKS,
+            each.reason,
+            f"{kernel.loader.name} rejects the object: {each.detail}",
+            subject=each.subject,
+            whole=True,
+            map=each.map,
+        )
+        for each in kernel.refusals
+    ]
 
 
 class Check:
@@ -205,11 +167,11 @@ class Check:
             self.linked = code.link(program)
         except BtfError as error:
             self.problem = error.message
-        self.helpers: dict[int, int] = {} if self.problem else helpers_called(self.linked)
-        self._origins: Origins | None = None
-        self._shifted: frozenset[tuple[int, bytes]] | None = None
+        self._questions = None if self.problem else Questions(code, program, self.linked)
         self._flow: Flow | None = None
         self._walks: dict[Any, Reached] = {}
+        self._verdicts: dict[Facts, Verdict | None] = {}
+        self._by_values: dict[tuple[Facts, tuple[int | None, ...]], Verdict] = {}
 
     @property
     def name(self) -> str:
@@ -217,170 +179,179 @@ class Check:
         return self.program.name
 
     def verdict(self, kernel: KernelAnswers) -> Verdict:
-        """The verdict on the program on a kernel."""
-        kernel = kernel.of(self.name)
-        loader = kernel.loader
-        if any(finding.reason == "byte-order" for finding in kernel.whole):
-            return Verdict(tuple(kernel.whole[:1]))  # all else follows from this
-        if self.problem:
-            return Verdict((ProgramFinding(BREAKS, "bad-object", self.problem), *kernel.whole))
-        patched = patch_program(self.code, self.linked, kernel.outcomes, loader)
-        findings: list[ProgramFinding] = []
-        for number, rejection in patched.rejections.items():
-            outcome = kernel.outcomes[number]
-            reason = outcome.reason or ("load-size" if outcome.load_size < 0 else "refused")
-            findings.append(ProgramFinding(BREAKS, reason, f"{loader.name} rejects the object: {rejection}", number))
-        for number in self.linked.relocations.values():
-            if kernel.outcomes[number].misread:
-                findings.append(ProgramFinding(MISREADS, "misread", kernel.outcomes[number].misread, number))
-        marks: dict[int, bool] = dict.fromkeys(patched.poisoned, True)
+        """The verdict on the program on a kernel; kernels with equal facts share it.
+
+        The values of relocations matter only if the program has to be walked.
+        """
+        if self._questions is None:
+            whole = _whole(kernel.facts)
+            is_other = whole and whole[0].reason == "byte-order"
+            own = ProgramFinding(BREAKS, "bad-object", self.problem)
+            return Verdict(tuple(whole[:1]) if is_other else (own, *whole))
+        facts, answers = self._questions.facts(kernel)
+        found = self._verdicts.get(facts)
+        if found is not None:
+            return found
+        if facts not in self._verdicts:
+            verdict, needs_values = self._judged(facts, answers)
+            if len(self._verdicts) >= MAX_CACHED:
+                self._verdicts.clear()
+            self._verdicts[facts] = None if needs_values else verdict
+            if not needs_values:
+                return verdict
+        values = tuple([answers[number].value for number in self._questions.numbers])
+        known = self._by_values.get((facts, values))
+        if known is None:
+            known, _ = self._judged(facts, answers)
+            if len(self._by_values) >= MAX_CACHED:
+                self._by_values.clear()
+            self._by_values[facts, values] = known
+        return known
+
+    def _judged(self, facts: Facts, answers: Sequence[Answer]) -> tuple[Verdict, bool]:
+        """The verdict by these facts, and whether other values of the relocations could change it."""
+        assert self._questions is not None
+        whole = _whole(facts.kernel)
+        if any(finding.reason == "byte-order" for finding in whole):
+            return Verdict(tuple(whole[:1])), False  # all else follows from this
+        case = Case(facts, answers, patch_program(self.code, self.linked, answers, facts.kernel.loader))
+        for number, rejection in case.patched.rejections.items():
+            answer = answers[number]
+            reason = answer.reason or ("load-size" if answer.load_size < 0 else "refused")
+            detail = f"{case.loader.name} rejects the object: {rejection}"
+            case.findings.append(ProgramFinding(BREAKS, reason, detail, number))
+        for number in self._questions.numbers:
+            if answers[number].misread:
+                case.findings.append(ProgramFinding(MISREADS, "misread", answers[number].misread, number))
         for slot, number in self.linked.relocations.items():  # sizes and type ids without an answer yield 0
-            outcome = kernel.outcomes[number]
-            if outcome.status == "missing" and outcome.value == 0 and number not in patched.rejections:
-                marks[slot] = False
-        findings += self._externs(kernel, marks, patched)
-        waiting: dict[int, ProgramFinding] = {}  # what breaks the program if a slot is reached
-        arguments = self._context(kernel, patched, findings, waiting)
-        self._helpers(kernel, waiting)
-        self._maps(kernel, waiting)
-        self._misreads(kernel, findings, waiting)
-        marks.update((slot, marks.get(slot, False)) for slot in waiting)
-        if marks:
-            findings += self._missing(kernel, patched, marks, waiting)
-        problem = kernel.operations.problems.get(self.name) or attached(self.program, kernel.target, kernel.scope)
-        if problem is not None:
-            findings.append(ProgramFinding(*problem, subject=self.program.attach))
-        lacking = lacks_type(self.program.attach, kernel.abilities)
-        if lacking:
-            detail = f"the kernel has no {lacking}"
-            findings.append(ProgramFinding(BREAKS, "no-program-type", detail, subject=self.program.attach))
-        known = {finding.subject for finding in findings if finding.effect == BREAKS}
-        findings += (finding for finding in kernel.whole if finding.subject not in known or not finding.subject)
-        return Verdict(tuple(sorted(findings, key=_order)), arguments)
+            answer = answers[number]
+            if answer.status == "missing" and answer.value == 0 and number not in case.patched.rejections:
+                case.marks[slot] = False
+        self._externs(case)
+        arguments = self._context(case)
+        self._helpers(case)
+        self._maps(case)
+        self._misreads(case)
+        case.marks.update((slot, case.marks.get(slot, False)) for slot in case.waiting)
+        if case.marks:
+            case.findings += self._missing(case)
+        if facts.problem is not None:
+            case.findings.append(ProgramFinding(*facts.problem, subject=self.program.attach))
+        if facts.lacks:
+            detail = f"the kernel has no {facts.lacks}"
+            case.findings.append(ProgramFinding(BREAKS, "no-program-type", detail, subject=self.program.attach))
+        known = {finding.subject for finding in case.findings if finding.effect == BREAKS}
+        case.findings += (finding for finding in whole if finding.subject not in known or not finding.subject)
+        needs_values = bool(case.marks or case.patched.rejections) or not self.linked.relocations.keys().isdisjoint(
+            self._questions.origins.context_reads
+        )
+        return Verdict(tuple(sorted(case.findings, key=_order)), arguments), needs_values
 
-    @property
-    def origins(self) -> Origins:
-        """Where the values of its registers come from."""
-        if self._origins is None:
-            self._origins = find_origins(self.linked, self.code.object.relocations)
-        return self._origins
-
-    def _context(
-        self,
-        kernel: KernelAnswers,
-        patched: Patched,
-        findings: list[ProgramFinding],
-        waiting: dict[int, ProgramFinding],
-    ) -> tuple[ReadArgument, ...]:
+    def _context(self, case: Case) -> tuple[ReadArgument, ...]:
         """The arguments that the program reads; those that do not exist go to `waiting`, other findings to `findings`."""
+        assert self._questions is not None
         kind = self.program.attach.partition("/")[0]
-        prototypes = kernel.prototypes(self.program)
+        prototypes = case.facts.prototypes
         subject = self.program.attach
         if len(prototypes) > 1:
             shown = "; ".join(str(prototype) for prototype in prototypes[:3])
             detail = f"{len(prototypes)} functions of this name have different prototypes ({shown})"
-            is_rejected = kernel.loader.one_target and kind in RULES
+            is_rejected = case.loader.one_target and kind in RULES
             why = SEVERAL_KPROBES if kind in KPROBES else SEVERAL_FUNCTIONS
-            detail += f": {kernel.loader.name} rejects the program" if is_rejected else f": {why}"
+            detail += f": {case.loader.name} rejects the program" if is_rejected else f": {why}"
             effect = BREAKS if is_rejected else WARNING
-            findings.append(ProgramFinding(effect, "several-functions", detail, subject=subject))
-        if kind in REGISTER_PROGRAMS and kernel.foreign:
-            self._registers(kernel, patched, waiting)
+            case.findings.append(ProgramFinding(effect, "several-functions", detail, subject=subject))
+        if kind in REGISTER_PROGRAMS and case.kernel.foreign:
+            self._registers(case)
         if kind not in RULES or not prototypes:
             return ()
         prototype = prototypes[0]
         if prototype.problem and RULES[kind] != RULES["raw_tp"] and not prototype.skipped:
             detail = f"{prototype} {prototype.problem}: the kernel cannot attach programs to it"
-            findings.append(ProgramFinding(BREAKS, "no-attach-target", detail, subject=subject))
+            case.findings.append(ProgramFinding(BREAKS, "no-attach-target", detail, subject=subject))
             return ()
         read: dict[int, ReadArgument] = {}
-        for slot, base in self.origins.context_reads.items():
-            code, _, _, off, _ = patched.insns[slot]
-            if slot in patched.poisoned or code & i.CLASS_MASK != i.LDX:
+        for slot, base in self._questions.origins.context_reads.items():
+            code, _, _, off, _ = case.patched.insns[slot]
+            if slot in case.patched.poisoned or code & i.CLASS_MASK != i.LDX:
                 continue
             found = rejected(kind, prototype, base + off, i.BYTES[code & i.SIZE_MASK])
             if found is None:
                 argument = prototype.at(base + off)
                 if argument is not None:
                     read[argument.start] = ReadArgument(argument, str(prototype))
-            elif found.in_doubt and not _is_since(kernel.version, CHECKS_SIZE):
+            elif found.in_doubt and not _is_since(case.kernel.version, CHECKS_SIZE):
                 detail = f"{found.detail} since 6.13 (and where that was backported)"
-                findings.append(ProgramFinding(WARNING, found.reason, detail, subject=subject))
+                case.findings.append(ProgramFinding(WARNING, found.reason, detail, subject=subject))
             else:
-                waiting[slot] = ProgramFinding(BREAKS, found.reason, found.detail, subject=subject)
+                case.waiting[slot] = ProgramFinding(BREAKS, found.reason, found.detail, subject=subject)
         return tuple(read[start] for start in sorted(read))
 
-    def _registers(self, kernel: KernelAnswers, patched: Patched, waiting: dict[int, ProgramFinding]) -> None:
+    def _registers(self, case: Case) -> None:
         """Registers that the program reads where another architecture has them."""
-        detail = f"the program reads registers by their place on another architecture: it was {kernel.foreign}"
-        for slot in self.origins.context_reads:
-            if slot not in self.linked.relocations and patched.insns[slot][0] & i.CLASS_MASK == i.LDX:
-                waiting[slot] = ProgramFinding(MISREADS, "architecture", detail, subject=self.program.attach)
+        assert self._questions is not None
+        detail = f"the program reads registers by their place on another architecture: it was {case.kernel.foreign}"
+        for slot in self._questions.origins.context_reads:
+            if slot not in self.linked.relocations and case.patched.insns[slot][0] & i.CLASS_MASK == i.LDX:
+                case.waiting[slot] = ProgramFinding(MISREADS, "architecture", detail, subject=self.program.attach)
 
-    def _helpers(self, kernel: KernelAnswers, waiting: dict[int, ProgramFinding]) -> None:
+    def _helpers(self, case: Case) -> None:
         """Calls of helpers that the kernel lacks."""
-        known = kernel.abilities.helpers
-        for slot, number in self.helpers.items():
-            if known is not None and number not in known and number not in REPLACED_HELPERS:
+        assert self._questions is not None
+        for slot, number in self._questions.helpers.items() if case.facts.helpers else ():
+            if number in case.facts.helpers:
                 name = helper_name(number)
-                waiting[slot] = ProgramFinding(BREAKS, "no-helper", f"the kernel has no {name}", subject=name)
+                case.waiting[slot] = ProgramFinding(BREAKS, "no-helper", f"the kernel has no {name}", subject=name)
 
-    def _maps(self, kernel: KernelAnswers, waiting: dict[int, ProgramFinding]) -> None:
+    def _maps(self, case: Case) -> None:
         """Uses of maps that the kernel cannot create: leaving out such a map does not help a program that reaches one."""
-        lacking = {finding.map for finding in kernel.whole if finding.map}
+        lacking = {finding.map for finding in case.whole if finding.map}
         for slot, reference in self.linked.references.items() if lacking else ():
             if reference.kind == MAP and reference.name in lacking:
                 detail = f"the program uses map {reference.name}, which the kernel cannot create"
-                waiting[slot] = ProgramFinding(BREAKS, "no-map", detail, subject=f"map {reference.name}")
+                case.waiting[slot] = ProgramFinding(BREAKS, "no-map", detail, subject=f"map {reference.name}")
 
-    def _misreads(
-        self, kernel: KernelAnswers, findings: list[ProgramFinding], waiting: dict[int, ProgramFinding]
-    ) -> None:
+    def _misreads(self, case: Case) -> None:
         """Reads of something else than the program's author expects."""
-        if self._shifted is None:
-            self._shifted = bitfield_reads(self.code.object)
+        details = dict(case.facts.misreads)
         for slot, number in self.linked.relocations.items():
-            outcome = kernel.outcomes[number]
-            detail = misread(self.code.object, number, outcome, kernel.target, self._shifted, self.origins.probe_reads)
-            if not detail and not kernel.loader.load_size:
-                beyond, detail = other_size(self.code.object, number, outcome, self.linked.insns[slot])
-                if detail and not beyond and kernel.target.vmlinux.byte_order == "little":
-                    detail = f"{detail} ({kernel.loader.name} does not adjust loads): the lower ones"
-                    findings.append(ProgramFinding(WARNING, "load-size", detail, number))
+            detail = details.get(number, "")
+            if not detail and not case.loader.load_size:
+                answer = case.answers[number]
+                size = answer.size if answer.status == "value" else 0
+                beyond, detail = other_size(self.code.object, number, size, self.linked.insns[slot])
+                if detail and not beyond and case.kernel.order == "little":
+                    detail = f"{detail} ({case.loader.name} does not adjust loads): the lower ones"
+                    case.findings.append(ProgramFinding(WARNING, "load-size", detail, number))
                     continue
             if detail:
-                waiting.setdefault(slot, ProgramFinding(MISREADS, "misread", detail, number))
+                case.waiting.setdefault(slot, ProgramFinding(MISREADS, "misread", detail, number))
 
-    def _externs(self, kernel: KernelAnswers, marks: dict[int, bool], patched: Patched) -> Iterator[ProgramFinding]:
+    def _externs(self, case: Case) -> None:
         """The kernel's functions and variables that the program uses; calls of missing weak functions are poisoned."""
         seen: set[str] = set()
         for slot, reference in self.linked.references.items():
             name = reference.name
-            answer = kernel.externs.get(name) if reference.kind in ("kfunc", "extern") else None
+            answer = case.externs.get(name) if reference.kind in ("kfunc", "extern") else None
             if answer is None or answer.status not in (MISSING, INCOMPATIBLE, UNKNOWN):
                 continue
             weak = self.code.externs[name].weak and answer.status == MISSING
             if weak and reference.kind == "kfunc":
-                marks[slot] = True
-                patched.insns[slot] = POISONED
+                case.marks[slot] = True
+                case.patched.insns[slot] = POISONED
             if name in seen:
                 continue
             seen.add(name)
             if answer.status == UNKNOWN:
-                yield ProgramFinding(NOTE, "not-in-btf", answer.detail, subject=name)
+                case.findings.append(ProgramFinding(NOTE, "not-in-btf", answer.detail, subject=name))
             elif not weak:
                 reason = "no-extern" if answer.status == MISSING else "incompatible"
-                yield ProgramFinding(BREAKS, reason, answer.detail, subject=name)
+                case.findings.append(ProgramFinding(BREAKS, reason, answer.detail, subject=name))
 
-    def _missing(
-        self,
-        kernel: KernelAnswers,
-        patched: Patched,
-        marks: dict[int, bool],
-        waiting: dict[int, ProgramFinding],
-    ) -> Iterator[ProgramFinding]:
+    def _missing(self, case: Case) -> Iterator[ProgramFinding]:
         """Each missing answer and each finding that waits, reached or not."""
-        reached = self._walk(kernel, patched, marks, waiting)
+        marks, waiting = case.marks, case.waiting
+        reached = self._walk(case)
         seen: set[tuple[str, str]] = set()
         for slot in sorted(marks):
             number = self.linked.relocations.get(slot, -1)
@@ -397,19 +368,19 @@ class Check:
                 continue
             if number < 0:
                 name = self.linked.references[slot].name
-                yield ProgramFinding(effect, "no-extern", kernel.externs[name].detail, subject=name, unless=unless)
+                yield ProgramFinding(effect, "no-extern", case.externs[name].detail, subject=name, unless=unless)
                 continue
-            outcome = kernel.outcomes[number]
-            detail, reason = outcome.detail, outcome.reason
+            answer = case.answers[number]
+            detail, reason = answer.detail, answer.reason
             if not marks[slot]:
                 detail += ": it yields 0" if is_reached else ": it yields 0, and is not reached"
                 yield ProgramFinding(NOTE, reason, detail, number)
                 continue
-            if reason == "no-type" and not kernel.target.modules:
+            if reason == "no-type" and not case.kernel.has_modules:
                 detail += NO_MODULES
-            if kernel.foreign and self._reads_registers(number):
-                detail += f": the program was {kernel.foreign}"
-            if outcome.status == "value":
+            if case.kernel.foreign and self._reads_registers(number):
+                detail += f": the program was {case.kernel.foreign}"
+            if answer.status == "value":
                 reason = "load-size"
                 detail = "the size of the member differs from that of the program's load, which cannot be adjusted"
             if is_reached and reached.doubt:
@@ -423,66 +394,50 @@ class Check:
 
     # ---- what is reached -------------------------------------------------------------------------------------------
 
-    def _walk(
-        self,
-        kernel: KernelAnswers,
-        patched: Patched,
-        marks: dict[int, bool],
-        waiting: dict[int, ProgramFinding],
-    ) -> Reached:
-        """Which of `marks` can be reached; cached by everything that the answer depends on."""
-        insns = patched.insns
-        fatal = frozenset((*waiting, *(slot for slot, poisoned in marks.items() if poisoned)))
+    def _walk(self, case: Case) -> Reached:
+        """Which of the marks can be reached; cached by everything that the answer depends on."""
+        insns = case.patched.insns
+        fatal = frozenset((*case.waiting, *(slot for slot, poisoned in case.marks.items() if poisoned)))
         key = (
-            tuple(sorted(marks.items())),
+            tuple(sorted(case.marks.items())),
             fatal,
             tuple(tuple(insns[slot : slot + 2]) for slot in self.linked.relocations),  # a wide load has two slots
-            tuple((name, answer.status) for name, answer in kernel.externs.items()),
-            kernel.verifier,
-            kernel.version if VERSION in self.code.externs else None,
+            tuple((name, answer.status) for name, answer in case.externs.items()),
+            case.kernel.verifier,
+            case.kernel.version if VERSION in self.code.externs else None,
         )
         if key not in self._walks:
             if len(self._walks) >= MAX_CACHED:
                 self._walks.clear()
-            self._walks[key] = self._walk_anew(kernel, insns, marks, fatal)
+            self._walks[key] = self._walk_anew(case, fatal)
         return self._walks[key]
 
-    def _walk_anew(
-        self, kernel: KernelAnswers, insns: list[Insn], marks: dict[int, bool], fatal: frozenset[int]
-    ) -> Reached:
-        data = Constants(self.code, self.given, kernel.version)
+    def _walk_anew(self, case: Case, fatal: frozenset[int]) -> Reached:
+        data = Constants(self.code, self.given, case.kernel.version)
         try:
-            reached = self._reached(kernel, insns, marks, data)
+            reached = self._reached(case, data)
         except Doubt as doubt:
-            return Reached(frozenset(marks), str(doubt), {})
+            return Reached(frozenset(case.marks), str(doubt), {})
         unless: dict[int, str] = {}
         variables = [name for name in data.asked if name not in self.given]
         if variables and reached & fatal:
-            unless = self._conditions(kernel, insns, marks, data, variables, reached & fatal)
+            unless = self._conditions(case, data, variables, reached & fatal)
         return Reached(frozenset(reached), "", unless)
 
-    def _reached(self, kernel: KernelAnswers, insns: list[Insn], marks: dict[int, bool], data: Constants) -> set[int]:
+    def _reached(self, case: Case, data: Constants) -> set[int]:
         def external(name: str) -> Value:
             extern = self.code.externs.get(name)
             if extern is not None and extern.section == KCONFIG:
                 return (PLACE, f"{KCONFIG}:{name}", 0)
-            answer = kernel.externs.get(name)
+            answer = case.externs.get(name)
             if answer is None or answer.status == UNKNOWN:
                 return None
             return 0 if answer.status == MISSING else NOT_NULL
 
         self._flow = self._flow or Flow(self.linked)
-        return Walk(self._flow, insns, marks, kernel.verifier, data.read, external).run()
+        return Walk(self._flow, case.patched.insns, case.marks, case.kernel.verifier, data.read, external).run()
 
-    def _conditions(
-        self,
-        kernel: KernelAnswers,
-        insns: list[Insn],
-        marks: dict[int, bool],
-        data: Constants,
-        variables: list[str],
-        reached: set[int],
-    ) -> dict[int, str]:
+    def _conditions(self, case: Case, data: Constants, variables: list[str], reached: set[int]) -> dict[int, str]:
         """Which `const volatile` variables would, at their initial values, keep the program from a missing read."""
         unless: dict[int, str] = {}
         tries: list[frozenset[str] | None] = [None]
@@ -492,7 +447,7 @@ class Check:
             data.fixed = fixed
             data.asked = {}
             try:
-                still_reached = self._reached(kernel, insns, marks, data)
+                still_reached = self._reached(case, data)
             except Doubt:
                 continue
             names = [name for name in data.asked if name not in self.given and (fixed is None or name in fixed)]
