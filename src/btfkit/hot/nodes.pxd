@@ -7,8 +7,7 @@ cdef unsigned long long LONG
 @cython.locals(begins=cython.bint, at=cython.size_t)
 cpdef mark_starts(const unsigned char[::1] strings, unsigned int[::1] moved)
 
-@cython.locals(number=cython.Py_ssize_t, here=cython.size_t, c=cython.uchar)
-cpdef size_t spell(const unsigned char[::1] pool, size_t start, list order, unsigned char[::1] out, size_t at)
+cpdef size_t spell(const unsigned char[::1] pool, size_t here, unsigned char[::1] text, size_t at) except 0
 
 @cython.locals(node=cython.size_t, info=cython.uint, kind=cython.uint)
 cpdef declarations(const unsigned int[::1] norm, const unsigned int[::1] place, size_t first, list found)
@@ -40,6 +39,6 @@ cpdef gather(const unsigned int[::1] norm, const unsigned int[::1] place, const 
 @cython.locals(index=cython.size_t)
 cpdef put(unsigned int[::1] words, const unsigned int[::1] places, const unsigned int[::1] values)
 
-@cython.locals(index=cython.size_t, value=cython.uint, here=cython.size_t)
+@cython.locals(index=cython.size_t, value=cython.uint)
 cpdef size_t rename(unsigned int[::1] words, const unsigned int[::1] names, const unsigned char[::1] pool,
-                    size_t first_offset, unsigned int[::1] renamed, size_t end, list order)
+                    size_t first_offset, unsigned int[::1] renamed, size_t end, unsigned char[::1] text, size_t shift)

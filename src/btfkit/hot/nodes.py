@@ -92,12 +92,12 @@ def put(words, places, values):
         words[places[index]] = values[index]
 
 
-def rename(words, names, pool, first_offset, renamed, end, order):
-    """Give names their new offsets.
+def rename(words, names, pool, first_offset, renamed, end, text, shift):
+    """Give names their new offsets, and write their strings to `text`, whose first byte has the offset `shift`.
 
     Those below `first_offset` stay.  Any other becomes its word in `renamed[name - first_offset]`.  If that is 0, the name is
-    new: it gets the offset `end`, `end` moves past its string (`pool` begins at `first_offset`), and its old offset is appended
-    to the list `order`.  Returns the end of all strings.
+    new: it gets the offset `end`, and `end` moves past its string (`pool` begins at `first_offset`).  Returns the end of all
+    strings.
     """
     for index in range(len(names)):
         value = words[names[index]]
@@ -106,29 +106,19 @@ def rename(words, names, pool, first_offset, renamed, end, order):
         value -= first_offset
         if renamed[value] == 0:
             renamed[value] = end
-            order.append(value + first_offset)
-            here = value
-            while pool[here]:
-                here += 1
-            end += here - value + 1
+            end = spell(pool, value, text, end - shift) + shift
         words[names[index]] = renamed[value]
     return end
 
 
-def spell(pool, start, order, out, at):
-    """Write the strings at the offsets `order` of a pool that begins at `start` to `out`, each with its NUL, starting at byte
-    `at`; returns the end."""
-    for number in range(len(order)):
-        here = order[number] - start
-        c = pool[here]
-        while c:
-            out[at] = c
-            at += 1
-            here += 1
-            c = pool[here]
-        out[at] = 0
+def spell(pool, here, text, at):
+    """Copy the string at `pool[here]` with its NUL to `text[at]`; returns the end of the copy."""
+    while pool[here]:
+        text[at] = pool[here]
+        here += 1
         at += 1
-    return at
+    text[at] = 0
+    return at + 1
 
 
 def declarations(norm, place, first, found):

@@ -15,6 +15,7 @@ cdef class StringTable:
     cdef unsigned char[::1] pool
     cdef readonly size_t start
     cdef readonly size_t end
+    cdef size_t added
     cdef readonly size_t count
     cdef public size_t limit
     cdef readonly unsigned int prime
@@ -46,7 +47,7 @@ cdef class StringTable:
     @cython.locals(size=cython.size_t)
     cdef int lengthen(self, size_t need) except -1
 
-    @cython.locals(at=cython.size_t, end=cython.size_t)
+    @cython.locals(at=cython.size_t, end=cython.size_t, guess=cython.size_t, here=cython.size_t, pool="unsigned char[::1]")
     cpdef settle(self, const unsigned char[::1] strings, unsigned int[::1] moved)
 
     @cython.locals(mask=cython.size_t, index=cython.size_t, old=cython.uint, slot=cython.size_t, start=cython.size_t,

@@ -41,6 +41,7 @@ class StringTable:
         self.pool = data
         self.start = start
         self.end = len(data)
+        self.added = len(data)  # from here on no string occurs twice
         self.limit = limit
         self.prime = prime
         self.mask = mask
@@ -155,11 +156,28 @@ class StringTable:
 
     def settle(self, strings, moved):
         """Replace each nonzero word of `moved` by 1 + the offset of the string at that position of `strings`, unless the string
-        is empty."""
+        is empty.
+
+        Sections of similar BTFs have long runs in common: the string after the last one that was found is tried first.
+        """
+        guess = self.end
         for at in range(len(moved)):
-            if moved[at] and strings[at]:
-                end = self.measure(strings, at)
-                moved[at] = self.add(strings, at, end, self.h) + 1
+            if moved[at] == 0 or strings[at] == 0:
+                continue
+            end = at
+            if self.added <= guess < self.end:
+                here = guess
+                pool = self.pool
+                while strings[end] and pool[here] == strings[end]:
+                    end += 1
+                    here += 1
+                if strings[end] == 0 and pool[here] == 0:
+                    moved[at] = self.start + guess + 1
+                    guess = here + 1
+                    continue
+            end = self.measure(strings, at)
+            moved[at] = self.add(strings, at, end, self.h) + 1
+            guess = moved[at] - 1 - self.start + end - at + 1 if moved[at] > self.start else 0
 
     def rename(self, words, places, low, high, first_offset, known):
         """Replace the name offset at each of `places` by that of the string in this table; new strings are added in order of use.

@@ -278,10 +278,10 @@ class _Writing:
     def _write(self, graph: Graph, frame: Frame, ids: array[int], total: int, pool: memoryview) -> None:
         """Write the BTF of the types that stay; `ids` are by node, `pool` has the names from `first_offset` on."""
         self._first = graph.first_offset
-        self._is_split = frame.base is not None
+        self._shift = self._first if frame.base is not None else 0  # a split has the empty string in its base
         self._pool = pool
         self._renamed = words(max(1, len(pool)))
-        self._order: list[int] = []
+        self._text = bytearray(len(pool) + 1)
         out, positions, targets = zeros(total), zeros(self.stays.count(1)), zeros(len(graph.refs))
         _nodes.gather(
             graph.norm,
@@ -297,12 +297,14 @@ class _Writing:
         )
         columns = Columns(out, positions, spec.TABLE)
         _nodes.put(out, columns.ids, targets)
-        self._end = _nodes.rename(out, columns.names, pool, self._first, self._renamed, self._first, self._order)
+        self._end = _nodes.rename(
+            out, columns.names, pool, self._first, self._renamed, self._first, self._text, self._shift
+        )
         del columns, positions, targets
         for offset in graph.extra.values():
             self.offset(offset)
         graph.forget_types()
-        self.btf = frame.emit(out, self._strings())
+        self.btf = frame.emit(out, bytes(memoryview(self._text)[: self._end - self._shift]))
 
     def offset(self, at: int) -> int:
         """The new offset of a name in the pool; the name is appended if no type has it."""
@@ -310,17 +312,8 @@ class _Writing:
             return at
         if not self._renamed[at - self._first]:
             self._renamed[at - self._first] = self._end
-            self._order.append(at)
-            end = at - self._first
-            while self._pool[end]:
-                end += 1
-            self._end += end - (at - self._first) + 1
+            self._end = _nodes.spell(self._pool, at - self._first, self._text, self._end - self._shift) + self._shift
         return self._renamed[at - self._first]
-
-    def _strings(self) -> bytes:
-        out = bytearray(self._end - self._first + 1)  # begins with the empty string, which a split has in its base
-        _nodes.spell(self._pool, self._first, self._order, out, 1)
-        return bytes(memoryview(out)[1:] if self._is_split else out)
 
     def _declared(self, name: Name) -> Declared:
         chosen = [one for one in name.own if one.chosen]
