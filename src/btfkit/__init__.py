@@ -24,6 +24,7 @@ _NAMES = {  # by module
     "btf.build": "Builder",
     "btf.elements": "Element Elements Enumerator Member Parameter SectionEntry",
     "btf.ext": "Ext",
+    "btf.decode": "decode",
     "btf.types": (
         "AnyEnum Array Const Datasec DeclTag Enum Enum64 Float Func FuncProto Fwd Int Ptr Restrict "
         "Struct Type Typedef TypeTag Union Var Volatile"
@@ -66,6 +67,8 @@ _NAMES = {  # by module
     "show.find": "find Found users",
     "show.layout": "Layout layout Layouts",
     "show.offset": "offset Place",
+    "values.shape": "EnumValue Pointer",
+    "values.value": "Items Record",
     "work.files": "on_files sort_kernel Tally",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -1,8 +1,8 @@
 """Light views of types: a view has its BTF, its id and the place of its record, and reads the words on demand.  A loop over
 all types belongs in `hot/` instead.
 
-All views use the same words: `name`, `type`, `type_id`, `offset` and `size` in bytes, `bit_offset` and `bits` in bits.  Members,
-parameters, enumerators and section entries are sequences of views, and `str(view)` is C.  Meaning of the fields: the
+All views use the same words: `name`, `type`, `type_id`, `offset` and `size` in bytes, `bit_offset` and `bits` in bits.
+Members, parameters, enumerators and section entries are sequences of views, and `str(view)` is C.  Meaning of the fields: the
 kernel's Documentation/bpf/btf.rst.
 """
 
@@ -17,8 +17,10 @@ from btfkit.errors import NotFoundError, printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from btfkit.btf.btf import Btf
+    from btfkit.values.shape import Data
 
 
 class Type:
@@ -71,6 +73,25 @@ class Type:
     def size(self) -> int | None:
         """Size in bytes; None for void, declarations and functions (`Btf.sizeof`)."""
         return self.btf.sizeof(self.id)
+
+    def unpack(self, data: Data, offset: int = 0, size: int | None = None) -> Any:
+        """The value of the bytes of `data` from `offset` on (`btfkit.decode`)."""
+        from btfkit.btf.shapes import sized_shape
+        from btfkit.values.value import value_of
+
+        return value_of(sized_shape(self.btf, self.id), data, offset, size)
+
+    def pack(self, value: Any) -> bytes:
+        """The bytes of a value: a number, an enumerator's name, a str for an array of `char`, a dict for a struct, a
+        sequence for an array.
+
+        What is not given is zero.  Raises TypeError and ValueError (`btfkit.values.packing.pack_value`), FormatError as
+        `unpack`.
+        """
+        from btfkit.btf.shapes import sized_shape
+        from btfkit.values.packing import pack_value
+
+        return pack_value(sized_shape(self.btf, self.id), value)
 
     def _third(self) -> int:
         return self.layer.words[self.at + 2]
