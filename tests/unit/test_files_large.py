@@ -15,6 +15,7 @@ from test_files_inputs import tiny_btf, tiny_elf
 import btfkit
 from btfkit.dwarf.sections import DebugSections
 from btfkit.errors import FormatError, NotFoundError
+from btfkit.file_ops import encode
 from btfkit.files import container, large_file
 from btfkit.files.container import open_bytes, open_container, read_objects
 from btfkit.files.elf import Elf
@@ -27,6 +28,7 @@ CHUNK = 4096
 def small(monkeypatch):
     """Small files are large, and are read in small parts."""
     monkeypatch.setattr(container, "SMALL", 5000)
+    monkeypatch.setattr(encode, "LARGE", 5000)
     monkeypatch.setattr(large_file, "CHUNK", CHUNK)
 
 

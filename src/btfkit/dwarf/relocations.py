@@ -53,7 +53,7 @@ ACTIONS = {
     EM_MIPS: {0: 0, 2: SET | 4, 18: SET | 8, 39: 0, 41: 0},
     EM_SPARCV9: {0: 0, 3: SET | 4, 23: SET | 4, 32: SET | 8, 54: SET | 8, 76: 0, 77: 0},
 }
-PIECE = 1 << 14  # relocations that are applied at a time
+PIECE = 1 << 12  # relocations that are applied at a time: as many as a cache holds
 FIRST_ADDRESS = 0x10000  # of the first section of a relocatable file, so that none of its addresses is 0
 
 
@@ -86,8 +86,8 @@ class Relocator:
         """Whether there are relocations for section number `index`."""
         return index in self._tables
 
-    def apply(self, index: int, data: memoryview) -> memoryview | bytearray:
-        """The content `data` of section number `index`, relocated.
+    def apply(self, index: int, data: memoryview | bytearray) -> memoryview | bytearray:
+        """The content `data` of section number `index`, relocated; a bytearray is changed.
 
         Raises UnsupportedError for a relocation or machine that is not known, FormatError if one is damaged.
         """
@@ -97,12 +97,12 @@ class Relocator:
         elf = self.elf
         name = elf.sections[index].name
         actions = self._actions(name)
-        out = bytearray(data)
+        out = data if isinstance(data, bytearray) else bytearray(data)
         for number in tables:
             table = elf.sections[number]
             unknown = -1
             try:
-                for piece in self._pieces(elf.data(table), 3 if table.type == SHT_RELA else 2):
+                for piece in self._pieces(table, 3 if table.type == SHT_RELA else 2):
                     unknown = _loop.apply(
                         out,
                         piece,
@@ -130,7 +130,7 @@ class Relocator:
         """The place of the first relocation of a type, for messages."""
         columns = 3 if table.type == SHT_RELA else 2
         mask = 0x7FFFFFFF if self.elf.bits == 64 else 0xFF
-        for piece in self._pieces(self.elf.data(table), columns):
+        for piece in self._pieces(table, columns):
             for place, info in zip(piece[::columns], piece[1::columns], strict=False):
                 if info & mask == kind:
                     return place
@@ -147,11 +147,12 @@ class Relocator:
             actions[kind] = action
         return bytes(actions)
 
-    def _pieces(self, table: memoryview, columns: int) -> Iterator[array[int]]:
+    def _pieces(self, table: Section, columns: int) -> Iterator[array[int]]:
         """The numbers of a table of relocations, a few thousand at a time."""
         size = PIECE * columns * self.elf.bits // 8
-        for start in range(0, len(table), size):
-            piece = numbers(table[start : start + size], self.elf)
+        content = self.elf.apart(table)
+        for start in range(0, len(content), size):
+            piece = numbers(content[start : start + size], self.elf)
             if self.elf.machine == EM_MIPS and self.elf.bits == 64 and self.elf.order == "little":
                 _swap_mips(piece, columns)
             yield piece
@@ -188,7 +189,7 @@ def _swap_mips(table: array[int], columns: int) -> None:
         table[at] = (info & 0xFFFFFFFF) << 32 | kinds
 
 
-def numbers(data: memoryview, elf: Elf) -> array[int]:
+def numbers(data: memoryview | bytearray, elf: Elf) -> array[int]:
     """The numbers of the size of an address that `data` consists of, as 64 bits."""
     width = elf.bits // 8
     found = array("Q" if width == 8 else "I")

@@ -88,11 +88,13 @@ class DebugSections:
     def _read(self, name: str) -> Bytes:
         parts = []
         for section in self._find(name):
-            data: Bytes = self.elf.data(section)
+            changes = self._relocator is not None and self._relocator.changes(section.index)
+            # what is changed is a copy: of a large file, read where it is wanted
+            data: Bytes = self.elf.apart(section)[:] if changes else self.elf.data(section)
             if section.name.startswith(".z"):
                 data = self._unpacked(section, memoryview(data))
             if self._relocator is not None:
-                data = self._relocator.apply(section.index, memoryview(data))
+                data = self._relocator.apply(section.index, data if isinstance(data, bytearray) else memoryview(data))
             parts.append(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 

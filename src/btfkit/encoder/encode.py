@@ -152,7 +152,7 @@ class Assembly:
         self.names = dwarf.types.names
         self._extra: dict[bytes, int] = {}
         self._void_pointer = 0
-        self._void = frozenset((0,))
+        self._void = bytearray(b"\1")  # of each type: 1 for void, and modifiers and typedefs of it
         index = self._index_type()
         count = len(resolved.order)
         self.words = array("I", bytes(4 * len(resolved.words)))
@@ -242,45 +242,17 @@ class Assembly:
 
     def _give_types(self) -> None:
         """Make pointers of members, elements and parameters that are void, as `_typed` does."""
-        words = self.words
-        self._void = self._void_types()
-        for at in self.positions:
-            kind, count = words[at + 1] >> 24 & 0x7F, words[at + 1] & 0xFFFFFF
-            if kind in (spec.STRUCT, spec.UNION):
-                places = range(at + 4, at + 4 + 3 * count, 3)
-            elif kind == spec.FUNC_PROTO:
-                end = at + 4 + 2 * count
-                places = range(at + 4, end - 2 if count and not words[end - 3] else end, 2)
-            elif kind == spec.ARRAY:
-                places = range(at + 3, at + 4)
-            else:
-                continue
-            if not self._void.isdisjoint(words[places.start : places.stop : places.step]):
-                for place in places:
-                    words[place] = self._typed(words[place])
-
-    def _void_types(self) -> frozenset[int]:
-        """The ids of void and of the modifiers and typedefs of it."""
-        words = self.words
-        targets = {
-            number: words[at + 2]
-            for number, at in enumerate(self.positions, 1)
-            if words[at + 1] >> 24 & 0x7F in spec.MODS_AND_TYPEDEFS
-        }
-        found = {0}
-        for number in targets:
-            chain: list[int] = []
-            while number not in found and number in targets and len(chain) < spec.MAX_CHAIN:
-                chain.append(number)
-                number = targets[number]
-            if number in found:
-                found.update(chain)
-        return frozenset(found)
+        self._void = bytearray(len(self.positions) + 1)
+        places: list[int] = []
+        _loops.void_types(self.words, self.positions, spec.MAX_CHAIN, self._void)
+        _loops.void_places(self.words, self.positions, self._void, places)
+        for place in places:
+            self.words[place] = self._typed(self.words[place])
 
     def _typed(self, type_id: int) -> int:
         """The type of a member or parameter.  What is void there (C's typeof(nullptr), by its own or another name) is stored and
         passed as a pointer, and no kernel accepts void."""
-        if type_id not in self._void:
+        if type_id >= len(self._void) or not self._void[type_id]:
             return type_id
         self.report.warnings["void"] = self.report.warnings.get("void", 0) + 1
         if not self._void_pointer:
@@ -376,9 +348,7 @@ class Assembly:
     def _add_prototypes(self, functions: Functions, places: array[int], special: bytearray) -> Iterator[int]:
         """Add the functions at `places` with their prototypes, but for those whose indexes are yielded: for the caller to add."""
         words = functions.functions
-        pointers = bytearray(self.next_id)
-        for type_id in self._void:
-            pointers[type_id] = 1
+        pointers = self._void.ljust(self.next_id, b"\0")
         out = array("I", bytes(4 * (1 + sum(8 + 2 * words[at + 5] for at in places))))
         index = 0
         while index < len(places):

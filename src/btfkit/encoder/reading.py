@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LANGUAGES = {"c": (0x01, 0x02, 0x0C, 0x1D, 0x2C), "c++": (0x04, 0x1A, 0x21, 0x2B), "rust": (0x1C,), "asm": (0x8001,)}
 CACHED = 8  # tables of abbreviations that are kept; more, if units use many in turns
+MOST_NAMES = (1 << 30) - 1  # bytes of all names, as `hot.attributes` demands
 NAMES = 16  # limit for the total length of the names, as a multiple of the sections with strings
 
 
@@ -159,7 +160,7 @@ class Dwarf:
             debug.number = self.files
             size = sum(len(sections.get(name)) for name in ("str", "line_str")) + len(debug.info)
             names = self.types.names
-            names.limit = min(names.limit + NAMES * size, (1 << 31) - 1)
+            names.limit = min(names.limit + NAMES * size, MOST_NAMES)
         if debug.alt_base != reader.alt_base:
             reader.alt_base = debug.alt_base
             reader.seen = bytearray((len(debug.info) - debug.alt_base >> 3) + 1)

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from array import array
 
-from btfkit.btf import spec
 from btfkit.btf.emit import Frame
 from btfkit.errors import ChainError, counted, printable
 from btfkit.hot import assembly as _loops
+from btfkit.hot.rebase import tag_of as _tag_of
 from btfkit.passes.dedup import dedup
 from btfkit.passes.rebase import NameIndex
 
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from btfkit.passes.prepared_base import PreparedBase
 
 ALONE = 3  # modules that are compared with an excerpt of the base
-STRUCT, UNION, ENUM = range(3)
-_TAGS = {spec.STRUCT: STRUCT, spec.UNION: UNION, spec.ENUM: ENUM, spec.ENUM64: ENUM}
+ENUMERATION, NO_TAG, DECLARATION = range(2, 5)  # of `hot.rebase.tag_of`
 ENOUGH = 2  # structures of CORE with other sizes that prove another build
 SHOWN = 5  # structures that an error names
 CORE = frozenset(
@@ -103,13 +102,18 @@ class SplitBase:
             self._prepared = PreparedBase(self.btf)
         return self._prepared
 
-    def find(self, name: bytes, tag: int) -> tuple[list[int], list[int]]:
-        """The ids of the definitions and of the declarations of a name and tag."""
+    @property
+    def names(self) -> NameIndex:
+        """The index of the names of the base."""
         if self._index is None:
             self._index = NameIndex(self.btf)
+        return self._index
+
+    def find(self, name: bytes, tag: int) -> tuple[list[int], list[int]]:
+        """The ids of the definitions and of the declarations of a name and tag."""
         defined: list[int] = []
         declared: list[int] = []
-        for type_id in self._index.find(name):
+        for type_id in self.names.find(name):
             found = _tag(self.btf, type_id)
             if found is not None and found[0] == tag:
                 (defined if found[1] else declared).append(type_id)
@@ -118,14 +122,8 @@ class SplitBase:
 
 def _tag(btf: Btf, type_id: int) -> tuple[int, bool] | None:
     """The tag of a struct, union or enumeration, and whether it is defined; None for other types."""
-    info = btf.word(type_id, 1)
-    kind = info >> 24 & 0x7F
-    if kind == spec.FWD:
-        return (UNION if info >> 31 else STRUCT), False
-    tag = _TAGS.get(kind)
-    if tag is None:
-        return None
-    return tag, tag != ENUM or info & 0xFFFFFF > 0
+    tag = _tag_of(btf.word(type_id, 1))
+    return None if tag == NO_TAG else (tag & NO_TAG, tag < DECLARATION)
 
 
 class Sizes:
@@ -230,20 +228,18 @@ class _Moved:
         return frame.emit(out, bytes(self.strings[1:])), self.leaves
 
     def _compare_names(self) -> None:
-        """Resolve declarations that the base defines, and find definitions that it only declares."""
+        """Resolve declarations that the base defines, find definitions that it only declares, and compare sizes."""
         btf, words = self.btf, self.words
         tagged: dict[tuple[bytes, int], tuple[list[int], list[int]]] = {}
-        for own in range(1, len(btf)):
-            at = self.positions[own - 1]
-            if not words[at] or words[at + 1] >> 24 & 0x7F not in _NAMED:
-                continue
+        self.sizes.compared, doubtful = self.base.names.differing(btf)
+        for own in doubtful:
             found = _tag(btf, own)
             if found is not None:
-                lists = tagged.setdefault((btf.string(words[at]), found[0]), ([], []))
+                lists = tagged.setdefault((btf.string(words[self.positions[own - 1]]), found[0]), ([], []))
                 lists[0 if found[1] else 1].append(own)
         for (name, tag), (defined, declared) in tagged.items():
             known, only_declared = self.base.find(name, tag)
-            if tag != ENUM and known and defined:
+            if tag != ENUMERATION and known and defined:
                 own_sizes = {words[self.positions[own - 1] + 2] for own in defined}
                 self.sizes.add(name, own_sizes, {self.base.btf.word(one, 2) for one in known})
             if not known and only_declared and defined:
@@ -276,9 +272,6 @@ class _Moved:
                 start = ends[own - 1]
         out += self.words[start:]
         return out
-
-
-_NAMED = frozenset((spec.FWD, spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64))
 
 
 def _with_leaves(done: Btf, leaves: dict[bytes, tuple[int, int]]) -> Btf:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from btfkit.passes.distill import Policy
 
 MAX_LAYERS = 3
+LARGE = 1 << 22  # bytes: of a larger file, only the sections with DWARF are read, a third of a module
 RAW_SUFFIXES = (".btf", ".split", ".raw")
 DISTILLED = "distilled_base"
 THIS_MODULE = ".gnu.linkonce.this_module"
@@ -361,20 +362,20 @@ def open_elf(path: str, content: Data | None = None) -> BtfFile:
     package has none (or a boot image, without DWARF) or several, UnsupportedError for a compression that this installation
     lacks, OSError.
     """
-    from btfkit.files.archives import is_package, open_archive, single_file
-    from btfkit.files.compression import sniff, unpack
-
-    data: Data = open_data(path) if content is None else content
+    data: Data = open_data(path, LARGE) if content is None else content
     layers: tuple[str, ...] = ()
     source = path = source_name(path)
     if data[:4] != ELF_MAGIC:
+        from btfkit.files.archives import is_package, open_archive, single_file
+        from btfkit.files.compression import sniff, unpack
+
         fetch_all(data)
-    if is_package(data) and (archive := open_archive(data, path)[0]) is not None:
-        name, data = single_file(archive, kernel=True)
-        layers, source = (archive.kind,), archive.named(name)
-    while len(layers) < MAX_LAYERS and (packing := sniff(data)):
-        data = unpack(data, source)
-        layers = (*layers, packing)
+        if is_package(data) and (archive := open_archive(data, path)[0]) is not None:
+            name, data = single_file(archive, kernel=True)
+            layers, source = (archive.kind,), archive.named(name)
+        while len(layers) < MAX_LAYERS and (packing := sniff(data)):
+            data = unpack(data, source)
+            layers = (*layers, packing)
     head = bytes(data[:4])
     if not head:
         raise FormatError("file is empty", source=source)

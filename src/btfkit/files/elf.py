@@ -209,11 +209,19 @@ class Elf:
             )
         return self._view[section.offset : section.offset + section.size]
 
+    def apart(self, section: Section) -> memoryview | Part:
+        """As `data`, for content of which slices are used once: of a large file, they are read when they are taken."""
+        self.unread(section)
+        part = None if section.flags & SHF_COMPRESSED or section.type == SHT_NOBITS else self.part(section)
+        return self.data(section) if part is None else part
+
     def part(self, section: Section) -> Part | None:
         """How parts of the content of a section are read; None if all of it is in memory."""
+        if self._large is None:
+            return None
         from btfkit.files.large_file import Part
 
-        return None if self._large is None else Part(self._large, section.offset, section.size)
+        return Part(self._large, section.offset, section.size)
 
     def _unpacked(self, section: Section, data: memoryview) -> memoryview:
         from btfkit.files.compression import ENVIRONMENT, unpack, unpack_limit

@@ -37,6 +37,15 @@ cpdef size_t translate(const unsigned int[::1] records, const unsigned int[::1] 
                        const unsigned int[::1] ids, const unsigned int[::1] symbol_ids, unsigned int index_type,
                        unsigned int[::1] out, unsigned int[::1] positions)
 
+@cython.locals(index=cython.size_t, marking=cython.int, number=cython.size_t, steps=cython.size_t, at=cython.size_t)
+cpdef void_types(const unsigned int[::1] words, const unsigned int[::1] positions, size_t longest,
+                 unsigned char[::1] empty)
+
+@cython.locals(index=cython.size_t, at=cython.size_t, kind=cython.uint, place=cython.size_t, step=cython.size_t,
+               count=cython.size_t, k=cython.size_t)
+cpdef void_places(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] empty,
+                  list found)
+
 @cython.locals(index=cython.size_t, place=cython.size_t)
 cpdef renumber(unsigned int[::1] words, const unsigned int[::1] id_places, const unsigned int[::1] ids,
                const unsigned int[::1] name_places, unsigned int shift)

@@ -117,6 +117,51 @@ def translate(records, record_at, order, ids, symbol_ids, index_type, out, posit
     return end
 
 
+def void_types(words, positions, longest, empty):
+    """Set `empty[id]` of void, and of each modifier and typedef that leads to it in at most `longest` steps."""
+    empty[0] = 1
+    for index in range(len(positions)):
+        for marking in range(2):  # once to see whether it leads to void
+            number = index + 1
+            steps = 0
+            while empty[number] == 0 and steps < longest:
+                at = positions[number - 1]
+                if not kinds.is_alias((words[at + 1] >> 24) & 127):
+                    break
+                if marking:
+                    empty[number] = 1
+                number = words[at + 2]
+                steps += 1
+            if empty[number] == 0 or number == index + 1:
+                break
+
+
+def void_places(words, positions, empty, found):
+    """Append the positions of all members, elements and parameters of a type in `empty` to the list `found`; that of a variadic
+    function has no type."""
+    for index in range(len(positions)):
+        at = positions[index]
+        kind = (words[at + 1] >> 24) & 127
+        place = 0
+        step = 1
+        count = words[at + 1] & 0xFFFFFF
+        if kind == kinds.STRUCT or kind == kinds.UNION:
+            place = at + 4
+            step = 3
+        elif kind == kinds.FUNC_PROTO:
+            place = at + 4
+            step = 2
+            if count and words[at + 1 + 2 * count] == 0:
+                count -= 1
+        elif kind == kinds.ARRAY:
+            place = at + 3
+            count = 1
+        if place:
+            for k in range(count):
+                if empty[words[place + step * k]]:
+                    found.append(place + step * k)
+
+
 def renumber(words, id_places, ids, name_places, shift):
     """Replace the type ids at `id_places` by those in `ids`, and add `shift` to the name offsets at `name_places` that are
     not 0."""

@@ -8,6 +8,7 @@ from btfkit.hot.strings cimport StringTable
 cdef unsigned long long LONG
 cdef unsigned int WORD
 cdef unsigned int HASH
+cdef size_t ALL_BUT_3
 cdef size_t SHORT
 
 cdef class Attributes:

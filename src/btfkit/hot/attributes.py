@@ -10,6 +10,7 @@ from btfkit.hot.strings import StringTable  # noqa: F401
 LONG = 0xFFFFFFFFFFFFFFFF
 WORD = 0xFFFFFFFF
 HASH = 0x9E3779B1
+ALL_BUT_3 = 0xFFFFFFFFFFFFFFFC
 SHORT = 4096  # short names that are kept
 
 
@@ -18,8 +19,9 @@ class Attributes:
 
     Names become numbers in the names of `types`.  After `decode`, slot n of `codes` has its value if bit n of `have` is set.
     From `alt_base` on, `info` is that of a supplementary file: `reached` are the places there that something refers to, `seen`
-    has a bit for each place. `split` are units of a .dwo file, which have lists of their own form.  `known` has the name at each
-    place of `strings`, `memo` those of other sections, `short_text` and `short_name` those that stand in `info`.
+    has a bit for each place. `split` are units of a .dwo file, which have lists of their own form.  `known` has a name of every
+    four places of `strings`, times 4 plus which of them it is; `memo` has all others, and those of other sections, `short_text`
+    and `short_name` those that stand in `info`.  So names are below 2**30.
     """
 
     def __init__(self, types, big):
@@ -72,7 +74,7 @@ class Attributes:
             self.memos = 0
         self.info = info
         self.strings = strings
-        self.known = memoryview(bytearray(4 * len(strings))).cast("I")
+        self.known = memoryview(bytearray((len(strings) & ALL_BUT_3) + 4)).cast("I")
         self.line_strings = line_strings
         self.alt_strings = alt_strings
         self.string_offsets = string_offsets
@@ -284,22 +286,32 @@ class Attributes:
                 raise IndexError("index of a string beyond its section")
             value = self.fixed(self.string_offsets, self.string_base + value * self.offset_size, self.offset_size)
             kind = codes.STR
+        key = 1
         if kind == codes.STR:
-            if value >= len(self.known):
+            if value >= len(self.strings):
                 raise IndexError("string beyond its section")
-            if self.known[value] == 0:
-                self.known[value] = self.spelled(self.strings, value)
-            return self.known[value]
-        if value >= LONG >> 4:
+            place = value >> 2
+            name = self.known[place]
+            if name and (name ^ value) & 3 == 0:
+                return name >> 2
+            if name == 0:
+                name = self.spelled(self.strings, value)
+                self.known[place] = name << 2 | (value & 3)
+                return name
+        elif value >= LONG >> 4:
             raise IndexError("string beyond its section")
-        key = value << 4 | (2 if kind == codes.LINE_STR else 3)
+        else:
+            key = 2 if kind == codes.LINE_STR else 3
+        key |= value << 4
         mask = len(self.memo) - 1
         place = (((key ^ key >> 16) * HASH) & LONG) >> 12 & mask
         while self.memo[place]:
             if self.memo[place] == key:
                 return self.memo_name[place]
             place = (place + 1) & mask
-        if kind == codes.LINE_STR:
+        if kind == codes.STR:
+            name = self.spelled(self.strings, value)
+        elif kind == codes.LINE_STR:
             name = self.spelled(self.line_strings, value)
         elif kind == codes.STR_ALT:
             name = self.spelled(self.alt_strings, value)

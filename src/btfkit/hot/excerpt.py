@@ -37,10 +37,50 @@ def head_of(strings, start, prime):
     return (h >> 12) & (HEADS - 1)
 
 
+class CommonNames:
+    """The strings of a base that a split has too: by the offset in the base, which has `size` bytes of strings, that in the
+    split.  A bit tells for each offset whether there is one, so that most questions need no look at the table, whose slots
+    are pairs of offsets."""
+
+    def __init__(self, size, count, prime):
+        self.bits = bytearray((size >> 3) + 1)
+        room = 64
+        while room < 8 * count:
+            room *= 2
+        self.slots = memoryview(bytearray(4 * room)).cast("I")
+        self.left = room >> 2
+        self.prime = prime
+
+    def add(self, old, new):
+        """Note an offset; returns whether there was room for it."""
+        if self.left == 0:
+            return False
+        self.left -= 1
+        mask = len(self.slots) - 1
+        slot = (old * self.prime >> 7) & mask & ~1
+        while self.slots[slot]:
+            slot = (slot + 2) & mask
+        self.slots[slot] = old
+        self.slots[slot + 1] = new
+        self.bits[old >> 3] |= 1 << (old & 7)
+        return True
+
+    def of(self, old):
+        """The offset in the split of the string at an offset of the base, 0 if it has none."""
+        if (self.bits[old >> 3] >> (old & 7)) & 1 == 0:
+            return 0
+        mask = len(self.slots) - 1
+        slot = (old * self.prime >> 7) & mask & ~1
+        while self.slots[slot] != old:
+            slot = (slot + 2) & mask
+        return self.slots[slot + 1]
+
+
 def common_names(strings, own, names, moved, offsets):
     """Find the strings of a base that are among `own` too, of which `names` is the table.
 
     `moved`, by the offset in the base, becomes the offset in `own`, and `offsets`, by that, the first one in the base.
+    Returns whether `moved` had room for all of them, which it has if no string is there twice.
     """
     prime = names.prime
     heads = memoryview(bytearray(HEADS))
@@ -57,7 +97,8 @@ def common_names(strings, own, names, moved, offsets):
             end = names.measure(strings, start)
             found = names.find(strings, start, end, names.h) if end > start else 0
             if found:
-                moved[start] = found - 1
+                if not moved.add(start, found - 1):
+                    return False
                 if offsets[found - 1] == 0:
                     offsets[found - 1] = start
             start = end + 1
@@ -65,6 +106,7 @@ def common_names(strings, own, names, moved, offsets):
             while strings[start]:
                 start += 1
             start += 1
+    return True
 
 
 def form(name, info, third):
@@ -103,14 +145,15 @@ def select(words, positions, table, strings, moved, forms, state, chosen):
         if kind == kinds.VAR or kind == kinds.DATASEC or kind > kinds.LAST_KIND:
             continue
         name = words[at]
-        if name and moved[name] == 0:
+        new = moved.of(name)
+        if name and new == 0:
             if strings[name - 1]:
                 return 0
             continue
         row = kind << 3
         third = 0 if table[row + kinds.THIRD_IS_TYPE] else words[at + 2]
         declares = kind == kinds.FWD or (info & 0xFFFFFF == 0 and (kind == kinds.ENUM or kind == kinds.ENUM64))
-        if not declares and not forms[form(moved[name], info, third)]:
+        if not declares and not forms[form(new, info, third)]:
             continue
         known = True
         if table[row + kinds.ELEM_NAMES]:
@@ -118,7 +161,7 @@ def select(words, positions, table, strings, moved, forms, state, chosen):
             at += 3 + table[row + kinds.TAIL]
             for _ in range(info & 0xFFFFFF):
                 name = words[at]
-                if name and moved[name] == 0:
+                if name and moved.of(name) == 0:
                     if strings[name - 1]:
                         return 0
                     known = False
@@ -206,7 +249,7 @@ def write(words, positions, table, state, chosen, moved, opaque, ids, out):
         at = positions[chosen[index] - 1]
         info = words[at + 1]
         row = ((info >> 24) & 127) << 3
-        out[end] = moved[words[at]]
+        out[end] = moved.of(words[at])
         out[end + 1] = info
         out[end + 2] = ids[words[at + 2]] if table[row + kinds.THIRD_IS_TYPE] else words[at + 2]
         tail = table[row + kinds.TAIL]
@@ -222,7 +265,7 @@ def write(words, positions, table, state, chosen, moved, opaque, ids, out):
                 if (table[row + kinds.ELEM_IDS] >> slot) & 1:
                     word = ids[word]
                 elif (table[row + kinds.ELEM_NAMES] >> slot) & 1:
-                    word = moved[word]
+                    word = moved.of(word)
                 out[end + slot] = word
             at += elem
             end += elem

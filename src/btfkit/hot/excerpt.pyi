@@ -8,7 +8,13 @@ _Bytes: TypeAlias = bytes | bytearray | memoryview
 
 def are_whole(words: _Words, places: _Words, first: int, strings: _Bytes) -> bool: ...
 def head_of(strings: _Bytes, start: int, prime: int) -> int: ...
-def common_names(strings: _Bytes, own: _Bytes, names: StringTable, moved: _Words, offsets: _Words) -> None: ...
+
+class CommonNames:
+    def __init__(self, size: int, count: int, prime: int) -> None: ...
+    def add(self, old: int, new: int) -> bool: ...
+    def of(self, old: int) -> int: ...
+
+def common_names(strings: _Bytes, own: _Bytes, names: StringTable, moved: CommonNames, offsets: _Words) -> bool: ...
 def form(name: int, info: int, third: int) -> int: ...
 def note_forms(words: _Words, positions: _Words, table: _Bytes, shift: int, forms: bytearray) -> None: ...
 def select(
@@ -16,7 +22,7 @@ def select(
     positions: _Words,
     table: _Bytes,
     strings: _Bytes,
-    moved: _Words,
+    moved: CommonNames,
     forms: _Bytes,
     state: bytearray,
     chosen: _Words,
@@ -30,7 +36,7 @@ def write(
     table: _Bytes,
     state: _Bytes,
     chosen: _Words,
-    moved: _Words,
+    moved: CommonNames,
     opaque: _Words,
     ids: _Words,
     out: _Words,

@@ -3,6 +3,21 @@ from btfkit.hot cimport kinds
 from btfkit.hot.columns cimport id_place
 from btfkit.hot.strings cimport hash_of, random_prime
 
+cdef unsigned int STRUCTURE
+cdef unsigned int UNION
+cdef unsigned int ENUMERATION
+cdef unsigned int NO_TAG
+cdef unsigned int DECLARATION
+cdef unsigned int DECLARED
+cdef unsigned int ONLY_DECLARED
+cdef unsigned int KNOWN
+cdef unsigned int FITS
+cdef unsigned int COUNTED
+cdef unsigned int ASKED
+cdef unsigned long long HASH
+
+@cython.locals(kind=cython.uint)
+cpdef unsigned int tag_of(unsigned int info) noexcept
 
 @cython.locals(leaf=cython.uint, to=cython.size_t, end=cython.size_t, type_id=cython.size_t, at=cython.size_t,
                info=cython.uint, kind=cython.uint, row=cython.uint, size=cython.size_t, k=cython.size_t)
@@ -41,6 +56,12 @@ cdef class Index:
 
     @cython.locals(h=cython.uint, here=cython.uint)
     cpdef unsigned int first(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFF
+
+    @cython.locals(words="const unsigned int[::1]", positions="const unsigned int[::1]", twins="unsigned int[::1]",
+                   mask=cython.ulonglong, both=cython.size_t, second=cython.int, number=cython.size_t, at=cython.size_t,
+                   info=cython.uint, tag=cython.uint, key=cython.ulonglong, slot=cython.ulonglong, state=cython.uint,
+                   here=cython.uint, place=cython.size_t, other=cython.uint)
+    cpdef size_t differing(self, Records own, unsigned int[::1] groups, list doubtful) except? 0xFFFFFFFF
 
     @cython.locals(words="const unsigned int[::1]", positions="const unsigned int[::1]", twins="unsigned int[::1]",
                    d_words="const unsigned int[::1]", d_positions="const unsigned int[::1]",

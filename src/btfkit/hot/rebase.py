@@ -13,6 +13,22 @@ REFERRED = 1  # in marks: an own type refers to it
 EMBEDDED = 2  # a struct or union contains it by value, through modifiers, typedefs and arrays
 PASSED = 4  # it is the type of a variable, a parameter or a return value
 
+# The tag of a type that has one, and whether it is only declared.
+STRUCTURE = 0
+UNION = 1
+ENUMERATION = 2
+NO_TAG = 3
+DECLARATION = 4
+# What is known of the types of one name and tag: own ones are declared, or those of the base only are; the base defines some;
+# one of these has the size of the first own one; counted; looked for in the base.
+DECLARED = 1
+ONLY_DECLARED = 2
+KNOWN = 4
+FITS = 8
+COUNTED = 16
+ASKED = 32
+HASH = 0x9E3779B1
+
 
 def collect(words, ids, table, first_id, below_words, below_positions, below_strings, board, found):
     """Find the types below `first_id` that the places `ids` refer to, and the types that these reach, stopping at leaves.
@@ -54,6 +70,20 @@ def collect(words, ids, table, first_id, below_words, below_positions, below_str
 def is_leaf(kind):
     """Whether a type of this kind can be a leaf."""
     return kind == kinds.INT or kind == kinds.FLOAT or kinds.STRUCT <= kind <= kinds.FWD or kind == kinds.ENUM64
+
+
+def tag_of(info):
+    """The tag of a type (0 struct, 1 union, 2 enumeration), plus 4 if it is only declared; 3 if it has none."""
+    kind = (info >> 24) & 127
+    if kind == kinds.STRUCT:
+        return STRUCTURE
+    if kind == kinds.UNION:
+        return UNION
+    if kind == kinds.ENUM or kind == kinds.ENUM64:
+        return ENUMERATION if info & 0xFFFFFF else ENUMERATION | DECLARATION
+    if kind == kinds.FWD:
+        return (UNION if info >> 31 else STRUCTURE) | DECLARATION
+    return NO_TAG
 
 
 def part(words, positions, table, found, board, bare, bare_start, others, moved, start, first_moved):
@@ -220,6 +250,61 @@ class Index:
                 break
             here = self.chain[here]
         return here
+
+    def differing(self, own, groups, doubtful):
+        """Compare the structs, unions and enumerations of the BTF `own` (a `Records` without a base, whose strings are all
+        different) with those here, by name and tag.
+
+        Nothing is to be said of the types of one name and tag if all are definitions, and either there are none here, or
+        the first has the size of one here (enumerations: whatever their size).  The ids of all others are appended to the list
+        `doubtful`.  Of the former, returns how many names of structs and unions are defined here too.  `groups` is a table of
+        pairs of words, all 0, of a power of two, at least twice as many as `own` has types.
+        """
+        words = self.words
+        positions = self.positions
+        twins = self.twins
+        mask = len(groups) - 1
+        both = 0
+        for second in range(2):
+            for number in range(len(own.positions)):
+                at = own.positions[number]
+                info = own.words[at + 1]
+                tag = tag_of(info)
+                if tag == NO_TAG or own.words[at] == 0:
+                    continue
+                key = own.words[at] << 2 | (tag & 3)
+                slot = (key * HASH >> 8) & mask & ~1
+                while groups[slot] and groups[slot] != key:
+                    slot = (slot + 2) & mask
+                state = groups[slot + 1]
+                if second:
+                    if state & DECLARED or (state & KNOWN and state & FITS == 0):
+                        doubtful.append(number + 1)
+                    elif state & KNOWN and tag < ENUMERATION and state & COUNTED == 0:
+                        groups[slot + 1] |= COUNTED
+                        both += 1
+                    continue
+                if tag & DECLARATION:
+                    state |= DECLARED
+                elif state & (DECLARED | ASKED) == 0:
+                    state |= ASKED
+                    here = self.first(own.strings, own.words[at])
+                    while here:
+                        place = positions[here - 1]
+                        other = tag_of(words[place + 1])
+                        if other & 3 == tag:
+                            if other & DECLARATION:
+                                state |= ONLY_DECLARED
+                            else:
+                                state |= KNOWN
+                                if tag == ENUMERATION or words[place + 2] == own.words[at + 2]:
+                                    state |= FITS
+                        here = twins[here]
+                    if state & KNOWN == 0 and state & ONLY_DECLARED:
+                        state |= DECLARED
+                groups[slot] = key
+                groups[slot + 1] = state
+        return both
 
     def match(self, old, marks, upstream, most, mapped, hard, full, crowded):
         """Find for each type of the distilled base `old` (a `Records`) the type that it stands for; `mapped[id]` gets its id.

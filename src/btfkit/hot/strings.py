@@ -101,7 +101,7 @@ class StringTable:
         self.slots[slot + 1] = h
         self.count += 1
         if 4 * self.count > len(self.slots):
-            self.reserve(self.count)
+            self.reserve(self.count - 2)  # twice the slots: more do not fit into the caches
 
     def measure(self, strings, start):
         """The position of the NUL of the string that begins at `start`; its hash becomes `h`."""

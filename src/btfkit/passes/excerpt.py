@@ -50,8 +50,9 @@ class Excerpt:
         names.index()
         if names.count < own.count(0) - 1:  # equal strings
             return
-        moved, self._known = zeros(len(base.strings)), zeros(len(own))
-        _excerpt.common_names(base.strings, own, names, moved, self._known)
+        moved, self._known = _excerpt.CommonNames(len(base.strings), names.count, names.prime), zeros(len(own))
+        if not _excerpt.common_names(base.strings, own, names, moved, self._known):
+            return
         forms = bytearray(FORMS)
         _excerpt.note_forms(split.words, split.positions, spec.TABLE, start - 1, forms)
         state = bytearray(len(base))

@@ -48,6 +48,16 @@ class NameIndex:
             here = self._index.twins[here]
         return found
 
+    def differing(self, btf: Btf) -> tuple[int, list[int]]:
+        """How many structs and unions a BTF without a base, whose strings are all different, has in common with this base,
+        and the ids of the types with a tag of which more is to be said (`hot.rebase.Index.differing`)."""
+        doubtful: list[int] = []
+        records = _rebase.Records(btf.words, btf.positions, btf.strings)
+        size = 64
+        while size < 4 * len(btf):
+            size *= 2
+        return self._index.differing(records, words(size), doubtful), doubtful
+
     def match(self, distilled: Flat, marks: bytearray, upstream: bool, hard: list[int], full: list[int]) -> array[int]:
         """Match all types of `distilled` (`hot.rebase.match`); returns the id in this base for each (0: none, or see `hard`)."""
         mapped = words(len(distilled.positions) + 1)
