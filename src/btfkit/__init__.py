@@ -50,6 +50,7 @@ _NAMES = {  # by module
     "fleet.bundle_create": "bundle_kernels bundle_minimized",
     "fleet.check": "check",
     "fleet.explain": "explain_on_kernels",
+    "fleet.history": "history",
     "fleet.offsets": "kernel_offsets",
     "fleet.packages": "encode_packages",
     "fleet.tree": "find_kernels",

@@ -25,6 +25,7 @@ COMMANDS = {
     "diff": "compare two kernels or modules, and show the effect on layouts",
     "find": "find types, members, enumerators and functions by name",
     "offset": "print the offset of a member: struct.member.path",
+    "history": "show what many kernels have under a name, and when it changed",
     "info": "show the header, counts by kind and sizes of a BTF",
     "extract": "extract BTF from any container",
     "merge": "combine a vmlinux and its modules into one BTF",

@@ -20,6 +20,7 @@ from btfkit.co_re.kinds import ENUMVAL, FIELD, KINDS
 from btfkit.co_re.match import Mismatch, enumerator_names, field
 from btfkit.co_re.witness import Witness
 from btfkit.errors import BtfError
+from btfkit.fleet.likeness import ENOUGH, Row, likeness, link, marks
 from btfkit.fleet.matrix import Hint
 from btfkit.programs.attachments import attachment
 from btfkit.programs.code import Function
@@ -228,7 +229,10 @@ class Known:
 
     def close_type(self, target: Target, name: str, kind: int, prefix: str = "") -> str:
         """The name of a type of vmlinux of that kind (one that begins with `prefix`) that is almost `name`, or ""."""
-        btf = target.vmlinux
+        return self.close_name(target.vmlinux, name, kind, prefix)
+
+    def close_name(self, btf: Btf, name: str, kind: int, prefix: str = "") -> str:
+        """As `close_type`, of a BTF."""
         key = id(btf), kind
         if key not in self._names:
             every = (btf.name(type_id) for type_id in range(1, len(btf)) if btf.kind(type_id) == kind)
@@ -304,21 +308,6 @@ def _enumerator(candidate: tuple[Btf, int], wanted: Spec, known: Known) -> str:
 # ---- members -----------------------------------------------------------------------------------------------------
 
 
-class Row:
-    """A member of a struct, anonymous ones opened: its name, offset in bits, type (id and text), and its neighbours'
-    names."""
-
-    __slots__ = ("after", "before", "name", "offset", "type_id", "type_text")
-
-    def __init__(self, name: str, offset: int, type_id: int, type_text: str) -> None:
-        self.name = name
-        self.offset = offset
-        self.type_id = type_id
-        self.type_text = type_text
-        self.before = ""
-        self.after = ""
-
-
 class Rows:
     """The members of a struct or union in order (`all`), those of anonymous members in their place; and by name, by what
     resembles them, and the members of the structs that they hold or point to."""
@@ -331,19 +320,18 @@ class Rows:
             for member in flat_members(btf, type_id)
             if member.path
         ]
-        for one, other in itertools.pairwise(self.all):
-            one.after, other.before = other.name, one.name
+        link(self.all)
         self.by_name: dict[str, Row] = {}
         self._alike: dict[tuple[str, int | str], list[int]] = {}
         for number, row in enumerate(self.all):
             self.by_name.setdefault(row.name, row)
-            for mark in _marks(row):
+            for mark in marks(row):
                 self._alike.setdefault(mark, []).append(number)
         self._inner: dict[str, str] | None = None
 
     def alike(self, row: Row) -> list[Row]:
         """The rows at the same offset or beside a member of the same name as `row`, in order."""
-        return [self.all[number] for number in sorted({n for mark in _marks(row) for n in self._alike.get(mark, ())})]
+        return [self.all[number] for number in sorted({n for mark in marks(row) for n in self._alike.get(mark, ())})]
 
     def one_further(self, name: str) -> str:
         """A member of that name in a struct that is, or is pointed to by, one of the members."""
@@ -366,15 +354,6 @@ class Rows:
             struct = spelled(btf, inner)
             for member in flat_members(btf, inner):
                 yield member.path, f"{way}{member.path} ({struct})"
-
-
-def _marks(row: Row) -> Iterator[tuple[str, int | str]]:
-    """What two rows that resemble each other share, one of these at least (`_likeness`)."""
-    yield "offset", row.offset
-    if row.before:
-        yield "before", row.before
-    if row.after:
-        yield "after", row.after
 
 
 def _member(candidate: tuple[Btf, int], wanted: Spec, without: Target, having: Target | None, known: Known) -> str:
@@ -438,17 +417,10 @@ def _renamed(rows: Rows, name: str, wanted: Spec, step: int, having: Target, kno
         return f"{rows.all[0].name} ({rows.all[0].type_text})"
     for row in alike:
         if row.name not in theirs.by_name:
-            score = _likeness(row, there)
+            score = likeness(row, there)
             if score > best[0]:
                 best = score, f"{row.name} ({row.type_text})"
-    return best[1] if best[0] >= 3 else ""
-
-
-def _likeness(row: Row, there: Row) -> int:
-    """How similar two members are; 3 and more is worth a hint."""
-    between = (row.before == there.before != "") + (row.after == there.after != "")
-    same_type = row.type_text == there.type_text
-    return 2 * same_type + (row.offset == there.offset) + between + (between == 2)
+    return best[1] if best[0] >= ENOUGH else ""
 
 
 def _close(name: str, names: Collection[str]) -> str:

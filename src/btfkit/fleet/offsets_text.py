@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+    from btfkit.fleet.matrix import Column
     from btfkit.fleet.offsets import Cell, OffsetTable, Question
 
 SCHEMA = 1
@@ -104,10 +105,10 @@ def _csv_cell(cell: Cell | None) -> str:
     return f"{cell.offset}:{cell.bit}:{cell.bits}" if cell.bits else str(cell.offset)
 
 
-def as_json(table: OffsetTable) -> dict[str, object]:
-    """The JSON document (schema 1): kernels, and for each path a list of places in the order of the kernels."""
+def kernels_json(columns: Sequence[Column]) -> list[dict[str, object]]:
+    """The kernels in JSON: their names, files, and what could not be read."""
     kernels: list[dict[str, object]] = []
-    for column in table.columns:
+    for column in columns:
         names = ("distro", "release", "arch", "uname")
         kernel: dict[str, object] = {"name": column.name, **dict(zip(names, column.key.parts, strict=True))}
         kernel["source"] = column.source
@@ -116,11 +117,16 @@ def as_json(table: OffsetTable) -> dict[str, object]:
         if column.skipped:
             kernel["skipped_modules"] = column.skipped
         kernels.append(kernel)
+    return kernels
+
+
+def as_json(table: OffsetTable) -> dict[str, object]:
+    """The JSON document (schema 1): kernels, and for each path a list of places in the order of the kernels."""
     rows = [
         {"paths": question.paths, "places": [_as_json(question, cell) for cell in row]}
         for question, row in zip(table.questions, table.cells, strict=True)
     ]
-    return {"schema": SCHEMA, "kernels": kernels, "rows": rows}
+    return {"schema": SCHEMA, "kernels": kernels_json(table.columns), "rows": rows}
 
 
 def _as_json(question: Question, cell: Cell | None) -> dict[str, Any] | None:
