@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from btfkit.btf import spec
+from btfkit.programs.maps import INSN_ARRAY
 from btfkit.programs.sections import types_of
 
 TYPE_CHECKING = False
@@ -28,16 +29,29 @@ ENUMS = HELPERS, MAP_TYPES, PROGRAM_TYPES, ATTACH_TYPES = (
 )
 
 
+CONTEXTS = b"bpf_ctx_convert"  # a struct with two members for each program type that the kernel was built with
+_PROGRAM_MEMBER = "_prog"  # how the name of the first ends, whose type is the context as programs see it
 MAP_FLAG = b"BPF_F_NO_PREALLOC"  # an enumerator of the enumeration without a name that has the flags of maps
 
 
+class Context(NamedTuple):
+    """The context of a program type as programs see it: the `struct` and its `size` in bytes; "" and 0 if it is none."""
+
+    struct: str = ""
+    size: int = 0
+
+
 class Abilities(NamedTuple):
-    """The numbers of `helpers` and `maps`, the names of `programs` (types) and `attachments`; None if the BTF lacks them."""
+    """The numbers of `helpers` and `maps`, the names of `programs` (types) and `attachments`; None if the BTF lacks them.
+
+    `contexts`: by name, the program types that the kernel was built with, which may be fewer.
+    """
 
     helpers: frozenset[int] | None
     maps: frozenset[int] | None
     programs: frozenset[str] | None
     attachments: frozenset[str] | None
+    contexts: dict[str, Context] | None
 
 
 def abilities_of(target: Target) -> Abilities:
@@ -55,7 +69,27 @@ def _abilities(target: Target) -> Abilities:
         None if maps is None else frozenset(maps.values()),
         None if programs is None else frozenset(programs),
         None if attachments is None else frozenset(attachments),
+        _contexts(target),
     )
+
+
+def _contexts(target: Target) -> dict[str, Context] | None:
+    """The context of each program type that the kernel was built with.  Rule: the kernel's bpf_types.h and bpf_ctx_convert."""
+    for btf, type_id in target.named(spec.STRUCT, CONTEXTS)[0]:
+        struct: Any = btf[type_id]
+        found = {}
+        for member in struct.members:
+            if member.name.endswith(_PROGRAM_MEMBER):
+                leaf = btf.strip(member.type_id)
+                is_struct = leaf and btf.kind(leaf) == spec.STRUCT
+                context = Context(btf.name(leaf), btf.sizeof(leaf) or 0) if is_struct else Context()
+                found[member.name.removesuffix(_PROGRAM_MEMBER)] = context
+        return found
+    return None
+
+
+# The kernel lets kprobes read its own pt_regs (arm64: the context is shorter), and raw tracepoints what they have arguments for.
+_OTHER_LIMITS = frozenset(("KPROBE", "RAW_TRACEPOINT", "RAW_TRACEPOINT_WRITABLE"))
 
 
 def map_flags(target: Target) -> int | None:
@@ -112,9 +146,24 @@ def lacks_type(section: str, abilities: Abilities) -> str:
     program = f"BPF_PROG_TYPE_{types[0]}"
     if abilities.programs is not None and program not in abilities.programs:
         return f"{program} of enum bpf_prog_type"
+    if abilities.contexts is not None and program not in abilities.contexts:
+        return f"programs of type {program}: it was built without them"
     if types[1] and abilities.attachments is not None and types[1] not in abilities.attachments:
         return f"{types[1]} of enum bpf_attach_type"
     return ""
+
+
+def context_of(section: str, abilities: Abilities) -> Context:
+    """The context of programs of that section, if it is a struct whose size limits what they may read."""
+    types = types_of(section)
+    if types is None or abilities.contexts is None or types[0] in _OTHER_LIMITS:
+        return Context()
+    return abilities.contexts.get(f"BPF_PROG_TYPE_{types[0]}", Context())
+
+
+def has_jump_tables(abilities: Abilities) -> bool:
+    """Whether a kernel has the maps that libbpf creates for jump tables, as far as is known."""
+    return abilities.maps is None or INSN_ARRAY in abilities.maps
 
 
 def lacking_maps(maps: list[Map], abilities: Abilities) -> Iterator[Map]:

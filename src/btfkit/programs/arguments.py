@@ -29,7 +29,7 @@ RULES = {
     **dict.fromkeys(("fexit", "fexit.s", "fsession", "fsession.s", "lsm", "lsm.s", "lsm_cgroup"), RESULT),
     **dict.fromkeys(("fmod_ret", "fmod_ret.s"), INT_RESULT),
     **dict.fromkeys(("fentry", "fentry.s", "tp_btf", "iter", "iter.s", "struct_ops", "struct_ops.s"), NO_RESULT),
-    **dict.fromkeys(("raw_tp", "raw_tracepoint", "raw_tp.w", "raw_tracepoint.w"), RAW),
+    **{f"{name}{end}": RAW for name in ("raw_tp", "raw_tracepoint") for end in ("", ".w", ".s")},
 }
 _HOLDERS = (*spec.COMPOSITES, spec.INT, *spec.ENUMS)  # kinds of arguments that are numbers to the verifier
 

@@ -30,8 +30,8 @@ BREAKS, WARNING, NOTE = "breaks", "warning", "note"
 
 _TRAMPOLINES = ("fentry", "fentry.s", "fexit", "fexit.s", "fmod_ret", "fmod_ret.s", "fsession", "fsession.s")
 _KPROBES = ("kprobe", "kretprobe", "kprobe.multi", "kretprobe.multi", "kprobe.session")
-_TRACEPOINTS = ("tp_btf", "raw_tp", "raw_tracepoint", "raw_tp.w", "raw_tracepoint.w")
-_EVENTS = ("tracepoint", "tp")  # followed by the category and name of an event
+_TRACEPOINTS = ("tp_btf", *(f"{name}{end}" for name in ("raw_tp", "raw_tracepoint") for end in ("", ".w", ".s")))
+_EVENTS = ("tracepoint", "tracepoint.s", "tp", "tp.s")  # followed by the category and name of an event
 _NOT_TRACEPOINTS = (
     "ftrace",
     "kprobes",

@@ -33,7 +33,7 @@ from btfkit.files.elf import (
     STT_SECTION,
 )
 from btfkit.programs import insns as i
-from btfkit.programs.maps import maps_of
+from btfkit.programs.maps import JUMP_TABLES, PINNINGS, maps_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -213,6 +213,16 @@ class Code:
         code = [s for s in elf.sections if s.type == SHT_PROGBITS and s.flags & SHF_EXECINSTR and s.size]
         if not any(section.type == SHT_SYMTAB for section in elf.sections):
             self.rejections.append("it has no symbol table (stripped with strip -s or llvm-strip -s)")
+        self.rejections += (
+            f"section {section.name} has maps of a form that libbpf does not read since 1.0 (struct bpf_map_def)"
+            for section in elf.sections
+            if section.name == "maps"
+        )
+        self.rejections += (
+            f"map {each.name} has pinning {each.pinning}, expected 0 (none) or 1 (by name)"
+            for each in self.maps
+            if each.pinning not in PINNINGS
+        )
         by_section = {section.index: list(self._functions_of(elf, section, symbols)) for section in code}
         self.functions = [function for functions in by_section.values() for function in functions]
         lone_text = len(self.functions) == 1  # libbpf treats a single function in .text as a program
@@ -459,7 +469,8 @@ def _reference(insn: Insn, symbol: Symbol, sections: tuple[Section, ...]) -> Ref
         return Reference(FUNC, symbol.name, symbol.value)
     if name.startswith((".data", ".bss", ".rodata", ".struct_ops")):
         return Reference(DATA, name, symbol.value + (insn[4] & 0xFFFFFFFF))
-    return Reference(MAP, symbol.name if symbol.type != STT_SECTION else name, symbol.value)
+    is_unnamed = symbol.type == STT_SECTION or name == JUMP_TABLES
+    return Reference(MAP, name if is_unnamed else symbol.name, symbol.value)
 
 
 def load_code(path: str) -> list[Code]:

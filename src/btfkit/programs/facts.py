@@ -11,7 +11,7 @@ from typing import NamedTuple
 from btfkit.btf import spec
 from btfkit.co_re.kinds import BYTE_OFFSET, ENUMVAL_VALUE
 from btfkit.co_re.relocate import program_outcomes
-from btfkit.programs.abilities import abilities_of, helpers_called, lacks_type
+from btfkit.programs.abilities import abilities_of, context_of, has_jump_tables, helpers_called, lacks_type
 from btfkit.programs.arguments import RULES, function_proto, prototype_at, prototype_name
 from btfkit.programs.attachments import attached, attached_types, attachment, extern_answers
 from btfkit.programs.machines import foreign
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.target import Target
+    from btfkit.programs.abilities import Context
     from btfkit.programs.arguments import Prototype
     from btfkit.programs.attachments import ExternAnswer, Problem, Scope
     from btfkit.programs.code import Code, Function, Linked
@@ -74,7 +75,8 @@ class Facts(NamedTuple):
 
     `forms` are the answers to its relocations, in the order of the program, with SMALL or LARGE for each value. `misreads` are
     those by which it reads something else, by number; `problem` is that of what it attaches to, `prototypes` what that can be
-    called with, `helpers` those that the kernel lacks, `lacks` the program or attach type that it lacks.
+    called with, `helpers` those that the kernel lacks, `lacks` the program or attach type that it lacks, `context` what the
+    program's context is; `jump_tables`: it has maps for them, or its BTF does not tell.
     """
 
     kernel: KernelFacts
@@ -84,6 +86,8 @@ class Facts(NamedTuple):
     prototypes: tuple[Prototype, ...]
     helpers: tuple[int, ...]
     lacks: str
+    context: Context
+    jump_tables: bool
 
 
 class KernelAnswers:
@@ -235,6 +239,8 @@ class Questions:
             kernel.prototypes(self.function),
             () if helpers is None else tuple([number for number in self._unsure if number not in helpers]),
             kernel.lacks(self.function.attach),
+            context_of(self.function.attach, kernel.abilities),
+            has_jump_tables(kernel.abilities),
         )
         return facts, answers
 

@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 
 INNER = " (inner map)"
+PINNINGS = (0, 1)  # not, or by name
+JUMP_TABLES = ".jumptables"  # the section for which libbpf creates maps of type INSN_ARRAY
+INSN_ARRAY = 34
 
 
 class Map(NamedTuple):
-    """A map of an object: its `name`, its `type` (a number of enum bpf_map_type), and its `flags` (BPF_F_*)."""
+    """A map of an object: its `name`, its `type` (a number of enum bpf_map_type), its `flags` (BPF_F_*), and how it is pinned."""
 
     name: str
     type: int
     flags: int = 0
+    pinning: int = 0
 
     @property
     def outer(self) -> str:
@@ -49,7 +53,7 @@ def _map(btf: Btf, name: str, type_id: int, inner: bool = False) -> Iterator[Map
     numbers: dict[str, int] = {}
     for member in struct.members:
         leaf = btf.strip(member.type_id)
-        if member.name in ("type", "map_flags") and leaf and btf.kind(leaf) == spec.PTR:
+        if member.name in ("type", "map_flags", "pinning") and leaf and btf.kind(leaf) == spec.PTR:
             array = btf.strip(btf.word(leaf, 2))
             if array and btf.kind(array) == spec.ARRAY:
                 numbers[member.name] = btf.word(array, 5)
@@ -58,4 +62,4 @@ def _map(btf: Btf, name: str, type_id: int, inner: bool = False) -> Iterator[Map
             if pointer and btf.kind(pointer) == spec.PTR:
                 yield from _map(btf, name + INNER, btf.word(pointer, 2), inner=True)
     if "type" in numbers:
-        yield Map(name, numbers["type"], numbers.get("map_flags", 0))
+        yield Map(name, numbers["type"], numbers.get("map_flags", 0), numbers.get("pinning", 0))

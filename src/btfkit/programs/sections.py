@@ -13,6 +13,7 @@ _TRACING = {
     "fexit": "BPF_TRACE_FEXIT",
     "fsession": "BPF_TRACE_FSESSION",
     "iter": "BPF_TRACE_ITER",
+    **{f"{kind}.multi": f"BPF_TRACE_{kind.upper()}_MULTI" for kind in ("fentry", "fexit", "fsession")},
 }
 _KPROBES = {
     "kprobe": "",
@@ -56,10 +57,8 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "tcx/egress": ("SCHED_CLS", "BPF_TCX_EGRESS"),
     "netkit/primary": ("SCHED_CLS", "BPF_NETKIT_PRIMARY"),
     "netkit/peer": ("SCHED_CLS", "BPF_NETKIT_PEER"),
-    "tracepoint": ("TRACEPOINT", ""),
-    "tp": ("TRACEPOINT", ""),
-    "raw_tracepoint": ("RAW_TRACEPOINT", ""),
-    "raw_tp": ("RAW_TRACEPOINT", ""),
+    **dict.fromkeys(("tracepoint", "tracepoint.s", "tp", "tp.s"), ("TRACEPOINT", "")),
+    **dict.fromkeys(("raw_tracepoint", "raw_tracepoint.s", "raw_tp", "raw_tp.s"), ("RAW_TRACEPOINT", "")),
     "raw_tracepoint.w": ("RAW_TRACEPOINT_WRITABLE", ""),
     "raw_tp.w": ("RAW_TRACEPOINT_WRITABLE", ""),
     "freplace": ("EXT", ""),
@@ -105,3 +104,23 @@ SECTIONS: dict[str, tuple[str, str]] = {
 def types_of(section: str) -> tuple[str, str] | None:
     """(program type, attach type) of a section's name without its "?"; None if it is not known."""
     return SECTIONS.get(section) or SECTIONS.get(section.partition("/")[0])
+
+
+# Sections whose programs attach to something that BTF describes, which libbpf has to know before it loads the program.
+NEED_TARGET = frozenset(
+    f"{kind}{end}"
+    for kind in ("tp_btf", "fentry", "fmod_ret", "fexit", "fsession", "iter", "lsm")
+    for end in ("", ".s")
+)
+
+
+def left_to_user_space(section: str) -> str:
+    """What user space has to set before libbpf loads a program of that section, as a sentence; "" if there is nothing."""
+    kind, _, target = section.partition("/")
+    if types_of(section) is None:
+        return f"libbpf knows no program type for section {section!r}: user space has to set it (bpf_program__set_type)"
+    if kind == "freplace":
+        return "user space has to set the program that it replaces a function of (bpf_program__set_attach_target)"
+    if not target and kind in NEED_TARGET:
+        return "it attaches to what user space sets (bpf_program__set_attach_target)"
+    return ""

@@ -16,7 +16,7 @@ from btfkit.co_re.access import essential
 from btfkit.co_re.loaders import LIBBPF
 from btfkit.errors import BtfError, counted
 from btfkit.programs import insns as i
-from btfkit.programs.abilities import ENUMS
+from btfkit.programs.abilities import CONTEXTS, ENUMS
 from btfkit.programs.arguments import RULES, ReadArgument, rejected
 from btfkit.programs.attachments import (
     BREAKS,
@@ -29,15 +29,17 @@ from btfkit.programs.attachments import (
     attachment_names,
     scope_of,
 )
-from btfkit.programs.code import MAP
+from btfkit.programs.code import MAP, NO_PROGRAM
 from btfkit.programs.constants import KCONFIG, VERSION, Constants
 from btfkit.programs.facts import KernelAnswers, Questions
-from btfkit.programs.helpers import helper_name
+from btfkit.programs.helpers import helper_name, map_type_name
 from btfkit.programs.machines import REGISTER_PROGRAMS, REGISTERS
+from btfkit.programs.maps import INSN_ARRAY, JUMP_TABLES
 from btfkit.programs.misreads import other_size
 from btfkit.programs.patch import POISONED, patch_program
 from btfkit.programs.reach import Doubt, Flow, Walk
 from btfkit.programs.registers import NOT_NULL, PLACE, bounds
+from btfkit.programs.sections import left_to_user_space
 from btfkit.programs.struct_ops import struct_ops_names
 
 TYPE_CHECKING = False
@@ -60,6 +62,7 @@ STATUSES = (WORKS, GUARDED, BREAKS)
 MAX_CACHED = 256  # walks that are kept for one program
 MAX_CONDITIONS = 8  # variables that are tried one by one
 CHECKS_SIZE = 6 << 16 | 13 << 8  # LINUX_KERNEL_VERSION since which pointers of the context are read as a whole
+STRUCT_OPS_PROGRAMS = ("struct_ops", "struct_ops.s")
 KPROBES = frozenset(("kprobe", "kretprobe", "kprobe.multi", "kretprobe.multi", "kprobe.session"))
 # What the loaders do with a program whose target's name several functions share.
 SEVERAL_FUNCTIONS = (
@@ -237,6 +240,7 @@ class Check:
             case.findings += self._missing(case)
         if facts.problem is not None:
             case.findings.append(ProgramFinding(*facts.problem, subject=self.program.attach))
+        case.findings += self._left_open(case)
         if facts.lacks:
             detail = f"the kernel has no {facts.lacks}"
             case.findings.append(ProgramFinding(BREAKS, "no-program-type", detail, subject=self.program.attach))
@@ -263,6 +267,8 @@ class Check:
             case.findings.append(ProgramFinding(effect, "several-functions", detail, subject=subject))
         if kind in REGISTER_PROGRAMS and case.kernel.foreign:
             self._registers(case)
+        if kind not in RULES:
+            self._beyond(case)
         if kind not in RULES or not prototypes:
             return ()
         prototype = prototypes[0]
@@ -287,6 +293,34 @@ class Check:
                 case.waiting[slot] = ProgramFinding(BREAKS, found.reason, found.detail, subject=subject)
         return tuple(read[start] for start in sorted(read))
 
+    def _beyond(self, case: Case) -> None:
+        """Reads beyond the end of a context that is a struct, which has fewer members on older kernels."""
+        context = case.facts.context
+        if not context.size:
+            return
+        assert self._questions is not None
+        for slot, base in self._questions.origins.context_reads.items():
+            code, _, _, off, _ = case.patched.insns[slot]
+            size = i.BYTES[code & i.SIZE_MASK]
+            is_read = slot not in case.patched.poisoned and code & i.CLASS_MASK == i.LDX
+            if is_read and base + off + size > context.size:
+                what = f"the program reads {counted(size, 'byte')} at byte {base + off} of its context"
+                detail = f"{what}, but struct {context.struct} has {counted(context.size, 'byte')} on this kernel"
+                found = ProgramFinding(BREAKS, "beyond-context", detail, subject=f"struct {context.struct}")
+                case.waiting.setdefault(slot, found)
+
+    def _left_open(self, case: Case) -> Iterator[ProgramFinding]:
+        """What libbpf cannot load as it is: nothing of that depends on the kernel."""
+        if case.loader is not LIBBPF or self.program is NO_PROGRAM:
+            return
+        attach = self.program.attach
+        if attach.partition("/")[0] in STRUCT_OPS_PROGRAMS and self.name not in self.code.struct_ops.values():
+            yield ProgramFinding(
+                BREAKS, "bad-object", "no variable of struct_ops refers to the program", subject=attach
+            )
+        elif detail := left_to_user_space(attach):
+            yield ProgramFinding(WARNING, "user-space", detail, subject=attach)
+
     def _registers(self, case: Case) -> None:
         """Registers that the program reads where another architecture has them."""
         assert self._questions is not None
@@ -310,6 +344,13 @@ class Check:
             if reference.kind == MAP and reference.name in lacking:
                 detail = f"the program uses map {reference.name}, which the kernel cannot create"
                 case.waiting[slot] = ProgramFinding(BREAKS, "no-map", detail, subject=f"map {reference.name}")
+        if not case.facts.jump_tables and case.loader is LIBBPF and self._has_jump_table():
+            needed = f"map type {map_type_name(INSN_ARRAY)}, which the kernel does not have"
+            detail = f"the program has a jump table, for which libbpf needs {needed}"
+            case.findings.append(ProgramFinding(BREAKS, "no-map-type", detail, subject=JUMP_TABLES))
+
+    def _has_jump_table(self) -> bool:
+        return any(each.kind == MAP and each.name == JUMP_TABLES for each in self.linked.references.values())
 
     def _misreads(self, case: Case) -> None:
         """Reads of something else than the program's author expects."""
@@ -343,7 +384,8 @@ class Check:
                 continue
             seen.add(name)
             if answer.status == UNKNOWN:
-                case.findings.append(ProgramFinding(NOTE, "not-in-btf", answer.detail, subject=name))
+                effect = NOTE if self.code.externs[name].weak else WARNING
+                case.findings.append(ProgramFinding(effect, "not-in-btf", answer.detail, subject=name))
             elif not weak:
                 reason = "no-extern" if answer.status == MISSING else "incompatible"
                 case.findings.append(ProgramFinding(BREAKS, reason, answer.detail, subject=name))
@@ -476,7 +518,7 @@ class Checks:
         self.given = dict(given or {})
         self.checks = [[Check(code, program, self.given) for program in code.entries] for code in codes]
         self._wanted = [name for code in codes for name in (*attachment_names(code), *struct_ops_names(code))]
-        self._wanted += ((spec.ENUM, name) for name in ENUMS)
+        self._wanted += (*((spec.ENUM, name) for name in ENUMS), (spec.STRUCT, CONTEXTS))
         self._roots: tuple[Roots, Roots] | None = None
 
     def ask_for(self, module: Btf) -> bool:
