@@ -6,9 +6,10 @@ Each scenario is a command on an input of hostile or large shape and size n (`gr
 takes long enough to be measured; the exponent is the logarithm of the ratio of costs for four times the work, to base 4: 1 is
 linear, 2 quadratic.  The costs are the CPU time and the peak memory of one process, without those of the smallest input; every
 module has been imported when it starts.  CPU time also grows with what no longer fits the caches, and with other work on the
-machine: where it is above the limit, valgrind (if there is one) counts the instructions, and these decide.  What a command
-must write counts as work: if its output grows faster than n, as n names of n characters do, its exponents are compared with
-that of the output.  Exit status 1 if an exponent is above the limit.
+machine, so one measurement proves nothing: above the limit is what stays there when it is measured up to three times more, the
+cheapest of several runs each time, first at the same sizes, then at larger ones.  If valgrind is there, it counts the
+instructions of what is left, and these decide.  What a command must write counts as work: if its output grows faster than n, as
+n names of n characters do, its exponents are compared with that of the output.  Exit status 1 if an exponent is above the limit.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ LIMIT = 1.15
 SMALLEST, FIRST, LARGEST = 4, 1 << 10, 1 << 16
 MEASURABLE = 0.25  # seconds of CPU beyond those of the smallest input
 MEASURABLE_PEAK = 48 << 10  # KiB beyond those of the smallest input; less may be memory that the process had free
+AGAIN = 3  # how often a scenario above the limit is measured again
+LONG = 3  # seconds of CPU above which a command is not run several times, nor on more
 SECONDS = 60  # of CPU, after which a command is stopped
 COUNTABLE = 2  # seconds of CPU up to which instructions are counted, which takes 40 times as long
 MEMORY = 3 << 30
@@ -92,6 +95,10 @@ def preload() -> None:
     gc.freeze()
 
 
+def _cpu(point: Point) -> float:
+    return point.cpu
+
+
 class Bench:
     """Runs scenarios; keeps the inputs of one group of scenarios, and what each command costs on the smallest input."""
 
@@ -119,35 +126,36 @@ class Bench:
                 sys.exit(f"{scenario.name}: the inputs for n = {n} could not be made:\n{file.read()[-2000:]}")
         words = scenario.words(n)
         points = [self._once(words, folder, n) for _ in range(times)]
-        best = min(points, key=lambda point: point.cpu)
+        best = min(points, key=_cpu)
         best.peak = min(point.peak for point in points)
         return best
 
     def _once(self, words: list[str], folder: str, n: int) -> Point:
-        out = os.path.join(folder, "out")
-        shutil.rmtree(out, ignore_errors=True)
-        if self._in_directory(words):
-            os.mkdir(out)
+        out = self._room(words, folder)
         status, used = in_child(lambda: command(*words), folder)
         written = os.path.getsize(os.path.join(folder, "text"))
         for place, _, names in os.walk(out):
             written += sum(os.path.getsize(os.path.join(place, name)) for name in names)
         if os.path.isfile(out):
             written += os.path.getsize(out)
-            os.unlink(out)
         return Point(n, used.ru_utime + used.ru_stime, used.ru_maxrss, written, status)
 
     @staticmethod
-    def _in_directory(words: list[str]) -> bool:
-        return any("out/" in word for word in words)
+    def _room(words: list[str], folder: str) -> str:
+        """Where the command writes, with nothing there."""
+        out = os.path.join(folder, "out")
+        if os.path.isfile(out):
+            os.unlink(out)
+        shutil.rmtree(out, ignore_errors=True)
+        if any("out/" in word for word in words):
+            os.mkdir(out)
+        return out
 
     def instructions(self, scenario: Scenario, n: int) -> int:
         """The instructions of the whole process, counted by valgrind."""
         self.run(scenario, n)  # makes the inputs
         folder = os.path.join(self.folder, str(n))
-        shutil.rmtree(os.path.join(folder, "out"), ignore_errors=True)
-        if self._in_directory(scenario.words(n)):
-            os.mkdir(os.path.join(folder, "out"))
+        self._room(scenario.words(n), folder)
         counter = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
         words = [*counter, sys.executable, "-m", "btfkit", *scenario.words(n)]
         done = subprocess.run(words, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
@@ -168,38 +176,47 @@ class Growth:
     def __init__(self, bench: Bench, scenario: Scenario, fast: bool) -> None:
         self.floor = bench.floor(scenario)
         self.counted = 0.0  # exponent of the instructions
-        largest = min(scenario.largest, LARGEST)
-        n = min(FIRST, largest)
+        self.largest = min(scenario.largest, LARGEST)
+        n = min(FIRST, self.largest)
         while True:
             self.last = bench.run(scenario, n)
             cost = self.last.cpu - self.floor.cpu
-            if cost > MEASURABLE or self.last.status < 0 or n >= largest:
+            if cost > MEASURABLE or self.last.status < 0 or n >= self.largest:
                 break
             wanted = MEASURABLE / max(cost, MEASURABLE / 16)
-            n = min(n * (1 << max(1, math.ceil(math.log2(wanted)))), largest)
+            n = min(n * (1 << max(1, math.ceil(math.log2(wanted)))), self.largest)
         self.first = bench.run(scenario, n // 4, 2)
         self._settle()
-        if not fast and self.excess > 0 and self.last.status >= 0:  # was it noise?
-            self._better(bench.run(scenario, self.first.n, 5), bench.run(scenario, self.last.n, 3 if cost < 3 else 1))
-        if not fast and self.excess > 0 and 0 <= self.last.status < 127 and n < largest and cost < SECONDS / 20:
-            self.first, self.last = self.last, bench.run(scenario, n * 4, 2)  # or a threshold between the two?
-            self._settle()
-        if not fast and self.excess > 0 and 0 <= self.last.status < 127 and self.last.cpu < COUNTABLE:
-            self._count(bench, scenario)
+        if not fast:
+            for turn in range(AGAIN):
+                if self.excess <= 0 or not 0 <= self.last.status < 127:
+                    return
+                self._again(bench, scenario, larger=turn > 0)
+            if self.excess > 0 and 0 <= self.last.status < 127:
+                self._count(bench, scenario)
+
+    def _again(self, bench: Bench, scenario: Scenario, larger: bool) -> None:
+        """Measure once more, more thoroughly: the cheapest runs of these sizes, or, as far as that does not take long, sizes
+        that are four times as large."""
+        if larger and self.last.n < self.largest and self.last.cpu < LONG:
+            self.first, self.last = self.last, bench.run(scenario, min(self.last.n * 4, self.largest), 2)
+        else:
+            few, many = self.first.n, self.last.n
+            times = 3 if self.last.cpu < LONG else 1
+            self.first = min(self.first, bench.run(scenario, few, 5), key=_cpu)
+            self.last = min(self.last, bench.run(scenario, many, times), key=_cpu)
+        self._settle()
 
     def _count(self, bench: Bench, scenario: Scenario) -> None:
         """Let the instructions decide: what does not grow is left out by comparing differences."""
         if not shutil.which("valgrind"):
             return
-        few, more, many = (bench.instructions(scenario, self.last.n // part) for part in (4, 2, 1))
+        n = self.last.n
+        if self.last.cpu > COUNTABLE:
+            n >>= math.ceil(math.log2(self.last.cpu / COUNTABLE))
+        few, more, many = (bench.instructions(scenario, n // part) for part in (4, 2, 1))
         if few and few < more < many:
             self.counted = math.log2((many - more) / (more - few))
-
-    def _better(self, first: Point, last: Point) -> None:
-        self.first, self.last = (
-            min(pair, key=lambda one: one.cpu) for pair in ((self.first, first), (self.last, last))
-        )
-        self._settle()
 
     def _settle(self) -> None:
         base = math.log(self.last.n / self.first.n)
@@ -212,13 +229,18 @@ class Growth:
         self.memory = math.log(many / few) / base if many > MEASURABLE_PEAK else 0.0
 
     @property
+    def measured(self) -> bool:
+        """Whether the command did its work: what ends with an error or a signal shows nothing."""
+        return self.last.status in (0, 1)
+
+    @property
     def excess(self) -> float:
         """By how much the larger exponent is above the limit."""
         return max(self.counted or self.time, self.memory) - max(LIMIT, self.output + LIMIT - 1)
 
     def line(self, name: str) -> str:
         """One line of the table."""
-        note = "" if self.last.status in (0, 1) else f"  status {self.last.status}"
+        note = "" if self.measured else f"  status {self.last.status}"
         note += f"  instructions {self.counted:.2f}" if self.counted else ""
         mark = "  <-- above the limit" if self.excess > 0 else ""
         time, memory = (f"{each:6.2f}" if each else "     -" for each in (self.time, self.memory))
@@ -255,7 +277,7 @@ def main() -> int:
             growth = Growth(bench, scenario, args.fast)
             largest = max(largest, growth.counted or growth.time, growth.memory)
             above += growth.excess > 0
-            if args.all or args.only or growth.excess > 0:
+            if args.all or args.only or growth.excess > 0 or not growth.measured:
                 print(growth.line(scenario.name), flush=True)
     minutes = (time.monotonic() - began) / 60
     print(f"{len(chosen)} scenarios in {minutes:.0f} min: {above} above {LIMIT}, largest exponent {largest:.2f}")

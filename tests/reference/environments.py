@@ -1,11 +1,76 @@
-"""The slow, obvious twin of `Resolved._joined` (encoder/environments.py): every class is compared with every other."""
+"""The slow, obvious twins of `encoder/copies.py` and `encoder/lesser_classes.py`: every class is computed anew in each round, and
+compared with every other."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from btfkit.btf import spec
+from btfkit.hot import assembly
+
+SYMBOL = 0x80000000
+PLACE = 0x3FFFFFFF
 
 
-def joined(resolved, keys, places):
+def told_apart(types, kind):
+    """({(group, record): class}, classes by their keys, ambiguous symbols), as `Copies.keys` has them."""
+    defines = {}
+    for symbol in range(1, types.symbol_count + 1):
+        if types.symbol_record[symbol]:
+            defines.setdefault(types.symbol_record[symbol], set()).add(symbol)
+    for symbol, record in types.others:
+        defines.setdefault(record, set()).add(symbol)
+    occurring = {}
+    for at in range(types.occurred):
+        occurring.setdefault(bisect_right(types.starts, at), set()).add(types.occurrences[at])
+    ambiguous = {symbol for symbol, _ in types.others}
+    while True:
+        places = _places(types, ambiguous)
+        groups = []
+        for group, records in sorted(occurring.items()):
+            means = {symbol: record for record in sorted(records) for symbol in defines.get(record, set()) & ambiguous}
+            groups.append((group, sorted(records & set(places)), means))
+        own, keys, merged = _refined(groups, places, kind)
+        classes = {}
+        for (_, record), one in merged.items():
+            classes.setdefault(record, set()).add(one)
+        more = {symbol for record in classes if len(classes[record]) > 1 for symbol in defines.get(record, ())}
+        if more <= ambiguous:
+            return own, keys, ambiguous
+        ambiguous |= more
+
+
+def _places(types, ambiguous):
+    found = {}
+    for record in range(1, types.record_count + 1):
+        at = []
+        assembly.references(types.records, types.record_at[record], at)
+        tokens = [types.records[place] for place in at]
+        tokens = [(bool(token & SYMBOL), token & PLACE if token & SYMBOL else token) for token in tokens]
+        here = [(is_symbol, what) for is_symbol, what in tokens if what in (ambiguous if is_symbol else found)]
+        if here:
+            found[record] = here
+    return found
+
+
+def _refined(groups, places, kind):
+    merged = {}
+    while True:
+        keys, own = {}, {}
+        for group, records, means in groups:
+            for record in records:
+                key = [record]
+                for is_symbol, what in places[record]:
+                    target = means.get(what, 0)
+                    key.append(merged.get((group, target), -target) if is_symbol else own[group, what])
+                own[group, record] = keys.setdefault(tuple(key), len(keys) + 1)
+        into, _ = joined(keys, places, kind)
+        before, merged = merged, {copy: into.get(one, one) for copy, one in own.items()}
+        if merged == before:
+            return own, keys, merged
+
+
+def joined(keys, places, kind):
     """The classes that are the same as just one other in all but what they only declare, with that one; and the votes."""
     by_number = {number: key for key, number in keys.items()}
     found, evidence = {}, {}
@@ -30,7 +95,7 @@ def joined(resolved, keys, places):
                 votes[y] = votes.get(y, 0) + 1
 
     for one, key in by_number.items():
-        if resolved.kind(key[0]) not in (spec.STRUCT, spec.UNION, spec.TYPEDEF):
+        if kind(key[0]) not in (spec.STRUCT, spec.UNION, spec.TYPEDEF):
             continue
         others = [number for number, other in by_number.items() if other[0] == key[0]]
         below = {(a, b) for a in others for b in others if a != b and knows_less(a, b)}

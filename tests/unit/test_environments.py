@@ -6,9 +6,9 @@ import pytest
 
 import dwarf_files as d
 import growth
-from btfkit.encoder import environments, reading
+from btfkit.encoder import copies, environments, lesser_classes, reading
+from btfkit.encoder.copies import Copies
 from btfkit.encoder.encode import encode
-from btfkit.encoder.environments import Resolved
 from btfkit.errors import LimitError
 from btfkit.files.elf import Elf
 from reference import environments as slow
@@ -54,18 +54,55 @@ def anonymous(r, unit, known):
 def test_classes_that_know_less_are_joined_as_by_comparing_all(monkeypatch) -> None:
     count = 0
 
-    def compared(self, keys, places):
+    def compared(keys, places, kind):
         nonlocal count
-        found = fast(self, keys, places)
-        assert (found, self._evidence) == slow.joined(self, keys, places)
-        count += len(found)
+        found = fast(keys, places, kind)
+        assert found == slow.joined(keys, places, kind)
+        count += len(found[0])
         return found
 
-    fast = Resolved._joined
-    monkeypatch.setattr(Resolved, "_joined", compared)
+    fast = lesser_classes.join_all
+    monkeypatch.setattr(lesser_classes, "join_all", compared)
     for seed in range(300):
         encoded(random_file(random.Random(seed)))
-    assert count > 100
+    assert count > 40
+
+
+def chains(r):
+    """A few units with structs that point to each other along a chain of names; some are missing, declared or others."""
+    file = d.File()
+    declares = r.choice((0, 0.2))
+    for _ in range(r.randint(2, 5)):
+        unit = file.unit()
+        last = unit.int
+        for name in "abcdefgh":
+            if r.random() < declares:
+                last = unit.declared(name)
+            elif r.random() < 0.9:
+                last = unit.struct(name, 8, ("p", unit.pointer(last) if r.random() < 0.9 else unit.int))
+    return file
+
+
+@pytest.mark.parametrize(("fill", "follow"), [(random_file, 0), (chains, 100)])
+def test_copies_are_told_apart_as_by_computing_all_again(monkeypatch, fill, follow) -> None:
+    """`follow`: so many symbols or more become ambiguous because others are."""
+    split = symbols = 0
+
+    def compared(types, kind):
+        nonlocal split, symbols
+        found = Copies(types, kind)
+        own, keys = found.keys(found.groups())
+        ambiguous = {symbol for symbol, marked in enumerate(found.ambiguous) if marked}
+        assert (own, keys, ambiguous) == slow.told_apart(types, kind)
+        split += len(keys) - len({key[0] for key in keys})
+        symbols += len(ambiguous - {symbol for symbol, _ in types.others})
+        return found
+
+    monkeypatch.setattr(environments, "Copies", compared)
+    for seed in range(300):
+        encoded(fill(random.Random(seed)))
+    assert split > 500
+    assert symbols >= follow
 
 
 def variants(unit, number):
@@ -126,20 +163,30 @@ def test_tables_of_abbreviations_that_units_use_in_turns_are_kept(monkeypatch) -
     assert reads < 32 * 6
 
 
-def test_chains_of_types_with_several_definitions_have_a_limit(monkeypatch) -> None:
-    """A chain costs its length cubed: one that is too long is an error, not a wait without end."""
+def chain_in_units(n, units, declaring=0):
+    """Units with n structs, each of which points to the one before; the first is another in each, or only declared."""
+    file = d.File()
+    for number in range(units):
+        unit = file.unit()
+        last = unit.declared("s0") if number >= units - declaring else unit.struct("s0", 8, (f"m{number}", unit.int))
+        for at in range(1, n):
+            last = unit.struct(f"s{at}", 8, ("p", unit.pointer(last)))
+    return file
 
-    def chain(n):
-        file = d.File()
-        for number in range(2):
-            unit = file.unit()
-            last = unit.struct("s0", 8, (f"m{number}", unit.int))
-            for at in range(1, n):
-                last = unit.struct(f"s{at}", 8, ("p", unit.pointer(last)))
-        return file
 
-    monkeypatch.setattr(environments, "MOST_COPIES", 2000)
-    assert [len(list(encoded(chain(8)).btf.types("STRUCT")))] == [16]
+def test_a_chain_in_two_units_takes_linear_work() -> None:
+    def work(n):
+        file = chain_in_units(n, 2)
+        return lambda: encoded(file)
+
+    assert len(list(encoded(chain_in_units(200, 2)).btf.types("STRUCT"))) == 400
+    assert growth.exponent(work, 48) < 1.15
+
+
+def test_chains_of_declarations_have_a_limit(monkeypatch) -> None:
+    """With declarations, a chain costs its length squared: one that is too long is an error, not a wait without end."""
+    monkeypatch.setattr(copies, "MOST_COPIES", 2000)
+    assert len(list(encoded(chain_in_units(8, 3, 1)).btf.types("STRUCT"))) == 16
     with pytest.raises(LimitError, match=r"more than 2,000 steps: .* chains that are too long") as caught:
-        encoded(chain(30))
+        encoded(chain_in_units(60, 3, 1))
     assert caught.value.source == "made.o"

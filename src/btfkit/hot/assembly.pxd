@@ -13,13 +13,14 @@ cdef unsigned int REORDERED
 cdef unsigned int CHANGED
 cdef unsigned int PARTIAL
 
-@cython.locals(found=cython.size_t, record=cython.size_t, at=cython.size_t, step=cython.size_t, place=cython.size_t,
-               token=cython.uint)
-cpdef size_t taint(const unsigned int[::1] records, const unsigned int[::1] record_at, size_t count,
-                   const unsigned char[::1] symbols, unsigned char[::1] marks)
+@cython.locals(step=cython.int, record=cython.size_t, at=cython.size_t, number=cython.size_t, place=cython.size_t,
+               token=cython.uint, target=cython.size_t)
+cpdef index_users(const unsigned int[::1] records, const unsigned int[::1] record_at, size_t count,
+                  unsigned int[::1] starts, unsigned int[::1] users)
 
-@cython.locals(at=cython.size_t)
-cpdef pick(const unsigned int[::1] occurrences, size_t start, size_t end, const unsigned char[::1] marks, list found)
+@cython.locals(at=cython.size_t, record=cython.size_t)
+cpdef index_records(const unsigned int[::1] occurrences, size_t end, unsigned int[::1] starts,
+                    unsigned int[::1] places)
 
 @cython.locals(info=cython.uint, kind=cython.uint, count=cython.size_t)
 cdef size_t reference_at(const unsigned int[::1] words, size_t at, size_t step) except? 1

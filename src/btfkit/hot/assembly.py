@@ -23,33 +23,46 @@ CHANGED = 8
 PARTIAL = 16
 
 
-def taint(records, record_at, count, symbols, marks):
-    """Set `marks[record]` of each record that refers to a symbol whose byte in `symbols` is set, directly or through others."""
-    found = 0
-    for record in range(1, count + 1):
-        at = record_at[record]
-        step = 0
-        while True:
-            place = reference_at(records, at, step)
-            if place == 0:
-                break
-            token = records[place]
-            if token & SYMBOL:
-                if symbols[token & PLACE]:
-                    marks[record] = 1
-            elif marks[token]:
-                marks[record] = 1
-            step += 1
-        if marks[record]:
-            found += 1
-    return found
+def index_users(records, record_at, count, starts, users):
+    """Who refers to a token: `users[starts[t]]` to `users[starts[t + 1] - 1]` are the records, ascending, with repetitions, that
+    refer to t, which is the number of a record, or `count` more than that of a symbol.
+
+    `starts` has two words more than there are tokens (with 0), all 0 at the start; `users` has room for each reference.
+    """
+    for step in range(2):
+        for record in range(1, count + 1):
+            at = record_at[record]
+            number = 0
+            while True:
+                place = reference_at(records, at, number)
+                if place == 0:
+                    break
+                number += 1
+                token = records[place]
+                target = count + (token & PLACE) if token & SYMBOL else token
+                if step == 0:
+                    starts[target + 2] += 1
+                else:
+                    users[starts[target + 1]] = record
+                    starts[target + 1] += 1
+        if step == 0:
+            for target in range(1, len(starts)):
+                starts[target] += starts[target - 1]
 
 
-def pick(occurrences, start, end, marks, found):
-    """Append the records from `start` to `end` of `occurrences` that are marked to the list `found`."""
-    for at in range(start, end):
-        if marks[occurrences[at]]:
-            found.append(occurrences[at])
+def index_records(occurrences, end, starts, places):
+    """Where a record occurs: `places[starts[r]]` to `places[starts[r + 1] - 1]` are the indexes of r in `occurrences`, ascending.
+
+    `starts` has two words more than there are records (with 0), all 0 at the start.
+    """
+    for at in range(end):
+        starts[occurrences[at] + 2] += 1
+    for record in range(1, len(starts)):
+        starts[record] += starts[record - 1]
+    for at in range(end):
+        record = occurrences[at]
+        places[starts[record + 1]] = at
+        starts[record + 1] += 1
 
 
 def reference_at(words, at, step):
