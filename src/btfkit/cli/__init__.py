@@ -40,6 +40,7 @@ COMMANDS = {
     "pahole": "accept the command lines of pahole with which kbuild makes BTF",
     "verify": "check a BTF: its structure, then the kernel's rules",
     "bpftool": "accept bpftool's command lines",
+    "completion": "print a script that lets bash, zsh or fish complete command lines",
 }
 
 DONE, DIFFERS, USAGE, FAILED = 0, 1, 2, 3

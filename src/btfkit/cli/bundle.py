@@ -46,23 +46,16 @@ LOOKUP_ONLY = ("os_release", "uname", "arch")
 def run(args: Args) -> int:
     """Run the action that the first operand names."""
     action, *operands = args.operands
-    actions: dict[str, Callable[[Args, list[str]], int]] = {
-        "create": _create,
-        "list": _list,
-        "get": _get,
-        "lookup": _lookup,
-        "verify": _verify,
-    }
-    if action not in actions:
+    if action not in ACTIONS:
         from btfkit.btf.suggest import did_you_mean
 
-        close = did_you_mean(action, actions)
-        raise UsageError(f"unknown action {printable(action)!r}: expected one of {', '.join(actions)}{close}")
+        close = did_you_mean(action, ACTIONS)
+        raise UsageError(f"unknown action {printable(action)!r}: expected one of {', '.join(ACTIONS)}{close}")
     allowed = {"create": CREATE_ONLY, "lookup": (*LOOKUP_ONLY, "output"), "get": ("output",)}.get(action, ())
     for name in (*CREATE_ONLY, *LOOKUP_ONLY, "output"):
         if getattr(args, name) and name not in allowed:
             raise UsageError(f"--{name.replace('_', '-')} does not go with {action}")
-    return actions[action](args, operands)
+    return ACTIONS[action](args, operands)
 
 
 def _expect(operands: list[str], names: str) -> None:
@@ -228,11 +221,19 @@ def _verify(args: Args, operands: list[str]) -> int:
     return DIFFERS if findings else DONE
 
 
+ACTIONS: dict[str, Callable[[Args, list[str]], int]] = {
+    "create": _create,
+    "list": _list,
+    "get": _get,
+    "lookup": _lookup,
+    "verify": _verify,
+}
 COMMAND = Command(
     "bundle",
     "put the BTF of many kernels into one small file",
     run,
     operands="ACTION OPERAND...?",
+    choices={"ACTION": tuple(ACTIONS)},
     options=(
         *ARCHIVE,
         *SELECTION,

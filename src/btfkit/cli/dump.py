@@ -98,6 +98,7 @@ COMMAND = Command(
     "print the types of a BTF as text, JSON or a C header",
     run,
     operands="FILE... FORMAT?",
+    choices={"FORMAT": FORMATS},
     options=(
         BASE,
         JSON,

@@ -51,11 +51,11 @@ class Command:
 
     An operand that ends in "..." stands for one or more values, in "...?" for any number, in "?" for at most one.  They arrive
     in the list `Args.operands`; the command checks their number if it depends on the options.  `run(args)` returns the exit
-    status.  `collects`: whether Python's garbage collector runs; off for a short command.  With `own_parser`, `run` gets the
-    command line as it is.
+    status.  `choices` has the words that an operand may be, by its name, if these are all.  `collects`: whether Python's garbage
+    collector runs; off for a short command.  With `own_parser`, `run` gets the command line as it is.
     """
 
-    __slots__ = ("collects", "details", "name", "operands", "options", "own_parser", "run", "summary")
+    __slots__ = ("choices", "collects", "details", "name", "operands", "options", "own_parser", "run", "summary")
 
     def __init__(
         self,
@@ -66,9 +66,11 @@ class Command:
         options: Sequence[Option] = (),
         details: str = "",
         *,
+        choices: dict[str, Sequence[str]] | None = None,
         collects: bool = True,
         own_parser: bool = False,
     ) -> None:
+        self.choices = choices or {}
         self.collects = collects
         self.own_parser = own_parser
         self.name = name
