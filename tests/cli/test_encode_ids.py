@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import lzma
+import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from cli_inputs import files, refused, run
 import btfkit
 from btfkit.file_ops.encode import open_elf
 from btfkit.files.elf import Elf
+from needs import lacks
 
 DATA = Path(__file__).parents[1] / "data" / "encode" / "kfuncs"
 LINKED = (0, 1, 0, 2, 0, 0, 0, 0x1000, 0)  # the count and the flags of the set, three ids with flags, and a single id
@@ -101,9 +104,64 @@ def test_ids_of_other_btf(here, capsys, how) -> None:
     other = btfkit.Builder().build().to_bytes() if how == "other BTF" else None
     (here / "filled.o").write_bytes(open_elf("filled.o").with_sections({".BTF": other}))
     before = files(here)
-    for options in ((), ("--resolve-ids",), ("-o", "out.btf")):
+    for options in ((), ("--resolve-ids",), ("-o", "out.o")):
         said = refused(capsys, "encode", "filled.o", *options)
         assert "filled.o" in said
         assert ".BTF_ids" in said
         assert "link the module again" in said
+        assert "ends in .btf" in said
     assert files(here) == before
+    said = run(capsys, "encode", "filled.o", "-o", "out.btf")
+    assert (said.status, said.out) == (0, "")
+    assert "bpf_fastcall, because .BTF_ids was filled in for other BTF and does not tell their flags: 3" in said.err
+    out = btfkit.load("out.btf")
+    assert sorted(tag.type.name for tag in out.types("decl_tag") if tag.name == "bpf_kfunc") == sorted(FLAGS)
+    assert fastcall(out) == fastcall(btfkit.encode("filled.o")) == []
+    assert [type_.name for type_ in out.types("func")] == [
+        type_.name for type_ in btfkit.encode("linked.o").types("func")
+    ]
+
+
+def program(*words: str) -> None:
+    path = shutil.which(words[0])
+    if path is None:
+        lacks("program", words[0])
+    subprocess.run([path, *words[1:]], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("source", ["linked.o", "filled.o"])
+def test_a_separate_debug_file(here, capsys, source) -> None:
+    """The stripped file has the flags, the debug file the DWARF: whichever is named, the other one is found."""
+    program("ld", "-r", "--build-id=sha1", source, "-o", "whole.o")
+    (here / "debug" / ".debug").mkdir(parents=True)
+    (here / "root" / "usr" / "lib" / "debug" / "lib").mkdir(parents=True)
+    (here / "root" / "lib").mkdir()
+    debug = "debug/.debug/it.ko.debug"
+    program("objcopy", "--only-keep-debug", "whole.o", debug)
+    program("objcopy", "--strip-debug", f"--add-gnu-debuglink={debug}", "whole.o", "debug/it.ko")
+    expected = btfkit.encode("whole.o").to_bytes()
+    assert fastcall(btfkit.load(expected)) == ["fast"]
+    assert run(capsys, "encode", "debug/it.ko", "-o", "out.btf").status == 0
+    assert (here / "out.btf").read_bytes() == expected
+    said = run(capsys, "encode", debug, "-o", "out.btf")
+    assert (said.status, "kfunc" in said.err) == (0, False)
+    assert (here / "out.btf").read_bytes() == expected == btfkit.encode(debug).to_bytes()
+    assert run(capsys, "encode", "debug/it.ko", "--resolve-ids").status == 0
+    assert flags("debug/it.ko") == FLAGS
+
+    elsewhere = here / "root" / "usr" / "lib" / "debug" / "lib" / "it.ko.debug"
+    (here / debug).rename(elsewhere)
+    said = run(capsys, "encode", str(elsewhere), "-o", "out.btf")
+    assert said.status == 0
+    assert "no kfunc is marked" in said.err
+    assert "bpf_kfunc" not in [tag.name for tag in btfkit.load("out.btf").types("decl_tag")]
+    program("objcopy", "--strip-debug", "whole.o", "stripped.o")
+    (here / "root" / "lib" / "it.ko.xz").write_bytes(lzma.compress((here / "stripped.o").read_bytes()))
+    said = run(capsys, "encode", str(elsewhere), "-o", "out.btf", "--debug-dir", "root/usr/lib/debug")
+    assert (said.status, "kfunc" in said.err) == (0, False)
+    assert (here / "out.btf").read_bytes() == expected
+    (here / "root" / "lib" / "it.ko.xz").write_bytes(lzma.compress((here / "linked.o").read_bytes()))  # no build id
+    assert (
+        "no kfunc is marked"
+        in run(capsys, "encode", str(elsewhere), "-o", "out.btf", "--debug-dir", "root/usr/lib/debug").err
+    )

@@ -144,7 +144,10 @@ _WARNINGS = {
     "split": "a file of split DWARF (.dwo, .dwp) alone has types, but no functions and variables",
     "other build": "the base is of another build (--force): structures that differ in size",
     "void": "members and parameters of no type, written as pointers",
-    "no content of .BTF_ids": "a debug file without the content of .BTF_ids, so no kfunc is marked",
+    "no content of .BTF_ids": "no kfunc is marked, because this debug file lacks the content of .BTF_ids, and the stripped file,"
+    " which has it, is neither beside it nor in its place",
+    "unknown flags": "kfuncs that may lack bpf_fastcall, because .BTF_ids was filled in for other BTF and does not tell their"
+    " flags",
 }
 
 

@@ -12,7 +12,7 @@ from binascii import crc32
 from struct import error, unpack_from
 
 from btfkit.errors import BtfError, FormatError, NotFoundError
-from btfkit.files.container import open_data
+from btfkit.files.container import PACKED_SUFFIXES, fetch_all, open_data
 from btfkit.files.elf import Elf
 
 TYPE_CHECKING = False
@@ -142,6 +142,28 @@ class Companions:
                 return found
         return None
 
+    def stripped_file(self, elf: Elf, fits: Callable[[Elf], bool]) -> Elf | None:
+        """The file that the separate debug file `elf` was made of, if it `fits`, or None: by its name without `.debug`, also
+        compressed, of the same build id: beside it, above its directory `.debug`, and where it would be if the directory of
+        debug files that it is below were the root."""
+        wanted = build_id(elf)
+        if not wanted:
+            return None
+        name = os.path.basename(self.path).removesuffix(".debug")
+        places = [self.directory]
+        if os.path.basename(self.directory) == ".debug":
+            places.append(os.path.dirname(self.directory))
+        for root in map(os.path.abspath, self.directories):
+            if self.directory.startswith(f"{root}/"):
+                places.append(root.removesuffix(DEBUG) + self.directory.removeprefix(root))
+        for path in (
+            os.path.join(place, name + suffix) for place in places for suffix in ("", *PACKED_SUFFIXES.values())
+        ):
+            found = self._open(path)
+            if found is not None and build_id(found) == wanted and fits(found):
+                return found
+        return None
+
     def missing_debug_file(self, elf: Elf) -> str:
         """Which debug file a stripped file names, for messages: "" if none."""
         section = elf.section(".gnu_debuglink")
@@ -211,6 +233,11 @@ class Companions:
     def _open(self, path: str) -> Elf | None:
         try:
             data = self._read(path)
+            if data is not None and path.endswith(tuple(PACKED_SUFFIXES.values())):
+                from btfkit.files.compression import unpack
+
+                fetch_all(data)
+                data = unpack(data, path)
             return None if data is None else Elf(data, path)
         except (BtfError, OSError, ValueError):
             return None

@@ -73,6 +73,7 @@ def encode(
     skip_languages: Iterable[str] = ("rust",),
     force: bool = False,
     symbols: Elf | None = None,
+    stripped: Elf | None = None,
     companions: Companions | None = None,
     linked_ids: bytes | None = None,
     any_build: bool = False,
@@ -81,7 +82,8 @@ def encode(
 
     `features` are names of pahole's `--btf_features`.  `skip_languages` ("c", "c++", "rust", "asm") omits units.  With
     `force` types that BTF cannot express are written (a reference as a pointer, others as empty structs). `symbols` is
-    the file with the symbol table, if `elf` is a debug file without; `companions` finds split units and what dwz moved (by
+    the file with the symbol table, if `elf` is a debug file without; `stripped` the one with the content of `.BTF_ids`, if `elf`
+    is a debug file; `companions` finds split units and what dwz moved (by
     default beside `elf.source`); `linked_ids` is the content of `.BTF_ids` as it was linked, if ids were filled in since.  A
     `SplitBase` saves repeating the work on it.  With `any_build` the base may be of another build than `elf`, which is a
     warning then.
@@ -97,7 +99,7 @@ def encode(
         )
     refuse_others("language", skip_languages, tuple(LANGUAGES))
     dwarf, found = read_dwarf(elf, features, skip_languages, force=force, companions=companions)
-    alone = Assembly(dwarf, features, found, symbols, linked_ids).btf()
+    alone = Assembly(dwarf, features, found, symbols, linked_ids, stripped).btf()
     if base is None:
         return alone
     from btfkit.encoder.split import SplitBase, on_base
@@ -137,8 +139,10 @@ class Assembly:
         places: list[_variables.Place],
         symbols: Elf | None = None,
         linked_ids: bytes | None = None,
+        stripped: Elf | None = None,
     ) -> None:
         self.dwarf = dwarf
+        self.stripped = stripped
         self.linked_ids = linked_ids
         self.symbols = symbols or dwarf.debug.sections.elf
         self.features = features
@@ -316,7 +320,7 @@ class Assembly:
             tags.setdefault(place, []).append((component, text))
         marked: dict[bytes, int] = {}
         if "decl_tag_kfuncs" in self.features:
-            marked = _kfuncs.kfuncs(self.elf, self.report.warnings, self.linked_ids)
+            marked = _kfuncs.kfuncs(self.elf, self.report.warnings, self.linked_ids, self.stripped)
         report = self.report
         places = array("I")
         special = bytearray()

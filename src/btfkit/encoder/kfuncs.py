@@ -21,9 +21,19 @@ FASTCALL = 1 << 12
 ARENA_RESULT, ARENA_FIRST, ARENA_SECOND = 1 << 13, 1 << 14, 1 << 15
 
 
-def kfuncs(elf: Elf, warn: dict[str, int] | None = None, linked: bytes | None = None) -> dict[bytes, int]:
+def has_ids(elf: Elf) -> bool:
+    """Whether a file has `.BTF_ids` with content."""
+    section = elf.section(IDS)
+    return section is not None and section.size > 0 and section.type != SHT_NOBITS
+
+
+def kfuncs(
+    elf: Elf, warn: dict[str, int] | None = None, linked: bytes | None = None, stripped: Elf | None = None
+) -> dict[bytes, int]:
     """The flags of each kfunc by name; a section without content is counted in `warn`.  `linked` is the content as it was
-    linked, if ids were filled in since."""
+    linked, if ids were filled in since.  Of a separate debug file `elf`, `stripped` is the file with the content; the symbols
+    are those of that, if it has any."""
+    debug, elf = elf, stripped or elf
     section = elf.section(IDS)
     if section is None or not section.size:
         return {}
@@ -35,7 +45,10 @@ def kfuncs(elf: Elf, warn: dict[str, int] | None = None, linked: bytes | None = 
     start = 0 if elf.type == ET_REL else section.addr
     functions: list[tuple[int, str]] = []
     sets: list[tuple[int, int]] = []
-    for symbol in elf.symbols_in(section.index):
+    symbols = list(elf.symbols_in(section.index))
+    if not symbols and stripped is not None and (there := debug.section(IDS)) is not None:
+        symbols = list(debug.symbols_in(there.index))
+    for symbol in symbols:
         at = symbol.value - start
         if at < 0 or at + 8 > len(content):
             continue

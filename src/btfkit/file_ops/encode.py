@@ -8,6 +8,7 @@ from btfkit.btf_file import SYSFS, BtfFile, as_btf
 from btfkit.btf_file import open as open_btf
 from btfkit.dwarf.companion import DEBUG, Companions
 from btfkit.encoder.encode import DEFAULT_FEATURES
+from btfkit.encoder.kfuncs import IDS, has_ids
 from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError, printable
 from btfkit.file_ops.distill import SECTIONS
 from btfkit.file_ops.operation import DONE, WITHOUT, FileOperation, FileResult, one_file, signature_stripped
@@ -106,8 +107,9 @@ class EncodeFiles(FileOperation):
         except NotFoundError as error:
             return FileResult(job.path, WITHOUT, str(error))
         self._demand_base(state, file, job)
-        result = self.encoded(state, dwarf)
-        return self._write(file, result, job, dwarf)
+        raw = self.raw or is_raw_output(job.output) or elf.type != ET_REL
+        result = self.encoded(state, dwarf, alone=raw)
+        return self._write(file, result, job, dwarf, raw)
 
     def work_on(self, state: SplitBase | None, file: BtfFile, job: FileJob) -> FileResult:
         """Not used: `run` opens files without BTF."""
@@ -156,39 +158,43 @@ class EncodeFiles(FileOperation):
                     source=file.source,
                 )
 
-    def encoded(self, state: SplitBase | None, dwarf: WithDwarf) -> Encoded:
-        """The BTF of a file's DWARF, with these options."""
+    def encoded(self, state: SplitBase | None, dwarf: WithDwarf, *, alone: bool) -> Encoded:
+        """The BTF of a file's DWARF, with these options; `alone` says that it is not written into the file."""
         from btfkit.encoder.encode import encode
 
+        dwarf.find_linked_ids(None if state is None else state.btf, alone=alone)
         try:
-            return encode(
+            result = encode(
                 dwarf.elf,
                 state,
                 features=self.features,
                 skip_languages=self.skip_languages,
                 force=self.force,
                 symbols=dwarf.symbols,
+                stripped=dwarf.stripped,
                 companions=dwarf.companions,
-                linked_ids=dwarf.find_linked_ids(None if state is None else state.btf),
+                linked_ids=dwarf.linked_ids,
                 any_build=self.force,
             )
         except ChainError as error:
             if state is not None and error.remedy == "any_build":
                 error.message += _releases(dwarf.release, state.btf)
             raise
+        if dwarf.doubtful:
+            result.report.warnings["unknown flags"] = len(dwarf.doubtful)
+        return result
 
-    def _write(self, file: BtfFile, result: Encoded, job: FileJob, dwarf: WithDwarf) -> FileResult:
+    def _write(self, file: BtfFile, result: Encoded, job: FileJob, dwarf: WithDwarf, raw: bool) -> FileResult:
         from btfkit.files.rewrite import packed, packings_for
 
         btf, elf = result.btf, file.elf
         assert elf is not None
         record = _record(job, result.report, dwarf.elf.source if dwarf.elf is not elf else None)
-        raw = self.raw or is_raw_output(job.output) or elf.type != ET_REL
         sections: dict[str, bytes | None] = {}
         if self.distill:
             btf = self._distilled(btf, record, sections)
         if not raw:
-            self._follow_ids(elf, btf, record, sections, dwarf.linked_ids)
+            self._follow_ids(elf, btf, record, sections, dwarf.linked_ids if dwarf.has_ids else None)
         data = btf.to_bytes()
         record.types, record.bytes = len(btf.positions), len(data)
         if raw:
@@ -222,7 +228,7 @@ class EncodeFiles(FileOperation):
         self, elf: Elf, btf: Btf, record: EncodedFile, sections: dict[str, bytes | None], linked: bytes | None
     ) -> None:
         """Fill in `.BTF_ids`, or bring it back to what was `linked` (None: it is still so)."""
-        from btfkit.files.rewrite import IDS, demand_names, resolved_ids
+        from btfkit.files.rewrite import demand_names, resolved_ids
 
         demand_names(elf)
         if self.resolve_ids or (self.resolve_ids is None and linked is not None):
@@ -237,7 +243,10 @@ class EncodeFiles(FileOperation):
 
 class WithDwarf:
     """The file with the DWARF of the file `path`: `elf` is that file itself or its separate debug file, `symbols` the file with
-    the symbols if that is another, `companions` what goes with `elf`, and `release` that of the kernel which a module is for.
+    the symbols if that is another, `stripped` the one with the content of `.BTF_ids` if that is another, `companions` what goes
+    with `elf`, and `release` that of the kernel which a module is for.  `linked_ids` is the content of `.BTF_ids` as it was
+    linked if ids were filled in since, `doubtful` the kfuncs there whose flags cannot be told (`find_linked_ids` sets both), and
+    `has_ids` whether `path` itself has it.
 
     Raises NotFoundError if there is no DWARF.
     """
@@ -247,6 +256,7 @@ class WithDwarf:
         assert elf is not None
         self.file = file
         self.linked_ids: bytes | None = None
+        self.doubtful: list[str] = []
         self.companions = Companions(path, debug_dirs)
         found = self.companions.with_dwarf(elf)
         if found is None:
@@ -262,18 +272,25 @@ class WithDwarf:
         if found is not elf:
             self.companions = Companions(found.source, debug_dirs)
             self.symbols = elf if any(elf.symbol_rows()) else None
+        self.stripped: Elf | None = None
+        self.has_ids = has_ids(elf)
+        if found is not elf:
+            self.stripped = elf if self.has_ids else None
+        elif not self.has_ids and elf.section(IDS) is not None:
+            self.stripped = self.companions.stripped_file(elf, has_ids)
 
-    def find_linked_ids(self, base: Base | None) -> bytes | None:
-        """Set `linked_ids`, and return them unless the file with the DWARF is another.
+    def find_linked_ids(self, base: Base | None, *, alone: bool) -> None:
+        """Set `linked_ids` and `doubtful`.
 
-        The ids are those of the BTF in the file, which is split on its own base, on `base`, or on none.  Raises
-        UnsupportedError if they are not.
+        The ids are those of the BTF in the file, which is split on its own base, on `base`, or on none.  If they are not, and
+        the BTF is not to be written `alone`, UnsupportedError is raised.
         """
-        self.linked_ids = _linked_ids(self.file, base)
-        return self.linked_ids if self.elf is self.file.elf else None
+        file = self.file if self.stripped in (None, self.file.elf) else _with_btf(self.stripped)
+        self.doubtful.clear()
+        self.linked_ids = _linked_ids(file, base, self.doubtful if alone or file is not self.file else None)
 
 
-def _linked_ids(file: BtfFile, base: Base | None) -> bytes | None:
+def _linked_ids(file: BtfFile, base: Base | None, doubtful: list[str] | None = None) -> bytes | None:
     from btfkit.files.rewrite import are_ids_filled, linked_ids
 
     elf = file.elf
@@ -284,7 +301,7 @@ def _linked_ids(file: BtfFile, base: Base | None) -> bytes | None:
             return linked_ids(elf, _names(file, base))
         except UnsupportedError:
             pass
-    return linked_ids(elf, _names(file, None))
+    return linked_ids(elf, _names(file, None), doubtful)
 
 
 def _names(file: BtfFile, base: Base | None) -> Callable[[int], str]:
@@ -473,15 +490,16 @@ def encode(
     """
     from btfkit.encoder.encode import encode as encode_elf
 
-    symbols = companions = None
+    symbols = companions = stripped = None
     on = None if base is None else as_btf(base)
     if isinstance(path, Elf):
-        linked = _linked_ids(_with_btf(path), on)
+        linked = _linked_ids(_with_btf(path), on, [])
     else:
         file = open_elf(os.fspath(path))
         dwarf = WithDwarf(file, os.fspath(path), (DEBUG,))
-        linked = dwarf.find_linked_ids(on)
+        dwarf.find_linked_ids(on, alone=True)
         path, symbols, companions = dwarf.elf, dwarf.symbols, dwarf.companions
+        linked, stripped = dwarf.linked_ids, dwarf.stripped
     return encode_elf(
         path,
         on,
@@ -489,6 +507,7 @@ def encode(
         skip_languages=skip_languages,
         force=force,
         symbols=symbols,
+        stripped=stripped,
         companions=companions,
         linked_ids=linked,
         any_build=force,

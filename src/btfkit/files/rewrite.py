@@ -28,6 +28,10 @@ MAP_NEEDED = "pass the id map of the operation as ids"
 EXT_NEEDED = "pass the .BTF.ext that the operation returned as ext"
 _SYMBOL = "__BTF_ID__"
 _SETS = {"set": (4, 4), "set8": (8, 8)}  # by kind: bytes before the elements, bytes of an element
+OTHER_BTF = (
+    "it was filled in for BTF that the file no longer has, or for BTF on another base, so that the flags of its kfuncs cannot be"
+    " told apart: link the module again, or write its BTF alone, to a file that ends in .btf"
+)
 _PLAIN_SUFFIXES = (".ko", ".btf", ".o", ".bin", ".base")
 
 
@@ -225,12 +229,13 @@ def demand_names(elf: Elf) -> None:
         )
 
 
-def linked_ids(elf: Elf, name_of: Callable[[int], str]) -> bytes | None:
+def linked_ids(elf: Elf, name_of: Callable[[int], str], doubtful: list[str] | None = None) -> bytes | None:
     """The section `.BTF_ids` as it was linked: without ids, each flag at the place of its symbol.
 
     Ids are filled into sets in the order of the ids, with the flags, so that the symbols of a set no longer tell which flag
-    is whose; the name of an id, `name_of`, does.  Returns None if the file has no such section.  Raises UnsupportedError if
-    the flags of a set differ and a name there is not one of its symbols.
+    is whose; the name of an id, `name_of`, does.  Returns None if the file has no such section.  Where the
+    flags of a set differ and a name there is not one of its symbols, the names of the set are appended to `doubtful`, and
+    each has the flags that all have; without `doubtful`, UnsupportedError is raised.
     """
     section = _ids_section(elf)
     if section is None:
@@ -242,9 +247,13 @@ def linked_ids(elf: Elf, name_of: Callable[[int], str]) -> bytes | None:
         ids = [unpack_from(form, content, place)[0] for place in start]
         flags = [unpack_from(form, content, place + 4)[0] for place in start] if flagged else []
         if any(ids) and len(set(flags)) > 1:
-            for place, flag in zip(
-                start, _flags_by_name(elf, ids, flags, [name for _, name in names], name_of), strict=True
-            ):
+            ordered = _flags_by_name(ids, flags, [name for _, name in names], name_of)
+            if ordered is None:
+                if doubtful is None:
+                    raise UnsupportedError(OTHER_BTF, source=elf.source, section=IDS)
+                doubtful += [name for _, name in names]
+                ordered = [_in_all(flags)] * len(flags)
+            for place, flag in zip(start, ordered, strict=True):
                 pack_into(form, content, place + 4, flag)
         for place in start:
             pack_into(form, content, place, 0)
@@ -253,10 +262,17 @@ def linked_ids(elf: Elf, name_of: Callable[[int], str]) -> bytes | None:
     return bytes(content)
 
 
+def _in_all(flags: list[int]) -> int:
+    common = flags[0]
+    for flag in flags:
+        common &= flag
+    return common
+
+
 def _flags_by_name(
-    elf: Elf, ids: list[int], flags: list[int], names: list[str], name_of: Callable[[int], str]
-) -> list[int]:
-    """The flags in the order of `names`, of a set that is in the order of its ids; raises UnsupportedError."""
+    ids: list[int], flags: list[int], names: list[str], name_of: Callable[[int], str]
+) -> list[int] | None:
+    """The flags in the order of `names`, of a set that is in the order of its ids; None if that cannot be told."""
     found: dict[str, list[int]] = {}
     unknown = []
     for number, flag in zip(ids, flags, strict=True):
@@ -266,12 +282,7 @@ def _flags_by_name(
             unknown.append(flag)
     ordered: list[int | None] = [found[name].pop(0) if found.get(name) else None for name in names]
     if any(found.values()) or len(set(unknown)) > 1:
-        raise UnsupportedError(
-            "it was filled in for BTF that the file no longer has, so that the flags of its kfuncs cannot be told apart: link"
-            " the module again",
-            source=elf.source,
-            section=IDS,
-        )
+        return None
     return [unknown[0] if flag is None else flag for flag in ordered]
 
 

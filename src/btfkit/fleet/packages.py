@@ -382,7 +382,7 @@ class EncodePackages:
             )
         arch = arch_of_machine(elf.machine, elf.bits, elf.order) or canonical_arch(facts.arch) or UNKNOWN
         key = _key(package, facts, arch, uname)
-        encoded = self.operation.encoded(None, dwarf)
+        encoded = self.operation.encoded(None, dwarf, alone=True)
         blob = encoded.btf.to_bytes()
         place = f"{key}.btf.tar.xz"
         output = packed("tar.xz", place, blob)
