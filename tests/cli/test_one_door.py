@@ -40,6 +40,7 @@ WORDS = {
     "find": ["find", "-B", "vmlinux", "mod.ko", "STRUCT", "--all", "--json"],
     "find --users": ["find", "-B", "vmlinux", "mod.ko", "STRUCT", "--users"],
     "offset": ["offset", "-B", "vmlinux", "mod.ko", "PATH"],
+    "decode": ["decode", "-B", "vmlinux", "mod.ko", "STRUCT", "prog.o", "--count", "1"],
     "verify": ["verify", "-B", "vmlinux", "mod.ko", "--json"],
     "dump": ["dump", "-B", "vmlinux", "mod.ko"],
     "dump c": ["dump", "-B", "vmlinux", "mod.ko", "format", "c"],

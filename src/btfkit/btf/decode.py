@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WITH_VALUES = (
     *(spec.INT, spec.FLOAT, spec.ENUM, spec.ENUM64, spec.STRUCT, spec.UNION, spec.TYPEDEF, spec.VAR, spec.DATASEC),
 )
+VARIABLES = (spec.VAR, spec.DATASEC)
 
 
 def decode(btf: Btf, type: str | int | Type, data: Data, offset: int = 0, size: int | None = None) -> Any:
@@ -35,10 +36,14 @@ def decode(btf: Btf, type: str | int | Type, data: Data, offset: int = 0, size: 
     return value_of(sized_shape(btf, type_id_of(btf, type)), data, offset, size)
 
 
-def type_id_of(btf: Btf, type: str | int | Type) -> int:
-    """The id of a type that values can have; raises NotFoundError and AmbiguousError."""
+def type_id_of(btf: Btf, type: str | int | Type, kinds: tuple[int, ...] = ()) -> int:
+    """The id of a type that values can have; raises NotFoundError and AmbiguousError.
+
+    Of what a name stands for, one of `kinds` comes first.
+    """
     if isinstance(type, str):
-        return _named(btf, type)
+        found = list(btf.find_ids(type, kinds)) if kinds else []
+        return found[0] if len(found) == 1 else _named(btf, type)
     type_id = type if isinstance(type, int) else type.id
     return btf.existing(type_id)
 

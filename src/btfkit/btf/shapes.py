@@ -115,7 +115,8 @@ class _Shapes:
         element_id = btf.word(type_id, 3)
         element = self.shape(element_id)
         stripped = btf.strip(element_id, spec.MODIFIERS)
-        plain_char = btf.kind(stripped) == spec.INT and btf.name(stripped) == "char"
+        is_int = btf.kind(stripped) == spec.INT and btf.word(stripped, 2) == 1
+        plain_char = is_int and (btf.name(stripped) == "char" or btf.word(stripped, 3) >> 24 == spec.INT_CHAR)
         return Array(element, btf.word(type_id, 5), self.order, plain_char=plain_char)
 
     def _composite(self, type_id: int) -> Composite:

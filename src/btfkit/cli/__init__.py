@@ -22,6 +22,7 @@ COMMANDS = {
     "relocs": "show the value of each CO-RE relocation of an object on a kernel",
     "dump": "print the types of a BTF as text, JSON or a C header",
     "layout": "show offsets, holes and cache lines of structs and unions",
+    "decode": "show bytes as values of a type",
     "diff": "compare two kernels or modules, and show the effect on layouts",
     "find": "find types, members, enumerators and functions by name",
     "offset": "print the offset of a member: struct.member.path",

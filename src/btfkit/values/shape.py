@@ -241,6 +241,8 @@ def exact_float(raw: int, format: str) -> Fraction | float:
     if format == "x87":  # 64 bits of significand, the first of them explicit; 15 of exponent
         significand, exponent, negative = raw & (1 << 64) - 1, raw >> 64 & 0x7FFF, raw >> 79 & 1
         fraction_bits, special = 63, significand & (1 << 63) - 1
+        if exponent and not significand >> 63:  # no number since the 80387
+            return float("nan")
     else:  # IEEE 754 binary128
         fraction, exponent, negative = raw & (1 << 112) - 1, raw >> 112 & 0x7FFF, raw >> 127 & 1
         significand, fraction_bits, special = fraction | (exponent > 0) << 112, 112, fraction

@@ -1,0 +1,207 @@
+"""Records in a file of bytes, one after the other, and their texts in three styles.
+
+`Places` states where the records are: by the size of their type, by a member that has the size of each, from an offset on
+that a header may have.  A member can state what each record is (`Variants`), as in perf.data.
+"""
+
+from __future__ import annotations
+
+from btfkit.btf.decode import type_id_of
+from btfkit.btf.shapes import sized_shape
+from btfkit.errors import FormatError, NotFoundError, counted, printable
+from btfkit.values.shape import NOWHERE, Composite
+from btfkit.values.value import Record, value_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    from btfkit.btf.btf import Btf
+    from btfkit.values.libbpf_text import LibbpfText
+    from btfkit.values.shape import Shape
+
+STYLES = ("libbpf", "bpftool", "json")
+HEADER = "$header."  # before a path in the header
+
+
+class Places:
+    """Where records are in data.
+
+    `start` and `length` are bytes (None: all that follow), `skip` and `count` numbers of records (None: all), `size_member`
+    is a member of each record that has its size in bytes.
+    """
+
+    __slots__ = ("count", "length", "size_member", "skip", "start")
+
+    def __init__(
+        self,
+        *,
+        start: int = 0,
+        length: int | None = None,
+        skip: int = 0,
+        count: int | None = None,
+        size_member: str = "",
+    ) -> None:
+        self.start = start
+        self.length = length
+        self.skip = skip
+        self.count = count
+        self.size_member = size_member
+
+
+class Variants:
+    """What each record is, by its `member`: the struct that is called as the enumerator of that value, in lower case.
+
+    `shapes` has the struct of each number, `names` the enumerator.  `only` (names or numbers) limits the records to these.
+    """
+
+    __slots__ = ("member", "names", "only", "shapes")
+
+    def __init__(self, btf: Btf, member: str, enums: Sequence[str], only: Sequence[str] = ()) -> None:
+        self.member = member
+        self.names: dict[int, str] = {}
+        self.shapes: dict[int, Shape] = {}
+        for name in enums:
+            found = btf.enum(name.removeprefix("enum "))
+            for enumerator in found:
+                self.names.setdefault(enumerator.value, enumerator.name)
+        for number, name in self.names.items():
+            struct = next(btf.find_ids(name.lower(), "STRUCT"), None)
+            if struct is not None:
+                self.shapes[number] = sized_shape(btf, struct)
+        numbers = {name: number for number, name in self.names.items()}
+        self.only = {
+            numbers[word] if word in numbers else _number(word, f"enumerator of {', '.join(enums)}") for word in only
+        }
+
+
+def _number(word: str, what: str) -> int:
+    try:
+        return int(word, 0)
+    except ValueError:
+        raise NotFoundError(f"no {what} called {printable(word)!r}, and not a number") from None
+
+
+def header_number(btf: Btf, header: str | None, data: bytes, word: str) -> int:
+    """A number, or `$header.path` in the type `header` at the beginning of the data; raises NotFoundError and FormatError."""
+    if not word.startswith(HEADER):
+        return _number(word, "value")
+    if header is None:
+        raise NotFoundError(f"{word}: there is no header")
+    value: Any = value_of(sized_shape(btf, type_id_of(btf, header)), data)
+    for name in word[len(HEADER) :].split("."):
+        if not isinstance(value, Record):
+            raise NotFoundError(f"{word}: {printable(name)} is not a member of a struct")
+        value = value[name]
+    if not isinstance(value, int):
+        raise NotFoundError(f"{word}: not a number")
+    return int(value)
+
+
+def records(shape: Shape, data: bytes, places: Places, variants: Variants | None = None) -> Iterator[Found]:
+    """The records in `data`, in order.
+
+    After the last complete record, raises FormatError if bytes of another one follow, or if a size makes no sense.
+    """
+    at = places.start
+    end = len(data) if places.length is None else at + places.length
+    if not 0 <= at <= end <= len(data):
+        raise FormatError(f"bytes {at} to {end} of data that has {len(data)}", offset=min(at, len(data)))
+    step = _Step(shape, places.size_member, end)
+    skip, left = places.skip, places.count
+    while at < end and left != 0:
+        size = step.size(data, at)
+        if skip:
+            skip -= 1
+        else:
+            found = Found(shape, data, at, size)
+            if variants is None or found.becomes(variants):
+                yield found
+                left = None if left is None else left - 1
+        at += size
+
+
+class _Step:
+    """How long the records are."""
+
+    __slots__ = ("end", "member", "shape")
+
+    def __init__(self, shape: Shape, member: str, end: int) -> None:
+        self.shape = shape
+        self.member = member
+        self.end = end
+        if member and not isinstance(shape, Composite):
+            raise NotFoundError(f"{shape.cast} has no members, so none that has its size")
+        if not shape.size:
+            raise FormatError(f"{shape.cast}: a record of 0 bytes")
+
+    def size(self, data: bytes, at: int) -> int:
+        """The size of the record at `at`; raises FormatError if it ends after the data."""
+        size, there = self.shape.size, self.end - at
+        if there >= size and self.member:
+            assert isinstance(self.shape, Composite)
+            size = int(Record(self.shape, data, at)[self.member])
+            if size < self.shape.size:
+                what = f"{self.member} is {size}, expected at least the size of {self.shape.cast}, {self.shape.size}"
+                raise FormatError(f"a record that is too short: {what}", offset=at)
+        if there < size:
+            raise FormatError(
+                f"the last record is cut short: expected {counted(size, 'byte')}, found {there}", offset=at
+            )
+        return size
+
+
+class Found:
+    """A record: its `shape`, and its `size` bytes from `at` on in `data`."""
+
+    __slots__ = ("at", "data", "shape", "size")
+
+    def __init__(self, shape: Shape, data: bytes, at: int, size: int) -> None:
+        self.shape = shape
+        self.data = data
+        self.at = at
+        self.size = size
+
+    @property
+    def end(self) -> int:
+        """Where a flexible array ends, NOWHERE if the record has the bytes of its type only."""
+        return self.at + self.size if self.size > self.shape.size else NOWHERE
+
+    @property
+    def value(self) -> Any:
+        """The value, as `btfkit.decode` returns it."""
+        return value_of(self.shape, self.data, self.at, self.size)
+
+    def becomes(self, variants: Variants) -> bool:
+        """Make it the struct that its member states; returns whether it is wanted.  What a record lacks of that struct is
+        zero."""
+        assert isinstance(self.shape, Composite)
+        number = int(Record(self.shape, self.data, self.at)[variants.member])
+        shape = variants.shapes.get(number)
+        if shape is not None:
+            if shape.size > self.size:
+                self.data = self.data[self.at : self.at + self.size].ljust(shape.size, b"\0")
+                self.at, self.size = 0, shape.size
+            self.shape = shape
+        return not variants.only or number in variants.only
+
+
+def texts(found: Iterable[Found], style: str, libbpf: LibbpfText | None = None) -> Iterator[str]:
+    """The text of records in one of the STYLES, in parts; `libbpf` has the options of that style."""
+    if style == "json":
+        from btfkit.values.json_text import json_of
+
+        for one in found:
+            yield json_of(one.shape, one.data, one.at, one.end) + "\n"
+    elif style == "bpftool":
+        from btfkit.values.bpftool_text import BpftoolText, map_text
+
+        writer = BpftoolText()
+        yield from map_text(writer.text(one.shape, one.data, one.at, one.end) for one in found)
+    else:
+        from btfkit.values.libbpf_text import LibbpfText
+
+        text = (libbpf or LibbpfText()).text
+        for one in found:
+            yield text(one.shape, one.data, one.at, one.end) + "\n"
