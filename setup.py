@@ -1,4 +1,7 @@
-"""Compile `btfkit.hot` if there is a C compiler; otherwise, or with BTFKIT_PURE=1, install the plain files."""
+"""Compile `btfkit.hot` if there is a C compiler; otherwise, or with BTFKIT_PURE=1, install the plain files.
+
+Makes the manual pages, too.
+"""
 
 import os
 import subprocess
@@ -64,4 +67,16 @@ class AllOrNothing(build_ext):
         return [path for path in super().get_outputs() if os.path.exists(path)]
 
 
-setup(ext_modules=hot_extensions(), cmdclass={"build_ext": AllOrNothing})
+def manual_pages():
+    """The manual pages, made of the tables of the commands."""
+    sys.path.insert(0, "src")
+    from btfkit.cli.manual import write_pages
+
+    return write_pages("build/man")
+
+
+setup(
+    ext_modules=hot_extensions(),
+    cmdclass={"build_ext": AllOrNothing},
+    data_files=[("share/man/man1", manual_pages())],
+)
