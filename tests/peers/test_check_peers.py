@@ -215,7 +215,7 @@ def test_random_programs_against_the_verifier():
     """What is not reached by btfkit is not reached by the kernel; the other way round it is rarely so."""
     if not os.path.exists(VMLINUX):
         lacks("load", "to load programs")
-    verifier = verifier_of(load(VMLINUX))
+    verifier = verifier_of(Target(load(VMLINUX)))
     tally = Counter()
     for seed in range(int(os.environ.get("BTFKIT_RANDOM_PROGRAMS", "600"))):
         program = RandomProgram(seed)

@@ -120,9 +120,9 @@ def test_a_minimized_btf_shows_no_functions():
     b = Builder()
     b.int("int", 4)
     cut = b.build()
-    assert scope_of(kernel()).functions
-    assert scope_of(kernel()).tracepoints
-    scope = scope_of(cut)
+    assert scope_of(Target(kernel())).functions
+    assert scope_of(Target(kernel())).tracepoints
+    scope = scope_of(Target(cut))
     assert not scope.functions
     for section in ("fentry/do_unlinkat", "tp_btf/sched_switch", "lsm/file_open", "kprobe/do_unlinkat"):
         effect, _, words = attached(Function("prog", section, 0, []), Target(cut), scope)
@@ -216,14 +216,14 @@ def test_versions_by_name(uname, low):
 
 def test_verifiers_describe_themselves():
     assert repr(NEWEST).startswith("<Verifier decides")
-    assert verifier_of(kernel()) == (True, False, False, False)  # shows nothing
+    assert verifier_of(Target(kernel())) == (True, False, False, False)  # shows nothing
     b = Builder()
     b.int("int", 4)
     b.struct("bpf_reg_state", 4, [("type", 1, 0)])
-    assert not verifier_of(b.build()).decides
+    assert not verifier_of(Target(b.build())).decides
     b.struct("bpf_func_info_aux", 4, [("verified", 1, 0)])
     b.enum("bpf_stack_slot_type", [("STACK_DYNPTR", 1), ("STACK_ITER", 2)])
-    assert verifier_of(b.build()) == (False, True, True, True)
+    assert verifier_of(Target(b.build())) == (False, True, True, True)
 
 
 @pytest.mark.parametrize(

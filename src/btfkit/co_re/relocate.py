@@ -173,13 +173,45 @@ def relocate(
     """
     if widely:
         target.look_widely()
-    target.prepare_for(loader, (root for obj in objects for root in _roots(obj, loader)))
-    return [_outcomes(obj, target, skipped, loader) for obj in objects]
+    return Plan(objects, loader).outcomes(target, skipped)
 
 
-def _outcomes(obj: BpfObject, target: Target, skipped: Collection[Relocation], loader: Loader) -> list[Outcome]:
-    outcomes = [outcome(obj, relocation, target, None, loader) for relocation in obj.relocations]
-    return among_several(obj, outcomes, target, loader, skipped)
+class Plan:
+    """What the relocations of some objects ask by the rules of a loader, found once for many targets: equal questions are asked
+    once.  `roots` are the (kind, essential name) that they look for."""
+
+    def __init__(self, objects: Sequence[BpfObject], loader: Loader = LIBBPF) -> None:
+        self._objects = list(objects)
+        self._loader = loader
+        self.roots = {root for obj in self._objects for root in _roots(obj, loader)}
+        self._questions: list[tuple[BpfObject, Relocation, tuple[object, ...] | None]] = []
+        numbers: dict[tuple[object, ...], int] = {}
+        self._rows = [
+            [self._number(obj, relocation, numbers) for relocation in obj.relocations] for obj in self._objects
+        ]
+
+    def _number(self, obj: BpfObject, relocation: Relocation, numbers: dict[tuple[object, ...], int]) -> int:
+        wanted = obj.spec(relocation, self._loader)
+        asks = isinstance(wanted, Spec) and wanted.name and relocation.kind != k.TYPE_ID_LOCAL
+        key = _question(obj, wanted, relocation.kind) if asks else None  # type: ignore[arg-type]
+        number = len(self._questions) if key is None else numbers.setdefault(key, len(self._questions))
+        if number == len(self._questions):
+            self._questions.append((obj, relocation, key))
+        return number
+
+    def outcomes(self, target: Target, skipped: Collection[Relocation] = ()) -> list[list[Outcome]]:
+        """`relocate` for these objects on a target."""
+        loader = self._loader
+        target.prepare_for(loader, self.roots)
+        found = [outcome(obj, relocation, target, None, loader, key) for obj, relocation, key in self._questions]
+        several = {number for number, one in enumerate(found) if len(one.candidates) > 1}
+        result = []
+        for obj, row in zip(self._objects, self._rows, strict=True):
+            outcomes = [found[number] for number in row]
+            result.append(
+                outcomes if several.isdisjoint(row) else among_several(obj, outcomes, target, loader, skipped)
+            )
+        return result
 
 
 def among_several(
@@ -234,8 +266,12 @@ def outcome(
     target: Target,
     among: Sequence[Candidate] | None = None,
     loader: Loader = LIBBPF,
+    key: tuple[object, ...] | None = None,
 ) -> Outcome:
-    """The outcome of one relocation on `target`, over all candidates or those of them in `among`, by the rules of a loader."""
+    """The outcome of one relocation on `target`, over all candidates or those of them in `among`, by the rules of a loader.
+
+    `key` is `_question`, if known.
+    """
     wanted = obj.spec(relocation, loader)
     if isinstance(wanted, SpecError):
         return Outcome(ERROR, reason="bad-record", detail=wanted.message)
@@ -243,7 +279,7 @@ def outcome(
         return Outcome(VALUE, relocation.type_id)
     if not wanted.name:
         return Outcome(ERROR, reason="anonymous-root", detail="the local root type has no name")
-    key = _question(obj, wanted, relocation.kind)
+    key = key or _question(obj, wanted, relocation.kind)
     if among is not None:
         key = (*key, *((id(btf), type_id) for btf, type_id in among))
     if key in target.memo:

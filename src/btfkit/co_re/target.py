@@ -16,7 +16,7 @@ from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from btfkit.btf.btf import Btf
@@ -65,9 +65,13 @@ class Target:
         self.memo: dict[Any, Any] = {}
         self.elements = ElementsByName()
 
-    def prepare(self, roots: Iterable[tuple[int, bytes]]) -> None:
+    def prepare(self, roots: Iterable[tuple[int, bytes]] | Roots) -> None:
         """Look up many (kind, essential name) roots in one pass over each BTF; optional, much faster than one by one."""
-        wanted, kinds = _names_and_kinds(roots)
+        if isinstance(roots, Roots) and not self._found and not self._widely:
+            self._kinds = set(roots.kinds)
+            self._find(roots.search)
+            return
+        wanted, kinds = (set(roots.names), roots.kinds) if isinstance(roots, Roots) else _names_and_kinds(roots)
         if self._widely:
             kinds = kinds | NAMED
             wanted |= {name + b"___" for name in wanted if name[-3:] != b"___"}
@@ -76,10 +80,11 @@ class Target:
             self._kinds |= kinds
         else:
             wanted -= set(self._found)
-        if not wanted:
-            return
-        search = _Search(wanted, self._kinds)
-        found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {name: ([], []) for name in wanted}
+        if wanted:
+            self._find(_Search(wanted, self._kinds))
+
+    def _find(self, search: _Search) -> None:
+        found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {name: ([], []) for name in search.wanted}
         for name, type_id in search.whole(self.vmlinux):
             found[name][0].append((self.vmlinux, type_id))
         for module in self.modules:
@@ -188,27 +193,31 @@ def _names_and_kinds(roots: Iterable[tuple[int, bytes]]) -> tuple[set[bytes], se
 
 
 class Roots:
-    """The (kind, essential name) roots of some relocations, to find the modules that have a candidate."""
+    """The (kind, essential name) roots of some relocations, for `Target.prepare` of many targets, and to find the modules that
+    have a candidate."""
 
     def __init__(self, roots: Iterable[tuple[int, bytes]]) -> None:
-        self._search = _Search(*_names_and_kinds(roots))
+        self.names, self.kinds = _names_and_kinds(roots)
+        self.search = _Search(self.names, self.kinds)
 
     def are_in(self, btf: Btf) -> bool:
         """Whether one of the own types of `btf` may be a candidate: if not, a `Target` does not need it."""
-        return bool(self._search.own(btf))
+        return bool(self.search.own(btf))
 
 
 class _Search:
     """One pass over a BTF for many essential names at once."""
 
-    __slots__ = ("_below", "_buckets", "_kinds", "_loader", "_wanted")
+    __slots__ = ("_buckets", "_kinds", "_loader", "_no_names", "wanted")
 
     def __init__(self, wanted: set[bytes], kinds: set[int], loader: Loader = LIBBPF) -> None:
         self._loader = loader
-        self._wanted = wanted
+        self.wanted = wanted
         self._kinds = spec.kind_set(frozenset(kinds))
         self._buckets = name_buckets(wanted)
-        self._below: dict[tuple[int, int], bytes | None] = {}
+        self._no_names: Callable[[Btf], dict[int, bytes | None]] = (
+            lambda base: {}
+        )  # stands for what a base keeps for this search
 
     def whole(self, btf: Btf) -> list[tuple[bytes, int]]:
         """(essential name, id) of the matches among all types of a chain, ids ascending."""
@@ -224,7 +233,7 @@ class _Search:
         essential_name = self._loader.essential
         for index in found:
             name = essential_name(btf.string(btf.words[btf.positions[index]]))
-            if name in self._wanted:
+            if name in self.wanted:
                 result.append((name, btf.start_id + index))
         if self._loader is not LIBBPF:
             result = sorted({*result, *self._odd(btf)}, key=lambda match: match[1])
@@ -241,7 +250,7 @@ class _Search:
             end = strings.index(b"\0", at)
             name = strings[strings.rfind(b"\0", 0, at) + 1 : end]
             found = self._loader.essential(name)
-            if found in self._wanted and found != essential(name):
+            if found in self.wanted and found != essential(name):
                 for type_id in btf.find_ids(text(name)):
                     if type_id >= btf.start_id and self._kinds[btf.kind(type_id)]:
                         yield found, type_id
@@ -250,15 +259,15 @@ class _Search:
     def _named_in_base(self, btf: Btf) -> list[tuple[bytes, int]]:
         """The matches among the own types whose names are in the base's strings."""
         assert btf.base is not None
+        below = btf.base.kept(self._no_names)
         result = []
         offsets: list[int] = []
         indexes: list[int] = []
         _names.named_below(btf.words, btf.positions, self._kinds, btf.start_str_off, indexes, offsets)
         for index, offset in zip(indexes, offsets, strict=True):
-            key = (id(btf.base), offset)
-            if key not in self._below:
+            if offset not in below:
                 name = self._loader.essential(btf.string(offset))
-                self._below[key] = name if name in self._wanted else None
-            if match := self._below[key]:
+                below[offset] = name if name in self.wanted else None
+            if match := below[offset]:
                 result.append((match, btf.start_id + index))
         return result

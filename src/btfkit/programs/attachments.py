@@ -153,11 +153,29 @@ class Scope(NamedTuple):
     tracepoints: bool = True
 
 
-def scope_of(vmlinux: Btf) -> Scope:
-    """What the BTF of a kernel covers: every kernel has sched_switch and vfs_read."""
-    functions = vmlinux.find_id("vfs_read", spec.FUNC) is not None
-    functions = functions or any(vmlinux.kind(type_id) == spec.FUNC for type_id in range(1, len(vmlinux)))
-    return Scope(functions, vmlinux.find_id("btf_trace_sched_switch", spec.TYPEDEF) is not None)
+SCOPE_TYPES = (spec.FUNC, b"vfs_read"), (spec.TYPEDEF, b"btf_trace_sched_switch")  # that every kernel has
+
+
+def scope_of(target: Target) -> Scope:
+    """What the BTF of a kernel covers."""
+    function, tracepoint = (
+        any(btf.string(btf.word(type_id, 0)) == name for btf, type_id in target.named(kind, name)[0])
+        for kind, name in SCOPE_TYPES
+    )
+    return Scope(function or _has_functions(target.vmlinux), tracepoint)
+
+
+def _has_functions(btf: Btf) -> bool:
+    from btfkit.hot import search
+
+    wanted = bytearray(spec.MAX_KIND + 1)
+    wanted[spec.FUNC] = 1
+    for layer in btf.chain:
+        used = bytearray(layer.start_str_off + len(layer.strings))
+        search.used_names(layer.words, layer.positions, layer.table, wanted, used)
+        if 1 in used:
+            return True
+    return False
 
 
 NO_MODULES = "; it may be in a module, but no modules were given"

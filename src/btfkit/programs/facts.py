@@ -1,7 +1,7 @@
 """The facts that a verdict on a program depends on, as plain values: kernels with equal facts have equal verdicts.
 
 `Questions` are what a program asks of every kernel, `KernelAnswers` what a kernel answers to an object, and `Facts` what comes of
-both.  `programs/verdict.py` sees nothing else of a kernel.
+both, identified by a `Key`.  `programs/verdict.py` sees nothing else of a kernel.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from btfkit.programs.struct_ops import Operations, operations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.loaders import Loader
@@ -58,7 +59,8 @@ class Answer(NamedTuple):
 class KernelFacts(NamedTuple):
     """What all programs of an object have in common: the `loader`, the byte `order` and the `verifier` of the kernel, the
     `version` (a range), whether it `has_modules`, that the object is for another architecture (`foreign`, a sentence), what
-    libbpf rejects the object for, and the answers for its externs by name."""
+    libbpf rejects the object for, and the answers for its externs by name.  `jump_tables`: the kernel has maps for them, or its
+    BTF does not tell."""
 
     loader: Loader
     order: str
@@ -68,43 +70,85 @@ class KernelFacts(NamedTuple):
     foreign: str
     refusals: tuple[Refusal, ...]
     externs: tuple[tuple[str, ExternAnswer], ...]
+    jump_tables: bool
+
+
+class Attached(NamedTuple):
+    """What a kernel has of what a program attaches to: the `problem` if something is missing, the `prototypes` that it may have,
+    the program or attach type that the kernel `lacks` (an enumerator, "" if none), and what the program's `context` is."""
+
+    problem: Problem | None
+    prototypes: tuple[Prototype, ...]
+    lacks: str
+    context: Context
 
 
 class Facts(NamedTuple):
     """All that the verdict on a program depends on, except the values of its relocations.
 
     `forms` are the answers to its relocations, in the order of the program, with SMALL or LARGE for each value. `misreads` are
-    those by which it reads something else, by number; `problem` is that of what it attaches to, `prototypes` what that can be
-    called with, `helpers` those that the kernel lacks, `lacks` the program or attach type that it lacks, `context` what the
-    program's context is; `jump_tables`: it has maps for them, or its BTF does not tell.
+    those by which it reads something else, by number; `helpers` are those that the kernel lacks.
     """
 
     kernel: KernelFacts
     forms: tuple[Answer, ...]
     misreads: tuple[tuple[int, str], ...]
-    problem: Problem | None
-    prototypes: tuple[Prototype, ...]
+    attached: Attached
     helpers: tuple[int, ...]
-    lacks: str
-    context: Context
-    jump_tables: bool
+
+
+class Numbers:
+    """A number for each of some plain values; equal ones have the same number."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+        self._values: list[Any] = []
+
+    def __call__(self, value: Any) -> int:
+        number = self._numbers.setdefault(value, len(self._values))
+        if number == len(self._values):
+            self._values.append(value)
+        return number
+
+    def __getitem__(self, number: int) -> Any:
+        return self._values[number]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class Key(NamedTuple):
+    """`Facts`, as numbers of its parts: equal facts have equal keys."""
+
+    kernel: int
+    attached: int
+    helpers: tuple[int, ...]
+    misreads: tuple[tuple[int, str], ...]
+    forms: tuple[int, ...]
+
+    def facts(self, numbers: Numbers) -> Facts:
+        """The facts; `numbers` are those that the key was made with."""
+        forms = tuple(numbers[form] for form in self.forms)
+        return Facts(numbers[self.kernel], forms, self.misreads, numbers[self.attached], self.helpers)
 
 
 class KernelAnswers:
-    """The answers of a kernel to one object: the `outcomes` of its relocations, `facts` for all its programs, and the
-    `operations` of its struct_ops."""
+    """The answers of a kernel to one object: the `outcomes` of its relocations, `facts` for all its programs (and their
+    `number`), and the `operations` of its struct_ops.  `numbers` are shared by many kernels."""
 
     def __init__(
         self,
         code: Code,
-        target: Target,
         outcomes: list[Outcome],
+        numbers: Numbers,
+        loader: Loader,
+        target: Target,
         verifier: Verifier,
         version: Value,
         scope: Scope,
-        loader: Loader,
     ) -> None:
         self.target = target
+        self._numbers = numbers
         self.scope = scope
         self.operations = operations(code, target, scope) if code.struct_ops_data else Operations({}, {}, {})
         self.abilities = abilities_of(target)
@@ -118,63 +162,57 @@ class KernelAnswers:
             foreign(code, target),
             tuple(refusals(code, target, externs, self.operations.refusals, self.abilities)),
             tuple(externs.items()),
+            has_jump_tables(self.abilities),
         )
+        self.number = numbers(self.facts)
         self.outcomes = outcomes
         self.answers, self.forms = self._answers(outcomes)
         self._by_program = program_outcomes(code.object, outcomes, target, loader)
 
-    def of(self, program: str) -> tuple[Sequence[Outcome], list[Answer], list[Answer]]:
-        """(outcomes, answers, forms) for a program, which may have outcomes of its own."""
+    def of(self, program: str) -> tuple[Sequence[Outcome], list[Answer], list[int]]:
+        """(outcomes, answers, numbers of their forms) for a program, which may have outcomes of its own."""
         own = self._by_program.get(program)
         if not own:
             return self.outcomes, self.answers, self.forms
         outcomes = [own.get(number, outcome) for number, outcome in enumerate(self.outcomes)]
         return outcomes, *self._answers(outcomes)
 
-    def _answers(self, outcomes: Sequence[Outcome]) -> tuple[list[Answer], list[Answer]]:
+    def _answers(self, outcomes: Sequence[Outcome]) -> tuple[list[Answer], list[int]]:
         known = self.target.memo.setdefault(Answer, {})  # equal relocations share an outcome
         pairs = []
         for outcome in outcomes:
             pair = known.get(outcome)
             if pair is None:
-                pair = known[outcome] = _answer(outcome)
+                answer, form = _answer(outcome)
+                pair = known[outcome] = answer, self._numbers(form)
             pairs.append(pair)
         return [answer for answer, _ in pairs], [form for _, form in pairs]
 
-    def problem(self, function: Function) -> Problem | None:
-        """That of what a program attaches to."""
-        found = self.operations.problems.get(function.name)
-        if found is not None:
-            return found
-        key = (attached, function.attach)
-        if key not in self.target.memo:
-            self.target.memo[key] = attached(function, self.target, self.scope)
-        problem: Problem | None = self.target.memo[key]
-        return problem
+    def attached(self, function: Function) -> int:
+        """The number of what a kernel has of what a program attaches to."""
+        key = (Attached, function.section)
+        number: int | None = self.target.memo.get(key)
+        if number is None:
+            found = Attached(
+                attached(function, self.target, self.scope),
+                self._prototypes(function),
+                lacks_type(function.attach, self.abilities),
+                context_of(function.attach, self.abilities),
+            )
+            number = self.target.memo[key] = self._numbers(found)
+        problem = self.operations.problems.get(function.name)
+        operation = self.operations.prototypes.get(function.name)
+        if problem is None and operation is None:
+            return number
+        known: Attached = self._numbers[number]
+        prototypes = (operation,) if operation is not None else known.prototypes
+        return self._numbers(known._replace(problem=problem or known.problem, prototypes=prototypes))
 
-    def lacks(self, section: str) -> str:
-        """The program or attach type that the kernel lacks for a section, "" if none."""
-        key = (lacks_type, section)
-        if key not in self.target.memo:
-            self.target.memo[key] = lacks_type(section, self.abilities)
-        found: str = self.target.memo[key]
-        return found
-
-    def prototypes(self, function: Function) -> tuple[Prototype, ...]:
-        """What a program attaches to, by the kernel's types; of functions that share a name, each prototype once.
+    def _prototypes(self, function: Function) -> tuple[Prototype, ...]:
+        """The prototypes that functions of the name have, each once.
 
         A program that does not find its arguments by number has none, unless several functions share the name.
         """
-        operation = self.operations.prototypes.get(function.name)
-        if operation is not None:
-            return (operation,)
-        key = (prototype_at, function.attach)
-        if key not in self.target.memo:
-            self.target.memo[key] = self._prototypes(function)
-        found: tuple[Prototype, ...] = self.target.memo[key]
-        return found
-
-    def _prototypes(self, function: Function) -> tuple[Prototype, ...]:
         wanted = attachment(function)
         if wanted is None or wanted.type_kind not in (spec.FUNC, spec.TYPEDEF):
             return ()
@@ -227,37 +265,33 @@ class Questions:
             self._origins = find_origins(self.linked, self.code.object.relocations)
         return self._origins
 
-    def facts(self, kernel: KernelAnswers) -> tuple[Facts, list[Answer]]:
-        """The facts about a kernel, and the answers to the relocations of the object."""
+    def key(self, kernel: KernelAnswers) -> tuple[Key, list[Answer]]:
+        """The key of the facts about a kernel, and the answers to the relocations of the object."""
         outcomes, answers, forms = kernel.of(self.function.name)
         helpers = kernel.abilities.helpers
-        facts = Facts(
-            kernel.facts,
-            tuple([forms[number] for number in self.numbers]),
-            tuple(self._misreads(kernel, outcomes, answers)),
-            kernel.problem(self.function),
-            kernel.prototypes(self.function),
+        key = Key(
+            kernel.number,
+            kernel.attached(self.function),
             () if helpers is None else tuple([number for number in self._unsure if number not in helpers]),
-            kernel.lacks(self.function.attach),
-            context_of(self.function.attach, kernel.abilities),
-            has_jump_tables(kernel.abilities),
+            self._misreads(kernel, outcomes, answers),
+            tuple([forms[number] for number in self.numbers]),
         )
-        return facts, answers
+        return key, answers
 
     def _misreads(
         self, kernel: KernelAnswers, outcomes: Sequence[Outcome], answers: list[Answer]
-    ) -> list[tuple[int, str]]:
+    ) -> tuple[tuple[int, str], ...]:
         if self._reads is None:
             self._find_reads()
             assert self._reads is not None
         found = []
         for number, read in self._reads:
-            if answers[number].status == "value" and answers[number].size < read:
+            if answers[number].size < read and answers[number].status == "value":
                 probe_reads = self.origins.probe_reads
                 detail = misread(self.code.object, number, outcomes[number], kernel.target, self._shifted, probe_reads)
                 if detail:
                     found.append((number, detail))
-        return found
+        return tuple(found)
 
     def _find_reads(self) -> None:
         """The relocations by which a program may read something else: (number, the size that a load there must have)."""

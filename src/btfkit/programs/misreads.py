@@ -59,9 +59,9 @@ def misread(
             return f"{detail} (use BPF_CORE_READ_BITFIELD)"
     read = probe_reads.get(number, 0)
     if size and read > size:
-        mine = _local_size(obj, relocation)
         theirs = _ask(obj, relocation, k.BYTE_SIZE, target, outcome)
-        if mine is not None and theirs and theirs < read <= mine:
+        mine = _local_size(obj, relocation) if theirs and theirs < read else None
+        if mine is not None and read <= mine:
             what = obj.expression(relocation)
             return f"the program reads {counted(read, 'byte')} of {what}, which has {theirs} on this kernel"
     return ""
@@ -97,9 +97,13 @@ def _ask(obj: BpfObject, relocation: Relocation, kind: int, target: Target, answ
     """The answer to a relocation of another kind for the same access, over the candidates that matched in `answered`."""
     from btfkit.co_re.relocate import outcome
 
-    among = [(match.btf, match.type_id) for match in answered.matches]
-    found = outcome(obj, _as_kind(relocation, kind), target, among if answered.alone is not None else None)
-    return found.value if found.status == "value" else None
+    key = (answered, kind)
+    if key not in target.memo:
+        among = [(match.btf, match.type_id) for match in answered.matches]
+        found = outcome(obj, _as_kind(relocation, kind), target, among if answered.alone is not None else None)
+        target.memo[key] = found.value if found.status == "value" else None
+    value: int | None = target.memo[key]
+    return value
 
 
 def _local_size(obj: BpfObject, relocation: Relocation) -> int | None:

@@ -24,6 +24,7 @@ from btfkit.programs.attachments import (
     MISSING,
     NO_MODULES,
     NOTE,
+    SCOPE_TYPES,
     UNKNOWN,
     WARNING,
     attachment_names,
@@ -31,7 +32,7 @@ from btfkit.programs.attachments import (
 )
 from btfkit.programs.code import MAP, NO_PROGRAM
 from btfkit.programs.constants import KCONFIG, VERSION, Constants
-from btfkit.programs.facts import KernelAnswers, Questions
+from btfkit.programs.facts import KernelAnswers, Numbers, Questions
 from btfkit.programs.helpers import helper_name, map_type_name
 from btfkit.programs.machines import REGISTER_PROGRAMS, REGISTERS
 from btfkit.programs.maps import INSN_ARRAY, JUMP_TABLES
@@ -41,6 +42,7 @@ from btfkit.programs.reach import Doubt, Flow, Walk
 from btfkit.programs.registers import NOT_NULL, PLACE, bounds
 from btfkit.programs.sections import left_to_user_space
 from btfkit.programs.struct_ops import struct_ops_names
+from btfkit.programs.verifier import VERIFIER_TYPES, verifier_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,9 +51,9 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.loaders import Loader
-    from btfkit.co_re.target import Roots, Target
+    from btfkit.co_re.target import Target
     from btfkit.programs.code import Code, Function
-    from btfkit.programs.facts import Answer, Facts, KernelFacts
+    from btfkit.programs.facts import Answer, Facts, KernelFacts, Key
     from btfkit.programs.patch import Patched
     from btfkit.programs.registers import Value
 
@@ -59,7 +61,8 @@ WORKS, GUARDED = "works", "works, guarded"
 MISREADS = "reads something else"  # the program loads, and a value is not what its author expects
 EFFECTS = (BREAKS, MISREADS, GUARDED, WARNING, NOTE)
 STATUSES = (WORKS, GUARDED, BREAKS)
-MAX_CACHED = 256  # walks that are kept for one program
+MAX_CACHED = 256  # verdicts and walks that are kept for one program
+MAX_NUMBERS = 100_000  # facts that are kept for all programs
 MAX_CONDITIONS = 8  # variables that are tried one by one
 CHECKS_SIZE = 6 << 16 | 13 << 8  # LINUX_KERNEL_VERSION since which pointers of the context are read as a whole
 STRUCT_OPS_PROGRAMS = ("struct_ops", "struct_ops.s")
@@ -173,15 +176,14 @@ class Check:
         self._questions = None if self.problem else Questions(code, program, self.linked)
         self._flow: Flow | None = None
         self._walks: dict[Any, Reached] = {}
-        self._verdicts: dict[Facts, Verdict | None] = {}
-        self._by_values: dict[tuple[Facts, tuple[int | None, ...]], Verdict] = {}
+        self._verdicts: dict[Key, Verdict | dict[tuple[int | None, ...], Verdict]] = {}
 
     @property
     def name(self) -> str:
         """The program's name."""
         return self.program.name
 
-    def verdict(self, kernel: KernelAnswers) -> Verdict:
+    def verdict(self, kernel: KernelAnswers, numbers: Numbers) -> Verdict:
         """The verdict on the program on a kernel; kernels with equal facts share it.
 
         The values of relocations matter only if the program has to be walked.
@@ -191,25 +193,25 @@ class Check:
             is_other = whole and whole[0].reason == "byte-order"
             own = ProgramFinding(BREAKS, "bad-object", self.problem)
             return Verdict(tuple(whole[:1]) if is_other else (own, *whole))
-        facts, answers = self._questions.facts(kernel)
-        found = self._verdicts.get(facts)
-        if found is not None:
-            return found
-        if facts not in self._verdicts:
-            verdict, needs_values = self._judged(facts, answers)
-            if len(self._verdicts) >= MAX_CACHED:
-                self._verdicts.clear()
-            self._verdicts[facts] = None if needs_values else verdict
-            if not needs_values:
-                return verdict
+        key, answers = self._questions.key(kernel)
+        known = self._verdicts.get(key)
+        if isinstance(known, Verdict):
+            return known
         values = tuple([answers[number].value for number in self._questions.numbers])
-        known = self._by_values.get((facts, values))
-        if known is None:
-            known, _ = self._judged(facts, answers)
-            if len(self._by_values) >= MAX_CACHED:
-                self._by_values.clear()
-            self._by_values[facts, values] = known
-        return known
+        if known is not None and values in known:
+            return known[values]
+        verdict, needs_values = self._judged(key.facts(numbers), answers)
+        if not needs_values:
+            _keep(self._verdicts, key, verdict)
+        elif known is None:
+            _keep(self._verdicts, key, {values: verdict})
+        else:
+            _keep(known, values, verdict)
+        return verdict
+
+    def forget(self) -> None:
+        """Forget the verdicts that kernels may share: the numbers in their keys are used anew."""
+        self._verdicts.clear()
 
     def _judged(self, facts: Facts, answers: Sequence[Answer]) -> tuple[Verdict, bool]:
         """The verdict by these facts, and whether other values of the relocations could change it."""
@@ -238,11 +240,11 @@ class Check:
         case.marks.update((slot, case.marks.get(slot, False)) for slot in case.waiting)
         if case.marks:
             case.findings += self._missing(case)
-        if facts.problem is not None:
-            case.findings.append(ProgramFinding(*facts.problem, subject=self.program.attach))
+        if facts.attached.problem is not None:
+            case.findings.append(ProgramFinding(*facts.attached.problem, subject=self.program.attach))
         case.findings += self._left_open(case)
-        if facts.lacks:
-            detail = f"the kernel has no {facts.lacks}"
+        if facts.attached.lacks:
+            detail = f"the kernel has no {facts.attached.lacks}"
             case.findings.append(ProgramFinding(BREAKS, "no-program-type", detail, subject=self.program.attach))
         known = {finding.subject for finding in case.findings if finding.effect == BREAKS}
         case.findings += (finding for finding in whole if finding.subject not in known or not finding.subject)
@@ -255,7 +257,7 @@ class Check:
         """The arguments that the program reads; those that do not exist go to `waiting`, other findings to `findings`."""
         assert self._questions is not None
         kind = self.program.attach.partition("/")[0]
-        prototypes = case.facts.prototypes
+        prototypes = case.facts.attached.prototypes
         subject = self.program.attach
         if len(prototypes) > 1:
             shown = "; ".join(str(prototype) for prototype in prototypes[:3])
@@ -295,7 +297,7 @@ class Check:
 
     def _beyond(self, case: Case) -> None:
         """Reads beyond the end of a context that is a struct, which has fewer members on older kernels."""
-        context = case.facts.context
+        context = case.facts.attached.context
         if not context.size:
             return
         assert self._questions is not None
@@ -344,7 +346,7 @@ class Check:
             if reference.kind == MAP and reference.name in lacking:
                 detail = f"the program uses map {reference.name}, which the kernel cannot create"
                 case.waiting[slot] = ProgramFinding(BREAKS, "no-map", detail, subject=f"map {reference.name}")
-        if not case.facts.jump_tables and case.loader is LIBBPF and self._has_jump_table():
+        if not case.kernel.jump_tables and case.loader is LIBBPF and self._has_jump_table():
             needed = f"map type {map_type_name(INSN_ARRAY)}, which the kernel does not have"
             detail = f"the program has a jump table, for which libbpf needs {needed}"
             case.findings.append(ProgramFinding(BREAKS, "no-map-type", detail, subject=JUMP_TABLES))
@@ -449,9 +451,7 @@ class Check:
             case.kernel.version if VERSION in self.code.externs else None,
         )
         if key not in self._walks:
-            if len(self._walks) >= MAX_CACHED:
-                self._walks.clear()
-            self._walks[key] = self._walk_anew(case, fatal)
+            _keep(self._walks, key, self._walk_anew(case, fatal))
         return self._walks[key]
 
     def _walk_anew(self, case: Case, fatal: frozenset[int]) -> Reached:
@@ -499,6 +499,13 @@ class Check:
         return unless
 
 
+def _keep(cache: dict[Any, Any], key: object, value: object) -> None:
+    """Put something into a cache that does not grow without limit."""
+    if len(cache) >= MAX_CACHED:
+        cache.clear()
+    cache[key] = value
+
+
 def _is_since(version: Value, first: int) -> bool:
     """Whether a kernel of that range of LINUX_KERNEL_VERSION is at least `first`."""
     known = bounds(version)
@@ -513,25 +520,26 @@ class Checks:
     """All programs of several objects."""
 
     def __init__(self, codes: Sequence[Code], given: Mapping[str, int] | None = None, loader: Loader = LIBBPF) -> None:
+        from btfkit.co_re.relocate import Plan
+        from btfkit.co_re.target import Roots
+
         self.codes = list(codes)
         self.loader = loader
         self.given = dict(given or {})
         self.checks = [[Check(code, program, self.given) for program in code.entries] for code in codes]
-        self._wanted = [name for code in codes for name in (*attachment_names(code), *struct_ops_names(code))]
-        self._wanted += (*((spec.ENUM, name) for name in ENUMS), (spec.STRUCT, CONTEXTS))
-        self._roots: tuple[Roots, Roots] | None = None
+        self._plan = Plan([code.object for code in codes], loader)
+        wanted = [name for code in codes for name in (*attachment_names(code), *struct_ops_names(code))]
+        wanted += (*((spec.ENUM, name) for name in ENUMS), (spec.STRUCT, CONTEXTS))
+        named = {(kind, each) for kind, name in wanted for each in (name, essential(name))}
+        self._wanted = (Roots(self._plan.roots), Roots(named)) if loader is LIBBPF else ()
+        relocations = self._plan.roots if loader is LIBBPF else ()
+        self._numbers = Numbers()
+        self._prepared = Roots([*wanted, *VERIFIER_TYPES, *SCOPE_TYPES, *relocations])
 
     def ask_for(self, module: Btf) -> bool:
         """Whether a module has a type that could answer an object: if not, a target does not need it."""
-        if self.loader is not LIBBPF:  # its candidates follow other rules
-            return True
-        if self._roots is None:
-            from btfkit.co_re.relocate import roots
-            from btfkit.co_re.target import Roots
-
-            named = {(kind, each) for kind, name in self._wanted for each in (name, essential(name))}
-            self._roots = roots(code.object for code in self.codes), Roots(named)
-        return any(one.are_in(module) for one in self._roots)
+        # the candidates of other loaders follow other rules
+        return self.loader is not LIBBPF or any(one.are_in(module) for one in self._wanted)
 
     @property
     def programs(self) -> list[Check]:
@@ -542,19 +550,24 @@ class Checks:
         """The verdict on each program on a kernel; `version` is the range of LINUX_KERNEL_VERSION there
         (`constants.version_range`)."""
         from btfkit.co_re.relocate import relocate
-        from btfkit.programs.verifier import verifier_of
 
-        target.prepare(self._wanted)
-        objects = [code.object for code in self.codes]
-        outcomes = relocate(objects, target, loader=self.loader)
-        verifier = verifier_of(target.vmlinux)
-        scope = scope_of(target.vmlinux)
+        if len(self._numbers) > MAX_NUMBERS:
+            self._numbers = Numbers()
+            for check in self.programs:
+                check.forget()
+        target.prepare(self._prepared)
+        outcomes = self._plan.outcomes(target)
+        verifier = verifier_of(target)
+        scope = scope_of(target)
         result = []
         for code, checks, answers in zip(self.codes, self.checks, outcomes, strict=True):
-            kernel = by_default = KernelAnswers(code, target, answers, verifier, version, scope, self.loader)
+            same = target, verifier, version, scope
+            kernel = by_default = KernelAnswers(code, answers, self._numbers, self.loader, *same)
             optional = [relocation for relocation in code.object.relocations if relocation.section.startswith("?")]
             if optional and self.loader.narrows and any(outcome.alone is not None for outcome in answers):
                 (answers,) = relocate([code.object], target, optional, self.loader)
-                by_default = KernelAnswers(code, target, answers, verifier, version, scope, self.loader)
-            result += [check.verdict(kernel if check.program.optional else by_default) for check in checks]
+                by_default = KernelAnswers(code, answers, self._numbers, self.loader, *same)
+            result += [
+                check.verdict(kernel if check.program.optional else by_default, self._numbers) for check in checks
+            ]
         return result

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from btfkit.btf.btf import Btf
+    from btfkit.co_re.target import Target
 
 
 class Verifier(NamedTuple):
@@ -39,25 +39,33 @@ class Verifier(NamedTuple):
 NEWEST = Verifier(True, True, True, True)
 
 
-def verifier_of(vmlinux: Btf) -> Verifier:
-    """The verifier of the kernel that `vmlinux` describes.
+VERIFIER_TYPES = REGISTER, SLOTS, FUNCTION = (
+    (spec.STRUCT, b"bpf_reg_state"),
+    (spec.ENUM, b"bpf_stack_slot_type"),
+    (spec.STRUCT, b"bpf_func_info_aux"),
+)
+
+
+def verifier_of(target: Target) -> Verifier:
+    """The verifier of the kernel that `target` describes.
 
     Sources: the commits that added STACK_DYNPTR (5.19), STACK_ITER (6.4), bpf_reg_state.subreg_def (5.3) and
     bpf_func_info_aux.verified (6.8).
     """
-    register = _members(vmlinux, "bpf_reg_state")
-    type_id = vmlinux.find_id("bpf_stack_slot_type", spec.ENUM)
-    enum: Any = vmlinux[type_id] if type_id is not None else None
-    slots = enum.values if enum is not None else ()
+    register = _names(target, REGISTER)
+    slots = _names(target, SLOTS)
     return Verifier(
         decides=not register or "subreg_def" in register,
         narrow_spills="STACK_DYNPTR" in slots,
         stores="STACK_ITER" in slots,
-        lazy="verified" in _members(vmlinux, "bpf_func_info_aux"),
+        lazy="verified" in _names(target, FUNCTION),
     )
 
 
-def _members(btf: Btf, name: str) -> set[str]:
-    type_id = btf.find_id(name, spec.STRUCT)
-    struct: Any = btf[type_id] if type_id is not None else None
-    return {member.name for member in struct.members} if struct is not None else set()
+def _names(target: Target, which: tuple[int, bytes]) -> set[str]:
+    """The names in a type of vmlinux, empty if there is no such type."""
+    for btf, type_id in target.named(*which)[0]:
+        if btf.string(btf.word(type_id, 0)) == which[1]:
+            found: Any = btf[type_id]
+            return set(found.values) if which[0] == spec.ENUM else {member.name for member in found.members}
+    return set()
