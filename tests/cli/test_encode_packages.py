@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import lzma
+import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from archive_inputs import deb, rpm
 from cli_inputs import files, run
 
 import btfkit
+from btfkit.cli import main
+from needs import lacks
 
 DATA = Path(__file__).parents[1] / "data" / "encode"
 R = "5.4.0-1-amd64"
@@ -83,3 +87,56 @@ def test_what_is_refused(capsys, here, words, status, message):
     assert (said.status, said.out) == (status, "")
     assert message in said.err
     assert files(here) == before
+
+
+def program(*words: str) -> None:
+    path = shutil.which(words[0])
+    if path is None:
+        lacks("program", words[0])
+    subprocess.run([path, *words[1:]], check=True, capture_output=True, timeout=60)
+
+
+VMLINUX, SHARED = f"usr/lib/debug/lib/modules/{R}/vmlinux", "usr/lib/debug/.dwz/kernel.debug"
+
+
+@pytest.fixture(params=["/usr/lib/debug/.dwz/kernel.debug", "../../../.dwz/kernel.debug"])
+def parts(here, request) -> dict[str, bytes]:
+    """A kernel a part of whose DWARF dwz has moved, and that part; `whole.btf` is its BTF."""
+    types = "#include <stdio.h>\n#include <signal.h>\n#include <netinet/in.h>\n#include <time.h>\n"
+    for number in "12":
+        (here / f"{number}.c").write_text(
+            f"{types} int f{number}(FILE *f, siginfo_t *s, struct sockaddr_in *a) {{ return 0; }}"
+        )
+        program("gcc", "-g", "-O1", "-shared", "-fPIC", "-Wl,--build-id", f"{number}.c", "-o", f"{number}.so")
+    assert main(["encode", "1.so", "-o", "whole.btf", "-q"]) == 0
+    program("dwz", "-m", "common", "-M", request.param, "1.so", "2.so")
+    return {VMLINUX: (here / "1.so").read_bytes(), SHARED: (here / "common").read_bytes()}
+
+
+@pytest.mark.parametrize("pack", [deb, rpm])
+@pytest.mark.parametrize("where", ["the package", "beside it", "another version", "nowhere"])
+def test_a_kernel_that_dwz_compressed(capsys, here, parts, pack, where):
+    """Its other part is in the package, or in one of the same version beside it."""
+    (here / "p").mkdir()
+    version = {"control": "Package: x\nVersion: 1:5.4-1\n"} if pack is deb else {"tags": {1001: "5.4", 1002: "1"}}
+    suffix = pack.__name__
+    package = here / "p" / f"debuginfo-5.4-1.{suffix}"
+    package.write_bytes(pack(parts if where == "the package" else {VMLINUX: parts[VMLINUX]}, **version))
+    if where in ("beside it", "another version"):
+        name = "shared-5.4-1" if where == "beside it" else "shared-5.5-1"
+        (here / "p" / f"{name}.{suffix}").write_bytes(pack({SHARED: parts[SHARED]}))
+        (here / "p" / f"bad-5.4-1.{suffix}").write_bytes(package.read_bytes()[:90])
+    said = run(capsys, "encode", str(package), "-o", "out.btf")
+    if where in ("the package", "beside it"):
+        assert said.status == 0, said.err
+        whole = btfkit.load("whole.btf")
+        out = btfkit.load("out.btf")
+        assert sorted((one.kind_name, one.name) for one in out.types()) == sorted(
+            (one.kind_name, one.name) for one in whole.types()
+        )
+    else:
+        assert said.status == 3
+        assert "kernel.debug (made by dwz -m)" in said.err
+        assert "which is not there" in said.err
+    made = btfkit.encode_packages([str(package)], "archive")
+    assert [one.status for one in made.packages] == ["made" if said.status == 0 else "failed"]

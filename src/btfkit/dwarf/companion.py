@@ -105,7 +105,7 @@ class Companions:
         self.path = path
         self.directory = os.path.dirname(os.path.abspath(path))
         self.directories = tuple(directories)
-        self._read = read or _content
+        self._read = read or file_content
 
     def with_dwarf(self, elf: Elf) -> Elf | None:
         """The file with the DWARF of `elf`: that itself, or its separate debug file; None if there is none."""
@@ -243,6 +243,6 @@ class Companions:
             return None
 
 
-def _content(path: str) -> Data | None:
+def file_content(path: str) -> Data | None:
     """The content of a regular file; a device or pipe that a file names could block forever."""
     return open_data(path) if os.path.isfile(path) else None

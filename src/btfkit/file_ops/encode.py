@@ -6,7 +6,7 @@ import os
 
 from btfkit.btf_file import SYSFS, BtfFile, as_btf
 from btfkit.btf_file import open as open_btf
-from btfkit.dwarf.companion import DEBUG, Companions
+from btfkit.dwarf.companion import DEBUG, Companions, file_content, supplementary_link
 from btfkit.encoder.encode import DEFAULT_FEATURES
 from btfkit.encoder.kfuncs import IDS, has_ids
 from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError, printable
@@ -257,7 +257,7 @@ class WithDwarf:
         self.file = file
         self.linked_ids: bytes | None = None
         self.doubtful: list[str] = []
-        self.companions = Companions(path, debug_dirs)
+        self.companions = _companions_in_package(file, path, debug_dirs) or Companions(path, debug_dirs)
         found = self.companions.with_dwarf(elf)
         if found is None:
             why = "compile it with -g, a kernel with CONFIG_DEBUG_INFO"
@@ -288,6 +288,21 @@ class WithDwarf:
         file = self.file if self.stripped in (None, self.file.elf) else _with_btf(self.stripped)
         self.doubtful.clear()
         self.linked_ids = _linked_ids(file, base, self.doubtful if alone or file is not self.file else None)
+
+
+def _companions_in_package(file: BtfFile, path: str, debug_dirs: Sequence[str]) -> Companions | None:
+    """What finds the supplementary file (dwz) of a kernel in a package: there, in a package beside it, or in the file system.
+    None if the kernel has none, or is not in a package."""
+    elf = file.elf
+    assert elf is not None
+    link = supplementary_link(elf) if is_in_package(file) else None
+    if link is None:
+        return None
+    from btfkit.files.package import PackageFiles
+
+    package = PackageFiles(path, os.path.basename(link.name))
+    member = elf.source.removeprefix(f"{path}(").removesuffix(")")
+    return Companions(f"/{member}", (*debug_dirs, DEBUG), lambda name: package.read(name) or file_content(name))
 
 
 def _linked_ids(file: BtfFile, base: Base | None, doubtful: list[str] | None = None) -> bytes | None:

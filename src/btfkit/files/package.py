@@ -1,15 +1,17 @@
-"""What a package says about itself: the control file of a Debian package, the header of an RPM.
+"""What a package says about itself (the control file of a Debian package, the header of an RPM), and files in it by their name.
 
 Formats: deb-control(5); rpm's docs/manual/format_header.md and tags.md.
 """
 
 from __future__ import annotations
 
+import os
 from struct import unpack_from
 
-from btfkit.errors import FormatError
-from btfkit.files.archives import AR, RPM, ar_members, rpm_headers
+from btfkit.errors import BtfError, FormatError
+from btfkit.files.archives import AR, RPM, ar_members, open_archive, rpm_headers
 from btfkit.files.compression import pieces, sniff
+from btfkit.files.container import fetch_all, open_data
 from btfkit.files.tar import members as tar_members
 
 TYPE_CHECKING = False
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from btfkit.files.elf import Data
 
+MOST_BESIDE = 8  # packages of a version that are searched
 MAX_CONTROL = 1 << 20  # bytes of a control file
 MAX_CONTROL_TAR = 1 << 26  # and of what is beside it: checksums, scripts
 NAME, VERSION, RELEASE, DISTRIBUTION, VENDOR, ARCH = 1000, 1001, 1002, 1010, 1011, 1022  # tags of an RPM
@@ -39,6 +42,56 @@ class PackageFacts:
 
     def __repr__(self) -> str:
         return f"<PackageFacts {self.name} {self.version} {self.arch}: {self.origin}>"
+
+
+class PackageFiles:
+    """The files called `name` in the package at `path` and, if it has none, in packages beside it whose names have its version:
+    they are looked for once, when one is asked for."""
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path = path
+        self.name = name
+        self._found: dict[str, bytearray] | None = None
+
+    def read(self, path: str) -> bytearray | None:
+        """The content of the file at `path`, as it would be called if the package were installed; None if it is not there."""
+        if os.path.basename(path) != self.name:
+            return None
+        if self._found is None:
+            self._found = self._files()
+        return self._found.get(os.path.normpath(path).lstrip("/"))
+
+    def _files(self) -> dict[str, bytearray]:
+        found = self._files_of(self.path)
+        for path in [] if found else self._others():
+            try:
+                found = self._files_of(path)
+            except (BtfError, OSError):  # not what was asked for
+                continue
+            if found:
+                break
+        return found
+
+    def _files_of(self, path: str) -> dict[str, bytearray]:
+        archive = open_archive(_whole(path), path)[0]
+        if archive is None:
+            return {}
+        return dict(archive.members(lambda name: name.rpartition("/")[2] == self.name))
+
+    def _others(self) -> list[str]:
+        if not os.path.isfile(self.path):  # standard input
+            return []
+        version = package_facts(_whole(self.path), self.path).version.rpartition(":")[2]
+        directory, own = os.path.split(self.path)
+        suffix = os.path.splitext(own)[1]
+        names = [name for name in os.listdir(directory or ".") if name.endswith(suffix) and name != own]
+        return [os.path.join(directory, name) for name in sorted(names) if version and version in name][:MOST_BESIDE]
+
+
+def _whole(path: str) -> Data:
+    data = open_data(path)
+    fetch_all(data)
+    return data
 
 
 def package_facts(data: Data, source: str) -> PackageFacts:
