@@ -19,6 +19,7 @@ from archive_inputs import deb
 from cli_inputs import files, fill, run
 
 import small_modules
+from btfkit.btf import spec
 from btfkit.btf.build import Builder
 from btfkit.cli import main
 from check_inputs import GUARDS
@@ -43,6 +44,8 @@ COMMANDS = {
     "encode": ["encode", "dwarf.o.xz", "-o", "out"],
     "encode PACKAGES": ["encode", "packages", "-o", "out", "-j1"],
     "encode --in-place": ["encode", "dwarf.o.xz", "--in-place"],
+    "encode --distill": ["encode", "dwarf.o.xz", "-B", "numbers", "--distill", "-o", "out"],
+    "encode --distill --in-place": ["encode", "dwarf.o", "-B", "numbers", "--distill", "--in-place"],
     "pahole -J": ["pahole", "-J", "dwarf.o"],
     "pahole --btf_encode_detached": ["pahole", "-J", "--btf_encode_detached=out", "dwarf.o"],
     "layout": ["layout", "vmlinux", "-o", "out"],
@@ -100,6 +103,10 @@ def made(tmp_path_factory):
     for name in ("a", "b", "a"):
         twice.struct(name, 4, [("x", twice.int("int", 4), 0)])
     (folder / "twice").write_bytes(twice.to_bytes())
+    numbers = Builder(order="little")
+    numbers.int("int", 4, encoding=spec.INT_SIGNED)
+    numbers.int("long unsigned int", 8)
+    (folder / "numbers").write_bytes(numbers.to_bytes())
     small = small_modules.kernel()
     shutil.copyfile(DWARF, folder / "dwarf.o.xz")
     with lzma.open(DWARF) as packed:

@@ -8,7 +8,7 @@ import growth
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
 from btfkit.errors import BtfError
-from btfkit.passes.definition_changes import CandidatesByElement, changes
+from btfkit.passes.definition_changes import CandidatesByElement, DistinctDefinitions, changes
 from btfkit.passes.distill import distill
 from btfkit.passes.reconcile import reconcile
 
@@ -48,6 +48,51 @@ def test_no_candidate_without_changes_is_left_out() -> None:
                     assert [c for c in may if c in fitting] == fitting
                     assert len(may) <= len(candidates)
     assert equal > 100
+
+
+def test_types_of_one_content_have_equal_changes_and_none_between_them() -> None:
+    left_out = 0
+    for seed in range(60):
+        r = random.Random(seed)
+        old, new = some_types(r), some_types(r)
+        candidates = [view.id for view in new if view.name == "same"]
+        distinct = DistinctDefinitions(new)
+        kept = distinct.of(candidates)
+        for candidate in candidates:
+            if candidate in kept:
+                continue
+            first = next(one for one in kept if distinct.of([one, candidate]) == [one])
+            assert first < candidate
+            assert not changes(new, first, new, candidate)
+            assert not changes(new, candidate, new, first)
+            for view in old:
+                if view.name == "same":
+                    found = [
+                        [(each.path, each.what) for each in changes(old, view.id, new, one)]
+                        for one in (first, candidate)
+                    ]
+                    assert found[0] == found[1]
+            left_out += 1
+    assert left_out > 30
+
+
+def test_a_ring_of_types_of_one_name_takes_linear_work() -> None:
+    def made(n):
+        b = Builder(order="little")
+        b.int("int", 4, encoding=spec.INT_SIGNED)
+        for number in range(n):
+            b.struct("node", 8, [("next", b.ptr(b.next_id + 3 if number < n - 1 else 1), 0)])
+        return b.build()
+
+    def work(n):
+        base = made(n)
+        b = Builder(base)
+        nodes = [view.id for view in base if view.name == "node"]
+        b.struct("mine", 8 * n, [(f"m{at}", type_id, 64 * at) for at, type_id in enumerate(nodes)])
+        split = distill(b.build(), policy="full").btf
+        return lambda: reconcile(split, made(n))
+
+    assert growth.exponent(work, 32) < 1.15
 
 
 @pytest.mark.parametrize("change", ["size", "member", "nothing"])

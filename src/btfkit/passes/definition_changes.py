@@ -239,6 +239,66 @@ def _declares(btf: Btf, type_id: int, kind: int) -> int:
 # ---- many candidates ---------------------------------------------------------------------------------------------
 
 
+class DistinctDefinitions:
+    """All that `changes` reads of the types of a BTF, as numbers: types of equal numbers have equal changes from and to any
+    other type, and none between them."""
+
+    def __init__(self, btf: Btf) -> None:
+        self.btf = btf
+        self._numbers: dict[tuple[object, ...], int] = {}
+        self._known: dict[tuple[int, bool], int] = {}
+
+    def of(self, types: Sequence[int]) -> list[int]:
+        """The first type of each number, in order."""
+        found: dict[int, int] = {}
+        for type_id in types:
+            found.setdefault(self._number(type_id, True, 0), type_id)
+        return list(found.values())
+
+    def _number(self, type_id: int, held: bool, depth: int) -> int:
+        type_id = self.btf.strip(type_id)
+        known = self._known.get((type_id, held))
+        if known is None:
+            self._known[type_id, held] = self._of((type_id, held))  # if it is reached from itself
+            key = (type_id, held) if depth > MAX_DEPTH else self._key(type_id, held, depth)
+            known = self._known[type_id, held] = self._of(key)
+        return known
+
+    def _of(self, key: tuple[object, ...]) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def _key(self, type_id: int, held: bool, depth: int) -> tuple[object, ...]:
+        btf = self.btf
+        kind = btf.kind(type_id)
+        if not kind:
+            return (0,)
+        name, info = btf.string(btf.word(type_id, 0)), btf.word(type_id, 1)
+        if kind in spec.COMPOSITES and (held or not name):
+            members: Any = btf[type_id]
+            fields = tuple(
+                (one.name, one.bit_offset, one.bitfield_size, self._number(one.type_id, True, depth + 1))
+                for one in members.members
+            )
+            return kind, held, name, btf.word(type_id, 2), fields
+        if kind in spec.COMPOSITES:
+            return kind, name
+        if kind in spec.ENUMS:
+            enumerators: Any = btf[type_id]
+            return kind, name, btf.word(type_id, 2), tuple((one.name, one.value) for one in enumerators.enumerators)
+        if kind == spec.PTR:
+            return kind, name, self._number(btf.word(type_id, 2), False, depth + 1)
+        if kind == spec.ARRAY:
+            nested = is_nested(btf, type_id)
+            return kind, name, nested, btf.word(type_id, 5), self._number(btf.word(type_id, 3), held, depth + 1)
+        if kind == spec.FUNC_PROTO:
+            proto: Any = btf[type_id]
+            parts = (btf.word(type_id, 2), *(one.type_id for one in proto.parameters))
+            return kind, name, *(self._number(part, False, depth + 1) for part in parts)
+        if kind in (spec.INT, spec.FLOAT, spec.FWD):
+            return kind, name, info, btf.word(type_id, 2), btf.word(type_id, 3) if kind == spec.INT else 0
+        return (type_id, held)
+
+
 class CandidatesByElement:
     """The types of one name, by what a type without `changes` to them must have in common with them."""
 

@@ -59,16 +59,20 @@ def inequivalent_types(btf: Btf, most: int = 20) -> tuple[list[Inequivalent], in
 
 def difference(btf: Btf, a: int, b: int) -> tuple[str, str]:
     """(path, what): the path from two types to the nearest difference between them, and that difference."""
-    todo, seen = [(a, b, "")], {(a, b)}
-    for x, y, path in todo:  # grows
+    todo, seen = [(a, b, "", 0)], {(a, b)}  # with the last step, and the place in the list of what comes before it
+    for at, (x, y, _, _) in enumerate(todo):  # grows
         if x == y:
             continue
         if (what := _told_apart(btf, x, y)) is not None:
-            return path, what
+            steps = []
+            while at:
+                steps.append(todo[at][2])
+                at = todo[at][3]
+            return "".join(reversed(steps)), what
         for (step, p), (_, q) in zip(_steps(btf, x), _steps(btf, y), strict=True):
             if (p, q) not in seen and len(seen) < STEPS:
                 seen.add((p, q))
-                todo.append((p, q, path + step))
+                todo.append((p, q, step, at))
     return "", "a difference too deep to find"
 
 

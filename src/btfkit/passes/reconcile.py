@@ -36,6 +36,7 @@ from btfkit.passes.definition_changes import (
     Budget,
     CandidatesByElement,
     Change,
+    DistinctDefinitions,
     changes,
     equivalent,
     is_plain_char,
@@ -341,6 +342,7 @@ class _Plan:
         self.index = index
         self.upstream = upstream
         self.budget = Budget()
+        self._distinct = DistinctDefinitions(index.btf)
         self.findings: list[Misfit] = []
         self.notes: list[Misfit] = []
         self.carried: dict[int, int] = {}
@@ -446,10 +448,12 @@ class _Plan:
         return base.string(word(type_id, 0)), kind, word(type_id, 2), self.held(type_id)
 
     def _fitting(self, type_id: int, candidates: list[int]) -> list[int]:
-        """The candidates that fit best: those of the kind and of the size, if any; else the next best."""
+        """The candidates that fit best, the first of each content: those of the kind and of the size, if any; else the next
+        best."""
         sort = self._sort(type_id)
         if sort not in self._fit:
-            self._fit[sort] = self._find_fitting(type_id, candidates)
+            fit = self._find_fitting(type_id, candidates)
+            self._fit[sort] = self._distinct.of(fit) if len(fit) > 1 else fit
         return self._fit[sort]
 
     def _find_fitting(self, type_id: int, candidates: list[int]) -> list[int]:
