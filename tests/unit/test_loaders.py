@@ -7,6 +7,7 @@ import pytest
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
 from btfkit.co_re import kinds as k
+from btfkit.co_re.alike import cilium_outcomes
 from btfkit.co_re.loaders import LOADERS, loader_named
 from btfkit.co_re.relocate import program_outcomes, relocate
 from btfkit.co_re.relocations import relocations
@@ -308,3 +309,19 @@ def test_min_drops_a_type_of_another_kind_that_does_not_match(case):
     result = minimize(split.base, [obj], [split])
     assert result.used == ()
     assert relocate([obj], Target(result.btf), loader=CILIUM)[0][0].value == 0
+
+
+@pytest.mark.parametrize(
+    "members", [[("", 1, 0), ("x", 1, 32)], [("", 1, 0), ("y", 1, 32)], [("x", 1, 0)]], ids=["before", "no x", "none"]
+)
+def test_unnamed_members_that_are_no_structs(case, members):
+    """cilium/ebpf rejects one that it meets; where libbpf's outcome counts as its own, it does so too."""
+    case.kernel.struct("s", 8, members)
+    local = case.types.struct("s", 4, [("x", case.local_int, 0)])
+    for kind in (k.FIELD_EXISTS, k.BYTE_SIZE):
+        case.program.relo(kind, local, "0:0")
+    target, obj = Target(case.kernel.build()), case.program.build()
+    known = relocate([obj], target, widely=True)
+    mine = [(outcome.status, outcome.value) for outcome in cilium_outcomes([obj], known, target)[0]]
+    assert mine == case.answers(CILIUM) == ([value(1), value(4)] if len(members) == 1 else [ERROR, ERROR])
+    minimize(target.vmlinux, [obj])  # proves it

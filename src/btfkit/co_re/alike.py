@@ -11,11 +11,13 @@ from btfkit.btf.spec import DEFAULT_POINTER_SIZE
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec
 from btfkit.co_re.loaders import CILIUM, LIBBPF
+from btfkit.co_re.match import with_name
 from btfkit.co_re.relocate import among_several, outcome
+from btfkit.errors import BtfError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject, Relocation
@@ -94,8 +96,12 @@ def _is_same_enumerator(obj: BpfObject, relocation: Relocation, wanted: Spec, fo
 
 
 def _is_same_field(wanted: Spec, kind: int, found: Outcome) -> bool:
-    if not found.matches:  # no member of the first name
-        return found.reason == "no-member" and not found.refused[0][1].members
+    if (
+        not found.matches
+    ):  # no member of the first name; cilium/ebpf rejects anonymous members that are no struct or union
+        ((btf, type_id),) = found.candidates
+        is_missing = found.reason == "no-member" and not found.refused[0][1].members
+        return is_missing and not any(True for _ in _unnamed(btf, type_id, btf.word(type_id, 1) & spec.MAX_VLEN))
     witness, btf = found.matches[0].witness, found.matches[0].btf
     if wanted.nameless is not None:
         return False
@@ -111,6 +117,9 @@ def _is_same_field(wanted: Spec, kind: int, found: Outcome) -> bool:
                 return False
     if names != len(witness.members):  # there are anonymous members on the way
         return False
+    for composite, member in witness.members:  # cilium/ebpf searches the members before as well
+        if not all(_is_composite(btf, inner) for inner in _unnamed(btf, composite, member)):
+            return False
     if kind == k.SIGNED and key[:1] not in ((spec.INT,), (spec.ENUM,)):
         return False
     if not names:
@@ -122,6 +131,22 @@ def _is_same_field(wanted: Spec, kind: int, found: Outcome) -> bool:
     if bool(bits) != wanted.is_bitfield:
         return False
     return not bits or (names == 1 and not wanted.index and _is_covered(btf, layer.words[at + 4 + 3 * member], offset))
+
+
+def _unnamed(btf: Btf, type_id: int, count: int) -> Iterator[int]:
+    """The types of those of the first `count` members of a struct or union that have no name."""
+    layer, at = btf.locate(type_id)
+    for index in with_name(layer, at + 3, count, b""):
+        if not btf.string(layer.words[at + 3 + 3 * index]):
+            yield layer.words[at + 4 + 3 * index]
+
+
+def _is_composite(btf: Btf, type_id: int) -> bool:
+    try:
+        type_id = btf.strip(type_id)
+    except BtfError:  # a cycle
+        return False
+    return bool(type_id) and btf.kind(type_id) in spec.COMPOSITES
 
 
 def _is_covered(btf: Btf, type_id: int, offset: int) -> bool:
