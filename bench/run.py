@@ -26,6 +26,7 @@ import encode_bench
 import fleet_bench
 import layout_bench
 import merge_bench
+import values_bench
 from inputs import KERNEL, Bpftool, Corpus, Missing, bpftool
 from measure import Cost, Failed, Spawner, environment, side_by_side
 from rows import Row
@@ -229,6 +230,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     **encode_bench.ROWS,
     **layout_bench.ROWS,
     **merge_bench.ROWS,
+    **values_bench.ROWS,
 }
 
 

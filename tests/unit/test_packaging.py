@@ -22,7 +22,11 @@ from needs import lacks, needs
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "btfkit"
 INSTALLED = Path(btfkit.__file__).parent
-HOT = sorted(path.stem for path in (SOURCE / "hot").glob("*.py") if path.stem not in ("__init__", "codes", "kinds"))
+HOT = sorted(
+    path.stem
+    for path in (SOURCE / "hot").glob("*.py")
+    if path.stem not in ("__init__", "codes", "kinds", "value_codes")
+)
 
 # What a bare `import btfkit` has no use for, and what each of them costs is in milliseconds.
 EXPENSIVE = {

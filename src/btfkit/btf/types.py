@@ -93,6 +93,33 @@ class Type:
 
         return pack_value(sized_shape(self.btf, self.id), value)
 
+    def dtype(self) -> Any:
+        """NumPy's dtype of it: `numpy.frombuffer(data, struct.dtype())["pid"]`; bit-fields are read by `bitfield`.
+
+        Raises UnsupportedError if NumPy is not installed, FormatError as `unpack`.
+        """
+        from btfkit.btf.shapes import sized_shape
+        from btfkit.values.dtype import dtype_of
+
+        return dtype_of(sized_shape(self.btf, self.id))
+
+    def bitfield(self, records: Any, name: str) -> Any:
+        """The values of a bit-field in a NumPy array of records of `dtype()` (int64 or uint64)."""
+        from btfkit.btf.shapes import sized_shape
+        from btfkit.values.dtype import bitfield
+
+        return bitfield(sized_shape(self.btf, self.id), records, name)
+
+    def ctypes(self) -> Any:
+        """A class of `ctypes` with the same layout, a Structure or Union for structs and unions; bit-fields are properties.
+
+        Raises UnsupportedError if members lie on each other, FormatError as `unpack`.
+        """
+        from btfkit.btf.shapes import sized_shape
+        from btfkit.values.c_types import ctypes_of
+
+        return ctypes_of(sized_shape(self.btf, self.id))
+
     def _third(self) -> int:
         return self.layer.words[self.at + 2]
 

@@ -50,14 +50,14 @@ def run(args: Args) -> int:
         raise UsageError(f"--{used[0].replace('_', '-')} needs DATA")
     else:
         chunks = _variables(args, file, btf, btf.existing(type_id))
-    write_chunks((chunk.encode("utf-8", "surrogateescape") for chunk in chunks), args.output)
+    write_chunks(chunks, args.output)
     return DONE
 
 
 _OF_RECORDS = ("skip", "count", "seek", "size", "sizeof_field", "header", "range", "type_field", "type_enum", "only")
 
 
-def _texts(args: Args, found: Iterable[Found]) -> Iterator[str]:
+def _texts(args: Args, found: Iterable[Found]) -> Iterator[bytes]:
     from btfkit.show.values import texts
     from btfkit.values.libbpf_text import LibbpfText
 
@@ -103,7 +103,7 @@ def _records(args: Args, btf: Btf, type_id: int, path: str) -> Iterator[Found]:
         raise error.at(source_name(path)) from None
 
 
-def _variables(args: Args, file: BtfFile, btf: Btf, type_id: int) -> Iterator[str]:
+def _variables(args: Args, file: BtfFile, btf: Btf, type_id: int) -> Iterator[bytes]:
     """The initial values of a variable, or of all of a section; of the maps in `.maps` their definitions."""
     from btfkit.btf import spec
     from btfkit.files.variables import section_variables, variable_section
@@ -120,7 +120,7 @@ def _variables(args: Args, file: BtfFile, btf: Btf, type_id: int) -> Iterator[st
         from btfkit.btf.map_definitions import map_definitions
 
         for name, definition in map_definitions(btf, section_id).items():
-            yield dumps({"name": name, **definition}) + "\n"
+            yield dumps({"name": name, **definition}).encode() + b"\n"
         return
     shape, data = section_variables(file.elf, btf, section_id)
     if kind == spec.DATASEC:
@@ -131,7 +131,7 @@ def _variables(args: Args, file: BtfFile, btf: Btf, type_id: int) -> Iterator[st
         yield from _texts(args, [Found(field.shape, data, field.offset, field.shape.size)])
         return
     names = ("compact", "skip_names", "zeroes", "strings", "compat")
-    yield LibbpfText(**{name: getattr(args, name) for name in names}).variable(field, data) + "\n"
+    yield LibbpfText(**{name: getattr(args, name) for name in names}).variable(field, data).encode() + b"\n"
 
 
 def _count(word: str) -> int:

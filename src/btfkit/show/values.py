@@ -110,6 +110,14 @@ def records(shape: Shape, data: bytes, places: Places, variants: Variants | None
         raise FormatError(f"bytes {at} to {end} of data that has {len(data)}", offset=min(at, len(data)))
     step = _Step(shape, places.size_member, end)
     skip, left = places.skip, places.count
+    if not places.size_member and variants is None:  # all at once
+        there = (end - at) // shape.size
+        wanted = max(0, there - skip if left is None else min(there - skip, left))
+        if wanted:
+            yield Found(shape, data, at + min(skip, there) * shape.size, shape.size, wanted)
+        at += there * shape.size
+        left = None if left is None else left - wanted
+        skip -= min(skip, there)
     while at < end and left != 0:
         size = step.size(data, at)
         if skip:
@@ -153,25 +161,26 @@ class _Step:
 
 
 class Found:
-    """A record: its `shape`, and its `size` bytes from `at` on in `data`."""
+    """A record: its `shape`, and its `size` bytes from `at` on in `data`; or `count` of them, one after the other."""
 
-    __slots__ = ("at", "data", "shape", "size")
+    __slots__ = ("at", "count", "data", "shape", "size")
 
-    def __init__(self, shape: Shape, data: bytes, at: int, size: int) -> None:
+    def __init__(self, shape: Shape, data: bytes, at: int, size: int, count: int = 1) -> None:
         self.shape = shape
+        self.count = count
         self.data = data
         self.at = at
         self.size = size
 
-    @property
-    def end(self) -> int:
-        """Where a flexible array ends, NOWHERE if the record has the bytes of its type only."""
-        return self.at + self.size if self.size > self.shape.size else NOWHERE
+    def places(self) -> Iterator[tuple[int, int]]:
+        """(where it begins, where a flexible array ends or NOWHERE) of each record."""
+        has_rest = self.size > self.shape.size
+        for at in range(self.at, self.at + self.count * self.size, self.size) if self.size else [self.at] * self.count:
+            yield at, at + self.size if has_rest else NOWHERE
 
-    @property
-    def value(self) -> Any:
-        """The value, as `btfkit.decode` returns it."""
-        return value_of(self.shape, self.data, self.at, self.size)
+    def values(self) -> Iterator[Any]:
+        """The value of each record, as `btfkit.decode` returns it."""
+        return (value_of(self.shape, self.data, at, self.size) for at, _ in self.places())
 
     def becomes(self, variants: Variants) -> bool:
         """Make it the struct that its member states; returns whether it is wanted.  What a record lacks of that struct is
@@ -187,21 +196,30 @@ class Found:
         return not variants.only or number in variants.only
 
 
-def texts(found: Iterable[Found], style: str, libbpf: LibbpfText | None = None) -> Iterator[str]:
+def texts(found: Iterable[Found], style: str, libbpf: LibbpfText | None = None) -> Iterator[bytes]:
     """The text of records in one of the STYLES, in parts; `libbpf` has the options of that style."""
     if style == "json":
-        from btfkit.values.json_text import json_of
-
-        for one in found:
-            yield json_of(one.shape, one.data, one.at, one.end) + "\n"
-    elif style == "bpftool":
+        return _json(found)
+    if style == "bpftool":
         from btfkit.values.bpftool_text import BpftoolText, map_text
 
         writer = BpftoolText()
-        yield from map_text(writer.text(one.shape, one.data, one.at, one.end) for one in found)
-    else:
-        from btfkit.values.libbpf_text import LibbpfText
+        entries = (writer.text(one.shape, one.data, at, end) for one in found for at, end in one.places())
+        return (text.encode() for text in map_text(entries))
+    from btfkit.values.libbpf_text import LibbpfText
 
-        text = (libbpf or LibbpfText()).text
-        for one in found:
-            yield text(one.shape, one.data, one.at, one.end) + "\n"
+    text = (libbpf or LibbpfText()).text
+    return (text(one.shape, one.data, at, end).encode() + b"\n" for one in found for at, end in one.places())
+
+
+def _json(found: Iterable[Found]) -> Iterator[bytes]:
+    from btfkit.values.json_text import JsonLines
+
+    known: dict[int, JsonLines] = {}  # by the identity of a shape, which the records keep
+    shapes = []
+    for one in found:
+        writer = known.get(id(one.shape))
+        if writer is None:
+            writer = known[id(one.shape)] = JsonLines(one.shape)
+            shapes.append(one.shape)
+        yield from writer.lines(one.data, one.at, one.size, one.count)
