@@ -20,6 +20,7 @@ from __future__ import annotations
 
 _NAMES = {  # by module
     "_version": "__version__",
+    "atlas.file": "Atlas",
     "btf.btf": "Btf",
     "btf.build": "Builder",
     "btf.elements": "Element Elements Enumerator Member Parameter SectionEntry",
@@ -47,6 +48,7 @@ _NAMES = {  # by module
     "file_ops.sanitize": "sanitize_file SanitizedFile SanitizeFiles",
     "file_ops.sort": "sort_file SortedFile SortFiles",
     "fleet.archive": "minimize_archive",
+    "fleet.atlas": "add_to_atlas",
     "fleet.bundle_create": "bundle_kernels bundle_minimized",
     "fleet.check": "check",
     "fleet.explain": "explain_on_kernels",

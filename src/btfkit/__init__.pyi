@@ -1,4 +1,5 @@
 from btfkit._version import __version__ as __version__
+from btfkit.atlas.file import Atlas as Atlas
 from btfkit.btf.btf import Btf as Btf
 from btfkit.btf.build import Builder as Builder
 from btfkit.btf.elements import Element as Element
@@ -73,6 +74,7 @@ from btfkit.file_ops.sort import SortedFile as SortedFile
 from btfkit.file_ops.sort import SortFiles as SortFiles
 from btfkit.file_ops.sort import sort_file as sort_file
 from btfkit.fleet.archive import minimize_archive as minimize_archive
+from btfkit.fleet.atlas import add_to_atlas as add_to_atlas
 from btfkit.fleet.bundle_create import bundle_kernels as bundle_kernels
 from btfkit.fleet.bundle_create import bundle_minimized as bundle_minimized
 from btfkit.fleet.check import check as check

@@ -36,6 +36,7 @@ COMMANDS = {
     "reconcile": "put distilled modules on another kernel, so that it accepts their BTF",
     "explain": "explain whether a kernel accepts a module's BTF, and if not, why",
     "bundle": "put the BTF of many kernels into one small file",
+    "atlas": "keep the BTF of many kernels in one file, and ask questions of it",
     "dedup": "merge equivalent types",
     "encode": "make BTF of the DWARF of a kernel or module",
     "pahole": "accept the command lines of pahole with which kbuild makes BTF",

@@ -60,9 +60,13 @@ def _check_usage(args: Args) -> None:
 
 
 def refuse_file(tree: str) -> None:
-    """Raise UsageError if `tree` is a file."""
-    if os.path.isfile(tree):
-        raise UsageError(f"{printable(tree)} is a file: --archive expects a directory or a URL (a file is an INPUT)")
+    """Raise UsageError if `tree` is a file other than an atlas."""
+    from btfkit.atlas.schema import is_atlas
+
+    if os.path.isfile(tree) and not is_atlas(tree):
+        raise UsageError(
+            f"{printable(tree)} is a file: --archive expects a directory, an atlas or a URL (a file is an INPUT)"
+        )
 
 
 def found_kernels(args: Args, path: str) -> Tree:

@@ -464,14 +464,24 @@ def pack(data: Data, kind: str, source: str = "compressed data") -> bytes:
 
 
 def pack_zstd(
-    data: Data, level: int, *, window_log: int = 0, checksum: bool = False, source: str = "compressed data"
+    data: Data,
+    level: int,
+    *,
+    window_log: int = 0,
+    checksum: bool = False,
+    dictionary: bytes = b"",
+    source: str = "compressed data",
 ) -> bytes:
     """Compress `data` into one zstd frame, with a window of 2**`window_log` bytes (0: as the level has it).
 
-    Raises UnsupportedError if this installation has no zstd.
+    `dictionary` is raw content that the data refers to (at least 8 bytes, or none).  Raises UnsupportedError if this installation
+    has no zstd.
     """
     module = _optional("zstd", source)
     if module.__name__ == "zstandard":
+        if dictionary:
+            content = module.ZstdCompressionDict(dictionary, dict_type=module.DICT_TYPE_RAWCONTENT)
+            return bytes(module.ZstdCompressor(level=level, dict_data=content).compress(data))
         options = {"window_log": window_log} if window_log else {}
         parameters = module.ZstdCompressionParameters.from_level(
             level, source_size=len(data), write_checksum=checksum, **options
@@ -481,7 +491,36 @@ def pack_zstd(
     settings = {names.compression_level: level, names.checksum_flag: int(checksum)}
     if window_log:
         settings[names.window_log] = window_log
-    return bytes(module.compress(data, options=settings))
+    content = module.ZstdDict(dictionary, is_raw=True) if dictionary else None
+    return bytes(module.compress(data, options=settings, zstd_dict=content))
+
+
+def unpack_zstd(data: Data, size: int, dictionary: bytes = b"", *, source: str = "compressed data") -> bytes:
+    """The `size` bytes that `pack_zstd` compressed, with the same `dictionary`.
+
+    Raises FormatError if the data is damaged or has another size, UnsupportedError if this installation has no zstd.
+    """
+    module = _optional("zstd", source)
+    try:
+        if module.__name__ == "zstandard":
+            given = (
+                module.ZstdCompressionDict(dictionary, dict_type=module.DICT_TYPE_RAWCONTENT) if dictionary else None
+            )
+            with module.ZstdDecompressor(dict_data=given).stream_reader(bytes(data)) as reader:
+                out, more = reader.read(size), reader.read(1)
+            whole = not more
+        else:
+            given = module.ZstdDict(dictionary, is_raw=True) if dictionary else None
+            codec = module.ZstdDecompressor(zstd_dict=given)
+            out = codec.decompress(data, size)
+            if not codec.eof and len(out) == size:
+                codec.decompress(b"", 0)  # the end of the frame
+            whole = codec.eof and not codec.unused_data
+    except Exception as error:
+        raise FormatError(f"damaged zstd data: {error}", source=source) from error
+    if len(out) != size or not whole:
+        raise FormatError(f"damaged zstd data: {len(out)} bytes, expected {size}", source=source)
+    return bytes(out)
 
 
 def _pack_xz(view: memoryview, kind: str) -> bytes:

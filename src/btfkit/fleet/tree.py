@@ -6,7 +6,7 @@
         print(kernel.key.uname, btf.vmlinux.find("struct task_struct").size, len(btf.modules))
     for place, text in tree.problems: ...  # files that could not be listed
 
-A kernel is a file, a directory, or an entry of a bundle (`btfkit bundle`):
+A kernel is a file, a directory, or an entry of a bundle (`btfkit bundle`) or of an atlas (`btfkit atlas`):
 
     distro/release/arch/UNAME.btf.tar.xz   BTFHub's layout; also .btf, .btf.xz, .btf.zst, .btf.gz, .btf.tar, ...
     vmlinuz-UNAME, vmlinux-UNAME, Image-UNAME.xz
@@ -342,7 +342,7 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
             raise UnsupportedError("kernels are read from files and directories, which have names", source=STDIN)
         if not path:
             raise NotFoundError("no file: an empty name")
-        one = _bundled(path) or _single(path) or _walked(open_store(path), heed_markers)
+        one = _in_atlas(path) or _bundled(path) or _single(path) or _walked(open_store(path), heed_markers)
         whole.kernels += one.kernels
         whole.marks += one.marks
         whole.problems += one.problems
@@ -351,6 +351,24 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
     whole.marks.sort(key=lambda mark: (mark.key.order, mark.path))
     whole.problems.sort()
     return whole
+
+
+def _in_atlas(path: str) -> Tree | None:
+    """The tree of the kernels in an atlas; None for everything else."""
+    from btfkit.atlas.schema import is_atlas
+
+    path = path.removeprefix("file://")
+    if is_url(path) or os.path.isdir(path) or not is_atlas(path):
+        return None
+    from btfkit.fleet.atlas_store import AtlasStore, key_of_entry
+
+    store = AtlasStore(path)
+    tree = Tree()
+    for entry in store.entries.values():
+        vmlinux, *modules = store.paths(entry)
+        key = key_of_entry(entry)
+        tree.kernels.append(Kernel(store, key, entry.key, [vmlinux], modules, is_directory=bool(modules)))
+    return tree
 
 
 def _bundled(path: str) -> Tree | None:

@@ -1,0 +1,512 @@
+"""Packs of records, and the recipes of kernels: what an atlas has in its BLOBs, and the BTF again out of them.
+
+A pack has the records and names that some vmlinux, or the modules of a kernel, added to the atlas.  It refers to records in other
+packs, `needs`, and to no others.  A recipe states of which records and strings a BTF consists, against those of its parent.
+
+    shelf = Shelf(fetch, records, names)           # fetch(pack id) returns a Pack
+    blob = rebuild_kernel(shelf, recipes)          # the recipes of a kernel and its ancestors, the oldest first
+
+What is read is checked against its own lengths, and by the digest of the result: damage is a FormatError, never other bytes.
+"""
+
+from __future__ import annotations
+
+from struct import pack as pack_words
+from struct import unpack_from
+from typing import NamedTuple
+
+from btfkit.atlas.columns import LEAST_DICTIONARY, ColumnReader, pack_columns
+from btfkit.btf.header import NATIVE, swap_words
+from btfkit.btf.spec import TABLE
+from btfkit.errors import FormatError
+from btfkit.files.compression import pack_zstd, unpack_zstd
+from btfkit.hot.order import Order
+from btfkit.hot.rebuild import Ids, place_names, rebuild, unplace_names, write_names
+from btfkit.hot.record_store import RecordStore, first_uses, zeros
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+RECORD_COLUMNS = 11  # as in hot/record_store.py
+ORDER_COLUMNS = 6  # as in hot/order.py
+MOST = 1 << 27  # words in a pack or recipe: 512 MiB
+LARGEST = 1 << 28  # bytes of a BTF, and of the names of a pack
+BY_PARENT, BY_USE = 0, 1  # ... and that of strings: the parent's, or their first use by the records
+EMPTY = zeros(0)
+
+Damaged = (ValueError, IndexError, OverflowError)  # of the loops
+
+
+class Blaming:
+    """Turns what the loops raise for damaged columns into a FormatError that names the pack."""
+
+    __slots__ = ("_number", "_source")
+
+    def __init__(self, number: int, source: str) -> None:
+        self._number = number
+        self._source = source
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Damaged):
+            raise FormatError(f"damaged: pack {self._number}: {error}", source=self._source) from None
+
+
+class Pack(NamedTuple):
+    """The records numbered from `first_record` on and the names from `first_name` on; `needs` are the ids of other packs."""
+
+    id: int
+    first_record: int
+    records: int
+    first_name: int
+    names: int
+    needs: tuple[int, ...]
+    columns: bytes
+    texts: bytes
+
+
+class Shelf:
+    """Packs in memory, loaded on demand; `fetch(id)` returns a Pack, `records` and `names` are above all numbers.
+
+    `source` names the atlas in messages.
+    """
+
+    def __init__(self, fetch: Callable[[int], Pack], records: int, names: int, source: str = "atlas") -> None:
+        self.store = RecordStore(TABLE, records, names)
+        self.loaded: dict[int, Pack] = {}
+        self.source = source
+        self._fetch = fetch
+        self._aliases: list[int] = []
+        self._name_aliases: list[int] = []
+
+    def load(self, ids: Iterable[int]) -> None:
+        """Load packs, the needed ones first, unless they are here."""
+        for number in sorted(ids):
+            if number in self.loaded:
+                continue
+            found = self._fetch(number)
+            if any(need >= number for need in found.needs):
+                raise FormatError(f"damaged: pack {number} needs a later one", source=self.source)
+            self.load(found.needs)
+            with Blaming(number, self.source):
+                self._load(found)
+            self.loaded[number] = found
+
+    def _load(self, found: Pack) -> None:
+        store, source = self.store, f"{self.source}, pack {found.id}"
+        if found.first_record + found.records > len(store.at) or found.first_name + found.names > len(store.name_at):
+            raise FormatError("damaged: it has more records or names than the atlas", source=source)
+        if found.names:
+            store.add_names(unpack_text(found.texts, source), found.first_name, found.names)
+        if not found.records:
+            return
+        reader = ColumnReader(found.columns, source, MOST, 1 + RECORD_COLUMNS)
+        coded = reader.take(0)
+        if len(coded) != found.records:
+            raise FormatError(f"damaged: {len(coded)} records, expected {found.records}", source=source)
+        before = zeros(found.records)
+        store.predecessors(found.first_record, coded, before)
+        models = dictionaries(store, before, found.first_record)
+        columns = [reader.take(1 + number, models[number] if models else None) for number in range(RECORD_COLUMNS)]
+        store.load(found.first_record, before, columns)
+
+    def equate(self, records: Sequence[int], names: Sequence[int]) -> None:
+        """Make labels and names stand for others: pairs (number, the one that it equals).  What was equated before is undone."""
+        store = self.store
+        for number in self._aliases:
+            store.same_record[number] = 0
+        for number in self._name_aliases:
+            store.same_name[number] = 0
+        self._aliases = list(records[::2])
+        self._name_aliases = list(names[::2])
+        for at in range(0, len(records), 2):
+            store.same_record[records[at]] = records[at + 1]
+        for at in range(0, len(names), 2):
+            store.same_name[names[at]] = names[at + 1]
+
+
+def pack_text(names: Sequence[bytes], dictionary: bytes = b"") -> bytes:
+    """Names as bytes: their size, then zstd, with a `dictionary`, unless that is short."""
+    data = _texts(names)
+    if len(dictionary) < LEAST_DICTIONARY:
+        dictionary = b""
+    return pack_words("<I", len(data)) + (pack_zstd(data, 19, dictionary=dictionary) if data else b"")
+
+
+def unpack_text(blob: bytes, source: str, dictionary: bytes = b"") -> bytes:
+    """What `pack_text` packed, each name followed by a NUL."""
+    size = int.from_bytes(blob[:4], "little")
+    if len(blob) < 4 or size > LARGEST:
+        raise FormatError("damaged: the size of its names", source=source)
+    if len(dictionary) < LEAST_DICTIONARY:
+        dictionary = b""
+    return unpack_zstd(blob[4:], size, dictionary, source=source) if size else b""
+
+
+def dictionaries(store: RecordStore, before: memoryview, first: int) -> list[memoryview]:
+    """The columns of the records that new ones, from number `first` on, replace; none if they replace none."""
+    replaced = memoryview(b"".join(number.to_bytes(4, NATIVE) for number in before if 0 < number < first)).cast("I")
+    return columns_of(store, replaced, replaced) if len(replaced) else []
+
+
+def columns_of(store: RecordStore, numbers: memoryview, before: memoryview) -> list[memoryview]:
+    """The columns of records; see `RecordStore.write`."""
+    lengths = zeros(RECORD_COLUMNS)
+    store.lengths(numbers, before, lengths)
+    columns = [zeros(length) for length in lengths]
+    store.write(numbers, before, columns)
+    return columns
+
+
+def coded_predecessors(before: Sequence[int]) -> memoryview:
+    """The numbers of replaced records as differences; see `RecordStore.predecessors`."""
+    coded, last = zeros(len(before)), 0
+    for place, number in enumerate(before):
+        if number:
+            difference, last = number - last, number
+            coded[place] = 1 + (2 * difference if difference >= 0 else -2 * difference - 1)
+    return coded
+
+
+# ---- recipes -----------------------------------------------------------------------------------------------------
+
+
+class Recipe(NamedTuple):
+    """Of what a BTF consists: the numbers of its records and strings against those of its parent, the choices, and which labels
+    and names are equal although they have several numbers (pairs)."""
+
+    big: int  # 1: big-endian
+    records: int
+    strings: int
+    by_name: int  # how many records are written first, then sorted by name, as the reference of all; 0: there is no such order
+    strings_by: int  # BY_PARENT or BY_USE
+    order: list[memoryview]
+    string_order: list[memoryview]
+    choices: memoryview
+    same_records: memoryview
+    same_names: memoryview
+
+
+PARAMETERS = 5
+
+
+def pack_recipe(recipe: Recipe) -> bytes:
+    """The bytes of a recipe."""
+    head = words_of((recipe.big, recipe.records, recipe.strings, recipe.by_name, recipe.strings_by))
+    return pack_columns(
+        [head, *recipe.order, *recipe.string_order, recipe.choices, recipe.same_records, recipe.same_names]
+    )
+
+
+def unpack_recipe(blob: bytes, source: str) -> Recipe:
+    """What `pack_recipe` packed."""
+    reader = ColumnReader(blob, source, MOST, 4 + 2 * ORDER_COLUMNS)
+    head, *columns = (reader.take(number) for number in range(4 + 2 * ORDER_COLUMNS))
+    if len(head) != PARAMETERS or max(head[1:4]) > MOST:
+        raise FormatError("damaged: the head of a recipe", source=source)
+    order, string_order = columns[:ORDER_COLUMNS], columns[ORDER_COLUMNS : 2 * ORDER_COLUMNS]
+    return Recipe._make([*head, order, string_order, *columns[2 * ORDER_COLUMNS :]])
+
+
+def words_of(values: Iterable[int]) -> memoryview:
+    """Numbers as words."""
+    from array import array
+
+    return memoryview(array("I", values))
+
+
+class Sequences(NamedTuple):
+    """The numbers of the records and of the strings of a BTF, and the columns that are left."""
+
+    records: memoryview
+    strings: memoryview
+
+
+def sequences(shelf: Shelf, recipe: Recipe, parent: Sequences, found: Pack) -> Sequences:
+    """The numbers of the records and strings of a recipe, against those of its `parent`; `found` is its own pack, which is loaded
+    if the recipe refers to it."""
+    store = shelf.store
+    records, strings = zeros(recipe.records), zeros(recipe.strings)
+    order = Order(recipe.order, found.first_record)
+    reference, limit = parent.records, found.first_record + found.records
+    if recipe.by_name:
+        shelf.load((*found.needs, found.id))
+        chosen = zeros(recipe.by_name)
+        order.take(chosen, reference, limit)
+        store.total(chosen)
+        reference = in_order_of_names(store, chosen)
+    order.take(records, reference, limit)
+    reference = parent.strings
+    if recipe.strings_by == BY_USE:
+        shelf.load((*found.needs, found.id))
+        shelf.equate(recipe.same_records, recipe.same_names)
+        reference = used_names(store, records)
+    Order(recipe.string_order, found.first_name).take(strings, reference, found.first_name + found.names)
+    return Sequences(records, strings)
+
+
+def used_names(store: RecordStore, records: memoryview) -> memoryview:
+    """The names that records use, in the order of their first use."""
+    out = zeros(store.total(records) if len(records) else 0)
+    return out[: first_uses(store, records, bytearray(len(store.name_at)), out)]
+
+
+def in_order_of_names(store: RecordStore, numbers: Sequence[int]) -> memoryview:
+    """Numbers of records, sorted by name; those without one come first, and equal ones stay in their order."""
+    words, at = store.words, store.at
+    names = [store.name(words[at[number]]) for number in numbers]
+    return words_of(numbers[place] for place in sorted(range(len(numbers)), key=names.__getitem__))
+
+
+def standard_head(words: int, strings: int, order: str) -> bytes:
+    """The header of a BTF of so many words and bytes of strings, as the kernel's build writes it."""
+    mark = "<" if order == "little" else ">"
+    return pack_words(mark + "HBBIIIII", 0xEB9F, 1, 0, 24, 0, 4 * words, 4 * words, strings)
+
+
+class Rebuilder:
+    """Rebuilds a kernel and then its modules, split BTF on it."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self.ids = Ids(len(shelf.store.at))
+        self.offsets = zeros(len(shelf.store.name_at))
+        self.end = 0  # of the strings so far
+
+    def add_base(self, found: Sequences) -> None:
+        """Take the types and strings of a kernel as the base of what follows."""
+        self.ids.add(self.shelf.store, found.records)
+        self.end = place_names(self.shelf.store, found.strings, self.end, self.offsets)
+        self.ids.begin_layer()
+
+    def words_and_strings(
+        self, found: Sequences, choices: memoryview, at_choice: int
+    ) -> tuple[memoryview, bytearray, int]:
+        """The words and strings of a BTF on the base so far, and the number of the first choice that was not used."""
+        store, start, first_id = self.shelf.store, self.end, self.ids.end
+        size = store.total(found.records) if len(found.records) else 0
+        if size > LARGEST // 4:
+            raise ValueError(f"more than {LARGEST} bytes")
+        self.ids.add(store, found.records)
+        end = place_names(store, found.strings, start, self.offsets)
+        if end - start > LARGEST:
+            raise ValueError(f"more than {LARGEST} bytes")
+        words = zeros(size)
+        at_choice = rebuild(store, self.ids, self.offsets, found.records, choices, at_choice, words)
+        strings = bytearray(end - start)
+        write_names(store, found.strings, strings)
+        if start or self.ids.end != first_id:
+            self._leave(found, start, first_id)
+        return words, strings, at_choice
+
+    def _leave(self, found: Sequences, start: int, first_id: int) -> None:
+        self.ids.restore(first_id)
+        unplace_names(self.shelf.store, found.strings, start, self.offsets)
+
+
+def rebuild_kernel(shelf: Shelf, found: Sequences, recipe: Recipe, pack: Pack) -> bytes:
+    """The BTF of a kernel.  Raises FormatError if its pack or recipe is damaged."""
+    shelf.load((*pack.needs, pack.id))
+    with Blaming(pack.id, shelf.source):
+        shelf.equate(recipe.same_records, recipe.same_names)
+        words, strings, used = Rebuilder(shelf).words_and_strings(found, recipe.choices, 0)
+    if used != len(recipe.choices):
+        raise FormatError(f"damaged: pack {pack.id} has choices that nothing needs", source=shelf.source)
+    return blob_of(words, strings, recipe.big)
+
+
+def blob_of(words: memoryview, strings: bytes | bytearray, big: int) -> bytes:
+    """A BTF of the words and strings in a byte order."""
+    order = "big" if big else "little"
+    section = words if order == NATIVE else swap_words(words.cast("B"))
+    return standard_head(len(words), len(strings), order) + bytes(section) + bytes(strings)
+
+
+# ---- modules -----------------------------------------------------------------------------------------------------
+
+
+class ModulesRecipe(NamedTuple):
+    """Of what the modules of a kernel consist, one after another: their `names`, the number of records and strings of each (see
+    `difference`), by what their strings are ordered (see `Recipe`), and the columns of all of them.
+
+    `whole` has the bytes of those that do not fit the model, by name; their numbers are 0.
+    """
+
+    big: int
+    names: list[bytes]
+    records: memoryview
+    strings: memoryview
+    strings_by: memoryview
+    order: list[memoryview]
+    string_order: list[memoryview]
+    choices: memoryview
+    same_records: memoryview
+    same_names: memoryview
+    whole: dict[bytes, bytes]
+
+
+WHOLE = 2  # in `strings_by`: the module is kept whole
+_MODULE_COLUMNS = 8 + 2 * ORDER_COLUMNS
+
+
+def pack_modules(recipe: ModulesRecipe, parent_names: Sequence[bytes]) -> bytes:
+    """The bytes of a recipe of modules; those of the parent have the names `parent_names`."""
+    whole = [recipe.whole[name] for name in recipe.names if name in recipe.whole]
+    blob = pack_columns(
+        [
+            words_of((recipe.big, len(recipe.names))),
+            recipe.records,
+            recipe.strings,
+            recipe.strings_by,
+            *recipe.order,
+            *recipe.string_order,
+            recipe.choices,
+            recipe.same_records,
+            recipe.same_names,
+            words_of(map(len, whole)),
+        ]
+    )
+    names = pack_text(recipe.names, _texts(parent_names))
+    data = b"".join(whole)
+    return b"".join(
+        (
+            pack_words("<II", len(blob), len(names)),
+            blob,
+            names,
+            pack_zstd(data, 19) if data else b"",
+        )
+    )
+
+
+def unpack_modules(blob: bytes, parent_names: Sequence[bytes], source: str) -> ModulesRecipe:
+    """What `pack_modules` packed."""
+    names = modules_names(blob, parent_names, source)
+    at, size = unpack_from("<II", blob)
+    reader = ColumnReader(blob[8 : 8 + at], source, MOST, _MODULE_COLUMNS)
+    head, records, strings, strings_by, *columns = (reader.take(number) for number in range(_MODULE_COLUMNS))
+    lengths = columns.pop()
+    count = len(names)
+    if len(head) != 2 or {head[1], len(records), len(strings), len(strings_by)} != {count}:
+        raise FormatError("damaged: the number of modules of a recipe", source=source)
+    if sum(lengths) > LARGEST:
+        raise FormatError("damaged: modules that are too large", source=source)
+    kept = [name for name, by in zip(names, strings_by, strict=True) if by == WHOLE]
+    data = unpack_zstd(blob[8 + at + size :], sum(lengths), source=source) if len(lengths) else b""
+    if len(kept) != len(lengths):
+        raise FormatError("damaged: the number of modules that are kept whole", source=source)
+    whole, place = {}, 0
+    for name, length in zip(kept, lengths, strict=True):
+        whole[name], place = data[place : place + length], place + length
+    order, string_order = columns[:ORDER_COLUMNS], columns[ORDER_COLUMNS : 2 * ORDER_COLUMNS]
+    rest = columns[2 * ORDER_COLUMNS :]
+    return ModulesRecipe._make([head[0], names, records, strings, strings_by, order, string_order, *rest, whole])
+
+
+def modules_names(blob: bytes, parent_names: Sequence[bytes], source: str) -> list[bytes]:
+    """The names of the modules of a recipe."""
+    at, size = unpack_from("<II", blob) if len(blob) >= 8 else (0, 0)
+    if not at or 8 + at + size > len(blob):
+        raise FormatError("damaged: the head of a recipe", source=source)
+    return unpack_text(blob[8 + at : 8 + at + size], source, _texts(parent_names)).split(b"\0")[:-1]
+
+
+def only_whole(names: list[bytes], whole: dict[bytes, bytes]) -> ModulesRecipe:
+    """The recipe of modules that are all kept whole."""
+    none = zeros(len(names))
+    columns = [EMPTY] * ORDER_COLUMNS
+    return ModulesRecipe(
+        0, names, none, none, words_of(WHOLE for _ in names), columns, columns, EMPTY, EMPTY, EMPTY, whole
+    )
+
+
+def _texts(names: Sequence[bytes]) -> bytes:
+    return b"".join(name + b"\0" for name in names)
+
+
+NO_SEQUENCES = Sequences(EMPTY, EMPTY)
+
+
+def difference(value: int, parent: int) -> int:
+    """A number as its difference to that of the parent, which is never negative: twice it, or, if it is below 0, one less than
+    twice its amount."""
+    return 2 * (value - parent) if value >= parent else 2 * (parent - value) - 1
+
+
+def sum_of(coded: int, parent: int) -> int:
+    """The number of which `difference` is `coded`."""
+    return parent - (coded + 1) // 2 if coded & 1 else parent + coded // 2
+
+
+def modules_sequences(
+    shelf: Shelf, recipe: ModulesRecipe, parents: dict[bytes, Sequences], found: Pack, base: Sequences
+) -> dict[bytes, Sequences]:
+    """The records and strings of the modules of a recipe, against those of the same names in `parents`; `base` is their kernel.
+
+    If one of them is ordered by first use, packs are loaded, and labels and names equated as the recipe has it.
+    """
+    result: dict[bytes, Sequences] = {}
+    order, string_order = Order(recipe.order, found.first_record), Order(recipe.string_order, found.first_name)
+    store = shelf.store
+    most = MOST
+    seen = None
+    if any(by == BY_USE for by in recipe.strings_by):
+        shelf.load((*found.needs, found.id))
+        shelf.equate(recipe.same_records, recipe.same_names)
+        seen = bytearray(len(store.name_at))
+        mark_names(store, base.strings, seen)
+    for name, records, strings, by in zip(recipe.names, recipe.records, recipe.strings, recipe.strings_by, strict=True):
+        if by == WHOLE:
+            continue
+        parent = parents.get(name, NO_SEQUENCES)
+        records, strings = sum_of(records, len(parent.records)), sum_of(strings, len(parent.strings))
+        most -= records + strings
+        if min(records, strings, most) < 0:
+            raise FormatError("damaged: the size of a module", source=shelf.source)
+        one = Sequences(zeros(records), zeros(strings))
+        order.take(one.records, parent.records, found.first_record + found.records)
+        reference = parent.strings
+        if by == BY_USE and seen is not None:
+            reference = used_by_module(store, one.records, seen)
+        string_order.take(one.strings, reference, found.first_name + found.names)
+        result[name] = one
+    return result
+
+
+def mark_names(store: RecordStore, strings: memoryview, seen: bytearray) -> None:
+    """Set the byte of each of `strings` in `seen`."""
+    for number in strings:
+        seen[store.same_name[number] or number] = 1
+
+
+def used_by_module(store: RecordStore, records: memoryview, seen: bytearray) -> memoryview:
+    """The names that records use, in the order of first use, without those set in `seen`, which is left as it was."""
+    out = zeros(store.total(records) if len(records) else 0)
+    used = out[: first_uses(store, records, seen, out)]
+    for number in used:
+        seen[number] = 0
+    return used
+
+
+def rebuild_modules(
+    shelf: Shelf,
+    recipe: ModulesRecipe,
+    found: dict[bytes, Sequences],
+    pack: Pack,
+    base: Sequences,
+) -> Iterator[tuple[bytes, bytes]]:
+    """(name, BTF) of the modules of a kernel, whose records and strings are `base`, in the order of the recipe."""
+    shelf.load((*pack.needs, pack.id))
+    with Blaming(pack.id, shelf.source):
+        shelf.equate(recipe.same_records, recipe.same_names)
+        rebuilder = Rebuilder(shelf)
+        rebuilder.add_base(base)
+        used = 0
+        for name in recipe.names:
+            if name in recipe.whole:
+                yield name, recipe.whole[name]
+                continue
+            words, strings, used = rebuilder.words_and_strings(found[name], recipe.choices, used)
+            yield name, blob_of(words, strings, recipe.big)

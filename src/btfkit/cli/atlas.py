@@ -1,0 +1,194 @@
+"""`btfkit atlas`: keep the BTF of many kernels in one file, and ask questions of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from btfkit.cli import DIFFERS, DONE, FAILED, in_words
+from btfkit.cli.options import JSON, Command, Option, UsageError, arguments, print_json, refuse_overwriting
+from btfkit.errors import BtfError, NotFoundError, counted, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfkit.atlas.file import Atlas, Entry
+    from btfkit.cli.options import Args
+
+SCHEMA = 1
+OPTIONS = {"add": ("modules", "ignore_markers"), "get": ("output",)}
+
+
+def run(args: Args) -> int:
+    """Run the action that the first operand names."""
+    action, *operands = args.operands
+    actions: dict[str, Callable[[Args, list[str]], int]] = {
+        "add": _add,
+        "list": _list,
+        "get": _get,
+        "verify": _verify,
+    }
+    if action not in actions:
+        from btfkit.btf.suggest import did_you_mean
+
+        close = did_you_mean(action, actions)
+        raise UsageError(f"unknown action {printable(action)!r}: expected one of {', '.join(actions)}{close}")
+    for name in {name for names in OPTIONS.values() for name in names}:
+        if getattr(args, name) and name not in OPTIONS.get(action, ()):
+            raise UsageError(f"--{name.replace('_', '-')} does not go with {action}")
+    if not operands:
+        raise UsageError("FILE is missing: expected the atlas, such as kernels.atlas")
+    return actions[action](args, operands)
+
+
+def _expect(operands: list[str], names: str) -> None:
+    if len(operands) != len(names.split()):
+        raise UsageError(f"expected {names}, got {arguments(len(operands))}")
+
+
+def _add(args: Args, operands: list[str]) -> int:
+    from btfkit.cli.min_archive import Monitor
+    from btfkit.fleet.atlas import add_to_atlas
+    from btfkit.fleet.tree import find_kernels
+
+    path, *paths = operands
+    if not paths:
+        raise UsageError("no kernels: expected TREE, FILE or PACKAGE after the atlas")
+    tree = find_kernels(paths, heed_markers=not args.ignore_markers)
+    tree.demand_kernels()
+    refuse_overwriting([path], tree.files())
+    with Monitor(tree, quiet=args.quiet) as monitor:
+        added = add_to_atlas(
+            path,
+            tree,
+            modules=args.modules,
+            observe=monitor.observe,
+            on_error=monitor.failed,
+            on_skipped=lambda error: monitor.problem(in_words(error)),
+        )
+    if args.json:
+        print_json(
+            {
+                "schema": SCHEMA,
+                "atlas": path,
+                "added": added.kernels,
+                "present": added.present,
+                "failed": [str(kernel.key) for kernel, _ in added.failed],
+                "skipped_modules": len(added.skipped),
+            }
+        )
+    if not args.quiet:
+        present = f", {added.present:,} present" if added.present else ""
+        failed = f", {len(added.failed):,} failed" if added.failed else ""
+        print(
+            f"{printable(path)}: {counted(len(added.kernels), 'kernel')} added{present}{failed};"
+            f" {os.path.getsize(path):,} bytes",
+            file=sys.stderr,
+        )
+    return FAILED if monitor.problems else DONE
+
+
+def _open(path: str) -> Atlas:
+    from btfkit.atlas.file import Atlas
+
+    return Atlas.open(path)
+
+
+def _list(args: Args, operands: list[str]) -> int:
+    _expect(operands, "FILE")
+    with _open(operands[0]) as atlas:
+        entries = atlas.entries
+    if args.json:
+        print_json({"schema": SCHEMA, "atlas": operands[0], "kernels": [_as_json(entry) for entry in entries]})
+        return DONE
+    for entry in entries:
+        modules = f"  {counted(entry.modules, 'module')}" if entry.modules is not None else ""
+        print(f"{printable(entry.key)}  {entry.size:,} bytes{modules}")
+    if not args.quiet:
+        size = os.path.getsize(operands[0])
+        print(
+            f"{counted(len(entries), 'kernel')} of {sum(entry.size for entry in entries):,} bytes in {size:,} bytes",
+            file=sys.stderr,
+        )
+    return DONE
+
+
+def _as_json(entry: Entry) -> dict[str, object]:
+    names = ("distro", "release", "arch", "uname")
+    parts = dict(zip(names, entry.parts, strict=True))
+    return {"key": entry.key, **parts, "position": entry.pos, "bytes": entry.size, "modules": entry.modules}
+
+
+def _get(args: Args, operands: list[str]) -> int:
+    from btfkit.files.write import write_all
+
+    _expect(operands, "FILE KEY")
+    if not args.output:
+        raise UsageError("no output: use -o FILE ('-': standard output), or a directory for vmlinux and modules")
+    out = args.output
+    refuse_overwriting([out], operands[:1])
+    with _open(operands[0]) as atlas:
+        try:
+            entry = atlas.entry(operands[1])
+        except NotFoundError as error:
+            print(f"btfkit: {in_words(error)}", file=sys.stderr)
+            return DIFFERS
+        files = {out: atlas.get(entry)}
+        if out != "-" and (os.path.isdir(out) or out.endswith("/")):
+            files = {os.path.join(out, "vmlinux"): files[out]}
+            for name, data in atlas.modules(entry):
+                if name.startswith("/") or ".." in name.split("/"):
+                    raise UsageError(f"{printable(name)}: a module's name that points outside of the directory")
+                files[os.path.join(out, name)] = data
+        elif entry.modules and not args.quiet:
+            print(
+                f"{printable(entry.key)} also has {counted(entry.modules, 'module')}: -o DIRECTORY/ writes them all",
+                file=sys.stderr,
+            )
+    refuse_overwriting(list(files), operands[:1])
+    write_all(files)
+    return DONE
+
+
+def _verify(args: Args, operands: list[str]) -> int:
+    _expect(operands, "FILE")
+    findings: list[str] = []
+    with _open(operands[0]) as atlas:
+        findings += atlas.findings()
+        entries = atlas.entries
+        for entry in entries:
+            try:
+                atlas.verify(entry)
+            except BtfError as error:
+                findings.append(f"{printable(entry.key)}: {in_words(error)}")
+    if args.json:
+        print_json({"schema": SCHEMA, "kernels": len(entries), "clean": not findings, "findings": findings})
+    else:
+        for finding in findings:
+            print(finding)
+        if not args.quiet:
+            word = counted(len(findings), "finding") if findings else "clean"
+            print(f"{counted(len(entries), 'kernel')}: {word}", file=sys.stderr)
+    return DIFFERS if findings else DONE
+
+
+COMMAND = Command(
+    "atlas",
+    "keep the BTF of many kernels in one file, and ask questions of it",
+    run,
+    operands="ACTION OPERAND...?",
+    options=(
+        Option("-m", "--modules", help="add: also add the modules of each kernel"),
+        Option("--ignore-markers", help="add: read files that .hasbtf and .failed markers stand for"),
+        Option("-o", "--output", value="OUT", help="get: the file to write ('-': standard output), or a directory"),
+        JSON,
+    ),
+    details="""actions:
+  add FILE TREE|FILE|PACKAGE...       add kernels to an atlas, which is created if there is none; kernels that it has
+                                      already are skipped, so that an interrupted run can be repeated
+  list FILE                           list the kernels
+  get FILE KEY -o OUT                 write the BTF of one kernel, the very bytes that were added; KEY is
+                                      distro/release/arch/uname, or a unique uname
+  verify FILE                         rebuild everything, and compare it with the SHA-256 of what was added""",
+)

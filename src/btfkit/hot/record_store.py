@@ -1,0 +1,378 @@
+# cython: initializedcheck=False
+"""The records and names of an atlas, in memory.
+
+Records and names are numbered from 1, over the whole atlas.  A record is stored once, as the words of BTF in which the offset of
+a name is the number of that name, and the id of a type is the *label* of that type: the number of the first record with its class
+and name, or, if it is not matched by name, with its content.  What cannot be true of a store raises ValueError.
+"""
+
+from btfkit.hot import growth, kinds
+
+# The columns in which records are written, each a sequence of words.
+INFO = 0  # the word with kind, kind_flag and vlen
+NAME = 1
+SIZE = 2  # the third word, if it is not a type
+TYPE = 3  # ... if it is
+TAIL_TYPE = 4
+TAIL = 5
+MEMBER = 6  # names of members and enumerators
+PARAMETER = 7  # names of parameters
+ELEMENT_TYPE = 8
+OFFSET = 9  # of members
+VALUE = 10  # of enumerators; offsets and sizes in sections
+COLUMNS = 11
+
+
+def zeros(count):
+    """`count` words of 0."""
+    return memoryview(bytearray(4 * count)).cast("I")
+
+
+class RecordStore:
+    """Room for records numbered below `records` and names numbered below `names`; `table` is the packed table of kinds.
+
+    `at[n]` is the word where record n begins (0: it is not here), `label[n]` its label; `name_at[n]` is the byte of `text` where
+    name n begins, and `name_length[n]` its length.  `same_record` and `same_name` have, for a label or name that equals another,
+    the number of that other one.
+    """
+
+    def __init__(self, table, records, names):
+        self.table = table
+        self.words = growth.room()
+        self.used = 1
+        self.at = zeros(records)
+        self.label = zeros(records)
+        self.same_record = zeros(records)
+        self.text = memoryview(bytearray(4096))
+        self.text_used = 1
+        self.name_at = zeros(names)
+        self.name_length = zeros(names)
+        self.same_name = zeros(names)
+
+    def make_room(self, records, names):
+        """Make room for more numbers of records and names."""
+        if records > len(self.at):
+            self.at = extended(self.at, records)
+            self.label = extended(self.label, records)
+            self.same_record = extended(self.same_record, records)
+        if names > len(self.name_at):
+            self.name_at = extended(self.name_at, names)
+            self.name_length = extended(self.name_length, names)
+            self.same_name = extended(self.same_name, names)
+
+    def add_names(self, data, first, count):
+        """Add `count` names, each followed by a NUL in `data`, under the numbers from `first` on."""
+        size = len(data)
+        while self.text_used + size > len(self.text):
+            self.text = growth.grown_bytes(self.text, self.text_used)
+        start = self.text_used
+        to = start
+        number = first
+        end = first + count
+        for place in range(size):
+            c = data[place]
+            self.text[to] = c
+            to += 1
+            if c == 0:
+                if number >= end:
+                    raise ValueError("more names than stated")
+                self.name_at[number] = start
+                self.name_length[number] = to - 1 - start
+                number += 1
+                start = to
+        if number != end or start != to:
+            raise ValueError("fewer names than stated")
+        self.text_used = to
+
+    def name(self, number):
+        """Name number `number`, as bytes."""
+        start = self.name_at[number]
+        return bytes(self.text[start : start + self.name_length[number]])
+
+    def reserve(self, need):
+        """Make room for `need` more words."""
+        while self.used + need > len(self.words):
+            self.words = growth.grown(self.words, self.used)
+
+    def add(self, words, number, label):
+        """Add the record that consists of `words` under `number`."""
+        need = len(words)
+        self.reserve(need)
+        to = self.used
+        self.at[number] = to
+        self.label[number] = label
+        for place in range(need):
+            self.words[to + place] = words[place]
+        self.used = to + need
+
+    def extent(self, number):
+        """The words of a record that is here; 0 if it is not."""
+        at = self.at[number]
+        if at == 0:
+            return 0
+        info = self.words[at + 1]
+        row = ((info >> 24) & 127) << 3
+        return 3 + self.table[row + kinds.TAIL] + self.table[row + kinds.ELEM] * (info & 0xFFFFFF)
+
+    def total(self, numbers):
+        """The words of all records of a sequence of numbers, which must be here."""
+        total = 0
+        for place in range(len(numbers)):
+            number = numbers[place]
+            if number >= len(self.at):
+                raise ValueError("a record that does not exist")
+            size = self.extent(number)
+            if size == 0:
+                raise ValueError("a record that is not in the packs")
+            total += size
+        return total
+
+    def lengths(self, numbers, before, lengths):
+        """Add up, in `lengths`, the words that the records of `numbers` have in each column.
+
+        A record for which `before` (as long, or empty) is not 0 has no word in the column of names.
+        """
+        table = self.table
+        for place in range(len(numbers)):
+            at = self.at[numbers[place]]
+            info = self.words[at + 1]
+            kind = (info >> 24) & 127
+            row = kind << 3
+            lengths[INFO] += 1
+            if len(before) == 0 or before[place] == 0:
+                lengths[NAME] += 1
+            lengths[TYPE if table[row + kinds.THIRD_IS_TYPE] else SIZE] += 1
+            for slot in range(table[row + kinds.TAIL]):
+                lengths[TAIL_TYPE if (table[row + kinds.TAIL_IDS] >> slot) & 1 else TAIL] += 1
+            for slot in range(table[row + kinds.ELEM]):
+                lengths[column_of(table, kind, slot)] += info & 0xFFFFFF
+
+    def write(self, numbers, before, columns):
+        """Write the records of `numbers` to `columns`, arrays of the `lengths`."""
+        table = self.table
+        words = self.words
+        tops = zeros(COLUMNS)
+        info_column = columns[INFO]
+        name_column = columns[NAME]
+        size_column = columns[SIZE]
+        type_column = columns[TYPE]
+        tail_type_column = columns[TAIL_TYPE]
+        tail_column = columns[TAIL]
+        for place in range(len(numbers)):
+            at = self.at[numbers[place]]
+            info = words[at + 1]
+            row = ((info >> 24) & 127) << 3
+            info_column[place] = info
+            if len(before) == 0 or before[place] == 0:
+                name_column[tops[NAME]] = words[at]
+                tops[NAME] += 1
+            if table[row + kinds.THIRD_IS_TYPE]:
+                type_column[tops[TYPE]] = words[at + 2]
+                tops[TYPE] += 1
+            else:
+                size_column[tops[SIZE]] = words[at + 2]
+                tops[SIZE] += 1
+            at += 3
+            for slot in range(table[row + kinds.TAIL]):
+                if (table[row + kinds.TAIL_IDS] >> slot) & 1:
+                    tail_type_column[tops[TAIL_TYPE]] = words[at]
+                    tops[TAIL_TYPE] += 1
+                else:
+                    tail_column[tops[TAIL]] = words[at]
+                    tops[TAIL] += 1
+                at += 1
+        for which in range(MEMBER, COLUMNS):
+            self.write_elements(numbers, which, columns[which])
+
+    def write_elements(self, numbers, which, column):
+        """Write one column of elements."""
+        table = self.table
+        words = self.words
+        to = 0
+        for place in range(len(numbers)):
+            at = self.at[numbers[place]]
+            info = words[at + 1]
+            kind = (info >> 24) & 127
+            row = kind << 3
+            elem = table[row + kinds.ELEM]
+            mask = 0
+            for slot in range(elem):
+                if column_of(table, kind, slot) == which:
+                    mask |= 1 << slot
+            if mask == 0:
+                continue
+            at += 3 + table[row + kinds.TAIL]
+            for _ in range(info & 0xFFFFFF):
+                for slot in range(elem):
+                    if (mask >> slot) & 1:
+                        column[to] = words[at + slot]
+                        to += 1
+                at += elem
+
+    def predecessors(self, first, coded, before):
+        """Decode the numbers of the records that new ones replace: 0, or a difference to the last such number; see `load`."""
+        last = 0
+        for place in range(len(coded)):
+            value = coded[place]
+            if value == 0:
+                before[place] = 0
+                continue
+            value -= 1
+            last += -((value + 1) >> 1) if value & 1 else value >> 1
+            if not 0 < last < first + place:
+                raise ValueError("a record that replaces one which does not exist")
+            if last < first and self.at[last] == 0:
+                raise ValueError("a record that replaces one which is not in the packs")
+            before[place] = last
+
+    def load(self, first, before, columns):
+        """Read new records, numbered from `first` on, from `columns`.
+
+        `before` has for each the number of a record with the same label (0: it is the first of its label).
+        """
+        table = self.table
+        info_column = columns[INFO]
+        name_column = columns[NAME]
+        size_column = columns[SIZE]
+        type_column = columns[TYPE]
+        tail_type_column = columns[TAIL_TYPE]
+        tail_column = columns[TAIL]
+        room = 0
+        for which in range(COLUMNS):
+            room += len(columns[which])
+        self.reserve(room + 2 * len(before))
+        words = self.words
+        limit = self.used + room + 2 * len(before)
+        tops = zeros(COLUMNS)
+        begin = self.used
+        at = begin
+        for place in range(len(before)):
+            number = first + place
+            info = info_column[place]
+            row = ((info >> 24) & 127) << 3
+            tail = table[row + kinds.TAIL]
+            if tail == kinds.NO_SUCH_KIND:
+                raise ValueError("a record of an unknown kind")
+            need = 3 + tail + table[row + kinds.ELEM] * (info & 0xFFFFFF)
+            if at + need > limit:
+                raise ValueError("a record that is longer than its columns")
+            self.at[number] = at
+            words[at + 1] = info
+            if before[place]:
+                self.label[number] = self.label[before[place]]
+                words[at] = words[self.at[before[place]]]
+            else:
+                self.label[number] = number
+                words[at] = self.a_name(name_column[tops[NAME]])
+                tops[NAME] += 1
+            if table[row + kinds.THIRD_IS_TYPE]:
+                words[at + 2] = self.a_label(type_column[tops[TYPE]], first, len(before))
+                tops[TYPE] += 1
+            else:
+                words[at + 2] = size_column[tops[SIZE]]
+                tops[SIZE] += 1
+            for slot in range(tail):
+                if (table[row + kinds.TAIL_IDS] >> slot) & 1:
+                    words[at + 3 + slot] = self.a_label(tail_type_column[tops[TAIL_TYPE]], first, len(before))
+                    tops[TAIL_TYPE] += 1
+                else:
+                    words[at + 3 + slot] = tail_column[tops[TAIL]]
+                    tops[TAIL] += 1
+            at += need
+        self.used = at
+        for which in range(MEMBER, COLUMNS):
+            self.load_elements(first, len(before), which, columns[which])
+
+    def load_elements(self, first, count, which, column):
+        """Read one column of elements."""
+        table = self.table
+        words = self.words
+        top = 0
+        for number in range(first, first + count):
+            at = self.at[number]
+            info = words[at + 1]
+            kind = (info >> 24) & 127
+            row = kind << 3
+            elem = table[row + kinds.ELEM]
+            mask = 0
+            for slot in range(elem):
+                if column_of(table, kind, slot) == which:
+                    mask |= 1 << slot
+            if mask == 0:
+                continue
+            at += 3 + table[row + kinds.TAIL]
+            for _ in range(info & 0xFFFFFF):
+                for slot in range(elem):
+                    if (mask >> slot) & 1:
+                        value = column[top]
+                        top += 1
+                        if which == ELEMENT_TYPE:
+                            value = self.a_label(value, first, count)
+                        elif which == MEMBER or which == PARAMETER:  # noqa: SIM109
+                            value = self.a_name(value)
+                        words[at + slot] = value
+                at += elem
+
+    def a_name(self, number):
+        """The number, if there is such a name."""
+        if number == 0 or number >= len(self.name_at) or self.name_at[number] == 0:
+            raise ValueError("a name that is not in the packs")
+        return number
+
+    def a_label(self, number, first, count):
+        """The number, if there is such a record, or will be among the `count` from `first` on."""
+        if number >= len(self.at) or (number and self.at[number] == 0 and not first <= number < first + count):
+            raise ValueError("a type that is not in the packs")
+        return number
+
+
+def column_of(table, kind, slot):
+    """The column of a word of an element."""
+    row = kind << 3
+    if (table[row + kinds.ELEM_IDS] >> slot) & 1:
+        return ELEMENT_TYPE
+    if (table[row + kinds.ELEM_NAMES] >> slot) & 1:
+        return PARAMETER if kind == kinds.FUNC_PROTO else MEMBER
+    return OFFSET if kind == kinds.STRUCT or kind == kinds.UNION else VALUE
+
+
+def extended(old, size):
+    """A copy of `old` with room for `size` words, at least a half more than it has."""
+    if size < len(old) + len(old) // 2:
+        size = len(old) + len(old) // 2
+    new = zeros(size)
+    new[: len(old)] = old
+    return new
+
+
+def first_uses(store, numbers, seen, out):
+    """The names that the records of a sequence use, in the order of their first use; returns how many went to `out`.
+
+    `seen` has a byte for each name, 0 for those that are wanted; it is set to 1 for those that were found.
+    """
+    to = 0
+    table = store.table
+    words = store.words
+    for place in range(len(numbers)):
+        at = store.at[numbers[place]]
+        info = words[at + 1]
+        row = ((info >> 24) & 127) << 3
+        name = store.same_name[words[at]] or words[at]
+        if seen[name] == 0:
+            seen[name] = 1
+            out[to] = name
+            to += 1
+        mask = table[row + kinds.ELEM_NAMES]
+        if mask == 0:
+            continue
+        at += 3 + table[row + kinds.TAIL]
+        for _ in range(info & 0xFFFFFF):
+            for slot in range(table[row + kinds.ELEM]):
+                if (mask >> slot) & 1:
+                    name = store.same_name[words[at + slot]] or words[at + slot]
+                    if seen[name] == 0:
+                        seen[name] = 1
+                        out[to] = name
+                        to += 1
+            at += table[row + kinds.ELEM]
+    return to
