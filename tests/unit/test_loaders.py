@@ -325,3 +325,35 @@ def test_unnamed_members_that_are_no_structs(case, members):
     mine = [(outcome.status, outcome.value) for outcome in cilium_outcomes([obj], known, target)[0]]
     assert mine == case.answers(CILIUM) == ([value(1), value(4)] if len(members) == 1 else [ERROR, ERROR])
     minimize(target.vmlinux, [obj])  # proves it
+
+
+@pytest.mark.parametrize("member", ["x", "y"])
+@pytest.mark.parametrize("others", [0, 1])
+def test_min_proves_that_cilium_rejects_an_anonymous_member_that_is_no_struct(case, member, others):
+    """libbpf passes it by.  `min` leaves out the other type of that name: then the outcomes still differ."""
+    case.kernel.struct("s", 8, [("", case.int, 0), ("x", case.int, 32)])
+    for _ in range(others):
+        case.kernel.float("s", 8)
+    case.program.relo(k.BYTE_OFFSET, case.types.struct("s", 4, [(member, case.local_int, 0)]), "0:0")
+    vmlinux, obj = case.kernel.build(), case.program.build()
+    assert case.all() | {"aya": ERROR} == {
+        "libbpf": value(4) if member == "x" else MISSING,
+        "cilium": ERROR,
+        "aya": ERROR,
+    }
+    minimized = minimize(vmlinux, [obj]).btf
+    assert relocate([obj], Target(minimized), loader=CILIUM)[0][0].status == "error"
+
+
+def test_min_proves_a_record_that_only_libbpf_answers(case):
+    """cilium/ebpf rejects the sign of a struct, also where no type, or no member, of that name is left."""
+    case.kernel.struct("s", 4, [("x", case.kernel.struct("inner", 4, []), 0)])
+    inner = case.types.struct("inner", 4, [])
+    for name, member in (("s", "x"), ("s", "y"), ("gone", "x")):
+        case.program.relo(k.SIGNED, case.types.struct(name, 4, [(member, inner, 0)]), "0:0")
+    vmlinux, obj = case.kernel.build(), case.program.build()
+    for btf in (vmlinux, minimize(vmlinux, [obj]).btf):
+        target = Target(btf)
+        known = relocate([obj], target, widely=True)
+        assert [outcome.status for outcome in known[0]][1:] == ["missing", "missing"]
+        assert {outcome.reason for outcome in cilium_outcomes([obj], known, target)[0]} == {"bad-record"}

@@ -1,7 +1,8 @@
 """The outcomes by the rules of cilium/ebpf where those of libbpf are known: most are the same, and that is cheap to see.
 
 A field that the only type of a name has, on the way that both take (no bitfield, no anonymous member), has one answer; so has a
-struct, union or enumeration that exists, and what no type of any kind has.  All else is asked.
+struct, union or enumeration that exists, and what no type of any kind has.  All else is asked, and what cilium/ebpf rejects: a
+record, or an anonymous member that is no struct or union, which libbpf passes by.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from btfkit.errors import BtfError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject, Relocation
@@ -38,12 +39,13 @@ def cilium_outcomes(
     """
     same: dict[Outcome, bool] = {}
     sole: dict[tuple[bytes, int], bool] = {}
+    anonymous: dict[tuple[int, int], tuple[int, int]] = {}
     result = []
     for obj, outcomes in zip(objects, known, strict=True):
         distinct = dict(zip(outcomes, obj.relocations, strict=True))  # equal relocations share an outcome
         for found, relocation in distinct.items():
             if found not in same:
-                same[found] = _is_same(obj, relocation, found, target, sole)
+                same[found] = _is_same(obj, relocation, found, target, sole, anonymous)
         if all(map(same.__getitem__, distinct)):
             result.append(outcomes)
             continue
@@ -56,7 +58,12 @@ def cilium_outcomes(
 
 
 def _is_same(
-    obj: BpfObject, relocation: Relocation, found: Outcome, target: Target, sole: dict[tuple[bytes, int], bool]
+    obj: BpfObject,
+    relocation: Relocation,
+    found: Outcome,
+    target: Target,
+    sole: dict[tuple[bytes, int], bool],
+    anonymous: dict[tuple[int, int], tuple[int, int]],
 ) -> bool:
     kind = relocation.kind
     if kind == k.TYPE_ID_LOCAL and found.status == "value":
@@ -64,6 +71,8 @@ def _is_same(
     wanted = obj.spec(relocation)
     count = len(found.candidates)
     if count > 1 or not isinstance(wanted, Spec) or found.status not in ("value", "missing"):
+        return False
+    if not isinstance(obj.spec(relocation, CILIUM), Spec):
         return False
     name = obj.btf.string(obj.btf.word(wanted.root_id, 0))
     is_sole = sole.get((name, count))
@@ -73,7 +82,7 @@ def _is_same(
     if not count or not is_sole:
         return is_sole
     if kind in _FIELDS:
-        return wanted.root_kind in spec.COMPOSITES and _is_same_field(wanted, kind, found)
+        return wanted.root_kind in spec.COMPOSITES and _is_same_field(wanted, kind, found, anonymous)
     if kind in (k.ENUMVAL_EXISTS, k.ENUMVAL_VALUE):
         return wanted.root_kind == spec.ENUM and _is_same_enumerator(obj, relocation, wanted, found, target)
     return (
@@ -95,13 +104,12 @@ def _is_same_enumerator(obj: BpfObject, relocation: Relocation, wanted: Spec, fo
     return is_plain and target.elements.enumerator(btf, type_id, name + b"___", LIBBPF) < 0
 
 
-def _is_same_field(wanted: Spec, kind: int, found: Outcome) -> bool:
-    if (
-        not found.matches
-    ):  # no member of the first name; cilium/ebpf rejects anonymous members that are no struct or union
-        ((btf, type_id),) = found.candidates
-        is_missing = found.reason == "no-member" and not found.refused[0][1].members
-        return is_missing and not any(True for _ in _unnamed(btf, type_id, btf.word(type_id, 1) & spec.MAX_VLEN))
+def _is_same_field(wanted: Spec, kind: int, found: Outcome, anonymous: dict[tuple[int, int], tuple[int, int]]) -> bool:
+    if not found.matches:  # no member of the first name
+        if found.reason != "no-member" or found.refused[0][1].members:
+            return False
+        btf, root = found.candidates[0]
+        return _first_anonymous(btf, btf.strip(root), anonymous)[0] > spec.MAX_VLEN
     witness, btf = found.matches[0].witness, found.matches[0].btf
     if wanted.nameless is not None:
         return False
@@ -117,9 +125,8 @@ def _is_same_field(wanted: Spec, kind: int, found: Outcome) -> bool:
                 return False
     if names != len(witness.members):  # there are anonymous members on the way
         return False
-    for composite, member in witness.members:  # cilium/ebpf searches the members before as well
-        if not all(_is_composite(btf, inner) for inner in _unnamed(btf, composite, member)):
-            return False
+    if any(_first_anonymous(btf, composite, anonymous)[1] < index for composite, index in witness.members):
+        return False
     if kind == k.SIGNED and key[:1] not in ((spec.INT,), (spec.ENUM,)):
         return False
     if not names:
@@ -133,20 +140,28 @@ def _is_same_field(wanted: Spec, kind: int, found: Outcome) -> bool:
     return not bits or (names == 1 and not wanted.index and _is_covered(btf, layer.words[at + 4 + 3 * member], offset))
 
 
-def _unnamed(btf: Btf, type_id: int, count: int) -> Iterator[int]:
-    """The types of those of the first `count` members of a struct or union that have no name."""
-    layer, at = btf.locate(type_id)
-    for index in with_name(layer, at + 3, count, b""):
-        if not btf.string(layer.words[at + 3 + 3 * index]):
-            yield layer.words[at + 4 + 3 * index]
+def _first_anonymous(btf: Btf, composite: int, known: dict[tuple[int, int], tuple[int, int]]) -> tuple[int, int]:
+    """The indexes of the first member without a name, and of the first such that is no struct or union (or more than any)."""
+    key = id(btf), composite
+    if key not in known:
+        layer, at = btf.locate(composite)
+        first = odd = spec.MAX_VLEN + 1
+        for index in with_name(layer, at + 3, layer.words[at + 1] & spec.MAX_VLEN, b""):
+            name, type_id = layer.words[at + 3 + 3 * index], layer.words[at + 4 + 3 * index]
+            if not name or not btf.string(name):
+                first = min(first, index)
+                if not _is_composite(btf, type_id):
+                    odd = index
+                    break
+        known[key] = first, odd
+    return known[key]
 
 
 def _is_composite(btf: Btf, type_id: int) -> bool:
     try:
-        type_id = btf.strip(type_id)
+        return btf.kind(btf.strip(type_id)) in spec.COMPOSITES
     except BtfError:  # a cycle
         return False
-    return bool(type_id) and btf.kind(type_id) in spec.COMPOSITES
 
 
 def _is_covered(btf: Btf, type_id: int, offset: int) -> bool:
