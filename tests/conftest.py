@@ -46,7 +46,7 @@ def pytest_terminal_summary(terminalreporter):
     The ids of these tests are kept in pytest's cache (`btfkit/skipped`).
     """
     skipped = terminalreporter.stats.get("skipped", [])
-    if terminalreporter.config.cache is not None:
+    if getattr(terminalreporter.config, "cache", None) is not None:  # not with `-p no:cacheprovider`
         terminalreporter.config.cache.set("btfkit/skipped", sorted(report.nodeid for report in skipped))
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
     if reasons:

@@ -47,12 +47,15 @@ cdef class Attributes:
     cdef unsigned long long[::1] lengths
     cdef unsigned long long have
     cdef unsigned int[::1] known
+    cdef unsigned int[::1] following
+    cdef unsigned int last_name
     cdef unsigned long long[::1] short_text
     cdef unsigned int[::1] short_name
     cdef unsigned long long[::1] memo
     cdef unsigned int[::1] memo_name
     cdef size_t memos
 
+    @cython.locals(at=cython.size_t)
     cpdef sections(self, const unsigned char[::1] info, const unsigned char[::1] strings,
                    const unsigned char[::1] line_strings, const unsigned char[::1] alt_strings,
                    const unsigned char[::1] string_offsets, const unsigned char[::1] addresses,
@@ -88,8 +91,14 @@ cdef class Attributes:
     cdef unsigned long long fixed(self, const unsigned char[::1] data, size_t at, size_t size) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(kind=cython.uint, value=cython.ulonglong, key=cython.ulonglong, mask=cython.size_t, place=cython.size_t,
-                   name=cython.uint)
+                   name=cython.uint, guess=cython.size_t)
     cdef unsigned int name_of(self, int slot) except? 0xFFFFFFFF
+
+    @cython.locals(pool="const unsigned char[::1]", strings="const unsigned char[::1]")
+    cdef bint is_spelled(self, size_t name, size_t at) except -1
+
+    @cython.locals(old="unsigned int[::1]", at=cython.size_t)
+    cdef int more_following(self, size_t need) except -1
 
     @cython.locals(data="const unsigned char[::1]", text=cython.ulonglong, end=cython.size_t, slot=cython.size_t)
     cdef unsigned int in_place(self, size_t at) except? 0xFFFFFFFF

@@ -22,6 +22,8 @@ class Attributes:
     has a bit for each place. `split` are units of a .dwo file, which have lists of their own form.  `known` has a name of every
     four places of `strings`, times 4 plus which of them it is; `memo` has all others, and those of other sections, `short_text`
     and `short_name` those that stand in `info`.  So names are below 2**30.
+    Units have most names from the same headers: `following` has for each name (there is room for one of every four places, twice)
+    where in `strings` the name was that was asked for after it, and that name.
     """
 
     def __init__(self, types, big):
@@ -60,6 +62,8 @@ class Attributes:
         self.lengths = memoryview(bytearray(8 * codes.SLOTS)).cast("Q")
         self.have = 0
         self.known = memoryview(bytearray(0)).cast("I")
+        self.following = memoryview(bytearray(16384)).cast("I")
+        self.last_name = 0
         self.short_text = memoryview(bytearray(8 * SHORT)).cast("Q")
         self.short_name = memoryview(bytearray(4 * SHORT)).cast("I")
         self.memo = memoryview(bytearray(8 * 4096)).cast("Q")
@@ -72,6 +76,8 @@ class Attributes:
             self.memo = memoryview(bytearray(8 * 4096)).cast("Q")
             self.memo_name = memoryview(bytearray(4 * 4096)).cast("I")
             self.memos = 0
+        for at in range(0, len(self.following), 2):
+            self.following[at] = 0
         self.info = info
         self.strings = strings
         self.known = memoryview(bytearray((len(strings) & ALL_BUT_3) + 4)).cast("I")
@@ -290,13 +296,28 @@ class Attributes:
         if kind == codes.STR:
             if value >= len(self.strings):
                 raise IndexError("string beyond its section")
+            guess = self.last_name >> 1 & ~1
+            if guess >= len(self.following):
+                self.more_following(guess)
+            if self.following[guess] == value and value:
+                self.last_name = self.following[guess + 1]
+                return self.last_name
             place = value >> 2
             name = self.known[place]
-            if name and (name ^ value) & 3 == 0:
-                return name >> 2
             if name == 0:
-                name = self.spelled(self.strings, value)
+                name = self.following[guess + 1]
+                if name == 0 or not self.is_spelled(name, value):
+                    name = self.spelled(self.strings, value)
                 self.known[place] = name << 2 | (value & 3)
+            elif (name ^ value) & 3 == 0:
+                name >>= 2
+            else:
+                name = 0
+            if name:
+                if value <= WORD:
+                    self.following[guess] = value
+                    self.following[guess + 1] = name
+                    self.last_name = name
                 return name
         elif value >= LONG >> 4:
             raise IndexError("string beyond its section")
@@ -323,6 +344,24 @@ class Attributes:
         if 2 * self.memos > len(self.memo):
             self.more_memo()
         return name
+
+    def is_spelled(self, name, at):
+        """Whether the string at a position of `strings` is that of a name."""
+        pool = self.types.names.pool
+        strings = self.strings
+        while pool[name] == strings[at]:
+            if strings[at] == 0:
+                return True
+            name += 1
+            at += 1
+        return False
+
+    def more_following(self, need):
+        """Make room for what follows names up to a place."""
+        old = self.following
+        self.following = memoryview(bytearray(8 * need + 16384)).cast("I")
+        for at in range(len(old)):
+            self.following[at] = old[at]
 
     def in_place(self, at):
         """The number of the name that stands at a position of `info`: compilers put short ones there, again and again."""

@@ -55,6 +55,8 @@ cdef class Interner(Symbols):
     cdef readonly unsigned int[::1] record_die
     cdef readonly size_t record_count
     cdef readonly size_t record_end
+    cdef unsigned int[::1] following
+    cdef size_t last_record
     cdef unsigned int[::1] slots
     cdef readonly unsigned int[::1] occurrences
     cdef readonly size_t occurred
@@ -120,9 +122,12 @@ cdef class Interner(Symbols):
     @cython.locals(at=cython.size_t, kind=cython.uint, made=cython.uint, _=cython.int)
     cdef unsigned int narrow(self, unsigned int token, unsigned int bits, unsigned int shift) except? 0
 
+    @cython.locals(found=cython.size_t, here=cython.size_t, at=cython.size_t)
+    cdef unsigned int record(self, size_t start, size_t end, unsigned int die) except? 0
+
     @cython.locals(prime=cython.ulonglong, long=cython.ulonglong, h=cython.ulonglong, at=cython.size_t, key=cython.uint,
                    mask=cython.size_t, slot=cython.size_t, found=cython.size_t, here=cython.size_t)
-    cdef unsigned int record(self, size_t start, size_t end, unsigned int die) except? 0
+    cdef unsigned int hashed_record(self, size_t start, size_t end, unsigned int die) except? 0
 
     @cython.locals(prime=cython.ulonglong, long=cython.ulonglong, h=cython.ulonglong, at=cython.size_t,
                    mask=cython.size_t, number=cython.size_t, slot=cython.size_t)

@@ -76,6 +76,8 @@ class Interner(Symbols):
         self.record_at = growth.room()
         self.record_hash = growth.room()
         self.record_die = growth.room()
+        self.following = growth.room()
+        self.last_record = 0
         self.record_count = 0
         self.record_end = 0
         self.record_at[1] = 0
@@ -106,7 +108,7 @@ class Interner(Symbols):
     def put(self, die, value):
         """Note what the DIE at `die` became."""
         mask = len(self.map) - 1
-        slot = ((die * HASH) & WORD) >> 7 & mask & ~1
+        slot = (die << 1) & mask  # DIEs come in their order, and so do these places
         while self.map[slot]:
             slot = (slot + 2) & mask
         self.map[slot] = die
@@ -122,7 +124,7 @@ class Interner(Symbols):
         mask = len(self.map) - 1
         for at in range(0, len(old), 2):
             if old[at]:
-                slot = ((old[at] * HASH) & WORD) >> 7 & mask & ~1
+                slot = (old[at] << 1) & mask
                 while self.map[slot]:
                     slot = (slot + 2) & mask
                 self.map[slot] = old[at]
@@ -131,7 +133,7 @@ class Interner(Symbols):
     def get(self, die):
         """What the DIE at `die` became; NONE if it is not known."""
         mask = len(self.map) - 1
-        slot = ((die * HASH) & WORD) >> 7 & mask & ~1
+        slot = (die << 1) & mask
         while self.map[slot]:
             if self.map[slot] == die:
                 return self.map[slot + 1]
@@ -459,7 +461,28 @@ class Interner(Symbols):
         raise ValueError("a bit-field that is not an integer, in a structure of more than 2 MiB")
 
     def record(self, start, end, die):
-        """The record with the words from `start` to `end`, which is added if it is new."""
+        """The record with the words from `start` to `end`, which is added if it is new.
+
+        Units have most types from the same headers, so the one that followed the last record before is tried first.
+        """
+        found = self.following[self.last_record]
+        if found:
+            here = self.record_at[found]
+            if self.record_at[found + 1] - here == end - start:
+                at = start
+                while at < end and self.records[here] == self.words[at]:
+                    here += 1
+                    at += 1
+                if at == end:
+                    self.last_record = found
+                    return found
+        found = self.hashed_record(start, end, die)
+        self.following[self.last_record] = found
+        self.last_record = found
+        return found
+
+    def hashed_record(self, start, end, die):
+        """As `record`, by the hash of the words."""
         prime = self.prime
         long = LONG
         h = prime
@@ -490,6 +513,7 @@ class Interner(Symbols):
             self.record_at = growth.grown(self.record_at, found + 1)
             self.record_hash = growth.grown(self.record_hash, found)
             self.record_die = growth.grown(self.record_die, found)
+            self.following = growth.grown(self.following, found)
         while self.record_end + end - start > len(self.records):
             self.records = growth.grown(self.records, self.record_end)
         self.record_at[found] = self.record_end
