@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up everything they need; `make help` lists the other targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers corpus newcomer browser vm fuzz fuzz-asan dist venv clean
+.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers selftests corpus newcomer browser vm fuzz fuzz-asan dist venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
@@ -64,6 +64,11 @@ bench: ## run the benchmarks side by side with the peers (ARGS=...)
 
 peers: ## install the real bpftool, pahole and libbpf in a disposable chroot (needs root)
 	tools/peers.sh
+
+selftests: ## compile the BPF programs of the kernel's selftests (fetches 165 MB), and compare each verdict of `check` with a real load (needs root)
+	tools/selftests.sh
+	@tools/venv.sh .venv test
+	PATH="$(CURDIR)/.venv/bin:$$PATH" python -m pytest -q -s $(ARGS) tests/peers/test_selftests.py
 
 corpus: ## make a corpus of real kernels, modules and objects out of Debian's packages (fetches about 1 GB)
 	tools/corpus.sh

@@ -26,6 +26,7 @@ NEEDS = {
     "newer": ("{detail}", "run `make peers` as root, with SUITE=sid"),
     "oracle": ("no btf-oracle as a judge", "run `make peers` with PEERS_SETUP set to a script that builds one"),
     "loader": ("no {detail} as a judge", "run `make peers` as root, with LOADERS=1"),
+    "selftests": ("no BPF programs of the kernel's selftests", "run `make selftests` as root"),
     "libbpf": ("no libbpf to build with", "run `make peers` as root, or install libbpf-dev"),
     "vm": ("no kernels to boot in QEMU", "run `make vm` as root"),
     "vm-more": ("a kernel to boot is lacking", "run `make vm` as root where Debian's archive has it ({detail})"),

@@ -1,6 +1,7 @@
 /* What libbpf and the kernel of this machine say to each program of an object, loaded alone, with CO-RE answers from a BTF file:
  *
  *     load_programs BTF OBJECT...          (BTF may be "-": the running kernel's own)
+ *     SECTIONS="fentry lsm" load_programs BTF OBJECT...      only programs in sections that begin so, with or without "?"
  *
  * One line of JSON for each program: object, program, libbpf's error (-1: it did not open the object, or there was no end in 60
  * seconds; -2: it crashed), whether the verifier met a poisoned instruction, the end of the verifier's log and that of libbpf's own.
@@ -126,6 +127,21 @@ static void load_apart(const char *path, const char *btf, const char *name)
 		print_result(path, name, WTERMSIG(status) == SIGALRM ? -1 : -2);
 }
 
+static int is_chosen(const struct bpf_program *program)
+{
+	const char *section = bpf_program__section_name(program), *chosen = getenv("SECTIONS");
+
+	section += *section == '?';
+	while (chosen && *chosen) {
+		size_t length = strcspn(chosen, " ");
+
+		if (!strncmp(section, chosen, length))
+			return 1;
+		chosen += length + (chosen[length] == ' ');
+	}
+	return !getenv("SECTIONS");
+}
+
 int main(int argc, char **argv)
 {
 	const char *btf = argc > 1 && strcmp(argv[1], "-") ? argv[1] : NULL;
@@ -144,7 +160,8 @@ int main(int argc, char **argv)
 			continue;
 		}
 		bpf_object__for_each_program(program, object) {
-			load_apart(argv[i], btf, bpf_program__name(program));
+			if (is_chosen(program))
+				load_apart(argv[i], btf, bpf_program__name(program));
 			count++;
 		}
 		if (!count)
