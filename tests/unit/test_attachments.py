@@ -6,6 +6,7 @@ import pytest
 
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
+from btfkit.btf.name_search import NameSearch
 from btfkit.co_re.target import Target
 from btfkit.fleet.hints import _close
 from btfkit.programs.attachments import Scope, attached, attached_types, attachment, extern_answers, scope_of
@@ -236,7 +237,7 @@ def test_verifiers_describe_themselves():
     ],
 )
 def test_names_that_are_almost_equal(name, names, close):
-    assert _close(name, names) == close
+    assert _close(name, NameSearch(names)) == close
 
 
 def test_functions_that_share_a_name():

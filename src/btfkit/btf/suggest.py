@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
+from btfkit.btf.name_search import NameSearch
 from btfkit.btf.spec import text
 from btfkit.errors import printable
 
@@ -12,14 +13,12 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
 
-FEW = 1000  # names that are all compared; of more, only those of similar length and with the same first or last letters
 MOST = 3  # names in a suggestion
-LIKENESS, LIKENESS_OF_3 = 0.7, 0.65  # of 1 (difflib, ratio); of three letters, two are enough
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """The end of a message that suggests those of `names` that are close to `name`, or ""."""
-    return _question(close_names(name, list(names)))
+    return _question(NameSearch(names).close(name, MOST))
 
 
 def did_you_mean_type(btf: Btf, name: str, kinds: Collection[int] = ()) -> str:
@@ -31,21 +30,8 @@ def did_you_mean_type(btf: Btf, name: str, kinds: Collection[int] = ()) -> str:
     if others:
         return f" ({printable(name)} is of kind {' and '.join(others)})"
     strings = [text(string) for layer in btf.chain for string in bytes(layer.strings).split(b"\0")]
-    close = close_names(name, strings, 10 * MOST)
+    close = NameSearch(strings).close(name, 10 * MOST)
     return _question([other for other in close if any(btf.find_ids(other, tuple(kinds)))][:MOST])
-
-
-def close_names(name: str, names: Collection[str], most: int = MOST, likeness: float = 0) -> list[str]:
-    """Those of `names` that are close to `name`, the closest first."""
-    from difflib import get_close_matches
-
-    if len(names) > FEW:
-        slack = 1 + len(name) // 4
-        lengths = range(max(len(name) - slack, 1), len(name) + slack + 1)
-        names = [n for n in names if len(n) in lengths and (n[0] == name[:1] or n[-3:] == name[-3:])]
-    return get_close_matches(
-        name, sorted({*names} - {""}), most, likeness or (LIKENESS if len(name) > 3 else LIKENESS_OF_3)
-    )
 
 
 def _question(names: list[str]) -> str:

@@ -13,6 +13,7 @@ import itertools
 
 from btfkit.btf import spec
 from btfkit.btf.members import flat_members
+from btfkit.btf.name_search import NameSearch, names_of_kind
 from btfkit.btf.spec import text
 from btfkit.btf.spelling import Spelling, spelled
 from btfkit.co_re.access import Spec, SpecError
@@ -198,6 +199,8 @@ class Look:
         bad, good, questions = job
         without = self.work.target(bad, state, _ignore)
         having = self.work.target(good, state, _ignore) if good is not None else None
+        for target in filter(None, (without, having)):
+            state.prepare(target)
         known = Known()
         return [_answer(state, question, without, having, known) for question in questions]
 
@@ -212,7 +215,7 @@ class Known:
     def __init__(self) -> None:
         self.left = MAX_NAMES
         self._rows: dict[tuple[int, int], Rows] = {}
-        self._names: dict[tuple[int, int], list[str]] = {}
+        self._names: dict[tuple[int, int, str], NameSearch] = {}
 
     def rows(self, btf: Btf, type_id: int) -> Rows:
         """The members of a struct."""
@@ -233,20 +236,21 @@ class Known:
 
     def close_name(self, btf: Btf, name: str, kind: int, prefix: str = "") -> str:
         """As `close_type`, of a BTF."""
-        key = id(btf), kind
-        if key not in self._names:
-            every = (btf.name(type_id) for type_id in range(1, len(btf)) if btf.kind(type_id) == kind)
-            self._names[key] = list(dict.fromkeys(filter(None, every)))
-        names = self._names[key]
-        if prefix:
-            names = [other[len(prefix) :] for other in names if other.startswith(prefix)]
-        bare = name[len(prefix) :]
-        close = _close(bare, names) if self.may_compare(len(names) // SHARE) else ""
+        names = self._names_of(btf, kind, prefix)
+        close = _close(name[len(prefix) :], names) if self.may_compare(len(names) // SHARE) else ""
         return prefix + close if close else ""
+
+    def _names_of(self, btf: Btf, kind: int, prefix: str = "") -> NameSearch:
+        key = id(btf), kind, prefix
+        found = self._names.get(key)
+        if found is None:
+            found = self._names_of(btf, kind).with_prefix(prefix) if prefix else names_of_kind(btf, kind)
+            self._names[key] = found
+        return found
 
     def close(self, name: str, names: Collection[str]) -> str:
         """The one of `names` that is spelled almost like `name`, or ""."""
-        return _close(name, names) if self.may_compare(len(names)) else ""
+        return _close(name, NameSearch(names)) if self.may_compare(len(names)) else ""
 
 
 def _answer(state: Checks, question: Question, without: Target, having: Target | None, known: Known) -> str:
@@ -301,7 +305,7 @@ def _enumerator(candidate: tuple[Btf, int], wanted: Spec, known: Known) -> str:
         return ""
     if not known.may_compare(btf.word(type_id, 1) & spec.MAX_VLEN):
         return ""
-    close = _close(text(wanted.enumerator), [text(name) for name in enumerator_names(btf, type_id)])
+    close = _close(text(wanted.enumerator), NameSearch(text(name) for name in enumerator_names(btf, type_id)))
     return f"{spelled(btf, type_id)} has {close}, which is spelled almost like it" if close else ""
 
 
@@ -423,13 +427,6 @@ def _renamed(rows: Rows, name: str, wanted: Spec, step: int, having: Target, kno
     return best[1] if best[0] >= ENOUGH else ""
 
 
-def _close(name: str, names: Collection[str]) -> str:
+def _close(name: str, names: NameSearch) -> str:
     """The name that is almost like `name`: with other underscores in front, continued after one (i_atime_sec), or similar."""
-    from btfkit.btf.suggest import close_names
-
-    bare = name.lstrip("_")
-    same = [other for other in names if other != name and bare and other.lstrip("_") == bare]
-    longer = [other for other in names if other.startswith(name + "_")]
-    if same or longer:
-        return (same or longer)[0]
-    return next(iter(close_names(name, names, 1, 0.85)), "")
+    return names.same(name) or names.continued(name) or next(iter(names.close(name, 1, 0.85)), "")

@@ -546,6 +546,10 @@ class Checks:
         """All programs, in the order of `verdicts`."""
         return [check for checks in self.checks for check in checks]
 
+    def prepare(self, target: Target) -> None:
+        """Look up the names that the objects ask for, in one pass."""
+        target.prepare(self._prepared)
+
     def verdicts(self, target: Target, version: Value = None) -> list[Verdict]:
         """The verdict on each program on a kernel; `version` is the range of LINUX_KERNEL_VERSION there
         (`constants.version_range`)."""
@@ -555,7 +559,7 @@ class Checks:
             self._numbers = Numbers()
             for check in self.programs:
                 check.forget()
-        target.prepare(self._prepared)
+        self.prepare(target)
         outcomes = self._plan.outcomes(target)
         verifier = verifier_of(target)
         scope = scope_of(target)
