@@ -291,7 +291,7 @@ def test_only_modules_that_answer_stay_in_memory(tmp_path):
         (tmp_path / "mods" / f"{name}.ko.btf").write_bytes(b.to_bytes())
     work = Work([str(tmp_path / "made.bpf.o")], [str(tmp_path / "mods")], {}, single=True)
     (found,) = btfkit.find_kernels([str(kernel)]).kernels
-    target = work.target(found, work.prepare(), lambda error: pytest.fail(str(error)))
+    target = work.target(found, work.prepare().checks, lambda error: pytest.fail(str(error)))
     kept = [btf.source.rpartition("/")[2][:1] for btf in target.modules]
     assert kept == ["a", "c", "d"]
     m = btfkit.check([tmp_path / "made.bpf.o"], [kernel], [tmp_path / "mods"])

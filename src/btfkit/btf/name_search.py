@@ -11,7 +11,7 @@ from btfkit.btf import spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from btfkit.btf.btf import Btf
 
@@ -22,12 +22,12 @@ LIKENESS, LIKENESS_OF_3 = 0.7, 0.65  # of 1 (difflib, ratio); of three letters, 
 class NameSearch:
     """Names in their order, each once and without the empty one."""
 
-    __slots__ = ("_alike", "_text", "names")
+    __slots__ = ("_by_length", "_text", "names")
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = list(dict.fromkeys(filter(None, names)))
         self._text = ""
-        self._alike: dict[tuple[int, str], list[str]] = {}
+        self._by_length: dict[int, list[str]] = {}
 
     def __len__(self) -> int:
         return len(self.names)
@@ -74,24 +74,31 @@ class NameSearch:
     def _candidates(self, name: str) -> Iterable[str]:
         if len(self.names) <= FEW or not name:
             return self.names if name else ()
-        if not self._alike:
-            for other in self.names:
-                for end in {other[0], other[-3:]}:
-                    self._alike.setdefault((len(other), end), []).append(other)
-        return self._similar(name)
+        slack, first, last = 1 + len(name) // 4, name[0], name[-3:]
+        return [
+            other
+            for length in range(max(len(name) - slack, 1), len(name) + slack + 1)
+            for other in self.by_length.get(length, ())
+            if other[0] == first or other[-3:] == last
+        ]
 
-    def _similar(self, name: str) -> Iterator[str]:
-        slack = 1 + len(name) // 4
-        for length in range(max(len(name) - slack, 1), len(name) + slack + 1):
-            for end in {name[0], name[-3:]}:
-                yield from self._alike.get((length, end), ())
+    @property
+    def by_length(self) -> dict[int, list[str]]:
+        """The names of each length."""
+        if not self._by_length:
+            for name in self.names:
+                self._by_length.setdefault(len(name), []).append(name)
+        return self._by_length
 
 
 def names_of_kind(btf: Btf, kind: int) -> NameSearch:
     """The names of all types of a kind, in the order of their ids."""
-    found: list[str] = []
+    found: list[bytes] = []
     for layer in btf.chain:
-        words = layer.words
-        offsets = [words[at] for at in layer.positions if words[at + 1] >> 24 & 0x1F == kind]
-        found += (spec.text(btf.string(offset)) for offset in dict.fromkeys(offsets))
-    return NameSearch(found)
+        words, start, strings = layer.words, layer.start_str_off, bytes(layer.strings)
+        offsets = dict.fromkeys([words[at] for at in layer.positions if words[at + 1] >> 24 & 0x1F == kind])
+        found += [
+            strings[offset - start : strings.index(0, offset - start)] if offset >= start else layer.string(offset)
+            for offset in offsets
+        ]
+    return NameSearch(spec.text(b"\0".join(found)).split("\0"))

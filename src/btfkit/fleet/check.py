@@ -19,6 +19,7 @@ from btfkit.errors import BtfError, NotFoundError, UnsupportedError, error_text,
 from btfkit.fleet.matrix import Matrix, Program, ReadSite, columns_of
 from btfkit.fleet.meanings import add_meanings
 from btfkit.fleet.objects import object_files, readable_codes
+from btfkit.fleet.pieces import Judge, Pieces
 from btfkit.programs.code import EXTERN, KFUNC, NO_PROGRAM
 from btfkit.programs.constants import version_range
 from btfkit.programs.verdict import Checks
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from btfkit.fleet.matrix import Column
     from btfkit.fleet.tree import Kernel, Tree
     from btfkit.programs.code import Code, Function
-    from btfkit.programs.verdict import Verdict
 
     Path = str | os.PathLike[str]
     Observe = Callable[[int, int], None]
@@ -91,11 +91,13 @@ def check(
             f"modules for {len(unames)} kernels: expected directories named like them ({printable(unames[0])}, ...)",
             source=module_paths[0],
         )
-    work = Work(paths, module_paths, dict(given or {}), single=len(unames) == 1, loader=loader_named(loader).name)
     unread: dict[str, Exception] = {}
     codes = list(readable_codes(paths, unread.setdefault))
     if unread and not codes:
         raise next(iter(unread.values()))
+    work = Work(
+        paths, module_paths, dict(given or {}), single=len(unames) == 1, loader=loader_named(loader).name, codes=codes
+    )
     matrix = matrix_of(codes, columns_of(tree.kernels))
     matrix.loader = loader
     matrix.unread = [(path, error_text(error, path)) for path, error in unread.items()]
@@ -109,12 +111,13 @@ def check(
     unknown = matrix.require(require)
     if unknown:
         raise UnknownProgram(f"no program {unknown[0]!r} in the objects")
+    arrived = Pieces(matrix)
     for ended in jobs.run(work, tree.kernels, executor=executor, workers=workers, observe=observe):
         if ended.error is not None:
             matrix.columns[ended.number].error = error_text(ended.error)
         else:
-            verdicts, matrix.columns[ended.number].skipped = ended.value
-            matrix.put(ended.number, verdicts)
+            pieces, matrix.columns[ended.number].skipped = ended.value
+            arrived.put(ended.number, pieces)
     matrix.settle()
     add_meanings(matrix)
     if hints:
@@ -159,23 +162,35 @@ class Work:
     """The work on a kernel (`work.job.Work`): relocate all objects on it and walk their programs."""
 
     def __init__(
-        self, objects: list[str], modules: list[str], given: dict[str, int], *, single: bool, loader: str = "libbpf"
+        self,
+        objects: list[str],
+        modules: list[str],
+        given: dict[str, int],
+        *,
+        single: bool,
+        loader: str = "libbpf",
+        codes: list[Code] | None = None,
     ) -> None:
         self.loader = loader
         self.objects = objects
         self.modules = modules
         self.given = given
         self.single = single
+        self._codes = codes  # the objects, if they were read; other machines read them again
 
-    def prepare(self) -> Checks:
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_codes": None}
+
+    def prepare(self) -> Judge:
         """The objects, read and linked."""
-        return Checks(list(readable_codes(self.objects, _ignored)), self.given, loader_named(self.loader))
+        codes = self._codes if self._codes is not None else list(readable_codes(self.objects, _ignored))
+        return Judge(Checks(codes, self.given, loader_named(self.loader)))
 
-    def run(self, state: Checks, job: Kernel) -> tuple[list[Verdict], list[str]]:
-        """The verdicts of all programs on one kernel, and an error for each module that was skipped."""
+    def run(self, state: Judge, job: Kernel) -> tuple[list[bytes], list[str]]:
+        """The verdicts of all programs on one kernel (`pieces.py`), and an error for each module that was skipped."""
         skipped: list[str] = []
-        target = self.target(job, state, lambda error: skipped.append(error_text(error)))
-        return state.verdicts(target, version_range(job.key.uname)), skipped
+        target = self.target(job, state.checks, lambda error: skipped.append(error_text(error)))
+        return state.pieces(target, version_range(job.key.uname)), skipped
 
     def target(self, kernel: Kernel, checks: Checks, on_error: Callable[[Exception], None]) -> Target:
         """The BTF of a kernel and of those of its modules that `checks` ask for; `on_error` receives the error of a module that

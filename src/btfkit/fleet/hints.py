@@ -192,7 +192,7 @@ class Look:
 
     def prepare(self) -> Checks:
         """The objects."""
-        return self.work.prepare()
+        return self.work.prepare().checks
 
     def run(self, state: Checks, job: tuple[Kernel, Kernel | None, list[Question]]) -> list[str]:
         """A sentence for each question, "" if there is no hint."""

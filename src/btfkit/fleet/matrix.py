@@ -208,10 +208,14 @@ class Matrix:
     def put(self, column: int, verdicts: Iterable[Verdict]) -> None:
         """Store the verdicts of all programs on a kernel."""
         for program, verdict in enumerate(verdicts):
-            number = self._numbers.setdefault((program, verdict), len(self.verdicts))
-            if number == len(self.verdicts):
-                self.verdicts.append(Cell(program, verdict))
-            self.cells[program][column] = number
+            self.cells[program][column] = self.number(program, verdict)
+
+    def number(self, program: int, verdict: Verdict) -> int:
+        """The number of a verdict on a program, until `settle`."""
+        number = self._numbers.setdefault((program, verdict), len(self.verdicts))
+        if number == len(self.verdicts):
+            self.verdicts.append(Cell(program, verdict))
+        return number
 
     def settle(self) -> None:
         """Number the verdicts by their first place, so that the result does not depend on the order of the work."""
