@@ -44,7 +44,7 @@ MEASURABLE_PEAK = 48 << 10  # KiB beyond those of the smallest input; less may b
 AGAIN = 3  # how often a scenario above the limit is measured again
 LONG = 3  # seconds of CPU above which a command is not run several times, nor on more
 SECONDS = 60  # of CPU, after which a command is stopped
-COUNTABLE = 2  # seconds of CPU up to which instructions are counted, which takes 40 times as long
+COUNTABLE = 1  # seconds of CPU up to which instructions are counted, which takes 40 times as long
 MEMORY = 3 << 30
 
 

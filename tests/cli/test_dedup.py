@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import shutil
+import subprocess
 
 import pytest
 
@@ -16,6 +18,7 @@ from btfkit.co_re.program import load_objects
 from btfkit.files.elf import Elf
 from btfkit.judges.deduped import leftovers
 from btfkit.work.files import ALONE
+from needs import lacks
 from small_modules import elf, kernel, ko, module
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
@@ -199,3 +202,35 @@ def test_to_standard_output(tmp_path, capfdbinary) -> None:
     out, err = capfdbinary.readouterr()
     assert len(Btf.from_bytes(out)) == 5
     assert b"standard output: 8 types" in err
+
+
+def test_an_executable_linked_from_objects_with_btf_of_gcc(tmp_path, monkeypatch, capfd) -> None:
+    """The linker puts their BTF one after the other: the first is read and the rest is reported; the objects can be combined."""
+    gcc = shutil.which("gcc")
+    if gcc is None:
+        lacks("compiler")
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "one.c", b"struct first { int a; }; int one(struct first *p) { return p->a; }")
+    put(
+        tmp_path / "two.c",
+        b"struct second { long b; }; long two(struct second *p) { return p->b; } int main(void) { return 0; }",
+    )
+    for words in (["-c", "one.c"], ["-c", "two.c"], ["one.o", "two.o", "-o", "program"]):
+        if subprocess.run([gcc, "-gbtf", *words], capture_output=True, check=False).returncode:
+            lacks("compiler")  # another one by that name, or an old one
+    assert main(["info", "program"]) == 0
+    assert "a second BTF follows the first in .BTF" in capfd.readouterr().out
+    assert main(["dump", "program", "raw"]) == 0
+    said = capfd.readouterr()
+    assert "'first'" in said.out
+    assert "'second'" not in said.out
+    assert "btfkit: program: a second BTF follows the first in .BTF" in said.err
+    assert "combine others with `btfkit dedup" in said.err
+    for words in (["dedup", "program", "-o", "out"], ["sort", "program", "-o", "out"]):
+        assert main(words) == 3
+    assert not os.path.exists("out")
+    assert main(["dedup", "one.o", "two.o", "-o", "out"]) == 0
+    assert {type_.name for type_ in Btf.from_bytes((tmp_path / "out").read_bytes()).types("STRUCT")} == {
+        "first",
+        "second",
+    }

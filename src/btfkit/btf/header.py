@@ -59,8 +59,8 @@ class Header:
 
 
 SECOND = (
-    "a second BTF follows the first in .BTF: its objects were linked by a linker that does not know BTF (ld -r), and libbpf reads"
-    " only the first; link them with `bpftool gen object`"
+    "a second BTF follows the first in .BTF: its objects were linked by a linker that does not know BTF (ld), and only the first"
+    " is read, as by libbpf; link BPF objects with `bpftool gen object`, combine others with `btfkit dedup A.o B.o -o OUT`"
 )
 
 
