@@ -310,8 +310,9 @@ def scenarios() -> Iterator[Scenario]:
             yield Scenario(f"{name}: {what}", f"asked {what}", recipe, words, 1 << 15)
     for what, shape in shapes.SHAPES.items():
         recipe = on_one(shape)
+        largest = 1 << 15 if shape in shapes.WIDE else 1 << 20
         for name, words in ON_ONE.items():
-            yield Scenario(f"{name}: {what}", what, recipe, words)
+            yield Scenario(f"{name}: {what}", what, recipe, words, largest)
     for what, form in dwarf.SHAPES.items():
         recipe = on_dwarf(form)
         for name, words in ON_DWARF.items():

@@ -324,6 +324,9 @@ SHAPES: dict[str, Shape] = {
     )
 }
 
+WIDE = (members, bitfields, parameters, anonymous_side_by_side, tags)
+"""Those with n elements in one record: with more than 65,535, which kernels reject, commands do something else."""
+
 
 def enlarged(btf: Btf) -> bytes:
     """The same, but each struct and union is 8 bytes larger, and the first value of each enum is another."""
