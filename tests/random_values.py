@@ -39,6 +39,8 @@ class RandomTypes:
             type_id = self.add(b.int(name, size, encoding=encoding), size)
             if size <= 8:
                 self.bitable.append(type_id)
+            if name == "unsigned int":
+                self.key = type_id
         for name, size in (("float", 4), ("double", 8), ("long double", 16)) if floats else ():
             self.add(b.float(name, size), size)
         for number in range(4):

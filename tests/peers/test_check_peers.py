@@ -179,7 +179,7 @@ def kernel_log(code):
     import ctypes
     from struct import pack
 
-    from btfkit.judges.load_kernel import SYSCALLS
+    from btfkit.files.running_kernel import SYSCALLS
 
     number = SYSCALLS.get(os.uname().machine)
     if number is None or os.geteuid() != 0:

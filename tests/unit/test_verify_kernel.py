@@ -522,7 +522,7 @@ def test_elsewhere(monkeypatch, system, machine, what):
 
 @pytest.mark.parametrize(("errno", "what"), [("EPERM", "CAP_BPF"), ("ENOSYS", "no bpf")])
 def test_where_it_is_not_allowed(monkeypatch, errno, what):
-    monkeypatch.setattr(load_kernel, "_syscall_number", lambda: 0)
+    monkeypatch.setattr(load_kernel, "syscall_number", lambda: 0)
     monkeypatch.setattr(load_kernel, "_load", lambda *a: (errno, ""))
     with pytest.raises(UnsupportedError, match=what):
         load_into_kernel(b"")

@@ -41,6 +41,7 @@ COMMANDS = {
     "encode": "make BTF of the DWARF of a kernel or module",
     "pahole": "accept the command lines of pahole with which kbuild makes BTF",
     "verify": "check a BTF: its structure, then the kernel's rules",
+    "btf": "show the BTF of the running kernel, its programs and maps",
     "bpftool": "accept bpftool's command lines",
     "completion": "print a script that lets bash, zsh or fish complete command lines",
 }

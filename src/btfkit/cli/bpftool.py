@@ -1,7 +1,7 @@
 """`btfkit bpftool ARGS...`: accept bpftool's own command lines.
 
-Keywords may be abbreviated as long as they are unambiguous, options may stand anywhere, and errors have the form of bpftool 7.8:
-`Error: ...` or, with -j, `{"error":"..."}`; exit status 255, or 256 minus the errno of bpftool.
+Keywords may be abbreviated as long as they are unambiguous, options may stand anywhere, and errors have the form of bpftool
+7.8: `Error: ...` or, with -j, `{"error":"..."}`; exit status 255, or 256 minus the errno of bpftool.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from btfkit.cli.options import BASE, Command, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.file_ops.dump import Form
 
 HELP = """usage: btfkit bpftool [-B BASE] gen min_core_btf INPUT OUTPUT OBJECT...
        btfkit bpftool [-j | -p] [-B BASE] btf dump file FILE [file FILE]... [format raw | c] [root_id N]... [unsorted]
+       btfkit bpftool [-j | -p] btf dump id N | prog id N | map id N [key | value | kv | all] [format raw | c] ...
+       btfkit bpftool [-j | -p] btf list
+       btfkit bpftool map dump id N
 
---compat is btfkit's own option: it also reproduces bpftool's defects.  For everything else (programs, maps, skeletons, BTF by
-id), use bpftool."""
+--compat is btfkit's own option: it also reproduces bpftool's defects.  The running kernel is asked as root.  For everything
+else (programs, skeletons), use bpftool."""
 
 WRONG = 255  # an unknown command
 FLAGS = {  # bpftool's options without a value, and --compat
@@ -162,6 +165,10 @@ def _dispatch(call: Call) -> int:
         return _min_core_btf(words[2:])
     if _is(words[0], "btf") and len(words) > 1 and _is(words[1], "dump"):
         return _dump(call, words[2:])
+    if _is(words[0], "btf") and (len(words) == 1 or _is(words[1], "list") or _is(words[1], "show")):
+        return _list(call)
+    if _is(words[0], "map") and len(words) > 1 and _is(words[1], "dump"):
+        return _dump_map(call, words[2:])
     raise _cannot(" ".join(words[:2]))
 
 
@@ -192,16 +199,105 @@ def _min_core_btf(words: list[str]) -> int:
 def _dump(call: Call, words: list[str]) -> int:
     """`btf dump file FILE...`; options as bpftool reads them, one after the other."""
     _needs("dump", 2, words)
-    if not _is(words[0], "file"):
-        raise _cannot(f"btf dump {words[0]}")
     rest = list(words)
+    if not _is(words[0], "file"):
+        return _print(call, *_of_kernel(rest), rest)
     paths: list[str] = []
     while rest and _is(rest[0], "file"):
         _needs("file", 1, rest[1:])
         paths.append(rest[1])
         del rest[:2]
+    return _print(call, lambda: _load(paths, call.base), [], rest)
+
+
+def _of_kernel(rest: list[str]) -> tuple[Callable[[], Btf], list[int]]:
+    """What loads the BTF that "id N", "prog id N" or "map id N [KIND]" names, and the types that are wanted (all: none);
+    removes these words."""
+    from btfkit.files.running_kernel import kernel_map, load_kernel_btf, program_btf_id
+
+    kind = rest.pop(0)
+    if _is(kind, "id"):
+        id = _id(rest, "btf dump id")
+        return lambda: load_kernel_btf(id), []
+    if not (_is(kind, "prog") or _is(kind, "map")):
+        raise _cannot(f"btf dump {kind}")
+    if not _is(rest[0], "id"):
+        raise _cannot(f"btf dump {kind} {rest[0]}")
+    rest.pop(0)
+    id = _id(rest, f"btf dump {kind} id")
+    types: list[int] = []
+    if _is(kind, "prog"):
+        btf_id = program_btf_id(id)
+    else:
+        found = kernel_map(id)
+        btf_id = found.btf_id
+        part = rest.pop(0) if rest and rest[0] in ("key", "value", "kv", "all") else "kv"
+        types += [found.key_type_id] if part in ("key", "kv") else []
+        types += [found.value_type_id] if part in ("value", "kv") else []
+    if not btf_id:
+        raise Refused(f"{kind} {id} has no BTF", 256 - ENOENT)
+    return lambda: load_kernel_btf(btf_id), [type_id for type_id in types if type_id]
+
+
+def _id(rest: list[str], what: str) -> int:
+    word = _value(rest, f"'{what}' needs an id")
+    if not word.isdigit():
+        raise Refused(f"can't parse {word} as ID", WRONG)
+    return int(word)
+
+
+def _list(call: Call) -> int:
+    """`btf list`: every BTF of the kernel, with the programs and maps that have it."""
+    from json import dumps
+
+    from btfkit.files.running_kernel import ids, kernel_btf, kernel_map, program_btf_id
+
+    users: dict[str, dict[int, list[int]]] = {"prog": {}, "map": {}}
+    for kind, of in (("prog", program_btf_id), ("map", lambda id: kernel_map(id).btf_id)):
+        for id in ids(kind):
+            users[kind].setdefault(of(id), []).append(id)
+    found = []
+    for id in ids("btf"):
+        one = kernel_btf(id, content=False)
+        programs, maps = (users[kind].get(id, []) for kind in ("prog", "map"))
+        entry: dict[str, object] = {
+            "id": id,
+            "size": one.size,
+            "prog_ids": programs,
+            "map_ids": maps,
+            "kernel": one.is_kernel,
+        }
+        found.append(entry | ({"name": one.name} if one.name else {}))
+        if not call.json:
+            name = f"[{one.name}]" if one.is_kernel else one.name or "<anon>"
+            lists = (
+                f"  {kind} {','.join(map(str, some))}"
+                for kind, some in (("prog_ids", programs), ("map_ids", maps))
+                if some
+            )
+            print(f"{id}: name {name}  size {one.size}B{''.join(lists)}")
+    if call.json:
+        print(dumps(found, indent=4) if "pretty" in call.flags else dumps(found, separators=(",", ":")))
+    return DONE
+
+
+def _dump_map(call: Call, words: list[str]) -> int:
+    from btfkit.files.running_kernel import kernel_map
+    from btfkit.files.write import write_chunks
+    from btfkit.show.map_text import map_chunks
+
+    _needs("dump", 2, words)
+    if not _is(words[0], "id") or len(words) > 2 or call.json:
+        raise _cannot(" ".join(["map dump", *words[:1], *(["with -j"] if call.json else [])]))
+    found = kernel_map(_id(words[1:], "map dump id"))
+    write_chunks(chunk.encode() for chunk in map_chunks(found, compat="compat" in call.flags))
+    return DONE
+
+
+def _print(call: Call, load: Callable[[], Btf], types: list[int], rest: list[str]) -> int:
+    """Print the BTF that `load` returns, as the options in `rest` demand."""
     form: Form = "raw"
-    ids, unsorted = list[int](), False
+    ids, unsorted = list(types), False
     while rest:
         word = rest.pop(0)
         if _is(word, "format"):
@@ -217,7 +313,7 @@ def _dump(call: Call, words: list[str]) -> int:
             raise Refused(f"unrecognized option: '{word}'", 256 - EINVAL)
     if call.json and form == "c":
         raise Refused("JSON output for C-syntax dump is not supported", 256 - EOPNOTSUPP)
-    btf = _load(paths, call.base)
+    btf = load()
     for type_id in ids:
         if type_id >= len(btf):
             raise Refused(f"invalid root ID: {type_id}", 256 - EINVAL)

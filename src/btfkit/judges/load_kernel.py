@@ -11,17 +11,9 @@ import os
 from struct import pack
 
 from btfkit.errors import UnsupportedError
+from btfkit.files.running_kernel import syscall_number
 
 BPF_BTF_LOAD = 18  # include/uapi/linux/bpf.h, enum bpf_cmd
-SYSCALLS = {
-    "x86_64": 321,
-    "aarch64": 280,
-    "riscv64": 280,
-    "loongarch64": 280,
-    "s390x": 351,
-    "ppc64le": 361,
-    "ppc64": 361,
-}
 LOG_SIZES = (1 << 16, 1 << 20, 1 << 24)  # bytes; ENOSPC if the log does not fit
 ENOTSUPP = 524  # the kernel's own, not in errno.h
 
@@ -45,7 +37,7 @@ def load_into_kernel(blob: bytes) -> KernelVerdict:
 
     Raises UnsupportedError if the system call is missing or not permitted.  Rule: bpf(2), BPF_BTF_LOAD.
     """
-    number = _syscall_number()
+    number = syscall_number()
     error, log = _load(number, blob, 0)
     if error == "EPERM":
         raise UnsupportedError("only root (CAP_BPF) can load BTF into the kernel")
@@ -56,16 +48,6 @@ def load_into_kernel(blob: bytes) -> KernelVerdict:
         if error != "ENOSPC":
             break
     return KernelVerdict(not error, error, log)
-
-
-def _syscall_number() -> int:
-    uname = getattr(os, "uname", None)
-    system, machine = (uname().sysname, uname().machine) if uname is not None else (os.name, "")
-    if system != "Linux":
-        raise UnsupportedError(f"only Linux can load BTF, this is {system}")
-    if machine not in SYSCALLS:
-        raise UnsupportedError(f"the number of the bpf system call is unknown for {machine}")
-    return SYSCALLS[machine]
 
 
 def _load(number: int, blob: bytes, log_size: int) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from btfkit.values.shape import NOWHERE, Address, Array, Composite, Enum, Float,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from btfkit.values.shape import Data, Field, Shape
 
@@ -18,11 +18,15 @@ _ESCAPES = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92: 
 
 
 class BpftoolText:
-    """Writes values, `depth` levels below the outermost; four spaces a level."""
+    """Writes values, `depth` levels below the outermost; four spaces a level.
 
-    __slots__ = ("_depth", "_out", "_separator")
+    `compat`: enums are signed numbers, and every bool that is not 0 is true, as bpftool has it.
+    """
 
-    def __init__(self, depth: int = 1) -> None:
+    __slots__ = ("_depth", "_out", "_separator", "compat")
+
+    def __init__(self, depth: int = 1, *, compat: bool = False) -> None:
+        self.compat = compat
         self._depth = depth
         self._separator = ""
         self._out: list[str] = []
@@ -34,14 +38,30 @@ class BpftoolText:
         self._value(shape, data, at, end)
         return "".join(self._out)
 
-    def entry(self, **parts: tuple[Shape, Data]) -> str:
-        """An entry of a map: an object with a name for each part (`key`, `value`)."""
+    def entry(
+        self, key: tuple[Shape, Data] | None, value: Shape, values: Sequence[Data], *, percpu: bool = False
+    ) -> str:
+        """An entry of a map: its key (None: not shown) and its value, or with `percpu` the value for each CPU."""
         self._out = []
         self._separator = ""
         self._open("{")
-        for name, (shape, data) in parts.items():
-            self._name(name)
-            self._value(shape, data, 0, NOWHERE)
+        if key is not None:
+            self._name("key")
+            self._value(*key, 0, NOWHERE)
+        self._name("values" if percpu else "value")
+        if percpu:
+            self._open("[")
+        for cpu, data in enumerate(values):
+            if percpu:
+                self._open("{")
+                self._name("cpu")
+                self._scalar(str(cpu))
+                self._name("value")
+            self._value(value, data, 0, NOWHERE)
+            if percpu:
+                self._close("}")
+        if percpu:
+            self._close("]")
         self._close("}")
         return "".join(self._out)
 
@@ -72,7 +92,7 @@ class BpftoolText:
         elif isinstance(shape, Array):
             self._array(shape, data, at, end)
         elif isinstance(shape, Scalar):
-            self._scalar(_text_of(shape, data, at))
+            self._scalar(_text_of(shape, data, at, self.compat))
         else:
             self._scalar("null")
 
@@ -120,13 +140,15 @@ def map_text(entries: Iterator[str]) -> Iterator[str]:
     yield "[]\n" if before == "[" else "\n]\n"
 
 
-def _text_of(shape: Scalar, data: Data, at: int) -> str:
+def _text_of(shape: Scalar, data: Data, at: int, compat: bool) -> str:
     if isinstance(shape, Address):
         number = shape.integer(data, at)
         return f'"{number:#x}"' if number else '"(nil)"'
     if isinstance(shape, Enum):
         number = shape.integer(data, at)
         name = shape.names.get(number)
+        if compat and not shape.signed and number >> (8 * shape.size - 1):
+            number -= 1 << 8 * shape.size
         return str(number) if name is None else quoted(name.encode("utf-8", "surrogateescape"))
     if isinstance(shape, Float):
         return json_of_scalar(shape.read(data, at))
@@ -137,7 +159,7 @@ def _text_of(shape: Scalar, data: Data, at: int) -> str:
     if shape.encoding == 2:  # a character
         assert isinstance(value, int)
         return f'"{chr(value)}"' if 0x20 <= value <= 0x7E else f"{value:#x}"
-    return json_of_scalar(value)
+    return json_of_scalar(bool(value) if compat and shape.is_bool else value)
 
 
 def quoted(text: bytes) -> str:
