@@ -18,6 +18,7 @@ from btfkit.btf.btf import Btf
 from btfkit.errors import BtfError
 
 MOST = 60  # types that are looked at
+LARGEST = 1 << 14  # bytes of a value
 
 
 def make_show(r: Random) -> Case:
@@ -32,7 +33,7 @@ def run_show(case: Case) -> None:
     whole = Btf.from_bytes(case.parts[0], source="whole")
     broken = Btf.from_bytes(case.parts[1], source="broken")
     r = Random(case.options["seed"])
-    for work in (layouts, searches, offsets):
+    for work in (layouts, searches, offsets, values):
         with contextlib.suppress(BtfError):
             work(broken, r)
     diffs(whole, broken)
@@ -88,6 +89,35 @@ def offsets(btf: Btf, r: Random) -> None:
         with contextlib.suppress(BtfError):
             place = offset(btf, f"{btf.name(one.type_id)}.{one.name}", type_id=one.type_id)
             json.dumps(place.as_json())
+
+
+def values(btf: Btf, r: Random) -> None:
+    """Random bytes have a value of each type, three texts, and the same bytes again."""
+    from btfkit.btf.shapes import sized_shape
+    from btfkit.values.bpftool_text import BpftoolText
+    from btfkit.values.json_text import JsonLines, json_of
+    from btfkit.values.libbpf_text import LibbpfText
+
+    for type_id in r.sample(range(1, len(btf)), min(MOST, len(btf) - 1)):
+        with contextlib.suppress(BtfError):
+            shape = sized_shape(btf, type_id)
+            if shape.size > LARGEST:
+                continue
+            size = shape.size + r.choice((0, 0, 5))
+            data = r.choice((bytes(size), r.randbytes(size)))
+            line = b"".join(JsonLines(shape).lines(data, 0, size, 1)).decode()
+            assert line == json_of(shape, data, 0, size if size > shape.size else -1) + "\n", "two forms of JSON"
+            json.loads(line)
+            for compat in (False, True):
+                text = LibbpfText(compat=compat, zeroes=r.random() < 0.5).text(shape, data, 0, size)
+                assert all(part.replace("\t", " ").isprintable() for part in text.splitlines()), "a line does not print"
+                BpftoolText(compat=compat).text(shape, data, 0, size)
+            one = btf[type_id]
+            assert len(one.pack(one.unpack(data))) >= shape.size
+            value = one.unpack(data)
+            with contextlib.suppress(ValueError):  # members that lie on each other
+                one.pack(value.as_dict() if hasattr(value, "as_dict") else value)
+            one.ctypes()
 
 
 TARGETS = {"show": (6, make_show)}

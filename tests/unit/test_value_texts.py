@@ -203,7 +203,5 @@ def test_bpftool_style(types) -> None:
 def test_entries_of_a_map(types) -> None:
     struct = types.struct(4, ("i", "int", 0))
     btf = types.b.build()
-    entry = BpftoolText().entry(
-        key=(shape_of(btf, types.ids["int"]), b"\1\0\0\0"), value=(shape_of(btf, struct), bytes(4))
-    )
+    entry = BpftoolText().entry((shape_of(btf, types.ids["int"]), b"\1\0\0\0"), shape_of(btf, struct), [bytes(4)])
     assert entry == '{\n        "key": 1,\n        "value": {\n            "i": 0\n        }\n    }'

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 64  # arrays and composites within each other
 MAX_LEAVES = 1 << 16, 64  # values of one type, and for each of its bytes
+_ALIASES = spec.MODS_AND_TYPEDEFS | {spec.VAR, spec.DECL_TAG}
 DECLARATIONS = ("static ", "", "extern ")  # by the linkage of a VAR
 
 
 def target(btf: Btf, type_id: int) -> int:
     """The type without modifiers, typedefs, and what a variable or tag is about."""
-    while btf.kind(type_id) in (spec.VAR, spec.DECL_TAG):
-        type_id = btf.word(type_id, 2)
-    return btf.strip(type_id)
+    return btf.strip(type_id, _ALIASES)
 
 
 def sized_shape(btf: Btf, type_id: int) -> Shape:
@@ -210,13 +209,10 @@ def cast(btf: Btf, type_id: int, name: str = "", depth: int = 0) -> str:
 
     With a `name`, the declaration of a parameter.  Rule: libbpf 1.8-dev, btf_dump_emit_type_cast.
     """
-    kind = btf.kind(type_id)
-    if kind in (spec.VAR, spec.DECL_TAG):
-        return cast(btf, btf.word(type_id, 2), name, depth)
     declarator = name
     for _ in range(spec.MAX_CHAIN):
         kind = btf.kind(type_id)
-        if kind in spec.MODIFIERS:
+        if kind in spec.MODIFIERS or kind in (spec.VAR, spec.DECL_TAG):
             type_id = btf.word(type_id, 2)
         elif kind == spec.PTR:
             declarator = "*" + declarator

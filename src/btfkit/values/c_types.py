@@ -9,12 +9,14 @@ ctypes does not have are arrays of bytes.
 from __future__ import annotations
 
 import ctypes
+from itertools import count
 
 from btfkit.errors import UnsupportedError, printable
 from btfkit.values.shape import Address, Array, Composite, Enum, Float, Int, Scalar, bits_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from btfkit.values.shape import Field, Shape
@@ -25,11 +27,19 @@ _FLOATS = {"single": ctypes.c_float, "double": ctypes.c_double}
 
 
 def ctypes_of(shape: Shape) -> Any:
-    """The class for a shape; raises UnsupportedError if members of a struct lie on each other."""
+    """The class for a shape; raises UnsupportedError if ctypes has none: members of a struct lie on each other."""
+    try:
+        return _class(shape, count())
+    except (OverflowError, ValueError, MemoryError) as error:
+        raise UnsupportedError(f"{shape.cast}: ctypes has no such class: {error}") from None
+
+
+def _class(shape: Shape, numbers: Iterator[int]) -> Any:
+    """`numbers` are for names of anonymous members: ctypes confuses equal ones that lie within each other."""
     if isinstance(shape, Composite):
-        return _union(shape) if shape.is_union else _structure(shape)
+        return _union(shape, numbers) if shape.is_union else _structure(shape, numbers)
     if isinstance(shape, Array):
-        element = ctypes.c_char if shape.is_text else ctypes_of(shape.element)
+        element = ctypes.c_char if shape.is_text else _class(shape.element, numbers)
         return element * shape.length
     plain = _plain(shape)
     return getattr(plain, "__ctype_le__" if shape.order == "little" else "__ctype_be__", plain)
@@ -47,22 +57,22 @@ def _plain(shape: Shape) -> Any:
     return ctypes.c_ubyte * size
 
 
-def _structure(shape: Composite) -> Any:
+def _structure(shape: Composite, numbers: Iterator[int]) -> Any:
     fields: list[tuple[str, Any]] = []
     places: dict[str, int] = {}
     anonymous: list[str] = []
     at, is_natural, widest = 0, True, 1
-    for number, member in enumerate(shape.members):
+    for member in shape.members:
         if member.bits:
             continue
-        kind = ctypes_of(member.shape)
+        kind = _class(member.shape, numbers)
         if member.offset < at:
             raise UnsupportedError(
                 f"{shape.cast}: member {printable(member.name)!r} lies on another one: ctypes has no such structs"
             )
         if member.offset > at:
             fields.append((f"_pad_{at}", ctypes.c_ubyte * (member.offset - at)))
-        name = _name(member, number, anonymous)
+        name = _name(member, next(numbers), anonymous)
         fields.append((name, kind))
         places[name] = member.offset
         at = member.offset + member.shape.size
@@ -74,12 +84,12 @@ def _structure(shape: Composite) -> Any:
     return _checked(shape, _made(shape, ctypes.Structure, fields, anonymous, layout), places)
 
 
-def _union(shape: Composite) -> Any:
+def _union(shape: Composite, numbers: Iterator[int]) -> Any:
     anonymous: list[str] = []
     fields: list[tuple[str, Any]] = []
-    for number, member in enumerate(shape.members):
+    for member in shape.members:
         if not member.bits:
-            fields.append((_name(member, number, anonymous), ctypes_of(member.shape)))
+            fields.append((_name(member, next(numbers), anonymous), _class(member.shape, numbers)))
     widest = max((ctypes.alignment(kind) for _, kind in fields), default=1)
     fields.append(("_bytes", ctypes.c_ubyte * shape.size))
     layout = {} if not shape.size % widest else {"_pack_": 1, "_layout_": "ms"}
@@ -105,7 +115,7 @@ def _made(
     for member in shape.members:
         if member.bits and member.name:
             body[member.name] = _bitfield(member)
-    return type(shape.name or "anonymous", (base,), body)
+    return type(printable(shape.name) or "anonymous", (base,), body)
 
 
 def _bitfield(field: Field) -> property:

@@ -19,15 +19,22 @@ _FLOATS = {"half": "f2", "single": "f4", "double": "f8"}
 
 
 def dtype_of(shape: Shape) -> Any:
-    """The dtype of a shape, as large as the type; raises UnsupportedError if NumPy is not installed."""
+    """The dtype of a shape, as large as the type; raises UnsupportedError if NumPy is not installed or has no such dtype."""
     numpy = _numpy()
+    try:
+        return _dtype(numpy, shape)
+    except (OverflowError, ValueError) as error:
+        raise UnsupportedError(f"{shape.cast}: NumPy has no such dtype: {error}") from None
+
+
+def _dtype(numpy: Any, shape: Shape) -> Any:
     if isinstance(shape, Composite):
         fields = {name: (field.shape, field.offset) for name, field in shape.fields.items() if not field.bits}
         fields = {name: field for name, field in fields.items() if field[0].size}
         return numpy.dtype(
             {
                 "names": list(fields),
-                "formats": [dtype_of(inner) for inner, _ in fields.values()],
+                "formats": [_dtype(numpy, inner) for inner, _ in fields.values()],
                 "offsets": [offset for _, offset in fields.values()],
                 "itemsize": shape.size,
             }
@@ -35,7 +42,7 @@ def dtype_of(shape: Shape) -> Any:
     if isinstance(shape, Array):
         if shape.is_text:
             return numpy.dtype(f"S{shape.length}")
-        return numpy.dtype((dtype_of(shape.element), (shape.length,)))
+        return numpy.dtype((_dtype(numpy, shape.element), (shape.length,)))
     return numpy.dtype(_code(shape))
 
 

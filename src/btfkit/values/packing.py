@@ -90,7 +90,10 @@ def _put(bits: _Bits, shape: Shape, value: Any, at: int, where: str, *, last: bo
 
 def _put_members(bits: _Bits, shape: Composite, value: Any, at: int, where: str, *, last: bool) -> None:
     if isinstance(value, Record) and value.is_of(shape):
-        value = bytes(value)  # its padding, too
+        bits.put(at, bytes(value), where)  # its padding, too
+        if last:
+            _put_rest(bits, shape, value, at, where)
+        return
     if isinstance(value, bytes | bytearray | memoryview):
         if len(value) != shape.size:
             raise ValueError(f"{where}: expected {shape.size} bytes, got {len(value)}")
@@ -108,6 +111,15 @@ def _put_members(bits: _Bits, shape: Composite, value: Any, at: int, where: str,
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"{where} has no member {printable(str(name))!r}{hint}")
         _put_field(bits, field, given[name], at, f"{where}.{name}", last=last and field.last)
+
+
+def _put_rest(bits: _Bits, shape: Composite, value: Record, at: int, where: str) -> None:
+    """Write the flexible arrays at the end of a record."""
+    for name, field in shape.fields.items():
+        if field.last and isinstance(field.shape, Array) and not field.shape.length:
+            bits.put(at + field.offset, value.raw(name), where)
+        elif field.last and isinstance(field.shape, Composite):
+            _put_rest(bits, field.shape, value[name], at + field.offset, where)
 
 
 def _put_field(bits: _Bits, field: Field, value: Any, at: int, where: str, *, last: bool) -> None:

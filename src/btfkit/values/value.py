@@ -178,8 +178,8 @@ class Record:
         return json_of(self._shape, self._data, self._at, self._end)
 
     def is_of(self, shape: Composite) -> bool:
-        """Whether it is a value of this shape, whatever typedefs name it, and has no flexible array with elements."""
-        return self._shape.members is shape.members and self._end == NOWHERE
+        """Whether it is a value of this shape, whatever typedefs name it."""
+        return self._shape.members is shape.members
 
     def raw(self, name: str) -> bytes:
         """The bytes of a member, those of a flexible array included; for a bit-field, the bytes that it has bits in."""
