@@ -311,22 +311,6 @@ def test_min_drops_a_type_of_another_kind_that_does_not_match(case):
     assert relocate([obj], Target(result.btf), loader=CILIUM)[0][0].value == 0
 
 
-@pytest.mark.parametrize(
-    "members", [[("", 1, 0), ("x", 1, 32)], [("", 1, 0), ("y", 1, 32)], [("x", 1, 0)]], ids=["before", "no x", "none"]
-)
-def test_unnamed_members_that_are_no_structs(case, members):
-    """cilium/ebpf rejects one that it meets; where libbpf's outcome counts as its own, it does so too."""
-    case.kernel.struct("s", 8, members)
-    local = case.types.struct("s", 4, [("x", case.local_int, 0)])
-    for kind in (k.FIELD_EXISTS, k.BYTE_SIZE):
-        case.program.relo(kind, local, "0:0")
-    target, obj = Target(case.kernel.build()), case.program.build()
-    known = relocate([obj], target, widely=True)
-    mine = [(outcome.status, outcome.value) for outcome in cilium_outcomes([obj], known, target)[0]]
-    assert mine == case.answers(CILIUM) == ([value(1), value(4)] if len(members) == 1 else [ERROR, ERROR])
-    minimize(target.vmlinux, [obj])  # proves it
-
-
 @pytest.mark.parametrize("member", ["x", "y"])
 @pytest.mark.parametrize("others", [0, 1])
 def test_min_proves_that_cilium_rejects_an_anonymous_member_that_is_no_struct(case, member, others):
@@ -357,3 +341,28 @@ def test_min_proves_a_record_that_only_libbpf_answers(case):
         known = relocate([obj], target, widely=True)
         assert [outcome.status for outcome in known[0]][1:] == ["missing", "missing"]
         assert {outcome.reason for outcome in cilium_outcomes([obj], known, target)[0]} == {"bad-record"}
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("later", ["unnamed int", "again"])
+def test_min_keeps_a_member_that_hides_another(case, inside, later):
+    """A member of another type ends the search; what comes after it, kept for other reasons, must stay hidden."""
+    other = case.kernel.ptr(0)
+    rest = (
+        [("", case.int, 64), ("z", case.int, 96)]
+        if later == "unnamed int"
+        else [("x", case.int, 64), ("z", case.int, 96)]
+    )
+    if inside:
+        hidden = case.kernel.struct("", 8, [("x", other, 0)])
+        deeper = case.kernel.struct("", 16, rest)
+        case.kernel.struct("s", 32, [("", hidden, 0), ("", deeper, 64)])
+    else:
+        case.kernel.struct("s", 32, [("x", other, 0), *rest])
+    for name in ("x", "z"):
+        case.program.relo(k.BYTE_OFFSET, case.types.struct("s", 4, [(name, case.local_int, 0)]), "0:0")
+    vmlinux, obj = case.kernel.build(), case.program.build()
+    before = case.answers(CILIUM)
+    after = [(o.status, o.value) for o in relocate([obj], Target(minimize(vmlinux, [obj]).btf), loader=CILIUM)[0]]
+    assert after == before
+    assert before[0] == MISSING

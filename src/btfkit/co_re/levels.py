@@ -56,6 +56,7 @@ def level_field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Level
         found.offset = wanted.index * _size(btf, current, witness, wanted.loader) & U32
     is_last = False
     owner = -1, 0
+    way: list[tuple[int, int, int]] = []
     for number, (step, key) in enumerate(wanted.steps):
         current = btf.strip(found.type_id)
         kind = btf.kind(current) if current else spec.UNKN
@@ -75,14 +76,15 @@ def level_field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Level
         else:
             if kind not in spec.COMPOSITES:
                 return no_member(btf, current, step)
-            path = _find_member(btf, current, step, witness)
-            if path is None:
+            way = _find_member(btf, current, step, witness)
+            if not way:
                 return no_member(btf, current, step)
-            is_last = _enter(wanted, btf, path, found, witness, number == len(wanted.steps) - 1)
-            owner = path[-1][:2]
+            is_last = _enter(wanted, btf, way, found, witness, number == len(wanted.steps) - 1)
+            owner = way[-1][:2]
         if not _fits(wanted, btf, found.type_id, key, witness):
             if step.__class__ is int:
                 return _other_element(btf, current)
+            witness.hides.append(tuple((composite, index) for composite, index, _ in way))
             return other_type(btf, current, step, found.type_id, key)
     return found
 
@@ -120,8 +122,8 @@ def _note_path(witness: Witness, path: list[tuple[int, int, int]]) -> None:
         witness.members.append((owner, index))
 
 
-def _find_member(btf: Btf, type_id: int, name: bytes, witness: Witness) -> list[tuple[int, int, int]] | None:
-    """The [(composite, index, bit offset)...] down to the member, None if there is none.
+def _find_member(btf: Btf, type_id: int, name: bytes, witness: Witness) -> list[tuple[int, int, int]]:
+    """The [(composite, index, bit offset)...] down to the member, empty if there is none.
 
     Raises SpecError; then `witness` has the member that is wrong.
     """
@@ -148,7 +150,7 @@ def _find_member(btf: Btf, type_id: int, name: bytes, witness: Witness) -> list[
                     witness.types.append(inner)
                     raise SpecError("an anonymous member that is no struct or union", type_id=current)
                 queue.append((inner, [*path, (current, index, offset)]))
-    return None
+    return []
 
 
 def _fits(wanted: Spec, btf: Btf, type_id: int, key: tuple[Any, ...], witness: Witness) -> bool:

@@ -189,7 +189,7 @@ def _find_member(
             if _occurs(
                 btf, type_id, name, index + 1, depth, {}, chosen
             ):  # libbpf stops here: the later one must stay hidden
-                witness.hides.append((type_id, index))
+                witness.hides.append(((type_id, index),))
             return other_type(btf, type_id, name, member_type, key)
         found = _find_member(btf, member_type, name, key, witness, depth + 1, seen, elements, loader)
         if found.__class__ is tuple:

@@ -8,7 +8,7 @@ not match either, with three exceptions in which dropping something would turn "
 
 - a reference that led to a wrong type would become void, which may match (`pointers`: if the first is kept, so is the second);
 - a zero-length array within a struct becomes flexible if the members after it are dropped (`not_last`);
-- a member of the right name but the wrong type hides a later one of that name (`hides`).
+- a member of the right name but the wrong type hides another one of that name (`hides`, with the anonymous members on the way).
 
 Ids are those of the BTF in which the candidate was found.
 """
@@ -29,7 +29,7 @@ class Witness:
         self.pointers: list[tuple[int, int]] = []
         self.at_least: list[tuple[int, int]] = []
         self.not_last: list[tuple[int, int]] = []
-        self.hides: list[tuple[int, int]] = []
+        self.hides: list[tuple[tuple[int, int], ...]] = []
         self.pointer_size = False
 
     @property

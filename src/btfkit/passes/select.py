@@ -269,34 +269,40 @@ class Witnesses:
         for parent, type_id in witness.pointers:
             if selection.has(btf, parent):
                 selection.add(btf, type_id)
-        for composite, index in witness.hides:
-            if selection.has(btf, composite) and self._is_hidden(btf, composite, index):
-                selection.add_element(btf, composite, index)
+        for path in witness.hides:
+            if selection.has(btf, path[0][0]) and self._is_hidden(btf, path):
+                for composite, index in path:
+                    selection.add_element(btf, composite, index)
         for composite, index in witness.not_last:
             self._keep_successor(btf, composite, index)
         for type_id, count in witness.at_least:
             self._keep_count(btf, type_id, count)
 
-    def _is_hidden(self, btf: Btf, composite: int, index: int) -> bool:
-        """Whether a kept member after member `index`, or one within an anonymous member there, has the same name."""
-        layer, at = btf.locate(composite)
-        return self._shows(btf, composite, btf.string(layer.words[at + 3 + 3 * index]), index + 1, set())
+    def _is_hidden(self, btf: Btf, path: Sequence[tuple[int, int]]) -> bool:
+        """Whether a search for the member at the end of `path` would end at another one that is kept."""
+        layer, at = btf.locate(path[-1][0])
+        return self._shows(btf, path[0][0], btf.string(layer.words[at + 3 + 3 * path[-1][1]]), path[-1], set())
 
-    def _shows(self, btf: Btf, composite: int, name: bytes, start: int, seen: set[int]) -> bool:
+    def _shows(self, btf: Btf, composite: int, name: bytes, but: tuple[int, int], seen: set[int]) -> bool:
+        """Whether a member called `name` is kept (except `but`), or an unnamed one that is no struct or union, which is an error
+        for cilium/ebpf."""
         composite = btf.strip(composite)
-        if composite in seen or btf.kind(composite) not in spec.COMPOSITES or not self._selection.has(btf, composite):
+        if btf.kind(composite) not in spec.COMPOSITES:
+            return True
+        if composite in seen or not self._selection.has(btf, composite):
             return False
-        if start == 0:
-            seen.add(composite)
+        seen.add(composite)
         if len(seen) > MAX_CHAIN:  # deeper than libbpf looks
             return False
         layer, at = btf.locate(composite)
         elements = self._selection.elements(btf, composite)
-        for index in range(start, layer.words[at + 1] & spec.MAX_VLEN) if elements is WHOLE else elements:
+        for index in range(layer.words[at + 1] & spec.MAX_VLEN) if elements is WHOLE else elements:
+            if (composite, index) == but:
+                continue
             found = btf.string(layer.words[at + 3 + 3 * index])
-            if index >= start and found == name:
+            if found == name:
                 return True
-            if index >= start and not found and self._shows(btf, layer.words[at + 4 + 3 * index], name, 0, seen):
+            if not found and self._shows(btf, layer.words[at + 4 + 3 * index], name, but, seen):
                 return True
         return False
 
