@@ -94,6 +94,13 @@ def aya_answers(objects: Mapping[str, bytes], vmlinux: Input) -> dict[str, list[
     return found
 
 
+def aya_errors(objects: Mapping[str, bytes], vmlinux: Input) -> dict[str, str]:
+    """{object: why it is rejected, or ""}."""
+    with bench("aya-answers") as b:
+        whole = _aya(b, b.put("vmlinux.btf", vmlinux), objects)
+    return {name: text if text.startswith("error: ") else "" for name, text in whole.items()}
+
+
 def _aya(b: Bench, target: str, objects: Mapping[str, bytes]) -> dict[str, str]:
     found = {}
     names = list(objects)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 import os
+from pathlib import Path
 
 import pytest
 from cases import HERE, manifest, target_bytes
-from loader_answers import Answer, aya_answers, cilium_answers
+from loader_answers import Answer, aya_answers, aya_errors, cilium_answers
 from test_relocations import corpus_objects
 
 import corpus
@@ -21,9 +22,12 @@ from btfkit.co_re.loaders import AYA, CILIUM
 from btfkit.co_re.program import load_objects
 from btfkit.co_re.relocate import program_outcomes, relocate
 from btfkit.co_re.target import Target
+from btfkit.programs.code import load_code
+from btfkit.programs.verdict import Checks
 from peer_tools import require_peer
 
 OBJECTS = manifest()["objects"]
+VERDICTS = os.path.join(HERE, "verdicts")
 REJECTED = {
     ("cilium", "javagc-libbpf.bpf.o"): 'map "__bpf_usdt_ip_to_spec_id": unsupported binding: STB_WEAK',
     ("aya", "javagc-libbpf.bpf.o"): "invalid program section `usdt`",
@@ -194,3 +198,20 @@ def test_cilium_reads_the_same_from_minimized_btf(name, where):
         }
 
     assert shown(after) == shown(before)
+
+
+def test_objects_that_aya_rejects():
+    """For a section that it does not know."""
+    require_peer("aya-answers")
+    names = [name for name in sorted(os.listdir(VERDICTS)) if name.endswith(".bpf.o")]
+    vmlinux, _ = target_bytes("a.x86_64")
+    objects = {name: Path(VERDICTS, name).read_bytes() for name in names}
+    target = Target(Btf.from_bytes(vmlinux))
+    rejected = set()
+    for name, error in aya_errors(objects, vmlinux).items():
+        checks = Checks(load_code(os.path.join(VERDICTS, name)), None, AYA)
+        details = [finding.detail for verdict in checks.verdicts(target) for finding in verdict.findings]
+        unknown = any("it has no program type for section" in detail for detail in details)
+        assert unknown == ("invalid program section" in error), (name, error)
+        rejected.add(unknown)
+    assert rejected == {True, False}

@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ZERO, POISON, REJECT = "zero", "poison", "reject"
+OBJECT, PROGRAM, NONE = "object", "program", "none"
+_AYA_SECTIONS = frozenset(
+    """
+    kprobe kretprobe uprobe uprobe.s uretprobe uretprobe.s tracepoint tp tp_btf raw_tp raw_tracepoint perf_event
+    fentry fentry.s fexit fexit.s lsm lsm.s freplace
+    xdp xdp/cpumap xdp/devmap xdp.frags xdp.frags/cpumap xdp.frags/devmap
+    socket sockops sk_msg sk_lookup sk_skb/stream_parser sk_skb/stream_verdict classifier lirc_mode2
+    cgroup_skb/ingress cgroup_skb/egress cgroup/skb cgroup/sysctl cgroup/dev cgroup/getsockopt cgroup/setsockopt
+    cgroup/sock cgroup/sock_create cgroup/sock_release cgroup/post_bind4 cgroup/post_bind6 cgroup/bind4 cgroup/bind6
+    cgroup/connect4 cgroup/connect6 cgroup/getpeername4 cgroup/getpeername6 cgroup/getsockname4 cgroup/getsockname6
+    cgroup/sendmsg4 cgroup/sendmsg6 cgroup/recvmsg4 cgroup/recvmsg6
+    """.split()  # noqa: SIM905
+)
+_FIXED = ("xdp", "xdp.frags")  # kinds that nothing else may follow
 
 
 def _last_flavor(name: bytes) -> bytes:
@@ -45,7 +59,10 @@ class Loader:
 
     Programs: `one_target` is whether a function with several prototypes in the kernel is rejected as a target, `compares` whether
     an instruction has to hold the value by the program's own types before it is changed, `compares_ids` whether that goes for ids
-    of types, too.
+    of types, too.  A strong extern that is missing is a reason to reject the OBJECT or the PROGRAM that uses it (`externs`; NONE:
+    the loader resolves none).  A weak function with another prototype counts as absent (`weak_prototypes`), functions have
+    flavors, too (`flavored_functions`), and variables are resolved by BTF, not by the kernel's symbol table alone
+    (`typed_ksyms`).  `sections` are those of programs that the loader has types for, if it rejects an object with others.
     """
 
     __slots__ = (
@@ -56,6 +73,8 @@ class Loader:
         "compares",
         "compares_ids",
         "essential",
+        "externs",
+        "flavored_functions",
         "float_fits",
         "follows",
         "has_matches",
@@ -68,8 +87,11 @@ class Loader:
         "poisons_errors",
         "reads_pointer_size",
         "scores",
+        "sections",
+        "typed_ksyms",
         "unions_end",
         "unnamed_fit",
+        "weak_prototypes",
     )
 
     def __init__(
@@ -96,6 +118,11 @@ class Loader:
         one_target: bool = False,
         compares: bool = True,
         compares_ids: bool = False,
+        externs: str = OBJECT,
+        weak_prototypes: bool = True,
+        typed_ksyms: bool = True,
+        flavored_functions: bool = True,
+        sections: frozenset[str] | None = None,
     ) -> None:
         self.name = name
         self.essential = essential
@@ -118,9 +145,23 @@ class Loader:
         self.one_target = one_target
         self.compares = compares
         self.compares_ids = compares_ids
+        self.externs = externs
+        self.weak_prototypes = weak_prototypes
+        self.typed_ksyms = typed_ksyms
+        self.flavored_functions = flavored_functions
+        self.sections = sections
 
     def __repr__(self) -> str:
         return f"<Loader {self.name}>"
+
+    def knows(self, section: str) -> bool:
+        """Whether it loads an object with programs in a section of that name."""
+        if self.sections is None or section.startswith(".text"):
+            return True
+        kind, _, rest = section.partition("/")
+        if f"{kind}/{rest.partition('/')[0]}" in self.sections:
+            return True
+        return kind in self.sections and not (rest and kind in _FIXED)
 
 
 LIBBPF = Loader("libbpf", essential, narrows=True)
@@ -138,6 +179,10 @@ CILIUM = Loader(
     follows=True,
     one_target=True,
     compares_ids=True,
+    externs=PROGRAM,
+    weak_prototypes=False,
+    typed_ksyms=False,
+    flavored_functions=False,
 )
 AYA = Loader(
     "aya",
@@ -154,6 +199,8 @@ AYA = Loader(
     float_fits=True,
     has_matches=False,
     compares=False,
+    externs=NONE,
+    sections=_AYA_SECTIONS,
 )
 LOADERS = {loader.name: loader for loader in (LIBBPF, CILIUM, AYA)}
 

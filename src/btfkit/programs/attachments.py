@@ -12,6 +12,7 @@ from typing import NamedTuple
 from btfkit.btf import spec
 from btfkit.btf.spec import text
 from btfkit.co_re.access import essential
+from btfkit.co_re.loaders import LIBBPF, NONE
 from btfkit.co_re.relation import TypeRelation
 from btfkit.co_re.witness import Witness
 from btfkit.errors import BtfError
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.target import Target
     from btfkit.programs.code import Code, Extern, Function
 
 FOUND, MISSING, INCOMPATIBLE, UNKNOWN = "found", "missing", "incompatible", "unknown"
+UNSUPPORTED = "unsupported"  # by the loader
 BREAKS, WARNING, NOTE = "breaks", "warning", "note"
 
 _TRAMPOLINES = ("fentry", "fentry.s", "fexit", "fexit.s", "fmod_ret", "fmod_ret.s", "fsession", "fsession.s")
@@ -240,16 +243,22 @@ def _is_module(btf: Btf, name: str, target: Target) -> bool:
 
 
 class ExternAnswer(NamedTuple):
-    """Whether a kernel has an extern: `status` is FOUND, MISSING, INCOMPATIBLE or UNKNOWN, `detail` a sentence."""
+    """Whether a kernel has an extern: `status` is FOUND, MISSING, INCOMPATIBLE, UNKNOWN or UNSUPPORTED, `detail` a sentence."""
 
     status: str
     detail: str = ""
 
 
-def extern_answers(code: Code, target: Target, scope: Scope) -> dict[str, ExternAnswer]:
-    """Whether a kernel has each extern of `.ksyms`, by name."""
+def extern_answers(code: Code, target: Target, scope: Scope, loader: Loader = LIBBPF) -> dict[str, ExternAnswer]:
+    """Whether a kernel has each extern of `.ksyms`, by name; of `.kconfig`, too, if the loader resolves none."""
+    if loader.externs == NONE:
+        return {
+            name: ExternAnswer(UNSUPPORTED, f"{loader.name} does not resolve {name} ({extern.section})")
+            for name, extern in code.externs.items()
+            if extern.section
+        }
     return {
-        name: _extern_answer(code, extern, target, scope)
+        name: _extern_answer(code, extern, target, scope, loader)
         for name, extern in code.externs.items()
         if extern.section == ".ksyms"
     }
@@ -266,14 +275,18 @@ def _address(extern: Extern, target: Target) -> ExternAnswer:
     return ExternAnswer(UNKNOWN, detail)
 
 
-def _extern_answer(code: Code, extern: Extern, target: Target, scope: Scope) -> ExternAnswer:
+def _extern_answer(code: Code, extern: Extern, target: Target, scope: Scope, loader: Loader) -> ExternAnswer:
     local = code.object.btf
     kind = local.kind(extern.type_id)
     wanted = local.word(extern.type_id, 2)
     if kind == spec.VAR and local.strip(wanted) == 0:
         return _address(extern, target)
+    if kind == spec.VAR and not loader.typed_ksyms:
+        detail = f"{loader.name} takes the address of {extern.name} from the kernel's symbol table, without its type"
+        return ExternAnswer(UNKNOWN, detail)
     what = f"{'kernel function' if kind == spec.FUNC else 'variable'} {extern.name}"
-    found = lookup(target, kind, essential(raw(extern.name)))
+    name = raw(extern.name)
+    found = lookup(target, kind, essential(name) if loader.flavored_functions else name)
     if not found and not scope.functions:
         return ExternAnswer(UNKNOWN, minimized(what))
     if not found:
@@ -286,6 +299,6 @@ def _extern_answer(code: Code, extern: Extern, target: Target, scope: Scope) -> 
     if compatible:
         return ExternAnswer(FOUND)
     changed = "prototype" if kind == spec.FUNC else "type"
-    if kind == spec.FUNC and extern.weak:
+    if kind == spec.FUNC and extern.weak and loader.weak_prototypes:
         return ExternAnswer(MISSING, f"{what} has a different prototype on this kernel, so it counts as absent")
     return ExternAnswer(INCOMPATIBLE, f"{what} has a different {changed} on this kernel")

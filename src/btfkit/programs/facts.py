@@ -152,7 +152,7 @@ class KernelAnswers:
         self.scope = scope
         self.operations = operations(code, target, scope) if code.struct_ops_data else Operations({}, {}, {})
         self.abilities = abilities_of(target)
-        externs = extern_answers(code, target, scope)
+        externs = extern_answers(code, target, scope, loader)
         self.facts = KernelFacts(
             loader,
             target.vmlinux.byte_order,
@@ -160,7 +160,7 @@ class KernelAnswers:
             version,
             bool(target.modules),
             foreign(code, target),
-            tuple(refusals(code, target, externs, self.operations.refusals, self.abilities)),
+            tuple(refusals(code, target, externs, self.operations.refusals, self.abilities, loader)),
             tuple(externs.items()),
             has_jump_tables(self.abilities),
         )
@@ -178,7 +178,7 @@ class KernelAnswers:
         return outcomes, *self._answers(outcomes)
 
     def _answers(self, outcomes: Sequence[Outcome]) -> tuple[list[Answer], list[int]]:
-        known = self.target.memo.setdefault(Answer, {})  # equal relocations share an outcome
+        known = self.target.memo.setdefault((Answer, self._numbers), {})  # equal relocations share an outcome
         pairs = []
         for outcome in outcomes:
             pair = known.get(outcome)
@@ -190,7 +190,7 @@ class KernelAnswers:
 
     def attached(self, function: Function) -> int:
         """The number of what a kernel has of what a program attaches to."""
-        key = (Attached, function.section)
+        key = (Attached, self._numbers, function.section)
         number: int | None = self.target.memo.get(key)
         if number is None:
             found = Attached(

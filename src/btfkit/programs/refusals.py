@@ -1,6 +1,7 @@
-"""Why libbpf rejects an object as a whole, whichever of its programs user space loads.
+"""Why a loader rejects an object as a whole, whichever of its programs user space loads.
 
-Rules: libbpf 1.8-dev, bpf_object__check_endianness, bpf_object__add_programs, bpf_object__collect_externs,
+Rules of others: ProgramSection::from_str and relocate_calls (aya-obj 0.2.1), fixupKfuncs (cilium/ebpf 0.22).  Of libbpf
+1.8-dev: bpf_object__check_endianness, bpf_object__add_programs, bpf_object__collect_externs,
 bpf_object__resolve_ksyms_btf_id, bpf_object__init_kern_struct_ops_maps and bpf_object__create_maps.
 """
 
@@ -8,14 +9,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from btfkit.co_re.loaders import NONE, OBJECT
 from btfkit.programs.abilities import lacking_maps, unknown_flags
 from btfkit.programs.attachments import INCOMPATIBLE, MISSING
+from btfkit.programs.code import KFUNC
 from btfkit.programs.helpers import map_type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.target import Target
     from btfkit.programs.abilities import Abilities
     from btfkit.programs.attachments import ExternAnswer, Problem
@@ -38,14 +42,25 @@ def refusals(
     externs: Mapping[str, ExternAnswer],
     struct_ops: Mapping[str, Problem],
     abilities: Abilities,
+    loader: Loader,
 ) -> Iterator[Refusal]:
-    """Why libbpf rejects an object on a kernel: `externs` are the kernel's answers, `struct_ops` the problems of variables."""
+    """Why a loader rejects an object on a kernel: `externs` are the kernel's answers, `struct_ops` the problems of variables.
+
+    What is not in the table of loaders follows the rules of libbpf.
+    """
     if code.order != target.vmlinux.byte_order:
         order = target.vmlinux.byte_order
         yield Refusal("byte-order", f"its byte order is {code.order}-endian, the kernel's {order}-endian")
     for rejection in code.rejections:
         yield Refusal("bad-object", rejection)
-    for name, answer in externs.items():
+    for section in dict.fromkeys(program.section for program in code.programs):
+        if not loader.knows(section):
+            yield Refusal("no-program-type", f"it has no program type for section {section!r}")
+    if loader.externs == NONE:
+        called = (reference for function in code.functions for reference in function.references.values())
+        for name in dict.fromkeys(reference.name for reference in called if reference.kind == KFUNC):
+            yield Refusal("no-extern", f"it does not resolve kernel functions, and {name} is called", name)
+    for name, answer in externs.items() if loader.externs == OBJECT else ():
         if answer.status in (MISSING, INCOMPATIBLE) and not (code.externs[name].weak and answer.status == MISSING):
             reason = "no-extern" if answer.status == MISSING else "incompatible"
             yield Refusal(reason, f"{answer.detail} (needed whichever programs are loaded)", name)

@@ -26,6 +26,7 @@ from btfkit.programs.attachments import (
     NOTE,
     SCOPE_TYPES,
     UNKNOWN,
+    UNSUPPORTED,
     WARNING,
     attachment_names,
     scope_of,
@@ -376,7 +377,7 @@ class Check:
         for slot, reference in self.linked.references.items():
             name = reference.name
             answer = case.externs.get(name) if reference.kind in ("kfunc", "extern") else None
-            if answer is None or answer.status not in (MISSING, INCOMPATIBLE, UNKNOWN):
+            if answer is None or answer.status not in (MISSING, INCOMPATIBLE, UNKNOWN, UNSUPPORTED):
                 continue
             weak = self.code.externs[name].weak and answer.status == MISSING
             if weak and reference.kind == "kfunc":
@@ -389,7 +390,7 @@ class Check:
                 effect = NOTE if self.code.externs[name].weak else WARNING
                 case.findings.append(ProgramFinding(effect, "not-in-btf", answer.detail, subject=name))
             elif not weak:
-                reason = "no-extern" if answer.status == MISSING else "incompatible"
+                reason = "incompatible" if answer.status == INCOMPATIBLE else "no-extern"
                 case.findings.append(ProgramFinding(BREAKS, reason, answer.detail, subject=name))
 
     def _missing(self, case: Case) -> Iterator[ProgramFinding]:
