@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import atlas_bench
 import check_bench
 import dedup_bench
 import distill_bench
@@ -225,6 +226,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     **check_bench.ROWS,
     **distill_bench.ROWS,
     **fleet_bench.ROWS,
+    **atlas_bench.ROWS,
     **dedup_bench.ROWS,
     **dump_bench.ROWS,
     **encode_bench.ROWS,

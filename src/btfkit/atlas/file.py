@@ -40,6 +40,7 @@ from btfkit.atlas.packs import (
     unpack_modules,
     unpack_recipe,
 )
+from btfkit.atlas.tables import Tables
 from btfkit.errors import AmbiguousError, BtfError, FormatError, NotFoundError, UnsupportedError, printable
 from btfkit.files.compression import pack_zstd, unpack_zstd
 from btfkit.hot.record_labels import sketch
@@ -114,8 +115,9 @@ class Atlas:
     # ---- opening -------------------------------------------------------------------------------------------------
 
     @classmethod
-    def open(cls, path: str, *, write: bool = False, create: bool = False) -> Self:
-        """Open an atlas to read it; with `write` to add to it, and with `create` a new one if there is no file.
+    def open(cls, path: str, *, write: bool = False, create: bool = False, tables: bool = True) -> Self:
+        """Open an atlas to read it; with `write` to add to it, and with `create` a new one if there is no file, with `tables` or
+        without.
 
         Raises OSError if there is none or it cannot be read, FormatError if the file is not an atlas or damaged,
         UnsupportedError if it is of another version, and Busy if another process holds it.
@@ -139,19 +141,21 @@ class Atlas:
         try:
             with self._errors():
                 if fresh:
-                    self._create()
+                    self._create(tables)
                 self._check()
         except BaseException:
             self.close()
             raise
         return self
 
-    def _create(self) -> None:
+    def _create(self, tables: bool) -> None:
         self._db.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for statement in schema.STORE.split(";"):
                 self._db.execute(statement)
+            if tables:
+                Tables(self._db).create()
             self._db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
             self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
             self._db.execute("COMMIT")
@@ -428,6 +432,8 @@ class Atlas:
             (number,) = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM kernels").fetchone()
             self._db.execute("INSERT INTO kernels VALUES (?, ?, ?, ?, ?, ?, ?)", (number, key, *parts, pos))
             kernel = self._add_kernel(number, pos, btf, digest)
+            if self.has_tables:
+                self._add_to_tables(Tables(self._db), pos, kernel, btf)
         if modules is not None:
             self._add_modules(kernel, btf, named)
         return True
@@ -573,6 +579,50 @@ class Atlas:
         """What SQLite finds wrong with the file: one line each."""
         rows = self.query("PRAGMA quick_check")
         return [f"{self.path}: {row[0]}" for row in rows if row[0] != "ok"]
+
+    # ---- tables ------------------------------------------------------------------------------------------------
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether it has the tables for queries."""
+        return bool(self.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'definitions'"))
+
+    def _add_to_tables(self, tables: Tables, pos: int, row: _Row, btf: Btf) -> None:
+        numbers = self._kernel_sequences(row).records if not row.whole else None
+        tables.add(pos, btf if numbers is not None else None, numbers if numbers is not None else zeros(0))
+
+    def index(self, *, tables: bool = True, observe: Callable[[int, int], None] | None = None) -> None:
+        """Make the tables again, out of the packs; without `tables` only remove them.  The file shrinks to what is left.
+
+        `observe(done, total)` is called after each kernel.  Nothing is changed after an error.
+        """
+        with self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._index(tables, observe)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("VACUUM")
+
+    def _index(self, tables: bool, observe: Callable[[int, int], None] | None) -> None:
+        from btfkit.btf.btf import Btf
+
+        made = Tables(self._db, last=True)
+        made.drop()
+        if not tables:
+            return
+        made.create()
+        entries = self.entries
+        for number, entry in enumerate(entries):
+            row = self._row(entry.id, VMLINUX)
+            assert row is not None
+            btf = Btf.from_bytes(self.get(entry), source=f"{self.path}({entry.key})")
+            self._add_to_tables(made, entry.pos, row, btf)
+            if observe is not None:
+                observe(number + 1, len(entries))
 
     def verify(self, entry: Entry) -> None:
         """Rebuild a kernel and its modules.  Raises FormatError if they are not what was added."""

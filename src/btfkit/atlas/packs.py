@@ -148,7 +148,9 @@ def unpack_text(blob: bytes, source: str, dictionary: bytes = b"") -> bytes:
 
 def dictionaries(store: RecordStore, before: memoryview, first: int) -> list[memoryview]:
     """The columns of the records that new ones, from number `first` on, replace; none if they replace none."""
-    replaced = memoryview(b"".join(number.to_bytes(4, NATIVE) for number in before if 0 < number < first)).cast("I")
+    if not bytes(before).strip(b"\0"):
+        return []
+    replaced = words_of(number for number in before if 0 < number < first)
     return columns_of(store, replaced, replaced) if len(replaced) else []
 
 

@@ -32,6 +32,41 @@ CREATE TABLE packs (
 );
 """
 
+# What is derived from the packs; see tables.py.
+TABLE_NAMES = ("kinds", "names", "spellings", "definitions", "members")
+TABLES = """
+CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE spellings (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE definitions (
+  name_id INTEGER NOT NULL, id INTEGER NOT NULL,
+  kind INTEGER NOT NULL, size INTEGER, type INTEGER,
+  lo INTEGER NOT NULL, hi INTEGER NOT NULL,
+  PRIMARY KEY (name_id, id, lo)
+) WITHOUT ROWID;
+CREATE TABLE members (
+  def INTEGER NOT NULL, name_id INTEGER NOT NULL, ord INTEGER NOT NULL,
+  off INTEGER NOT NULL, bits INTEGER NOT NULL, type INTEGER, size INTEGER,
+  PRIMARY KEY (def, name_id, ord)
+) WITHOUT ROWID;
+CREATE VIEW types AS
+  SELECT n.name, k.name AS kind, d.size, s.text AS type, d.id AS def, d.lo, d.hi
+  FROM definitions d JOIN names n ON n.id = d.name_id JOIN kinds k ON k.id = d.kind LEFT JOIN spellings s ON s.id = d.type
+  WHERE d.kind NOT IN (12, 14, 17);
+CREATE VIEW functions AS
+  SELECT n.name, s.text AS declaration, d.id AS def, d.lo, d.hi
+  FROM definitions d JOIN names n ON n.id = d.name_id LEFT JOIN spellings s ON s.id = d.type
+  WHERE d.kind = 12;
+CREATE VIEW presence AS
+  SELECT n.name, k.name AS kind, x.key AS kernel, x.pos, d.id AS def
+  FROM definitions d JOIN names n ON n.id = d.name_id JOIN kinds k ON k.id = d.kind
+  JOIN kernels x ON x.pos >= d.lo AND x.pos < d.hi;
+CREATE VIEW member_history AS
+  SELECT n.name, k.name AS kind, m.name AS member, f.off AS bit_offset, f.bits, s.text AS type, f.size, d.id AS def, d.lo, d.hi
+  FROM definitions d JOIN names n ON n.id = d.name_id JOIN kinds k ON k.id = d.kind
+  JOIN members f ON f.def = d.id JOIN names m ON m.id = f.name_id LEFT JOIN spellings s ON s.id = f.type
+"""
+
 
 def is_atlas(path: str) -> bool:
     """Whether a file of this machine begins as an atlas does, of any version."""

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Args
 
 SCHEMA = 1
-OPTIONS = {"add": ("modules", "ignore_markers"), "get": ("output",)}
+OPTIONS = {
+    "add": ("modules", "ignore_markers", "no_tables"),
+    "get": ("output",),
+    "index": ("no_tables",),
+}
 
 
 def run(args: Args) -> int:
@@ -27,6 +31,7 @@ def run(args: Args) -> int:
         "add": _add,
         "list": _list,
         "get": _get,
+        "index": _index,
         "verify": _verify,
     }
     if action not in actions:
@@ -63,6 +68,7 @@ def _add(args: Args, operands: list[str]) -> int:
             path,
             tree,
             modules=args.modules,
+            tables=not args.no_tables,
             observe=monitor.observe,
             on_error=monitor.failed,
             on_skipped=lambda error: monitor.problem(in_words(error)),
@@ -87,6 +93,21 @@ def _add(args: Args, operands: list[str]) -> int:
             file=sys.stderr,
         )
     return FAILED if monitor.problems else DONE
+
+
+def _index(args: Args, operands: list[str]) -> int:
+    from btfkit.atlas.file import Atlas
+    from btfkit.work.progress import Progress
+
+    _expect(operands, "FILE")
+    with Atlas.open(operands[0], write=True) as atlas:
+        total = len(atlas.entries)
+        with Progress(total, "indexing", wanted=not args.quiet, unit="kernels") as progress:
+            atlas.index(tables=not args.no_tables, observe=lambda done, total: progress.at(done))
+    if not args.quiet:
+        what = "tables removed" if args.no_tables else f"tables of {counted(total, 'kernel')} made"
+        print(f"{printable(operands[0])}: {what}; {os.path.getsize(operands[0]):,} bytes", file=sys.stderr)
+    return DONE
 
 
 def _open(path: str) -> Atlas:
@@ -181,6 +202,7 @@ COMMAND = Command(
     options=(
         Option("-m", "--modules", help="add: also add the modules of each kernel"),
         Option("--ignore-markers", help="add: read files that .hasbtf and .failed markers stand for"),
+        Option("--no-tables", help="add: create an atlas without tables for queries; index: remove them"),
         Option("-o", "--output", value="OUT", help="get: the file to write ('-': standard output), or a directory"),
         JSON,
     ),
@@ -190,5 +212,6 @@ COMMAND = Command(
   list FILE                           list the kernels
   get FILE KEY -o OUT                 write the BTF of one kernel, the very bytes that were added; KEY is
                                       distro/release/arch/uname, or a unique uname
+  index FILE                          make the tables again, or remove them (--no-tables), for a file to ship
   verify FILE                         rebuild everything, and compare it with the SHA-256 of what was added""",
 )

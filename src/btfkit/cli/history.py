@@ -18,8 +18,10 @@ def run(args: Args) -> int:
     """Print the time line of each kind of thing with that name; exit with 1 if no kernel has it."""
     if len(args.operands) > 1:
         raise UsageError(f"expected one NAME, got {len(args.operands)}")
-    if not args.kernels:
-        raise UsageError("no kernels: use --kernels TREE...")
+    if not args.kernels and args.atlas is None:
+        raise UsageError("no kernels: use --kernels TREE... or --atlas FILE")
+    if args.kernels and args.atlas is not None:
+        raise UsageError("--kernels and --atlas do not go together")
     from btfkit.cli.kernels import complain
     from btfkit.errors import UnsupportedError, printable
     from btfkit.fleet.history import history
@@ -38,7 +40,15 @@ def run(args: Args) -> int:
         from btfkit.show.html import demand_jinja2
 
         demand_jinja2()
-    tree = find_kernels(args.kernels)
+    refuse_overwriting([args.html], [args.atlas])
+    answered = _from_tables(args.atlas, name) if args.atlas is not None else None
+    if answered is not None:
+        _write(args, answered)
+        if not answered and not args.quiet:
+            sys.stdout.flush()
+            print(f"btfkit history: no kernel has {printable(name)}", file=sys.stderr)
+        return DONE if answered else DIFFERS
+    tree = find_kernels(args.kernels or [args.atlas])
     refuse_overwriting([args.html], [*args.kernels, *tree.files()])
     with Progress(len(tree.kernels), "reading", wanted=not args.quiet, unit="kernels") as progress:
         found = history(name, tree, guesses=not args.no_guesses, workers=args.jobs, observe=progress.at)
@@ -50,6 +60,20 @@ def run(args: Args) -> int:
     if complain(found.columns, tree, quiet=args.quiet):
         return FAILED
     return DONE if found else DIFFERS
+
+
+def _from_tables(path: str, name: str) -> History | None:
+    """The history that the tables of an atlas have; None if its kernels have to be read."""
+    from btfkit.atlas.schema import is_atlas
+    from btfkit.errors import UnsupportedError
+    from btfkit.fleet.history_atlas import atlas_history
+
+    try:
+        return atlas_history(path, name)
+    except UnsupportedError:
+        if not is_atlas(path):
+            raise
+        return None
 
 
 def _write(args: Args, found: History) -> None:
@@ -92,6 +116,11 @@ COMMAND = Command(
     operands="NAME...",
     options=(
         KERNELS,
+        Option(
+            "--atlas",
+            value="FILE",
+            help="ask the tables of an atlas, without guesses; its kernels if these do not answer",
+        ),
         Option("--no-guesses", help="do not compare kernels for what a type or function was called before"),
         JSON,
         Option("--html", value="FILE", help="also write an HTML page with a picture: kernels across, the place down"),

@@ -50,16 +50,17 @@ def add_to_atlas(
     kernels: Iterable[str] | Tree,
     *,
     modules: bool = False,
+    tables: bool = True,
     observe: Observe | None = None,
     on_error: OnError | None = None,
     on_skipped: Callable[[Exception], None] | None = None,
 ) -> AddedToAtlas:
-    """Add kernels to the atlas at `path`, which is created if it does not exist; with `modules`, also theirs.
+    """Add kernels to the atlas at `path`, which is created if it does not exist, with `tables` or without.
 
-    `kernels` are what `find_kernels` takes, or its result.  Each kernel is committed on its own: after an error, or if the
-    process was killed, the same call goes on where it stopped.  A kernel that cannot be read, or of whose name the atlas has
-    another one, is skipped, and `on_error(kernel, error)` is called; `on_skipped(error)` for a module that cannot be read.
-    `observe(done, total)` is called after each kernel.
+    `kernels` are what `find_kernels` takes, or its result; with `modules`, their modules are added, too.  Each kernel is
+    committed on its own: after an error, or if the process was killed, the same call goes on where it stopped.  A kernel that
+    cannot be read, or of whose name the atlas has another one, is skipped, and `on_error(kernel, error)` is called;
+    `on_skipped(error)` for a module that cannot be read.  `observe(done, total)` is called after each kernel.
 
     Raises NotFoundError if there are no kernels, what `Atlas.open` raises, Busy if another process is writing the atlas, and
     OSError if it cannot be written (a full disk); the kernels before are in it.
@@ -76,7 +77,7 @@ def add_to_atlas(
         if on_skipped is not None:
             on_skipped(error)
 
-    with Atlas.open(path, write=True, create=True) as atlas:
+    with Atlas.open(path, write=True, create=True, tables=tables) as atlas:
         for number, kernel in enumerate(tree.kernels):
             try:
                 vmlinux, split = _loaded(kernel, modules, skip)

@@ -124,10 +124,11 @@ def states_of(btf: Btf, name: str, *, own: bool = False) -> dict[str, State]:
         kind = CLASSES.get(btf.kind(type_id), "")
         if kind in KINDS and (type_id >= btf.start_id or not own):
             found.setdefault(kind, []).append(_type(btf, type_id, kind))
-    return {kind: _first(states) for kind, states in found.items()}
+    return {kind: first_state(states) for kind, states in found.items()}
 
 
-def _first(states: list[State]) -> State:
+def first_state(states: list[State]) -> State:
+    """The first of several states of one name, with the number of those that differ."""
     different = dict.fromkeys(states)
     return next(iter(different))._replace(definitions=len(different))
 
