@@ -110,18 +110,17 @@ class ColumnReader:
         """The words of a column, which was written with the column `given` as dictionary."""
         words, used, size, at = self._columns[number]
         planes = [plane for plane in range(4) if used >> plane & 1]
-        out = zeros(words)
         if not planes or not words:
             if size:
                 raise self._damaged("an empty column with bytes")
-            return out
+            return zeros(words)
         dictionary = b""
         if used & _WITH_DICTIONARY:
             if given is None:
                 raise self._damaged("a column with a dictionary that does not exist")
             dictionary = _planes(given, used)
         data = unpack_zstd(self._blob[at : at + size], len(planes) * words, dictionary, source=self._source)
-        raw = out.cast("B")
+        out = bytearray(4 * words)
         for number, plane in enumerate(planes):
-            raw[_PLACES[plane] :: 4] = memoryview(data)[number * words : (number + 1) * words]
-        return out
+            out[_PLACES[plane] :: 4] = data[number * words : (number + 1) * words]
+        return memoryview(out).cast("I")

@@ -19,7 +19,6 @@ from errno import EACCES, EIO, ENOENT, ENOSPC
 from typing import NamedTuple
 
 from btfkit.atlas import schema
-from btfkit.atlas.encode import Encoder, Unfit, UnfitModule, demand_plain
 from btfkit.atlas.packs import (
     LARGEST,
     MOST,
@@ -40,10 +39,8 @@ from btfkit.atlas.packs import (
     unpack_modules,
     unpack_recipe,
 )
-from btfkit.atlas.tables import Tables
 from btfkit.errors import AmbiguousError, BtfError, FormatError, NotFoundError, UnsupportedError, printable
 from btfkit.files.compression import pack_zstd, unpack_zstd
-from btfkit.hot.record_labels import sketch
 from btfkit.hot.record_store import zeros
 
 TYPE_CHECKING = False
@@ -52,6 +49,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from btfkit.atlas.packs import Sequences
+    from btfkit.atlas.tables import Tables
     from btfkit.btf.btf import Btf
 
     Parts = tuple[str, str, str, str]  # distro, release, arch, uname
@@ -131,11 +129,9 @@ class Atlas:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
         if not fresh:
             _demand_atlas(path)
-        from urllib.parse import quote
-
         mode = "rwc" if fresh else "rw" if write else "ro"
         connection = sqlite3.connect(
-            f"file:{quote(os.path.abspath(path))}?mode={mode}", uri=True, isolation_level=None, timeout=LOCK_SECONDS
+            f"file:{_quoted(os.path.abspath(path))}?mode={mode}", uri=True, isolation_level=None, timeout=LOCK_SECONDS
         )
         self = cls(path, connection)
         try:
@@ -155,6 +151,8 @@ class Atlas:
             for statement in schema.STORE.split(";"):
                 self._db.execute(statement)
             if tables:
+                from btfkit.atlas.tables import Tables
+
                 Tables(self._db).create()
             self._db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
             self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
@@ -433,6 +431,8 @@ class Atlas:
             self._db.execute("INSERT INTO kernels VALUES (?, ?, ?, ?, ?, ?, ?)", (number, key, *parts, pos))
             kernel = self._add_kernel(number, pos, btf, digest)
             if self.has_tables:
+                from btfkit.atlas.tables import Tables
+
                 self._add_to_tables(Tables(self._db), pos, kernel, btf)
         if modules is not None:
             self._add_modules(kernel, btf, named)
@@ -456,6 +456,8 @@ class Atlas:
         return int(middle)
 
     def _add_kernel(self, kernel: int, pos: int, btf: Btf, digest: bytes) -> _Row:
+        from btfkit.atlas.encode import Encoder, Unfit
+
         number, first_record, first_name = self._numbers()
         hashes = _sketch(btf)
         parent, visible = self._parents(hashes, pos)
@@ -490,6 +492,8 @@ class Atlas:
 
     def _prove(self, row: _Row, expected: Iterable[tuple[bytes, bytes]]) -> None:
         """Read what was inserted again; raises Unfit if it differs."""
+        from btfkit.atlas.encode import Unfit, UnfitModule
+
         self._forget()
         found = [(b"", self._rebuilt(row))] if row.part == VMLINUX else self._rebuilt_modules(row)
         for (name, data), (expected_name, wanted) in zip(found, expected, strict=True):
@@ -520,6 +524,8 @@ class Atlas:
         return self._row_of_pack(best[1]), sorted(visible)
 
     def _add_modules(self, kernel: _Row, btf: Btf, named: list[tuple[bytes, Btf]]) -> None:
+        from btfkit.atlas.encode import Unfit, UnfitModule, demand_plain
+
         blobs = [(name, module.blob) for name, module in named]
         row = _Row(
             0, kernel.kernel, MODULES, None, 0, 1, sum(len(blob) for _, blob in blobs), len(named), _digest(blobs)
@@ -546,6 +552,8 @@ class Atlas:
     def _try_modules(
         self, row: _Row, kernel: _Row, btf: Btf, named: list[tuple[bytes, Btf]], whole: dict[bytes, bytes]
     ) -> None:
+        from btfkit.atlas.encode import Encoder
+
         number, first_record, first_name = self._numbers()
         blobs = [(name, module.blob) for name, module in named]
         row = row._replace(id=number)
@@ -608,6 +616,7 @@ class Atlas:
             self._db.execute("VACUUM")
 
     def _index(self, tables: bool, observe: Callable[[int, int], None] | None) -> None:
+        from btfkit.atlas.tables import Tables
         from btfkit.btf.btf import Btf
 
         made = Tables(self._db, last=True)
@@ -658,6 +667,11 @@ class _Errors:
         raise FormatError(f"damaged: {error}", source=self._path) from None
 
 
+def _quoted(path: str) -> str:
+    """A path as part of a URI (sqlite.org/uri.html, 3.1)."""
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
 def _recover(path: str) -> None:
     """Undo what a process that ended has left unfinished; only a connection that may write can."""
     connection = sqlite3.connect(path, timeout=LOCK_SECONDS)
@@ -695,6 +709,8 @@ def _digest(parts: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 def _sketch(btf: Btf) -> bytes:
     """The least hashes of a kernel's records; two kernels that share many records share many of them."""
+    from btfkit.hot.record_labels import sketch
+
     least = 1 << 32
     if len(btf.positions) > 64 * SKETCH:
         least = (1 << 32) * 8 * SKETCH // len(btf.positions)

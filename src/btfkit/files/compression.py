@@ -495,12 +495,17 @@ def pack_zstd(
     return bytes(module.compress(data, options=settings, zstd_dict=content))
 
 
+_zstd: list[Any] = []  # the module that unpack_zstd has found: looking for one takes longer than unpacking a few bytes
+
+
 def unpack_zstd(data: Data, size: int, dictionary: bytes = b"", *, source: str = "compressed data") -> bytes:
     """The `size` bytes that `pack_zstd` compressed, with the same `dictionary`.
 
     Raises FormatError if the data is damaged or has another size, UnsupportedError if this installation has no zstd.
     """
-    module = _optional("zstd", source)
+    if not _zstd:
+        _zstd.append(_optional("zstd", source))
+    (module,) = _zstd
     try:
         if module.__name__ == "zstandard":
             given = (
