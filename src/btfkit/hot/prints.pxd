@@ -20,13 +20,19 @@ cpdef bint index_prints(const unsigned long long[::1] prints, const unsigned int
 cpdef look_up(const unsigned long long[::1] own, const unsigned long long[::1] prints,
               const unsigned int[::1] buckets, unsigned int[::1] match)
 
-@cython.locals(wrong=cython.size_t, changed=cython.bint, index=cython.size_t, other=cython.size_t, at=cython.size_t,
-               length=cython.size_t, there=cython.size_t, fits=cython.bint, k=cython.size_t, begin=cython.size_t,
-               width=cython.size_t, target=cython.size_t, became=cython.size_t)
+@cython.locals(count=cython.size_t, removed="unsigned int[::1]", wrong=cython.size_t, index=cython.size_t,
+               other=cython.size_t, at=cython.size_t, length=cython.size_t, there=cython.size_t, fits=cython.bint,
+               k=cython.size_t, begin=cython.size_t, width=cython.size_t, target=cython.size_t, became=cython.size_t)
 cpdef size_t verify(const unsigned int[::1] norm, const unsigned int[::1] place, const unsigned int[::1] starts,
                     const unsigned int[::1] refs, size_t first, unsigned int[::1] match,
                     const unsigned int[::1] b_norm, const unsigned int[::1] b_place, const unsigned int[::1] b_starts,
                     const unsigned int[::1] b_refs, const unsigned int[::1] rep)
+
+@cython.locals(count=cython.size_t, ends="unsigned int[::1]", users="unsigned int[::1]", edge=cython.size_t,
+               index=cython.size_t, target=cython.size_t, done=cython.size_t)
+cdef size_t remove_users(const unsigned int[::1] starts, const unsigned int[::1] refs, size_t first,
+                         unsigned int[::1] match, unsigned int[::1] removed, size_t wrong) except? 1
+
 
 @cython.locals(count=cython.size_t, index=cython.size_t, word=cython.size_t, edge=cython.size_t, node=cython.size_t,
                following=cython.size_t, at=cython.size_t, target=cython.size_t)

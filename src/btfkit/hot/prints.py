@@ -70,36 +70,67 @@ def look_up(own, prints, buckets, match):
 def verify(norm, place, starts, refs, first, match, b_norm, b_place, b_starts, b_refs, rep):
     """Remove every match whose record differs, or whose references are not the matches of its own.  The remaining matches prove
     each other.  Returns the number removed."""
+    count = len(match)
+    removed = memoryview(bytearray(4 * count + 4)).cast("I")
     wrong = 0
-    changed = True
-    while changed:
-        changed = False
-        for index in range(len(match)):
-            other = match[index]
-            if other == 0:
-                continue
-            at = place[index]
-            length = place[index + 1] - at
-            there = b_place[other]
-            fits = b_place[other + 1] - there == length
-            k = 0
-            while fits and k < length:
-                fits = norm[at + k] == b_norm[there + k]
-                k += 1
-            begin = starts[index]
-            width = starts[index + 1] - begin
-            there = b_starts[other]
-            fits = fits and b_starts[other + 1] - there == width
-            k = 0
-            while fits and k < width:
-                target = refs[begin + k]
-                became = match[target - first] if target >= first else rep[target]
-                fits = became == rep[b_refs[there + k]] and (became != 0 or target == 0)
-                k += 1
-            if not fits:
+    for index in range(count):
+        other = match[index]
+        if other == 0:
+            continue
+        at = place[index]
+        length = place[index + 1] - at
+        there = b_place[other]
+        fits = b_place[other + 1] - there == length
+        k = 0
+        while fits and k < length:
+            fits = norm[at + k] == b_norm[there + k]
+            k += 1
+        begin = starts[index]
+        width = starts[index + 1] - begin
+        there = b_starts[other]
+        fits = fits and b_starts[other + 1] - there == width
+        k = 0
+        while fits and k < width:
+            target = refs[begin + k]
+            became = match[target - first] if target >= first else rep[target]
+            fits = became == rep[b_refs[there + k]] and (became != 0 or target == 0)
+            k += 1
+        if not fits:
+            match[index] = 0
+            removed[wrong] = index
+            wrong += 1
+    if wrong:
+        wrong = remove_users(starts, refs, first, match, removed, wrong)
+    return wrong
+
+
+def remove_users(starts, refs, first, match, removed, wrong):
+    """Remove the matches of all own nodes that refer to a removed one, and so on; `removed` has the first `wrong` of these.
+    Returns the number removed."""
+    count = len(match)
+    ends = memoryview(bytearray(4 * count + 8)).cast("I")
+    users = memoryview(bytearray(4 * starts[count] + 4)).cast("I")
+    for edge in range(starts[count]):
+        if refs[edge] >= first:
+            ends[refs[edge] - first + 1] += 1
+    for index in range(count):
+        ends[index + 1] += ends[index]
+    for index in range(count):
+        for edge in range(starts[index], starts[index + 1]):
+            if refs[edge] >= first:
+                target = refs[edge] - first
+                users[ends[target]] = index
+                ends[target] += 1  # from where it begins to where it ends
+    done = 0
+    while done < wrong:
+        target = removed[done]
+        done += 1
+        for edge in range(ends[target - 1] if target else 0, ends[target]):
+            index = users[edge]
+            if match[index]:
                 match[index] = 0
+                removed[wrong] = index
                 wrong += 1
-                changed = True
     return wrong
 
 

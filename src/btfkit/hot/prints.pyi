@@ -45,6 +45,7 @@ def verify(
     b_refs: _Words,
     rep: _Words,
 ) -> int: ...
+def remove_users(starts: _Words, refs: _Words, first: int, match: _Words, removed: _Words, wrong: int) -> int: ...
 def gather(
     norm: _Words,
     place: _Words,
