@@ -7,10 +7,29 @@ from bisect import bisect_right
 from btfkit.btf import spec
 from btfkit.errors import BtfError, ChainError, FormatError, counted
 from btfkit.hot import columns as _columns
+from btfkit.hot import names as _names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
+
+OVERLAP = 16
+"""Limit for the total length of the names of a section, as a multiple of its size; ends of longer strings count."""
+
+
+def demand_few_overlaps(btf: Btf) -> None:
+    """Raise FormatError if the own names of `btf` add up to more than `OVERLAP` times its strings: to compare names that are the
+    ends of one long string takes time with the square of its length."""
+    most = OVERLAP * len(btf.strings) + (1 << 16)
+    seen = bytearray(len(btf.strings))
+    if _names.distinct_length(btf.words, btf.columns.names, btf.strings, btf.start_str_off, seen, most) > most:
+        raise overlapping(btf.source)
+
+
+def overlapping(source: str | None) -> FormatError:
+    """The error for names that are ends of longer strings, and too long in total."""
+    what = f"names longer than {OVERLAP} times the section, as ends of longer strings"
+    return FormatError(what, section="strings", source=source)
 
 
 def unreadable(btf: Btf, count: int, at: int) -> FormatError:

@@ -229,6 +229,24 @@ def next_member(words, at, count, strings, first_offset, name, start):
     return -1
 
 
+def distinct_length(words, places, strings, first_offset, seen, most):
+    """The total length of the names in `strings` whose offsets are at `places`, each offset once (`seen` has a byte for each, all
+    0 at the start); no more than one name above `most` is counted."""
+    total = 0
+    for index in range(len(places)):
+        offset = words[places[index]]
+        if offset < first_offset or seen[offset - first_offset]:
+            continue
+        offset -= first_offset
+        seen[offset] = 1
+        while strings[offset]:
+            offset += 1
+            total += 1
+        if total > most:
+            break
+    return total
+
+
 def named_below(words, positions, kinds, first_offset, indexes, offsets):
     """Append, for each record of a wanted kind whose name lies in the base, its index and its name offset."""
     for index in range(len(positions)):

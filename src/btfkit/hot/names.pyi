@@ -56,6 +56,9 @@ def first_not_below(
 def next_member(
     words: _Words, at: int, count: int, strings: _Bytes, first_offset: int, name: _Bytes, start: int
 ) -> int: ...
+def distinct_length(
+    words: _Words, places: _Words, strings: _Bytes, first_offset: int, seen: bytearray, most: int
+) -> int: ...
 def named_below(
     words: _Words, positions: _Words, kinds: _Bytes, first_offset: int, indexes: _Grows, offsets: _Grows
 ) -> None: ...

@@ -10,6 +10,7 @@ from array import array
 
 from btfkit.btf.btf import Btf, btf_list, demand_btf
 from btfkit.btf.emit import Frame
+from btfkit.btf.refusal import demand_few_overlaps
 from btfkit.errors import counted
 from btfkit.hot import columns as _columns
 from btfkit.hot import permute as _permute
@@ -109,7 +110,11 @@ def follow(split: Btf, old: Btf, new: Btf, ids: IdMap) -> Btf:
 
 
 def by_name(btf: Btf) -> list[int]:
-    """The own ids of `btf` sorted by name as C strings: anonymous types first, equal names by id."""
+    """The own ids of `btf` sorted by name as C strings: anonymous types first, equal names by id.
+
+    Raises FormatError if its names overlap too much (`demand_few_overlaps`).
+    """
+    demand_few_overlaps(btf)
     count = len(btf.positions)
     key = array("Q", bytes(8 * count))
     indexes = array("I", range(count))

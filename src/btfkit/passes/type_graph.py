@@ -11,6 +11,7 @@ import os
 from array import array
 
 from btfkit.btf.btf import Btf
+from btfkit.btf.refusal import OVERLAP, overlapping
 from btfkit.errors import FormatError
 from btfkit.hot import classes as _classes
 from btfkit.hot import columns as _columns
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MOST = 0x7FFFFFFF  # types, and bytes of strings: libbpf's limits
-OVERLAP = (
-    16  # limit for the total length of the names of a section, as a multiple of its size; ends of longer strings count
-)
 
 _mask = 0xFFFFFFFF  # tests set it to 0 to make all hashes collide
 
@@ -133,11 +131,7 @@ class Graph:
         try:
             self.names.settle(strings, moved)
         except OverflowError:
-            raise FormatError(
-                f"names longer than {OVERLAP} times the section, as ends of longer strings",
-                section="strings",
-                source=source,
-            ) from None
+            raise overlapping(source) from None
 
     @property
     def pool(self) -> bytearray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.flat import Flat
+from btfkit.btf.refusal import demand_few_overlaps
 from btfkit.errors import FormatError
 from btfkit.hot import identity as _identity
 from btfkit.hot.columns import zeros
@@ -39,13 +40,15 @@ def interner() -> _identity.Interner:
 class Identities:
     """The keys of the types of one BTF, comparable with those of other BTFs made with the same `numbers`.
 
-    Raises FormatError if types without a name are nested too deep.
+    Raises FormatError if types without a name are nested too deep, or if names overlap too much (`demand_few_overlaps`).
     """
 
     __slots__ = ("_numbers", "_side", "btf", "tags")
 
     def __init__(self, btf: Btf, numbers: _identity.Interner) -> None:
         self.btf = btf
+        for layer in btf.chain:
+            demand_few_overlaps(layer)
         flat = Flat(btf)
         self._numbers = numbers
         self._side = _identity.Side(numbers, flat.words, flat.positions, flat.strings, MAX_DEPTH)
