@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from btfkit.fleet.object_verdicts import object_ranges
 from btfkit.fleet.report_html import page_bytes
 from hostile import NAMES
 from matrices import made
@@ -58,6 +59,21 @@ def test_cells_have_their_colours_and_tell_why(shown) -> None:
     said, detail = shown.execute_script(CLICK, 6, 33 + 36)
     assert said.endswith(": works")
     assert "Every read has an answer" in detail
+
+
+def test_objects_have_verdicts(visit) -> None:
+    matrix = made(60, 12)
+    chrome = visit(page(matrix))
+    entries = (
+        "return [...document.querySelectorAll('.program.whole')].map((node) => [node.querySelector('small').textContent,"
+        " [...node.querySelectorAll('.pill')].map((pill) => pill.textContent)])"
+    )
+    found = dict(chrome.execute_script(entries))
+    assert list(found) == ["prog0", "prog1"]
+    for name, pills in found.items():
+        assert {part.status for part in object_ranges(matrix, name)} == {text.rpartition(": ")[2] for text in pills}
+    _, detail = chrome.execute_script(CLICK, 6, 33)
+    assert f"the object: {object_ranges(matrix, 'prog0')[0].status}" in detail
 
 
 def test_keys_move(shown) -> None:
@@ -181,10 +197,10 @@ def test_search(shown) -> None:
 
 
 def test_ranges_in_words(shown) -> None:
-    pills = shown.execute_script("return [...document.querySelectorAll('.program')][0].textContent")
+    pills = shown.execute_script("return [...document.querySelectorAll('.program:not(.whole)')][0].textContent")
     assert "amzn x86_64: 4.14.0-0-amzn ... " in pills
     assert ": works" in pills
-    shown.execute_script("document.querySelector('.pill').click()")
+    shown.execute_script("document.querySelector('button.pill').click()")
     assert "handle_0 on" in shown.find_element("id", "said").text
     assert "member_0" in shown.find_element("id", "detail").text
 

@@ -101,15 +101,14 @@ def _write(args: Args, matrix: Matrix, failures: list[tuple[int, int]]) -> None:
 
         write_atomic(args.html, page_bytes(matrix, failures))
     if args.report is not None or args.json:
-        from json import dumps
-
         from btfkit.files.write import write_atomic
+        from btfkit.fleet.json_pieces import json_pieces
 
-        text = dumps(as_dict(matrix, failures), indent=1) + "\n"
+        document = as_dict(matrix, failures)
         if args.report is not None:
-            write_atomic(args.report, text.encode())
+            write_atomic(args.report, b"".join(piece.encode() for piece in json_pieces(document)))
         if args.json:
-            sys.stdout.write(text)
+            sys.stdout.writelines(json_pieces(document))
     if args.markdown:
         sys.stdout.writelines(f"{line}\n" for line in markdown_lines(matrix, len(failures)))
     elif not args.json and "-" not in (args.html, args.report):

@@ -80,6 +80,27 @@ def object_verdict(matrix: Matrix, programs: list[int], column: int) -> ObjectVe
     return ObjectVerdict(GUARDED if GUARDED in statuses else WORKS, tuple(broken), tuple(maps))
 
 
+def object_grid(matrix: Matrix) -> tuple[list[ObjectVerdict], list[list[int | None]]]:
+    """The verdicts on objects, and for each object the number of that on each kernel, None if it could not be read."""
+    rows: dict[str, list[int]] = {}
+    for number, program in enumerate(matrix.programs):
+        rows.setdefault(program.object, []).append(number)
+    numbers: dict[ObjectVerdict, int] = {}
+    grid: list[list[int | None]] = []
+    for name in matrix.objects:
+        programs = rows.get(name, [])
+        known: dict[tuple[int | None, ...], int | None] = {}  # kernels with the same verdicts on all programs
+        row: list[int | None] = []
+        for column in range(len(matrix.columns)):
+            cells = tuple([matrix.cells[program][column] for program in programs])
+            if cells not in known:
+                found = object_verdict(matrix, programs, column)
+                known[cells] = None if found is None else numbers.setdefault(found, len(numbers))
+            row.append(None if matrix.columns[column].error else known[cells])
+        grid.append(row)
+    return list(numbers), grid
+
+
 def object_ranges(matrix: Matrix, name: str) -> list[Range]:
     """The kernels of an object, folded: in each series those with the same verdict, as text, that follow each other."""
     programs = [number for number, program in enumerate(matrix.programs) if program.object == name]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from btfkit.errors import counted, printable
 from btfkit.fleet.matrix import BREAKS, GUARDED, MISREADS, STATUSES, WORKS, columns_text, range_text
-from btfkit.fleet.object_verdicts import ObjectVerdict, object_ranges, object_verdict
+from btfkit.fleet.object_verdicts import object_grid, object_ranges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -434,19 +434,11 @@ def as_dict(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, object
 
 
 def _object_verdicts(matrix: Matrix) -> dict[str, object]:
-    """The verdicts on objects, numbered, and for each object the number of that on each kernel."""
-    rows: dict[str, list[int]] = {}
-    for number, program in enumerate(matrix.programs):
-        rows.setdefault(program.object, []).append(number)
-    numbers: dict[ObjectVerdict, int] = {}
-    grid: list[list[int | None]] = []
-    for name in matrix.objects:
-        found = (object_verdict(matrix, rows.get(name, []), column) for column in range(len(matrix.columns)))
-        grid.append([None if each is None else numbers.setdefault(each, len(numbers)) for each in found])
+    verdicts, grid = object_grid(matrix)
     return {
         "object_verdicts": [
             {"status": each.status, "leave_out": {"programs": list(each.programs), "maps": list(each.maps)}}
-            for each in numbers
+            for each in verdicts
         ],
         "object_matrix": grid,
     }

@@ -7,7 +7,8 @@ hints are numbered; names that many kernels share are stored once.
 from __future__ import annotations
 
 from btfkit.errors import counted
-from btfkit.fleet.matrix import BREAKS, MISREADS, STATUSES, columns_text
+from btfkit.fleet.matrix import BREAKS, GUARDED, MISREADS, STATUSES, WORKS, columns_text
+from btfkit.fleet.object_verdicts import object_grid, object_ranges
 from btfkit.fleet.report import EFFECTS, names_text, reasons, summary_line
 from btfkit.show.html import page
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.fleet.matrix import Matrix
+    from btfkit.fleet.object_verdicts import ObjectVerdict
 
 ROWS_WITHOUT_SCRIPT = 300  # of the table for a browser that runs no script
 
@@ -40,6 +42,7 @@ def page_bytes(matrix: Matrix, failures: list[tuple[int, int]]) -> bytes:
             )
             for reason in broken[:ROWS_WITHOUT_SCRIPT]
         ],
+        objects=_object_rows(matrix)[:ROWS_WITHOUT_SCRIPT],
         more=counted(rest, "more reason") if rest > 0 else "",
     )
 
@@ -79,6 +82,7 @@ def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, obje
             effect = EFFECTS.index(finding.effect)
             numbers.append(findings((effect, finding.detail, finding.subject, finding.unless, at, hint)))
         verdicts.append([STATUSES.index(cell.status), numbers])
+    of_objects, grid = object_grid(matrix)
     failing: dict[int, list[int]] = {}
     for number, column in failures:
         failing.setdefault(number, []).append(position[column])
@@ -89,6 +93,10 @@ def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, obje
         "unusable": [[column.name, column.error] for column in matrix.columns if column.error],
         "programs": [[p.object, p.name, p.section, int(p.optional), int(p.required)] for p in matrix.programs],
         "rows": [_runs([row[column] for column in series]) for row in matrix.cells],
+        "objects": [
+            [name, _runs([row[column] for column in series])] for name, row in zip(matrix.objects, grid, strict=True)
+        ],
+        "object_verdicts": [[_rank(each), str(each)] for each in of_objects],
         "counted": [len(failing.get(number, ())) for number in range(len(matrix.programs))],
         "verdicts": verdicts,
         "findings": findings.rows,
@@ -97,6 +105,21 @@ def page_data(matrix: Matrix, failures: list[tuple[int, int]]) -> dict[str, obje
         "warnings": matrix.warnings,
         "words": words.rows,
     }
+
+
+def _rank(verdict: ObjectVerdict) -> int:
+    """The number of the status whose colour a verdict on an object has; "works without" is between the others."""
+    return STATUSES.index(GUARDED if verdict.programs or verdict.maps else verdict.status)
+
+
+def _object_rows(matrix: Matrix) -> list[tuple[str, str, str]]:
+    """(object, kernels, verdict) of the objects that do not just work."""
+    return [
+        (name, columns_text(matrix, part.columns), part.status)
+        for name in matrix.objects
+        for part in object_ranges(matrix, name)
+        if part.status not in (WORKS, GUARDED)
+    ]
 
 
 def _kernel(matrix: Matrix, column: int, words: _Table) -> list[Any]:

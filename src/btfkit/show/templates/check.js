@@ -13,13 +13,17 @@
       version: found ? Number(found[1]) * 1000 + Number(found[2]) : -1, label: found ? `${found[1]}.${found[2]}` : "?",
       series: [data.words[distro], data.words[arch]].filter(Boolean).join(" ") };
   });
-  const rows = data.rows.map((runs) => {
+  const unrolled = (runs) => {
     const row = new Int32Array(kernels.length);
     for (let i = 0, at = 0; i < runs.length; i += 2) { row.fill(runs[i], at, at + runs[i + 1]); at += runs[i + 1]; }
     return row;
-  });
+  };
+  const rows = data.rows.map(unrolled);
   const programs = data.programs.map(([object, name, section, optional, required], at) =>
     ({ at, object, name, section, optional, required, text: `${object} ${name} ${section}`.toLowerCase() }));
+  // The verdicts on the objects that have several programs, which libbpf loads together.
+  const several = new Set(programs.filter((p, at) => at && programs[at - 1].object === p.object).map((p) => p.object));
+  const objects = new Map(data.objects.filter(([name]) => several.has(name)).map(([name, runs]) => [name, unrolled(runs)]));
   const statusOf = (verdict) => (verdict < 0 ? -1 : data.verdicts[verdict][0]);
 
   // The rows of the head that say something: each shows its text once for the columns next to each other that share it.
@@ -388,8 +392,19 @@
     detail.replaceChildren(
       el("h2", null, `${shown(program.object)}: ${shown(program.name)} `, ...(status < 0 ? [] : [badge(status)])),
       el("p.note", null, `${full(kernelsOf)} · ${shown(program.section)}${program.optional ? " · optional" : ""}${program.required ? "" : " · does not count"}`),
+      ...ofObject(program.object, kernelsOf),
       ...told.flat().filter((node) => node !== null));
     detail.scrollTop = 0;
+  }
+
+  // What these kernels do with the object as a whole, which may break with another of its programs.
+  function ofObject(name, kernelsOf) {
+    if (!objects.has(name)) return [];
+    const verdicts = new Set(kernelsOf.map((kernel) => objects.get(name)[kernel.at]).filter((verdict) => verdict >= 0));
+    return [...verdicts].slice(0, REASONS).map((verdict) => {
+      const [status, text] = data.object_verdicts[verdict];
+      return el("p.note", null, "the object: ", el(`i.s${status}.spot`, null), shown(text));
+    });
   }
 
   // Kernels as ranges of consecutive ones.
@@ -456,27 +471,55 @@
   function list(all = false) {
     const box = byId("ranges");
     const listed = all ? view.programs : view.programs.slice(0, SHOWN);
-    box.replaceChildren(...listed.map((program) => el("div.program", null,
-      el("div.who", null, ...btfkit.marked(shown(program.name), words), el("small", null, shown(program.object) + (program.optional ? ", optional" : ""))),
-      el("div", null, ...pills(program)))));
+    const told = new Set();
+    box.replaceChildren(...listed.flatMap((program) => {
+      const entry = el("div.program", null,
+        el("div.who", null, ...btfkit.marked(shown(program.name), words), el("small", null, shown(program.object) + (program.optional ? ", optional" : ""))),
+        el("div", null, ...pills(program)));
+      if (told.has(program.object) || !objects.has(program.object)) return [entry];
+      told.add(program.object);
+      return [el("div.program.whole", null, el("div.who", null, "(the object)", el("small", null, shown(program.object))),
+        el("div", null, ...objectPills(program.object))), entry];
+    }));
     if (listed.length < view.programs.length) box.append(el("p", null, el("button", { type: "button", onclick: () => list(true) }, `show all ${number(view.programs.length)}`)));
     byId("listed").hidden = !listed.length;
   }
 
-  function pills(program) {
+  // The kernels of the view, those that follow each other in a series and have the same status together.
+  function runsOf(statusOn) {
     const runs = [];
     let last = null;
     for (const kernel of view.kernels) {
-      const status = statusOf(rows[program.at][kernel.at]);
+      const status = statusOn(kernel);
       if (last && last.series === kernel.series && last.status === status) last.kernels.push(kernel);
       else runs.push((last = { series: kernel.series, status, kernels: [kernel] }));
     }
+    return runs;
+  }
+
+  const MOST = 40; // ranges of a program
+
+  function objectPills(name) {
+    const runs = runsOf((kernel) => objects.get(name)[kernel.at]);
+    const alike = new Set(runs.map((run) => run.status)).size === 1 && view.kernels.length > 1;
+    const some = alike ? [{ status: runs[0].status, text: `all ${number(view.kernels.length)} kernels` }]
+      : runs.slice(0, MOST).map((run) => ({ status: run.status, text: full(run.kernels) }));
+    const made = some.map(({ status, text }) => {
+      const [colour, verdict] = status < 0 ? [-1, "not read"] : data.object_verdicts[status];
+      return el("span.pill", null, colour < 0 ? null : el(`i.s${colour}`, null), `${text}: ${shown(verdict)}`);
+    });
+    if (!alike && runs.length > MOST) made.push(el("span.note", null, `and ${count(runs.length - MOST, "more range")}`));
+    return made;
+  }
+
+  function pills(program) {
+    const runs = runsOf((kernel) => statusOf(rows[program.at][kernel.at]));
     const statuses = new Set(runs.map((run) => run.status));
     if (statuses.size === 1 && view.kernels.length > 1) {
       return [pill(program, view.kernels, `all ${number(view.kernels.length)} kernels`, runs[0].status)];
     }
-    const made = runs.slice(0, 40).map((run) => pill(program, run.kernels, full(run.kernels), run.status));
-    if (runs.length > 40) made.push(el("span.note", null, `and ${count(runs.length - 40, "more range")}`));
+    const made = runs.slice(0, MOST).map((run) => pill(program, run.kernels, full(run.kernels), run.status));
+    if (runs.length > MOST) made.push(el("span.note", null, `and ${count(runs.length - MOST, "more range")}`));
     return made;
   }
 
