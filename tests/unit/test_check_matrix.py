@@ -212,6 +212,13 @@ def test_hints_of_other_sorts(tmp_path):
     def alike(b):
         b.struct("task_struct", 8, [("pid", 1, 0), ("btfkit_no_such_membre", 1, 32)])
 
+    def underscores(b):
+        inner = b.struct("inner", 4, [(check_inputs.MEMBER, 1, 0)])
+        b.struct("task_struct", 16, [(f"__{check_inputs.MEMBER}", 1, 0), ("deep", b.ptr(inner), 64)])
+
+    def only(b):
+        b.struct("task_struct", 4, [("val", 1, 0)])
+
     def other_kind(b):
         b.struct("task_struct", 4, [("pid", 1, 0)])
         b.union("btfkit_no_such_struct", 4, [("member", 1, 0)])
@@ -222,6 +229,8 @@ def test_hints_of_other_sorts(tmp_path):
     for build, access, words in (
         (further, member, f"{check_inputs.MEMBER} is one struct further: deep->{check_inputs.MEMBER} (struct inner)"),
         (alike, member, "struct task_struct has btfkit_no_such_membre, which is spelled almost like it"),
+        (underscores, member, f"struct task_struct has __{check_inputs.MEMBER}, which is spelled almost like it"),
+        (only, member, "the only member of struct task_struct is val (int)"),
         (other_kind, kind, "there is a union btfkit_no_such_struct, but the program asks for a struct"),
     ):
         (tmp_path / "5.1.btf").write_bytes(kernel(build))

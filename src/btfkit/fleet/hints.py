@@ -373,10 +373,13 @@ def _member(candidate: tuple[Btf, int], wanted: Spec, without: Target, having: T
         return ""  # it exists with another type, which is in the reason
     if having is not None and (found := _renamed(rows, name, wanted, step, having, known)):
         return f"{struct} has {found} in its place"
+    if same := NameSearch(rows.by_name).same(name):
+        return f"{struct} has {same}, which is spelled almost like it"
     if further := rows.one_further(name):
         return f"{name} is one struct further: {further}"
-    close = known.close(name, rows.by_name)
-    return f"{struct} has {close}, which is spelled almost like it" if close else ""
+    if close := known.close(name, rows.by_name):
+        return f"{struct} has {close}, which is spelled almost like it"
+    return f"the only member of {struct} is {rows.all[0].name} ({rows.all[0].type_text})" if len(rows.all) == 1 else ""
 
 
 def _failing_step(btf: Btf, root_id: int, wanted: Spec, elements: ElementsByName) -> tuple[int, int]:
