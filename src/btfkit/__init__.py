@@ -53,6 +53,7 @@ _NAMES = {  # by module
     "fleet.check": "check",
     "fleet.explain": "explain_on_kernels",
     "fleet.history": "history",
+    "fleet.kernel_diff": "diff_kernels",
     "fleet.offsets": "kernel_offsets",
     "fleet.packages": "encode_packages",
     "fleet.tree": "find_kernels",

@@ -48,3 +48,61 @@ class Flat:
         from btfkit.hot.columns import Columns
 
         return Columns(self.words, self.positions, self.btf.table)
+
+
+class FlatFrame:
+    """Room for one split BTF at a time after a base, which is copied once: for many small BTFs on one large base."""
+
+    __slots__ = ("_positions", "_starts", "_strings", "_words", "base")
+
+    def __init__(self, base: Btf) -> None:
+        self.base = base
+        flat = Flat(base)
+        self._starts = len(flat.words), len(flat.positions), len(flat.strings)
+        self._words = _grown_words(flat.words, self._starts[0], 0)
+        self._positions = _grown_words(flat.positions, self._starts[1], 0)
+        self._strings = _grown_bytes(flat.strings, self._starts[2], 0)
+
+    def put(self, btf: Btf) -> FramedFlat:
+        """`btf`, which is split on the base, as a `Flat`, valid until the next call."""
+        words, positions, strings = self._starts
+        ends = words + len(btf.words), positions + len(btf.positions), strings + len(btf.strings)
+        if ends[0] > len(self._words):
+            self._words = _grown_words(self._words, words, ends[0])
+        if ends[1] > len(self._positions):
+            self._positions = _grown_words(self._positions, positions, ends[1])
+        if ends[2] > len(self._strings):
+            self._strings = _grown_bytes(self._strings, strings, ends[2])
+        self._words[words : ends[0]] = btf.words
+        shifted = memoryview(bytearray(4 * len(btf.positions))).cast("I")
+        for index, at in enumerate(btf.positions):
+            shifted[index] = words + at
+        self._positions[positions : ends[1]] = shifted
+        self._strings[strings : ends[2]] = btf.strings
+        return FramedFlat(self._words[: ends[0]], self._positions[: ends[1]], self._strings[: ends[2]])
+
+
+class FramedFlat:
+    """What `FlatFrame.put` returns: `words`, `positions` and `strings` as of `Flat`."""
+
+    __slots__ = ("positions", "strings", "words")
+
+    def __init__(self, words: memoryview[int], positions: memoryview[int], strings: memoryview[int]) -> None:
+        self.words = words
+        self.positions = positions
+        self.strings = strings
+
+
+def _grown_words(old: memoryview[int] | array[int], used: int, least: int) -> memoryview[int]:
+    """A copy of the first `used` words with room for at least `least`, and for a quarter more."""
+    count = max(used, least)
+    new = memoryview(bytearray(4 * (count + count // 4 + 1024))).cast("I")
+    new[:used] = memoryview(old)[:used]
+    return new
+
+
+def _grown_bytes(old: memoryview[int] | bytes, used: int, least: int) -> memoryview[int]:
+    count = max(used, least)
+    new = memoryview(bytearray(count + count // 4 + 1024))
+    new[:used] = memoryview(old)[:used]
+    return new

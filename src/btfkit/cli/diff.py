@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from btfkit.cli import DIFFERS, DONE
+from btfkit.cli import DIFFERS, DONE, FAILED
 from btfkit.cli.options import (
     BASE,
     COLOR,
+    JOBS,
     JSON,
     OUTPUT,
     Command,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.cli.options import Args
     from btfkit.co_re.program import BpfObject
-    from btfkit.show.diff_values import Diff
 
 # those of show/diff.py, which is not imported before it is needed
 KINDS = ("struct", "union", "enum", "typedef", "function", "variable", "int", "float")
@@ -37,7 +37,14 @@ def run(args: Args) -> int:
         raise UsageError(f"expected A and B, got {len(args.operands)} files")
     if args.json and (args.html is not None or args.summary):
         raise UsageError("--json excludes --html and --summary")
-    refuse_overwriting([args.output, args.html], [*args.operands, args.base, args.base_b, *args.used_by])
+    inputs = [*args.operands, args.base, args.base_b, *args.used_by, args.symbols, *args.suppress]
+    refuse_overwriting([args.output, args.html], inputs)
+    if args.suppress and args.symbols is None:
+        raise UsageError("--suppress needs --symbols")
+    if args.symbols is not None:
+        return _kabi(args)
+    if any(map(_is_directory, args.operands)):
+        return _run_on_directories(args)
     from btfkit.show.diff import diff
 
     if args.html is not None:
@@ -60,10 +67,79 @@ def run(args: Args) -> int:
 
             print(f"{printable(args.html)}: {counts}", file=sys.stderr)
     elif not (args.quiet and args.output is None):
-        from btfkit.files.write import write_chunks
+        from btfkit.show.diff_text import diff_lines
 
-        write_chunks(_json(found) if args.json else _text(found, args), args.output)
+        lines = diff_lines(found, summary=args.summary)
+        _print(_dumped(found.as_json()) if args.json else _dyed(lines, args), args)
     return DIFFERS if found else DONE
+
+
+def _is_directory(path: str) -> bool:
+    import os
+
+    return path != "-" and os.path.isdir(path)
+
+
+def _run_on_directories(args: Args) -> int:
+    """Compare two kernels with their modules."""
+    if args.base or args.base_b or args.name or args.kind or args.used_by:
+        raise UsageError("directories are compared whole: without -B, --base-b, -C, --kind and --used-by")
+    if args.html is not None:
+        from btfkit.show.html import demand_jinja2
+
+        demand_jinja2()
+    from btfkit.fleet.kernel_diff import diff_kernels, kernel_in
+    from btfkit.fleet.kernel_diff_text import kernel_diff_lines, kernel_summary
+    from btfkit.work.progress import Progress
+
+    old, new = map(kernel_in, args.operands)
+    inputs = [kernel.store.full(path) for kernel in (old, new) for path in (*kernel.paths, *kernel.modules)]
+    refuse_overwriting([args.output, args.html], inputs)
+    with Progress(max(len(old.modules), 1), "comparing", wanted=not args.quiet, unit="modules") as progress:
+        found = diff_kernels(old, new, workers=args.jobs, observe=progress.at)
+    if args.html is not None:
+        from btfkit.errors import printable
+        from btfkit.files.write import write_atomic
+        from btfkit.show.diff_page import diff_page
+
+        write_atomic(args.html, diff_page(found.vmlinux, found.modules))
+        if not args.quiet and args.html != "-":
+            print(f"{printable(args.html)}: {kernel_summary(found)}", file=sys.stderr)
+    elif not (args.quiet and args.output is None):
+        lines = kernel_diff_lines(found, summary=args.summary)
+        _print(_dumped(found.as_json()) if args.json else _dyed(lines, args), args)
+    for error in found.skipped:
+        print(f"btfkit: module skipped: {error}", file=sys.stderr)
+    return FAILED if found.skipped else DIFFERS if found else DONE
+
+
+def _kabi(args: Args) -> int:
+    """Report what breaks the symbols of --symbols; exit with 1 if anything does."""
+    if args.html is not None or args.name or args.kind or args.used_by or args.base or args.base_b:
+        raise UsageError("--symbols excludes --html, -C, --kind, --used-by, -B and --base-b")
+    from btfkit.errors import error_text, printable
+    from btfkit.fleet.kernel_diff import kabi_of
+    from btfkit.show.kabi import read_suppressions, read_symbols
+    from btfkit.show.kabi_text import as_json, kabi_lines
+
+    symbols = read_symbols(args.symbols)
+    suppressions = [one for path in args.suppress for one in read_suppressions(path)]
+    skipped: list[Exception] = []
+    old, new = args.operands
+    found = kabi_of(old, new, symbols, suppressions, skipped.append)
+    if not (args.quiet and args.output is None):
+        _print(_dumped(as_json(found)) if args.json else _dyed(kabi_lines(found, summary=args.summary), args), args)
+    for one in found.unused if not args.quiet else ():
+        print(f"btfkit diff: this suppression matches nothing: {printable(one.text)}", file=sys.stderr)
+    for error in skipped:
+        print(f"btfkit: module skipped: {error_text(error)}", file=sys.stderr)
+    return FAILED if skipped else DIFFERS if found.breaks else DONE
+
+
+def _print(chunks: Iterator[bytes], args: Args) -> None:
+    from btfkit.files.write import write_chunks
+
+    write_chunks(chunks, args.output)
 
 
 def _load(args: Args) -> tuple[Btf, Btf]:
@@ -107,18 +183,18 @@ def _attached(paths: list[str]) -> dict[tuple[str, str], None]:
     return found
 
 
-def _text(found: Diff, args: Args) -> Iterator[bytes]:
-    from btfkit.show.diff_text import coloured, diff_lines
+def _dyed(lines: Iterator[str], args: Args) -> Iterator[bytes]:
+    from btfkit.show.diff_text import coloured
 
     dye = has_colours(args.color, args.output)
-    for line in diff_lines(found, summary=args.summary):
+    for line in lines:
         yield (coloured(line) if dye else line).encode() + b"\n"
 
 
-def _json(found: Diff) -> Iterator[bytes]:
+def _dumped(document: object) -> Iterator[bytes]:
     from json import dumps
 
-    yield dumps(found.as_json(), indent=1).encode() + b"\n"
+    yield dumps(document, indent=1).encode() + b"\n"
 
 
 COMMAND = Command(
@@ -145,15 +221,24 @@ COMMAND = Command(
             many=True,
             help="compare only what this BPF object reads (CO-RE), attaches to and calls",
         ),
+        Option(
+            "--symbols",
+            value="FILE",
+            help="report only what breaks these symbols: Module.symvers, or a function, variable or type on each line",
+        ),
+        Option("--suppress", value="FILE", many=True, help="with --symbols: TOML with differences that are accepted"),
         Option("--summary", help="print only the numbers"),
         JSON,
         OUTPUT,
         Option("--html", value="FILE", help="write a searchable HTML page"),
         COLOR,
+        JOBS,
     ),
-    details="""A and B are each a vmlinux, a module (with -B, and --base-b if the kernels differ), or any other file with BTF.
+    details="""A and B are each a vmlinux, a module (with -B, and --base-b if the kernels differ), any other file with BTF, or a
+directory with a vmlinux and all modules.
 + added in B, - removed, ~ changed, > moved together. Exit status 1 if anything differs.
 
     btfkit diff old-vmlinux new-vmlinux -C sk_buff
-    btfkit diff old-vmlinux new-vmlinux --used-by prog.bpf.o""",
+    btfkit diff old-vmlinux new-vmlinux --used-by prog.bpf.o
+    btfkit diff old-vmlinux new-vmlinux --symbols Module.symvers --suppress accepted.toml""",
 )

@@ -244,6 +244,21 @@ class Kernel:
             raise ChainError("expected a vmlinux, found a module with a distilled base", source=self.source)
         return first.btf()
 
+    def module(self, path: str, base: SharedBase, content: Data | None = None, source: str = "") -> Btf | None:
+        """The BTF of one of its modules on `base`; None for a module without BTF, and for a file that is no module.
+
+        `content` and `source` are those of the file if the caller has read it.  Raises what `open` and `BtfFile.btf` raise.
+        """
+        from btfkit.btf_file import open
+
+        data = self.read(path) if content is None else content
+        if "." not in path.rpartition("/")[2] and bytes(data[:2]) not in _BTF_MAGICS:
+            return None  # modules.dep and the like
+        try:
+            return open(data, source or self.store.full(path), limit=unpack_limit(default=LIMIT)).btf(base)
+        except NotFoundError:
+            return None
+
     def _add_module(
         self,
         found: KernelBtf,
@@ -253,13 +268,10 @@ class Kernel:
         data: Data,
         wanted: Callable[[Btf], bool] | None,
     ) -> None:
-        from btfkit.btf_file import open
-
         if "." not in path.rpartition("/")[2] and bytes(data[:2]) not in _BTF_MAGICS:
-            return  # modules.dep and the like
-        try:
-            module = open(data, source, limit=unpack_limit(default=LIMIT)).btf(base)
-        except NotFoundError:
+            return
+        module = self.module(path, base, data, source)
+        if module is None:
             found.without.append(path)
             return
         if wanted is not None and not wanted(module):

@@ -20,6 +20,8 @@ cdef class Interner:
     cdef unsigned int[::1] begins
     cdef unsigned int[::1] slots
     cdef unsigned int[::1] stack
+    cdef unsigned int[::1] ours
+    cdef unsigned int[::1] theirs
     cdef readonly size_t top
 
     cpdef int push(self, unsigned int word) except -1
@@ -48,6 +50,10 @@ cdef class Side:
     cdef unsigned int[::1] definitions
     cdef unsigned int[::1] tagged
 
+    @cython.locals(type_id=cython.size_t)
+    cpdef restart(self, const unsigned int[::1] words, const unsigned int[::1] positions,
+                  const unsigned char[::1] strings, size_t first)
+
     @cython.locals(at=cython.size_t, group=cython.uint)
     cpdef unsigned int key(self, size_t type_id) except? 0
 
@@ -65,12 +71,12 @@ cdef class Side:
     cpdef tag(self, size_t type_id, list tags)
 
     @cython.locals(index=cython.size_t)
-    cpdef tags(self, list found)
+    cpdef tags(self, list found, size_t first)
 
     @cython.locals(interner=Interner, start=cython.size_t, info=cython.uint, count=cython.uint, flag=cython.uint,
                    where=cython.uint, _=cython.uint)
     cdef unsigned int body(self, size_t at, unsigned int kind, unsigned int depth) except 0
 
-@cython.locals(old_keys="unsigned int[::1]", new_keys="unsigned int[::1]", ours="unsigned int[::1]",
+@cython.locals(interner=Interner, old_keys="unsigned int[::1]", new_keys="unsigned int[::1]", ours="unsigned int[::1]",
                theirs="unsigned int[::1]", type_id=cython.size_t, key=cython.uint, other=cython.uint)
 cpdef differing(Side old, size_t old_first, Side new, size_t new_first, unsigned int[::1] same, list left, list right)

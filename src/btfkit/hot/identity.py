@@ -43,6 +43,8 @@ class Interner:
         self.begins = growth.room()
         self.slots = memoryview(bytearray(4 * 8192)).cast("I")
         self.stack = growth.room()
+        self.ours = growth.room()
+        self.theirs = growth.room()
         self.top = 0
 
     def push(self, word):
@@ -141,6 +143,20 @@ class Side:
         self.definitions = memoryview(bytearray(4 * (len(positions) + 1))).cast("I")
         self.tagged = memoryview(bytearray(4 * (len(positions) + 1))).cast("I")
 
+    def restart(self, words, positions, strings, first):
+        """Put other types in place of those from id `first` on; what is known of the types before them stays."""
+        self.words = words
+        self.positions = positions
+        self.strings = strings
+        while len(self.references) <= len(positions):
+            self.references = growth.grown(self.references, first)
+            self.definitions = growth.grown(self.definitions, first)
+            self.tagged = growth.grown(self.tagged, first)
+        for type_id in range(first, len(positions) + 1):
+            self.references[type_id] = 0
+            self.definitions[type_id] = 0
+            self.tagged[type_id] = 0
+
     def key(self, type_id):
         """The number of the class and the name of a type; 0 if it has no name or is not matched by name."""
         at = self.positions[type_id - 1]
@@ -217,9 +233,9 @@ class Side:
             interner.push(word)
         self.tagged[type_id] = interner.close(start)
 
-    def tags(self, found):
-        """Append the ids of all DECL_TAGs to the list `found`."""
-        for index in range(len(self.positions)):
+    def tags(self, found, first):
+        """Append the ids of all DECL_TAGs, from id `first` on, to the list `found`."""
+        for index in range(first - 1, len(self.positions)):
             if (self.words[self.positions[index] + 1] >> 24) & 127 == kinds.DECL_TAG:
                 found.append(index + 1)
 
@@ -282,14 +298,24 @@ def differing(old, old_first, new, new_first, same, left, right):
     `old` and `new` are `Side`s of one `Interner`; types from the ids `old_first` and `new_first` on are compared.  The ids of
     all other types that are matched by name are appended to the lists `left` and `right`.
     """
+    interner = old.interner
     old_keys = memoryview(bytearray(4 * (len(old.positions) + 1))).cast("I")
     new_keys = memoryview(bytearray(4 * (len(new.positions) + 1))).cast("I")
     for type_id in range(old_first, len(old_keys)):
         old_keys[type_id] = old.key(type_id)
     for type_id in range(new_first, len(new_keys)):
         new_keys[type_id] = new.key(type_id)
-    ours = memoryview(bytearray(4 * (old.interner.count + 1))).cast("I")
-    theirs = memoryview(bytearray(4 * (old.interner.count + 1))).cast("I")
+    while len(interner.ours) <= interner.count:
+        interner.ours = growth.grown(interner.ours, 0)
+        interner.theirs = growth.grown(interner.theirs, 0)
+    ours = interner.ours  # by key; what they have of earlier calls is cleared for the keys of these two
+    theirs = interner.theirs
+    for type_id in range(old_first, len(old_keys)):
+        ours[old_keys[type_id]] = 0
+        theirs[old_keys[type_id]] = 0
+    for type_id in range(new_first, len(new_keys)):
+        ours[new_keys[type_id]] = 0
+        theirs[new_keys[type_id]] = 0
     for type_id in range(old_first, len(old_keys)):
         ours[old_keys[type_id]] = MANY if ours[old_keys[type_id]] else type_id
     for type_id in range(new_first, len(new_keys)):

@@ -61,6 +61,9 @@ cdef class Measures:
     cdef readonly long long sum_holes
     cdef readonly long long sum_bit_holes
 
+    @cython.locals(count=cython.size_t, room=cython.size_t, type_id=cython.size_t)
+    cpdef restart(self, const unsigned int[::1] words, const unsigned int[::1] positions, size_t first)
+
     cdef void clear(self) noexcept
 
     cdef cycle(self, size_t type_id)

@@ -104,6 +104,22 @@ class Measures:
         self.forced = 0
         self.clear()
 
+    def restart(self, words, positions, first):
+        """Put other types in place of those from id `first` on; what is known of the types before them stays."""
+        self.words = words
+        self.positions = positions
+        count = len(positions) + 1
+        if count > len(self.known):
+            room = 2 * count
+            self.known = memoryview(bytearray(room))
+            self.targets = memoryview(bytearray(4 * room)).cast("I")
+            self.sizes = memoryview(bytearray(8 * room)).cast("q")
+            self.alignments = memoryview(bytearray(8 * room)).cast("q")
+            self.fields = memoryview(bytearray(2 * room)).cast("H")
+        for type_id in range(first, count):
+            self.known[type_id] = 0
+            self.fields[type_id] = 0
+
     def clear(self):
         """Forget the gaps of the composite that was measured last."""
         self.packed = False

@@ -28,6 +28,7 @@ from btfkit.show.identity import (
     TYPEDEF,
     UNION,
     Identities,
+    IdentityFrame,
     interner,
 )
 from btfkit.show.layout import CACHELINE, Layouts
@@ -75,7 +76,27 @@ def diff(
         from btfkit.co_re.program import objects_list
 
         scope = read_types(objects_list("used_by", used_by), (old, new)) | dict(scope or {})
-    return _Comparison(old, new, frozenset(_wanted(names)), frozenset(kinds), scope).done()
+    numbers = interner()
+    a, b = _Side(old, numbers), _Side(new, numbers)
+    return _Comparison(a, b, frozenset(_wanted(names)), frozenset(kinds), scope).done()
+
+
+class ModuleDiffs:
+    """The diffs of many modules of two kernels, by `diff`'s rules; what they need of the kernels is prepared once."""
+
+    __slots__ = ("_frames", "_numbers")
+
+    def __init__(self, old: Btf, new: Btf) -> None:
+        self._numbers = interner()
+        self._frames = _Frame(old, self._numbers), _Frame(new, self._numbers)
+
+    def diff(self, old: Btf, new: Btf) -> Diff:
+        """The differences between two modules; both are split on the vmlinux of their kernel."""
+        frames = [
+            frame if btf.base is frame.base else None for frame, btf in zip(self._frames, (old, new), strict=True)
+        ]
+        a, b = _Side(old, self._numbers, frames[0]), _Side(new, self._numbers, frames[1])
+        return _Comparison(a, b, frozenset(), frozenset(), None).done()
 
 
 def _wanted(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -86,17 +107,45 @@ def _wanted(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         yield kind, bare.encode(*UTF8)
 
 
+class _Frame:
+    """What is kept for many modules on one vmlinux."""
+
+    __slots__ = ("base", "identities", "in_base", "layouts")
+
+    def __init__(self, base: Btf, numbers: Interner) -> None:
+        self.base = base
+        self.identities = IdentityFrame(base, numbers)
+        self.layouts: Layouts | None = None
+        self.in_base: dict[Key, list[int]] = {}
+
+
 class _Side:
     """One of the two sides: its BTF and what is derived from it."""
 
-    __slots__ = ("btf", "identities", "layouts", "names", "types")
+    __slots__ = ("_frame", "_layouts", "btf", "identities", "names", "types")
 
-    def __init__(self, btf: Btf, numbers: Interner) -> None:
+    def __init__(self, btf: Btf, numbers: Interner, frame: _Frame | None = None) -> None:
         self.btf = btf
-        self.identities = Identities(btf, numbers)
-        self.layouts = Layouts(btf, CACHELINE)
+        self._frame = frame
+        self.identities = Identities(btf, numbers, frame.identities if frame is not None else None)
+        self._layouts: Layouts | None = None
         self.names = Spelling(btf)
         self.types: dict[Key, list[int]] = {}
+
+    @property
+    def layouts(self) -> Layouts:
+        """The layouts, for types that have changed: they take time to prepare."""
+        if self._layouts is None:
+            flat, frame = self.identities.flat, self._frame
+            known = frame.layouts if frame is not None else None
+            if known is not None and known.btf.pointer_size == self.btf.pointer_size:
+                known.restart(self.btf, flat)
+            else:
+                known = Layouts(self.btf, CACHELINE, flat)
+                if frame is not None:
+                    frame.layouts = known
+            self._layouts = known
+        return self._layouts
 
     def add(self, type_id: int) -> None:
         """Add an own type to those that are compared, if it is of one of KINDS."""
@@ -109,6 +158,14 @@ class _Side:
         base = self.btf.base
         if base is None:
             return []
+        if self._frame is None:
+            return self._ids_in(base, key)
+        known = self._frame.in_base.get(key)
+        if known is None:
+            known = self._frame.in_base[key] = self._ids_in(base, key)
+        return known
+
+    def _ids_in(self, base: Btf, key: Key) -> list[int]:
         return [i for i in base.find_ids(text(key[1])) if CLASSES.get(base.kind(i)) == key[0]]
 
     def entry(self, key: Key, type_id: int) -> Entry:
@@ -129,15 +186,14 @@ class _Side:
 
 class _Comparison:
     def __init__(
-        self, old: Btf, new: Btf, names: frozenset[tuple[str, bytes]], kinds: frozenset[str], scope: Scope | None
+        self, old: _Side, new: _Side, names: frozenset[tuple[str, bytes]], kinds: frozenset[str], scope: Scope | None
     ) -> None:
-        numbers = interner()
-        self.old = _Side(old, numbers)
-        self.new = _Side(new, numbers)
+        self.old = old
+        self.new = new
         self.names = names
         self.kinds = kinds
         self.scope = scope
-        self.found = Diff(old, new)
+        self.found = Diff(old.btf, new.btf)
         self.same = dict.fromkeys(KINDS, 0)
 
     def _gather(self) -> None:

@@ -146,6 +146,12 @@ class Diff:
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
 
+    def without_btf(self) -> Diff:
+        """This diff with a `Name` in place of each BTF: small, and pickles."""
+        copy = Diff(Name(self.old), Name(self.new))  # type: ignore[arg-type]
+        copy.added, copy.removed, copy.changed, copy.counts = self.added, self.removed, self.changed, self.counts
+        return copy
+
     def as_json(self) -> dict[str, object]:
         """The JSON document (schema 1)."""
         names = ("same", "changed", "added", "removed")
@@ -162,3 +168,16 @@ class Diff:
 
     def __repr__(self) -> str:
         return f"<diff: {len(self.changed)} changed, {len(self.added)} added, {len(self.removed)} removed>"
+
+
+class Name:
+    """What a report needs of a BTF: its `source`, and its length."""
+
+    __slots__ = ("_length", "source")
+
+    def __init__(self, btf: Btf) -> None:
+        self.source = btf.source
+        self._length = len(btf)
+
+    def __len__(self) -> int:
+        return self._length

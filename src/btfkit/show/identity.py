@@ -9,7 +9,7 @@ types of arrays do not count, and a reference to a declaration (FWD) is one to t
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.flat import Flat
+from btfkit.btf.flat import Flat, FlatFrame, FramedFlat
 from btfkit.btf.refusal import demand_few_overlaps
 from btfkit.errors import FormatError
 from btfkit.hot import identity as _identity
@@ -43,24 +43,33 @@ class Identities:
     Raises FormatError if types without a name are nested too deep, or if names overlap too much (`demand_few_overlaps`).
     """
 
-    __slots__ = ("_numbers", "_side", "btf", "tags")
+    __slots__ = ("_numbers", "_side", "btf", "flat", "tags")
 
-    def __init__(self, btf: Btf, numbers: _identity.Interner) -> None:
+    def __init__(self, btf: Btf, numbers: _identity.Interner, frame: IdentityFrame | None = None) -> None:
+        """With a `frame`, made with the same `numbers` for the base of `btf`: valid until the frame is used again."""
         self.btf = btf
-        for layer in btf.chain:
+        for layer in btf.chain if frame is None else (btf,):
             demand_few_overlaps(layer)
-        flat = Flat(btf)
         self._numbers = numbers
-        self._side = _identity.Side(numbers, flat.words, flat.positions, flat.strings, MAX_DEPTH)
-        self.tags = self._declaration_tags(flat)
-        for type_id, tags in self.tags.items():
-            found = [word for tag, number in tags for word in (numbers.text(tag + b"\0", 0), number)]
-            self._side.tag(type_id, found)
+        self.tags: dict[int, tuple[tuple[bytes, int], ...]] = {}
+        if frame is None:
+            flat: Flat | FramedFlat = Flat(btf)
+            self._side = _identity.Side(numbers, flat.words, flat.positions, flat.strings, MAX_DEPTH)
+            first = 1
+        else:
+            flat, self._side, self.tags = frame.put(btf)
+            first = btf.start_id
+        self.flat = flat
+        for type_id, tags in self._declaration_tags(flat, first).items():
+            if type_id >= first:
+                self.tags[type_id] = tags
+                found = [word for tag, number in tags for word in (numbers.text(tag + b"\0", 0), number)]
+                self._side.tag(type_id, found)
 
-    def _declaration_tags(self, flat: Flat) -> dict[int, tuple[tuple[bytes, int], ...]]:
-        """The declaration tags (text, component) of each tagged type."""
+    def _declaration_tags(self, flat: Flat | FramedFlat, first: int) -> dict[int, tuple[tuple[bytes, int], ...]]:
+        """The declaration tags (text, component) of each tagged type, out of those from id `first` on."""
         found, ids = dict[int, list[tuple[bytes, int]]](), list[int]()
-        self._side.tags(ids)
+        self._side.tags(ids, first)
         for tag in ids:
             at = flat.positions[tag - 1]
             found.setdefault(flat.words[at + 2], []).append((self.btf.string(flat.words[at]), flat.words[at + 3]))
@@ -97,3 +106,24 @@ class Identities:
             section="types",
             type_id=error.args[0],
         )
+
+
+class IdentityFrame:
+    """The `Identities` of many small BTFs on one large `base`, of which what is known of the base is kept."""
+
+    __slots__ = ("_flat", "_identities", "base")
+
+    def __init__(self, base: Btf, numbers: _identity.Interner) -> None:
+        self.base = base
+        self._flat = FlatFrame(base)
+        self._identities = Identities(base, numbers)
+
+    def put(self, btf: Btf) -> tuple[FramedFlat, _identity.Side, dict[int, tuple[tuple[bytes, int], ...]]]:
+        """What `Identities` needs of a BTF that is split on the base: its `Flat`, the side, and the tags of the base.
+
+        A declaration tag of a split BTF on a type of the base counts for that split BTF's own types only.
+        """
+        flat = self._flat.put(btf)
+        side = self._identities._side
+        side.restart(flat.words, flat.positions, flat.strings, btf.start_id)
+        return flat, side, dict(self._identities.tags)

@@ -18,6 +18,7 @@ from btfkit.hot.measures import Field, Measures, named_composites
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
+    from btfkit.btf.flat import FramedFlat
 
     _Facts = tuple[int, int, int, int, int]
 
@@ -133,17 +134,24 @@ class Layouts:
 
     __slots__ = ("_layouts", "_measures", "_names", "btf", "cacheline")
 
-    def __init__(self, btf: Btf, cacheline: int = CACHELINE) -> None:
+    def __init__(self, btf: Btf, cacheline: int = CACHELINE, flat: Flat | FramedFlat | None = None) -> None:
+        """`flat` is the chain as one, if the caller has it."""
         demand_btf("btf", btf)
         self.btf = btf
         self.cacheline = cacheline
         if not 0 < cacheline <= MAX_CACHELINE:
             raise ValueError(f"a cache line of {cacheline} bytes: expected 1 to {MAX_CACHELINE:,}")
-        flat = Flat(btf)
+        flat = flat or Flat(btf)
         pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE
         self._measures = Measures(flat.words, flat.positions, pointer_size, cacheline, MAX_CHAIN)
         self._layouts: dict[int, Layout] = {}
         self._names: dict[int, str] = {}
+
+    def restart(self, btf: Btf, flat: Flat | FramedFlat) -> None:
+        """Go on with another BTF that is split on the same base, of which what is known stays."""
+        self.btf = btf
+        self._measures.restart(flat.words, flat.positions, btf.start_id)
+        self._layouts, self._names = {}, {}
 
     def __getitem__(self, type_id: int) -> Layout:
         """The layout of a struct or union; raises NotFoundError for an id of any other kind."""

@@ -1,0 +1,417 @@
+"""The kernel ABI of a list of symbols: which differences between two kernels break what these symbols reach.
+
+    stable = read_symbols("Module.symvers")
+    found = kabi(diff(old, new), stable)
+    for finding in found.findings:
+        print(finding.kind, finding.name, finding.breaks, found.names(finding.symbols))
+
+A difference counts if a symbol of the list reaches the type in the old kernel, by value or by pointer.  What a module compiled
+for the old kernel cannot notice is no break: a reserved member that is used (RESERVED), a member in a hole or in the padding, a
+member with another name, more enumerators.  Suppressions name differences that are accepted.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from btfkit.btf import spec
+from btfkit.btf.members import flat_members
+from btfkit.errors import FormatError, counted, printable, refuse_text
+from btfkit.show.identity import CLASSES, ENUM, FUNC, STRUCT, TYPEDEF, UNION, VAR
+from btfkit.show.reach import Reach
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from btfkit.btf.btf import Btf
+    from btfkit.show.diff_values import Change, Diff, TypeChange
+
+SCHEMA = 1
+# The members that kernels reserve for later use, by the last part of their names.
+RESERVED = (
+    (r"rh_reserved\d+|rh_kabi_reserved\w*|__rh_kabi_\w+", "RH_KABI_RESERVE of Red Hat"),
+    (r"_?(?:android_kabi|android_vendor|android_oem|android_backport)_(?:reserved|data)\w*", "ANDROID_KABI_RESERVE"),
+    (r"_{0,2}kabi_(?:reserved?|padding)_?\w*", "KABI_RESERVE of openEuler, gendwarfksyms, Debian and others"),
+    (
+        r"suse_kabi_(?:padding|reserved)\w*|deepin_kabi_reserved\w*|ck_(?:kabi_)?reserved?\w*",
+        "KABI_RESERVE of distributions",
+    ),
+)
+_RESERVED = re.compile("|".join(pattern for pattern, _ in RESERVED))
+_HARMLESS_TAGS = "tags"
+
+
+class Symbols:
+    """A list of what is to be kept stable: `names` of functions, variables and types ("struct file"), with the module that has
+    each ("": unknown or vmlinux)."""
+
+    __slots__ = ("modules", "names", "source")
+
+    def __init__(self, names: Iterable[str], source: str = "", modules: dict[str, str] | None = None) -> None:
+        refuse_text(names=names)
+        self.names = list(dict.fromkeys(names))
+        self.modules = modules or {}
+        self.source = source
+
+    def __repr__(self) -> str:
+        return f"<Symbols {printable(self.source)}: {len(self.names)}>"
+
+
+def read_symbols(path: str) -> Symbols:
+    """The list in a file: Module.symvers (CRC, symbol, module, export type, separated by tabs), or a name on each line.
+
+    Text after "#" is a comment, a line in square brackets a heading, as in the stable lists of distributions.  Raises OSError,
+    and FormatError for a file that is not text or has no names.
+    """
+    with open(path, "rb") as file:
+        content = file.read(MAX_LIST + 1)
+    if len(content) > MAX_LIST or b"\0" in content:
+        raise FormatError("expected a list of symbols: Module.symvers, or a name on each line", source=path)
+    names: dict[str, str] = {}
+    for line in content.decode("utf-8", "surrogateescape").splitlines():
+        fields = line.split("\t")
+        if len(fields) >= 3 and re.fullmatch(r"0x[0-9a-fA-F]{1,16}", fields[0]):
+            module = fields[2].rpartition("/")[2]
+            names[fields[1]] = "" if module == "vmlinux" else module.replace("-", "_").removesuffix(".ko")
+            continue
+        word = line.partition("#")[0].strip()
+        if word and not (word[0] == "[" and word[-1] == "]"):
+            names.setdefault(word, "")
+    if not names:
+        raise FormatError("no symbols in this list", source=path)
+    return Symbols(names, path, names)
+
+
+MAX_LIST = 64 << 20  # bytes of a list
+
+
+class Suppression:
+    """A difference that is accepted: globs for the `type` ("struct file", or a bare name), the `member` (or enumerator) and the
+    `symbol`, the kinds of `change` (of `Change.what`, and "size"), and the `reason`.  What is not given matches everything;
+    `uses` counts what it matched."""
+
+    __slots__ = ("change", "member", "reason", "symbol", "type", "uses")
+
+    def __init__(
+        self, type: str = "*", member: str = "*", symbol: str = "*", change: Sequence[str] = (), reason: str = ""
+    ) -> None:
+        self.type = type
+        self.member = member
+        self.symbol = symbol
+        self.change = tuple(change)
+        self.reason = reason
+        self.uses = 0
+
+    def __repr__(self) -> str:
+        return f"<Suppression of {self.type}.{self.member}>"
+
+    @property
+    def text(self) -> str:
+        """What it is about, for messages."""
+        parts = [f"{key} = {value!r}" for key in ("type", "member", "symbol") if (value := getattr(self, key)) != "*"]
+        return ", ".join([*parts, *([f"change = {', '.join(self.change)}"] if self.change else [])])
+
+    def matches(self, kind: str, name: str, what: str, member: str, symbols: Sequence[str]) -> bool:
+        """Whether it covers a difference; with a `symbol`, only what is reached by matching symbols alone."""
+        is_type = fnmatchcase(name, self.type) or fnmatchcase(f"{kind} {name}", self.type)
+        if not is_type or not fnmatchcase(member, self.member) or (self.change and what not in self.change):
+            return False
+        return self.symbol == "*" or (bool(symbols) and all(fnmatchcase(one, self.symbol) for one in symbols))
+
+
+CHANGES = ("removed", "added", "renamed", "retyped", "grown", "moved", "width", "value", "size", "missing", "changed")
+
+
+def read_suppressions(path: str) -> list[Suppression]:
+    """The suppressions in a TOML file: a table `[[suppress]]` for each, with the keys type, member, symbol, change and reason.
+
+    Raises OSError, and FormatError for a file that is not TOML, or has other tables, keys or values.
+    """
+    import tomllib
+
+    with open(path, "rb") as file:
+        try:
+            document = tomllib.load(file)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise FormatError(f"not TOML: {error}", source=path) from None
+    tables = document.pop("suppress", [])
+    if document or not isinstance(tables, list):
+        key = next(iter(document), "suppress")
+        raise FormatError(f"{printable(key)}: expected only tables [[suppress]]", source=path)
+    return [_suppression(table, number, path) for number, table in enumerate(tables, 1)]
+
+
+def _suppression(table: object, number: int, path: str) -> Suppression:
+    where = f"[[suppress]] number {number}"
+    if not isinstance(table, dict) or not table:
+        raise FormatError(f"{where}: expected type, member, symbol, change or reason", source=path)
+    values = dict(table)
+    change = values.pop("change", [])
+    change = [change] if isinstance(change, str) else change
+    if not isinstance(change, list) or any(one not in CHANGES for one in change):
+        raise FormatError(f"{where}: change: expected some of {', '.join(CHANGES)}", source=path)
+    for key, value in values.items():
+        if key not in ("type", "member", "symbol", "reason"):
+            raise FormatError(f"{where}: unknown key {printable(key)}", source=path)
+        if not isinstance(value, str):
+            raise FormatError(f"{where}: {key}: expected a string", source=path)
+    if not values.keys() & {"type", "member", "symbol"}:
+        raise FormatError(f"{where}: type, member or symbol is missing", source=path)
+    return Suppression(change=change, **values)
+
+
+# ---- findings --------------------------------------------------------------------------------------------------------
+
+
+class Noted(NamedTuple):
+    """A difference that is no break, and `why`."""
+
+    change: Change | None
+    why: str
+
+
+class Finding:
+    """What happened to a type or symbol that is to be kept: `kind` and `name`, `title` (what happened to it as a whole), `breaks`
+    and `harmless` changes of members, `whole` (the type itself breaks: its size, its prototype), and `symbols`, as bits."""
+
+    __slots__ = ("breaks", "change", "harmless", "kind", "module", "name", "suppressed", "symbols", "title", "whole")
+
+    def __init__(self, kind: str, name: str, symbols: int, change: TypeChange | None = None, module: str = "") -> None:
+        self.kind = kind
+        self.name = name
+        self.module = module
+        self.symbols = symbols
+        self.change = change
+        self.title = ""
+        self.whole = ""
+        self.breaks: list[Change] = []
+        self.harmless: list[Noted] = []
+        self.suppressed: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"<{'break' if self else 'harmless'}: {self.kind} {self.name}>"
+
+    def __bool__(self) -> bool:
+        """Whether it is a break."""
+        return bool(self.breaks or self.whole)
+
+
+class Kabi:
+    """The result: `findings` (breaks first, by the number of symbols that reach them), `symbols` (names, in the order of their
+    bits), `without` (those that BTF does not describe), and `unused` suppressions."""
+
+    __slots__ = ("findings", "symbols", "unused", "without")
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self.symbols = list(symbols)
+        self.findings: list[Finding] = []
+        self.without: list[str] = []
+        self.unused: list[Suppression] = []
+
+    def __repr__(self) -> str:
+        return f"<Kabi: {counted(len(self.breaks), 'break')} for {counted(len(self.symbols), 'symbol')}>"
+
+    @property
+    def breaks(self) -> list[Finding]:
+        """The findings that are breaks."""
+        return [finding for finding in self.findings if finding]
+
+    def names(self, mask: int) -> list[str]:
+        """The symbols of a set of bits."""
+        return [name for number, name in enumerate(self.symbols) if mask >> number & 1]
+
+
+def is_reserved(path: str) -> bool:
+    """Whether a member is one that kernels reserve, by its name."""
+    return _RESERVED.fullmatch(path.rpartition(".")[2]) is not None
+
+
+def kabi(found: Diff, symbols: Symbols, suppressions: Sequence[Suppression] = ()) -> Kabi:
+    """The findings about what `symbols` reach, in a diff of two kernels (all types of it)."""
+    return kabi_of_kernels([("", found)], symbols, suppressions)
+
+
+def kabi_of_kernels(
+    diffs: Sequence[tuple[str, Diff]], symbols: Symbols, suppressions: Sequence[Suppression] = ()
+) -> Kabi:
+    """As `kabi`, for kernels with modules: (name, diff) of vmlinux ("") and of those modules that the symbols are in.
+
+    The vmlinux comes first.  A module's symbols reach types of the vmlinux, too.
+    """
+    result = Kabi(symbols.names)
+    starts = [_starts(diff.old, name, symbols) for name, diff in diffs]
+    known: set[str] = set()
+    for by_symbol in starts:
+        known |= by_symbol.keys()
+    result.without = [name for name in symbols.names if name not in known]
+    bits = {name: 1 << number for number, name in enumerate(symbols.names)}
+    base_roots: dict[int, int] = {}
+    reaches: list[Reach] = []
+    for (name, diff), by_symbol in reversed(list(zip(diffs, starts, strict=True))):
+        roots: dict[int, int] = {} if name else base_roots
+        for symbol, ids in by_symbol.items():
+            for type_id in ids:
+                roots[type_id] = roots.get(type_id, 0) | bits[symbol]
+        reach = Reach(diff.old, roots)
+        if name:  # what it reaches in the vmlinux
+            for type_id in reach:
+                if type_id < diff.old.start_id:
+                    base_roots[type_id] = base_roots.get(type_id, 0) | reach[type_id]
+        reaches.append(reach)
+    for (name, diff), reach, by_symbol in zip(diffs, reversed(reaches), starts, strict=True):
+        result.findings += _Judge(diff, reach, by_symbol, bits, name).findings()
+    _suppress(result, suppressions)
+    result.findings.sort(key=lambda one: (not one, -one.symbols.bit_count(), one.kind, one.name))
+    return result
+
+
+def _starts(btf: Btf, module: str, symbols: Symbols) -> dict[str, list[int]]:
+    """The ids of each symbol that one BTF itself defines."""
+    kinds = {kind for kind, word in CLASSES.items() if word in (FUNC, VAR, STRUCT, UNION, ENUM, TYPEDEF)}
+    found: dict[str, list[int]] = {}
+    for name in symbols.names:
+        wanted = symbols.modules.get(name, "")
+        if wanted and wanted != module:
+            continue
+        ids = [i for i in btf.find_ids(name) if btf.kind(i) in kinds and i >= btf.start_id]
+        exported = [i for i in ids if btf.kind(i) in (spec.FUNC, spec.VAR)]
+        if ids:
+            found[name] = exported or ids
+    return found
+
+
+class _Judge:
+    """The differences of one BTF, judged."""
+
+    def __init__(
+        self, diff: Diff, reach: Reach, starts: dict[str, list[int]], bits: dict[str, int], module: str
+    ) -> None:
+        self.diff = diff
+        self.reach = reach
+        self.starts = starts
+        self.bits = bits
+        self.module = module
+
+    def findings(self) -> Iterator[Finding]:
+        """All findings, in the order of the diff."""
+        of_id = {i: self.bits[name] for name, ids in self.starts.items() for i in ids}
+        for entry in self.diff.removed:
+            mask = of_id.get(entry.type_id, 0)
+            if mask:
+                finding = Finding(entry.kind, entry.name, mask, None, self.module)
+                finding.whole = finding.title = "no longer exists"
+                yield finding
+        for change in self.diff.changed:
+            mask = self.reach[change.old_id]
+            if mask and (change.kind not in (FUNC, VAR) or change.old_id in of_id):
+                finding = Finding(change.kind, change.name, mask, change, self.module)
+                self._judge(finding, change)
+                if finding or finding.harmless:
+                    yield finding
+
+    def _judge(self, finding: Finding, change: TypeChange) -> None:
+        old, new = change.old, change.new
+        if change.kind == FUNC:
+            if any(one.what != _HARMLESS_TAGS for one in change.changes):
+                finding.whole = "another prototype"
+        elif "size" in old and old["size"] != new.get("size"):
+            finding.whole = f"{old['size']} -> {new.get('size')} bytes"
+        elif change.kind not in (STRUCT, UNION, ENUM) and old.get("text") != new.get("text"):
+            finding.whole = "another type"
+        elif old.get("signed") != new.get("signed"):
+            finding.whole = "another sign"
+        finding.title = finding.whole
+        room = _Room(self.diff.old, change.old_id) if change.kind in (STRUCT, UNION, TYPEDEF) else None
+        for one in change.changes if change.kind != FUNC else ():
+            why = self._why_harmless(one, room, change)
+            if why:
+                finding.harmless.append(Noted(one, why))
+            elif one.what != _HARMLESS_TAGS:
+                finding.breaks.append(one)
+
+    def _why_harmless(self, one: Change, room: _Room | None, change: TypeChange) -> str:
+        """Why a change is no break; "" if it is one, or does not count."""
+        if one.what == _HARMLESS_TAGS:
+            return ""
+        if one.what == "renamed":
+            if "value" in (one.old or {}):
+                return "the same value under another name"
+            return (
+                "a reserved member is used"
+                if one.old and is_reserved(one.old["name"])
+                else "the same under another name"
+            )
+        if change.kind == ENUM and one.what == "added":
+            return "one more enumerator"
+        if room is None:
+            return ""
+        if one.what == "removed" and is_reserved(one.path):
+            return "a reserved member is used" if change.old.get("size") == change.new.get("size") else ""
+        if one.what in ("retyped", "grown", "width") and is_reserved(one.path):
+            return "a reserved member changed" if change.old.get("size") == change.new.get("size") else ""
+        if one.what == "added" and one.new is not None:
+            return room.place_of(one.new)
+        return ""
+
+
+class _Room:
+    """What a struct or union of the old kernel has in each place: reserved members, others, or nothing."""
+
+    def __init__(self, btf: Btf, type_id: int) -> None:
+        target = btf.strip(type_id)
+        self.size = 0
+        self.reserved: list[tuple[int, int]] = []
+        self.taken: list[tuple[int, int]] = []
+        if btf.kind(target) not in spec.COMPOSITES:
+            return
+        self.size = 8 * (btf.sizeof(target) or 0)
+        for member in flat_members(btf, target, open_named=True):
+            begin = member.bit_offset
+            end = begin + (member.bits or 8 * (btf.sizeof(member.type_id) or 0))
+            (self.reserved if is_reserved(member.path) else self.taken).append((begin, end))
+
+    def place_of(self, facts: object) -> str:
+        """Why a member that was added (facts of a `Change`) is harmless: it is in a reserved place, or in an unused one."""
+        values: dict[str, int] = facts  # type: ignore[assignment]
+        begin = values.get("bit_offset", 8 * values["offset"])
+        end = begin + (values.get("bits") or 8 * values["size"])
+        if end > self.size or begin == end or any(a < end and begin < b for a, b in self.taken):
+            return ""
+        if any(a < end and begin < b for a, b in self.reserved):
+            return "a reserved member is used"
+        return "in a hole"
+
+
+def _suppress(result: Kabi, suppressions: Sequence[Suppression]) -> None:
+    """Remove the breaks that suppressions accept, and note which suppressions accept nothing."""
+    kept = []
+    for finding in result.findings:
+        names = result.names(finding.symbols) if any(one.symbol != "*" for one in suppressions) else []
+        what = "missing" if finding.change is None else "size" if finding.title.endswith("bytes") else "changed"
+        if finding.whole and _covered(suppressions, finding, what, "", names):
+            finding.suppressed.append(finding.whole)
+            finding.whole = ""
+        left = []
+        for change in finding.breaks:
+            if _covered(suppressions, finding, change.what, change.path, names):
+                finding.suppressed.append(f"{change.path} {change.what}")
+            else:
+                left.append(change)
+        finding.breaks = left
+        if finding or finding.harmless or finding.suppressed:
+            kept.append(finding)
+    result.findings = kept
+    result.unused = [one for one in suppressions if not one.uses]
+
+
+def _covered(
+    suppressions: Sequence[Suppression], finding: Finding, what: str, member: str, names: Sequence[str]
+) -> bool:
+    for one in suppressions:
+        if one.matches(finding.kind, finding.name, what, member, names):
+            one.uses += 1
+            return True
+    return False

@@ -1,0 +1,322 @@
+"""`btfkit diff` of two kernels with their modules, and of what a list of symbols reaches (kABI)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli_inputs import run
+
+import kernel_trees
+from btfkit.btf.btf import Btf
+from btfkit.btf.build import Builder
+from btfkit.fleet.kernel_diff import diff_kernels
+from btfkit.show.diff import ModuleDiffs, diff
+from btfkit.show.kabi import Symbols, is_reserved, kabi, read_suppressions, read_symbols
+from needs import module
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path, monkeypatch):
+    kernel_trees.fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+OLD, MID, NEW = (f"tree/{uname}" for uname in kernel_trees.AMD64[1:])
+
+# ---- two directories ---------------------------------------------------------------------------------------------
+
+
+def test_directories(capsys, tmp_path) -> None:
+    said = run(capsys, "diff", MID, NEW)
+    assert said.status == 1
+    assert "modules: 2 the same, 0 differ, 0 added, 0 removed" in said.out
+    base = Btf.from_bytes((tmp_path / NEW / "vmlinux").read_bytes())
+    top = Builder(base)
+    top.struct("other", 16, [("a", base.find_id("int"), 0), ("b", base.find_id("int"), 64)])
+    (tmp_path / NEW / "other").write_bytes(top.to_bytes())
+    (tmp_path / NEW / "third.btf").write_bytes(top.to_bytes())
+    (tmp_path / NEW / "conn").unlink()
+    said = run(capsys, "diff", MID, NEW)
+    assert "modules: 0 the same, 1 differ, 1 added, 1 removed" in said.out
+    assert "module other\n" in said.out
+    assert "struct other: 8 -> 16 bytes" in said.out
+    assert "added modules (1)\n  + third" in said.out
+    assert "removed modules (1)\n  - conn" in said.out
+    summary = run(capsys, "diff", MID, NEW, "--summary").out.splitlines()
+    assert summary[-1].split() == ["other", "1", "0", "0"]
+    data = json.loads(run(capsys, "diff", MID, NEW, "--json").out)
+    assert (data["schema"], data["differs"], data["modules"]["same"]) == (1, True, 0)
+    assert data["modules"]["added"] == ["third"]
+    assert [one["name"] for one in data["modules"]["changed"]] == ["other"]
+    assert data["vmlinux"]["schema"] == 1
+    assert run(capsys, "diff", OLD, MID).status == 0
+    assert run(capsys, "diff", MID, NEW, "-q").out == ""
+
+
+def test_page_of_directories(capsys, tmp_path) -> None:
+    module("jinja2")
+    (tmp_path / NEW / "other").write_bytes((tmp_path / NEW / "conn").read_bytes())
+    assert run(capsys, "diff", MID, NEW, "--html", "page.html").status == 1
+    assert b"other [other]" in (tmp_path / "page.html").read_bytes()
+
+
+def test_unreadable_module(capsys, tmp_path) -> None:
+    (tmp_path / NEW / "other").write_bytes(b"\x9f\xeb\x01\0")
+    said = run(capsys, "diff", MID, NEW)
+    assert said.status == 3
+    assert "module skipped" in said.err
+    assert "modules: 1 the same" in said.out
+
+
+def test_mistakes(capsys) -> None:
+    assert run(capsys, "diff", MID, NEW, "-C", "task").status == 2
+    assert run(capsys, "diff", "a", "b", "--suppress", "x").status == 2
+    said = run(capsys, "diff", "tree", NEW)
+    assert said.status == 3
+    assert "3 kernels" in said.err
+    assert run(capsys, "diff", MID, "hub/debian/13/x86_64/nowhere").status == 3
+
+
+def test_workers_do_not_matter(tmp_path) -> None:
+    for number in range(80):
+        for place, size in ((MID, 8), (NEW, 8 + 8 * (number % 3 == 0))):
+            base = Btf.from_bytes((tmp_path / place / "vmlinux").read_bytes())
+            top = Builder(base)
+            top.struct(f"s{number}", size, [("task", base.find_id("struct task"), 0), ("x", base.find_id("int"), 0)])
+            (tmp_path / place / f"m{number}").write_bytes(top.to_bytes())
+    one, two = (diff_kernels(MID, NEW, workers=workers) for workers in (1, 2))
+    assert one.as_json() == two.as_json()
+    assert len(one.modules) > 20
+    for name, found in list(one.modules.items())[:5]:  # as two modules alone
+        a, b = (
+            Btf.from_bytes(
+                (tmp_path / place / name).read_bytes(), base=Btf.from_bytes((tmp_path / place / "vmlinux").read_bytes())
+            )
+            for place in (MID, NEW)
+        )
+        alone = diff(a, b).as_json()
+        assert {key: alone[key] for key in ("counts", "changed", "added", "removed")} == {
+            key: found.as_json()[key] for key in ("counts", "changed", "added", "removed")
+        }
+
+
+def test_many_modules_on_one_frame() -> None:
+    """Modules of growing and shrinking size, with tags, one after the other, are compared as each pair alone."""
+    old, new = kernel_trees.kernel((6, 1)), kernel_trees.kernel((6, 12))
+    diffs = ModuleDiffs(old, new)
+    for number in (1, 400, 3, 2000, 1):
+        sides = []
+        for base, extra in ((old, 0), (new, 1)):
+            top = Builder(base)
+            task = base.find_id("struct task")
+            for n in range(number):
+                s = top.struct(f"own{n}", 64 + 8 * extra * (n % 2), [("task", task, 0), ("list", top.ptr(task), 448)])
+                top.decl_tag(f"tag{extra * (n % 3 == 0)}", s)
+            sides.append(top.build())
+        assert diffs.diff(*sides).as_json() == diff(*sides).as_json()
+
+
+# ---- kABI --------------------------------------------------------------------------------------------------------
+
+
+def kernel(**sizes: int) -> Btf:
+    """open() takes a file, which points to an inode; close() takes nothing that changes; `unrelated` is reached by nobody."""
+    b = Builder()
+    number, word = b.int("int", 4), b.int("unsigned long", 8)
+    members = [("nr", word, 0), ("state", number, 64), ("rh_reserved1", word, 128)]
+    members += [("grown", word, 192)] if sizes.get("inode") else []
+    if sizes.get("hole"):
+        members.insert(2, ("hole", number, 96))
+    if sizes.get("reserved"):
+        members[-1] = ("used", word, 128)
+    inode = b.struct("inode", 24 + 8 * sizes.get("inode", 0), members)
+    file = b.struct("file", 16, [("inode", b.ptr(inode), 0), ("flags", number, 64)])
+    b.struct("unrelated", 8 + 8 * sizes.get("unrelated", 0), [("a", number, 0)])
+    parameters = [("file", b.ptr(file)), *([("how", number)] if sizes.get("proto") else [])]
+    b.func("open", b.func_proto(number, parameters), 1)
+    if not sizes.get("gone"):
+        b.func("close", b.func_proto(number, [("fd", number)]), 1)
+    b.func("internal", b.func_proto(number, [("x", word), *([("y", word)] if sizes.get("proto") else [])]), 1)
+    return b.build()
+
+
+SYMVERS = """0x12345678\topen\tvmlinux\tEXPORT_SYMBOL\t
+0x9abcdef0\tclose\tvmlinux\tEXPORT_SYMBOL_GPL\tNS
+0x1\tjiffies\tvmlinux\tEXPORT_SYMBOL
+"""
+
+
+@pytest.fixture
+def compare(tmp_path, capsys):
+    (tmp_path / "symvers").write_text(SYMVERS)
+
+    def go(*words, **sizes):
+        (tmp_path / "old").write_bytes(kernel().to_bytes())
+        (tmp_path / "new").write_bytes(kernel(**sizes).to_bytes())
+        return run(capsys, "diff", "old", "new", "--symbols", "symvers", *words)
+
+    return go
+
+
+def test_only_what_symbols_reach(compare) -> None:
+    assert compare(unrelated=1).status == 0
+    said = compare(inode=1, unrelated=1)
+    assert said.status == 1
+    assert said.out.splitlines() == [
+        "3 symbols, 2 in BTF: 1 break, 0 without effect",
+        "not in BTF (variables, assembly, aliases), not compared: 1: jiffies",
+        "",
+        "BREAK struct inode: 24 -> 32 bytes",
+        "  + grown                        unsigned long, at 24, 8 bytes",
+        "  reached by 1 of 3 symbols: open",
+    ]
+
+
+def test_symbols_that_break(compare) -> None:
+    said = compare(gone=1, proto=1)
+    assert "BREAK function close: no longer exists" in said.out
+    assert "BREAK function open: another prototype\n  - int open(struct file *file)\n" in said.out
+    assert "  + int open(struct file *file, int how)\n" in said.out
+    assert "internal" not in said.out
+
+
+def test_what_is_no_break(compare) -> None:
+    """A reserved member that is used, a member in a hole."""
+    said = compare(hole=1, reserved=1)
+    assert said.status == 0
+    assert "without effect (1)\n  struct inode: in a hole, a reserved member is used\n" in said.out
+
+
+def test_suppressions(compare, tmp_path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        '[[suppress]]\ntype = "struct inode"\nreason = "only we allocate it"\n\n[[suppress]]\ntype = "nobody"\n'
+    )
+    said = compare("--suppress", "rules.toml", inode=1)
+    assert said.status == 0
+    assert "struct inode: suppressed" in said.out
+    assert said.err == "btfkit diff: this suppression matches nothing: type = 'nobody'\n"
+    rules.write_text('[[suppress]]\ntype = "inode"\nmember = "grown"\nchange = ["added"]\n')
+    said = compare("--suppress", "rules.toml", inode=1)
+    assert said.status == 1  # the size is left
+    assert "BREAK struct inode: 24 -> 32 bytes" in said.out
+    rules.write_text('[[suppress]]\nsymbol = "open"\n')
+    assert compare("--suppress", "rules.toml", inode=1).status == 0
+    rules.write_text('[[suppress]]\nsymbol = "c*"\n')
+    assert compare("--suppress", "rules.toml", inode=1, gone=1).out.count("BREAK") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[suppress", "not TOML"),
+        ("[other]\n", "expected only tables [[suppress]]"),
+        ("[[suppress]]\n", "expected type"),
+        ("[[suppress]]\ntipe = 'x'\n", "unknown key tipe"),
+        ("[[suppress]]\ntype = 3\n", "type: expected a string"),
+        ("[[suppress]]\ntype = 'x'\nchange = ['no']\n", "change: expected some of"),
+        ("[[suppress]]\nreason = 'x'\n", "type, member or symbol is missing"),
+    ],
+)
+def test_bad_suppressions(compare, tmp_path, text, says) -> None:
+    (tmp_path / "rules.toml").write_text(text)
+    said = compare("--suppress", "rules.toml")
+    assert said.status == 3
+    assert said.err.startswith("btfkit: rules.toml: ")
+    assert says in said.err
+
+
+def test_lists(tmp_path) -> None:
+    """Module.symvers, plain lists, and stable lists with headings."""
+    (tmp_path / "list").write_text("# comment\n[x86_64_stablelist]\n\topen\nstruct inode # held\n\n")
+    assert read_symbols("list").names == ["open", "struct inode"]
+    (tmp_path / "symvers").write_text("0x1\tf\tdrivers/net/my-mod\tEXPORT_SYMBOL\t\n0x2\tg\tvmlinux\tEXPORT_SYMBOL\n")
+    found = read_symbols("symvers")
+    assert (found.names, found.modules) == (["f", "g"], {"f": "my_mod", "g": ""})
+
+
+def test_bad_lists(compare, tmp_path) -> None:
+    for content in (b"", b"\x7fELF\0\0", b"# nothing\n"):
+        (tmp_path / "symvers").write_bytes(content)
+        said = compare()
+        assert (said.status, said.out) == (3, "")
+        assert "symvers" in said.err
+    assert run_missing(compare, tmp_path) == 3
+
+
+def run_missing(compare, tmp_path) -> int:
+    (tmp_path / "symvers").unlink()
+    return compare().status
+
+
+def test_held_struct(tmp_path, capsys) -> None:
+    (tmp_path / "list").write_text("struct unrelated\n")
+    (tmp_path / "old").write_bytes(kernel().to_bytes())
+    (tmp_path / "new").write_bytes(kernel(unrelated=1, inode=1).to_bytes())
+    said = run(capsys, "diff", "old", "new", "--symbols", "list")
+    assert [line for line in said.out.splitlines() if line.startswith("BREAK")] == [
+        "BREAK struct unrelated: 8 -> 16 bytes"
+    ]
+
+
+def test_json(compare) -> None:
+    data = json.loads(compare("--json", inode=1, hole=1).out)
+    assert (data["schema"], data["symbols"], data["breaks"], data["not_in_btf"]) == (1, 3, 1, ["jiffies"])
+    (finding,) = data["findings"]
+    assert (finding["kind"], finding["name"], finding["what"]) == ("struct", "inode", "24 -> 32 bytes")
+    assert finding["harmless"][0]["why"] == "in a hole"
+    assert data["symbol_sets"][finding["reached_by"]] == ["open"]
+
+
+def test_modules(capsys, tmp_path) -> None:
+    """A symbol of a module reaches types of the module, and those of vmlinux."""
+    (tmp_path / "list").write_text("conn_get\n")
+    said = run(capsys, "diff", MID, NEW, "--symbols", "list")
+    assert said.status == 1
+    assert "BREAK struct task" in said.out
+    assert "reached by 1 of 1 symbol: conn_get" in said.out
+    (tmp_path / NEW / "conn").unlink()
+    assert "BREAK function conn_get [conn]: no longer exists" in run(capsys, "diff", MID, NEW, "--symbols", "list").out
+
+
+def test_cycles() -> None:
+    """Structs that point to each other: a symbol that reaches one reaches them all, but not what points to them."""
+
+    def made(size: int) -> Btf:
+        b = Builder()
+        number = b.int("int", 4)
+        a = b.struct("a", 8, [("b", 3, 0)])  # id 2
+        b.ptr(4)
+        b.struct("b", 8 * size, [("a", 5, 0)])  # id 4
+        pointer = b.ptr(a)  # id 5
+        b.struct("up", 8 * size, [("a", pointer, 0)])
+        b.func("f", b.func_proto(number, [("p", pointer)]), 1)
+        b.func("g", b.func_proto(number, [("n", number)]), 1)
+        return b.build()
+
+    found = kabi(diff(made(1), made(2)), Symbols(["f", "g"]))
+    assert [(one.name, found.names(one.symbols)) for one in found.breaks] == [("b", ["f"])]
+
+
+def test_reserved_names() -> None:
+    for name in (
+        "rh_reserved1",
+        "__kabi_reserved_3",
+        "android_kabi_reserved2",
+        "kabi_reserved1",
+        "_kabi_reserved",
+        "a.rh_reserved2",
+    ):
+        assert is_reserved(name), name
+    for name in ("reserved", "kabi", "rh_state", "my_kabi"):
+        assert not is_reserved(name), name
+
+
+def test_python(tmp_path) -> None:
+    (tmp_path / "list").write_text("open\n")
+    (tmp_path / "rules.toml").write_text('[[suppress]]\ntype = "struct *"\n')
+    found = kabi(diff(kernel(), kernel(inode=1)), read_symbols("list"))
+    assert [(one.kind, one.name, found.names(one.symbols)) for one in found.breaks] == [("struct", "inode", ["open"])]
+    found = kabi(diff(kernel(), kernel(inode=1)), read_symbols("list"), read_suppressions("rules.toml"))
+    assert found.breaks == []
