@@ -120,7 +120,7 @@ def test_nothing(capsys) -> None:
     said = run(capsys, "history", "task.pidd", "--kernels", "hub")
     assert said.status == 1
     assert "did you mean 'pid'" in said.err
-    for words in (["a"], ["a", "b", "--kernels", "hub"], ["a..b", "--kernels", "hub"]):
+    for words in ([], ["a", "b", "--kernels", "hub"], ["a..b", "--kernels", "hub"]):
         assert run(capsys, "history", *words).status == 2
     assert run(capsys, "history", "a", "--kernels", "nowhere").status == 3
 

@@ -38,6 +38,9 @@ COMMANDS = {
     "diff": (["diff", "vmlinux", "other", "--used-by", FIELDS, "-o", "OUT"], ["vmlinux", "other", FIELDS]),
     "diff -B": (["diff", "mods/mod_one", "mods/mod_two", "-B", "vmlinux", "-o", "OUT"], ["vmlinux", "mods/mod_two"]),
     "diff --html": (["diff", "vmlinux", "other", "--html", "OUT"], ["vmlinux", "other"]),
+    "diff --symbols": (["diff", "vmlinux", "other", "--symbols", "old.json", "-o", "OUT"], ["old.json", "vmlinux"]),
+    "offset": (["offset", "a.b", "--kernels", "vmlinux", "--format", "c", "-o", "OUT"], ["vmlinux"]),
+    "history": (["history", "a", "--kernels", "vmlinux", "--html", "OUT"], ["vmlinux"]),
     "extract": (["extract", "vmlinux", "-o", "OUT"], ["vmlinux"]),
     "check --html": (
         ["check", "guards.bpf.o", "--kernels", "k", "-m", "mods", "--html", "OUT"],

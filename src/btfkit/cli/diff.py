@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED
+from btfkit.cli.kernels import complain_of_modules, is_directory
 from btfkit.cli.options import (
     BASE,
     COLOR,
@@ -43,7 +44,7 @@ def run(args: Args) -> int:
         raise UsageError("--suppress needs --symbols")
     if args.symbols is not None:
         return _kabi(args)
-    if any(map(_is_directory, args.operands)):
+    if any(map(is_directory, args.operands)):
         return _run_on_directories(args)
     from btfkit.show.diff import diff
 
@@ -74,12 +75,6 @@ def run(args: Args) -> int:
     return DIFFERS if found else DONE
 
 
-def _is_directory(path: str) -> bool:
-    import os
-
-    return path != "-" and os.path.isdir(path)
-
-
 def _run_on_directories(args: Args) -> int:
     """Compare two kernels with their modules."""
     if args.base or args.base_b or args.name or args.kind or args.used_by:
@@ -108,8 +103,7 @@ def _run_on_directories(args: Args) -> int:
     elif not (args.quiet and args.output is None):
         lines = kernel_diff_lines(found, summary=args.summary)
         _print(_dumped(found.as_json()) if args.json else _dyed(lines, args), args)
-    for error in found.skipped:
-        print(f"btfkit: module skipped: {error}", file=sys.stderr)
+    complain_of_modules(found.skipped)
     return FAILED if found.skipped else DIFFERS if found else DONE
 
 
@@ -131,8 +125,7 @@ def _kabi(args: Args) -> int:
         _print(_dumped(as_json(found)) if args.json else _dyed(kabi_lines(found, summary=args.summary), args), args)
     for one in found.unused if not args.quiet else ():
         print(f"btfkit diff: this suppression matches nothing: {printable(one.text)}", file=sys.stderr)
-    for error in skipped:
-        print(f"btfkit: module skipped: {error_text(error)}", file=sys.stderr)
+    complain_of_modules([error_text(error) for error in skipped])
     return FAILED if skipped else DIFFERS if found.breaks else DONE
 
 

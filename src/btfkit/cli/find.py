@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from btfkit.cli import DIFFERS, DONE
+from btfkit.cli import DIFFERS, DONE, FAILED
+from btfkit.cli.kernels import complain_of_modules, demand_running, is_directory
 from btfkit.cli.options import BASE, JSON, Command, Option, UsageError, warn_of_second
 
 TYPE_CHECKING = False
@@ -28,7 +29,9 @@ def run(args: Args) -> int:
 
     if len(args.operands) > 2:
         raise UsageError(f"expected FILE and one PATTERN, got {len(args.operands)} arguments")
-    path, pattern = args.operands
+    path, pattern = args.operands if len(args.operands) == 2 else (_running(args.operands[0]), args.operands[0])
+    if is_directory(path):
+        return _run_on_directory(args, path, pattern)
     btf = load(path, args.base)
     warn_of_second(btf)
     own = btf.base is not None and not args.all
@@ -43,6 +46,51 @@ def run(args: Args) -> int:
         name, does = printable(source_name(path)), "refers to" if args.users else "matches"
         print(f"btfkit find: nothing in {name} {does} {pattern!r}{where}", file=sys.stderr)
     return DONE if count else DIFFERS
+
+
+def _running(pattern: str) -> str:
+    """The directory of the running kernel."""
+    import os
+
+    if "/" in pattern.strip("/") and os.path.exists(pattern):
+        raise UsageError("no PATTERN: expected FILE PATTERN, or PATTERN (of the running kernel)")
+    return demand_running()
+
+
+def _run_on_directory(args: Args, path: str, pattern: str) -> int:
+    """Search a kernel with its modules."""
+    if args.base is not None or args.all:
+        raise UsageError("-B and --all need a FILE, not a directory")
+    from btfkit.errors import printable
+    from btfkit.fleet.kernel_diff import kernel_in
+    from btfkit.fleet.owners import KernelTypes
+    from btfkit.show.find import find
+
+    types = KernelTypes(kernel_in(path))
+    results: list[tuple[Found, str]] = []
+
+    def look(module: str, btf: Btf) -> None:
+        own = bool(module)
+        found = _users(btf, pattern, args.kind, own) if args.users else find(btf, pattern, args.kind, own=own)
+        results.extend((one, module) for one in found)
+
+    types.search("*" if args.users else pattern, look)
+    if args.json:
+        from json import dumps
+
+        shown = [dumps(one.as_json() | ({"module": module} if module else {})) for one, module in results]
+        head = dumps({"schema": 1, "path": path, "pattern": pattern, "found": []})[:-2]
+        sys.stdout.write(head + ("\n" if shown else "") + ",\n".join(shown) + "\n]}\n")
+    else:
+        for one, module in results:
+            sys.stdout.write(line(one) + (f" [{printable(module)}]" if module else "") + "\n")
+    if not results and not args.quiet:
+        sys.stdout.flush()
+        does, hint = "refers to" if args.users else "matches", _hint(types.vmlinux, pattern)
+        print(f"btfkit find: nothing in {printable(path)} {does} {pattern!r}{hint}", file=sys.stderr)
+    if complain_of_modules(types.errors):
+        return FAILED
+    return DONE if results else DIFFERS
 
 
 def _hint(btf: Btf, pattern: str) -> str:
@@ -111,7 +159,7 @@ COMMAND = Command(
     "find",
     "find types, members, enumerators and functions by name",
     run,
-    operands="FILE PATTERN",
+    operands="FILE? PATTERN",
     options=(
         BASE,
         Option("--kind", value="KIND", many=True, choices=KINDS, help=f"one of {', '.join(KINDS)}; may be repeated"),
@@ -120,6 +168,7 @@ COMMAND = Command(
         JSON,
     ),
     details="""PATTERN is a name, a glob ('tcp_*'), or a regular expression between slashes ('/^sk_.*buf/').
+FILE may be the directory of a kernel with its modules; without FILE, the running kernel is searched.
 Exit status 1 if nothing matches.
 
     btfkit find /sys/kernel/btf/vmlinux '*_sock' --kind struct

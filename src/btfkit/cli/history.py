@@ -18,11 +18,9 @@ def run(args: Args) -> int:
     """Print the time line of each kind of thing with that name; exit with 1 if no kernel has it."""
     if len(args.operands) > 1:
         raise UsageError(f"expected one NAME, got {len(args.operands)}")
-    if not args.kernels and args.atlas is None:
-        raise UsageError("no kernels: use --kernels TREE... or --atlas FILE")
     if args.kernels and args.atlas is not None:
         raise UsageError("--kernels and --atlas do not go together")
-    from btfkit.cli.kernels import complain
+    from btfkit.cli.kernels import complain, demand_running
     from btfkit.errors import UnsupportedError, printable
     from btfkit.fleet.history import history
     from btfkit.fleet.history_values import is_member
@@ -48,8 +46,9 @@ def run(args: Args) -> int:
             sys.stdout.flush()
             print(f"btfkit history: no kernel has {printable(name)}", file=sys.stderr)
         return DONE if answered else DIFFERS
-    tree = find_kernels(args.kernels or [args.atlas])
-    refuse_overwriting([args.html], [*args.kernels, *tree.files()])
+    kernels = args.kernels or [args.atlas or demand_running()]
+    tree = find_kernels(kernels)
+    refuse_overwriting([args.html], [*kernels, *tree.files()])
     with Progress(len(tree.kernels), "reading", wanted=not args.quiet, unit="kernels") as progress:
         found = history(name, tree, guesses=not args.no_guesses, workers=args.jobs, observe=progress.at)
     _write(args, found)
@@ -128,7 +127,8 @@ COMMAND = Command(
         JOBS,
     ),
     details="""NAME is a member (STRUCT.MEMBER), a type ('struct file' selects the kind) or a function.
-Kernels of one distribution, architecture and flavor are one series, by version. Exit status 1 if no kernel has NAME.
+Kernels of one distribution, architecture and flavor are one series, by version. Without --kernels and --atlas: the running kernel.
+Exit status 1 if no kernel has NAME.
 
     btfkit history task_struct.__state --kernels btfhub-archive/
     btfkit history bpf_xdp_flow_lookup --kernels /lib/modules --html history.html""",

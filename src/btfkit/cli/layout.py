@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from btfkit.cli import DONE
+from btfkit.cli import DONE, FAILED
+from btfkit.cli.kernels import complain_of_modules, demand_running, file_and_names, is_directory
 from btfkit.cli.options import (
     BASE,
     COLOR,
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
 def run(args: Args) -> int:
     """Print the layouts of the given names, in that order, or all of the file's own."""
     from btfkit.btf_file import load
-    from btfkit.files.write import write_chunks
     from btfkit.show.layout import Layouts
 
-    path, *names = args.operands
+    path, names = file_and_names(args.operands) if args.operands else (demand_running(), [])
     if names and args.all:
         raise UsageError("--all and NAME exclude each other")
     if (args.json, args.sizes, args.html is not None).count(True) > 1:
@@ -43,10 +43,46 @@ def run(args: Args) -> int:
         from btfkit.show.html import demand_jinja2
 
         demand_jinja2()
+    if is_directory(path):
+        return _run_on_directory(args, path, names)
     btf = load(path, args.base)
     warn_of_second(btf)
     layouts = Layouts(btf, args.cacheline)
-    wanted = _wanted(layouts, names)
+    return _show(args, layouts, _wanted(layouts, names), names)
+
+
+def _run_on_directory(args: Args, path: str, names: list[str]) -> int:
+    """Show types of a kernel and its modules: of the one BTF that has them all."""
+    if args.base is not None:
+        raise UsageError("-B needs a FILE, not a directory")
+    from btfkit.btf import spec
+    from btfkit.errors import AmbiguousError, printable
+    from btfkit.fleet.kernel_diff import kernel_in
+    from btfkit.fleet.owners import KernelTypes
+    from btfkit.show.layout import Layouts
+
+    types = KernelTypes(kernel_in(path))
+    owners = types.owners(names, (*spec.COMPOSITES, spec.TYPEDEF)) if names else {}
+    by_module = {module: btf for some in owners.values() for module, btf in some} or {"": types.vmlinux}
+    own = [module for module in by_module if module]
+    if len(own) > 1:
+        raise AmbiguousError(
+            f"in {len(own)} modules ({', '.join(map(printable, own[:4]))}): name the file of one (with its base)",
+            source=path,
+        )
+    layouts = Layouts(
+        by_module[own[0]] if own else types.vmlinux, args.cacheline
+    )  # a module's chain has the vmlinux too
+    if own and not args.quiet:
+        print(f"btfkit layout: in module {printable(own[0])}", file=sys.stderr)
+    status = _show(args, layouts, _wanted(layouts, names), names)
+    return FAILED if complain_of_modules(types.errors) else status
+
+
+def _show(args: Args, layouts: Layouts, wanted: list[tuple[int, str]], names: list[str]) -> int:
+    """Print, or write the page of, what is wanted."""
+    from btfkit.files.write import write_chunks
+
     if args.holes:
         wanted = [(type_id, name) for type_id, name in wanted if layouts.gaps(type_id)[1] >= args.holes]
     if args.html is not None:
@@ -143,7 +179,7 @@ COMMAND = Command(
     "layout",
     "show offsets, holes and cache lines of structs and unions",
     run,
-    operands="FILE NAME...?",
+    operands="FILE? NAME...?",
     options=(
         BASE,
         JSON,
@@ -164,6 +200,7 @@ COMMAND = Command(
         COLOR,
     ),
     details="""NAME is a struct or union ('struct file' selects the kind), or a typedef of an anonymous one.
+FILE may be the directory of a kernel with its modules; without FILE, the running kernel is shown.
 
     btfkit layout /sys/kernel/btf/vmlinux task_struct
     btfkit layout /sys/kernel/btf/vmlinux sk_buff --html sk_buff.html""",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED
-from btfkit.cli.kernels import KERNELS
+from btfkit.cli.kernels import KERNELS, complain_of_modules, file_and_names, is_directory
 from btfkit.cli.options import (
     BASE,
     JOBS,
@@ -38,34 +38,74 @@ def run(args: Args) -> int:
     from btfkit.btf_file import load
     from btfkit.show.offset import offsets
 
-    if len(args.operands) < 2:
-        raise UsageError("no PATH: expected FILE PATH..., or PATH... --kernels TREE...")
-    path, *wanted = args.operands
+    path, wanted = file_and_names(args.operands, _root)
+    if not wanted:
+        raise UsageError(
+            "no PATH: expected FILE PATH..., or PATH... (of the running kernel, which has BTF in /sys/kernel/btf)"
+        )
     if args.json and args.plain:
         raise UsageError("--json and --plain exclude each other")
-    btf = load(path, args.base)
-    warn_of_second(btf)
-    places = offsets(btf, wanted, type_id=args.id)
+    modules = dict.fromkeys(wanted, "")
+    skipped: list[str] = []
+    if is_directory(path):
+        if args.base is not None or args.id is not None:
+            raise UsageError("-B and --id need a FILE, not a directory")
+        places, modules, skipped = _in_directory(path, wanted)
+    else:
+        btf = load(path, args.base)
+        warn_of_second(btf)
+        places = offsets(btf, wanted, type_id=args.id)
     if args.json:
-        print_json({"schema": 1, "path": path, "places": [place.as_json() for place in places]})
+        shown = [place.as_json() | ({"module": modules[place.path]} if modules[place.path] else {}) for place in places]
+        print_json({"schema": 1, "path": path, "places": shown})
     elif args.plain:
         print("\n".join(str(place.offset) for place in places))
     else:
-        rows = [_row(place) for place in places]
+        rows = [_row(place, modules[place.path]) for place in places]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         for row in rows:
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + "  " + row[3])
-    return DONE
+    return FAILED if complain_of_modules(skipped) else DONE
 
 
-def _row(place: Place) -> tuple[str, str, str, str]:
+def _root(path: str) -> str:
+    """The name of the struct in a path."""
+    return path.partition(",")[0].partition(".")[0].partition("[")[0]
+
+
+def _in_directory(path: str, wanted: list[str]) -> tuple[list[Place], dict[str, str], list[str]]:
+    """The places on the kernel in a directory, the modules of those that are not in the vmlinux, and errors of modules."""
+    from btfkit.btf import spec
+    from btfkit.errors import AmbiguousError, NotFoundError, printable
+    from btfkit.fleet.kernel_diff import kernel_in
+    from btfkit.fleet.owners import KernelTypes
+    from btfkit.show.offset import offset, parsed
+
+    types = KernelTypes(kernel_in(path))
+    roots = {one: parsed(one)[0] for one in wanted}
+    owners = types.owners([*roots.values()], (*spec.COMPOSITES, spec.TYPEDEF))
+    places: list[Place] = []
+    modules: dict[str, str] = {}
+    for one, root in roots.items():
+        some = [(name, offset(btf, one)) for name, btf in owners[root]]
+        if len({(place.bit_offset, place.bits, place.size) for _, place in some}) > 1:
+            shown = ", ".join(f"{name}: {place.offset}" for name, place in some[:8])
+            raise AmbiguousError(f"{len(some)} modules disagree about {printable(one)} ({shown})", source=path)
+        if not some:
+            raise NotFoundError(f"no type called {printable(root)!r}", source=path)
+        places.append(some[0][1])
+        modules[one] = ", ".join(name for name, _ in some)
+    return places, modules, types.errors
+
+
+def _row(place: Place, module: str) -> tuple[str, str, str, str]:
     from btfkit.errors import counted, printable
 
     if place.bits:
         size = f"{place.bits} bits from bit {place.bit_offset - 8 * place.offset}"
     else:
         size = "no size" if place.size is None else counted(place.size, "byte")
-    return printable(place.path), str(place.offset), size, place.text
+    return printable(place.path), str(place.offset), size, place.text + (f" [{printable(module)}]" if module else "")
 
 
 def _run_on_kernels(args: Args) -> int:
@@ -76,7 +116,8 @@ def _run_on_kernels(args: Args) -> int:
         raise UsageError(f"--json and --format {args.format} exclude each other")
     paths, kernels = list(args.operands), list(args.kernels)
     if not kernels:
-        kernels = [paths.pop(0)]
+        path, paths = file_and_names(paths, _root)
+        kernels = [path]
     if not paths:
         raise UsageError("no PATH: expected PATH... --kernels TREE...")
     from btfkit.cli.kernels import complain, terminal_width
@@ -125,6 +166,7 @@ COMMAND = Command(
         JOBS,
     ),
     details="""PATH is STRUCT.MEMBER.MEMBER[3]; members of anonymous structs are named as in C. Pointers are not followed.
+FILE may be the directory of a kernel with its modules; without FILE, the running kernel is asked.
 With --kernels, PATH,PATH are alternatives: the first that exists on a kernel. Exit status 1 if no kernel has any of them.
 
     btfkit offset /sys/kernel/btf/vmlinux task_struct.pid task_struct.comm[0] sock.__sk_common.skc_family

@@ -19,7 +19,7 @@ from btfkit.btf.spelling import Spelling, spelled
 from btfkit.errors import AmbiguousError, BtfError, NotFoundError, UnsupportedError, error_text, refuse_text
 from btfkit.fleet.history_values import KINDS, MEMBER, History, Part, State, is_member
 from btfkit.fleet.matrix import columns_of
-from btfkit.fleet.owners import modules_naming
+from btfkit.fleet.owners import bare_name, modules_naming
 from btfkit.show.find import Found
 from btfkit.show.find import users as users_of
 from btfkit.show.identity import CLASSES, FUNC, TYPEDEF, VAR
@@ -96,9 +96,9 @@ class HistoryWork:
         found = states_of(vmlinux, self.name)
         if not any(found.values()) and job.has_modules:
             root = parsed(self.name)[0] if is_member(self.name) else self.name
-            tag, _, rest = root.partition(" ")
-            bare = rest if rest and tag in spec.C_TAGS else root
-            modules = modules_naming(job, vmlinux, [bare], lambda error: skipped.append(error_text(error)), _TYPES)
+            modules = modules_naming(
+                job, vmlinux, [bare_name(root)], lambda error: skipped.append(error_text(error)), _TYPES
+            )
             for name, module in modules:
                 for kind, one in states_of(module, self.name, own=True).items():
                     known = found.get(kind)

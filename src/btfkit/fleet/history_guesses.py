@@ -12,6 +12,7 @@ from btfkit.btf.spec import text
 from btfkit.errors import BtfError, NotFoundError, printable
 from btfkit.fleet.hints import Known
 from btfkit.fleet.history_values import MEMBER, is_member
+from btfkit.fleet.owners import bare_name
 from btfkit.show.identity import CLASSES
 from btfkit.show.offset import offset
 
@@ -101,9 +102,7 @@ class CompareWork:
     def run(self, state: None, job: Pair) -> str:
         """The other name with the reason, or ""."""
         without, having, name, kind = job
-        tag, _, rest = name.partition(" ")
-        bare = rest if rest and tag in spec.C_TAGS else name
-        return renamed(without.load_vmlinux(), having.load_vmlinux(), bare, kind)
+        return renamed(without.load_vmlinux(), having.load_vmlinux(), bare_name(name), kind)
 
 
 def renamed(without: Btf, having: Btf, name: str, kind: str) -> str:

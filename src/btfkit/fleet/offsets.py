@@ -26,7 +26,7 @@ from btfkit.errors import (
     refuse_text,
 )
 from btfkit.fleet.matrix import columns_of
-from btfkit.fleet.owners import modules_naming
+from btfkit.fleet.owners import bare_name, modules_naming
 from btfkit.show.offset import Offsets, parsed
 
 TYPE_CHECKING = False
@@ -181,16 +181,14 @@ class OffsetWork:
         if absent and job.has_modules:
             names = [name for name in absent if not Offsets(vmlinux).roots(name)]
             modules = modules_naming(
-                job, vmlinux, [_bare(name) for name in names], lambda error: skipped.append(error_text(error)), _ROOTS
+                job,
+                vmlinux,
+                [bare_name(name) for name in names],
+                lambda error: skipped.append(error_text(error)),
+                _ROOTS,
             )
             _ask_modules(self.questions, cells, modules)
         return cells, skipped
-
-
-def _bare(name: str) -> str:
-    """The name without C's tag."""
-    tag, _, rest = name.partition(" ")
-    return rest if rest and tag in spec.C_TAGS else name
 
 
 def answers(btf: Btf, questions: Sequence[Question], module: str = "") -> list[Cell]:
