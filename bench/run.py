@@ -25,6 +25,7 @@ import distill_bench
 import dump_bench
 import encode_bench
 import fleet_bench
+import kernels_bench
 import layout_bench
 import merge_bench
 import values_bench
@@ -227,6 +228,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     **distill_bench.ROWS,
     **fleet_bench.ROWS,
     **atlas_bench.ROWS,
+    **kernels_bench.ROWS,
     **dedup_bench.ROWS,
     **dump_bench.ROWS,
     **encode_bench.ROWS,
