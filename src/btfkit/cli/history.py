@@ -127,7 +127,7 @@ COMMAND = Command(
         JOBS,
     ),
     details="""NAME is a member (STRUCT.MEMBER), a type ('struct file' selects the kind) or a function.
-Kernels of one distribution, architecture and flavor are one series, by version. Without --kernels and --atlas: the running kernel.
+Kernels of one distribution, architecture and flavor are one series, by version. Without --kernels: the running kernel.
 Exit status 1 if no kernel has NAME.
 
     btfkit history task_struct.__state --kernels btfhub-archive/
