@@ -6,6 +6,9 @@
     task = vmlinux.struct("task_struct")
     print(task.size, [(member.name, member.offset) for member in task.members[:3]])
 
+    value = btfkit.decode(vmlinux, "struct list_head", bytes(16))  # bytes as values: docs/values.md
+    print(value.next, value.as_dict())
+
     objects = btfkit.load_objects("prog.bpf.o")
     for relocated in btfkit.relocations(objects, vmlinux):
         print(relocated.access, relocated.status, relocated.value)

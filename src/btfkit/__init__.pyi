@@ -2,6 +2,7 @@ from btfkit._version import __version__ as __version__
 from btfkit.atlas.file import Atlas as Atlas
 from btfkit.btf.btf import Btf as Btf
 from btfkit.btf.build import Builder as Builder
+from btfkit.btf.decode import decode as decode
 from btfkit.btf.elements import Element as Element
 from btfkit.btf.elements import Elements as Elements
 from btfkit.btf.elements import Enumerator as Enumerator
@@ -57,6 +58,10 @@ from btfkit.file_ops.distill import DistillFiles as DistillFiles
 from btfkit.file_ops.distill import distill_file as distill_file
 from btfkit.file_ops.dump import Dump as Dump
 from btfkit.file_ops.dump import dump as dump
+from btfkit.file_ops.encode import EncodedFile as EncodedFile
+from btfkit.file_ops.encode import EncodeFiles as EncodeFiles
+from btfkit.file_ops.encode import encode as encode
+from btfkit.file_ops.encode import encode_file as encode_file
 from btfkit.file_ops.explain import Explanation as Explanation
 from btfkit.file_ops.explain import explain as explain
 from btfkit.file_ops.extract import extract_file as extract_file
@@ -79,6 +84,9 @@ from btfkit.fleet.bundle_create import bundle_kernels as bundle_kernels
 from btfkit.fleet.bundle_create import bundle_minimized as bundle_minimized
 from btfkit.fleet.check import check as check
 from btfkit.fleet.explain import explain_on_kernels as explain_on_kernels
+from btfkit.fleet.history import history as history
+from btfkit.fleet.kernel_diff import diff_kernels as diff_kernels
+from btfkit.fleet.offsets import kernel_offsets as kernel_offsets
 from btfkit.fleet.packages import encode_packages as encode_packages
 from btfkit.fleet.tree import find_kernels as find_kernels
 from btfkit.judges.verification import Verification as Verification
@@ -108,6 +116,10 @@ from btfkit.show.layout import Layouts as Layouts
 from btfkit.show.layout import layout as layout
 from btfkit.show.offset import Place as Place
 from btfkit.show.offset import offset as offset
+from btfkit.values.shape import EnumValue as EnumValue
+from btfkit.values.shape import Pointer as Pointer
+from btfkit.values.value import Items as Items
+from btfkit.values.value import Record as Record
 from btfkit.work.files import Tally as Tally
 from btfkit.work.files import on_files as on_files
 from btfkit.work.files import sort_kernel as sort_kernel

@@ -69,6 +69,7 @@ BASE_WAS_THERE = ("reconciled to the base: .BTF.base removed", "it had a distill
 
 # Those that take a base and mean something else by it.
 OTHERS = {
+    "atlas": "adds all modules of a kernel, which the store reads again as they were (test_atlas.py)",
     "encode": "reads DWARF, and replaces the BTF and the base that a module has (test_pahole.py)",
     "reconcile": "is for modules that bring a distilled base",
     "explain": "tells what a kernel makes of .BTF.base, which it reads by its own rules",

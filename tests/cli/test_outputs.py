@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from cli_inputs import files, fill, run
@@ -40,6 +41,7 @@ COMMANDS = {
     "diff --html": (["diff", "vmlinux", "other", "--html", "OUT"], ["vmlinux", "other"]),
     "diff --symbols": (["diff", "vmlinux", "other", "--symbols", "old.json", "-o", "OUT"], ["old.json", "vmlinux"]),
     "offset": (["offset", "a.b", "--kernels", "vmlinux", "--format", "c", "-o", "OUT"], ["vmlinux"]),
+    "decode": (["decode", "vmlinux", "int", "old.json", "-o", "OUT"], ["vmlinux", "old.json"]),
     "history": (["history", "a", "--kernels", "vmlinux", "--html", "OUT"], ["vmlinux"]),
     "extract": (["extract", "vmlinux", "-o", "OUT"], ["vmlinux"]),
     "check --html": (
@@ -173,7 +175,10 @@ def test_every_option_that_names_an_output_is_in_the_table() -> None:
     for name in COMMAND_NAMES:
         spellings = [option.spellings for option in command(name).options] if name != "bpftool" else []
         for option in spellings:
-            if option[-1] in ("--output", "--html", "--base-out") and name != "bundle":  # it has `get` below
+            if option[-1] in ("--output", "--html", "--base-out") and name not in (
+                "bundle",
+                "atlas",
+            ):  # their `get` is below
                 assert {(name, one) for one in option} & tested or (name, option[-1]) == ("min", "--output"), (
                     name,
                     option,
@@ -189,6 +194,16 @@ def test_directories_are_made(here, capsys, name) -> None:
         return
     assert said.status in (0, 1) or name == "check --html", said.err  # mods are those of another kernel
     assert (here / "new" / "er" / "out").stat().st_size
+
+
+def test_an_atlas_is_not_overwritten_by_what_comes_out_of_it(here, capsys) -> None:
+    assert run(capsys, "atlas", "add", "a", "k").status == 0
+    before = Path("a").read_bytes()
+    for path in ("a", "./a"):
+        assert run(capsys, "atlas", "get", "a", "5.10", "-o", path).status == 2
+        assert Path("a").read_bytes() == before
+    assert run(capsys, "atlas", "get", "a", "5.10", "-o", "new/er/out").status == 0
+    assert Path("new/er/out").read_bytes() == Path("k/5.10.btf").read_bytes()
 
 
 def test_a_bundle_is_not_overwritten_by_what_comes_out_of_it(here, capsys) -> None:

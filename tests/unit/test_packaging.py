@@ -306,3 +306,11 @@ def test_verify_stays_a_function() -> None:
     b.int("int", 4)
     btfkit.verify(b.build())
     assert all(callable(getattr(btfkit, name)) for name in btfkit.__all__ if name != "__version__")
+
+
+def test_the_stub_has_every_public_name():
+    """Names are imported on first use, so type checkers read __init__.pyi."""
+    stub = (SOURCE / "__init__.pyi").read_text()
+    names = ((module, name) for module, words in btfkit._NAMES.items() for name in words.split())
+    lines = [f"from btfkit.{module} import {name} as {name}" for module, name in names]
+    assert sorted(stub.splitlines()) == sorted([*lines, "", "__all__: list[str]"])

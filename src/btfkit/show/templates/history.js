@@ -10,9 +10,10 @@
   const data = btfkit.data;
   const host = document.getElementById("lines");
   const found = document.getElementById("found");
+  const empty = document.getElementById("empty"); // an SVG, for its namespace
 
   function svg(tag, properties, ...children) {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    const node = document.createElementNS(empty.namespaceURI, tag);
     for (const [key, value] of Object.entries(properties || {})) node.setAttribute(key, value);
     node.append(...children);
     return node;
