@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.access import Spec
+    from btfkit.co_re.loaders import Loader
     from btfkit.co_re.match import ElementsByName
     from btfkit.co_re.target import Candidate
 
@@ -38,16 +39,17 @@ class CandidatesByElement:
 
     def __init__(self, elements: ElementsByName) -> None:
         self._elements = elements
-        self._questions: dict[tuple[int, bytes, str], int] = {}
-        self._indexes: dict[tuple[int, bytes, str], dict[bytes | None, list[int]]] = {}
+        self._questions: dict[tuple[int, bytes, str, str], int] = {}
+        self._indexes: dict[tuple[int, bytes, str, str], dict[bytes | None, list[int]]] = {}
 
     def to_ask(self, local: Btf, wanted: Spec, kind: int, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Those of the `candidates` for a relocation of that kind that may match, and the first, which gives the reason if none
         does; in order."""
         sought = _sought(local, wanted, kind)
-        if sought is None or wanted.loader is not LIBBPF:
+        loader = wanted.loader
+        if sought is None or not (loader is LIBBPF or (loader.by_levels and kind != k.TYPE_MATCHES)):
             return candidates
-        key = wanted.root_kind, wanted.name, sought[0]
+        key = wanted.root_kind, wanted.name, sought[0], loader.name
         questions = self._questions[key] = self._questions.get(key, 0) + 1
         if questions < OFTEN:
             return candidates
@@ -55,14 +57,19 @@ class CandidatesByElement:
         if index is None:
             index = self._indexes[key] = {}
             for number, candidate in enumerate(candidates):
-                for name in self._names(sought[0], *candidate):
+                for name in self._names(sought[0], *candidate, loader):
                     index.setdefault(name, []).append(number)
         return [candidates[number] for number in sorted({0, *index.get(sought[1], ()), *index.get(None, ())})]
 
-    def _names(self, how: str, btf: Btf, type_id: int) -> Collection[bytes | None]:
+    def _names(self, how: str, btf: Btf, type_id: int, loader: Loader) -> Collection[bytes | None]:
         """The names of the elements of a candidate; None: it has to be asked."""
-        if btf.kind(type_id) in spec.ENUMS:
-            return set(enumerator_names(btf, type_id, LIBBPF))
+        kind = btf.kind(type_id)
+        if loader.any_kind and kind not in (spec.ENUMS if how == _ELEMENT else spec.COMPOSITES):
+            return (None,)
+        if kind in spec.ENUMS:
+            return set(enumerator_names(btf, type_id, loader))
+        if loader.by_levels:
+            return self._names_by_level(btf, type_id)
         if how == _ELEMENT:
             layer, at = btf.locate(type_id)
             end = at + 3 + 3 * (layer.words[at + 1] & spec.MAX_VLEN)
@@ -72,6 +79,13 @@ class CandidatesByElement:
         except BtfError:
             names = None
         return (None,) if names is None else names
+
+    def _names_by_level(self, btf: Btf, type_id: int) -> Collection[bytes | None]:
+        try:
+            members = self._elements.by_level(btf, type_id, at_once=True)
+        except BtfError:
+            members = None
+        return set(members) if members is not None and members.is_whole else (None,)
 
 
 def _sought(local: Btf, wanted: Spec, kind: int) -> tuple[str, bytes] | None:

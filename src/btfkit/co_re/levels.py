@@ -17,11 +17,13 @@ from btfkit.co_re.values import NO_LOAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.access import Spec
     from btfkit.co_re.loaders import Loader
+    from btfkit.co_re.match import ElementsByName
     from btfkit.co_re.witness import Witness
 
 MAX_LEVELS = 32  # composites in which one member is searched, maxResolveDepth
@@ -41,7 +43,9 @@ class LevelField:
         self.bit_size = 0
 
 
-def level_field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> LevelField | Mismatch:
+def level_field(
+    wanted: Spec, btf: Btf, root_id: int, witness: Witness, elements: ElementsByName | None = None
+) -> LevelField | Mismatch:
     """Follow a field spec from the candidate `root_id`.  Raises SpecError."""
     current = btf.strip(root_id)
     if current and btf.kind(current) == spec.FWD:
@@ -76,7 +80,7 @@ def level_field(wanted: Spec, btf: Btf, root_id: int, witness: Witness) -> Level
         else:
             if kind not in spec.COMPOSITES:
                 return no_member(btf, current, step)
-            way = _find_member(btf, current, step, witness)
+            way = _find_member(btf, current, step, witness, elements)
             if not way:
                 return no_member(btf, current, step)
             is_last = _enter(wanted, btf, way, found, witness, number == len(wanted.steps) - 1)
@@ -122,18 +126,103 @@ def _note_path(witness: Witness, path: list[tuple[int, int, int]]) -> None:
         witness.members.append((owner, index))
 
 
-def _find_member(btf: Btf, type_id: int, name: bytes, witness: Witness) -> list[tuple[int, int, int]]:
+class MembersByLevel:
+    """The members of a composite by name, with those of its anonymous members: what `_find_member` finds, for many names.
+
+    `is_whole` is whether no search of it is an error.
+    """
+
+    __slots__ = ("_btf", "_error", "_found", "_nodes", "_odd")
+
+    def __init__(self, btf: Btf, type_id: int) -> None:
+        self._btf = btf
+        self._nodes: list[tuple[int, int, tuple[int, int, int] | None]] = [
+            (type_id, -1, None)
+        ]  # composite, parent, step
+        self._found: dict[bytes, tuple[int, tuple[int, int, int]]] = {}  # node, step
+        self._odd: tuple[int, tuple[int, int, int], int] | None = None  # node, step, type of the member that is wrong
+        self._error: SpecError | None = None
+        self._read()
+
+    def _read(self) -> None:
+        btf = self._btf
+        seen: set[int] = set()
+        for node, (current, _, _) in enumerate(self._nodes):  # which grow
+            if current in seen:
+                continue
+            if len(seen) >= MAX_LEVELS:
+                self._error = _too_many()
+                return
+            seen.add(current)
+            layer, at = btf.locate(current)
+            words = layer.words
+            has_bits = words[at + 1] >> 31
+            for index in range(words[at + 1] & spec.MAX_VLEN):
+                name_off, member_type, offset = words[at + 3 + 3 * index : at + 6 + 3 * index]
+                step = current, index, offset & 0xFFFFFF if has_bits else offset
+                if name := btf.string(name_off) if name_off else b"":
+                    self._found.setdefault(name, (node, step))
+                    continue
+                inner = btf.strip(member_type)
+                if not inner or btf.kind(inner) not in spec.COMPOSITES:
+                    self._odd = node, step, inner
+                    self._error = _unnamed(current)
+                    return
+                self._nodes.append((inner, node, step))
+
+    @property
+    def is_whole(self) -> bool:
+        return self._error is None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._found)
+
+    def find(self, name: bytes, witness: Witness) -> list[tuple[int, int, int]]:
+        """As `_find_member`."""
+        if name in self._found:
+            return self._path(*self._found[name])
+        if self._odd is not None:
+            node, step, inner = self._odd
+            _note_path(witness, self._path(node, step))
+            witness.types.append(inner)
+        if self._error is not None:
+            raise SpecError(self._error.message, type_id=self._error.type_id)
+        return []
+
+    def _path(self, node: int, last: tuple[int, int, int]) -> list[tuple[int, int, int]]:
+        path = [last]
+        while node:
+            _, node, step = self._nodes[node]
+            assert step is not None
+            path.append(step)
+        return path[::-1]
+
+
+def _too_many() -> SpecError:
+    return SpecError(f"more than {MAX_LEVELS} anonymous members to search")
+
+
+def _unnamed(type_id: int) -> SpecError:
+    return SpecError("an anonymous member that is no struct or union", type_id=type_id)
+
+
+def _find_member(
+    btf: Btf, type_id: int, name: bytes, witness: Witness, elements: ElementsByName | None = None
+) -> list[tuple[int, int, int]]:
     """The [(composite, index, bit offset)...] down to the member, empty if there is none.
 
     Raises SpecError; then `witness` has the member that is wrong.
     """
+    known = elements.by_level(btf, type_id) if elements is not None else None
+    if known is not None:
+        return known.find(name, witness)
     seen: set[int] = set()
     queue: list[tuple[int, list[tuple[int, int, int]]]] = [(type_id, [])]
     for current, path in queue:  # which grows
         if current in seen:
             continue
         if len(seen) >= MAX_LEVELS:
-            raise SpecError(f"more than {MAX_LEVELS} anonymous members to search")
+            raise _too_many()
         seen.add(current)
         layer, at = btf.locate(current)
         info = layer.words[at + 1]
@@ -148,7 +237,7 @@ def _find_member(btf: Btf, type_id: int, name: bytes, witness: Witness) -> list[
                 if not inner or btf.kind(inner) not in spec.COMPOSITES:
                     _note_path(witness, [*path, (current, index, offset)])
                     witness.types.append(inner)
-                    raise SpecError("an anonymous member that is no struct or union", type_id=current)
+                    raise _unnamed(current)
                 queue.append((inner, [*path, (current, index, offset)]))
     return []
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.access import Spec
+    from btfkit.co_re.levels import MembersByLevel
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.witness import Witness
 
@@ -333,25 +334,41 @@ class ElementsByName:
     """Members and enumerators by name, for the types of one target in which many relocations search: each search alone would read
     the whole type."""
 
-    __slots__ = ("_enumerators", "_members", "_searches")
+    __slots__ = ("_by_level", "_enumerators", "_members", "_searches")
 
     def __init__(self) -> None:
         self._searches: dict[tuple[int, int], int] = {}
         self._members: dict[tuple[int, int], Members | None] = {}
+        self._by_level: dict[tuple[int, int], MembersByLevel] = {}
         self._enumerators: dict[tuple[int, int, str], dict[bytes, int]] = {}
 
     def members(self, btf: Btf, type_id: int, name: bytes) -> Sequence[int] | None:
         """The indexes of the members of a composite that have that name, or are anonymous and contain a member of that name, in
         order; None if there is no index: then all have to be searched."""
-        layer, at = btf.locate(type_id)
-        if layer.words[at + 1] & spec.MAX_VLEN < LARGE:
-            return None
-        key = id(layer), type_id
-        searches = self._searches[key] = self._searches.get(key, 0) + 1
-        if searches < OFTEN:
+        if not self._is_worth_it(btf, type_id):
             return None
         found = self._names(btf, type_id, [])
         return None if found is None else found.get(name, ())
+
+    def by_level(self, btf: Btf, type_id: int, *, at_once: bool = False) -> MembersByLevel | None:
+        """The members of a composite for loaders that search level by level; None if it is not worth an index yet."""
+        if not at_once and not self._is_worth_it(btf, type_id):
+            return None
+        key = id(btf.locate(type_id)[0]), type_id
+        if key not in self._by_level:
+            from btfkit.co_re.levels import MembersByLevel
+
+            self._by_level[key] = MembersByLevel(btf, type_id)
+        return self._by_level[key]
+
+    def _is_worth_it(self, btf: Btf, type_id: int) -> bool:
+        """Whether a composite is large and was searched often; counts a search."""
+        layer, at = btf.locate(type_id)
+        if layer.words[at + 1] & spec.MAX_VLEN < LARGE:
+            return False
+        key = id(layer), type_id
+        searches = self._searches[key] = self._searches.get(key, 0) + 1
+        return searches >= OFTEN
 
     def names(self, btf: Btf, type_id: int) -> Members | None:
         """The indexes of `members` for each name; None if there is no index.  Raises FormatError for cycles of modifiers."""

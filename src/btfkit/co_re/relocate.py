@@ -437,7 +437,7 @@ def _ask_field(
     if wanted.loader.by_levels:
         from btfkit.co_re.levels import level_field, level_value
 
-        found = level_field(wanted, btf, type_id, witness)
+        found = level_field(wanted, btf, type_id, witness, elements)
         if isinstance(found, Mismatch):
             return found, witness
         value, load = level_value(kind, found, btf, witness, wanted.loader)
