@@ -366,3 +366,18 @@ def test_min_keeps_a_member_that_hides_another(case, inside, later):
     after = [(o.status, o.value) for o in relocate([obj], Target(minimize(vmlinux, [obj]).btf), loader=CILIUM)[0]]
     assert after == before
     assert before[0] == MISSING
+
+
+def test_min_keeps_the_last_of_several_anonymous_members(case):
+    """cilium/ebpf compares the last one, which does not match; the first one, kept for a field, would."""
+    first = case.kernel.union("", 4, [("x", case.int, 0)])
+    last = case.kernel.union("", 4, [("y", case.int, 0)])
+    case.kernel.struct("s", 8, [("", first, 0), ("", last, 32)])
+    inner = case.types.union("", 4, [("x", case.local_int, 0)])
+    local = case.types.struct("s", 4, [("", inner, 0)])
+    case.program.relo(k.TYPE_MATCHES, local)
+    case.program.relo(k.BYTE_OFFSET, local, "0:0:0")
+    vmlinux, obj = case.kernel.build(), case.program.build()
+    minimized = Target(minimize(vmlinux, [obj]).btf)
+    answers = [(outcome.status, outcome.value) for outcome in relocate([obj], minimized, loader=CILIUM)[0]]
+    assert answers == case.answers(CILIUM) == [value(0), value(0)]

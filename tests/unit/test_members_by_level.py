@@ -60,6 +60,29 @@ def test_the_index_finds_what_the_search_finds(seed):
             assert (found[0] not in ([], str(found[0]))) == (name.encode() in set(index))
 
 
+@pytest.mark.parametrize("kind", [k.TYPE_MATCHES, k.ENUMVAL_EXISTS, k.ENUMVAL_VALUE])
+def test_many_enumerations_have_the_same_answers_with_an_index(kind, monkeypatch):
+    made, program = Builder(), Program()
+    for number in range(50):
+        made.enum("e", [("" if number == 7 else f"A{number % 9}___x", number), (f"B{number}", 1)])
+    made.enum64("e", [("A3", 1 << 40), ("B", 1)])
+    made.typedef("e", 1)
+    made.struct("e", 4, [])
+    btf = made.build()
+    for number in range(12):
+        program.relo(kind, program.types.enum("e", [("" if number == 5 else f"A{number}", 1)]), "0")
+    obj = program.build()
+
+    def answers():
+        found = relocate([obj], Target(btf), loader=CILIUM)[0]
+        return [(one.status, one.value, one.reason, one.detail, [m.type_id for m in one.matches]) for one in found]
+
+    with_index = answers()
+    assert len({len(one[-1]) for one in with_index}) > 1
+    monkeypatch.setattr(by_element, "OFTEN", 1 << 30)
+    assert answers() == with_index
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_many_candidates_have_the_same_answers_with_an_index(seed, monkeypatch):
     chance = random.Random(seed)
@@ -73,6 +96,9 @@ def test_many_candidates_have_the_same_answers_with_an_index(seed, monkeypatch):
         local = program.types.struct("s", 4, [(name, number, 0)])
         for kind in (k.BYTE_OFFSET, k.FIELD_EXISTS):
             program.relo(kind, local, "0:0")
+        program.relo(k.TYPE_MATCHES, local, "0")
+        inner = program.types.struct("", 4, [("m1", number, 0)])
+        program.relo(k.TYPE_MATCHES, program.types.struct("s", 4, [("", inner, 0)]), "0")
     obj = program.build()
 
     def answers():

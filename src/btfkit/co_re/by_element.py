@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
 OFTEN = 4  # questions about one name, after which an index is worth its time
 
-_FIELD, _ELEMENT = (
-    "field",
-    "element",
-)  # with the members of anonymous members, by exact name; only its own, by essential name
+_FIELD = "field"  # members, with those of anonymous members, by exact name
+_ELEMENT = "element"  # its own members or enumerators, by essential name
+_MEMBER = "member"  # its own members, by exact name
 
 
 class CandidatesByElement:
@@ -47,7 +46,7 @@ class CandidatesByElement:
         does; in order."""
         sought = _sought(local, wanted, kind)
         loader = wanted.loader
-        if sought is None or not (loader is LIBBPF or (loader.by_levels and kind != k.TYPE_MATCHES)):
+        if sought is None or not (loader is LIBBPF or loader.by_levels):
             return candidates
         key = wanted.root_kind, wanted.name, sought[0], loader.name
         questions = self._questions[key] = self._questions.get(key, 0) + 1
@@ -64,16 +63,19 @@ class CandidatesByElement:
     def _names(self, how: str, btf: Btf, type_id: int, loader: Loader) -> Collection[bytes | None]:
         """The names of the elements of a candidate; None: it has to be asked."""
         kind = btf.kind(type_id)
-        if loader.any_kind and kind not in (spec.ENUMS if how == _ELEMENT else spec.COMPOSITES):
+        if kind in spec.ENUMS and how == _ELEMENT:
+            names = set(enumerator_names(btf, type_id, loader))
+            return (None,) if loader.follows and b"" in names else names
+        if kind not in spec.COMPOSITES:
             return (None,)
-        if kind in spec.ENUMS:
-            return set(enumerator_names(btf, type_id, loader))
-        if loader.by_levels:
-            return self._names_by_level(btf, type_id)
-        if how == _ELEMENT:
-            layer, at = btf.locate(type_id)
-            end = at + 3 + 3 * (layer.words[at + 1] & spec.MAX_VLEN)
-            return {essential(btf.string(layer.words[member])) for member in range(at + 3, end, 3)}
+        if how == _FIELD:
+            return self._names_by_level(btf, type_id) if loader.by_levels else self._names_within(btf, type_id)
+        layer, at = btf.locate(type_id)
+        end = at + 3 + 3 * (layer.words[at + 1] & spec.MAX_VLEN)
+        own = [btf.string(layer.words[member]) for member in range(at + 3, end, 3)]
+        return set(own) if how == _MEMBER else {essential(name) for name in own}
+
+    def _names_within(self, btf: Btf, type_id: int) -> Collection[bytes | None]:
         try:
             names = self._elements.names(btf, type_id)
         except BtfError:
@@ -81,8 +83,10 @@ class CandidatesByElement:
         return (None,) if names is None else names
 
     def _names_by_level(self, btf: Btf, type_id: int) -> Collection[bytes | None]:
+        from btfkit.co_re.levels import MembersByLevel
+
         try:
-            members = self._elements.by_level(btf, type_id, at_once=True)
+            members = self._elements.by_level(btf, type_id, MembersByLevel, at_once=True)
         except BtfError:
             members = None
         return set(members) if members is not None and members.is_whole else (None,)
@@ -101,5 +105,10 @@ def _sought(local: Btf, wanted: Spec, kind: int) -> tuple[str, bytes] | None:
     if kind == k.TYPE_MATCHES:
         layer, at = local.locate(wanted.root_id)
         if layer.words[at + 1] & spec.MAX_VLEN:
-            return _ELEMENT, essential(local.string(layer.words[at + 3]))
+            name = local.string(layer.words[at + 3])
+            if wanted.loader is LIBBPF:
+                return _ELEMENT, essential(name)
+            if not is_enum:
+                return _MEMBER, name
+            return (_ELEMENT, wanted.loader.essential(name)) if name else None
     return None

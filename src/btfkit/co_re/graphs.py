@@ -182,10 +182,18 @@ class GraphRelation:
         if mine > theirs:
             raise _No
         self._witness.at_least.append((type_id, mine))
-        last = {btf.string(btf.word(type_id, 3 + 3 * index)): index for index in range(theirs)}
+        last: dict[bytes, int] = {}
+        several: set[int] = set()  # that hide another one of their name
+        for index in range(theirs):
+            name = btf.string(btf.word(type_id, 3 + 3 * index))
+            if name in last:
+                several.add(index)
+            last[name] = index
         for index in range(mine):
             found = last.get(local.string(local.word(local_id, 3 + 3 * index)), -1)
             if found < 0:
                 raise _No
+            if found in several:
+                self._witness.hides.append(((type_id, found),))
             self._witness.members.append((type_id, found))
             yield local.word(local_id, 4 + 3 * index), btf.word(type_id, 4 + 3 * found), 0

@@ -213,7 +213,7 @@ def _find_member(
 
     Raises SpecError; then `witness` has the member that is wrong.
     """
-    known = elements.by_level(btf, type_id) if elements is not None else None
+    known = elements.by_level(btf, type_id, MembersByLevel) if elements is not None else None
     if known is not None:
         return known.find(name, witness)
     seen: set[int] = set()

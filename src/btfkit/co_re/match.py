@@ -18,15 +18,15 @@ from btfkit.hot import names as _names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.access import Spec
-    from btfkit.co_re.levels import MembersByLevel
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.witness import Witness
 
     Members = dict[bytes, list[int]]
+    Index = TypeVar("Index")
 
 
 class Mismatch:
@@ -339,7 +339,7 @@ class ElementsByName:
     def __init__(self) -> None:
         self._searches: dict[tuple[int, int], int] = {}
         self._members: dict[tuple[int, int], Members | None] = {}
-        self._by_level: dict[tuple[int, int], MembersByLevel] = {}
+        self._by_level: dict[tuple[int, int], Any] = {}
         self._enumerators: dict[tuple[int, int, str], dict[bytes, int]] = {}
 
     def members(self, btf: Btf, type_id: int, name: bytes) -> Sequence[int] | None:
@@ -350,16 +350,18 @@ class ElementsByName:
         found = self._names(btf, type_id, [])
         return None if found is None else found.get(name, ())
 
-    def by_level(self, btf: Btf, type_id: int, *, at_once: bool = False) -> MembersByLevel | None:
-        """The members of a composite for loaders that search level by level; None if it is not worth an index yet."""
+    def by_level(
+        self, btf: Btf, type_id: int, make: Callable[[Btf, int], Index], *, at_once: bool = False
+    ) -> Index | None:
+        """The index of the members of a composite that `make` makes, for loaders that search level by level; None if it is not
+        worth it yet."""
         if not at_once and not self._is_worth_it(btf, type_id):
             return None
         key = id(btf.locate(type_id)[0]), type_id
         if key not in self._by_level:
-            from btfkit.co_re.levels import MembersByLevel
-
-            self._by_level[key] = MembersByLevel(btf, type_id)
-        return self._by_level[key]
+            self._by_level[key] = make(btf, type_id)
+        found: Index = self._by_level[key]
+        return found
 
     def _is_worth_it(self, btf: Btf, type_id: int) -> bool:
         """Whether a composite is large and was searched often; counts a search."""

@@ -44,6 +44,7 @@ class Target:
         "_found",
         "_kinds",
         "_named",
+        "_of_any_kind",
         "_others",
         "_widely",
         "elements",
@@ -58,6 +59,7 @@ class Target:
         self.modules = tuple(btf_list("modules", modules))
         self._found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {}
         self._named: dict[tuple[int, bytes], tuple[list[Candidate], list[Candidate]]] = {}
+        self._of_any_kind: dict[bytes, list[Candidate]] = {}
         self._by_element: CandidatesByElement | None = None
         self._others: dict[tuple[str, int, bytes], list[Candidate]] = {}
         self._kinds: set[int] = set()
@@ -92,6 +94,7 @@ class Target:
                 found[name][1].append((module, type_id))
         self._found.update(found)
         self._named = {}
+        self._of_any_kind = {}
         self._by_element = None
 
     def candidates(self, kind: int, name: bytes) -> list[Candidate]:
@@ -140,18 +143,23 @@ class Target:
         if loader is LIBBPF:
             return self.candidates(kind, name)
         if self._widely and loader is CILIUM and name in self._found and not name.endswith(b"_"):
-            found: list[Candidate] = []
-            for where in (0, 1):
-                both = self._found[name][where] + self._found.get(name + b"___", ([], []))[where]
-                found += sorted(
-                    (each for each in both if CILIUM.essential(each[0].string(each[0].word(each[1], 0))) == name),
-                    key=lambda each: (self.modules.index(each[0]) if where else 0, each[1]),
-                )
-            return found
+            if name not in self._of_any_kind:
+                self._of_any_kind[name] = self._found_for_cilium(name)
+            return self._of_any_kind[name]
         key = loader.name, ANY if loader.any_kind else kind, name
         if key not in self._others:
             self.prepare_for(loader, [(kind, name)])
         return self._others[key]
+
+    def _found_for_cilium(self, name: bytes) -> list[Candidate]:
+        found: list[Candidate] = []
+        for where in (0, 1):
+            both = self._found[name][where] + self._found.get(name + b"___", ([], []))[where]
+            found += sorted(
+                (each for each in both if CILIUM.essential(each[0].string(each[0].word(each[1], 0))) == name),
+                key=lambda each: (self.modules.index(each[0]) if where else 0, each[1]),
+            )
+        return found
 
     def named(self, kind: int, name: bytes) -> tuple[list[Candidate], list[Candidate]]:
         """All types of that kind and essential name: (those of vmlinux, those of the modules)."""
