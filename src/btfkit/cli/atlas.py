@@ -6,7 +6,16 @@ import os
 import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED, in_words
-from btfkit.cli.options import JSON, Command, Option, UsageError, arguments, print_json, refuse_overwriting
+from btfkit.cli.options import (
+    JSON,
+    Command,
+    Option,
+    UsageError,
+    arguments,
+    print_json,
+    refuse_other_actions,
+    refuse_overwriting,
+)
 from btfkit.errors import BtfError, NotFoundError, counted, printable
 
 TYPE_CHECKING = False
@@ -27,24 +36,13 @@ OPTIONS = {
 def run(args: Args) -> int:
     """Run the action that the first operand names."""
     action, *operands = args.operands
-    actions: dict[str, Callable[[Args, list[str]], int]] = {
-        "add": _add,
-        "list": _list,
-        "get": _get,
-        "index": _index,
-        "verify": _verify,
-    }
-    if action not in actions:
-        from btfkit.btf.suggest import did_you_mean
-
-        close = did_you_mean(action, actions)
-        raise UsageError(f"unknown action {printable(action)!r}: expected one of {', '.join(actions)}{close}")
+    refuse_other_actions(action, ACTIONS)
     for name in {name for names in OPTIONS.values() for name in names}:
         if getattr(args, name) and name not in OPTIONS.get(action, ()):
             raise UsageError(f"--{name.replace('_', '-')} does not go with {action}")
     if not operands:
         raise UsageError("FILE is missing: expected the atlas, such as kernels.atlas")
-    return actions[action](args, operands)
+    return ACTIONS[action](args, operands)
 
 
 def _expect(operands: list[str], names: str) -> None:
@@ -194,11 +192,19 @@ def _verify(args: Args, operands: list[str]) -> int:
     return DIFFERS if findings else DONE
 
 
+ACTIONS: dict[str, Callable[[Args, list[str]], int]] = {
+    "add": _add,
+    "list": _list,
+    "get": _get,
+    "index": _index,
+    "verify": _verify,
+}
 COMMAND = Command(
     "atlas",
     "keep the BTF of many kernels in one file, and ask questions of it",
     run,
     operands="ACTION OPERAND...?",
+    choices={"ACTION": tuple(ACTIONS)},
     options=(
         Option("-m", "--modules", help="add: also add the modules of each kernel"),
         Option("--ignore-markers", help="add: read files that .hasbtf and .failed markers stand for"),

@@ -16,6 +16,7 @@ from btfkit.cli.options import (
     UsageError,
     arguments,
     demand_selection,
+    refuse_other_actions,
     refuse_overwriting,
 )
 from btfkit.errors import NotFoundError, counted, printable
@@ -46,11 +47,7 @@ LOOKUP_ONLY = ("os_release", "uname", "arch")
 def run(args: Args) -> int:
     """Run the action that the first operand names."""
     action, *operands = args.operands
-    if action not in ACTIONS:
-        from btfkit.btf.suggest import did_you_mean
-
-        close = did_you_mean(action, ACTIONS)
-        raise UsageError(f"unknown action {printable(action)!r}: expected one of {', '.join(ACTIONS)}{close}")
+    refuse_other_actions(action, ACTIONS)
     allowed = {"create": CREATE_ONLY, "lookup": (*LOOKUP_ONLY, "output"), "get": ("output",)}.get(action, ())
     for name in (*CREATE_ONLY, *LOOKUP_ONLY, "output"):
         if getattr(args, name) and name not in allowed:

@@ -26,10 +26,14 @@ FILES, TYPES, FUNCTIONS, MEMBERS, NOTHING = "files", "types", "functions", "memb
 MEANINGS = {
     "NAME[,NAME]": TYPES,
     "NAME...": TYPES,
+    "TYPE": TYPES,
+    "ENUM[,ENUM]": TYPES,
     "PATTERN": TYPES,
     "PATH...": MEMBERS,
     "FUNCTION": FUNCTIONS,
-    **dict.fromkeys(("N", "BYTES", "ADDRESS", "VERSION", "LIST", "R", "A", "PROGRAM", "PROGRAM@KERNEL-GLOB"), NOTHING),
+    **dict.fromkeys(
+        ("N", "BYTES", "MEMBER", "ADDRESS", "VERSION", "LIST", "R", "A", "PROGRAM", "PROGRAM@KERNEL-GLOB"), NOTHING
+    ),
     "NAME=VALUE": NOTHING,
 }
 # Where the word alone does not tell: by command and option or operand.
@@ -193,7 +197,7 @@ class _Line:
         else:
             special = SPECIAL.get((self.command.name, option.spellings[-1]))
             meaning = special or ("nothing" if option.value == "NAME" else MEANINGS.get(option.value, FILES))
-            listed, comma, last = current.rpartition(",") if option.value == "NAME[,NAME]" else ("", "", current)
+            listed, comma, last = current.rpartition(",") if "[," in option.value else ("", "", current)
             found = self._meaning(meaning, last)
             prefix += listed + comma
         found.words = {prefix + word: text for word, text in found.words.items()}

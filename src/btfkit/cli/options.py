@@ -9,7 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, NoReturn
 
     from btfkit.btf.btf import Btf
@@ -100,6 +100,17 @@ def refuse_overwriting(outputs: Sequence[str | None], inputs: Sequence[str | Non
 
     if text := overwriting([path for path in outputs if path], inputs):
         raise UsageError(text)
+
+
+def refuse_other_actions(action: str, actions: Iterable[str]) -> None:
+    """Raise UsageError for an ACTION that is not one of `actions`."""
+    actions = tuple(actions)
+    if action not in actions:
+        from btfkit.btf.suggest import did_you_mean
+        from btfkit.errors import printable
+
+        close = did_you_mean(action, actions)
+        raise UsageError(f"unknown action {printable(action)!r}: expected one of {', '.join(actions)}{close}")
 
 
 def files_below(paths: Sequence[str]) -> list[str]:
