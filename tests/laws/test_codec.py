@@ -28,7 +28,9 @@ def told(btf):
         fields = [
             a
             for a in dir(type(t))
-            if not a.startswith("_") and a not in ("btf", "layer", "at", "type", "words", "member")
+            if not a.startswith("_")
+            and a not in ("btf", "layer", "at", "type", "words", "member")
+            and not callable(getattr(type(t), a))
         ]
         row = []
         value = None
