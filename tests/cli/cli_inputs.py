@@ -30,6 +30,14 @@ def fill(folder) -> None:
     (folder / "fields.eb.bpf.o").write_bytes(cases.object_bytes("fields.eb"))
 
 
+def put(path, data: bytes, root: str = "tree") -> None:
+    """Write a file below `root`, with the directories that it needs."""
+    full = os.path.join(root, path)
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    with open(full, "wb") as file:
+        file.write(data)
+
+
 class Said:
     """What a run of the command gave: exit `status`, `out` and `err`."""
 

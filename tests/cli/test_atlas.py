@@ -7,7 +7,7 @@ import lzma
 import os
 
 import pytest
-from cli_inputs import fill, refused, run
+from cli_inputs import fill, put, refused, run
 
 from bpf import cases
 
@@ -25,13 +25,6 @@ def here(tmp_path, monkeypatch):
     for name, blob in MODULES.items():
         put(f"mine/1/x86_64/6.2/{name}.ko.xz", lzma.compress(blob))
     return tmp_path
-
-
-def put(path, data, root="tree"):
-    full = os.path.join(root, path)
-    os.makedirs(os.path.dirname(full), exist_ok=True)
-    with open(full, "wb") as file:
-        file.write(data)
 
 
 def atlas(capsys, *words):

@@ -8,7 +8,7 @@ import os
 import tarfile
 
 import pytest
-from cli_inputs import fill, refused, run
+from cli_inputs import fill, put, refused, run
 
 import btfkit
 from bpf import cases
@@ -30,13 +30,6 @@ def here(tmp_path, monkeypatch):
         put(f"mine/1/x86_64/6.2/{name}.ko.xz", lzma.compress(blob))
     (tmp_path / "os-release").write_text('ID=debian\nVERSION_ID="12"\n')
     return tmp_path
-
-
-def put(path, data, root="tree"):
-    full = os.path.join(root, path)
-    os.makedirs(os.path.dirname(full), exist_ok=True)
-    with open(full, "wb") as file:
-        file.write(data)
 
 
 def bundle(capsys, *words):

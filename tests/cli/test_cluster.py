@@ -6,7 +6,6 @@ import contextlib
 import functools
 import http.server
 import lzma
-import os
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import threading
 import time
 
 import pytest
-from cli_inputs import environment, files, fill, run, start
+from cli_inputs import environment, files, fill, put, run, start
 
 from bpf import cases
 from btfkit.errors import UnsupportedError
@@ -35,13 +34,6 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path)
     return tmp_path
-
-
-def put(path, data, root="tree"):
-    full = os.path.join(root, path)
-    os.makedirs(os.path.dirname(full), exist_ok=True)
-    with open(full, "wb") as file:
-        file.write(data)
 
 
 def plant(count):

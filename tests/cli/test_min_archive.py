@@ -13,7 +13,7 @@ import tarfile
 import time
 
 import pytest
-from cli_inputs import environment, files, fill, refused, run
+from cli_inputs import environment, files, fill, put, refused, run
 from test_files_inputs import tar_of
 
 import btfkit
@@ -41,13 +41,6 @@ def here(tmp_path, monkeypatch):
     for name, blob in MODULES.items():
         put(f"mine/6.2/kernel/{name}.ko.xz", lzma.compress(blob))
     return tmp_path
-
-
-def put(path, data, root="tree"):
-    full = os.path.join(root, path)
-    os.makedirs(os.path.dirname(full), exist_ok=True)
-    with open(full, "wb") as file:
-        file.write(data)
 
 
 def outputs(folder="out"):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from btfkit.atlas.file import Atlas
 from btfkit.errors import NotFoundError, UnsupportedError
 from btfkit.fleet.keys import Key
+from btfkit.fleet.store import OneFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,23 +22,16 @@ def key_of_entry(entry: Entry) -> Key:
     return Key(*entry.parts)
 
 
-class AtlasStore:
-    """The kernels of the atlas `root` as files KEY/vmlinux and KEY/MODULE; nothing in it can be written.
+class AtlasStore(OneFile):
+    """The kernels of the atlas `root`."""
 
-    Small, and pickles: another process opens the atlas again.
-    """
+    refusal = "kernels are added to an atlas by `btfkit atlas add`"
 
     def __init__(self, root: str) -> None:
-        self.root = root
+        super().__init__(root)
         self._atlas: Atlas | None = None
         self._entries: dict[str, Entry] = {}
         self._modules: tuple[str, dict[str, bytes]] = "", {}  # of the kernel that was asked for last
-
-    def __getstate__(self) -> str:
-        return self.root
-
-    def __setstate__(self, root: str) -> None:
-        self.__init__(root)  # type: ignore[misc]
 
     @property
     def atlas(self) -> Atlas:
@@ -82,24 +74,5 @@ class AtlasStore:
             if path in self.entries:
                 yield path
 
-    def write(self, path: str, data: bytes) -> None:
-        raise UnsupportedError("kernels are added to an atlas by `btfkit atlas add`", source=self.root)
-
     def remove(self, path: str) -> None:
         raise UnsupportedError("an atlas keeps its kernels", source=self.root)
-
-    def stamp(self, path: str) -> str:
-        try:
-            found = os.stat(self.root)
-        except OSError:
-            return ""
-        return f"{found.st_size} {found.st_mtime_ns}"
-
-    def full(self, path: str) -> str:
-        return f"{self.root}({path})" if path else self.root
-
-    def target(self, path: str) -> str:
-        return path.rpartition("/")[2]
-
-    def above(self) -> list[str]:
-        return []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from btfkit.errors import BtfError, UnsupportedError
+from btfkit.errors import BtfError
 from btfkit.fleet.bundle import COMPRESSORS, FORMAT, Bundle
-from btfkit.fleet.store import is_url, open_store, split_url
+from btfkit.fleet.store import OneFile, is_url, open_store, split_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,22 +40,15 @@ def is_bundle(path: str) -> bool:
     return bytes(first).startswith(FORMAT.encode() + b"\t")
 
 
-class BundleStore:
-    """The kernels of the bundle `root` as files KEY/vmlinux and KEY/MODULE; nothing in it can be written.
+class BundleStore(OneFile):
+    """The kernels of the bundle `root`."""
 
-    Small, and pickles: another process opens the bundle again.
-    """
+    refusal = "a bundle cannot be changed"
 
     def __init__(self, root: str) -> None:
-        self.root = root
+        super().__init__(root)
         self._bundle: Bundle | None = None
         self._entries: dict[str, Entry] = {}
-
-    def __getstate__(self) -> str:
-        return self.root
-
-    def __setstate__(self, root: str) -> None:
-        self.__init__(root)  # type: ignore[misc]
 
     @property
     def bundle(self) -> Bundle:
@@ -83,25 +76,3 @@ class BundleStore:
         bundle = self.bundle
         entry = self._entries[key]
         return bundle.blob(entry.blob if name == "vmlinux" else dict(entry.modules)[name])
-
-    def write(self, path: str, data: bytes) -> None:
-        raise UnsupportedError("a bundle cannot be changed", source=self.root)
-
-    def remove(self, path: str) -> None:
-        raise UnsupportedError("a bundle cannot be changed", source=self.root)
-
-    def stamp(self, path: str) -> str:
-        try:
-            found = os.stat(self.root)
-        except OSError:
-            return ""
-        return f"{found.st_size} {found.st_mtime_ns}"
-
-    def full(self, path: str) -> str:
-        return f"{self.root}({path})" if path else self.root
-
-    def target(self, path: str) -> str:
-        return path.rpartition("/")[2]
-
-    def above(self) -> list[str]:
-        return []

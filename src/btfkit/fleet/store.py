@@ -191,6 +191,46 @@ def _name(entry: os.DirEntry[str]) -> str:
 # ---- elsewhere ---------------------------------------------------------------------------------------------------
 
 
+class OneFile:
+    """The kernels within the file `root` as files KEY/vmlinux and KEY/MODULE; nothing in it can be written.
+
+    Small, and pickles: another process opens the file again.  `refusal` says why nothing is written.
+    """
+
+    refusal = ""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def __getstate__(self) -> str:
+        return self.root
+
+    def __setstate__(self, root: str) -> None:
+        self.__init__(root)  # type: ignore[misc]
+
+    def write(self, path: str, data: bytes) -> None:
+        raise UnsupportedError(self.refusal, source=self.root)
+
+    def remove(self, path: str) -> None:
+        raise UnsupportedError(self.refusal, source=self.root)
+
+    def stamp(self, path: str) -> str:
+        try:
+            found = os.stat(self.root)
+        except OSError:
+            return ""
+        return f"{found.st_size} {found.st_mtime_ns}"
+
+    def full(self, path: str) -> str:
+        return f"{self.root}({path})" if path else self.root
+
+    def target(self, path: str) -> str:
+        return path.rpartition("/")[2]
+
+    def above(self) -> list[str]:
+        return []
+
+
 class Remote:
     """A URL, through fsspec."""
 
