@@ -12,6 +12,7 @@ from btfkit.cli.options import (
     Option,
     UsageError,
     arguments,
+    print_findings,
     print_json,
     refuse_other_actions,
     refuse_overwriting,
@@ -181,14 +182,8 @@ def _verify(args: Args, operands: list[str]) -> int:
                 atlas.verify(entry)
             except BtfError as error:
                 findings.append(f"{printable(entry.key)}: {in_words(error)}")
-    if args.json:
-        print_json({"schema": SCHEMA, "kernels": len(entries), "clean": not findings, "findings": findings})
-    else:
-        for finding in findings:
-            print(finding)
-        if not args.quiet:
-            word = counted(len(findings), "finding") if findings else "clean"
-            print(f"{counted(len(entries), 'kernel')}: {word}", file=sys.stderr)
+    document = {"schema": SCHEMA, "kernels": len(entries)}
+    print_findings(args, document, findings, counted(len(entries), "kernel"))
     return DIFFERS if findings else DONE
 
 

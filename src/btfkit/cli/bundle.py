@@ -16,6 +16,8 @@ from btfkit.cli.options import (
     UsageError,
     arguments,
     demand_selection,
+    print_findings,
+    print_json,
     refuse_other_actions,
     refuse_overwriting,
 )
@@ -113,7 +115,7 @@ def _list(args: Args, operands: list[str]) -> int:
     _expect(operands, "BUNDLE")
     bundle = _open(operands[0])
     if args.json:
-        _print_json(bundle.as_json())
+        print_json({"schema": SCHEMA, **bundle.as_json()})
         return DONE
     for entry in bundle.entries:
         modules = f"  {counted(len(entry.modules), 'module')}" if entry.modules else ""
@@ -131,12 +133,6 @@ def _list(args: Args, operands: list[str]) -> int:
 
 def _shown(entry: Entry) -> str:
     return printable(str(entry.key))
-
-
-def _print_json(report: dict[str, object]) -> None:
-    from json import dumps
-
-    print(dumps({"schema": SCHEMA, **report}, indent=2))
 
 
 def _get(args: Args, operands: list[str]) -> int:
@@ -180,8 +176,9 @@ def _lookup(args: Args, operands: list[str]) -> int:
     bundle = _open(operands[0])
     entry, nearest = look_up(bundle, wanted)
     if args.json:
-        _print_json(
+        print_json(
             {
+                "schema": SCHEMA,
                 "wanted": dict(zip(("distro", "release", "arch", "uname"), wanted.key.parts, strict=True)),
                 "found": bundle.entry_as_json(entry) if entry is not None else None,
                 "nearest": [bundle.entry_as_json(one) for one in nearest],
@@ -204,17 +201,8 @@ def _verify(args: Args, operands: list[str]) -> int:
     _expect(operands, "BUNDLE")
     bundle = _open(operands[0])
     findings = list(bundle.findings())
-    if args.json:
-        _print_json({"kernels": len(bundle.entries), "clean": not findings, "findings": findings})
-    else:
-        for finding in findings:
-            print(finding)
-        if not args.quiet:
-            word = counted(len(findings), "finding") if findings else "clean"
-            print(
-                f"{counted(len(bundle.entries), 'kernel')}, {counted(len(bundle.sizes), 'BTF')}: {word}",
-                file=sys.stderr,
-            )
+    checked = f"{counted(len(bundle.entries), 'kernel')}, {counted(len(bundle.sizes), 'BTF')}"
+    print_findings(args, {"schema": SCHEMA, "kernels": len(bundle.entries)}, findings, checked)
     return DIFFERS if findings else DONE
 
 

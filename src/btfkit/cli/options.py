@@ -186,6 +186,21 @@ def print_json(document: object, output: str | None = None) -> None:
     print(dumps(document, indent=2), file=sys.stderr if output == "-" else sys.stdout)
 
 
+def print_findings(args: Args, document: dict[str, Any], findings: Sequence[str], checked: str) -> None:
+    """Print what a check found: as JSON, or a line each, and on standard error how much was `checked`."""
+    if args.json:
+        print_json({**document, "clean": not findings, "findings": list(findings)})
+        return
+    import sys
+
+    from btfkit.errors import counted
+
+    for finding in findings:
+        print(finding)
+    if not args.quiet:
+        print(f"{checked}: {counted(len(findings), 'finding') if findings else 'clean'}", file=sys.stderr)
+
+
 COMMON = (Option("-q", "--quiet", help="print errors only"),)
 JSON = Option("--json", help="print the result as JSON")
 BASE = Option("-B", "--base", value="FILE", help="the base BTF (vmlinux) of a split BTF")
