@@ -15,7 +15,7 @@ import pytest
 
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
-from btfkit.cli import COMMANDS, command, completion, main
+from btfkit.cli import COMMANDS, command, completion, kernels, main
 from btfkit.cli.completion import answer
 from btfkit.show import completions
 from needs import lacks
@@ -55,7 +55,7 @@ OTHER_FILES = {  # values and operands that are names of files
 def kernel(tmp_path, monkeypatch):
     """A small kernel as `k.btf` in the current directory, where no kernel runs."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(completion, "RUNNING", str(tmp_path / "none"))
+    monkeypatch.setattr(kernels, "RUNNING", str(tmp_path / "none"))
     made = Builder()
     number = made.int("int", 4, encoding=spec.INT_SIGNED)
     inner = made.struct("inner", 8, [("low", number, 0), ("high", number, 32)])

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 SHELLS = {"bash": "btfkit.bash", "zsh": "_btfkit", "fish": "btfkit.fish"}  # the files in shell/, by their usual names
 GLOBAL = {"--help": "show the commands", "--version": "show the version", "--base": "the base BTF (vmlinux)"}
 
-RUNNING = "/sys/kernel/btf/vmlinux"
 FILES, TYPES, FUNCTIONS, MEMBERS, NOTHING = "files", "types", "functions", "members", "nothing"
 # What a value or operand is, by its word in the help; anything else is the name of a file.
 MEANINGS = {
@@ -222,9 +221,10 @@ class _Line:
         import os
 
         from btfkit.btf_file import load
+        from btfkit.cli import kernels
         from btfkit.errors import BtfError
 
-        path = next(filter(os.path.isfile, self.operands[:1]), RUNNING)
+        path = next(filter(os.path.isfile, self.operands[:1]), f"{kernels.RUNNING}/vmlinux")
         try:
             return load(path, self.base)
         except (BtfError, OSError):
