@@ -61,7 +61,7 @@ def test_structures_in_each_other_are_measured_once(twice) -> None:
         file = made(n, 8, 8)
         return lambda: encoded(file)
 
-    assert growth.exponent(work, 64) < 1.15
+    assert growth.exponent(work, 64, "encoder") < 1.15
 
 
 def test_a_structure_that_contains_itself_has_an_alignment() -> None:
@@ -101,7 +101,7 @@ def test_many_functions_of_one_name_without_a_parameter() -> None:
             file.symbols += [(f"{name}.isra.{number}", address, kind), (f"{name}.x{number}", address, kind)]
         return lambda: encoded(file)
 
-    assert growth.exponent(work, 32) < 1.15
+    assert growth.exponent(work, 32, "encoder") < 1.15
 
 
 def test_one_structure_passed_to_many_functions_is_judged_once() -> None:
@@ -113,4 +113,4 @@ def test_one_structure_passed_to_many_functions_is_judged_once() -> None:
             file.function(unit, f"f{number}", *((f"p{at}", unit.int) for at in range(6)), ("last", wide))
         return lambda: encoded(file)
 
-    assert growth.exponent(work, 32) < 1.15
+    assert growth.exponent(work, 32, "encoder") < 1.15

@@ -135,7 +135,7 @@ def test_n_units_take_linear_work(fill) -> None:
             fill(file.unit(), number)
         return lambda: encoded(file)
 
-    assert growth.exponent(work, 48) < 1.15
+    assert growth.exponent(work, 48, "encoder") < 1.15
 
 
 def test_tables_of_abbreviations_that_units_use_in_turns_are_kept(monkeypatch) -> None:
@@ -180,7 +180,7 @@ def test_a_chain_in_two_units_takes_linear_work() -> None:
         return lambda: encoded(file)
 
     assert len(list(encoded(chain_in_units(200, 2)).btf.types("STRUCT"))) == 400
-    assert growth.exponent(work, 48) < 1.15
+    assert growth.exponent(work, 48, "encoder") < 1.15
 
 
 def test_chains_of_declarations_have_a_limit(monkeypatch) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections import Counter
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
@@ -108,6 +109,33 @@ def test_an_executor_that_breaks():
     with ProcessPoolExecutor(1) as executor:
         said = ends(Square(), ["die", *range(50)], executor=executor)
     assert said == [WorkerDied.__name__] * 51
+
+
+class Losing(ThreadPoolExecutor):
+    """Loses results, as Dask does when the worker that holds one dies while Dask asks for it."""
+
+    def __init__(self, times):
+        super().__init__(2)
+        self.times = Counter()
+        self.most = times
+
+    def submit(self, call, *args):
+        future = super().submit(call, *args)
+        self.times[args[-1]] += 1
+        if self.times[args[-1]] > self.most:
+            return future
+        future.result()
+        lost = Future()
+        lost.set_exception(TypeError("cannot unpack non-iterable Ended object"))
+        return lost
+
+
+def test_a_result_that_the_executor_loses_is_made_again():
+    with Losing(executors.TRIES - 1) as executor:
+        assert ends(Square(), list(range(20)), executor=executor) == [number**2 for number in range(20)]
+    with Losing(executors.TRIES) as executor, pytest.raises(TypeError, match="Ended"):
+        ends(Square(), list(range(20)), executor=executor)
+    assert max(executor.times.values()) == executors.TRIES
 
 
 def test_an_executor_that_is_shut_down():

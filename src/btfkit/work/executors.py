@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from contextlib import contextmanager
 from importlib import import_module
 
-from btfkit.errors import UnsupportedError
+from btfkit.errors import BtfError, UnsupportedError
 from btfkit.work.job import Ended, WorkerDied, attempt
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 20  # seconds to wait for a scheduler
 AHEAD = 2  # jobs submitted per worker, so that it never idles and memory stays small
+TRIES = 4  # of a job whose result the executor loses
 
 
 @contextmanager
@@ -121,19 +122,34 @@ def _width(executor: Any) -> int:
 def _flow(
     executor: Executor, work: tuple[str, bytes], waiting: deque[Sent], most: int, flying: dict[Future[Ended], Sent]
 ) -> Iterator[Ended]:
-    """Submit the `waiting` jobs, at most `most` at a time; `flying` are those submitted."""
-    from concurrent.futures import FIRST_COMPLETED, wait
+    """Submit the `waiting` jobs, at most `most` at a time; `flying` are those submitted.
+
+    A job is done again if the executor raises an error that is none of btfkit's: Dask takes a result for an error if the
+    worker that holds it dies between the moments at which Dask fetches the result and reads the state of the job.
+    """
+    from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 
     from btfkit._version import __version__
 
+    lost: Counter[int] = Counter()  # by the number of the job
     while waiting or flying:
         while waiting and len(flying) < most:
             future = executor.submit(_perform, *work, __version__, *waiting[0])
             flying[future] = waiting.popleft()
         for future in wait(list(flying), return_when=FIRST_COMPLETED).done:
-            ended = _result(future, flying[future])
-            del flying[future]
-            yield ended
+            sent = flying.pop(future)
+            try:
+                ended = _result(future, sent)
+            except (BtfError, BrokenExecutor):
+                flying[future] = sent
+                raise
+            except Exception:
+                lost[sent[0]] += 1
+                if lost[sent[0]] == TRIES:
+                    raise
+                waiting.appendleft(sent)
+            else:
+                yield ended
 
 
 def _result(future: Future[Ended], sent: Sent) -> Ended:
