@@ -13,7 +13,8 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE
 from btfkit.errors import FormatError, UnsupportedError
-from btfkit.show.c import DECLARED, END, HEAD, KFUNCS, c_text
+from btfkit.show.c import END, HEAD, KFUNCS, c_text
+from btfkit.show.definitions import DECLARED
 from reference import c as slow
 from reference.plain import plain
 from strategies import chains as valid_chains

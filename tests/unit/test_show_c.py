@@ -10,7 +10,9 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.errors import FormatError, NotFoundError, UnsupportedError
 from btfkit.show import c as show_c
+from btfkit.show import definitions
 from btfkit.show.c import END, HEAD, KFUNCS, c_text
+from btfkit.show.definitions import DECLARED
 from c_cases import CASES
 
 ORDERS = ("little", "big")
@@ -279,7 +281,7 @@ def test_no_such_id() -> None:
 
 def test_functions_and_variables_have_no_declaration() -> None:
     btf = everything("little")
-    ids = [t.id for t in btf if t.kind not in show_c.DECLARED]
+    ids = [t.id for t in btf if t.kind not in DECLARED]
     assert body(btf, ids) == ""
 
 
@@ -307,7 +309,7 @@ def test_deep_nesting(depth: int) -> None:
 
 
 def test_what_would_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(show_c, "STEPS_AT_LEAST", 1 << 14)
+    monkeypatch.setattr(definitions, "STEPS_AT_LEAST", 1 << 14)
     b = Builder()
     inner = b.int("int", 4)
     for _ in range(64):

@@ -130,7 +130,7 @@ def _declared(btf: Btf, ids: Iterable[int], form: Form) -> list[int]:
     """Those of `ids` that have a text in that form."""
     if form != "c":
         return list(ids)
-    from btfkit.show.c import DECLARED
+    from btfkit.show.definitions import DECLARED
 
     return [type_id for type_id in ids if btf.kind(type_id) in DECLARED]
 

@@ -1,7 +1,7 @@
 """C: the declarations of all types, or of some with what they need, byte for byte as `bpftool btf dump file F format c`.
 
-There are four steps, each a loop of `hot/`: choose and sort the types (`c_sort`), add their dependencies (`c_order.order`),
-decide where forward declarations are needed (`c_order.plan`), and write the text (`c_text`, with the sizes of `c_layout`).
+`definitions` has which types are declared, in what order; the text is written by a loop of `hot/` (`c_text`, with the sizes of
+`c_layout`).
 Differences from bpftool, which `compat` removes: sorted output loses no type; an anonymous enum that only a function returns is
 not printed twice; a name that is not a C identifier is made one, and the texts of tags cannot end their attribute; base types
 that C does not know (Rust's u32) get a typedef.
@@ -10,16 +10,10 @@ that C does not know (Rust's u32) get a typedef.
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.btf import name_buckets
-from btfkit.btf.flat import Flat
-from btfkit.btf.header import words_of
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE
-from btfkit.btf.spelling import label
-from btfkit.errors import FormatError, UnsupportedError
-from btfkit.hot import c_layout, c_order, c_sort
+from btfkit.hot import c_layout, c_sort
 from btfkit.hot import c_text as _c_text
-from btfkit.hot import names as _names
-from btfkit.show.records import checked
+from btfkit.show.definitions import TANGLED, Definitions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,9 +22,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 CHUNK = 1 << 18  # bytes of text at a time
-STEPS = 100  # visits of types allowed for each word of a BTF; real ones need less than one
 TEXT = 64  # bytes of text allowed for each byte of a BTF; real ones give less than one
-STEPS_AT_LEAST = 1 << 20  # however small the BTF is
 TEXT_AT_LEAST = 1 << 25
 
 HEAD = b"""\
@@ -76,12 +68,6 @@ END = b"""\
 """
 
 ENDLESS = "too much C text for gaps between members or nested anonymous types"
-TANGLED = "anonymous types and prototypes nested so that their C text takes too long"
-KFUNC_TAG, FASTCALL_TAG = b"bpf_kfunc", b"bpf_fastcall"
-NO_COMPONENT = 0xFFFFFFFF  # of a DECL_TAG: the declaration itself
-
-DECLARED = frozenset(range(1, len(spec.KINDS))) - {spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG}
-"""The kinds that have a C declaration of their own."""
 
 # The words of which C spells base types, and what begins the names of types that compilers have by themselves.
 _C_TYPES = frozenset(b"char signed unsigned short int long float double _Bool _Complex __int128 complex".split())
@@ -118,95 +104,26 @@ def c_text(
     bpftool, its defects included.  Raises, before any text: NotFoundError for an id that does not exist, FormatError if a
     type contains itself or the types are nested beyond all limits, UnsupportedError for an unknown kind.
     """
-    return _Header(btf, exact, compat).text(ids, unsorted)
+    return _Header(btf, exact, compat, kfuncs=ids is None).text(ids, unsorted)
 
 
 class _Header:
     """Makes one header."""
 
-    __slots__ = ("btf", "budget", "compat", "count", "exact", "flat")
+    __slots__ = ("btf", "compat", "count", "definitions", "exact", "flat")
 
-    def __init__(self, btf: Btf, exact: bool, compat: bool) -> None:
+    def __init__(self, btf: Btf, exact: bool, compat: bool, *, kfuncs: bool) -> None:
         self.btf = btf
         self.exact = exact
         self.compat = compat
-        self.flat = Flat(btf)
+        self.definitions = Definitions(btf, kfuncs=kfuncs, compat=compat)
+        self.flat = self.definitions.flat
         self.count = len(btf)
-        self.budget = STEPS * len(self.flat.words) + STEPS_AT_LEAST
 
     def text(self, ids: Iterable[int] | None, unsorted: bool) -> Iterator[bytes]:
-        kfuncs = [] if ids is not None else self._kfuncs()
-        roots = self._all(unsorted) if ids is None else words_of(checked(self.btf, ids))
-        plan = self._plan(self._queue(roots, kfuncs))
+        plan = self.definitions.plan(ids, unsorted=unsorted)
         aliases = b"" if self.compat else b"".join(self._aliases(plan))
-        return self._write(plan, kfuncs if ids is None else None, aliases)
-
-    # ---- what to print ------------------------------------------------------------------------------------------
-
-    def _all(self, unsorted: bool) -> memoryview[int]:
-        flat = self.flat
-        ids = memoryview(bytearray(4 * self.count)).cast("I")
-        lost = self.compat and not unsorted  # bpftool skips the first of the sorted ids (void included) as void
-        kinds = bytes((1,)) * 128 if lost else spec.kind_set(DECLARED)
-        ids = ids[: lost + c_sort.choose(flat.words, flat.positions, kinds, ids[lost:])]
-        if not unsorted:
-            c_sort.sort(flat.words, flat.positions, flat.strings, ids, memoryview(bytearray(4 * len(ids))).cast("I"))
-        return ids[lost:]
-
-    def _kfuncs(self) -> list[tuple[bytes, int, bool]]:
-        """(name, id of the FUNC, whether it is a fast call) of each kfunc, by name."""
-        flat, btf = self.flat, self.btf
-        found: list[int] = []
-        buckets = name_buckets({KFUNC_TAG, FASTCALL_TAG})
-        _names.find_hashes(flat.words, flat.positions, spec.kind_set((spec.DECL_TAG,)), flat.strings, 0, buckets, found)
-        kfuncs: dict[int, bool] = {}
-        fast: set[int] = set()
-        for index in found:
-            at = flat.positions[index]
-            tag, target, component = btf.string(flat.words[at]), flat.words[at + 2], flat.words[at + 3]
-            if component == NO_COMPONENT and btf.kind(target) == spec.FUNC:
-                if tag == KFUNC_TAG:
-                    kfuncs[target] = False
-                elif tag == FASTCALL_TAG:
-                    fast.add(target)
-        return sorted((btf.string(btf.word(func, 0)), func, func in fast) for func in kfuncs)
-
-    def _queue(self, roots: memoryview[int], kfuncs: list[tuple[bytes, int, bool]]) -> memoryview[int]:
-        """The types to declare for the roots, dependencies first."""
-        flat = self.flat
-        states = bytearray(self.count)
-        returns = bytearray(self.count)
-        if not self.compat:
-            shown = bytearray(self.count)
-            for _, func, _ in kfuncs:
-                shown[func] = 1
-            c_order.returning(flat.words, flat.positions, shown, returns)
-        columns = flat.columns
-        c_order.referred(flat.words, flat.positions, columns.ids, columns.id_starts, states, returns)
-        states[0] = c_order.ORDERED
-        queue = memoryview(bytearray(4 * self.count)).cast("I")
-        path: list[int] = []
-        size, end = c_order.order(flat.words, flat.positions, roots, states, queue, self.budget, path)
-        if end == c_order.CYCLE:
-            raise self._cycle(path)
-        if end == c_order.STRANGE:
-            raise UnsupportedError(
-                f"unknown kind {self.btf.kind(path[-1])}: no C declaration for types that refer to it",
-                source=self.btf.source,
-                type_id=path[-1],
-            )
-        if end == c_order.TANGLED:
-            raise self._limit_error(TANGLED)
-        return queue[:size]
-
-    def _plan(self, queue: memoryview[int]) -> memoryview[int]:
-        steps = memoryview(bytearray(8 * self.count)).cast("I")
-        marks = bytearray(self.count)
-        marks[0] = c_order.EMITTED
-        size = c_order.plan(self.flat.words, self.flat.positions, queue, marks, steps, self.budget)
-        if size < 0:
-            raise self._limit_error(TANGLED)
-        return steps[:size]
+        return self._write(plan, self.definitions.kfuncs if ids is None else None, aliases)
 
     def _aliases(self, plan: memoryview[int]) -> Iterator[bytes]:
         """Typedefs for the base types of other languages (Rust's u32, usize, f32) and tools, which C does not know by name.
@@ -279,7 +196,8 @@ class _Header:
             writer.put(END)
             yield writer.take()
         except OverflowError as error:
-            raise self._limit_error(ENDLESS if error.args == ("text",) else TANGLED) from None
+            problem = ENDLESS if error.args == ("text",) else TANGLED.format("C")
+            raise self.definitions.limit_error(problem) from None
 
     def _writer(self) -> _c_text.Writer:
         flat, count = self.flat, self.count
@@ -292,24 +210,5 @@ class _Header:
         tables = (LITERAL,) * 3 if self.compat else (_only(_IDENTIFIER), _only(_IDENTIFIER + b" "), _only(_ATTRIBUTE))
         return _c_text.Writer(
             flat.words, flat.positions, flat.strings, aligns, sizes, pointer_size, *tables, self.compat,
-            self.exact, self.budget, TEXT * size + TEXT_AT_LEAST,
+            self.exact, self.definitions.budget, TEXT * size + TEXT_AT_LEAST,
         )  # fmt: skip
-
-    # ---- errors -------------------------------------------------------------------------------------------------
-
-    def _cycle(self, path: list[int]) -> FormatError:
-        last = path[-1]
-        circle = path[path.index(last) :]
-        names = [label(self.btf, type_id) for type_id in circle]
-        if len(names) > 8:
-            names[4:-4] = ["..."]
-        return FormatError(
-            f"type contains itself, so it has no C declaration: {' > '.join(names)}",
-            source=self.btf.source,
-            section="types",
-            type_id=last,
-        )
-
-    def _limit_error(self, problem: str) -> FormatError:
-        message = f"{problem}: the file is damaged or hostile"
-        return FormatError(message, source=self.btf.source, section="types")
