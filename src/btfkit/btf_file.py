@@ -12,6 +12,7 @@ in /sys/kernel/btf uses the running vmlinux by default.
 
 from __future__ import annotations
 
+from btfkit import log
 from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.header import SECOND, byte_order
 from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError, counted, refuse_text
@@ -261,6 +262,7 @@ class BtfFile:
         btf = Btf.from_bytes(_bytes(container.btf), base, source=self.source, pointer_size=container.pointer_size)
         if base is None:
             return btf
+        log.info("%s: its base is %s", self.source, base.source or "in memory")
         from btfkit.btf.evidence import demand_fit
 
         return demand_fit(btf)
@@ -590,6 +592,7 @@ def modules_on(
             except BtfError as error:
                 if on_error is None:
                     raise
+                log.info("skipped: %s", error)
                 on_error(error)
             else:
                 yield name, source, module

@@ -6,6 +6,7 @@ base references are random: half of a kernel's types are functions, and most off
 
 from __future__ import annotations
 
+from btfkit import log
 from btfkit.errors import ChainError, counted
 from btfkit.hot import scan as _scan
 
@@ -74,6 +75,7 @@ def demand_fit(split: Btf) -> Btf:
             source=split.source,
         )
     found = fit(split)
+    log.debug("%s on the base %s: %s", split.source, split.base.source if split.base else None, found)
     if not found.is_right:
         base = split.base.source if split.base is not None and split.base.source else "its base"
         raise ChainError(

@@ -157,10 +157,10 @@ def _run(argv: list[str]) -> int:
         leading.append(word)
         if word in ("-B", "--base") and argv:
             leading.append(argv.pop(0))
-        elif not word.startswith(("-B", "--base=")):
+        elif not word.startswith(("-B", "--base=")) and word not in ("-v", "-vv", "--verbose"):
             from btfkit.btf.suggest import did_you_mean
 
-            options = ("--help", "--version", "--base")
+            options = ("--help", "--version", "--base", "--verbose")
             return _usage(f"unknown option {word} before the command{did_you_mean(word, options)}")
     if not argv:
         print(overview(), file=sys.stderr)
@@ -196,6 +196,10 @@ def run_command(command: Command, argv: list[str]) -> int:
         return command.run(argv)
     try:
         args = parse(command, argv)
+        if args.verbose or "btfkit.cli.verbose" in sys.modules:
+            from btfkit.cli.verbose import report
+
+            report(args.verbose)
         if command.collects:
             import gc
 

@@ -20,9 +20,9 @@ class Option:
 
     `value` names the value in the help, "" for a flag; `many` collects the values of repeated uses in a list, `several`
     also all words that follow, up to the next option; `choices` limits the values; `convert` converts the text (and raises
-    ValueError)."""
+    ValueError); `counts` counts the uses of a flag (-vv)."""
 
-    __slots__ = ("choices", "convert", "default", "dest", "help", "many", "several", "spellings", "value")
+    __slots__ = ("choices", "convert", "counts", "default", "dest", "help", "many", "several", "spellings", "value")
 
     def __init__(
         self,
@@ -34,8 +34,10 @@ class Option:
         choices: Sequence[str] = (),
         convert: Callable[[str], Any] | None = None,
         default: Any = None,
+        counts: bool = False,
     ) -> None:
         self.spellings = spellings
+        self.counts = counts
         self.value = value
         self.help = help
         self.several = several
@@ -43,7 +45,7 @@ class Option:
         self.choices = choices
         self.convert = convert
         self.dest = spellings[-1].lstrip("-").replace("-", "_")
-        self.default: Any = [] if many else (default if value else False)
+        self.default: Any = [] if many else default if value else 0 if counts else False
 
 
 class Command:
@@ -201,7 +203,13 @@ def print_findings(args: Args, document: dict[str, Any], findings: Sequence[str]
         print(f"{checked}: {counted(len(findings), 'finding') if findings else 'clean'}", file=sys.stderr)
 
 
-COMMON = (Option("-q", "--quiet", help="print errors only"),)
+VERBOSE = Option(
+    "-v",
+    "--verbose",
+    counts=True,
+    help="report the files and bases that are used, and what is skipped (-vv: each step)",
+)
+COMMON = (Option("-q", "--quiet", help="print errors only"), VERBOSE)
 JSON = Option("--json", help="print the result as JSON")
 BASE = Option("-B", "--base", value="FILE", help="the base BTF (vmlinux) of a split BTF")
 JOBS = Option("-j", "--jobs", value="N", help="worker processes (default: one per CPU)", convert=positive)
@@ -297,9 +305,14 @@ def _plain(command: Command, argv: list[str]) -> Args | None:
             continue
         name, given, value = word.partition("=") if word[1] == "-" else (word[:2], word[2:], word[2:])
         option = table.get(name)
-        if option is None or (given and not option.value):
+        if option is None or (given and not option.value and not option.counts):
             return None
         open_option = None
+        if option.counts:
+            if given.strip(name[1:]):
+                return None
+            values[option.dest] += 1 + len(given)
+            continue
         if not option.value:
             values[option.dest] = True
             continue
@@ -402,7 +415,7 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
             "default": option.default,
         }
         if not option.value:
-            keywords["action"] = "store_true"
+            keywords["action"] = "count" if option.counts else "store_true"
         else:
             keywords["action"] = "extend" if option.several else "append" if option.many else "store"
             keywords["nargs"] = "+" if option.several else None

@@ -11,6 +11,7 @@ import os
 from binascii import crc32
 from struct import error, unpack_from
 
+from btfkit import log
 from btfkit.errors import BtfError, FormatError, NotFoundError
 from btfkit.files.container import PACKED_SUFFIXES, fetch_all, open_data
 from btfkit.files.elf import Elf
@@ -118,6 +119,7 @@ class Companions:
         for path in self._by_build_id(wanted):
             found = self._open(path)
             if found is not None and build_id(found) == wanted and has_dwarf(found):
+                log.info("%s: its debug file is %s, by build id", self.path, path)
                 return found
         section = elf.section(".gnu_debuglink")
         if section is None:
@@ -136,10 +138,13 @@ class Companions:
             if found is None or not has_dwarf(found):
                 continue
             if wanted and build_id(found):
-                if build_id(found) == wanted:
-                    return found
-            elif crc32(found.view) == unpack_from(elf.mark + "I", link, checksum_at)[0]:
+                fits = build_id(found) == wanted
+            else:
+                fits = crc32(found.view) == unpack_from(elf.mark + "I", link, checksum_at)[0]
+            if fits:
+                log.info("%s: its debug file is %s, by .gnu_debuglink", self.path, file)
                 return found
+            log.info("skipped %s: a debug file of another build", file)
         return None
 
     def stripped_file(self, elf: Elf, fits: Callable[[Elf], bool]) -> Elf | None:
@@ -194,6 +199,7 @@ class Companions:
             else:
                 fits = build_id(found) == wanted
             if fits:
+                log.info("%s: its supplementary file is %s", self.path, path)
                 return found
             others.append(path)
         what = "checksum" if link.five else "build id"
@@ -238,9 +244,12 @@ class Companions:
 
                 fetch_all(data)
                 data = unpack(data, path)
-            return None if data is None else Elf(data, path)
-        except (BtfError, OSError, ValueError):
+            elf = None if data is None else Elf(data, path)
+        except (BtfError, OSError, ValueError) as error:
+            log.info("skipped %s: %s", path, error)
             return None
+        log.debug("tried %s: %s", path, "not there" if elf is None else "opened")
+        return elf
 
 
 def file_content(path: str) -> Data | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from struct import unpack_from
 
+from btfkit import log
 from btfkit.errors import FormatError, LimitError, UnsupportedError
 
 TYPE_CHECKING = False
@@ -380,9 +381,11 @@ def _optional(kind: str, source: str) -> Any:
     names, provider = _OPTIONAL[kind]
     for name in names:
         try:
-            return import_module(name)
+            module = import_module(name)
         except ImportError:
             continue
+        log.debug("%s: %s by the module %s", source, kind, name)
+        return module
     raise UnsupportedError(f"compressed with {kind}, which needs {provider}", source=source)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR, S_ISFIFO, S_ISREG
 
+from btfkit import log
 from btfkit.errors import FormatError, NotFoundError
 from btfkit.files.elf import EM_BPF, ET_CORE, ET_REL, Elf, object_name
 from btfkit.files.elf import MAGIC as ELF_MAGIC
@@ -250,7 +251,13 @@ def open_container(path_or_data: Path | Data, source: str | None = None, *, limi
     read.
     Raw before ELF: libbpf 1.8-dev, btf__parse.
     """
-    data, source = _opened(path_or_data, source, "BTF data")
+    found = _innermost(*_opened(path_or_data, source, "BTF data"), limit)
+    log.info("opened %s: %s, %d bytes of BTF", found.source, "/".join(found.layers), len(found.btf))
+    return found
+
+
+def _innermost(data: Data, source: str, limit: int | None) -> Container:
+    """The BTF below all layers of `data`."""
     layers: tuple[str, ...] = ()
     for _ in range(MAX_LAYERS + 1):
         head = bytes(data[:4])
@@ -291,6 +298,7 @@ def _peel(data: Data, source: str, layers: tuple[str, ...], limit: int | None) -
     unpacked = bytearray()
     for piece in stream:
         unpacked += piece
+    log.debug("%s: %s, %d bytes unpacked to %d", source, packing, len(data), len(unpacked))
     return unpacked, (*layers, packing), source
 
 
@@ -359,7 +367,7 @@ def _from_elf(elf: Elf, layers: tuple[str, ...]) -> Container:
             return Container(elf.source, (*layers, "elf", "search"), own, release=linux_release(elf.view))
         found = images.search_payload(elf.view, elf.source) if not layers else None
         if found is not None:
-            return open_container(found[1], elf.source)
+            return _innermost(found[1], elf.source, None)
     why = "kernel built without CONFIG_DEBUG_INFO_BTF" if len(layers) > 1 and elf.type != ET_REL else _why_no_btf(elf)
     raise NotFoundError(f"no .BTF section: {why}", source=elf.source)
 
@@ -446,6 +454,7 @@ def read_objects(path_or_data: Path | Data, source: str | None = None) -> list[O
         data = _unpacked_object(data, source)
     elf = Elf(data, source)
     if elf.machine == EM_BPF or (elf.machine == 0 and elf.type == ET_REL):
+        log.info("opened the BPF object %s", source)
         return [ObjectBytes(object_name(_bare(source)), elf, source)]
     from btfkit.files.carve import bpf_objects
 
@@ -457,6 +466,7 @@ def read_objects(path_or_data: Path | Data, source: str | None = None) -> list[O
     for one in found:
         name = one.name if len(found) > 1 else object_name(_bare(source))
         where = f"{source}({name} at {one.offset:#x})"
+        log.info("found the embedded BPF object %s", where)
         objects.append(ObjectBytes(name, Elf(one.data, where), where))
     return objects
 

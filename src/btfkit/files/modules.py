@@ -11,6 +11,7 @@ import os
 from errno import ELOOP, ENOENT
 from stat import S_ISREG
 
+from btfkit import log
 from btfkit.errors import BtfError, UnsupportedError
 from btfkit.files.container import BTF_MAGICS, PACKED_SUFFIXES, STDIN, open_bytes
 
@@ -101,10 +102,12 @@ def module_blobs(
             except (BtfError, OSError) as error:
                 if on_error is None:
                     raise
+                log.info("skipped: %s", error)
                 on_error(error)
     except OSError as error:
         if on_error is None:
             raise
+        log.info("skipped: %s", error)
         on_error(error)
 
 

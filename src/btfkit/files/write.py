@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from stat import S_IMODE, S_ISDIR, S_ISREG
 
+from btfkit import log
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,6 +52,7 @@ def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
         for new in waiting:
             with _Blaming(new.path):
                 new.commit()
+            log.info("wrote %s: %d bytes", new.path, len(contents[new.path]))
     finally:
         for new in waiting:
             new.discard()

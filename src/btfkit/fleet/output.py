@@ -5,6 +5,7 @@ Used by `minimize_archive` and `encode_packages`; the manifest itself is `manife
 
 from __future__ import annotations
 
+from btfkit import log
 from btfkit.errors import FormatError, UnsupportedError
 from btfkit.fleet.manifest import read_manifest
 
@@ -79,8 +80,11 @@ def is_current(record: Record, paths: Collection[str], inputs: Store, store: Sto
         if any(sha256(store.read(path)).hexdigest() != digest for path, digest in record["outputs"].items()):
             return False
         if record.get("etags") and record["etags"] == _etags({path: inputs.stamp(path) for path in recorded}):
-            return True  # unchanged, by the stamps of the store
-        return all(sha256(inputs.read(path)).hexdigest() == digest for path, digest in recorded.items())
+            log.info("%s: unchanged by the stamps of the store, not made again", ", ".join(recorded))
+            return True
+        same = all(sha256(inputs.read(path)).hexdigest() == digest for path, digest in recorded.items())
+        log.info("%s: %s", ", ".join(recorded), "unchanged, not made again" if same else "changed")
+        return same
     except OSError:
         return False
 

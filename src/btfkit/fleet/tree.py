@@ -30,6 +30,7 @@ from __future__ import annotations
 import os
 import re
 
+from btfkit import log
 from btfkit.errors import (
     AmbiguousError,
     BtfError,
@@ -196,6 +197,7 @@ class Kernel:
             except (BtfError, OSError) as error:
                 if on_error is None:
                     raise
+                log.info("skipped: %s", error)
                 on_error(error)
         for path in self.paths if self.is_package else ():
             archive = _package(read(path), self.store.full(path))
@@ -209,6 +211,7 @@ class Kernel:
                 except (BtfError, OSError) as error:
                     if on_error is None:
                         raise
+                    log.info("skipped: %s", error)
                     on_error(error)
 
     def _packaged_vmlinux(self, read: Callable[[str], Data]) -> Btf:
@@ -355,6 +358,7 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
         if not path:
             raise NotFoundError("no file: an empty name")
         one = _in_atlas(path) or _bundled(path) or _single(path) or _walked(open_store(path), heed_markers)
+        log.info("%s: %d kernels, %d marked, %d other files", path, len(one.kernels), len(one.marks), one.ignored)
         whole.kernels += one.kernels
         whole.marks += one.marks
         whole.problems += one.problems
@@ -362,6 +366,8 @@ def find_kernels(paths: Iterable[str], *, heed_markers: bool = True) -> Tree:
     whole.kernels.sort(key=lambda kernel: kernel.order)
     whole.marks.sort(key=lambda mark: (mark.key.order, mark.path))
     whole.problems.sort()
+    for path, error in whole.problems:
+        log.info("skipped %s: %s", path, error)
     return whole
 
 

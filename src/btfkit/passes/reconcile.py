@@ -25,6 +25,7 @@ prototypes goes unseen, and a name with several candidates is rejected even if o
 
 from __future__ import annotations
 
+from btfkit import log
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.flat import Flat
@@ -314,6 +315,7 @@ def reconcile(
     rebased = rebase(split, plan.old, plan.mapped, index.flat, plan.carried)
     if rebased.unknown and rules == "upstream":
         raise ReconcileError([Misfit(STRING)], rules, source=split.source)
+    log.info("%s: reconciled to %s", split.source, index.btf.source or "a base in memory")
     names = [split.name(type_id) for type_id in plan.carried]
     report = ReconcileReport(rules, len(split.positions), names, plan.notes, split, index)
     return Reconciled(rebased.btf, split, plan.mapped, report)

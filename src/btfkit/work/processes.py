@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import contextmanager, suppress
 
+from btfkit import log
 from btfkit.work.job import Ended, WorkerDied, attempt
 
 TYPE_CHECKING = False
@@ -33,6 +34,7 @@ def by_processes(work: Work, jobs: Sequence[Any], workers: int, size: int) -> It
         yield from pool.flow(batches, min(workers, len(batches)), suspects)
         pool.close()
         for suspect in sorted(suspects):
+            log.info("a worker process died: job %d is done again, alone", suspect)
             again: list[int] = []
             yield from pool.flow(deque([[suspect]]), 1, again)
             for number in again:
@@ -88,6 +90,7 @@ class _Pool:
         with _interrupts_held():
             process.start()
         there.close()
+        log.debug("worker process %s started", process.pid)
         self._workers[here] = _Worker(process, here)
 
     def _bury(self, dead: _Worker, batches: deque[list[int]], suspects: list[int]) -> None:
