@@ -3,8 +3,8 @@
     import logging
     logging.basicConfig(level=logging.INFO)
 
-INFO names the files that are opened and written, the base that is chosen, what is skipped, and what is not made again because it is
-current; DEBUG the steps between: files that are tried, decompressors, workers.  Errors are raised, not logged.
+INFO names the files that are opened and written, the base that is chosen, what is skipped, and what is not made again because
+nothing has changed; DEBUG the steps between: files that are tried, decompressors, workers.  Errors are raised, not logged.
 
 A program that has not imported `logging` cannot have asked for it, so nothing here imports it: that takes 5 ms.
 """

@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import pytest
-
 from cli_inputs import environment, fill, run
 
 FIELDS = "fields.bpf.o"

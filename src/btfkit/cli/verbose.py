@@ -12,8 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
+    _Stream = logging.StreamHandler[TextIO]
+else:
+    _Stream = logging.StreamHandler
 
-class _Handler(logging.StreamHandler["TextIO"]):
+
+class _Handler(_Stream):
     """Writes to what is standard error at that moment: progress replaces it while its line is shown."""
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -8,7 +8,6 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-
     from typing import Any, TextIO
 
     from rich.progress import Progress as RichProgress
@@ -30,7 +29,7 @@ class Line:
     def __init__(self) -> None:
         self.stream: TextIO = sys.stderr
         self._shown = ""
-        sys.stderr = self  # type: ignore[assignment]
+        sys.stderr = self
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -65,7 +64,7 @@ class Line:
         """Remove the line and give `sys.stderr` back."""
         self.clear()
         self.stream.flush()
-        if sys.stderr is self:  # type: ignore[comparison-overlap]
+        if sys.stderr is self:
             sys.stderr = self.stream
 
 
