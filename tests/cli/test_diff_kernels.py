@@ -7,6 +7,8 @@ import json
 import pytest
 from cli_inputs import run
 
+import btfkit
+import corpus
 import kernel_trees
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
@@ -186,6 +188,38 @@ def test_what_is_no_break(compare) -> None:
     said = compare(hole=1, reserved=1)
     assert said.status == 0
     assert "without effect (1)\n  struct inode: in a hole, a reserved member is used\n" in said.out
+
+
+def test_enumerators() -> None:
+    """One more is no break, in a named enum and in one that only a typedef names; one less is."""
+
+    def enums(*more):
+        b = Builder()
+        values = [("OFF", 0), *more, ("ON", 9)]
+        anonymous = b.enum("", values)
+        word = b.typedef("mode_t", anonymous)
+        named = b.enum("mode", [(f"M_{name}", value) for name, value in values])
+        parameters = [("a", word), ("b", named)]
+        b.func("set", b.func_proto(0, parameters), 1)
+        return b.build()
+
+    def judged(old, new):
+        findings = kabi(diff(old, new), Symbols(["set"])).findings
+        return {one.name: (bool(one), {noted.why for noted in one.harmless}) for one in findings}
+
+    assert judged(enums(), enums(("IDLE", 5))) == {
+        name: (False, {"one more enumerator"}) for name in ("mode", "mode_t")
+    }
+    assert all(breaks for breaks, _ in judged(enums(("IDLE", 5)), enums()).values())
+
+
+def test_all_functions_of_two_kernels() -> None:
+    """Each change of a real kernel is judged, whatever it is a change of."""
+    old, new = (btfkit.load(corpus.kernel_path(name)) for name in ("6.1.0-47-amd64", "6.12.107+deb13-amd64"))
+    names = [func.name for func in old if isinstance(func, btfkit.Func)]
+    found = kabi(diff(old, new), Symbols(names)).findings
+    assert len({(one.kind, one.name) for one in found}) > 5_000
+    assert any("one more enumerator" in {noted.why for noted in one.harmless} for one in found if one.kind == "typedef")
 
 
 def test_suppressions(compare, tmp_path) -> None:

@@ -344,7 +344,7 @@ class _Judge:
                 if one.old and is_reserved(one.old["name"])
                 else "the same under another name"
             )
-        if change.kind == ENUM and one.what == "added":
+        if one.what == "added" and "value" in (one.new or {}):  # also of an anonymous enum that a typedef names
             return "one more enumerator"
         if room is None:
             return ""
