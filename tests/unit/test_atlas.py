@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from errno import ENOSPC
 
 import pytest
@@ -458,3 +460,21 @@ def test_rows_of_another_form(tmp_path, column, value):
         return
     with pytest.raises(FormatError, match="damaged"):
         content(path)
+
+
+def test_others_read_until_a_kernel_is_committed(tmp_path):
+    """However much a kernel changes, the file is locked only at the end."""
+    path = tmp_path / "a.atlas"
+    put(path, "6.1", large())
+    with Atlas.open(str(path), write=True) as writer, Atlas.open(str(path), shared=True) as reader:
+        writer.query("BEGIN IMMEDIATE")
+        writer.query("CREATE TABLE more AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 9999)"
+                     " SELECT zeroblob(1000) FROM n")  # fmt: skip
+        assert [entry.uname for entry in reader.entries] == ["6.1"]
+        found = []
+        thread = threading.Thread(target=lambda: found.append(reader.get(reader.entries[0])))
+        thread.start()
+        thread.join()
+        assert found == [large().blob]
+        writer.query("ROLLBACK")
+        assert reader.digest(reader.entries[0]) == hashlib.sha256(large().blob).digest()

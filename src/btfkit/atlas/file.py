@@ -113,9 +113,11 @@ class Atlas:
     # ---- opening -------------------------------------------------------------------------------------------------
 
     @classmethod
-    def open(cls, path: str, *, write: bool = False, create: bool = False, tables: bool = True) -> Self:
+    def open(
+        cls, path: str, *, write: bool = False, create: bool = False, tables: bool = True, shared: bool = False
+    ) -> Self:
         """Open an atlas to read it; with `write` to add to it, and with `create` a new one if there is no file, with `tables` or
-        without.
+        without.  `shared`: several threads use it, one at a time.
 
         Raises OSError if there is none or it cannot be read, FormatError if the file is not an atlas or damaged,
         UnsupportedError if it is of another version, and Busy if another process holds it.
@@ -131,7 +133,11 @@ class Atlas:
             _demand_atlas(path)
         mode = "rwc" if fresh else "rw" if write else "ro"
         connection = sqlite3.connect(
-            f"file:{_quoted(os.path.abspath(path))}?mode={mode}", uri=True, isolation_level=None, timeout=LOCK_SECONDS
+            f"file:{_quoted(os.path.abspath(path))}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=LOCK_SECONDS,
+            check_same_thread=not shared,
         )
         self = cls(path, connection)
         try:
@@ -139,6 +145,8 @@ class Atlas:
                 if fresh:
                     self._create(tables)
                 self._check()
+                if write:  # so that others can read until a kernel is committed, however much it changes
+                    self._db.execute("PRAGMA cache_spill = OFF")
         except BaseException:
             self.close()
             raise
@@ -230,6 +238,13 @@ class Atlas:
         if _digest([(b"", data)]) != row.digest:
             raise FormatError(f"damaged: the BTF of {printable(entry.key)} has another SHA-256", source=self.path)
         return data
+
+    def digest(self, entry: Entry) -> bytes:
+        """The SHA-256 of the BTF of a kernel, without reading that."""
+        row = self._row(entry.id, VMLINUX)
+        if row is None:
+            raise FormatError(f"damaged: kernel {printable(entry.key)} has no pack", source=self.path)
+        return row.digest
 
     def modules(self, entry: Entry) -> list[tuple[str, bytes]]:
         """(name, BTF) of each module that was added of a kernel, in the order of names; raises as `get`."""
@@ -605,6 +620,7 @@ class Atlas:
         `observe(done, total)` is called after each kernel.  Nothing is changed after an error.
         """
         with self._errors():
+            self._db.execute("PRAGMA cache_spill = ON")  # what is written here may be larger than memory
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._index(tables, observe)

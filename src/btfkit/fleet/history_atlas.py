@@ -20,6 +20,8 @@ from btfkit.show.identity import CLASSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from btfkit.atlas.file import Entry
 
 _NAMED = re.compile(
@@ -124,10 +126,10 @@ def atlas_history(path: str | os.PathLike[str], name: str) -> History:
         for entry, one in zip(entries, states, strict=True):
             if entry.modules and not any(one.values()):
                 raise UnsupportedError(f"{name}: the modules of {entry.key} may have it", source=path)
-        return History(name, _columns(entries, path), states)
+        return History(name, columns_of_entries(entries, path), states)
 
 
-def _columns(entries: list[Entry], path: str) -> list[Column]:
+def columns_of_entries(entries: Sequence[Entry], path: str) -> list[Column]:
     """A column for each kernel, named by `uname -r`, or if that is ambiguous by key."""
     unique = len({entry.uname for entry in entries}) == len(entries)
     return [
@@ -168,8 +170,12 @@ def _member(names: AtlasNames, path: str, entry: Entry) -> State:
         return State(absent=f"no struct, union or typedef called {printable(root)!r}")
     if len(rows) > 1:
         raise UnsupportedError(f"{root}: several types of {entry.key}")
-    (row,) = rows
-    parts = names.parts(row, entry.pos)
+    return member_state(names, rows[0], root, member, entry.pos)
+
+
+def member_state(names: AtlasNames, row: Row, root: str, member: str, pos: int) -> State:
+    """What the kernel at a position has as `member` of the struct or union `root`, whose definition is `row`."""
+    parts = names.parts(row, pos)
     holder = f"{CLASSES[row.kind]} {printable(root)}"
     found = next((part for part in parts if part.name == member), None)
     if found is None:
