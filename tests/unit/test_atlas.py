@@ -21,8 +21,7 @@ import corpus
 import strategies
 from bpf import cases
 from btfkit import Btf, Builder
-from btfkit.atlas import file as atlas_file
-from btfkit.atlas import schema
+from btfkit.atlas import database, schema
 from btfkit.atlas.columns import ColumnReader, pack_columns
 from btfkit.atlas.file import Atlas, Busy
 from btfkit.atlas.packs import words_of
@@ -369,7 +368,7 @@ def test_cut_short(tmp_path):
 
 
 def test_locked(tmp_path, monkeypatch):
-    monkeypatch.setattr(atlas_file, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0)
     path = tmp_path / "a.atlas"
     put(path, "6.1", kernel())
     other = sqlite3.connect(path, isolation_level=None)
@@ -398,8 +397,9 @@ KILLED = """
 import os, signal, sys
 from test_atlas import *
 atlas = Atlas.open(sys.argv[1], write=True)
-atlas._prove = lambda *about: (atlas.query("PRAGMA cache_spill = 1"), os.kill(os.getpid(), signal.SIGKILL))
-atlas._db.execute("PRAGMA cache_size = 1")
+from btfkit.atlas.addition import Addition
+Addition.prove = lambda *about: (atlas.query("PRAGMA cache_spill = 1"), os.kill(os.getpid(), signal.SIGKILL))
+atlas.query("PRAGMA cache_size = 1")
 atlas.add(parts("6.2"), large(count=3000), None, atlas_order)
 """
 

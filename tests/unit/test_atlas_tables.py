@@ -21,7 +21,6 @@ from btfkit.fleet.history import history
 from btfkit.fleet.history_atlas import atlas_history
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLES = ("names", "spellings", "definitions", "members")
 
 
 def kernel(number):
@@ -102,6 +101,107 @@ def test_an_open_end_and_rows_that_an_addition_leaves_alone(tmp_path, monkeypatc
     assert len(kept) == len(before) - 1  # the struct whose member was renamed
 
 
+def test_positions_never_run_out(tmp_path):
+    """Each kernel comes right after the one before it, and before a later one: the gap there is soon used up."""
+    path = tmp_path / "a.atlas"
+    for number in (0, 40, *range(1, 40)):
+        with Atlas.open(str(path), write=True, create=True) as atlas:
+            atlas.add(("debian", "12", "x86_64", f"6.{number}"), kernel(number % COUNT), None, atlas_order)
+    with Atlas.open(str(path)) as atlas:
+        entries = atlas.entries
+        assert [entry.uname for entry in entries] == [f"6.{number}" for number in range(41)]
+        assert [atlas.get(entry) for entry in entries] == [kernel(number % COUNT).blob for number in range(41)]
+    for name, truth in TRUTH.items():
+        found = rows(path, "SELECT kernel FROM presence WHERE name = ? ORDER BY pos", name)
+        assert found == [(f"debian/12/x86_64/6.{number}",) for number in range(41) if number % COUNT in truth]
+    for lo, hi in rows(path, "SELECT lo, hi FROM definitions"):
+        assert 0 < lo < hi <= schema.OPEN_END
+
+
+def split(base, number, which):
+    """Module `which` of kernel `number`, or None: types and functions that come, go and move from one to the other."""
+    b = Builder(base)
+    integer = base.find("int").id
+    if which == "one":
+        if number == 3:
+            return None
+        b.struct("of_module", 8, [("a", integer, 0), *([("b", integer, 32)] if number > 1 else [])])
+        if number != 2:
+            b.func("lookup", b.func_proto(integer, [("x", integer)]))
+    else:
+        b.struct("task", 4, [("odd", integer, 0)])  # vmlinux has another one
+        if number == 2:
+            b.func("lookup", b.func_proto(integer, [("x", integer)]))
+    return Btf.from_bytes(b.to_bytes(), base)
+
+
+def modules_of(number):
+    base = kernel(number)
+    found = [(which, split(base, number, which)) for which in ("one", "two")]
+    return base, [pair for pair in found if pair[1] is not None] if number != 4 else None
+
+
+def module_rows(path):
+    functions = rows(path, "SELECT kernel, module FROM presence WHERE name = 'lookup' ORDER BY 1, 2")
+    members = rows(
+        path,
+        "SELECT k.uname, m.module, m.name, m.member, m.bit_offset, m.type FROM module_member_history m"
+        " JOIN kernels_with_modules k ON k.pos >= m.lo AND k.pos < m.hi ORDER BY 1, 2, 5",
+    )
+    return functions, members
+
+
+@pytest.mark.parametrize("order", [*itertools.islice(itertools.permutations(range(COUNT)), 0, 120, 17)], ids=str)
+def test_modules_in_any_order_give_the_truth(tmp_path, order):
+    """The modules of one kernel are added later than its vmlinux, and one kernel has none."""
+    path = tmp_path / "a.atlas"
+    late = order[1]
+    for number in (*order, late):
+        base, modules = modules_of(number)
+        with Atlas.open(str(path), write=True, create=True) as atlas:
+            given = None if number == late and not atlas.has(_parts(number), modules=False) else modules
+            atlas.add(_parts(number), base, given, atlas_order)
+    functions, members = module_rows(path)
+    owner = {0: "one", 1: "one", 2: "two"}
+    assert functions == [(f"debian/12/x86_64/6.{number}", owner[number]) for number in sorted(owner)]
+    expected = []
+    for number in range(4):
+        if number != 3:
+            expected.append((f"6.{number}", "one", "of_module", "a", 0, "int"))
+        if number == 2:
+            expected.append(("6.2", "one", "of_module", "b", 32, "int"))
+        expected.append((f"6.{number}", "two", "task", "odd", 0, "int"))
+    assert members == expected
+    assert members_of(path) == expected_members()
+    with Atlas.open(str(path), write=True) as atlas:
+        atlas.index()
+    assert module_rows(path) == (functions, members)
+
+
+def _parts(number):
+    return "debian", "12", "x86_64", f"6.{number}"
+
+
+def test_a_function_whose_name_or_types_have_the_mark_of_names(tmp_path):
+    """In `spellings`, @ stands for the name of a function."""
+    path = tmp_path / "a.atlas"
+    b = Builder()
+    odd = b.ptr(b.struct("x@y", 0, []))
+    b.func("plain", b.func_proto(odd, [("a", odd)]))
+    b.func("odd@name", b.func_proto(0, []))
+    b.func("long_one", b.func_proto(0, [(f"argument_{number:060}", odd) for number in range(40)]))
+    returned = b.ptr(b.func_proto(0, []))
+    b.func("table", b.func_proto(returned, []))
+    with Atlas.open(str(path), write=True, create=True) as atlas:
+        atlas.add(_parts(1), b.build(), None, atlas_order)
+    found = dict(rows(path, "SELECT name, declaration FROM functions"))
+    assert found["plain"] == r"struct x\x40y *plain(struct x\x40y *a)"
+    assert found["odd@name"] == "void odd@name(void)"
+    assert found["table"] == "void (*table(void))(void)"
+    assert found["long_one"].startswith(r"void long_one(struct x\x40y *argument_0000")
+    assert found["long_one"].endswith("\N{HORIZONTAL ELLIPSIS}")
+
+
 def test_the_index_can_be_made_again(tmp_path):
     path = make(tmp_path / "a.atlas", [3, 0, 4, 1, 2])
     found = members_of(path), rows(path, "SELECT name, kernel FROM presence ORDER BY 1, 2")
@@ -149,14 +249,19 @@ def test_names_that_are_not_utf_8(tmp_path):
 
 
 def test_the_sql_of_the_document_runs(tmp_path):
-    """Each example gives rows on the kernel in tests/data and a later one without a function."""
+    """Each example gives rows on the kernel in tests/data, with a module, and a later one without a function."""
     path = tmp_path / "kernels.atlas"
     btf = load(ROOT / "tests" / "data" / "vmlinux-6.12.107+deb13-amd64.btf.xz")
     with Atlas.open(str(path), write=True, create=True) as atlas:
-        atlas.add(("debian", "13", "x86_64", "6.12.107"), btf, None, atlas_order)
+        b = Builder(btf)
+        integer = btf.find("int").id
+        b.struct("flow_offload_work", 16, [("cmd", integer, 0), ("priority", integer, 32)])
+        b.func("bpf_xdp_flow_lookup", b.func_proto(integer, [("ctx", integer)]))
+        module = Btf.from_bytes(b.to_bytes(), btf)
+        atlas.add(("debian", "13", "x86_64", "6.12.107"), btf, [("nf_flow_table", module)], atlas_order)
         atlas.add(("debian", "13", "x86_64", "6.13"), kernel(4), None, atlas_order)
     examples = re.findall(r"^```sql\n(.*?)^```", (ROOT / "docs" / "atlas.md").read_text(), re.M | re.S)
-    assert len(examples) >= 6
+    assert len(examples) >= 9
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     for example in examples:
         assert database.execute(example).fetchall(), example

@@ -257,8 +257,8 @@ class Encoder:
             except (Unfit, ValueError) as error:
                 raise UnfitModule(name, str(error)) from None
             all_choices.append(bytes(chosen))
-            sizes = zip(one, parent, strict=True)
-            counts.append((*(difference(len(now), len(other)) for now, other in sizes), by))
+            sizes = (len(one.records), len(parent.records)), (len(one.strings), len(parent.strings))
+            counts.append((*(difference(now, other) for now, other in sizes), by))
             result[name] = one
         pack = Pack(
             number,

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from struct import pack as pack_words
 from struct import unpack_from
-from typing import NamedTuple
 
 from btfkit.atlas.columns import LEAST_DICTIONARY, ColumnReader, pack_columns
 from btfkit.btf.header import NATIVE, swap_words
@@ -55,17 +54,30 @@ class Blaming:
             raise FormatError(f"damaged: pack {self._number}: {error}", source=self._source) from None
 
 
-class Pack(NamedTuple):
+class Pack:
     """The records numbered from `first_record` on and the names from `first_name` on; `needs` are the ids of other packs."""
 
-    id: int
-    first_record: int
-    records: int
-    first_name: int
-    names: int
-    needs: tuple[int, ...]
-    columns: bytes
-    texts: bytes
+    __slots__ = ("columns", "first_name", "first_record", "id", "names", "needs", "records", "texts")
+
+    def __init__(
+        self,
+        id: int,
+        first_record: int,
+        records: int,
+        first_name: int,
+        names: int,
+        needs: tuple[int, ...],
+        columns: bytes,
+        texts: bytes,
+    ) -> None:
+        self.id = id
+        self.first_record = first_record
+        self.records = records
+        self.first_name = first_name
+        self.names = names
+        self.needs = needs
+        self.columns = columns
+        self.texts = texts
 
 
 class Shelf:
@@ -176,20 +188,50 @@ def coded_predecessors(before: Sequence[int]) -> memoryview:
 # ---- recipes -----------------------------------------------------------------------------------------------------
 
 
-class Recipe(NamedTuple):
+class Recipe:
     """Of what a BTF consists: the numbers of its records and strings against those of its parent, the choices, and which labels
-    and names are equal although they have several numbers (pairs)."""
+    and names are equal although they have several numbers (pairs).
 
-    big: int  # 1: big-endian
-    records: int
-    strings: int
-    by_name: int  # how many records are written first, then sorted by name, as the reference of all; 0: there is no such order
-    strings_by: int  # BY_PARENT or BY_USE
-    order: list[memoryview]
-    string_order: list[memoryview]
-    choices: memoryview
-    same_records: memoryview
-    same_names: memoryview
+    `big` is 1 if it is big-endian.  `by_name` is how many records are written first, then sorted by name, as the reference of
+    all (0: there is no such order), and `strings_by` is BY_PARENT or BY_USE.
+    """
+
+    __slots__ = (
+        "big",
+        "by_name",
+        "choices",
+        "order",
+        "records",
+        "same_names",
+        "same_records",
+        "string_order",
+        "strings",
+        "strings_by",
+    )
+
+    def __init__(
+        self,
+        big: int,
+        records: int,
+        strings: int,
+        by_name: int,
+        strings_by: int,
+        order: list[memoryview],
+        string_order: list[memoryview],
+        choices: memoryview,
+        same_records: memoryview,
+        same_names: memoryview,
+    ) -> None:
+        self.big = big
+        self.records = records
+        self.strings = strings
+        self.by_name = by_name
+        self.strings_by = strings_by
+        self.order = order
+        self.string_order = string_order
+        self.choices = choices
+        self.same_records = same_records
+        self.same_names = same_names
 
 
 PARAMETERS = 5
@@ -210,7 +252,10 @@ def unpack_recipe(blob: bytes, source: str) -> Recipe:
     if len(head) != PARAMETERS or max(head[1:4]) > MOST:
         raise FormatError("damaged: the head of a recipe", source=source)
     order, string_order = columns[:ORDER_COLUMNS], columns[ORDER_COLUMNS : 2 * ORDER_COLUMNS]
-    return Recipe._make([*head, order, string_order, *columns[2 * ORDER_COLUMNS :]])
+    big, records, strings, by_name, strings_by = head
+    choices, same_records, same_names = columns[2 * ORDER_COLUMNS :]
+    numbers = big, records, strings, by_name, strings_by
+    return Recipe(*numbers, order, string_order, choices, same_records, same_names)
 
 
 def words_of(values: Iterable[int]) -> memoryview:
@@ -220,11 +265,18 @@ def words_of(values: Iterable[int]) -> memoryview:
     return memoryview(array("I", values))
 
 
-class Sequences(NamedTuple):
+class Sequences:
     """The numbers of the records and of the strings of a BTF, and the columns that are left."""
 
-    records: memoryview
-    strings: memoryview
+    __slots__ = ("records", "strings")
+
+    def __init__(
+        self,
+        records: memoryview,
+        strings: memoryview,
+    ) -> None:
+        self.records = records
+        self.strings = strings
 
 
 def sequences(shelf: Shelf, recipe: Recipe, parent: Sequences, found: Pack) -> Sequences:
@@ -330,24 +382,52 @@ def blob_of(words: memoryview, strings: bytes | bytearray, big: int) -> bytes:
 # ---- modules -----------------------------------------------------------------------------------------------------
 
 
-class ModulesRecipe(NamedTuple):
+class ModulesRecipe:
     """Of what the modules of a kernel consist, one after another: their `names`, the number of records and strings of each (see
     `difference`), by what their strings are ordered (see `Recipe`), and the columns of all of them.
 
     `whole` has the bytes of those that do not fit the model, by name; their numbers are 0.
     """
 
-    big: int
-    names: list[bytes]
-    records: memoryview
-    strings: memoryview
-    strings_by: memoryview
-    order: list[memoryview]
-    string_order: list[memoryview]
-    choices: memoryview
-    same_records: memoryview
-    same_names: memoryview
-    whole: dict[bytes, bytes]
+    __slots__ = (
+        "big",
+        "choices",
+        "names",
+        "order",
+        "records",
+        "same_names",
+        "same_records",
+        "string_order",
+        "strings",
+        "strings_by",
+        "whole",
+    )
+
+    def __init__(
+        self,
+        big: int,
+        names: list[bytes],
+        records: memoryview,
+        strings: memoryview,
+        strings_by: memoryview,
+        order: list[memoryview],
+        string_order: list[memoryview],
+        choices: memoryview,
+        same_records: memoryview,
+        same_names: memoryview,
+        whole: dict[bytes, bytes],
+    ) -> None:
+        self.big = big
+        self.names = names
+        self.records = records
+        self.strings = strings
+        self.strings_by = strings_by
+        self.order = order
+        self.string_order = string_order
+        self.choices = choices
+        self.same_records = same_records
+        self.same_names = same_names
+        self.whole = whole
 
 
 WHOLE = 2  # in `strings_by`: the module is kept whole
@@ -403,8 +483,9 @@ def unpack_modules(blob: bytes, parent_names: Sequence[bytes], source: str) -> M
     for name, length in zip(kept, lengths, strict=True):
         whole[name], place = data[place : place + length], place + length
     order, string_order = columns[:ORDER_COLUMNS], columns[ORDER_COLUMNS : 2 * ORDER_COLUMNS]
-    rest = columns[2 * ORDER_COLUMNS :]
-    return ModulesRecipe._make([head[0], names, records, strings, strings_by, order, string_order, *rest, whole])
+    choices, same_records, same_names = columns[2 * ORDER_COLUMNS :]
+    sizes = head[0], names, records, strings, strings_by
+    return ModulesRecipe(*sizes, order, string_order, choices, same_records, same_names, whole)
 
 
 def modules_names(blob: bytes, parent_names: Sequence[bytes], source: str) -> list[bytes]:

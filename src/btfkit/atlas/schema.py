@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from btfkit.btf import spec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+
 MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = 0x42544641  # "BTFA", in the header of the file
-VERSION = 1  # PRAGMA user_version
+VERSION = 2  # PRAGMA user_version
 PAGE_SIZE = 8192
-SPACING = 1 << 20  # between the positions of two kernels, so that others can come between them
-OPEN_END = 1 << 52  # the `hi` of what the last kernel has
+SPACING = 1 << 10  # between the positions of two kernels, so that others can come between them
+OPEN_END = (1 << 31) - 1  # the `hi` of what the last kernel has: above all positions, and four bytes in a row
+FAR = 1 << 40  # added to positions while they change, so that they differ from all others
 
 STORE = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -33,16 +40,24 @@ CREATE TABLE packs (
 """
 
 # What is derived from the packs; see tables.py.
-TABLE_NAMES = ("kinds", "names", "spellings", "definitions", "members")
+TABLE_NAMES = ("kinds", "names", "spellings", "modules", "definitions", "module_definitions", "members")
 TABLES = """
 CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE spellings (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE modules (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE spellings (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE INDEX spellings_by_hash ON spellings (hash);
 CREATE TABLE definitions (
   name_id INTEGER NOT NULL, id INTEGER NOT NULL,
   kind INTEGER NOT NULL, size INTEGER, type INTEGER,
   lo INTEGER NOT NULL, hi INTEGER NOT NULL,
   PRIMARY KEY (name_id, id, lo)
+) WITHOUT ROWID;
+CREATE TABLE module_definitions (
+  name_id INTEGER NOT NULL, id INTEGER NOT NULL, module INTEGER NOT NULL,
+  kind INTEGER NOT NULL, size INTEGER, type INTEGER,
+  lo INTEGER NOT NULL, hi INTEGER NOT NULL,
+  PRIMARY KEY (name_id, id, module, lo)
 ) WITHOUT ROWID;
 CREATE TABLE members (
   def INTEGER NOT NULL, name_id INTEGER NOT NULL, ord INTEGER NOT NULL,
@@ -54,18 +69,53 @@ CREATE VIEW types AS
   FROM definitions d JOIN names n ON n.id = d.name_id JOIN kinds k ON k.id = d.kind LEFT JOIN spellings s ON s.id = d.type
   WHERE d.kind NOT IN (12, 14, 17);
 CREATE VIEW functions AS
-  SELECT n.name, s.text AS declaration, d.id AS def, d.lo, d.hi
+  SELECT n.name, replace(s.text, '@', n.name) AS declaration, d.id AS def, d.lo, d.hi
   FROM definitions d JOIN names n ON n.id = d.name_id LEFT JOIN spellings s ON s.id = d.type
   WHERE d.kind = 12;
+CREATE VIEW module_types AS
+  SELECT m.name AS module, n.name, k.name AS kind, d.size, s.text AS type, d.id AS def, d.lo, d.hi
+  FROM module_definitions d JOIN names n ON n.id = d.name_id JOIN modules m ON m.id = d.module
+  JOIN kinds k ON k.id = d.kind LEFT JOIN spellings s ON s.id = d.type
+  WHERE d.kind NOT IN (12, 14, 17);
+CREATE VIEW module_functions AS
+  SELECT m.name AS module, n.name, replace(s.text, '@', n.name) AS declaration, d.id AS def, d.lo, d.hi
+  FROM module_definitions d JOIN names n ON n.id = d.name_id JOIN modules m ON m.id = d.module
+  LEFT JOIN spellings s ON s.id = d.type
+  WHERE d.kind = 12;
+CREATE VIEW kernels_with_modules AS
+  SELECT k.* FROM kernels k WHERE EXISTS (SELECT 1 FROM packs p WHERE p.kernel = k.id AND p.part = 1);
 CREATE VIEW presence AS
-  SELECT n.name, k.name AS kind, x.key AS kernel, x.pos, d.id AS def
+  SELECT n.name, k.name AS kind, x.key AS kernel, x.pos, d.id AS def, NULL AS module
   FROM definitions d JOIN names n ON n.id = d.name_id JOIN kinds k ON k.id = d.kind
-  JOIN kernels x ON x.pos >= d.lo AND x.pos < d.hi;
+  JOIN kernels x ON x.pos >= d.lo AND x.pos < d.hi
+  UNION ALL
+  SELECT n.name, k.name, x.key, x.pos, d.id, m.name
+  FROM module_definitions d JOIN names n ON n.id = d.name_id JOIN modules m ON m.id = d.module JOIN kinds k ON k.id = d.kind
+  JOIN kernels_with_modules x ON x.pos >= d.lo AND x.pos < d.hi;
 CREATE VIEW member_history AS
   SELECT n.name, k.name AS kind, m.name AS member, f.off AS bit_offset, f.bits, s.text AS type, f.size, d.id AS def, d.lo, d.hi
   FROM definitions d JOIN names n ON n.id = d.name_id JOIN kinds k ON k.id = d.kind
+  JOIN members f ON f.def = d.id JOIN names m ON m.id = f.name_id LEFT JOIN spellings s ON s.id = f.type;
+CREATE VIEW module_member_history AS
+  SELECT x.name AS module, n.name, k.name AS kind, m.name AS member, f.off AS bit_offset, f.bits, s.text AS type, f.size,
+    d.id AS def, d.lo, d.hi
+  FROM module_definitions d JOIN names n ON n.id = d.name_id JOIN modules x ON x.id = d.module JOIN kinds k ON k.id = d.kind
   JOIN members f ON f.def = d.id JOIN names m ON m.id = f.name_id LEFT JOIN spellings s ON s.id = f.type
 """
+
+
+KINDS = (
+    *(spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64, spec.TYPEDEF),
+    *(spec.FUNC, spec.VAR, spec.INT, spec.FLOAT, spec.DECL_TAG),
+)
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Make empty tables for queries, and their views."""
+    for statement in TABLES.split(";"):
+        connection.execute(statement)
+    kinds = [(kind.number, kind.word) for kind in spec.KINDS if kind.number in KINDS]
+    connection.executemany("INSERT INTO kinds VALUES (?, ?)", kinds)
 
 
 def is_atlas(path: str) -> bool:

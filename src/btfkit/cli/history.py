@@ -16,21 +16,16 @@ if TYPE_CHECKING:
 
 def run(args: Args) -> int:
     """Print the time line of each kind of thing with that name; exit with 1 if no kernel has it."""
-    if len(args.operands) > 1:
-        raise UsageError(f"expected one NAME, got {len(args.operands)}")
     if args.kernels and args.atlas is not None:
         raise UsageError("--kernels and --atlas do not go together")
-    from btfkit.cli.kernels import complain, demand_running
     from btfkit.errors import UnsupportedError, printable
-    from btfkit.fleet.history import history
     from btfkit.fleet.history_values import is_member
-    from btfkit.fleet.tree import find_kernels
-    from btfkit.show.offset import parsed
-    from btfkit.work.progress import Progress
 
     (name,) = args.operands
     try:
         if is_member(name):
+            from btfkit.show.offset import parsed
+
             parsed(name)
     except UnsupportedError as error:
         raise UsageError(error.message) from None
@@ -39,13 +34,24 @@ def run(args: Args) -> int:
 
         demand_jinja2()
     refuse_overwriting([args.html], [args.atlas])
-    answered = _from_tables(args.atlas, name) if args.atlas is not None else None
+    answered = _from_tables(args.atlas, name, args.html is not None) if args.atlas is not None else None
     if answered is not None:
         _write(args, answered)
         if not answered and not args.quiet:
             sys.stdout.flush()
             print(f"btfkit history: no kernel has {printable(name)}", file=sys.stderr)
         return DONE if answered else DIFFERS
+    return _read(args, name)
+
+
+def _read(args: Args, name: str) -> int:
+    """Read the kernels themselves."""
+    from btfkit.cli.kernels import complain, demand_running
+    from btfkit.errors import printable
+    from btfkit.fleet.history import history
+    from btfkit.fleet.tree import find_kernels
+    from btfkit.work.progress import Progress
+
     kernels = args.kernels or [args.atlas or demand_running()]
     tree = find_kernels(kernels)
     refuse_overwriting([args.html], [*kernels, *tree.files()])
@@ -61,14 +67,14 @@ def run(args: Args) -> int:
     return DONE if found else DIFFERS
 
 
-def _from_tables(path: str, name: str) -> History | None:
+def _from_tables(path: str, name: str, parts: bool) -> History | None:
     """The history that the tables of an atlas have; None if its kernels have to be read."""
     from btfkit.atlas.schema import is_atlas
     from btfkit.errors import UnsupportedError
     from btfkit.fleet.history_atlas import atlas_history
 
     try:
-        return atlas_history(path, name)
+        return atlas_history(path, name, parts=parts)
     except UnsupportedError:
         if not is_atlas(path):
             raise
@@ -112,7 +118,7 @@ COMMAND = Command(
     "history",
     "show what many kernels have under a name, and when it changed",
     run,
-    operands="NAME...",
+    operands="NAME",
     options=(
         KERNELS,
         Option(

@@ -17,7 +17,7 @@ from btfkit.btf import spec
 from btfkit.btf.members import flat_members
 from btfkit.btf.spelling import Spelling, spelled
 from btfkit.errors import AmbiguousError, BtfError, NotFoundError, UnsupportedError, error_text, refuse_text
-from btfkit.fleet.history_values import KINDS, MEMBER, History, Part, State, is_member
+from btfkit.fleet.history_values import KINDS, MEMBER, History, Part, State, first_state, is_member, without_place
 from btfkit.fleet.matrix import columns_of
 from btfkit.fleet.owners import bare_name, modules_naming
 from btfkit.show.find import Found
@@ -104,15 +104,11 @@ class HistoryWork:
                     known = found.get(kind)
                     if one and not known:
                         found[kind] = one._replace(module=name)
-                    elif one and known and _without_place(one) != _without_place(known):
+                    elif one and known and without_place(one) != without_place(known):
                         found[kind] = known._replace(definitions=known.definitions + 1)
                     elif one and known:
                         found[kind] = known._replace(module=f"{known.module}, {name}")
         return found, skipped
-
-
-def _without_place(state: State) -> State:
-    return state._replace(module="", definitions=1)
 
 
 def states_of(btf: Btf, name: str, *, own: bool = False) -> dict[str, State]:
@@ -125,12 +121,6 @@ def states_of(btf: Btf, name: str, *, own: bool = False) -> dict[str, State]:
         if kind in KINDS and (type_id >= btf.start_id or not own):
             found.setdefault(kind, []).append(_type(btf, type_id, kind))
     return {kind: first_state(states) for kind, states in found.items()}
-
-
-def first_state(states: list[State]) -> State:
-    """The first of several states of one name, with the number of those that differ."""
-    different = dict.fromkeys(states)
-    return next(iter(different))._replace(definitions=len(different))
 
 
 def parts_of(btf: Btf, type_id: int, names: Spelling) -> tuple[Part, ...]:

@@ -1,6 +1,6 @@
 """The history of a name out of the tables of an atlas: the same `History` as from kernels, in the time of a few queries.
 
-What only the kernels themselves can answer (paths through several structs, names that only modules have, guesses) is
+What only the kernels themselves can answer (paths through several structs, typedefs, guesses) is
 asked of the kernels in the atlas, by `history`.
 """
 
@@ -12,15 +12,15 @@ import re
 from btfkit.atlas.file import Atlas
 from btfkit.btf import spec
 from btfkit.errors import NotFoundError, UnsupportedError, printable
+from btfkit.files.modules import module_name
 from btfkit.fleet.atlas_store import key_of_entry
-from btfkit.fleet.history import first_state
-from btfkit.fleet.history_values import KINDS, MEMBER, History, Part, State, is_member
+from btfkit.fleet.history_values import KINDS, MEMBER, History, Part, State, first_state, is_member, without_place
 from btfkit.fleet.matrix import Column
 from btfkit.show.identity import CLASSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from btfkit.atlas.file import Entry
 
@@ -34,17 +34,40 @@ _CHAIN = 32  # typedefs of typedefs
 
 
 class Row:
-    """A row of `definitions`."""
+    """A row of `definitions` or `module_definitions`; `module` is "" for vmlinux."""
 
-    __slots__ = ("hi", "kind", "lo", "number", "size", "type")
+    __slots__ = ("hi", "kind", "lo", "module", "number", "size", "type")
 
-    def __init__(self, number: int, kind: int, size: int | None, text: str | None, lo: int, hi: int) -> None:
+    def __init__(
+        self, number: int, kind: int, size: int | None, text: str | None, lo: int, hi: int, module: str
+    ) -> None:
         self.number = number
         self.kind = kind
         self.size = size
         self.type = text or ""
         self.lo = lo
         self.hi = hi
+        self.module = module
+
+
+class Validity:
+    """The positions around `pos` for which an answer holds: those from `lo` up to, not including, `hi`."""
+
+    __slots__ = ("hi", "lo", "pos")
+
+    def __init__(self, pos: int) -> None:
+        self.pos = pos
+        self.lo = -(1 << 62)
+        self.hi = 1 << 62
+
+    def narrow(self, rows: Iterable[Row]) -> None:
+        """No further than to where one of these rows begins or ends."""
+        for row in rows:
+            for end in (row.lo, row.hi):
+                if end <= self.pos:
+                    self.lo = max(self.lo, end)
+                else:
+                    self.hi = min(self.hi, end)
 
 
 class AtlasNames:
@@ -53,40 +76,72 @@ class AtlasNames:
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
         self._rows: dict[str, list[Row]] = {}
-        self._parts: dict[int, list[tuple[str, int, int, str, int | None]]] = {}
+        self._modules: dict[str, list[Row]] = {}
+        self._members: dict[int, list[tuple[str, int, int, str, int | None]]] = {}
+        self._parts: dict[tuple[int, str], list[tuple[Validity, tuple[Part, ...]]]] = {}
 
     def rows(self, name: str) -> list[Row]:
-        """The rows of a name."""
+        """The rows of a name in vmlinux."""
         if name not in self._rows:
-            found = self._atlas.query(
-                "SELECT d.id, kind, size, text, lo, hi FROM definitions d JOIN names n ON n.id = name_id"
-                " LEFT JOIN spellings s ON s.id = d.type WHERE n.name = ? ORDER BY d.id, lo",
-                (name,),
-            )
-            self._rows[name] = [Row(*row) for row in found]
+            self._rows[name] = self._found(f"{_COLUMNS}, '' FROM definitions d {_JOINS}", name)
         return self._rows[name]
 
+    def module_rows(self, name: str) -> list[Row]:
+        """The rows of a name in modules, by module."""
+        if name not in self._modules:
+            table = "module_definitions d JOIN modules m ON m.id = module"
+            found = self._found(f"{_COLUMNS}, m.name FROM {table} {_JOINS}", name)
+            for row in found:
+                row.module = module_name(row.module, underscores=True)
+            self._modules[name] = sorted(found, key=lambda row: row.module)
+        return self._modules[name]
+
+    def _found(self, statement: str, name: str) -> list[Row]:
+        found = self._atlas.query(f"SELECT {statement} WHERE n.name = ? ORDER BY d.id, lo", (name,))
+        return [Row(*row) for row in found]
+
     def at(self, name: str, pos: int, kinds: tuple[int, ...]) -> list[Row]:
-        """The definitions of some kinds that the kernel at a position has."""
+        """The definitions of some kinds that the vmlinux of the kernel at a position has."""
         return [row for row in self.rows(name) if row.lo <= pos < row.hi and row.kind in kinds]
 
-    def parts(self, row: Row, pos: int) -> tuple[Part, ...]:
-        """The members of a struct or union, or the enumerators of an enum, on the kernel at a position."""
-        if row.number not in self._parts:
-            self._parts[row.number] = self._atlas.query(
-                "SELECT n.name, off, bits, coalesce(text, ''), size FROM members JOIN names n ON n.id = name_id"
-                " LEFT JOIN spellings s ON s.id = type WHERE def = ? ORDER BY ord",
-                (row.number,),
-            )
-        rows = self._parts[row.number]
-        if row.kind in (spec.ENUM, spec.ENUM64):
-            return tuple(Part(name, value, 0, 0, "") for name, value, *_ in rows)
-        return tuple(
-            Part(name, offset, 8 * (self.size_of(text, size, pos) or 0), bits, text)
-            for name, offset, bits, text, size in rows
-        )
+    def in_modules(self, name: str, pos: int, kinds: tuple[int, ...]) -> dict[str, list[Row]]:
+        """The same of its modules, by module."""
+        found: dict[str, list[Row]] = {}
+        for row in self.module_rows(name):
+            if row.lo <= pos < row.hi and row.kind in kinds:
+                found.setdefault(row.module, []).append(row)
+        return found
 
-    def size_of(self, text: str, size: int | None, pos: int) -> int | None:
+    def members(self, row: Row) -> list[tuple[str, int, int, str, int | None]]:
+        """(name, offset, bits, type, size) of the members of a struct or union, or the enumerators of an enum."""
+        if row.number not in self._members:
+            self._members[row.number] = self._atlas.query(f"{_MEMBERS} WHERE def = ? ORDER BY ord", (row.number,))
+        return self._members[row.number]
+
+    def member(self, row: Row, name: str) -> tuple[str, int, int, str, int | None] | None:
+        """The first member of that name."""
+        statement = f"{_MEMBERS} WHERE def = ? AND n.name = ? ORDER BY ord LIMIT 1"
+        found = self._atlas.query(statement, (row.number, name))
+        return found[0] if found else None
+
+    def parts(self, row: Row, pos: int) -> tuple[Part, ...]:
+        """`members`, with the sizes that they have on the kernel at a position."""
+        known = self._parts.setdefault((row.number, row.module), [])
+        for valid, parts in known:
+            if valid.lo <= pos < valid.hi:
+                return parts
+        valid = Validity(pos)
+        if row.kind in (spec.ENUM, spec.ENUM64):
+            parts = tuple(Part(name, value, 0, 0, "") for name, value, *_ in self.members(row))
+        else:
+            parts = tuple(
+                Part(name, offset, 8 * (self.size_of(text, size, row.module, valid) or 0), bits, text)
+                for name, offset, bits, text, size in self.members(row)
+            )
+        known.append((valid, parts))
+        return parts
+
+    def size_of(self, text: str, size: int | None, module: str, valid: Validity) -> int | None:
         """The bytes of a type on the kernel at a position: those of a struct that is named may differ between kernels, all others
         are `size`."""
         found = _NAMED.fullmatch(text)
@@ -95,22 +150,37 @@ class AtlasNames:
         count = 1
         for length in re.findall(r"\d+", found[3]):
             count *= int(length)
-        sizes = {self._size(row, pos, _CHAIN) for row in self.at(found[2], pos, _TAGS.get(found[1] or "", _PLAIN))}
+        kinds = _TAGS.get(found[1] or "", _PLAIN)
+        rows = self.rows(found[2])
+        if module:
+            rows = [*rows, *(row for row in self.module_rows(found[2]) if row.module == module)]
+        valid.narrow(rows)
+        there = [row for row in rows if row.lo <= valid.pos < row.hi and row.kind in kinds]
+        sizes = {self._size(row, valid, _CHAIN) for row in there}
         if len(sizes) != 1 or (one := sizes.pop()) is None:
             return size
         return one * count
 
-    def _size(self, row: Row, pos: int, depth: int) -> int | None:
+    def _size(self, row: Row, valid: Validity, depth: int) -> int | None:
         if row.kind != spec.TYPEDEF:
             return row.size
-        return self.size_of(row.type, None, pos) if depth else None
+        return self.size_of(row.type, None, row.module, valid) if depth else None
 
 
-def atlas_history(path: str | os.PathLike[str], name: str) -> History:
+_COLUMNS = "d.id, kind, d.size, iif(kind = 12, replace(text, '@', n.name), text), lo, hi"
+_JOINS = "JOIN names n ON n.id = name_id LEFT JOIN spellings s ON s.id = d.type"
+_MEMBERS = (
+    "SELECT n.name, off, bits, coalesce(text, ''), size FROM members JOIN names n ON n.id = name_id"
+    " LEFT JOIN spellings s ON s.id = type"
+)
+
+
+def atlas_history(path: str | os.PathLike[str], name: str, *, parts: bool = True) -> History:
     """The history of `name` (see `history`) on all kernels of the atlas at `path`, without guesses.
 
-    Raises UnsupportedError if the atlas has no tables, or if only the kernels can answer: a path of more than one member, or a
-    name that some vmlinux lacks while the atlas has modules of that kernel; and what `Atlas.open` raises.
+    Without `parts`, the states of a member have those around it only if the member is absent from some kernel.  Raises
+    UnsupportedError if the atlas has no tables, or if only the kernels can answer: a path of more than one member, a typedef;
+    and what `Atlas.open` raises.
     """
     path = os.fspath(path)
     if is_member(name) and not _SIMPLE.fullmatch(name):
@@ -123,9 +193,8 @@ def atlas_history(path: str | os.PathLike[str], name: str) -> History:
             raise NotFoundError("no kernels in the atlas", source=path)
         names = AtlasNames(atlas)
         states = [_states(names, name, entry) for entry in entries]
-        for entry, one in zip(entries, states, strict=True):
-            if entry.modules and not any(one.values()):
-                raise UnsupportedError(f"{name}: the modules of {entry.key} may have it", source=path)
+        if is_member(name) and (parts or any(not one[MEMBER] for one in states)):
+            states = [_with_parts(names, name, entry, one) for entry, one in zip(entries, states, strict=True)]
         return History(name, columns_of_entries(entries, path), states)
 
 
@@ -139,21 +208,49 @@ def columns_of_entries(entries: Sequence[Entry], path: str) -> list[Column]:
 
 
 def _states(names: AtlasNames, name: str, entry: Entry) -> dict[str, State]:
-    """What a kernel has under a name, by kind; as `history.states_of`."""
+    """What a kernel has under a name, by kind; as `history.HistoryWork`."""
+    found = _states_of(names, name, entry.pos, names.rows(_root(name)))
+    if any(found.values()) or not entry.modules:
+        return found
+    for module, rows in names.in_modules(_root(name), entry.pos, tuple(CLASSES)).items():
+        for kind, one in _states_of(names, name, entry.pos, rows).items():
+            known = found.get(kind)
+            if one and not known:
+                found[kind] = one._replace(module=module)
+            elif one and known and without_place(one) != without_place(known):
+                found[kind] = known._replace(definitions=known.definitions + 1)
+            elif one and known:
+                found[kind] = known._replace(module=f"{known.module}, {module}")
+    return found
+
+
+def _root(name: str) -> str:
+    """The name of the type or function that a question is about."""
     if is_member(name):
-        return {MEMBER: _member(names, name, entry)}
+        return name.rpartition(" ")[2].partition(".")[0]
     tag, _, rest = name.partition(" ")
-    kinds = _TAGS.get(f"{tag} ") if rest else tuple(CLASSES)
+    return rest if rest and f"{tag} " in _TAGS else name
+
+
+def _states_of(names: AtlasNames, name: str, pos: int, rows: list[Row]) -> dict[str, State]:
+    """What some rows have under a name on the kernel at a position, by kind; as `history.states_of`."""
+    there = [row for row in rows if row.lo <= pos < row.hi]
+    if is_member(name):
+        return {MEMBER: _member(names, name, pos, there)}
+    tag, _, rest = name.partition(" ")
+    kinds = _TAGS.get(f"{tag} ", ()) if rest else tuple(CLASSES)
+    if rest and f"{tag} " not in _TAGS:  # "unsigned int"
+        kinds = tuple(CLASSES)
     found: dict[str, list[State]] = {}
-    for row in names.at(rest if kinds and rest else name, entry.pos, kinds or ()):
-        if (kind := CLASSES[row.kind]) in KINDS:
-            found.setdefault(kind, []).append(_type(names, name, row, entry.pos))
+    for row in there:
+        if row.kind in kinds and (kind := CLASSES[row.kind]) in KINDS:
+            found.setdefault(kind, []).append(_type(names, name, row, pos, there))
     return {kind: first_state(states) for kind, states in found.items()}
 
 
-def _type(names: AtlasNames, name: str, row: Row, pos: int) -> State:
+def _type(names: AtlasNames, name: str, row: Row, pos: int, there: list[Row]) -> State:
     if row.kind == spec.FUNC:
-        return State(row.type, kfunc=bool(names.at(name, pos, (spec.DECL_TAG,))))
+        return State(row.type, kfunc=any(one.kind == spec.DECL_TAG for one in there))
     if row.kind == spec.VAR:
         return State(row.type)
     if row.kind == spec.TYPEDEF:
@@ -161,25 +258,43 @@ def _type(names: AtlasNames, name: str, row: Row, pos: int) -> State:
     return State("", size=-1 if row.size is None else row.size, parts=names.parts(row, pos))
 
 
-def _member(names: AtlasNames, path: str, entry: Entry) -> State:
-    root, _, member = path.rpartition(" ")[2].partition(".")
-    rows = names.at(root, entry.pos, (spec.STRUCT, spec.UNION))
-    if not rows:
-        if names.at(root, entry.pos, (spec.TYPEDEF,)):
-            raise UnsupportedError(f"{root}: a typedef of {entry.key}")
+def _holder(path: str, there: list[Row]) -> Row | None:
+    """The struct or union of a path that is among the rows of a kernel."""
+    rows = [row for row in there if row.kind in (spec.STRUCT, spec.UNION)]
+    if len(rows) > 1 or (not rows and any(row.kind == spec.TYPEDEF for row in there)):
+        raise UnsupportedError(f"{_root(path)}: several types, or a typedef")
+    return rows[0] if rows else None
+
+
+def _member(names: AtlasNames, path: str, pos: int, there: list[Row]) -> State:
+    root, member = _root(path), path.partition(".")[2]
+    row = _holder(path, there)
+    if row is None:
         return State(absent=f"no struct, union or typedef called {printable(root)!r}")
-    if len(rows) > 1:
-        raise UnsupportedError(f"{root}: several types of {entry.key}")
-    return member_state(names, rows[0], root, member, entry.pos)
+    return _place(names, row, root, member, pos)
 
 
 def member_state(names: AtlasNames, row: Row, root: str, member: str, pos: int) -> State:
     """What the kernel at a position has as `member` of the struct or union `root`, whose definition is `row`."""
-    parts = names.parts(row, pos)
+    return _place(names, row, root, member, pos)._replace(parts=names.parts(row, pos))
+
+
+def _place(names: AtlasNames, row: Row, root: str, member: str, pos: int) -> State:
+    """`member_state` without parts."""
     holder = f"{CLASSES[row.kind]} {printable(root)}"
-    found = next((part for part in parts if part.name == member), None)
+    found = names.member(row, member)
     if found is None:
         reason = f"{printable(root)} has no member {printable(member)!r}"
-        return State(parts=parts, holder=holder, holder_size=row.size or 0, absent=reason)
-    place = found.offset // 8, found.size // 8, found.offset % 8, found.bits
-    return State(found.type, *place, parts, holder=holder, holder_size=row.size or 0)
+        return State(holder=holder, holder_size=row.size or 0, absent=reason)
+    _, offset, bits, text, size = found
+    size = names.size_of(text, size, row.module, Validity(pos)) or 0
+    return State(text, offset // 8, size, offset % 8, bits, holder=holder, holder_size=row.size or 0)
+
+
+def _with_parts(names: AtlasNames, path: str, entry: Entry, states: dict[str, State]) -> dict[str, State]:
+    """The states of a member with what is around it."""
+    state = states[MEMBER]
+    root, module = _root(path), state.module.partition(",")[0]
+    rows = [row for row in names.module_rows(root) if row.module == module] if module else names.rows(root)
+    row = _holder(path, [row for row in rows if row.lo <= entry.pos < row.hi])
+    return {MEMBER: state._replace(parts=names.parts(row, entry.pos))} if row is not None else states

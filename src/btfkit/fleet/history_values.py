@@ -61,6 +61,17 @@ class State(NamedTuple):
         return not self.absent
 
 
+def first_state(states: list[State]) -> State:
+    """The first of several states of one name, with the number of those that differ."""
+    different = dict.fromkeys(states)
+    return next(iter(different))._replace(definitions=len(different))
+
+
+def without_place(state: State) -> State:
+    """The state without the modules that have it."""
+    return state._replace(module="", definitions=1)
+
+
 class Span:
     """Kernels of a `series` that follow each other (`columns`) with one `state`, and how it differs from that of the span before:
     `changes`, and `guesses`, which BTF cannot prove."""
