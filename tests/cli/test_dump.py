@@ -169,6 +169,12 @@ def test_types_of_a_program(tmp_path, capsys, monkeypatch) -> None:
         ["c", "-p"],
         ["c", "--exact", "--compat"],
         ["--exact"],
+        ["--without", "x"],
+        ["raw", "--prefix", "k_"],
+        ["c", "--compat", "--flavor", "k"],
+        ["c", "--prefix", "a", "--flavor", "b"],
+        ["c", "--prefix", "1a"],
+        ["c", "--flavor", "a___b"],
         ["format"],
         ["--id", "x"],
         [],
@@ -176,6 +182,18 @@ def test_types_of_a_program(tmp_path, capsys, monkeypatch) -> None:
 )
 def test_usage(files, words) -> None:
     assert main(["dump", *files[:1], *words] if words else ["dump"]) == 2
+
+
+def test_beside_other_headers(files, capsys) -> None:
+    assert main(["dump", files[0], "c", "--prefix", "k_", "--without", "no such", "--without", "no_*"]) == 0
+    said = capsys.readouterr()
+    assert "struct k_" in said.out
+    assert said.err == "btfkit: --without no such: no type or kfunc has that name\n" + (
+        "btfkit: --without no_*: no type or kfunc has that name\n"
+    )
+    assert main(["dump", files[0], "c", "--without", "*", "-q"]) == 0
+    text = declarations(capsys.readouterr().out)
+    assert text.strip() == "union twin___2 {\n\tint a;\n};"  # of two of one name, the first is omitted
 
 
 def test_output(files, tmp_path, capsys) -> None:

@@ -204,6 +204,53 @@ def test_a_whole_kernel_through_clang(kernel: str) -> None:
     assert set(compare(btf, new, composites)) <= {"warn_args"}
 
 
+# ---- any compiler, any standard -----------------------------------------------------------------------------------------
+
+STANDARDS = ("gnu11", "gnu23")
+SLIM = 600  # random headers
+TRIPLES = {"arm64": "aarch64", "powerpc64le": "powerpc64le", "riscv64": "riscv64", "s390x": "s390x", "amd64": "x86_64"}
+
+
+def accepted(compiler: str, kernel: str, texts: list[bytes]) -> None:
+    """Every one of the headers compiles in each standard, for the machine of the kernel if the compiler knows it."""
+    machine = next(triple for suffix, triple in TRIPLES.items() if kernel.endswith(suffix))
+    options = ["-target", machine] if compiler == "clang" else []
+    with bench(compiler) as b:
+        sources = [b.put(f"{n}.c", text) for n, text in enumerate(texts)]
+        for standard in STANDARDS:
+            for first in range(0, len(sources), 50):
+                some = sources[first : first + 50]
+                done = b.run([*options, f"-std={standard}", "-fsyntax-only", "-w", "-xc", *some])
+                assert done.returncode == 0, f"{kernel} {standard}: {done.stderr.decode()[:2000]}"
+
+
+def compilers(kernel: str) -> list[str]:
+    return ["gcc", "clang"] if kernel.endswith("amd64") else ["clang"]
+
+
+@pytest.mark.parametrize("kernel", corpus.some_kernels() or ["none"])
+def test_exact_text_of_a_kernel_in_every_standard(kernel: str) -> None:
+    btf = load(corpus.kernel_path(kernel))
+    for compiler in compilers(kernel):
+        accepted(compiler, kernel, [ours(btf, exact=True), ours(btf, exact=True, prefix="k_")])
+
+
+@pytest.mark.parametrize("kernel", corpus.some_kernels() or ["none"])
+def test_slim_headers_in_every_standard(kernel: str) -> None:
+    """Random ones: a few, or all with BTFKIT_EXHAUSTIVE=1."""
+    kernels = corpus.some_kernels() or ["none"]
+    count = -(-SLIM // len(kernels)) if os.environ.get("BTFKIT_EXHAUSTIVE") else 6
+    btf = load(corpus.kernel_path(kernel))
+    r = random.Random(f"slim {kernel}")
+    texts = []
+    for _ in range(count):
+        ids = r.sample(range(len(btf)), r.randrange(1, 24))
+        affix = r.choice([{}, {}, {"prefix": "k_"}, {"flavor": "k"}])
+        texts.append(ours(btf, r.choice(FORMS), ids=ids, exact=True, **affix))
+    for compiler in compilers(kernel):
+        accepted(compiler, kernel, texts)
+
+
 @pytest.mark.parametrize("order", ["little", "big"])
 def test_cases_through_clang(order) -> None:
     """But for what no compiler takes as it stands."""

@@ -141,3 +141,176 @@ def test_what_only_fits_with_u64_aligned_to_4_bytes_says_so() -> None:
     ends = [line for line in text.splitlines() if line.startswith("}")]
     assert ends.count("} __attribute__((packed, aligned(4)));") == 4  # pk, pk2, up, shifted
     assert "packed, aligned" not in header(small().build())
+
+
+# ---- names that are keywords, in every standard -------------------------------------------------------------------------
+
+STANDARDS = ("gnu89", "c99", "gnu11", "c17", "c2x", "gnu2x", "gnu23")
+KEYWORDS = (
+    *(
+        "int",
+        "default",
+        "auto",
+        "register",
+        "inline",
+        "asm",
+        "typeof",
+        "_Generic",
+        "_Alignas",
+        "__attribute__",
+        "__weak",
+    ),
+    *("bool", "true", "false", "nullptr", "constexpr", "alignas", "alignof", "static_assert", "thread_local"),
+    *("typeof_unqual", "linux", "unix", "i386", "_BitInt", "_Float32", "__func__", "__builtin_va_arg"),
+)
+
+
+def keywords() -> Builder:
+    """Each keyword as the name of everything that has one."""
+    b = Builder()
+    number, boolean = b.int("int", 4, encoding=1), b.int("_Bool", 1, encoding=spec.INT_BOOL)
+    b.enum("", [("false", 0), ("true", 1)])
+    kernel_bool = b.typedef("bool", boolean)
+    b.struct("kernel_bools", 2, [("one", kernel_bool, 0), ("two", b.const(kernel_bool), 8)])
+    for word in KEYWORDS:
+        tag = b.struct(word, 8, [(word, number, 0), ("x", number, 32)])
+        alias = b.typedef(word, tag) if word != "bool" else tag
+        kind = b.enum(f"{word}_e", [(word, 1)]) if word not in ("true", "false") else b.enum(word, [(word, 2)])
+        called = b.func_proto(number, [(word, alias), ("at", b.ptr(kind))])
+        b.struct(f"of_{word}", 24, [(word, alias, 0), ("e", kind, 64), ("call", b.ptr(called), 128)])
+        b.decl_tag("bpf_kfunc", b.func(f"f_{word}", called))
+    b.union("default", 4, [("default", number, 0)])  # a second one of that name
+    return b
+
+
+@pytest.mark.skipif(not COMPILERS, reason=NONE)
+@pytest.mark.parametrize("standard", STANDARDS)
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_keywords_as_names_compile_in_every_standard(compiler, standard) -> None:
+    if not works(compiler, f"-std={standard}"):
+        pytest.skip(f"{compiler} does not know -std={standard}: use a newer one")
+    compile_c(compiler, header(keywords().build(), exact=True), f"-std={standard}")
+    compile_c(compiler, header(keywords().build(), exact=True, unsorted=True), f"-std={standard}")
+
+
+def test_what_is_a_keyword_everywhere_is_renamed_in_every_form_but_bpftools() -> None:
+    b = Builder()
+    number = b.int("int", 4, encoding=1)
+    b.struct("default", 8, [("int", number, 0), ("bool", number, 32)])
+    b.enum("e", [("inline", 1), ("inline", 2), ("constexpr", 3)])
+    btf = b.build()
+    assert "struct default___c {\n\tint int___c;\n\tint bool;\n};" in header(btf)
+    assert "{\n\tinline___c = 1,\n\tinline___2 = 2,\n\tconstexpr = 3,\n}" in header(btf)
+    assert "struct default {\n\tint int;\n\tint bool;\n};" in header(btf, compat=True)
+    exact = "\tint\n#if __STDC_VERSION__ <= 201710L\nbool\n#else\nbool___c\n#endif\n;\n};"
+    assert exact in header(btf, exact=True)
+
+
+def test_a_bool_that_is_not_that_of_c_is_renamed() -> None:
+    """`typedef int bool` has four bytes; so has an enum of that name."""
+    b = Builder()
+    number = b.int("int", 4, encoding=1)
+    own = b.typedef("bool", number)
+    b.struct("s", 8, [("a", own, 0), ("b", own, 32)])
+    text = header(b.build(), exact=True)
+    assert text.count("bool___c") == 3  # in the typedef, and in each member
+    check = '_Static_assert(sizeof(struct s) == 8, "");\n'
+    for compiler in COMPILERS:
+        for standard in filter(lambda one: works(compiler, f"-std={one}"), ("gnu11", "gnu2x")):
+            compile_c(compiler, text + check, f"-std={standard}")
+
+
+# ---- beside other headers ------------------------------------------------------------------------------------------------
+
+
+def shared() -> Builder:
+    b = Builder()
+    number = b.int("int", 4, encoding=1)
+    u32 = b.typedef("u32", b.int("unsigned int", 4))
+    uapi = b.struct("uapi", 8, [("a", u32, 0), ("b", number, 32)])
+    old = b.struct("uapi", 4, [("a", u32, 0)])  # another of that name
+    constants = b.enum("", [("UAPI_ONE", 1), ("UAPI_TWO", 2)])
+    mode = b.enum("mode", [("OFF", 0), ("ON", 1)])
+    b.enum("switch_", [("ON", 2)])
+    kept = b.struct(
+        "kept", 40, [("u", uapi, 0), ("o", old, 64), ("p", b.ptr(uapi), 128), ("m", mode, 192), ("c", constants, 224)]
+    )
+    b.decl_tag("bpf_kfunc", b.func("get_uapi", b.func_proto(b.ptr(uapi), [("k", b.ptr(kept))])))
+    b.decl_tag("bpf_kfunc", b.func("put_uapi", b.func_proto(0, [("u", b.ptr(uapi))])))
+    return b
+
+
+OTHER = """\
+typedef unsigned int u32;
+struct uapi { u32 a; int b; };
+enum { UAPI_ONE = 1, UAPI_TWO = 2 };
+enum mode { OFF, ON };
+void put_uapi(const struct uapi *);
+"""
+
+
+@pytest.mark.skipif(not COMPILERS, reason=NONE)
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_types_of_another_header_are_omitted(compiler) -> None:
+    btf = shared().build()
+    names = ["u32", "struct uap?", "UAPI_TWO", "enum mode", "put_uapi"]
+    text = header(btf, without=names)
+    assert "struct uapi {" not in text
+    assert "UAPI_ONE" not in text.replace("enum {\n\t\tUAPI_ONE", "")  # in its member, it is spelled out
+    assert "enum mode {" not in text
+    assert "ON___2 = 2" in text  # the other header has the first
+    assert "typedef unsigned int u32;" not in text
+    assert "extern struct uapi *get_uapi(struct kept *k)" in text
+    assert "put_uapi" not in text
+    assert "\tstruct uapi u;\n\tstruct uapi___2 o;\n" in text
+    compile_c(compiler, OTHER + text + '_Static_assert(sizeof(struct kept) == 40, "");')
+    slim = header(btf, types=["kept"], without=names)
+    assert "struct uapi;" in slim  # it is declared, for pointers
+    assert "struct uapi {" not in slim
+    compile_c(compiler, OTHER + slim)
+
+
+@pytest.mark.skipif(not COMPILERS, reason=NONE)
+@pytest.mark.parametrize("affix", [{"prefix": "k_"}, {"flavor": "old"}])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_two_headers_of_the_same_types(compiler, affix) -> None:
+    for btf in (shared().build(), keywords().build(), rust().build()):
+        other = header(btf, exact=True, **affix)
+        compile_c(compiler, header(btf, exact=True) + other, "-std=gnu11")
+        compile_c(compiler, other, "-std=gnu11")
+        compile_c(compiler, other + header(btf, exact=True), "-std=gnu2x")
+
+
+def test_prefixes_and_flavors() -> None:
+    btf = shared().build()
+    text = header(btf, prefix="k_")
+    assert "struct k_kept {\n\tstruct k_uapi u;\n\tstruct k_uapi___2 o;\n\tstruct k_uapi *p;\n\tenum k_mode m;" in text
+    assert "k_UAPI_TWO = 2" in text
+    assert "preserve_access_index" not in text  # no kernel has a struct k_kept
+    assert text.startswith("#ifndef k___VMLINUX_H__\n#define k___VMLINUX_H__\n")
+    text = header(btf, flavor="old")
+    assert "struct kept___old {\n\tstruct uapi___old u;\n\tstruct uapi___old_2 o;" in text
+    assert "typedef unsigned int u32___old;" in text
+    assert "preserve_access_index" in text
+    assert "get_uapi" not in text
+    for wrong in (
+        {"prefix": "1"},
+        {"prefix": "a-"},
+        {"flavor": "a___b"},
+        {"flavor": "_a"},
+        {"prefix": "a", "flavor": "b"},
+    ):
+        with pytest.raises(ValueError, match=r"prefix|flavor"):
+            btfkit.dump(btf, "c", **wrong)
+    with pytest.raises(ValueError, match="form 'c' only"):
+        btfkit.dump(btf, "raw", prefix="k_")
+
+
+def test_names_that_nothing_has_are_reported() -> None:
+    btf = shared().build()
+    assert btfkit.dump(btf, "c", without=["uapi", "no_such", "struct u32", "x*"]).unused == [
+        "no_such",
+        "struct u32",
+        "x*",
+    ]
+    assert btfkit.dump(btf, "c", without=["*"]).unused == []

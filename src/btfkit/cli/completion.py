@@ -40,6 +40,7 @@ SPECIAL = {
     ("min", "--keep-func"): FUNCTIONS,
     ("bundle", "--keep-func"): FUNCTIONS,
     ("dump", "--type"): TYPES,
+    ("dump", "--without"): TYPES,
     ("diff", "--name"): TYPES,
     ("diff", "A"): FILES,
     **{(name, "--section"): NOTHING for name in ("extract", "distill", "reconcile")},

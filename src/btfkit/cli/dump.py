@@ -16,7 +16,7 @@ from btfkit.cli.options import (
     refuse_overwriting,
     warn_of_second,
 )
-from btfkit.errors import counted
+from btfkit.errors import counted, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,15 @@ def run(args: Args) -> int:
     paths, form = _operands(args.operands, args.json or args.pretty)
     if args.exact and (form != "c" or args.compat):
         raise UsageError("--exact works with the format c only, and not with --compat")
+    if (args.without or args.prefix or args.flavor) and (form != "c" or args.compat):
+        raise UsageError("--without, --prefix and --flavor work with the format c only, and not with --compat")
+    if args.prefix or args.flavor:
+        from btfkit.show.c import affixes
+
+        try:
+            affixes(args.prefix or "", args.flavor or "")
+        except ValueError as error:
+            raise UsageError(str(error)) from None
     refuse_overwriting([args.output], [*paths, args.base, *args.type_of])
     base = load(args.base) if args.base is not None else None
     btfs = [load(path, base) for path in paths]
@@ -49,7 +58,12 @@ def run(args: Args) -> int:
         unsorted=args.unsorted,
         exact=args.exact,
         compat=args.compat,
+        without=args.without,
+        prefix=args.prefix or "",
+        flavor=args.flavor or "",
     )
+    for name in [] if args.quiet else found.unused:
+        print(f"btfkit: --without {printable(name)}: no type or kfunc has that name", file=sys.stderr)
     warn_of_second(*btfs)
     missing = sum(outcome.status != "value" for outcome in found.outcomes)
     if missing and not args.quiet:
@@ -117,8 +131,16 @@ COMMAND = Command(
         Option("--unsorted", help="sort C text by type id, not by kind and name"),
         Option(
             "--exact",
-            help="write C text that gives the exact layout with any compiler, which bpftool's does not always do",
+            help="write C text that compiles with any compiler, of C11 to C23, and has the exact layout, unlike bpftool's",
         ),
+        Option(
+            "--without",
+            value="NAME",
+            help="omit the types and kfuncs called NAME (or 'struct bpf_*'), which another header declares; may be repeated",
+            many=True,
+        ),
+        Option("--prefix", value="TEXT", help="put TEXT before the names of all types and enumerators, without CO-RE"),
+        Option("--flavor", value="NAME", help="put ___NAME after the names of all types and enumerators, for CO-RE"),
         Option("--compat", help="write exactly what bpftool writes, defects included (docs/differences.md)"),
     ),
     details="""\

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf.btf import Btf, btf_list
-from btfkit.errors import NotFoundError, counted, printable, refuse_others
+from btfkit.errors import NotFoundError, counted, printable, refuse_others, refuse_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ FORMS: tuple[Form, ...] = ("raw", "c", "json")
 class Dump:
     """The text of the types of a BTF: iterate it for chunks of bytes, or take `str()` for all of it.
 
-    `btf` contains the types, `ids` selects those shown (None: all), `outcomes` are the results of the relocations of `read_by`.
+    `btf` contains the types, `ids` selects those shown (None: all), `outcomes` are the results of the relocations of `read_by`,
+    `unused` the names of `without` that nothing has.
     """
 
-    __slots__ = ("_chunks", "btf", "ids", "outcomes")
+    __slots__ = ("_chunks", "btf", "ids", "outcomes", "unused")
 
     def __init__(
         self, btf: Btf, ids: list[int] | None, outcomes: Sequence[Outcome], chunks: Callable[[], Iterator[bytes]]
@@ -33,6 +34,7 @@ class Dump:
         self.btf = btf
         self.ids = ids
         self.outcomes = outcomes
+        self.unused: Sequence[str] = ()
         self._chunks = chunks
 
     def __repr__(self) -> str:
@@ -57,16 +59,30 @@ def dump(
     unsorted: bool = False,
     exact: bool = False,
     compat: bool = False,
+    without: Iterable[str] = (),
+    prefix: str = "",
+    flavor: str = "",
 ) -> Dump:
     """The types of `btfs` as bpftool prints them: "raw" one paragraph per type, "json" one object, "c" a header.
 
     Several BTFs (a vmlinux and modules on it) become one that contains shared types once.  `ids`, `types` (names, also "struct
     file") and `read_by` (the types that the relocations of these objects read) select types, each once, in this order; C text
     also has what they need.  `pretty` puts each key of JSON on its own line; `unsorted` sorts C text by type id, `exact` makes
-    its layout hold with any compiler; `compat` gives exactly bpftool's bytes, defects included.  Raises NotFoundError for a
-    name that does not exist or has no declaration in C.
+    it compile with any compiler, with the right layout; `compat` gives exactly bpftool's bytes, defects included.
+
+    For C text beside other headers: `without` (names or patterns, also "struct bpf_*") omits types and kfuncs, `prefix` and
+    `flavor` rename all types and enumerators (`show.c.c_text`).  Raises NotFoundError for a name that does not exist or has no
+    declaration in C.
     """
     refuse_others("form", (form,), FORMS)
+    refuse_text(without=without)
+    omitted = list(without)
+    if (omitted or prefix or flavor) and (form != "c" or compat):
+        raise ValueError("without, prefix and flavor work with the form 'c' only, and not with compat")
+    if prefix or flavor:
+        from btfkit.show.c import affixes
+
+        affixes(prefix, flavor)
     many = [btfs] if isinstance(btfs, Btf) else btf_list("btfs", btfs)
     btf, maps = merged(many)
     wanted: list[int] | None = None
@@ -83,11 +99,26 @@ def dump(
             found |= dict.fromkeys(_declared(btf, sorted(read), form))
         wanted = list(found)
 
+    elsewhere = None
+    if omitted:
+        from btfkit.show.c_omitted import Omitted
+
+        elsewhere = Omitted(btf, omitted)
+
     def chunks() -> Iterator[bytes]:
         if form == "c":
             from btfkit.show.c import c_text
 
-            return c_text(btf, wanted, unsorted=unsorted, exact=exact, compat=compat)
+            return c_text(
+                btf,
+                wanted,
+                unsorted=unsorted,
+                exact=exact,
+                compat=compat,
+                without=elsewhere,
+                prefix=prefix,
+                flavor=flavor,
+            )
         if form == "json":
             from btfkit.show.json import json_text
 
@@ -96,7 +127,10 @@ def dump(
 
         return raw_text(btf, wanted, compat=compat)
 
-    return Dump(btf, wanted, outcomes, chunks)
+    found_text = Dump(btf, wanted, outcomes, chunks)
+    if elsewhere is not None:
+        found_text.unused = elsewhere.unused
+    return found_text
 
 
 def merged(btfs: Sequence[Btf]) -> tuple[Btf, list[Callable[[int], int]]]:

@@ -2,6 +2,10 @@ cimport cython
 
 cdef Py_ssize_t LONGEST_NAME
 cdef unsigned int DEEPEST
+cdef unsigned int ALWAYS
+cdef unsigned int SINCE_C23
+cdef unsigned int PREDEFINED
+cdef unsigned int COMPILERS_OWN
 cdef unsigned int WORD
 
 cdef class NameCounts:
@@ -22,6 +26,11 @@ cdef class Buffer:
     cdef const unsigned char[::1] shown
     cdef const unsigned char[::1] attributed
     cdef bint literal
+    cdef const unsigned char[::1] marks
+    cdef public bint plain
+    cdef bytes prefix
+    cdef bytes suffix
+    cdef bint affixed
     cdef long long most
     cdef unsigned char[::1] out
     cdef public Py_ssize_t at
@@ -46,6 +55,11 @@ cdef class Buffer:
 
     @cython.locals(start=cython.Py_ssize_t)
     cdef void put_name(self, size_t offset, unsigned int number) except *
+
+    @cython.locals(mark=cython.uint)
+    cdef void put_keyword(self, size_t offset) except *
+
+    cdef void put_affixed(self, size_t offset, unsigned int number) except *
 
     @cython.locals(strings="const unsigned char[::1]", how="const unsigned char[::1]", open_=cython.int, quoted=cython.bint,
                    at=cython.size_t, c=cython.uchar)

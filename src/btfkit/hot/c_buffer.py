@@ -5,6 +5,8 @@
 
 LONGEST_NAME = 255  # bytes of a name that gets a number
 DEEPEST = 13  # tabs
+NO_NAME = b"___c"  # follows a name that is a keyword of C
+ALWAYS, SINCE_C23, PREDEFINED, COMPILERS_OWN = 1, 2, 3, 4  # in marks (show/c_names.py)
 WORD = 0xFFFFFFFF  # named, because literals of that size are Python objects in compiled code
 
 
@@ -74,11 +76,17 @@ class Buffer:
 
     `shown` has 256 bytes, the form in which each byte of an identifier is written; `attributed` is the same for attributes.
     Unless `literal` is set, an identifier that begins with a digit gets a `_`, and the texts of tags cannot end their attribute
-    early.  More than `most` bytes raise OverflowError.
+    early.  `marks` (a byte for each offset of a string) has the names that are keywords; `prefix` and `suffix` are added to
+    those of types and enumerators.  More than `most` bytes raise OverflowError.
     """
 
-    def __init__(self, strings, shown, attributed, literal, most):
+    def __init__(self, strings, shown, attributed, literal, marks, prefix, suffix, most):
         self.strings = strings
+        self.marks = marks
+        self.plain = False  # whether names that are keywords are written as they are
+        self.prefix = prefix
+        self.suffix = suffix
+        self.affixed = len(prefix) + len(suffix) > 0
         self.shown = shown
         self.attributed = attributed
         self.literal = literal
@@ -169,6 +177,9 @@ class Buffer:
         """Write an identifier, with its number unless it is the first of its name."""
         if offset == 0:
             return
+        if self.marks[offset] and number < 2 and not self.plain and self.marks[offset] != COMPILERS_OWN:
+            self.put_keyword(offset)
+            return
         start = self.at
         self.put_spelled(offset, self.shown)
         if number > 1:
@@ -176,6 +187,39 @@ class Buffer:
             self.put_number(number)
             if self.at > start + LONGEST_NAME:
                 self.at = start + LONGEST_NAME
+
+    def put_keyword(self, offset):
+        """Write a name that is a keyword, in all compilers or in some, as an identifier."""
+        mark = self.marks[offset]
+        if mark != ALWAYS:
+            while self.at and (self.out[self.at - 1] == 32 or self.out[self.at - 1] == 9):
+                self.at -= 1
+            if self.at and self.out[self.at - 1] != 10:
+                self.put(b"\n")
+            if mark == SINCE_C23:
+                self.put(b"#if __STDC_VERSION__ <= 201710L\n")
+            else:
+                self.put(b"#ifndef ")
+                self.put_spelled(offset, self.shown)
+                self.put(b"\n")
+            self.put_spelled(offset, self.shown)
+            self.put(b"\n#else\n")
+        self.put_spelled(offset, self.shown)
+        self.put(NO_NAME)
+        if mark != ALWAYS:
+            self.put(b"\n#endif\n")
+
+    def put_affixed(self, offset, number):
+        """Write the name of a type or an enumerator, with its number, the prefix and the suffix."""
+        if not self.affixed or self.marks[offset] == COMPILERS_OWN:
+            self.put_name(offset, number)
+        elif offset:
+            self.put(self.prefix)
+            self.put_spelled(offset, self.shown)
+            self.put(self.suffix)
+            if number > 1:
+                self.put(b"_" if len(self.suffix) else b"___")
+                self.put_number(number)
 
     def put_tag(self, offset, attribute):
         """Write the text of a type tag, or of an attribute that is not one of BTF's."""

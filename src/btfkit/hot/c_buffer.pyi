@@ -6,6 +6,16 @@ class NameCounts: ...
 
 class Buffer:
     at: int
-    def __init__(self, strings: _Bytes, shown: _Bytes, attributed: _Bytes, literal: bool, most: int) -> None: ...
+    def __init__(
+        self,
+        strings: _Bytes,
+        shown: _Bytes,
+        attributed: _Bytes,
+        literal: bool,
+        marks: _Bytes,
+        prefix: bytes,
+        suffix: bytes,
+        most: int,
+    ) -> None: ...
     def take(self) -> bytes: ...
     def put(self, text: bytes) -> None: ...

@@ -3,6 +3,7 @@ from btfkit.hot cimport kinds
 from btfkit.hot.c_buffer cimport Buffer, NameCounts
 
 cdef unsigned int FORWARD
+cdef unsigned int TYPE_NAME
 cdef unsigned int CHAIN
 cdef unsigned int MEMBERS
 cdef unsigned int DIMENSION
@@ -24,6 +25,8 @@ cdef class Writer(Buffer):
     cdef unsigned int pointer_size
     cdef const unsigned char[::1] spaced
     cdef bint inline
+    cdef const unsigned char[::1] guards
+    cdef bytes guard
     cdef long long steps
     cdef unsigned int[::1] numbers
     cdef NameCounts tags
@@ -37,7 +40,12 @@ cdef class Writer(Buffer):
                    names=NameCounts)
     cdef unsigned int number(self, size_t type_id, bint idents) except 0
 
+    @cython.locals(name=cython.uint, number=cython.uint)
     cdef void put_type_name(self, size_t type_id, bint idents) except *
+
+    @cython.locals(words="const unsigned int[::1]", at=cython.size_t, kind=cython.uint, step=cython.size_t,
+                   index=cython.size_t)
+    cpdef void claim(self, size_t type_id) except *
 
     @cython.locals(type_id=cython.size_t, kind=cython.uint, at=cython.size_t)
     cdef void emit(self, unsigned int step) except *
@@ -84,7 +92,7 @@ cdef class Writer(Buffer):
     @cython.locals(inner=cython.Py_ssize_t, frames="long long[::1]", slot=cython.Py_ssize_t)
     cdef void within(self, Py_ssize_t here) except *
 
-    @cython.locals(name=cython.size_t)
+    @cython.locals(name=cython.size_t, number=cython.uint)
     cdef void put_own_name(self, Py_ssize_t here, bint pointer) except *
 
     @cython.locals(type_id=cython.size_t, kind=cython.uint)

@@ -9,6 +9,7 @@ from btfkit.hot import kinds
 from btfkit.hot.c_buffer import Buffer, NameCounts
 
 FORWARD = 1  # in a step of a plan, beside 2 * id
+TYPE_NAME = 0x80000000  # in the number of a name that a chain declares: it is that of a type
 
 # frames of `run`: the parts of a declaration that are still to be written
 CHAIN = 1  # (kind, where its part of `chain` begins, name, number, level, whether the last word was a *)
@@ -41,7 +42,8 @@ class Writer(Buffer):
 
     `positions[i]` is the record of type `i + 1`; `aligns` and `sizes` come from `c_layout.natural`.  `spaced` has 256 bytes,
     the form in which each byte of an INT's name is written.  With `inline` an unnamed member is spelled out even if its type
-    has a name, which is not standard C.  `steps` is the largest number of types to visit; more raise OverflowError.  `Buffer`
+    has a name, which is not standard C.  `guards` (bytes, by id) marks the types that only compilers before C23 read, between
+    `guard` and `#endif`.  `steps` is the largest number of types to visit; more raise OverflowError.  `Buffer`
     documents the other arguments.
     """
 
@@ -58,10 +60,17 @@ class Writer(Buffer):
         attributed,
         literal,
         inline,
+        marks,
+        guards,
+        guard,
+        prefix,
+        suffix,
         steps,
         most,
     ):
-        Buffer.__init__(self, strings, shown, attributed, literal, most)
+        Buffer.__init__(self, strings, shown, attributed, literal, marks, prefix, suffix, most)
+        self.guards = guards
+        self.guard = guard
         self.words = words
         self.positions = positions
         self.aligns = aligns
@@ -99,7 +108,24 @@ class Writer(Buffer):
 
     def put_type_name(self, type_id, idents):
         """Write the name of a type, with its number."""
-        self.put_name(self.words[self.positions[type_id - 1]], self.number(type_id, idents))
+        name = self.words[self.positions[type_id - 1]]
+        number = self.number(type_id, idents)
+        if number < 2 and self.guards[type_id]:
+            self.put_spelled(name, self.shown)
+        else:
+            self.put_affixed(name, number)
+
+    def claim(self, type_id):
+        """Count the names of a type that is declared elsewhere, and has them there without a number."""
+        words = self.words
+        at = self.positions[type_id - 1]
+        kind = (words[at + 1] >> 24) & 127
+        self.number(type_id, kind == kinds.TYPEDEF)
+        self.numbers[type_id] = 1
+        if kind == kinds.ENUM or kind == kinds.ENUM64:
+            step = 2 if kind == kinds.ENUM else 3
+            for index in range(words[at + 1] & 0xFFFFFF):
+                self.idents.count(self.strings, self.shown, words[at + 3 + step * index])
 
     # ---- declarations of their own ------------------------------------------------------------------------------------
 
@@ -107,6 +133,14 @@ class Writer(Buffer):
         """Write one step of a plan (`c_order.plan`): the definition of a type or, with FORWARD, its forward declaration."""
         type_id = step >> 1
         kind = (self.words[self.positions[type_id - 1] + 1] >> 24) & 127
+        if self.guards[type_id] and not self.plain and self.number(type_id, kind == kinds.TYPEDEF) < 2:
+            self.put(self.guard)
+            self.plain = True
+            self.emit(step)
+            self.plain = False
+            self.at -= 1  # the empty line
+            self.put(b"#endif\n\n")
+            return
         if kind == kinds.TYPEDEF:
             self.put_typedef(type_id)
             return
@@ -151,7 +185,7 @@ class Writer(Buffer):
             self.put(b"typedef __builtin_va_list __gnuc_va_list;\n\n")
             return
         self.put(b"typedef ")
-        self.declare(self.words[at + 2], name, number, 0)
+        self.declare(self.words[at + 2], name, number | TYPE_NAME, 0)
         self.put(b";\n\n")
 
     def put_alias(self, type_id):
@@ -185,8 +219,13 @@ class Writer(Buffer):
         for _ in range(vlen):
             self.put_line(level + 1)
             number = self.idents.count(self.strings, self.shown, words[here])
-            self.put_spelled(words[here], self.shown)
-            if number > 1:
+            if self.affixed:
+                self.put_affixed(words[here], number)
+            elif self.marks[words[here]] and number < 2:
+                self.put_name(words[here], number)
+            else:
+                self.put_spelled(words[here], self.shown)
+            if number > 1 and not self.affixed:
                 self.put(b"___")
                 self.put_number(number)
             self.put(b" = ")
@@ -417,7 +456,11 @@ class Writer(Buffer):
         if name and self.strings[name]:
             if not pointer:
                 self.put(b" ")
-            self.put_name(name, self.frames[here + 3])
+            number = self.frames[here + 3]
+            if number & TYPE_NAME:
+                self.put_affixed(name, number & ~TYPE_NAME)
+            else:
+                self.put_name(name, number)
 
     def put_qualifiers(self, start):
         """Write the qualifiers that come next, before the type that they qualify."""

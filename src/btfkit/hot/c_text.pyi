@@ -25,6 +25,12 @@ class Writer(Buffer):
         attributed: _Bytes,
         literal: bool,
         inline: bool,
+        marks: _Bytes,
+        guards: _Bytes,
+        guard: bytes,
+        prefix: bytes,
+        suffix: bytes,
         steps: int,
         most: int,
     ) -> None: ...
+    def claim(self, type_id: int) -> None: ...

@@ -31,16 +31,22 @@ NO_COMPONENT = 0xFFFFFFFF  # of a DECL_TAG: the declaration itself
 DECLARED = frozenset(range(1, len(spec.KINDS))) - {spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG}
 """The kinds that have a declaration of their own."""
 
+_FORWARD = spec.COMPOSITES | {spec.FWD}
+
 
 class Definitions:
     """The declarations that the types of the whole chain of `btf` need; `compat` loses the type that bpftool loses.
 
-    `kfuncs`: whether the prototypes of kfuncs follow, so that their types are declared, too.  `language` is for messages.
+    `kfuncs`: whether the prototypes of kfuncs follow, so that their types are declared, too.  `without` are the ids of types and
+    functions that are declared elsewhere.  `language` is for messages.
     """
 
-    __slots__ = ("btf", "budget", "compat", "count", "flat", "kfuncs", "language")
+    __slots__ = ("btf", "budget", "compat", "count", "flat", "kfuncs", "language", "without")
 
-    def __init__(self, btf: Btf, *, kfuncs: bool = False, compat: bool = False, language: str = "C") -> None:
+    def __init__(
+        self, btf: Btf, *, kfuncs: bool = False, compat: bool = False, without: Iterable[int] = (), language: str = "C"
+    ) -> None:
+        self.without = frozenset(without)
         self.btf = btf
         self.compat = compat
         self.language = language
@@ -81,7 +87,7 @@ class Definitions:
                     kfuncs[target] = False
                 elif tag == FASTCALL_TAG:
                     fast.add(target)
-        return sorted((btf.string(btf.word(func, 0)), func, func in fast) for func in kfuncs)
+        return sorted((btf.string(btf.word(func, 0)), func, func in fast) for func in kfuncs.keys() - self.without)
 
     def _queue(self, roots: memoryview[int], kfuncs: list[tuple[bytes, int, bool]]) -> memoryview[int]:
         """The types to declare for the roots, dependencies first."""
@@ -96,6 +102,8 @@ class Definitions:
         columns = flat.columns
         c_order.referred(flat.words, flat.positions, columns.ids, columns.id_starts, states, returns)
         states[0] = c_order.ORDERED
+        for type_id in self.without:
+            states[type_id] |= c_order.ORDERED
         queue = memoryview(bytearray(4 * self.count)).cast("I")
         path: list[int] = []
         size, end = c_order.order(flat.words, flat.positions, roots, states, queue, self.budget, path)
@@ -115,6 +123,9 @@ class Definitions:
         steps = memoryview(bytearray(8 * self.count)).cast("I")
         marks = bytearray(self.count)
         marks[0] = c_order.EMITTED
+        for type_id in self.without:
+            if self.btf.kind(type_id) not in _FORWARD:  # of which a forward declaration does no harm
+                marks[type_id] = c_order.EMITTED
         size = c_order.plan(self.flat.words, self.flat.positions, queue, marks, steps, self.budget)
         if size < 0:
             raise self.limit_error(TANGLED.format(self.language))
