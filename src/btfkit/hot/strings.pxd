@@ -44,14 +44,24 @@ cdef class StringTable:
     @cython.locals(slot=cython.size_t, to=cython.size_t, offset=cython.size_t, k=cython.size_t, pool="unsigned char[::1]")
     cdef inline size_t add(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
 
+    @cython.locals(word=cython.uint, prime=cython.uint, pool="unsigned char[::1]", room=cython.size_t,
+                   to=cython.size_t, h=cython.uint)
+    cdef inline size_t stage(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
+
+    @cython.locals(mask=cython.size_t, slot=cython.size_t, here=cython.size_t, at=cython.size_t, offset=cython.size_t)
+    cdef inline size_t keep_staged(self, size_t end) except? 0xFFFFFFFFFFFFFFFF
+
+    @cython.locals(end=cython.size_t)
+    cdef size_t put(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
+
     @cython.locals(size=cython.size_t)
     cdef int lengthen(self, size_t need) except -1
 
     @cython.locals(at=cython.size_t, end=cython.size_t, guess=cython.size_t, here=cython.size_t, pool="unsigned char[::1]")
     cpdef settle(self, const unsigned char[::1] strings, unsigned int[::1] moved)
 
-    @cython.locals(mask=cython.size_t, index=cython.size_t, old=cython.uint, slot=cython.size_t, start=cython.size_t,
-                   end=cython.size_t, word=cython.uint)
+    @cython.locals(mask=cython.size_t, index=cython.size_t, old=cython.uint, slot=cython.size_t, end=cython.size_t,
+                   word=cython.uint)
     cpdef rename(self, unsigned int[::1] words, const unsigned int[::1] places, const unsigned char[::1] low,
                  const unsigned char[::1] high, unsigned int first_offset, unsigned int[::1] known)
 

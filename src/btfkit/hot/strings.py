@@ -3,7 +3,8 @@
 
 Passes differ in which strings they add, and in which order; lookup is the same for all of them.  Hashes only choose where to
 look: every match is compared in full, so no result depends on them.  Their `prime` is random for each table, so that nobody
-can prepare strings that collide (for tests, `mask` 0 makes all of them collide).
+can prepare strings that collide (for tests, `mask` 0 makes all of them collide).  A step of a hash waits for the multiplication
+of the one before, so it takes two bytes.
 """
 
 from os import urandom
@@ -23,9 +24,11 @@ def hash_of(strings, start, prime):
     """The hash of the string that begins at `strings[start]`, up to its NUL."""
     word = WORD
     h = SEED
-    while strings[start]:
+    while strings[start] and strings[start + 1]:
+        h = ((h ^ (strings[start] | strings[start + 1] << 8)) * prime) & word
+        start += 2
+    if strings[start]:
         h = ((h ^ strings[start]) * prime) & word
-        start += 1
     return h ^ (h >> 15)
 
 
@@ -108,7 +111,10 @@ class StringTable:
         word = WORD
         prime = self.prime
         h = SEED
-        while strings[start]:
+        while strings[start] and strings[start + 1]:
+            h = ((h ^ (strings[start] | strings[start + 1] << 8)) * prime) & word
+            start += 2
+        if strings[start]:
             h = ((h ^ strings[start]) * prime) & word
             start += 1
         self.h = (h ^ (h >> 15)) & self.mask
@@ -143,6 +149,57 @@ class StringTable:
         self.end = to + 1
         self.learn(slot, offset, h)
         return offset
+
+    def stage(self, strings, start):
+        """Copy the string that begins at `strings[start]` to the end of the pool while hashing it; the hash becomes `h`.
+
+        Returns the position of its NUL in the pool, or 0 if there is no room for it.
+        """
+        word = WORD
+        prime = self.prime
+        pool = self.pool
+        room = len(pool)
+        to = self.end
+        h = SEED
+        while to + 2 < room and strings[start] and strings[start + 1]:
+            pool[to] = strings[start]
+            pool[to + 1] = strings[start + 1]
+            h = ((h ^ (strings[start] | strings[start + 1] << 8)) * prime) & word
+            start += 2
+            to += 2
+        if to + 2 > room or (strings[start] and strings[start + 1]):
+            return 0
+        if strings[start]:
+            pool[to] = strings[start]
+            h = ((h ^ strings[start]) * prime) & word
+            to += 1
+        pool[to] = 0
+        self.h = (h ^ (h >> 15)) & self.mask
+        return to
+
+    def keep_staged(self, end):
+        """The offset of the string that was staged, which ends at `end`: its own, unless it is in the table already."""
+        mask = len(self.slots) - 1
+        slot = (2 * self.h) & mask
+        while self.slots[slot]:
+            if self.slots[slot + 1] == self.h:
+                here = self.slots[slot] - 1 - self.start
+                at = self.end
+                while at < end and self.pool[here] == self.pool[at]:
+                    at += 1
+                    here += 1
+                if at == end and self.pool[here] == 0:
+                    return self.slots[slot] - 1
+            slot = (slot + 2) & mask
+        offset = self.start + self.end
+        self.end = end + 1
+        self.learn(slot, offset, self.h)
+        return offset
+
+    def put(self, strings, start):
+        """The offset of the string that begins at `strings[start]`, which is added if it is new; 0 if it is empty."""
+        end = self.measure(strings, start)
+        return self.add(strings, start, end, self.h) if end > start else 0
 
     def lengthen(self, need):
         """Extend the pool to at least `need` bytes, and to twice its length if the limit allows."""
@@ -196,13 +253,11 @@ class StringTable:
                 slot = (slot + 2) & mask
             if known[slot] == 0:
                 known[slot] = old
-                if old >= first_offset:
-                    start = old - first_offset
-                    end = self.measure(high, start)
-                    known[slot + 1] = self.add(high, start, end, self.h) if end > start else 0
-                else:
-                    end = self.measure(low, old)
-                    known[slot + 1] = self.add(low, old, end, self.h) if end > old else 0
+                end = self.stage(high, old - first_offset) if old >= first_offset else self.stage(low, old)
+                if end > self.end:
+                    known[slot + 1] = self.keep_staged(end)
+                elif end < self.end:
+                    known[slot + 1] = self.put(high, old - first_offset) if old >= first_offset else self.put(low, old)
             words[places[index]] = known[slot + 1]
 
     def add_used(self, strings, used, moved):

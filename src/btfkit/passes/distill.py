@@ -260,7 +260,7 @@ class _Names:
         self._known = zeros(2 << most.bit_length())
         limit = min(16 * (len(self._low) + len(self._high)) + 65536, 0x7FFFFFFF)
         self.table = StringTable(bytearray(1), 0, random_prime(), ALL_BITS, limit, None)
-        self.table.reserve(most // 3)
+        self.table.reserve(most // 2)
 
     def give(self, types: array[int], places: memoryview[int] | array[int]) -> None:
         """Replace the names at `places` of `types` with their new offsets."""
