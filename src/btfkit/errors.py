@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 
+LONGEST_NAME = 511  # characters of a name that is shown whole; longer ones are in no kernel (KSYM_NAME_LEN - 1)
+BEGIN = 60  # characters that are shown of a longer name
+CUT = "\N{HORIZONTAL ELLIPSIS}"
+
+
 class BtfError(Exception):
     """The base of all errors of btfkit.
 
@@ -73,10 +78,22 @@ def _rebuild(
 
 
 def printable(text: str) -> str:
-    """`text` with control and undecodable characters escaped, safe for a line of a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+    """`text` with control and undecodable characters escaped, safe for a line of a terminal.
+
+    Names in it of more than LONGEST_NAME characters are `shortened`.
+    """
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else _escaped(c) for c in text)
+    if len(text) > LONGEST_NAME:
+        import re
+
+        text = re.sub(rf"[^\s/]{{{LONGEST_NAME + 1},}}", lambda found: shortened(found[0]), text)
+    return text
+
+
+def shortened(name: str, most: int = BEGIN) -> str:
+    """`name`, or if it has more than `most` characters its beginning and their number."""
+    return name if len(name) <= most else f"{name[:BEGIN]}{CUT} ({len(name):,} characters)"
 
 
 def printable_lines(text: str) -> str:

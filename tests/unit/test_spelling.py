@@ -69,5 +69,5 @@ def test_labels_and_declarations() -> None:
 
 def test_the_label_of_a_very_long_name() -> None:
     """n names that are the ends of one long string would give n * n characters of messages."""
-    assert label_of(4, "x" * 600, 1) == "struct " + "x" * 600
+    assert label_of(4, "x" * 511, 1) == "struct " + "x" * 511
     assert label_of(4, "x" * 1601, 1) == "struct " + "x" * 60 + "\N{HORIZONTAL ELLIPSIS} (1,601 characters)"

@@ -14,8 +14,8 @@ from btfkit.atlas import schema
 from btfkit.atlas.database import VMLINUX
 from btfkit.btf import spec
 from btfkit.btf.members import flat_members
-from btfkit.btf.spelling import CUT, Spelling
-from btfkit.errors import FormatError
+from btfkit.btf.spelling import Spelling
+from btfkit.errors import CUT, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

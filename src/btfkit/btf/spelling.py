@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.spec import MAX_CHAIN, text
-from btfkit.errors import printable
+from btfkit.errors import CUT, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 LONGEST = 400  # characters; longer text is cut and ends in CUT
-CUT = "\N{HORIZONTAL ELLIPSIS}"
 NAMELESS = "{" + CUT + "}"  # follows the keyword of a type without a name
 DEEPEST = 16  # prototypes within prototypes
 MOST = 200  # parameters in one text, those of parameters included
-BEGIN = 60  # characters that are shown of a long name
-MAX_SHOWN = 600  # characters of a name in a label; the kernel allows 511 bytes
 _QUALIFIERS = frozenset((spec.CONST, spec.VOLATILE, spec.RESTRICT))
 
 
@@ -46,16 +43,10 @@ def label_of(kind: int, name: str, type_id: int, *, forward_union: bool = False)
     word = spec.word(kind)
     if kind == spec.FWD:
         word = f"declaration of {'union' if forward_union else 'struct'}"
-    name = shortened(name, MAX_SHOWN)
     if not name:
         anonymous = "anonymous " if kind in spec.COMPOSITES or kind in spec.ENUMS else ""
         return f"{anonymous}{word} type {type_id}"
     return printable(name) if kind in (spec.INT, spec.FLOAT) else f"{word} {printable(name)}"
-
-
-def shortened(name: str, most: int = BEGIN) -> str:
-    """`name`, or if it has more than `most` characters its beginning and their number."""
-    return name if len(name) <= most else f"{name[:BEGIN]}{CUT} ({len(name):,} characters)"
 
 
 def keyword(btf: Btf, type_id: int) -> str:

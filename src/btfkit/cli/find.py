@@ -44,7 +44,7 @@ def run(args: Args) -> int:
 
         where = " (the base was not searched; use --all)" if own else _hint(btf, pattern)
         name, does = printable(source_name(path)), "refers to" if args.users else "matches"
-        print(f"btfkit find: nothing in {name} {does} {pattern!r}{where}", file=sys.stderr)
+        print(f"btfkit find: nothing in {name} {does} {printable(pattern)!r}{where}", file=sys.stderr)
     return DONE if count else DIFFERS
 
 
@@ -87,7 +87,7 @@ def _run_on_directory(args: Args, path: str, pattern: str) -> int:
     if not results and not args.quiet:
         sys.stdout.flush()
         does, hint = "refers to" if args.users else "matches", _hint(types.vmlinux, pattern)
-        print(f"btfkit find: nothing in {printable(path)} {does} {pattern!r}{hint}", file=sys.stderr)
+        print(f"btfkit find: nothing in {printable(path)} {does} {printable(pattern)!r}{hint}", file=sys.stderr)
     if complain_of_modules(types.errors):
         return FAILED
     return DONE if results else DIFFERS

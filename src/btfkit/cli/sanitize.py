@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from btfkit.btf.spelling import shortened
 from btfkit.cli import DIFFERS, file_work
 from btfkit.cli import DONE as EXIT_DONE
 from btfkit.cli.options import Command, Option, UsageError
-from btfkit.errors import UnsupportedError, counted
+from btfkit.errors import UnsupportedError, counted, printable, shortened
 from btfkit.file_ops.operation import DONE, FAILED, WITHOUT
 from btfkit.file_ops.sanitize import LostFeature, SanitizedFile, SanitizeFiles
 from btfkit.files.write import write_all
@@ -69,7 +68,7 @@ def _lines(tally: Tally, target: str) -> Iterator[str]:
 
 def _loss(loss: LostFeature) -> str:
     row = BY_NAME[loss.feature]
-    names = ", ".join(map(shortened, loss.examples))
+    names = ", ".join(shortened(printable(name)) for name in loss.examples)
     examples = f" ({names}{', ...' if loss.types > len(loss.examples) else ''})"
     lost = f"; lost: {row.lost}" if row.lost else ""
     return f"  {loss.types:,} x {row.what}{examples if loss.examples else ''}: now {row.becomes}{lost}"

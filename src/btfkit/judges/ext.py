@@ -10,8 +10,7 @@ from struct import unpack_from
 from typing import NamedTuple
 
 from btfkit.btf import spec
-from btfkit.btf.spelling import shortened
-from btfkit.errors import NotFoundError, counted, printable
+from btfkit.errors import NotFoundError, counted, printable, shortened
 from btfkit.judges.structure import Finding
 
 TYPE_CHECKING = False

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # names that a loss gives as examples
 MAX_VLEN = 0xFFFF
-MAX_SHOWN = 600  # bytes of a name in a report
 MAX_NAME, OLD_MAX_NAME = 511, 127  # bytes; KSYM_NAME_LEN - 1, since Linux 6.1 and before
 PLACEHOLDER = b"__enum64_placeholder"  # as libbpf calls it
 _BARE = (spec.PTR, spec.VOLATILE, spec.CONST, spec.RESTRICT, spec.ARRAY, spec.FUNC_PROTO)  # have no names
@@ -305,7 +304,7 @@ class _Layer:
             good = good[: self.limit]
         if feature == "names":
             good = _as_identifier(good)
-        self._lose(feature, spec.text(name[:MAX_SHOWN]))
+        self._lose(feature, spec.text(name))
         return self._offset(good)
 
     def _good(self, name: bytes) -> bool:

@@ -10,7 +10,7 @@ from btfkit.btf import spec
 from btfkit.btf.members import MAX_DEPTH, MAX_MEMBERS
 from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.btf.spelling import keyword
-from btfkit.errors import FormatError, printable
+from btfkit.errors import LONGEST_NAME, FormatError, printable
 from btfkit.hot.measures import Field
 from btfkit.show.layout import Layout, Layouts
 from btfkit.show.layout_marks import (
@@ -157,7 +157,7 @@ class LayoutText:
                 return None
             name = field.name
             offset = field.offset if base is None else field.offset + base
-            if offset >= (line[0] + 1) * cacheline or not name.isprintable():
+            if offset >= (line[0] + 1) * cacheline or not name.isprintable() or len(name) > LONGEST_NAME:
                 return None
             declared = f"{tabs}{parts[0]}{name}{parts[1]};"
             room = width - len(declared) + len(tabs)
@@ -253,7 +253,7 @@ class LayoutText:
             if not outer.is_union:
                 base = offset
         boundary = self._boundary(offset, pen) if offset >= (pen.line[0] + 1) * self.layouts.cacheline else ""
-        name = field.name if field.name.isprintable() else printable(field.name)
+        name = printable(field.name)
         parts = None
         if not self.expand:
             key = field.type_id << 8 | (pen.spacing & 0xFF)
