@@ -20,7 +20,7 @@ COMMANDS = {
     "min": "minimize vmlinux and module BTF to what CO-RE programs read",
     "check": "find which kernels a program breaks on, and why",
     "relocs": "show the value of each CO-RE relocation of an object on a kernel",
-    "dump": "print the types of a BTF as text, JSON or a C header",
+    "dump": "print the types of a BTF as text, JSON or source code",
     "layout": "show offsets, holes and cache lines of structs and unions",
     "decode": "show bytes as values of a type",
     "diff": "compare two kernels or modules, and show the effect on layouts",

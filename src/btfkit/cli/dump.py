@@ -1,4 +1,4 @@
-"""`btfkit dump`: print the types of a BTF as text, as JSON or as a C header."""
+"""`btfkit dump`: print the types of a BTF as text, as JSON or as source code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from btfkit.cli.options import Args
     from btfkit.file_ops.dump import Form
 
-FORMATS: tuple[Form, ...] = ("raw", "c", "json")  # those of file_ops/dump.py
+FORMATS: tuple[Form, ...] = ("raw", "c", "json", "rust")  # those of file_ops/dump.py
 
 
 def run(args: Args) -> int:
@@ -109,7 +109,7 @@ def _may_be_file(word: str) -> bool:
 
 COMMAND = Command(
     "dump",
-    "print the types of a BTF as text, JSON or a C header",
+    "print the types of a BTF as text, JSON or source code",
     run,
     operands="FILE... FORMAT?",
     choices={"FORMAT": FORMATS},
@@ -128,7 +128,7 @@ COMMAND = Command(
             help="print only types that the relocations of this BPF object read; may be repeated",
             many=True,
         ),
-        Option("--unsorted", help="sort C text by type id, not by kind and name"),
+        Option("--unsorted", help="sort code by type id, not by kind and name"),
         Option(
             "--exact",
             help="write C text that compiles with any compiler, of C11 to C23, and has the exact layout, unlike bpftool's",
@@ -144,10 +144,11 @@ COMMAND = Command(
         Option("--compat", help="write exactly what bpftool writes, defects included (docs/differences.md)"),
     ),
     details="""\
-FORMAT is one of these, each as bpftool prints it:
+FORMAT is one of these, the first three as bpftool prints them:
   raw   (the default) one paragraph per type, without the types of the base
   json  one object, without the types of the base
   c     a C header, with the types of the base; with --id, --type or --type-of, only those and what they need
+  rust  the same as Rust: #[repr(C)] types that need nothing but `core`, which assert their layout when they are compiled
 
 Several FILEs give one output: for modules on one base (-B), it contains the types of the base once.""",
 )

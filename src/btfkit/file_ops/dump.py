@@ -1,4 +1,4 @@
-"""`dump`: the types of one BTF, or of several on one base, as text, as JSON or as a C header."""
+"""`dump`: the types of one BTF, or of several on one base, as text, as JSON or as source code (a C header, Rust)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from btfkit.co_re.relocate import Outcome
     from btfkit.passes.idmap import IdMap
 
-    Form = Literal["raw", "json", "c"]
+    Form = Literal["raw", "json", "c", "rust"]
 
-FORMS: tuple[Form, ...] = ("raw", "c", "json")
+FORMS: tuple[Form, ...] = ("raw", "c", "json", "rust")
+_LANGUAGES: dict[Form, str] = {"c": "C", "rust": "Rust"}
 
 
 class Dump:
@@ -63,16 +64,17 @@ def dump(
     prefix: str = "",
     flavor: str = "",
 ) -> Dump:
-    """The types of `btfs` as bpftool prints them: "raw" one paragraph per type, "json" one object, "c" a header.
+    """The types of `btfs` as bpftool prints them: "raw" one paragraph per type, "json" one object, "c" a header; or as source
+    code of other languages, with every byte in its place: "rust".
 
     Several BTFs (a vmlinux and modules on it) become one that contains shared types once.  `ids`, `types` (names, also "struct
-    file") and `read_by` (the types that the relocations of these objects read) select types, each once, in this order; C text
-    also has what they need.  `pretty` puts each key of JSON on its own line; `unsorted` sorts C text by type id, `exact` makes
-    it compile with any compiler, with the right layout; `compat` gives exactly bpftool's bytes, defects included.
+    file") and `read_by` (the types that the relocations of these objects read) select types, each once, in this order; code
+    also has what they need.  `pretty` puts each key of JSON on its own line; `unsorted` sorts code by type id, `exact` makes
+    C text compile with any compiler, with the right layout; `compat` gives exactly bpftool's bytes, defects included.
 
     For C text beside other headers: `without` (names or patterns, also "struct bpf_*") omits types and kfuncs, `prefix` and
     `flavor` rename all types and enumerators (`show.c.c_text`).  Raises NotFoundError for a name that does not exist or has no
-    declaration in C.
+    declaration.
     """
     refuse_others("form", (form,), FORMS)
     refuse_text(without=without)
@@ -156,13 +158,15 @@ def _called(btf: Btf, name: str, form: Form) -> list[int]:
     found = _declared(btf, btf.find_ids(name), form)
     if not found:
         kind = btf.find(name).kind_name
-        raise NotFoundError(f"{printable(name)!r} is a {kind}, which has no declaration in C", source=btf.source)
+        raise NotFoundError(
+            f"{printable(name)!r} is a {kind}, which has no declaration in {_LANGUAGES[form]}", source=btf.source
+        )
     return found
 
 
 def _declared(btf: Btf, ids: Iterable[int], form: Form) -> list[int]:
     """Those of `ids` that have a text in that form."""
-    if form != "c":
+    if form not in _LANGUAGES:
         return list(ids)
     from btfkit.show.definitions import DECLARED
 
