@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from array import array
 
 import pytest
@@ -19,12 +20,73 @@ def test_enough_room(count):
     assert found == count
 
 
+@pytest.mark.parametrize("depth", range(6))
+@pytest.mark.parametrize("mask", [0xFFFFFFFF, 0])
+def test_classes_are_those_of_comparing_all(depth, mask):
+    """Whatever depth hashes reach, and whichever references are reversed by themselves."""
+    for seed in range(40):
+        draw = random.Random(seed)
+        count = draw.randrange(2, 40)
+        widths = [0, *(draw.randrange(4) for _ in range(count - 1))]
+        targets = [[draw.randrange(count) for _ in range(width)] for width in widths]
+        moving = [[draw.random() < 0.3 for _ in own] for own in targets]
+        expected = by_comparing_all([(width,) for width in widths], targets)
+        label = list(dict.fromkeys(widths))
+        assert same_classes(refined(targets, moving, [label.index(width) for width in widths], depth, mask), expected)
+
+
+def by_comparing_all(first, targets):
+    """The classes by node, split until nothing changes."""
+    while True:
+        seen = [(first[node], *(first[target] for target in own)) for node, own in enumerate(targets)]
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(seen))}
+        after = [numbers[key] for key in seen]
+        if len(set(after)) == len(set(first)):
+            return after
+        first = after
+
+
+def same_classes(one, other):
+    return len(set(one)) == len(set(other)) == len({*zip(one, other, strict=True)})
+
+
+def refined(targets, moving, label, depth, mask):
+    count = len(targets)
+    refs = array("I", [target for own in targets for target in own])
+    starts = array("I", [sum(map(len, targets[:node])) for node in range(count + 1)])
+    owners = array("I", [node for node, flags in enumerate(moving) for flag in flags if flag])
+    numbers = array("I", [i for i, flag in enumerate(flag for flags in moving for flag in flags) if flag])
+    back_starts, back, other_starts, other_back = (
+        zeros(count + 2),
+        zeros(len(refs)),
+        zeros(count + 2),
+        zeros(len(numbers)),
+    )
+    classes.reverse(starts, refs, numbers, back_starts, back)
+    classes.reverse_some(starts, refs, owners, numbers, other_starts, other_back)
+    label, size = array("I", label), zeros(count + 1)
+    for one in label:
+        size[one] += 1
+    dirty = array("I", [node for node in range(count) if targets[node] and size[label[node]] > 1])
+    number = len(dirty)
+    dirty.extend(zeros(count - number))
+    room = [zeros(count) for _ in range(6)]
+    table = zeros(max(16, 2 << (count - 1).bit_length()))
+    found = max(label) + 1
+    more = other_starts, other_back
+    mark = array("B", bytes(count))
+    work = (dirty, number, *room, mark, table)
+    classes.refine(starts, refs, back_starts, back, *more, label, size, found, *work, 0x9E3779B97F4A7C15, mask, depth)
+    assert not any(any(space) for space in (*room[-2:], mark, table))
+    return list(label)
+
+
 def refine(count: int, **shorter: int):
     """Refine `count` nodes of which each refers to the one before; arrays and numbers called in `shorter` have that size."""
     starts = array("I", [max(0, node - 1) for node in range(count + 1)])
     refs = array("I", range(count - 1))
     back_starts, back = zeros(count + 2), zeros(count - 1)
-    classes.reverse(starts, refs, back_starts, back)
+    classes.reverse(starts, refs, zeros(0), back_starts, back)
     label, size = array("I", [0, *[1] * (count - 1)]), zeros(count)
     size[0], size[1] = 1, count - 1
     dirty = array("I", [*range(1, count), 0])
@@ -44,6 +106,8 @@ def refine(count: int, **shorter: int):
         a["refs"],
         back_starts,
         a["back"],
+        zeros(0),
+        zeros(0),
         a["label"],
         a["size"],
         numbers["classes"],
@@ -59,6 +123,7 @@ def refine(count: int, **shorter: int):
         a["buckets"],
         0x9E3779B97F4A7C15,
         0xFFFFFFFF,
+        3,
     )
 
 

@@ -62,27 +62,84 @@ def seed(norm, place, hashes, label, size, buckets, heads, mask):
     return classes
 
 
-def reverse(starts, refs, back_starts, back):
+def reverse(starts, refs, omitted, back_starts, back):
     """The references to each node, reversed: `back[back_starts[t]]` to `back[back_starts[t + 1] - 1]` refer to node t.
 
-    References to nodes that refer to nothing are omitted, because the class of such a node never changes.  `back_starts` has two
-    words more than there are nodes, all 0 at the start.
+    References to nodes that refer to nothing are omitted, because the class of such a node never changes, and so are those with
+    the numbers `omitted` (ascending).  `back_starts` has two words more than there are nodes, all 0 at the start.
     """
     if len(back_starts) < len(starts) + 1 or len(back) < starts[len(starts) - 1] or len(refs) < len(back):
         raise IndexError("room for fewer references than there are")
     count = len(starts) - 1
+    after = 0
     for edge in range(starts[count]):
+        if after < len(omitted) and omitted[after] == edge:
+            after += 1
+            continue
         target = refs[edge]
         if starts[target] != starts[target + 1]:
             back_starts[target + 2] += 1
     for node in range(1, count + 2):
         back_starts[node] += back_starts[node - 1]
+    after = 0
     for node in range(count):
         for edge in range(starts[node], starts[node + 1]):
+            if after < len(omitted) and omitted[after] == edge:
+                after += 1
+                continue
             target = refs[edge]
             if starts[target] != starts[target + 1]:
                 back[back_starts[target + 1]] = node
                 back_starts[target + 1] += 1
+
+
+def reverse_some(starts, refs, owners, numbers, back_starts, back):
+    """Like `reverse`, for the references with the `numbers` alone, which the nodes `owners` have."""
+    count = len(starts) - 1
+    if len(back_starts) < len(starts) + 1 or min(len(back), len(owners)) < len(numbers):
+        raise IndexError("room for fewer references than there are")
+    for k in range(len(numbers)):
+        if numbers[k] >= len(refs) or owners[k] >= count:
+            raise IndexError("no such reference")
+    for k in range(len(numbers)):
+        target = refs[numbers[k]]
+        if starts[target] != starts[target + 1]:
+            back_starts[target + 2] += 1
+    for node in range(1, count + 2):
+        back_starts[node] += back_starts[node - 1]
+    for k in range(len(numbers)):
+        target = refs[numbers[k]]
+        if starts[target] != starts[target + 1]:
+            back[back_starts[target + 1]] = owners[k]
+            back_starts[target + 1] += 1
+
+
+def deepen(starts, refs, label, prime, before, after):
+    """Set `after[t]` to a hash of the class of node t and of the words of `before` for the nodes that it refers to, in order."""
+    count = len(starts) - 1
+    if min(len(label), len(before), len(after)) < count or len(refs) < starts[count]:
+        raise IndexError("room for fewer nodes than there are")
+    low = WORD
+    long = LONG
+    for node in range(count):
+        h = ((prime ^ label[node]) * prime) & long
+        for edge in range(starts[node], starts[node + 1]):
+            h = (((h >> 32) ^ h ^ before[refs[edge]]) * prime) & long
+        after[node] = (h >> 32) & low
+
+
+def users(nodes, number, back_starts, back, label, size, mark, found, count):
+    """Add the users of the first `number` of `nodes` to the `count` nodes on the list `found`, and mark them, unless they are
+    marked or alone in their class; returns how many are on the list then."""
+    for i in range(number):
+        node = nodes[i]
+        for edge in range(back_starts[node], back_starts[node + 1]):
+            other = back[edge]
+            if mark[other] == 0 and size[label[other]] > 1:
+                mark[other] = 1
+                found[count] = other
+                count += 1
+    return count
 
 
 def refine(
@@ -90,6 +147,8 @@ def refine(
     refs,
     back_starts,
     back,
+    other_starts,
+    other_back,
     label,
     size,
     classes,
@@ -105,6 +164,7 @@ def refine(
     buckets,
     prime,
     mask,
+    depth,
 ):
     """Split the classes until all nodes of a class refer, position by position, to nodes of the same classes.
 
@@ -113,13 +173,18 @@ def refine(
     keeps the number; every other group gets a new one, and the nodes that refer to a renumbered node are dirty next.  So a
     node's number changes a logarithmic number of times, and rounds with few changes cost little.  All arrays except `starts`,
     `refs`, `back_starts`, `back`, `label` and `size` are working space; `touched`, `best`, `mark` and `buckets` are all 0 at
-    the start and at the end.  Returns (classes, rounds).
+    the start and at the end.  `other_starts` and `other_back` are more references, reversed.
+
+    In the first round, hashes that reach `depth` references further stand in for classes, as nodes with different hashes cannot
+    be equivalent: that takes the place of as many rounds, which cost more.  Returns (classes, rounds).
     """
     count = len(starts) - 1
     room = min(len(label), len(size), len(dirty), len(group), len(heads), len(counts), len(fresh), len(touched))
     if min(room, len(best), len(mark), len(back_starts) - 1) < count or max(dirty_count, classes) > count:
         raise IndexError("room for fewer nodes than there are")
     if len(refs) < starts[count] or len(back) < back_starts[count]:
+        raise IndexError("room for fewer references than there are")
+    if len(other_back) and (len(other_starts) <= count or len(other_back) < other_starts[count]):
         raise IndexError("room for fewer references than there are")
     room = 16
     while room < 2 * count:
@@ -129,6 +194,14 @@ def refine(
     low = WORD
     long = LONG
     rounds = 0
+    known = label
+    for level in range(depth if dirty_count else 0):  # the last one fills `best`, which the first round does not need
+        if (depth - level) % 2:
+            deepen(starts, refs, label, prime, known, best)
+            known = best
+        else:
+            deepen(starts, refs, label, prime, known, group)
+            known = group
     while dirty_count:
         rounds += 1
         room = 16
@@ -145,7 +218,7 @@ def refine(
             h = ((prime ^ own) * prime) & long
             h ^= h >> 32
             for k in range(width):
-                h = ((h ^ label[refs[begin + k]]) * prime) & long
+                h = ((h ^ known[refs[begin + k]]) * prime) & long
                 h ^= h >> 32
             key = (h >> 7) & low & mask
             place = key & place_mask
@@ -172,6 +245,11 @@ def refine(
             group[i] = found
             counts[found] += 1
             touched[own] += 1
+        if depth:
+            known = label
+            depth = 0
+            for node in range(count):
+                best[node] = 0
         for g in range(groups):
             place = fresh[g] & place_mask
             while buckets[place] != g + 1:
@@ -201,14 +279,8 @@ def refine(
                 label[node] = fresh[g]
                 dirty[changed] = node
                 changed += 1
-        dirty_count = 0
-        for i in range(changed):
-            node = dirty[i]
-            for edge in range(back_starts[node], back_starts[node + 1]):
-                other = back[edge]
-                if mark[other] == 0 and size[label[other]] > 1:
-                    mark[other] = 1
-                    group[dirty_count] = other
-                    dirty_count += 1
+        dirty_count = users(dirty, changed, back_starts, back, label, size, mark, group, 0)
+        if len(other_back):
+            dirty_count = users(dirty, changed, other_starts, other_back, label, size, mark, group, dirty_count)
         dirty, group = group, dirty
     return classes, rounds

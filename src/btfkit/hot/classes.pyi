@@ -17,6 +17,15 @@ def seed(
 def reverse(
     starts: _Words,
     refs: _Words,
+    omitted: _Words,
+    back_starts: _Words,
+    back: _Words,
+) -> None: ...
+def reverse_some(
+    starts: _Words,
+    refs: _Words,
+    owners: _Words,
+    numbers: _Words,
     back_starts: _Words,
     back: _Words,
 ) -> None: ...
@@ -25,6 +34,8 @@ def refine(
     refs: _Words,
     back_starts: _Words,
     back: _Words,
+    other_starts: _Words,
+    other_back: _Words,
     label: _Words,
     size: _Words,
     classes: int,
@@ -40,4 +51,5 @@ def refine(
     buckets: _Words,
     prime: int,
     mask: int,
+    depth: int,
 ) -> tuple[int, int]: ...

@@ -145,6 +145,7 @@ class _Resolution:
         count = _refine.count_keyed(graph.refs, len(graph.refs), keyed)
         self.owners, self.places, self.targets = words(count), words(count), words(count)
         _refine.keyed_edges(graph.starts, graph.refs, keyed, self.owners, self.places, self.targets)
+        graph.moving = self.owners, self.places
 
     def referrers(self, node: int) -> list[int]:
         """The nodes that refer to a declaration."""

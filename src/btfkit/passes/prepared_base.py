@@ -23,7 +23,7 @@ from btfkit.passes import type_graph
 from btfkit.passes.array_style import Style, flattened_base
 from btfkit.passes.declarations import DEFINED, ENUM_TAG
 from btfkit.passes.rebase import refuse_unknown_in, words
-from btfkit.passes.type_graph import Graph, power
+from btfkit.passes.type_graph import NONE, Graph, power
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ class Remainder(Graph):
         self.nested = ()
         self.prime, self.base, self.first, self.rounds = below.prime, btf.base, 1, 0
         self.first_offset = below.first_offset
-        self._back_starts = self._back = memoryview(b"").cast("I")
+        self._back_starts = self._back = self._moved_starts = self._moved_back = NONE
+        self.moving = NONE, NONE
         self._room = None
         self.names = type_graph.table(
             below.pool[below.first_offset : below.pool_end], self.prime, below.first_offset, below.names

@@ -25,7 +25,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    Words = memoryview[int] | array[int]
+
 MOST = 0x7FFFFFFF  # types, and bytes of strings: libbpf's limits
+
+DEPTH = 4  # references that hashes follow in the first round of `refine`
+NONE: memoryview[int] = memoryview(b"").cast("I")
 
 _mask = 0xFFFFFFFF  # tests set it to 0 to make all hashes collide
 
@@ -35,7 +40,8 @@ class Graph:
 
     `first` is the first node after those of the base; `norm`, `place`, `starts` and `refs` hold the contents and references of
     each node (see `hot.nodes`), `label` its class once it is known.  `pool` has all names.  `nested` are ARRAYs of the base
-    that stand for others only if there is no other ARRAY of their class (`passes/array_style.py`).
+    that stand for others only if there is no other ARRAY of their class (`passes/array_style.py`).  `moving` are the nodes that
+    have references whose targets change between calls of `refine`, and the numbers of these references, both ascending.
     """
 
     def __init__(self, base: Btf | None = None, nested: Sequence[int] = ()) -> None:
@@ -52,7 +58,8 @@ class Graph:
         self.first_offset = 1
         self.below = array("I")  # 1 + offset in the pool, for each used name offset of the base
         self.extra: dict[int, int] = {}
-        self._back_starts = self._back = memoryview(b"").cast("I")
+        self._back_starts = self._back = self._moved_starts = self._moved_back = NONE
+        self.moving: tuple[Words, Words] = NONE, NONE
         self._room: list[memoryview[int]] | None = None
         if base is not None:
             self._add_base(base)
@@ -188,6 +195,8 @@ class Graph:
             self.refs,
             self._back_starts,
             self._back,
+            self._moved_starts,
+            self._moved_back,
             self.label,
             self.size,
             self.classes,
@@ -203,14 +212,19 @@ class Graph:
             zeros(power(2 * count)),
             self.prime,
             _mask,
+            DEPTH if owners is None else 0,
         )
         self.rounds += rounds
 
     def _reverse(self) -> None:
-        if not len(self._back):
-            self._back = zeros(len(self.refs))
-        self._back_starts = zeros(len(self) + 2)
-        _classes.reverse(self.starts, self.refs, self._back_starts, self._back)
+        """Find the users of each node; of references that never move, only once."""
+        owners, numbers = self.moving
+        if not len(self._back_starts):
+            self._back, self._back_starts = zeros(len(self.refs)), zeros(len(self) + 2)
+            _classes.reverse(self.starts, self.refs, numbers, self._back_starts, self._back)
+        if len(numbers):
+            self._moved_back, self._moved_starts = zeros(len(numbers)), zeros(len(self) + 2)
+            _classes.reverse_some(self.starts, self.refs, owners, numbers, self._moved_starts, self._moved_back)
 
     def heads(self) -> memoryview[int]:
         """The lowest node of each class, except as for `nested`."""
@@ -231,7 +245,7 @@ class Graph:
 
     def forget_classes(self) -> None:
         """Release what only `refine` and `users` need."""
-        self._back_starts = self._back = self.size = memoryview(b"").cast("I")
+        self._back_starts = self._back = self._moved_starts = self._moved_back = self.size = NONE
         self.label = array("I")
         self._room = None
 
@@ -257,11 +271,15 @@ class Graph:
         """The nodes that a node refers to, in order."""
         return self.refs[self.starts[node] : self.starts[node + 1]]
 
-    def users(self, node: int) -> memoryview[int]:
-        """The nodes that refer to a node; it must refer to something itself."""
+    def users(self, node: int) -> Sequence[int]:
+        """The nodes that refer to a node, ascending; it must refer to something itself."""
         if not len(self._back_starts):
             self._reverse()
-        return self._back[self._back_starts[node] : self._back_starts[node + 1]]
+        found = self._back[self._back_starts[node] : self._back_starts[node + 1]]
+        if not len(self._moved_back):
+            return found
+        moved = self._moved_back[self._moved_starts[node] : self._moved_starts[node + 1]]
+        return sorted((*found, *moved)) if len(moved) else found
 
 
 def table(data: bytearray, prime: int, start: int = 0, below: StringTable | None = None) -> StringTable:
