@@ -80,7 +80,7 @@ class Buffer:
     those of types and enumerators.  More than `most` bytes raise OverflowError.
     """
 
-    def __init__(self, strings, shown, attributed, literal, marks, prefix, suffix, most):
+    def __init__(self, strings, shown, attributed, literal, most, marks=b"", prefix=b"", suffix=b""):
         self.strings = strings
         self.marks = marks
         self.plain = False  # whether names that are keywords are written as they are

@@ -12,10 +12,10 @@ class Buffer:
         shown: _Bytes,
         attributed: _Bytes,
         literal: bool,
-        marks: _Bytes,
-        prefix: bytes,
-        suffix: bytes,
         most: int,
+        marks: _Bytes = b"",
+        prefix: bytes = b"",
+        suffix: bytes = b"",
     ) -> None: ...
     def take(self) -> bytes: ...
     def put(self, text: bytes) -> None: ...

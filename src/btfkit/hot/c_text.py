@@ -68,7 +68,7 @@ class Writer(Buffer):
         steps,
         most,
     ):
-        Buffer.__init__(self, strings, shown, attributed, literal, marks, prefix, suffix, most)
+        Buffer.__init__(self, strings, shown, attributed, literal, most, marks, prefix, suffix)
         self.guards = guards
         self.guard = guard
         self.words = words
