@@ -171,10 +171,10 @@ class Addition:
         best = max((near, number, theirs) for count, near, number, theirs in candidates if count >= most - LIKELY)
         missing = own - best[2]
         others = [(len(missing & theirs), near, number) for _, near, number, theirs in candidates if number != best[1]]
-        visible = {best[1], *self._db.pack(best[1]).needs}
+        visible = {best[1], *self._db.pack(best[1], is_whole=False).needs}
         if others:
             second = max(others)[2]
-            visible |= {second, *self._db.pack(second).needs}
+            visible |= {second, *self._db.pack(second, is_whole=False).needs}
         return self._db.row_of_pack(best[1]), sorted(visible)
 
     # ---- modules -------------------------------------------------------------------------------------------------
@@ -223,9 +223,9 @@ class Addition:
         packs: list[int] = []
         if parent is not None and not parent.whole:
             parents, recipe_above = self._kernels.modules_sequences(parent)
-            names, packs = recipe_above.names, [*self._db.pack(parent.id).needs, parent.id]
+            names, packs = recipe_above.names, [*self._db.pack(parent.id, is_whole=False).needs, parent.id]
             row.parent, row.depth = parent.id, parent.depth + 1
-        encoder = Encoder(self._kernels.shelf, [*self._db.pack(kernel.id).needs, kernel.id])
+        encoder = Encoder(self._kernels.shelf, [*self._db.pack(kernel.id, is_whole=False).needs, kernel.id])
         encoder.base(btf, found)
         coded = encoder.modules(named, parents, packs, number, first_record, first_name, whole)
         self._insert(row, b"", coded.pack, pack_modules(coded.recipe, names))

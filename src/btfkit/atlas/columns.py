@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from btfkit.errors import FormatError
 from btfkit.files.compression import pack_zstd, unpack_zstd
-from btfkit.hot.record_store import zeros
+from btfkit.hot.record_store import joined_planes, zeros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class ColumnReader:
     def take(self, number: int, given: memoryview | None = None) -> memoryview:
         """The words of a column, which was written with the column `given` as dictionary."""
         words, used, size, at = self._columns[number]
-        planes = [plane for plane in range(4) if used >> plane & 1]
+        planes = (used & 15).bit_count()
         if not planes or not words:
             if size:
                 raise self._damaged("an empty column with bytes")
@@ -119,8 +119,7 @@ class ColumnReader:
             if given is None:
                 raise self._damaged("a column with a dictionary that does not exist")
             dictionary = _planes(given, used)
-        data = unpack_zstd(self._blob[at : at + size], len(planes) * words, dictionary, source=self._source)
-        out = bytearray(4 * words)
-        for number, plane in enumerate(planes):
-            out[_PLACES[plane] :: 4] = data[number * words : (number + 1) * words]
-        return memoryview(out).cast("I")
+        data = unpack_zstd(self._blob[at : at + size], planes * words, dictionary, source=self._source)
+        out = zeros(words)
+        joined_planes(data, words, used, out)
+        return out

@@ -256,11 +256,11 @@ class Database:
             raise FormatError(f"damaged: the row of pack {number}", source=self.path)
         return list(rows[0])
 
-    def pack(self, number: int) -> Pack:
-        """A pack."""
+    def pack(self, number: int, *, is_whole: bool = True) -> Pack:
+        """A pack; unless `is_whole` without its columns and texts."""
+        blobs = "columns, texts" if is_whole else "x'', x''"
         rows = self.query(
-            "SELECT id, first_record, records, first_name, names, needs, columns, texts FROM packs WHERE id = ?",
-            (number,),
+            f"SELECT id, first_record, records, first_name, names, needs, {blobs} FROM packs WHERE id = ?", (number,)
         )
         row: Sequence[Any] = rows[0] if rows else (None,)
         if not (

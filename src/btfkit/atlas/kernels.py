@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.atlas.database import Database, Entry, Row
-    from btfkit.atlas.packs import ModulesRecipe, Recipe, Sequences
+    from btfkit.atlas.packs import ModulesRecipe, Pack, Recipe, Sequences
 
 MOST_SEQUENCES = 128  # of kernels, or of their modules, that are kept
 
@@ -38,6 +38,7 @@ class Kernels:
         self._path = database.path
         self._shelf: Shelf | None = None
         self._sequences: dict[int, Any] = {}  # by pack: the sequences of a kernel, or of its modules and their recipe
+        self._last: tuple[int, Recipe] | None = None  # the recipe that was read last, by pack
 
     @property
     def shelf(self) -> Shelf:
@@ -51,6 +52,7 @@ class Kernels:
         """Forget what was read, because the file has changed."""
         self._shelf = None
         self._sequences = {}
+        self._last = None
 
     def forget_beyond(self, words: int) -> None:
         """Forget what was read if the records in memory have more words."""
@@ -85,13 +87,19 @@ class Kernels:
             (blob,) = self._db.blobs(row.id, "columns")
             if not 0 <= row.size <= LARGEST:
                 raise FormatError(f"damaged: the size of pack {row.id}", source=self._path)
-            return unpack_zstd(blob, row.size, source=self._path)
-        pack = self._db.pack(row.id)
-        recipe = self._recipe(row.id)
-        return rebuild_kernel(self.shelf, self.sequences(row), recipe, pack)
+            return bytes(unpack_zstd(blob, row.size, source=self._path))
+        found = self.sequences(row)
+        return rebuild_kernel(self.shelf, found, self._recipe(row.id), self._extent(row.id))
 
     def _recipe(self, number: int) -> Recipe:
-        return unpack_recipe(self._db.blobs(number, "recipe")[0], f"{self._path}, pack {number}")
+        if self._last is None or self._last[0] != number:
+            blob = self._db.blobs(number, "recipe")[0]
+            self._last = number, unpack_recipe(blob, f"{self._path}, pack {number}")
+        return self._last[1]
+
+    def _extent(self, number: int) -> Pack:
+        """A pack, perhaps without its columns and texts."""
+        return self.shelf.loaded.get(number) or self._db.pack(number, is_whole=False)
 
     def _chain(self, row: Row) -> list[Row]:
         """The pack and its ancestors whose sequences are not known, the oldest first."""
@@ -143,7 +151,7 @@ class Kernels:
                 recipe = unpack_modules(blob, above.names if above else [], f"{self._path}, pack {one.id}")
                 base = self._base(one)
                 with Blaming(one.id, self._path):
-                    found = modules_sequences(self.shelf, recipe, parents, self._db.pack(one.id), base)
+                    found = modules_sequences(self.shelf, recipe, parents, self._extent(one.id), base)
                 self._sequences[one.id] = found, recipe
         return self._sequences[row.id]  # type: ignore[no-any-return]
 
@@ -159,7 +167,7 @@ class Kernels:
         if row.whole:
             return self._whole_modules(row)
         found, recipe = self.modules_sequences(row)
-        return list(rebuild_modules(self.shelf, recipe, found, self._db.pack(row.id), self._base(row)))
+        return list(rebuild_modules(self.shelf, recipe, found, self._extent(row.id), self._base(row)))
 
     def _whole_modules(self, row: Row) -> list[tuple[bytes, bytes]]:
         (blob,) = self._db.blobs(row.id, "recipe")

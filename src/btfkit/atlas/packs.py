@@ -21,7 +21,7 @@ from btfkit.errors import FormatError
 from btfkit.files.compression import pack_zstd, unpack_zstd
 from btfkit.hot.order import Order
 from btfkit.hot.rebuild import Ids, place_names, rebuild, unplace_names, write_names
-from btfkit.hot.record_store import RecordStore, first_uses, zeros
+from btfkit.hot.record_store import RecordStore, first_uses, pages, replaced, zeros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class Shelf:
         self.loaded: dict[int, Pack] = {}
         self.source = source
         self._fetch = fetch
+        self.rebuilder: Rebuilder | None = None  # of kernels
         self._aliases: list[int] = []
         self._name_aliases: list[int] = []
 
@@ -148,7 +149,7 @@ def pack_text(names: Sequence[bytes], dictionary: bytes = b"") -> bytes:
     return pack_words("<I", len(data)) + (pack_zstd(data, 19, dictionary=dictionary) if data else b"")
 
 
-def unpack_text(blob: bytes, source: str, dictionary: bytes = b"") -> bytes:
+def unpack_text(blob: bytes, source: str, dictionary: bytes = b"") -> bytes | bytearray:
     """What `pack_text` packed, each name followed by a NUL."""
     size = int.from_bytes(blob[:4], "little")
     if len(blob) < 4 or size > LARGEST:
@@ -162,8 +163,9 @@ def dictionaries(store: RecordStore, before: memoryview, first: int) -> list[mem
     """The columns of the records that new ones, from number `first` on, replace; none if they replace none."""
     if not bytes(before).strip(b"\0"):
         return []
-    replaced = words_of(number for number in before if 0 < number < first)
-    return columns_of(store, replaced, replaced) if len(replaced) else []
+    known = zeros(len(before))
+    known = known[: replaced(before, first, known)]
+    return columns_of(store, known, known) if len(known) else []
 
 
 def columns_of(store: RecordStore, numbers: memoryview, before: memoryview) -> list[memoryview]:
@@ -304,7 +306,7 @@ def sequences(shelf: Shelf, recipe: Recipe, parent: Sequences, found: Pack) -> S
 
 def used_names(store: RecordStore, records: memoryview) -> memoryview:
     """The names that records use, in the order of their first use."""
-    out = zeros(store.total(records) if len(records) else 0)
+    out = pages(len(store.name_at))
     return out[: first_uses(store, records, bytearray(len(store.name_at)), out)]
 
 
@@ -326,15 +328,23 @@ class Rebuilder:
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
-        self.ids = Ids(len(shelf.store.at))
-        self.offsets = zeros(len(shelf.store.name_at))
+        self.labels = len(shelf.store.at)
+        self.ids = Ids(self.labels)
+        self.offsets = pages(len(shelf.store.name_at))
         self.end = 0  # of the strings so far
+        self.has_base = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is room for all records and names of the shelf."""
+        return self.labels >= len(self.shelf.store.at) and len(self.offsets) >= len(self.shelf.store.name_at)
 
     def add_base(self, found: Sequences) -> None:
         """Take the types and strings of a kernel as the base of what follows."""
         self.ids.add(self.shelf.store, found.records)
         self.end = place_names(self.shelf.store, found.strings, self.end, self.offsets)
         self.ids.begin_layer()
+        self.has_base = True
 
     def words_and_strings(
         self, found: Sequences, choices: memoryview, at_choice: int
@@ -348,17 +358,16 @@ class Rebuilder:
         end = place_names(store, found.strings, start, self.offsets)
         if end - start > LARGEST:
             raise ValueError(f"more than {LARGEST} bytes")
-        words = zeros(size)
+        words = pages(size)
         at_choice = rebuild(store, self.ids, self.offsets, found.records, choices, at_choice, words)
         strings = bytearray(end - start)
         write_names(store, found.strings, strings)
-        if start or self.ids.end != first_id:
-            self._leave(found, start, first_id)
+        if self.has_base:
+            self.ids.restore(first_id)
+        else:
+            self.ids.clear(store, found.records)
+        unplace_names(store, found.strings, start, self.offsets)
         return words, strings, at_choice
-
-    def _leave(self, found: Sequences, start: int, first_id: int) -> None:
-        self.ids.restore(first_id)
-        unplace_names(self.shelf.store, found.strings, start, self.offsets)
 
 
 def rebuild_kernel(shelf: Shelf, found: Sequences, recipe: Recipe, pack: Pack) -> bytes:
@@ -366,7 +375,11 @@ def rebuild_kernel(shelf: Shelf, found: Sequences, recipe: Recipe, pack: Pack) -
     shelf.load((*pack.needs, pack.id))
     with Blaming(pack.id, shelf.source):
         shelf.equate(recipe.same_records, recipe.same_names)
-        words, strings, used = Rebuilder(shelf).words_and_strings(found, recipe.choices, 0)
+        if shelf.rebuilder is None or not shelf.rebuilder.has_room:
+            shelf.rebuilder = Rebuilder(shelf)
+        rebuilder, shelf.rebuilder = shelf.rebuilder, None  # it is of no use after an error
+        words, strings, used = rebuilder.words_and_strings(found, recipe.choices, 0)
+        shelf.rebuilder = rebuilder
     if used != len(recipe.choices):
         raise FormatError(f"damaged: pack {pack.id} has choices that nothing needs", source=shelf.source)
     return blob_of(words, strings, recipe.big)
@@ -376,7 +389,7 @@ def blob_of(words: memoryview, strings: bytes | bytearray, big: int) -> bytes:
     """A BTF of the words and strings in a byte order."""
     order = "big" if big else "little"
     section = words if order == NATIVE else swap_words(words.cast("B"))
-    return standard_head(len(words), len(strings), order) + bytes(section) + bytes(strings)
+    return b"".join((standard_head(len(words), len(strings), order), section, strings))
 
 
 # ---- modules -----------------------------------------------------------------------------------------------------
@@ -476,7 +489,7 @@ def unpack_modules(blob: bytes, parent_names: Sequence[bytes], source: str) -> M
     if sum(lengths) > LARGEST:
         raise FormatError("damaged: modules that are too large", source=source)
     kept = [name for name, by in zip(names, strings_by, strict=True) if by == WHOLE]
-    data = unpack_zstd(blob[8 + at + size :], sum(lengths), source=source) if len(lengths) else b""
+    data = bytes(unpack_zstd(blob[8 + at + size :], sum(lengths), source=source)) if len(lengths) else b""
     if len(kept) != len(lengths):
         raise FormatError("damaged: the number of modules that are kept whole", source=source)
     whole, place = {}, 0
@@ -493,7 +506,7 @@ def modules_names(blob: bytes, parent_names: Sequence[bytes], source: str) -> li
     at, size = unpack_from("<II", blob) if len(blob) >= 8 else (0, 0)
     if not at or 8 + at + size > len(blob):
         raise FormatError("damaged: the head of a recipe", source=source)
-    return unpack_text(blob[8 + at : 8 + at + size], source, _texts(parent_names)).split(b"\0")[:-1]
+    return bytes(unpack_text(blob[8 + at : 8 + at + size], source, _texts(parent_names))).split(b"\0")[:-1]
 
 
 def only_whole(names: list[bytes], whole: dict[bytes, bytes]) -> ModulesRecipe:

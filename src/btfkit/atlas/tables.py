@@ -284,9 +284,9 @@ def index(
         found = [_module_numbers(kernels, one) for one in (row, left, right)]
     own, before, after = found
     if left is not None and not left.whole:  # for the names of what is gone
-        kernels.shelf.load((*database.pack(left.id).needs, left.id))
+        kernels.shelf.load((*database.pack(left.id, is_whole=False).needs, left.id))
     if not row.whole:
-        kernels.shelf.load((*database.pack(row.id).needs, row.id))
+        kernels.shelf.load((*database.pack(row.id, is_whole=False).needs, row.id))
     records = Records(kernels.shelf.store)
     for name in sorted({*own, *before}):
         mine, theirs = own.get(name, _NONE), before.get(name, _NONE)

@@ -498,10 +498,11 @@ def pack_zstd(
     return bytes(module.compress(data, options=settings, zstd_dict=content))
 
 
+_PART = 96 << 10  # bytes that are unpacked at once
 _zstd: list[Any] = []  # the module that unpack_zstd has found: looking for one takes longer than unpacking a few bytes
 
 
-def unpack_zstd(data: Data, size: int, dictionary: bytes = b"", *, source: str = "compressed data") -> bytes:
+def unpack_zstd(data: Data, size: int, dictionary: bytes = b"", *, source: str = "compressed data") -> bytearray:
     """The `size` bytes that `pack_zstd` compressed, with the same `dictionary`.
 
     Raises FormatError if the data is damaged or has another size, UnsupportedError if this installation has no zstd.
@@ -509,26 +510,31 @@ def unpack_zstd(data: Data, size: int, dictionary: bytes = b"", *, source: str =
     if not _zstd:
         _zstd.append(_optional("zstd", source))
     (module,) = _zstd
+    out, end = bytearray(size), 0
     try:
         if module.__name__ == "zstandard":
             given = (
                 module.ZstdCompressionDict(dictionary, dict_type=module.DICT_TYPE_RAWCONTENT) if dictionary else None
             )
             with module.ZstdDecompressor(dict_data=given).stream_reader(bytes(data)) as reader:
-                out, more = reader.read(size), reader.read(1)
-            whole = not more
+                end = reader.readinto(out) if size else 0
+                whole = not reader.read(1)
         else:
             given = module.ZstdDict(dictionary, is_raw=True) if dictionary else None
             codec = module.ZstdDecompressor(zstd_dict=given)
-            out = codec.decompress(data, size)
-            if not codec.eof and len(out) == size:
+            part = codec.decompress(data, min(size, _PART))
+            while part:  # parts of this size are memory that was used before
+                out[end : end + len(part)] = part
+                end += len(part)
+                part = b"" if codec.eof else codec.decompress(b"", min(size - end, _PART)) if end < size else b""
+            if not codec.eof and end == size:
                 codec.decompress(b"", 0)  # the end of the frame
             whole = codec.eof and not codec.unused_data
     except Exception as error:
         raise FormatError(f"damaged zstd data: {error}", source=source) from error
-    if len(out) != size or not whole:
-        raise FormatError(f"damaged zstd data: {len(out)} bytes, expected {size}", source=source)
-    return bytes(out)
+    if end != size or not whole:
+        raise FormatError(f"damaged zstd data: {end} bytes, expected {size}", source=source)
+    return out
 
 
 def _pack_xz(view: memoryview, kind: str) -> bytes:

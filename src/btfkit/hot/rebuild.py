@@ -7,60 +7,93 @@ the type among those with this label.
 """
 
 from btfkit.hot import growth, kinds
-from btfkit.hot.record_store import RecordStore, zeros  # noqa: F401
+from btfkit.hot.record_store import RecordStore, pages  # noqa: F401
 
 STEPS = 64  # along types with one label, for each type of the BTF
 
 
 class Ids:
-    """The types of a BTF by label.  Those that were added since `mark` can be taken away again: they belong to a split BTF."""
+    """The types of a BTF by label.  Those added since `begin_layer` can be taken away again: they belong to a split BTF.
+
+    `only` has the type of a label that is the only one; `count` and the others are set if there are several.
+    """
 
     def __init__(self, labels):
-        self.first = zeros(labels)
-        self.last = zeros(labels)
-        self.count = zeros(labels)
-        self.chosen = zeros(labels)
-        self.mark = zeros(labels)
-        self.layer = 1
+        self.only = pages(labels)
+        self.first = pages(labels)
+        self.last = pages(labels)
+        self.count = pages(labels)
+        self.chosen = pages(labels)
+        self.mark = pages(labels)
+        self.layer = 0  # of the kernel itself, for which nothing is remembered
         self.undo = growth.room()
         self.undone = 0
-        self.next = growth.room()
-        self.rank = growth.room()
+        self.next = pages(1)
+        self.rank = pages(1)
         self.end = 1
+        self.next_choice = 0
+        self.steps = 0
 
     def add(self, store, numbers):
         """Give the records of `numbers` the next ids."""
+        if self.end + len(numbers) > len(self.next):
+            old = self.next
+            self.next = pages(self.end + len(numbers))
+            self.next[: self.end] = old[: self.end]
+            old = self.rank
+            self.rank = pages(self.end + len(numbers))
+            self.rank[: self.end] = old[: self.end]
         for place in range(len(numbers)):
             label = store.label[numbers[place]]
             label = store.same_record[label] or label
             type_id = self.end
             self.end += 1
-            if type_id >= len(self.next):
-                self.next = growth.grown(self.next, type_id)
-                self.rank = growth.grown(self.rank, type_id)
-            if self.mark[label] != self.layer:
+            is_first = self.mark[label] != self.layer
+            if is_first:
                 self.remember(label)
-                self.chosen[label] = type_id
-            self.rank[type_id] = self.count[label]
-            self.next[type_id] = 0
             if self.count[label]:
-                self.next[self.last[label]] = type_id
+                self.follow(label, type_id)
+                if is_first:
+                    self.chosen[label] = type_id
+            elif self.only[label]:
+                self.begin_several(label)
+                self.follow(label, type_id)
+                if is_first:
+                    self.chosen[label] = type_id
             else:
-                self.first[label] = type_id
-            self.last[label] = type_id
-            self.count[label] += 1
+                self.only[label] = type_id
+
+    def begin_several(self, label):
+        """Let the only type of a label be the first of several."""
+        found = self.only[label]
+        self.only[label] = 0
+        self.first[label] = found
+        self.last[label] = found
+        self.chosen[label] = found
+        self.count[label] = 1
+        self.rank[found] = 0
+        self.next[found] = 0
+
+    def follow(self, label, type_id):
+        """Add a type to those of a label."""
+        self.rank[type_id] = self.count[label]
+        self.next[type_id] = 0
+        self.next[self.last[label]] = type_id
+        self.last[label] = type_id
+        self.count[label] += 1
 
     def remember(self, label):
         """Keep the state of a label until `restore`."""
         self.mark[label] = self.layer
-        if self.undone + 5 > len(self.undo):
+        if self.undone + 6 > len(self.undo):
             self.undo = growth.grown(self.undo, self.undone)
         self.undo[self.undone] = label
-        self.undo[self.undone + 1] = self.first[label]
-        self.undo[self.undone + 2] = self.last[label]
-        self.undo[self.undone + 3] = self.count[label]
-        self.undo[self.undone + 4] = self.chosen[label]
-        self.undone += 5
+        self.undo[self.undone + 1] = self.only[label]
+        self.undo[self.undone + 2] = self.first[label]
+        self.undo[self.undone + 3] = self.last[label]
+        self.undo[self.undone + 4] = self.count[label]
+        self.undo[self.undone + 5] = self.chosen[label]
+        self.undone += 6
 
     def begin_layer(self):
         """What is added from now on can be taken away."""
@@ -70,22 +103,63 @@ class Ids:
     def restore(self, end):
         """Take away what was added since `begin_layer`, when the next id was `end`."""
         while self.undone:
-            self.undone -= 5
+            self.undone -= 6
             label = self.undo[self.undone]
-            self.first[label] = self.undo[self.undone + 1]
-            self.last[label] = self.undo[self.undone + 2]
-            self.count[label] = self.undo[self.undone + 3]
-            self.chosen[label] = self.undo[self.undone + 4]
+            self.only[label] = self.undo[self.undone + 1]
+            self.first[label] = self.undo[self.undone + 2]
+            self.last[label] = self.undo[self.undone + 3]
+            self.count[label] = self.undo[self.undone + 4]
+            self.chosen[label] = self.undo[self.undone + 5]
             if self.count[label]:
                 self.next[self.last[label]] = 0
         self.end = end
         self.layer += 1
+
+    def clear(self, store, numbers):
+        """Take away the types of a kernel, the records of `numbers`."""
+        for place in range(len(numbers)):
+            label = store.label[numbers[place]]
+            label = store.same_record[label] or label
+            self.count[label] = 0
+            self.only[label] = 0
+        self.end = 1
 
     def choose(self, label, type_id):
         """Take note that a reference to `label` means `type_id`."""
         if self.mark[label] != self.layer:
             self.remember(label)
         self.chosen[label] = type_id
+
+    def begin_choices(self, first, steps):
+        """Take choices from number `first` on; they may take so many `steps` along types with one label."""
+        self.next_choice = first
+        self.steps = steps
+
+    def meant(self, store, word, chosen):
+        """The type that a reference to the label `word` means, by the next of the choices `chosen` if several have it."""
+        if word == 0:
+            return 0
+        if self.only[word]:
+            return self.only[word]
+        label = store.same_record[word] or word
+        if self.only[label]:
+            return self.only[label]
+        count = self.count[label]
+        if count == 0:
+            raise ValueError("a type that the kernel does not have")
+        if self.next_choice >= len(chosen):
+            raise ValueError("too few choices")
+        rank = chosen[self.next_choice]
+        self.next_choice += 1
+        if rank == 0:
+            return self.chosen[label]
+        rank -= 1
+        self.steps -= rank
+        if rank >= count or self.steps < 0:
+            raise ValueError("a choice that does not exist")
+        found = self.ranked(label, rank)
+        self.choose(label, found)
+        return found
 
     def ranked(self, label, rank):
         """The type of a rank."""
@@ -116,7 +190,7 @@ def choices(store, ids, numbers, words, positions, out):
                 continue
             label = store.words[here + slot]
             label = store.same_record[label] or label
-            if label == 0 or ids.count[label] < 2:
+            if label == 0 or ids.count[label] == 0:
                 continue
             type_id = words[at + slot]
             if ids.chosen[label] == type_id:
@@ -148,7 +222,7 @@ def rebuild(store, ids, offsets, numbers, chosen, at_choice, out):
     `offsets` has 1 + the offset of each name (0: none), `chosen` the choices, from number `at_choice` on.  Returns the number of
     the first choice that was not used.  Raises ValueError if there is no such type, name or choice.
     """
-    steps = STEPS * (len(numbers) + 1024)
+    ids.begin_choices(at_choice, STEPS * (len(numbers) + 1024))
     table = store.table
     words = store.words
     to = 0
@@ -158,41 +232,38 @@ def rebuild(store, ids, offsets, numbers, chosen, at_choice, out):
         row = ((info >> 24) & 127) << 3
         tail = table[row + kinds.TAIL]
         elem = table[row + kinds.ELEM]
-        slots = 3 + tail + (info & 0xFFFFFF) * elem
+        elem_ids = table[row + kinds.ELEM_IDS]
+        elem_names = table[row + kinds.ELEM_NAMES]
         out[to] = offset_of(store, offsets, words[at])
         out[to + 1] = info
-        names = table[row + kinds.ELEM_NAMES]
-        for slot in range(2, slots):
+        word = words[at + 2]
+        out[to + 2] = ids.meant(store, word, chosen) if table[row + kinds.THIRD_IS_TYPE] else word
+        at += 3
+        to += 3
+        for slot in range(tail):
             word = words[at + slot]
-            if is_type(table, row, tail, elem, slot):
-                if word:
-                    label = store.same_record[word] or word
-                    count = ids.count[label]
-                    if count == 0:
-                        raise ValueError("a type that the kernel does not have")
-                    word = ids.first[label]
-                    if count > 1:
-                        if at_choice >= len(chosen):
-                            raise ValueError("too few choices")
-                        rank = chosen[at_choice]
-                        at_choice += 1
-                        word = ids.chosen[label]
-                        if rank:
-                            rank -= 1
-                            steps -= rank
-                            if rank >= count or steps < 0:
-                                raise ValueError("a choice that does not exist")
-                            word = ids.ranked(label, rank)
-                            ids.choose(label, word)
-            elif names and slot >= 3 + tail and (names >> ((slot - 3 - tail) % elem)) & 1:
-                word = offset_of(store, offsets, word)
-            out[to + slot] = word
-        to += slots
-    return at_choice
+            is_id = (table[row + kinds.TAIL_IDS] >> slot) & 1
+            out[to + slot] = ids.meant(store, word, chosen) if is_id else word
+        at += tail
+        to += tail
+        for _ in range((info & 0xFFFFFF) if elem else 0):
+            for slot in range(elem):
+                word = words[at + slot]
+                if (elem_ids >> slot) & 1:
+                    word = ids.meant(store, word, chosen)
+                elif (elem_names >> slot) & 1:
+                    word = offset_of(store, offsets, word)
+                out[to + slot] = word
+            at += elem
+            to += elem
+    return ids.next_choice
 
 
 def offset_of(store, offsets, name):
-    """The offset of a name."""
+    """The offset of a name; only one that does not equal another one has an offset itself."""
+    found = offsets[name]
+    if found:
+        return found - 1
     found = offsets[store.same_name[name] or name]
     if found == 0:
         raise ValueError("a name that is not a string of the kernel")
@@ -224,12 +295,16 @@ def unplace_names(store, numbers, start, offsets):
 
 
 def write_names(store, numbers, out):
-    """Write the strings of `numbers` to `out`, each followed by a NUL."""
+    """Write the strings of `numbers` to `out`, each followed by a NUL; names that follow each other in the store at once."""
     to = 0
-    for place in range(len(numbers)):
-        at = store.name_at[numbers[place]]
-        for byte in range(store.name_length[numbers[place]]):
-            out[to] = store.text[at + byte]
-            to += 1
-        out[to] = 0
-        to += 1
+    place = 0
+    while place < len(numbers):
+        begin = store.name_at[numbers[place]]
+        end = begin + store.name_length[numbers[place]] + 1
+        place += 1
+        while place < len(numbers) and store.name_at[numbers[place]] == end:
+            end += store.name_length[numbers[place]] + 1
+            place += 1
+        for at in range(begin, end):
+            out[to + at - begin] = store.text[at]
+        to += end - begin

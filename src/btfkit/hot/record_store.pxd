@@ -14,7 +14,17 @@ cdef unsigned int OFFSET
 cdef unsigned int VALUE
 cdef unsigned int COLUMNS
 
+cdef size_t LARGE
+cdef int PRIVATE
+
 cpdef zeros(size_t count)
+
+cpdef pages(size_t count)
+
+cdef size_t roomy(size_t size) except? 0
+
+@cython.locals(to=cython.size_t, place=cython.size_t)
+cpdef size_t replaced(const unsigned int[::1] before, unsigned int first, unsigned int[::1] out) except? 0
 
 @cython.final
 cdef class RecordStore:
@@ -33,12 +43,13 @@ cdef class RecordStore:
     cpdef make_room(self, size_t records, size_t names)
 
     @cython.locals(size=cython.size_t, start=cython.size_t, to=cython.size_t, number=cython.size_t, end=cython.size_t,
-                   place=cython.size_t, c=cython.uchar)
+                   place=cython.size_t, c=cython.uchar, old="unsigned char[::1]")
     cpdef add_names(self, const unsigned char[::1] data, size_t first, size_t count)
 
     @cython.locals(start=cython.size_t)
     cpdef bytes name(self, size_t number)
 
+    @cython.locals(old="unsigned int[::1]")
     cdef int reserve(self, size_t need) except -1
 
     @cython.locals(need=cython.size_t, to=cython.size_t, place=cython.size_t)
@@ -78,15 +89,19 @@ cdef class RecordStore:
                    need=cython.size_t, slot=cython.uint)
     cpdef load(self, size_t first, const unsigned int[::1] before, list columns)
 
-    @cython.locals(table="const unsigned char[::1]", words="unsigned int[::1]", top=cython.size_t, number=cython.size_t,
-                   at=cython.size_t, info=cython.uint, kind=cython.uint, row=cython.uint, elem=cython.uint,
-                   mask=cython.uint, slot=cython.uint, value=cython.uint, _=cython.uint)
+    @cython.locals(table="const unsigned char[::1]", words="unsigned int[::1]", record_at="unsigned int[::1]",
+                   masks="unsigned int[::1]", top=cython.size_t, number=cython.size_t, at=cython.size_t,
+                   info=cython.uint, kind=cython.uint, row=cython.uint, elem=cython.uint, mask=cython.uint,
+                   slot=cython.uint, value=cython.uint, is_type=cython.bint, is_name=cython.bint, _=cython.uint)
     cdef int load_elements(self, size_t first, size_t count, unsigned int which,
                            const unsigned int[::1] column) except -1
 
     cdef unsigned int a_name(self, unsigned int number) except? 0
 
-    cdef unsigned int a_label(self, unsigned int number, size_t first, size_t count) except? 0
+    cdef unsigned int a_label(self, unsigned int number) except? 0
+
+@cython.locals(start=cython.size_t, shift=cython.uint, plane=cython.uint, place=cython.size_t)
+cpdef joined_planes(const unsigned char[::1] data, size_t count, unsigned int used, unsigned int[::1] out)
 
 cdef unsigned int column_of(const unsigned char[::1] table, unsigned int kind, unsigned int slot) except? 0
 

@@ -6,6 +6,8 @@ a name is the number of that name, and the id of a type is the *label* of that t
 and name, or, if it is not matched by name, with its content.  What cannot be true of a store raises ValueError.
 """
 
+import mmap
+
 from btfkit.hot import growth, kinds
 
 # The columns in which records are written, each a sequence of words.
@@ -21,11 +23,36 @@ ELEMENT_TYPE = 8
 OFFSET = 9  # of members
 VALUE = 10  # of enumerators; offsets and sizes in sections
 COLUMNS = 11
+PRIVATE = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)  # 0: Windows, which has neither
+
+LARGE = 1 << 14  # words
 
 
 def zeros(count):
     """`count` words of 0."""
     return memoryview(bytearray(4 * count)).cast("I")
+
+
+def pages(count):
+    """`count` words of 0 that cost nothing until they are written, if they are many."""
+    if count >= LARGE and PRIVATE:
+        return memoryview(mmap.mmap(-1, 4 * count, PRIVATE)).cast("I")
+    return zeros(count)
+
+
+def roomy(size):
+    """More than `size`, for what grows again and again: what is not written costs nothing."""
+    return 4 * size if PRIVATE else size + size // 8
+
+
+def replaced(before, first, out):
+    """Write those numbers of `before` to `out` that are below `first`, and not 0; returns how many there are."""
+    to = 0
+    for place in range(len(before)):
+        if 0 < before[place] < first:
+            out[to] = before[place]
+            to += 1
+    return to
 
 
 class RecordStore:
@@ -40,14 +67,14 @@ class RecordStore:
         self.table = table
         self.words = growth.room()
         self.used = 1
-        self.at = zeros(records)
-        self.label = zeros(records)
-        self.same_record = zeros(records)
+        self.at = pages(records)
+        self.label = pages(records)
+        self.same_record = pages(records)
         self.text = memoryview(bytearray(4096))
         self.text_used = 1
-        self.name_at = zeros(names)
-        self.name_length = zeros(names)
-        self.same_name = zeros(names)
+        self.name_at = pages(names)
+        self.name_length = pages(names)
+        self.same_name = pages(names)
 
     def make_room(self, records, names):
         """Make room for more numbers of records and names."""
@@ -63,8 +90,10 @@ class RecordStore:
     def add_names(self, data, first, count):
         """Add `count` names, each followed by a NUL in `data`, under the numbers from `first` on."""
         size = len(data)
-        while self.text_used + size > len(self.text):
-            self.text = growth.grown_bytes(self.text, self.text_used)
+        if self.text_used + size > len(self.text):
+            old = self.text
+            self.text = memoryview(pages(roomy(self.text_used + size) // 4 + 1)).cast("B")
+            self.text[: self.text_used] = old[: self.text_used]
         start = self.text_used
         to = start
         number = first
@@ -91,8 +120,10 @@ class RecordStore:
 
     def reserve(self, need):
         """Make room for `need` more words."""
-        while self.used + need > len(self.words):
-            self.words = growth.grown(self.words, self.used)
+        if self.used + need > len(self.words):
+            old = self.words
+            self.words = pages(roomy(self.used + need))
+            self.words[: self.used] = old[: self.used]
 
     def add(self, words, number, label):
         """Add the record that consists of `words` under `number`."""
@@ -266,14 +297,14 @@ class RecordStore:
                 words[at] = self.a_name(name_column[tops[NAME]])
                 tops[NAME] += 1
             if table[row + kinds.THIRD_IS_TYPE]:
-                words[at + 2] = self.a_label(type_column[tops[TYPE]], first, len(before))
+                words[at + 2] = self.a_label(type_column[tops[TYPE]])
                 tops[TYPE] += 1
             else:
                 words[at + 2] = size_column[tops[SIZE]]
                 tops[SIZE] += 1
             for slot in range(tail):
                 if (table[row + kinds.TAIL_IDS] >> slot) & 1:
-                    words[at + 3 + slot] = self.a_label(tail_type_column[tops[TAIL_TYPE]], first, len(before))
+                    words[at + 3 + slot] = self.a_label(tail_type_column[tops[TAIL_TYPE]])
                     tops[TAIL_TYPE] += 1
                 else:
                     words[at + 3 + slot] = tail_column[tops[TAIL]]
@@ -287,43 +318,65 @@ class RecordStore:
         """Read one column of elements."""
         table = self.table
         words = self.words
+        record_at = self.at
         top = 0
+        is_type = which == ELEMENT_TYPE
+        is_name = which in (MEMBER, PARAMETER)
+        masks = zeros(128)
+        for kind in range(len(table) >> 3):
+            row = kind << 3
+            if table[row + kinds.TAIL] != kinds.NO_SUCH_KIND:
+                for slot in range(table[row + kinds.ELEM]):
+                    if column_of(table, kind, slot) == which:
+                        masks[kind] |= 1 << slot
         for number in range(first, first + count):
-            at = self.at[number]
+            at = record_at[number]
             info = words[at + 1]
             kind = (info >> 24) & 127
-            row = kind << 3
-            elem = table[row + kinds.ELEM]
-            mask = 0
-            for slot in range(elem):
-                if column_of(table, kind, slot) == which:
-                    mask |= 1 << slot
+            mask = masks[kind]
             if mask == 0:
                 continue
+            row = kind << 3
+            elem = table[row + kinds.ELEM]
             at += 3 + table[row + kinds.TAIL]
             for _ in range(info & 0xFFFFFF):
                 for slot in range(elem):
                     if (mask >> slot) & 1:
                         value = column[top]
                         top += 1
-                        if which == ELEMENT_TYPE:
-                            value = self.a_label(value, first, count)
-                        elif which == MEMBER or which == PARAMETER:  # noqa: SIM109
+                        if is_type:
+                            value = self.a_label(value)
+                        elif is_name:
                             value = self.a_name(value)
                         words[at + slot] = value
                 at += elem
 
     def a_name(self, number):
-        """The number, if there is such a name."""
-        if number == 0 or number >= len(self.name_at) or self.name_at[number] == 0:
-            raise ValueError("a name that is not in the packs")
+        """The number, if it may be one of a name; whether that is in the packs is found out when it is used."""
+        if number == 0 or number >= len(self.name_at):
+            raise ValueError("a name that does not exist")
         return number
 
-    def a_label(self, number, first, count):
-        """The number, if there is such a record, or will be among the `count` from `first` on."""
-        if number >= len(self.at) or (number and self.at[number] == 0 and not first <= number < first + count):
-            raise ValueError("a type that is not in the packs")
+    def a_label(self, number):
+        """The number, if it may be one of a record; whether that is in the packs is found out when it is used."""
+        if number >= len(self.at):
+            raise ValueError("a type that does not exist")
         return number
+
+
+def joined_planes(data, count, used, out):
+    """Add their bytes to the `count` words of `out`, which are 0.
+
+    The bytes for which `used` has a bit, lowest first, are in `data` one after another, each for all words.
+    """
+    start = 0
+    shift = 0
+    for plane in range(4):
+        if (used >> plane) & 1:
+            for place in range(count):
+                out[place] |= data[start + place] << shift
+            start += count
+        shift += 8
 
 
 def column_of(table, kind, slot):
@@ -340,7 +393,7 @@ def extended(old, size):
     """A copy of `old` with room for `size` words, at least a half more than it has."""
     if size < len(old) + len(old) // 2:
         size = len(old) + len(old) // 2
-    new = zeros(size)
+    new = pages(size)
     new[: len(old)] = old
     return new
 
