@@ -114,3 +114,12 @@ def test_full_error(here, words) -> None:
     done = run(words, ">/dev/full 2>/dev/full" if words == "dump vmlinux" else "2>/dev/full")
     assert done.returncode == 3
     assert "out" not in files(here) or files(here)["out"]
+
+
+def test_data_and_messages_in_one_file_are_in_order() -> None:
+    """The summary follows the lines that it sums up, as on a terminal."""
+    line = "relocs -b vmlinux fields.bpf.o"
+    apart, together = run(line, ""), run(line, "2>&1")
+    assert apart.stdout
+    assert apart.stderr
+    assert together.stdout == apart.stdout + apart.stderr

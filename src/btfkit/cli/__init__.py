@@ -77,6 +77,7 @@ def entry() -> int:
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         _open_streams()
     _name_output()
+    _order_messages()
     status = main()
     try:
         sys.stdout.flush()
@@ -112,6 +113,29 @@ def _name_output() -> None:
         line_buffering=old.line_buffering,
         write_through=old.write_through,
     )
+
+
+class _OrderedErrors(io.FileIO):
+    """Standard error that comes after what was printed before it on standard output."""
+
+    def write(self, data: Any) -> int:
+        """Write to it, after what standard output still holds."""
+        try:  # noqa: SIM105 - contextlib is not imported at start-up
+            sys.stdout.flush()
+        except OSError:  # the flush at the end meets it, too, and says so
+            pass
+        return super().write(data)
+
+
+def _order_messages() -> None:
+    """Keep data and messages in order if both streams lead to one file (`2>&1`), as in the log of a CI run."""
+    import os
+
+    old = sys.stderr
+    if not isinstance(old, io.TextIOWrapper) or not os.path.sameopenfile(1, 2) or sys.stdout.line_buffering:
+        return
+    raw = io.BufferedWriter(_OrderedErrors(2, "w", closefd=False))
+    sys.stderr = io.TextIOWrapper(raw, old.encoding, old.errors, line_buffering=True)
 
 
 def _open_streams() -> None:
