@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up everything they need; `make help` lists the other targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers selftests corpus newcomer browser vm fuzz fuzz-asan dist venv clean
+.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers selftests corpus newcomer browser vm fuzz fuzz-asan dist docs venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
@@ -91,6 +91,11 @@ fuzz: ## fuzz the compiled form with mutated real inputs (N=10000 ARGS=...)
 fuzz-asan: ## ... with loops compiled with -fsanitize=address,undefined
 	N="$(N)" tools/fuzz_asan.sh $(ARGS)
 
+docs: ## build the documentation site: site/index.html
+	@tools/venv.sh .venv-docs docs
+	.venv-docs/bin/sphinx-build -q -W --keep-going docs site
+	@echo "site/index.html"
+
 dist: ## build sdist and wheels into dist/, inspect and install them
 	@tools/dist.sh
 
@@ -99,6 +104,6 @@ venv: ## create both virtual environments, with all tools
 	@BTFKIT_PURE=1 tools/venv.sh .venv-plain test
 
 clean: ## remove what this Makefile created
-	rm -rf .venv .venv-plain .venv-asan build dist src/*.egg-info
+	rm -rf .venv .venv-plain .venv-asan .venv-docs build dist site docs/generated src/*.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

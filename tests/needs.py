@@ -34,6 +34,7 @@ NEEDS = {
     "browser": ("no chromium or no chromedriver", "run `make browser` as root"),
     "cloud": ("no {detail}", "run `tools/venv.sh .venv test cloudtest`"),
     "module": ("no Python module {detail}", "run `tools/venv.sh .venv test`"),
+    "docs": ("no Sphinx", "run `tools/venv.sh .venv test docs`"),
     "lint": ("no mypy", "run `make lint`"),
     "installed": ("btfkit is not installed", "run `make test`"),
     "plain": ("this is for the plain form", "run `make test-plain`"),

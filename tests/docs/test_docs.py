@@ -17,7 +17,14 @@ from btfkit.cli import options
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PROSE = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "tests").glob("*/README.md"))]
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))  # test_tutorials.py runs them
+PROSE = [
+    *PAGES,
+    *TUTORIALS,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "tests").glob("*/README.md")),
+]
 
 KERNEL, OPENSNOOP = DATA / "vmlinux-6.12.107+deb13-amd64.btf.xz", DATA / "opensnoop-libbpf.bpf.o"
 FILES = {  # what the documents call their inputs
@@ -130,7 +137,22 @@ def test_the_package_docstring_runs(tmp_path, monkeypatch, capsys):
 # ---- commands --------------------------------------------------------------------------------------------------
 
 
-@named(PAGES)
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_points_to_the_page(name, capsys):
+    """To one that exists, and to that which README.md has for the command."""
+    url = options.documentation(cli.command(name))
+    page = url.removeprefix(options.DOCS)
+    assert (ROOT / "docs" / page).is_file()
+    (row,) = [
+        line for line in (ROOT / "README.md").read_text().splitlines() if re.match(rf"\|.*`{name}`.*\|.*\|", line)
+    ]
+    assert page in re.findall(r"\(docs/([\w-]+\.md)", row)
+    if not cli.command(name).own_parser:
+        assert cli.main([name, "--help"]) == 0
+        assert f"Documentation: {url}" in capsys.readouterr().out
+
+
+@named([*PAGES, *TUTORIALS])
 def test_command_lines_parse(page):
     text = page.read_text()
     wrong = [parses(words) for words, _ in command_lines(text)]

@@ -173,5 +173,5 @@ COMMAND = Command(
         JOBS,
     ),
     details="""Exit status 1 if a program breaks on a kernel; optional programs (SEC("?...")) do not count unless required.
-docs/check.md explains "works", "works, guarded" and "breaks", and the limits of the analysis.""",
+The documentation explains "works", "works, guarded" and "breaks", and the limits of the analysis.""",
 )

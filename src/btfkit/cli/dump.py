@@ -141,7 +141,10 @@ COMMAND = Command(
         ),
         Option("--prefix", value="TEXT", help="put TEXT before the names of all types and enumerators, without CO-RE"),
         Option("--flavor", value="NAME", help="put ___NAME after the names of all types and enumerators, for CO-RE"),
-        Option("--compat", help="write exactly what bpftool writes, defects included (docs/differences.md)"),
+        Option(
+            "--compat",
+            help="write exactly what bpftool writes, defects included (listed in differences.md of the documentation)",
+        ),
     ),
     details="""\
 FORMAT is one of these, the first three as bpftool prints them:

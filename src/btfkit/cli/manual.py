@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from btfkit._version import __version__
 from btfkit.cli import COMMANDS, command
-from btfkit.cli.options import Command, usage
+from btfkit.cli.options import DOCS, Command, documentation, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _overview() -> str:
     lines += [".SH OPTIONS"]
     lines += _tagged(r"\fB\-h\fR, \fB\-\-help\fR", "show the commands; after a command, its options")
     lines += _tagged(r"\fB\-V\fR, \fB\-\-version\fR", "show the version, and whether the loops are compiled")
-    return "\n".join([*lines, *_exit_status(), ""])
+    return "\n".join([*lines, *_exit_status(), ".SH SEE ALSO", _plain(DOCS), ""])
 
 
 def _page(one: Command) -> str:
@@ -68,7 +68,7 @@ def _page(one: Command) -> str:
     if one.details:
         lines += [".SH NOTES", ".nf", *map(_line, one.details.splitlines()), ".fi"]
     lines += _exit_status()
-    return "\n".join([*lines, ".SH SEE ALSO", r".BR btfkit (1)", ""])
+    return "\n".join([*lines, ".SH SEE ALSO", r".BR btfkit (1)", ".br", _plain(documentation(one)), ""])
 
 
 def _head(name: str, summary: str) -> list[str]:

@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 
+DOCS = "https://github.com/btfkit/btfkit/blob/main/docs/"  # where readers of `--help` find the pages
+PAGES = {  # of the commands whose page has another name
+    "reconcile": "distill",
+    "explain": "distill",
+    "decode": "values",
+    "find": "query",
+    "offset": "query",
+    "info": "verify",
+    "extract": "verify",
+    "pahole": "encode",
+    "btf": "dump",
+    "bpftool": "dump",
+}
+
+
 class Option:
     """One option: its spellings ("-B", "--base") and its value.
 
@@ -404,7 +419,7 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
     parser = Parser(
         prog=f"btfkit {command.name}",
         description=command.summary[:1].upper() + command.summary[1:] + ".",
-        epilog=command.details or None,
+        epilog=f"{command.details}\n\nDocumentation: {documentation(command)}".strip(),
         usage=usage(command),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -425,6 +440,11 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
         parser.add_argument(*option.spellings, **keywords)
     parser.add_argument("operands", nargs="*", metavar=" ".join(command.operands) or "nothing", help=argparse.SUPPRESS)
     return parser
+
+
+def documentation(command: Command) -> str:
+    """The URL of the page about a command."""
+    return f"{DOCS}{PAGES.get(command.name, command.name)}.md"
 
 
 def usage(command: Command) -> str:
