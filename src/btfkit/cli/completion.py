@@ -31,7 +31,8 @@ MEANINGS = {
     "PATH...": MEMBERS,
     "FUNCTION": FUNCTIONS,
     **dict.fromkeys(
-        ("N", "BYTES", "MEMBER", "ADDRESS", "VERSION", "LIST", "R", "A", "PROGRAM", "PROGRAM@KERNEL-GLOB"), NOTHING
+        ("N", "TEXT", "BYTES", "MEMBER", "ADDRESS", "VERSION", "LIST", "R", "A", "PROGRAM", "PROGRAM@KERNEL-GLOB"),
+        NOTHING,
     ),
     "NAME=VALUE": NOTHING,
 }
