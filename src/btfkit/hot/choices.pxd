@@ -2,7 +2,6 @@ cimport cython
 from btfkit.hot cimport codes, kinds
 from btfkit.hot.strings cimport StringTable
 
-cdef unsigned int SEED
 cdef unsigned int WORD
 cdef unsigned int HASH
 cdef unsigned int STT_FUNC
@@ -28,8 +27,7 @@ cdef class FunctionNames:
 
     cpdef unsigned int find(self, unsigned int name) except? 0xFFFFFFFF
 
-    @cython.locals(word=cython.uint, prime=cython.uint, h=cython.uint, dot=cython.size_t, end=cython.size_t,
-                   name=cython.size_t, slot=cython.size_t, number=cython.uint)
+    @cython.locals(dot=cython.size_t, end=cython.size_t, name=cython.size_t, slot=cython.size_t, number=cython.uint)
     cpdef int add(self, const unsigned char[::1] strings, size_t start, unsigned long long value) except -1
 
     @cython.locals(at=cython.size_t, word=cython.ulonglong, name=cython.size_t, info=cython.uint, section=cython.size_t,

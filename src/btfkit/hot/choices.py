@@ -8,7 +8,6 @@ from `first_symbol[n]` on, linked by `next_symbol`; all count from 1, 0 ends a l
 from btfkit.hot import codes, kinds
 from btfkit.hot.strings import StringTable  # noqa: F401
 
-SEED = 2166136261
 WORD = 0xFFFFFFFF
 HASH = 0x9E3779B1
 STT_FUNC = 2
@@ -55,12 +54,8 @@ class FunctionNames:
         """Add the symbol of a function whose name begins at `strings[start]`, unless it is a part of one (.cold, .part)."""
         if start >= len(strings):
             return 0
-        word = WORD
-        prime = self.names.prime
-        h = SEED
         dot = start
         while strings[dot] and strings[dot] != DOT:
-            h = ((h ^ strings[dot]) * prime) & word
             dot += 1
         if dot == start:
             return 0
@@ -69,7 +64,7 @@ class FunctionNames:
             if strings[end] == DOT and (starts(strings, end, b".cold") or starts(strings, end, b".part")):
                 return 0
             end += 1
-        name = self.names.add(strings, start, dot, (h ^ (h >> 15)) & self.names.mask)
+        name = self.names.put_part(strings, start, dot)
         slot = self.entry(name)
         number = self.slots[slot]
         self.symbols += 1

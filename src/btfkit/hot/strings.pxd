@@ -54,6 +54,9 @@ cdef class StringTable:
     @cython.locals(end=cython.size_t)
     cdef size_t put(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
 
+    @cython.locals(word=cython.uint, prime=cython.uint, h=cython.uint, at=cython.size_t)
+    cdef size_t put_part(self, const unsigned char[::1] strings, size_t start, size_t end) except? 0xFFFFFFFFFFFFFFFF
+
     @cython.locals(size=cython.size_t)
     cdef int lengthen(self, size_t need) except -1
 

@@ -201,6 +201,19 @@ class StringTable:
         end = self.measure(strings, start)
         return self.add(strings, start, end, self.h) if end > start else 0
 
+    def put_part(self, strings, start, end):
+        """As `put`, of the string `strings[start:end]`, which no NUL need end; it is not empty."""
+        word = WORD
+        prime = self.prime
+        h = SEED
+        at = start
+        while at + 1 < end:
+            h = ((h ^ (strings[at] | strings[at + 1] << 8)) * prime) & word
+            at += 2
+        if at < end:
+            h = ((h ^ strings[at]) * prime) & word
+        return self.add(strings, start, end, (h ^ (h >> 15)) & self.mask)
+
     def lengthen(self, need):
         """Extend the pool to at least `need` bytes, and to twice its length if the limit allows."""
         if need > self.limit:
