@@ -29,6 +29,25 @@ def reverse_some(
     back_starts: _Words,
     back: _Words,
 ) -> None: ...
+def deepen(
+    starts: _Words,
+    refs: _Words,
+    label: _Words,
+    prime: int,
+    before: _Words,
+    after: _Words,
+) -> None: ...
+def users(
+    nodes: _Words,
+    number: int,
+    back_starts: _Words,
+    back: _Words,
+    label: _Words,
+    size: _Words,
+    mark: _Words,
+    found: _Words,
+    count: int,
+) -> int: ...
 def refine(
     starts: _Words,
     refs: _Words,
