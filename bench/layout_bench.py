@@ -46,14 +46,22 @@ def layout_one(bench: Bench) -> Iterator[Row]:
     path = bench.corpus.kernel()
     theirs = ["-F", "btf", "-C", STRUCT, path]
     costs = compare(bench, "layout-one", bench.runs, ["layout", path, STRUCT], theirs)
-    yield from rows(f"layout of {STRUCT}, cold process (pahole)", costs, 0.7)
+    yield from rows(f"layout of {STRUCT}, cold process (pahole)", costs, 0.4)
 
 
 def layout_all(bench: Bench) -> Iterator[Row]:
     """Every struct and union of a kernel."""
     path = bench.corpus.kernel()
     costs = compare(bench, "layout-all", max(5, bench.runs // 4), ["layout", path], ["-F", "btf", path])
-    yield from rows("layout of every struct (pahole)", costs, 5.0)
+    yield from rows("layout of every struct (pahole)", costs, 1.0)
+
+
+def layout_sizes(bench: Bench) -> Iterator[Row]:
+    """Size and number of holes of every struct and union."""
+    path = bench.corpus.kernel()
+    words = ["layout", path, "--sizes"]
+    costs = compare(bench, "layout-sizes", max(5, bench.runs // 4), words, ["-F", "btf", "--sizes", path])
+    yield from rows("layout --sizes of every struct (pahole)", costs, 0.6)
 
 
 def layout_names(bench: Bench) -> Iterator[Row]:
@@ -97,6 +105,7 @@ def find(bench: Bench) -> Iterator[Row]:
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "layout-one": layout_one,
     "layout-all": layout_all,
+    "layout-sizes": layout_sizes,
     "layout-names": layout_names,
     "diff": diff,
     "find": find,

@@ -16,7 +16,7 @@ import pytest
 
 import btfkit
 from btfkit.btf import spec
-from btfkit.hot import kinds
+from btfkit.hot import kinds, member_rows
 from needs import lacks, needs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ INSTALLED = Path(btfkit.__file__).parent
 HOT = sorted(
     path.stem
     for path in (SOURCE / "hot").glob("*.py")
-    if path.stem not in ("__init__", "codes", "kinds", "value_codes")
+    if path.stem not in ("__init__", "codes", "kinds", "member_rows", "value_codes")
 )
 
 # What a bare `import btfkit` has no use for, and what each of them costs is in milliseconds.
@@ -153,9 +153,17 @@ def test_kinds_have_one_set_of_numbers() -> None:
     assert columns == (spec.COL_TAIL, spec.COL_ELEM, spec.COL_THIRD_IS_TYPE, *range(3, 6))
     assert {kind for kind in range(128) if kinds.is_modifier(kind)} == spec.MODIFIERS
     assert {kind for kind in range(128) if kinds.is_alias(kind)} == spec.MODS_AND_TYPEDEFS
+    assert {kind for kind in range(128) if kinds.is_braced(kind)} == {*spec.COMPOSITES, *spec.ENUMS}
     bodies = re.compile(r"def .*?(\w+)\([^\n]*\n(?:    \"\"\".*\n)?    return (.*)")
     assert dict(bodies.findall(pxd)) == dict(bodies.findall((SOURCE / "hot" / "kinds.py").read_text()))
-    assert len(bodies.findall(pxd)) == 2
+    assert len(bodies.findall(pxd)) == 3
+
+
+def test_rows_of_members_have_one_set_of_numbers() -> None:
+    pxd = (SOURCE / "hot" / "member_rows.pxd").read_text()
+    names = {name: number for name, number in vars(member_rows).items() if name.isupper()}
+    assert {name: int(number) for name, number in re.findall(r"^    (\w+) = (\d+)$", pxd, re.MULTILINE)} == names
+    assert sorted(names.values()) == list(range(member_rows.ROW + 1))
 
 
 def _imported_files(path: Path) -> set[str]:

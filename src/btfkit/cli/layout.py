@@ -22,7 +22,7 @@ from btfkit.cli.options import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from btfkit.cli.options import Args
     from btfkit.show.layout import Layouts
@@ -83,17 +83,16 @@ def _show(args: Args, layouts: Layouts, wanted: list[tuple[int, str]], names: li
     """Print, or write the page of, what is wanted."""
     from btfkit.files.write import write_chunks
 
+    chunks: Iterator[bytes]
     if args.holes:
         wanted = [(type_id, name) for type_id, name in wanted if layouts.gaps(type_id)[1] >= args.holes]
     if args.html is not None:
         return _page(args, layouts, wanted)
     if args.json:
-        chunks = _json(args, layouts, wanted)
-    elif args.sizes:
-        chunks = _sizes(layouts, wanted)
+        chunks = (chunk.encode() for chunk in _json(args, layouts, wanted))
     else:
-        chunks = _pictures(args, layouts, wanted, "\n" if names else "")
-    write_chunks((chunk.encode() for chunk in chunks), args.output)
+        chunks = _text(args, layouts, wanted, b"\n" if names else b"")
+    write_chunks(chunks, args.output)
     return DONE
 
 
@@ -108,30 +107,15 @@ def _wanted(layouts: Layouts, names: list[str]) -> list[tuple[int, str]]:
     return list(found.items())
 
 
-def _pictures(args: Args, layouts: Layouts, wanted: list[tuple[int, str]], end: str) -> Iterator[str]:
-    from btfkit.show.layout_text import LayoutText
+def _text(args: Args, layouts: Layouts, wanted: list[tuple[int, str]], end: bytes) -> Iterator[bytes]:
+    from btfkit.show.layout_text import LayoutText, coloured
 
     writer = LayoutText(layouts, expand=args.expand)
-    dye = _dye(args)
-    for type_id, name in wanted:
-        yield dye(writer.picture(type_id, name)) + end
-
-
-def _dye(args: Args) -> Callable[[str], str]:
+    if args.sizes:
+        return writer.sizes(wanted)
     if not has_colours(args.color, args.output):
-        return str
-    from btfkit.show.layout_text import coloured
-
-    return coloured
-
-
-def _sizes(layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:
-    """Name, size and number of holes, separated by tabs, as `pahole -s` prints them."""
-    from btfkit.errors import printable
-
-    for type_id, name in wanted:
-        size, holes = layouts.gaps(type_id)
-        yield f"{printable(layouts.btf.name(type_id) or name)}\t{size}\t{holes}\n"
+        return writer.pictures(wanted, end)
+    return (coloured(writer.picture(type_id, name)).encode() + end for type_id, name in wanted)
 
 
 def _json(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:

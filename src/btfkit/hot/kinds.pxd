@@ -33,3 +33,6 @@ cdef inline bint is_modifier(unsigned int kind) noexcept nogil:
 
 cdef inline bint is_alias(unsigned int kind) noexcept nogil:
     return TYPEDEF <= kind <= RESTRICT or kind == TYPE_TAG
+
+cdef inline bint is_braced(unsigned int kind) noexcept nogil:
+    return STRUCT <= kind <= ENUM or kind == ENUM64

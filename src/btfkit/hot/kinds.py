@@ -44,3 +44,8 @@ def is_modifier(kind: int) -> bool:
 def is_alias(kind: int) -> bool:
     """Whether the kind is one of `spec.MODS_AND_TYPEDEFS`: in C, equivalent to the type that it refers to."""
     return TYPEDEF <= kind <= RESTRICT or kind == TYPE_TAG
+
+
+def is_braced(kind: int) -> bool:
+    """Whether the kind is defined between braces: a struct, union or enum."""
+    return STRUCT <= kind <= ENUM or kind == ENUM64

@@ -1,16 +1,9 @@
 cimport cython
 from btfkit.hot cimport kinds
+from btfkit.hot cimport member_rows as part
 
-cdef Py_ssize_t OFFSET
-cdef Py_ssize_t SIZE
-cdef Py_ssize_t BIT_OFFSET
-cdef Py_ssize_t BITS
-cdef Py_ssize_t FIRST_BIT
-cdef Py_ssize_t ALIGNMENT
-cdef Py_ssize_t HOLE
-cdef Py_ssize_t BIT_HOLE
-cdef Py_ssize_t ROW
 cdef long long LONGEST
+cdef size_t ROOM
 
 @cython.locals(gap=cython.longlong, alignment=cython.longlong)
 cpdef long long forced_alignment(long long offset, long long natural, long long end, long long cacheline) except? 0
@@ -39,6 +32,8 @@ cdef class Measures:
     cdef long long pointer_size
     cdef long long cacheline
     cdef unsigned int levels
+    cdef unsigned int[::1] rooms
+    cdef size_t taken
     cdef unsigned char[::1] known
     cdef readonly unsigned int[::1] targets
     cdef readonly long long[::1] sizes
@@ -61,8 +56,15 @@ cdef class Measures:
     cdef readonly long long sum_holes
     cdef readonly long long sum_bit_holes
 
-    @cython.locals(count=cython.size_t, room=cython.size_t, type_id=cython.size_t)
+    @cython.locals(count=cython.size_t, rooms="unsigned int[::1]", number=cython.size_t, type_id=cython.size_t)
     cpdef restart(self, const unsigned int[::1] words, const unsigned int[::1] positions, size_t first)
+
+    @cython.locals(had=cython.Py_ssize_t, known="unsigned char[::1]", targets="unsigned int[::1]", sizes="long long[::1]",
+                   alignments="long long[::1]", fields="unsigned short[::1]")
+    cdef void grow(self, Py_ssize_t count) except *
+
+    @cython.locals(number=cython.size_t, room=cython.size_t)
+    cdef size_t place(self, size_t type_id) except? 0
 
     cdef void clear(self) noexcept
 
@@ -70,19 +72,19 @@ cdef class Measures:
 
     cdef unsigned int kind(self, size_t type_id) except? 255
 
-    @cython.locals(target=cython.size_t, kind=cython.uint, steps=cython.uint, size=cython.longlong,
+    @cython.locals(place=cython.size_t, target=cython.size_t, kind=cython.uint, steps=cython.uint, size=cython.longlong,
                    align=cython.longlong, field=cython.uint, element=cython.size_t, word=cython.uint, bits=cython.uint)
-    cpdef void learn(self, size_t type_id, unsigned int depth) except *
+    cpdef size_t learn(self, size_t type_id, unsigned int depth) except? 0
 
     @cython.locals(factor=cython.longlong, _=cython.uint, kind=cython.uint, at=cython.size_t, size=cython.longlong)
     cdef long long sized(self, size_t type_id) except? 0
 
-    @cython.locals(at=cython.size_t, end=cython.size_t, widest=cython.longlong, member=cython.size_t)
+    @cython.locals(at=cython.size_t, end=cython.size_t, widest=cython.longlong, align=cython.longlong)
     cdef long long widest(self, size_t type_id, unsigned int depth) except? 0
 
     @cython.locals(words="const unsigned int[::1]", rows="long long[::1]", at=cython.size_t, info=cython.uint,
                    count=cython.Py_ssize_t, flag=cython.uint, end=cython.longlong, number=cython.Py_ssize_t,
-                   member=cython.size_t, where=cython.uint, size=cython.longlong, bits=cython.longlong,
+                   member=cython.size_t, place=cython.size_t, where=cython.uint, size=cython.longlong, bits=cython.longlong,
                    bit_offset=cython.longlong, offset=cython.longlong, first_bit=cython.longlong, field=cython.uint,
                    kind=cython.uint, alignment=cython.longlong, row=cython.Py_ssize_t)
     cpdef void measure(self, size_t type_id) except *

@@ -4,19 +4,10 @@ Rules: pahole 1.32, tag__natural_alignment, class__find_holes, class__infer_alig
 """
 
 from btfkit.hot import kinds
-
-# The columns of a row, which describes a member: bytes, or bits where the name has "bit" in it.
-OFFSET = 0
-SIZE = 1
-BIT_OFFSET = 2
-BITS = 3
-FIRST_BIT = 4
-ALIGNMENT = 5
-HOLE = 6
-BIT_HOLE = 7
-ROW = 8
+from btfkit.hot import member_rows as part
 
 LONGEST = 1 << 56  # bytes of a type
+ROOM = 64  # types with consecutive ids whose facts have room together
 
 
 def forced_alignment(offset, natural, end, cacheline):
@@ -77,9 +68,10 @@ class Field:
 class Measures:
     """What is known about the types of a chain (`btf.flat.Flat`), each found once.
 
-    After `learn(type_id)`: `targets[type_id]`, without typedefs and qualifiers; `sizes` and `alignments` (natural) in bytes, 0
-    and 1 for none; and of an INT that is itself a bitfield, its `fields`: bit offset << 8 | bits, else 0.  After
-    `measure(type_id)`: the numbers of that composite, and `rows`, ROW numbers for each member.
+    `learn(type_id)` returns the place `k` of a type's facts: `targets[k]`, without typedefs and qualifiers; `sizes` and
+    `alignments` (natural) in bytes, 0 and 1 for none; and of an INT that is itself a bitfield, its `fields`: bit offset << 8 |
+    bits, else 0.  There is room for a type only if one with a similar id was asked for, so that a few questions touch little
+    memory.  After `measure(type_id)`: the numbers of that composite, and `rows`, `member_rows.ROW` numbers for each member.
 
     Both raise ValueError(message, type_id) if a type is damaged: more than `levels` modifiers and arrays in a row or structs in
     each other, or more bytes than LONGEST.
@@ -91,13 +83,15 @@ class Measures:
         self.pointer_size = pointer_size
         self.cacheline = cacheline
         self.levels = levels
-        count = len(positions) + 1
-        self.known = memoryview(bytearray(count))
-        self.targets = memoryview(bytearray(4 * count)).cast("I")
-        self.sizes = memoryview(bytearray(8 * count)).cast("q")
-        self.alignments = memoryview(bytearray(8 * count)).cast("q")
-        self.fields = memoryview(bytearray(2 * count)).cast("H")
-        self.rows = memoryview(bytearray(8 * ROW * 64)).cast("q")
+        self.rooms = memoryview(bytearray(4 * (len(positions) // ROOM + 1))).cast("I")  # numbers from 1, by id // ROOM
+        self.taken = 0  # rooms
+        self.known = memoryview(bytearray(0))
+        self.targets = memoryview(bytearray(0)).cast("I")
+        self.sizes = memoryview(bytearray(0)).cast("q")
+        self.alignments = memoryview(bytearray(0)).cast("q")
+        self.fields = memoryview(bytearray(0)).cast("H")
+        self.grow(16 * ROOM)
+        self.rows = memoryview(bytearray(8 * part.ROW * 64)).cast("q")
         self.size = 0
         self.alignment = 0
         self.natural_alignment = 0
@@ -108,17 +102,47 @@ class Measures:
         """Put other types in place of those from id `first` on; what is known of the types before them stays."""
         self.words = words
         self.positions = positions
-        count = len(positions) + 1
-        if count > len(self.known):
-            room = 2 * count
-            self.known = memoryview(bytearray(room))
-            self.targets = memoryview(bytearray(4 * room)).cast("I")
-            self.sizes = memoryview(bytearray(8 * room)).cast("q")
-            self.alignments = memoryview(bytearray(8 * room)).cast("q")
-            self.fields = memoryview(bytearray(2 * room)).cast("H")
-        for type_id in range(first, count):
-            self.known[type_id] = 0
-            self.fields[type_id] = 0
+        count = len(positions) // ROOM + 1
+        if count > len(self.rooms):
+            rooms = memoryview(bytearray(4 * 2 * count)).cast("I")
+            rooms[: len(self.rooms)] = self.rooms
+            self.rooms = rooms
+        for number in range(first // ROOM, len(self.rooms)):
+            if self.rooms[number]:
+                for type_id in range(ROOM * number, ROOM * (number + 1)):
+                    if type_id >= first:
+                        self.known[ROOM * (self.rooms[number] - 1) + type_id % ROOM] = 0
+
+    def grow(self, count):
+        """Make room for the facts of `count` types."""
+        had = len(self.known)
+        known = memoryview(bytearray(count))
+        known[:had] = self.known
+        targets = memoryview(bytearray(4 * count)).cast("I")
+        targets[:had] = self.targets
+        sizes = memoryview(bytearray(8 * count)).cast("q")
+        sizes[:had] = self.sizes
+        alignments = memoryview(bytearray(8 * count)).cast("q")
+        alignments[:had] = self.alignments
+        fields = memoryview(bytearray(2 * count)).cast("H")
+        fields[:had] = self.fields
+        self.known = known
+        self.targets = targets
+        self.sizes = sizes
+        self.alignments = alignments
+        self.fields = fields
+
+    def place(self, type_id):
+        """The place of a type's facts, known or not."""
+        number = type_id // ROOM
+        room = self.rooms[number]
+        if room == 0:
+            self.taken += 1
+            room = self.taken
+            self.rooms[number] = room
+            if ROOM * room > len(self.known):
+                self.grow(2 * len(self.known))
+        return ROOM * (room - 1) + type_id % ROOM
 
     def clear(self):
         """Forget the gaps of the composite that was measured last."""
@@ -147,9 +171,10 @@ class Measures:
         return (self.words[self.positions[type_id - 1] + 1] >> 24) & 127
 
     def learn(self, type_id, depth):
-        """Make a type known; `depth` counts the arrays and composites around it."""
-        if self.known[type_id]:
-            return
+        """Make a type known; `depth` counts the arrays and composites around it.  Returns the place of its facts."""
+        place = self.place(type_id)
+        if self.known[place]:
+            return place
         target = type_id
         kind = self.kind(target)
         steps = 0
@@ -166,8 +191,7 @@ class Measures:
         field = 0
         if kind == kinds.ARRAY:
             element = self.words[self.positions[target - 1] + 3]
-            self.learn(element, depth + 1)
-            align = self.alignments[element]
+            align = self.alignments[self.learn(element, depth + 1)]
         elif kind == kinds.STRUCT or kind == kinds.UNION:
             align = self.widest(target, depth)
         elif (
@@ -179,11 +203,12 @@ class Measures:
             bits = word & 255
             if 0 < bits < 8 * size and not (word & 0x4000000 and bits == 1):  # a bool has one bit anyway
                 field = (word >> 8) & 0xFF00 | bits
-        self.targets[type_id] = target
-        self.sizes[type_id] = size
-        self.alignments[type_id] = align
-        self.fields[type_id] = field
-        self.known[type_id] = 1
+        self.targets[place] = target
+        self.sizes[place] = size
+        self.alignments[place] = align
+        self.fields[place] = field
+        self.known[place] = 1
+        return place
 
     def sized(self, type_id):
         """The size of a type in bytes, 0 for none."""
@@ -224,10 +249,9 @@ class Measures:
         widest = 1
         at += 3
         while at < end:
-            member = self.words[at + 1]
-            self.learn(member, depth + 1)
-            if self.alignments[member] > widest:
-                widest = self.alignments[member]
+            align = self.alignments[self.learn(self.words[at + 1], depth + 1)]
+            if align > widest:
+                widest = align
             at += 3
         return widest
 
@@ -237,8 +261,8 @@ class Measures:
         at = self.positions[type_id - 1]
         info = words[at + 1]
         count = info & 0xFFFFFF
-        if count > len(self.rows) // ROW:
-            self.rows = memoryview(bytearray(16 * ROW * count)).cast("q")
+        if count > len(self.rows) // part.ROW:
+            self.rows = memoryview(bytearray(16 * part.ROW * count)).cast("q")
         rows = self.rows
         flag = info >> 31
         self.size = words[at + 2]
@@ -249,8 +273,8 @@ class Measures:
             member = words[at + 1]
             where = words[at + 2]
             at += 3
-            self.learn(member, 0)
-            size = self.sizes[member]
+            place = self.learn(member, 0)
+            size = self.sizes[place]
             bits = 0
             bit_offset = where
             if flag:
@@ -258,33 +282,32 @@ class Measures:
                 bits = where >> 24
             offset = bit_offset >> 3
             first_bit = 0
-            field = self.fields[member]
+            field = self.fields[place]
             if field and not bits:
                 bits = field & 255
                 bit_offset += field >> 8
             if bits and size:
-                kind = self.kind(self.targets[member])
+                kind = self.kind(self.targets[place])
                 if kind == kinds.INT or kind == kinds.ENUM or kind == kinds.ENUM64:
                     offset = bit_offset // (8 * size) * size
                     first_bit = bit_offset - 8 * offset
             alignment = 0
             if offset > end:
-                alignment = forced_alignment(offset, self.alignments[member], end, self.cacheline)
+                alignment = forced_alignment(offset, self.alignments[place], end, self.cacheline)
                 if alignment:
                     self.forced += 1
             if size:
                 end = offset + (((first_bit + bits + 7) >> 3) if bits else size)
-            row = ROW * number
-            rows[row + OFFSET] = offset
-            rows[row + SIZE] = size
-            rows[row + BIT_OFFSET] = bit_offset
-            rows[row + BITS] = bits
-            rows[row + FIRST_BIT] = first_bit
-            rows[row + ALIGNMENT] = alignment
-            rows[row + HOLE] = 0
-            rows[row + BIT_HOLE] = 0
-        self.learn(type_id, 0)
-        self.natural_alignment = self.alignments[type_id]
+            row = part.ROW * number
+            rows[row + part.OFFSET] = offset
+            rows[row + part.SIZE] = size
+            rows[row + part.BIT_OFFSET] = bit_offset
+            rows[row + part.BITS] = bits
+            rows[row + part.FIRST_BIT] = first_bit
+            rows[row + part.ALIGNMENT] = alignment
+            rows[row + part.HOLE] = 0
+            rows[row + part.BIT_HOLE] = 0
+        self.natural_alignment = self.alignments[self.learn(type_id, 0)]
         self.alignment = forced_alignment(self.size, self.natural_alignment, end, self.cacheline)
         self.clear()
         if ((info >> 24) & 127) == kinds.STRUCT:  # a union has no gaps
@@ -308,15 +331,15 @@ class Measures:
                 names[place] = name
             member = self.words[at + 4 + 3 * number]
             field = Field(name, member, self.kind(member))
-            row = ROW * number
-            field.offset = rows[row + OFFSET]
-            field.size = rows[row + SIZE]
-            field.bit_offset = rows[row + BIT_OFFSET]
-            field.bits = rows[row + BITS]
-            field.first_bit = rows[row + FIRST_BIT]
-            field.alignment = rows[row + ALIGNMENT]
-            field.hole = rows[row + HOLE]
-            field.bit_hole = rows[row + BIT_HOLE]
+            row = part.ROW * number
+            field.offset = rows[row + part.OFFSET]
+            field.size = rows[row + part.SIZE]
+            field.bit_offset = rows[row + part.BIT_OFFSET]
+            field.bits = rows[row + part.BITS]
+            field.first_bit = rows[row + part.FIRST_BIT]
+            field.alignment = rows[row + part.ALIGNMENT]
+            field.hole = rows[row + part.HOLE]
+            field.bit_hole = rows[row + part.BIT_HOLE]
             found.append(field)
         return found
 
@@ -328,11 +351,11 @@ class Measures:
         unit_end = 8 * self.size  # the current storage unit of bitfields
         unit_bits = 0
         for number in range(count):
-            row = ROW * number
-            start = rows[row + BIT_OFFSET]
-            bits = rows[row + BITS]
-            size = rows[row + SIZE]
-            offset = rows[row + OFFSET]
+            row = part.ROW * number
+            start = rows[row + part.BIT_OFFSET]
+            bits = rows[row + part.BITS]
+            size = rows[row + part.SIZE]
+            offset = rows[row + part.OFFSET]
             end = start + (bits or 8 * size)
             hole = 0
             bit_hole = 0
@@ -364,8 +387,8 @@ class Measures:
                 self.pre_hole = hole
                 self.pre_bit_hole = bit_hole
             else:
-                rows[row - ROW + HOLE] = hole
-                rows[row - ROW + BIT_HOLE] = bit_hole
+                rows[row - part.ROW + part.HOLE] = hole
+                rows[row - part.ROW + part.BIT_HOLE] = bit_hole
             if hole:
                 self.holes += 1
                 if hole > 0:
@@ -387,8 +410,8 @@ class Measures:
             return False
         widest = 1
         for number in range(count):
-            natural = self.alignments[self.words[at + 1 + 3 * number]]
-            if self.rows[ROW * number + OFFSET] % natural:
+            natural = self.alignments[self.learn(self.words[at + 1 + 3 * number], 0)]
+            if self.rows[part.ROW * number + part.OFFSET] % natural:
                 return True
             if natural > widest:
                 widest = natural

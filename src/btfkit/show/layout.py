@@ -132,7 +132,7 @@ class Layouts:
     Raises FormatError if a type is damaged: a cycle of typedefs, or nesting too deep.
     """
 
-    __slots__ = ("_layouts", "_measures", "_names", "btf", "cacheline")
+    __slots__ = ("_layouts", "_names", "btf", "cacheline", "flat", "measures")
 
     def __init__(self, btf: Btf, cacheline: int = CACHELINE, flat: Flat | FramedFlat | None = None) -> None:
         """`flat` is the chain as one, if the caller has it."""
@@ -141,16 +141,16 @@ class Layouts:
         self.cacheline = cacheline
         if not 0 < cacheline <= MAX_CACHELINE:
             raise ValueError(f"a cache line of {cacheline} bytes: expected 1 to {MAX_CACHELINE:,}")
-        flat = flat or Flat(btf)
+        self.flat = flat = flat or Flat(btf)
         pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE
-        self._measures = Measures(flat.words, flat.positions, pointer_size, cacheline, MAX_CHAIN)
+        self.measures = Measures(flat.words, flat.positions, pointer_size, cacheline, MAX_CHAIN)
         self._layouts: dict[int, Layout] = {}
         self._names: dict[int, str] = {}
 
     def restart(self, btf: Btf, flat: Flat | FramedFlat) -> None:
         """Go on with another BTF that is split on the same base, of which what is known stays."""
-        self.btf = btf
-        self._measures.restart(flat.words, flat.positions, btf.start_id)
+        self.btf, self.flat = btf, flat
+        self.measures.restart(flat.words, flat.positions, btf.start_id)
         self._layouts, self._names = {}, {}
 
     def __getitem__(self, type_id: int) -> Layout:
@@ -185,29 +185,33 @@ class Layouts:
         """What members need of a type: its kind, the id and kind without typedefs and qualifiers, the size in bytes (0: none),
         and the natural alignment in bytes (1: none): of a composite, that of its widest member.
         """
-        btf, measures = self.btf, self._measures
+        btf, measures = self.btf, self.measures
         kind = btf.kind(type_id)
         try:
-            measures.learn(type_id, 0)
+            place = measures.learn(type_id, 0)
         except ValueError as error:
             raise self._damaged(error) from None
-        target = measures.targets[type_id]
-        return kind, target, btf.kind(target), measures.sizes[type_id], measures.alignments[type_id]
+        target = measures.targets[place]
+        return kind, target, btf.kind(target), measures.sizes[place], measures.alignments[place]
 
     def gaps(self, type_id: int) -> tuple[int, int]:
         """The size (bytes) and the number of holes of a struct or union; errors as of `layouts[type_id]`."""
         measures = self._measure(type_id)
         return measures.size, measures.holes
 
-    def _measure(self, type_id: int) -> Measures:
+    def demand_composite(self, type_id: int) -> None:
+        """Raise NotFoundError unless a type is a struct or union."""
         kind = self.btf.kind(type_id)
         if kind not in spec.COMPOSITES:
             raise NotFoundError(f"a {spec.kind_name(kind)} has no layout", source=self.btf.source, type_id=type_id)
+
+    def _measure(self, type_id: int) -> Measures:
+        self.demand_composite(type_id)
         try:
-            self._measures.measure(type_id)
+            self.measures.measure(type_id)
         except ValueError as error:
             raise self._damaged(error) from None
-        return self._measures
+        return self.measures
 
     def _damaged(self, error: ValueError) -> FormatError:
         message, type_id = error.args
@@ -229,15 +233,3 @@ class Layouts:
 
     def _spell(self, offset: int) -> str:
         return text(self.btf.string(offset))
-
-    def packs(self, outer: Layout, field: Field) -> bool:
-        """Whether the place of a member shows that its type, a struct, is packed: an unpacked one could not be there.
-
-        Rule: pahole 1.32, type__check_structs_at_unnatural_alignments and union__infer_packed_attributes.
-        """
-        _, _, kind, _, natural = self.facts(field.type_id)
-        if kind != spec.STRUCT:
-            return False
-        if outer.is_union:
-            return outer.size % natural != 0
-        return bool(outer.padding or outer.holes) and field.offset % natural != 0

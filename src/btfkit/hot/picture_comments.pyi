@@ -1,0 +1,26 @@
+from array import array
+from collections.abc import Callable
+from typing import TypeAlias
+
+from btfkit.hot.spelled import Spelled
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+class Gaps: ...
+class Totals: ...
+
+class Comments(Spelled):
+    def __init__(
+        self,
+        words: _Words,
+        positions: _Words,
+        strings: _Bytes,
+        shown: Callable[[int], bytes],
+        longest: int,
+        levels: int,
+        deepest: int,
+        most: int,
+        cacheline: int,
+        hexadecimal: bool,
+    ) -> None: ...
