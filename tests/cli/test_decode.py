@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -174,3 +176,34 @@ def test_wrong_input(run, pairs, words, status, complaint) -> None:
     assert (found, out) == (status, "")
     assert complaint in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--skip", 3], ["--count", 3], ["--size", 16], ["--seek", 8, "--skip", 1], ["--skip", 9]]
+)
+@pytest.mark.parametrize("last", [b"", b"\1\2"])
+def test_large_files_and_pipes_are_read_part_by_part(run, pairs, tmp_path, monkeypatch, words, last) -> None:
+    """The same text, and the same error after the last whole record, as for a small file."""
+    pairs.write_bytes(pairs.read_bytes() + last)
+    whole = run(LITTLE, "struct in", pairs, "--json", *words)
+    monkeypatch.setattr("btfkit.show.values.AT_ONCE", 16)
+    monkeypatch.setattr("btfkit.files.parts.PART", 7)
+    assert run(LITTLE, "struct in", pairs, "--json", *words) == whole
+    monkeypatch.setattr("btfkit.files.container.SMALL", 1)
+    assert run(LITTLE, "struct in", pairs, "--json", *words) == whole
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    thread = threading.Thread(target=lambda: pipe.write_bytes(pairs.read_bytes()))
+    thread.start()
+    status, out, complaint = run(LITTLE, "struct in", pipe, "--json", *words)
+    thread.join()
+    assert (status, out) == whole[:2] or (words == ["--skip", 9] and out == whole[1])
+    assert complaint == whole[2].replace(str(pairs), str(pipe)) or words == ["--skip", 9]
+
+
+def test_an_output_that_ends_in_an_error_is_not_written(run, pairs, tmp_path) -> None:
+    pairs.write_bytes(pairs.read_bytes()[:-1])
+    out = tmp_path / "out.json"
+    assert run(LITTLE, "struct in", pairs, "--json", "-o", out)[0] == 3
+    assert not out.exists()
+    assert {one.name for one in tmp_path.iterdir()} == {"pairs"}

@@ -75,10 +75,11 @@ def _texts(args: Args, found: Iterable[Found]) -> Iterator[bytes]:
 def _records(args: Args, btf: Btf, type_id: int, path: str) -> Iterator[Found]:
     from btfkit.btf.shapes import sized_shape
     from btfkit.errors import BtfError
-    from btfkit.files.container import open_bytes, source_name
+    from btfkit.files.container import source_name
+    from btfkit.files.parts import open_parts
     from btfkit.show.values import HEADER, Places, Variants, header_number, records
 
-    data = open_bytes(path)
+    data = open_parts(path)
     if args.range and (args.seek or args.size):
         raise UsageError("--range takes the place of --seek and --size")
     if bool(args.type_field) != bool(args.type_enum):

@@ -14,16 +14,16 @@ from btfkit import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     Path = str | os.PathLike[str]
-    Content = bytes | bytearray | memoryview
+    Content = bytes | bytearray | memoryview | Iterator[bytes]
 
 _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 def write_atomic(path: Path, data: Content, *, fsync: bool = False) -> None:
-    """Write `data` (bytes) to the file `path`, all of it or nothing; "-" is standard output.
+    """Write `data` (bytes, or an iterator of bytes) to the file `path`, all of it or nothing; "-" is standard output.
 
     An existing file keeps its mode, extended attributes and, if permitted, owner; its other hard links keep the old content.
     The target of a symbolic link is replaced, not the link; pipes and devices are written directly.  `fsync` waits for the
@@ -52,7 +52,7 @@ def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
         for new in waiting:
             with _Blaming(new.path):
                 new.commit()
-            log.info("wrote %s: %d bytes", new.path, len(contents[new.path]))
+            log.info("wrote %s: %d bytes", new.path, new.size)
     finally:
         for new in waiting:
             new.discard()
@@ -169,13 +169,14 @@ def _replaced(path: str) -> os.stat_result | None:
 class _New:
     """A new file on its way: written without a name (`handle`) or under the name `temporary`, then put in its place."""
 
-    __slots__ = ("data", "handle", "name", "path", "temporary")
+    __slots__ = ("data", "handle", "name", "path", "size", "temporary")
 
     def __init__(self, path: str, data: Content) -> None:
         self.path = path
         self.data = data
         self.name = os.path.realpath(path) if os.path.islink(path) else path
         self.handle = -1
+        self.size = 0
         self.temporary = ""
 
     def write(self, old: os.stat_result, fsync: bool, unnamed: bool) -> None:
@@ -186,7 +187,7 @@ class _New:
         except FileNotFoundError:
             os.makedirs(os.path.realpath(directory), exist_ok=True)
             self._open(directory, unnamed)
-        _write_whole(self.handle, self.data)
+        self.size = _write_whole(self.handle, self.data)
         if old is not NEW:
             _copy_attributes(self.name, old, self.handle)
         if fsync:
@@ -287,10 +288,15 @@ def _copy_attributes(path: str, old: os.stat_result, handle: int) -> None:
     os.chmod(handle, S_IMODE(old.st_mode))
 
 
-def _write_whole(handle: int, data: Content) -> None:
-    view = memoryview(data).cast("B")
-    while view:
-        view = view[os.write(handle, view) :]
+def _write_whole(handle: int, data: Content) -> int:
+    """Write all of it; returns how many bytes."""
+    size = 0
+    for part in (data,) if isinstance(data, bytes | bytearray | memoryview) else data:
+        view = memoryview(part).cast("B")
+        size += len(view)
+        while view:
+            view = view[os.write(handle, view) :]
+    return size
 
 
 def _write_direct(path: str, data: Content) -> None:
@@ -298,7 +304,8 @@ def _write_direct(path: str, data: Content) -> None:
         import sys
 
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        for part in (data,) if isinstance(data, bytes | bytearray | memoryview) else data:
+            sys.stdout.buffer.write(part)
         sys.stdout.buffer.flush()
         return
     handle = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
@@ -317,7 +324,7 @@ def write_chunks(chunks: Iterable[bytes], path: str | None = None) -> None:
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
     else:
-        write_atomic(path, b"".join(chunks))
+        write_atomic(path, iter(chunks))
 
 
 def _remove(name: str) -> None:

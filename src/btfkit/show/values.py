@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
+    from btfkit.files.parts import Parts
     from btfkit.values.libbpf_text import LibbpfText
-    from btfkit.values.shape import Shape
+    from btfkit.values.shape import Data, Shape
 
 STYLES = ("libbpf", "bpftool", "json")
+AT_ONCE = 1 << 20  # bytes of records that are read together
 HEADER = "$header."  # before a path in the header
 
 
@@ -83,13 +85,14 @@ def _number(word: str, what: str) -> int:
         raise NotFoundError(f"no {what} called {printable(word)!r}, and not a number") from None
 
 
-def header_number(btf: Btf, header: str | None, data: bytes, word: str) -> int:
+def header_number(btf: Btf, header: str | None, data: Parts, word: str) -> int:
     """A number, or `$header.path` in the type `header` at the beginning of the data; raises NotFoundError and FormatError."""
     if not word.startswith(HEADER):
         return _number(word, "value")
     if header is None:
         raise NotFoundError(f"{word}: there is no header")
-    value: Any = value_of(sized_shape(btf, type_id_of(btf, header)), data)
+    shape = sized_shape(btf, type_id_of(btf, header))
+    value: Any = value_of(shape, *data.part(0, shape.size))
     for name in word[len(HEADER) :].split("."):
         if not isinstance(value, Record):
             raise NotFoundError(f"{word}: {printable(name)} is not a member of a struct")
@@ -99,65 +102,70 @@ def header_number(btf: Btf, header: str | None, data: bytes, word: str) -> int:
     return int(value)
 
 
-def records(shape: Shape, data: bytes, places: Places, variants: Variants | None = None) -> Iterator[Found]:
+def records(shape: Shape, data: Parts, places: Places, variants: Variants | None = None) -> Iterator[Found]:
     """The records in `data`, in order.
 
     After the last complete record, raises FormatError if bytes of another one follow, or if a size makes no sense.
     """
-    at = places.start
-    end = len(data) if places.length is None else at + places.length
-    if not 0 <= at <= end <= len(data):
-        raise FormatError(f"bytes {at} to {end} of data that has {len(data)}", offset=min(at, len(data)))
-    step = _Step(shape, places.size_member, end)
+    at, there = places.start, data.size
+    end = there if places.length is None else at + places.length
+    if at < 0 or (end is not None and at > end) or (there is not None and end is not None and end > there):
+        raise FormatError(f"bytes {at} to {end} of data that has {there}", offset=max(0, min(at, there or 0)))
+    reader = _Reader(shape, data, places.size_member, end, together=not places.size_member and variants is None)
     skip, left = places.skip, places.count
-    if not places.size_member and variants is None:  # all at once
-        there = (end - at) // shape.size
-        wanted = max(0, there - skip if left is None else min(there - skip, left))
-        if wanted:
-            yield Found(shape, data, at + min(skip, there) * shape.size, shape.size, wanted)
-        at += there * shape.size
-        left = None if left is None else left - wanted
-        skip -= min(skip, there)
-    while at < end and left != 0:
-        size = step.size(data, at)
+    if reader.many > 1 and skip:
+        skip = skip if end is None else min(skip, (end - at) // shape.size)
+        at += skip * shape.size
+        skip = 0
+    while left != 0 and (found := reader.next(at, left)) is not None:
+        at += found.count * found.size
         if skip:
             skip -= 1
-        else:
-            found = Found(shape, data, at, size)
-            if variants is None or found.becomes(variants):
-                yield found
-                left = None if left is None else left - 1
-        at += size
+        elif variants is None or found.becomes(variants):
+            yield found
+            left = None if left is None else left - found.count
 
 
-class _Step:
-    """How long the records are."""
+class _Reader:
+    """Reads records up to the byte `end` (None: of a pipe); `together`: `many` at a time, because all have one size."""
 
-    __slots__ = ("end", "member", "shape")
+    __slots__ = ("data", "end", "many", "member", "shape")
 
-    def __init__(self, shape: Shape, member: str, end: int) -> None:
-        self.shape = shape
-        self.member = member
-        self.end = end
+    def __init__(self, shape: Shape, data: Parts, member: str, end: int | None, *, together: bool) -> None:
         if member and not isinstance(shape, Composite):
             raise NotFoundError(f"{shape.cast} has no members, so none that has its size")
         if not shape.size:
             raise FormatError(f"{shape.cast}: a record of 0 bytes")
+        self.shape = shape
+        self.data = data
+        self.member = member
+        self.end = end
+        self.many = max(2, AT_ONCE // shape.size) if together else 1
 
-    def size(self, data: bytes, at: int) -> int:
-        """The size of the record at `at`; raises FormatError if it ends after the data."""
-        size, there = self.shape.size, self.end - at
+    def _part(self, at: int, size: int, least: int) -> tuple[Data, int, int]:
+        most = size if self.end is None else min(size, self.end - at)
+        return self.data.part(at, most, min(least, most))
+
+    def next(self, at: int, most: int | None) -> Found | None:
+        """The next records, at most so many; None at the end.  Raises FormatError for one that is cut short."""
+        if self.end is not None and at >= self.end:
+            return None
+        size = self.shape.size
+        many = self.many if most is None else min(self.many, most)
+        data, place, there = self._part(at, size * many, size)
+        if not there and self.end is None:
+            return None
         if there >= size and self.member:
             assert isinstance(self.shape, Composite)
-            size = int(Record(self.shape, data, at)[self.member])
+            size = int(Record(self.shape, data, place)[self.member])
             if size < self.shape.size:
                 what = f"{self.member} is {size}, expected at least the size of {self.shape.cast}, {self.shape.size}"
                 raise FormatError(f"a record that is too short: {what}", offset=at)
+            data, place, there = self._part(at, size, size)
         if there < size:
-            raise FormatError(
-                f"the last record is cut short: expected {counted(size, 'byte')}, found {there}", offset=at
-            )
-        return size
+            what = f"expected {counted(size, 'byte')}, found {there}"
+            raise FormatError(f"the last record is cut short: {what}", offset=at)
+        return Found(self.shape, data, place, size, there // size)
 
 
 class Found:
@@ -165,7 +173,7 @@ class Found:
 
     __slots__ = ("at", "count", "data", "shape", "size")
 
-    def __init__(self, shape: Shape, data: bytes, at: int, size: int, count: int = 1) -> None:
+    def __init__(self, shape: Shape, data: Data, at: int, size: int, count: int = 1) -> None:
         self.shape = shape
         self.count = count
         self.data = data
@@ -190,7 +198,7 @@ class Found:
         shape = variants.shapes.get(number)
         if shape is not None:
             if shape.size > self.size:
-                self.data = self.data[self.at : self.at + self.size].ljust(shape.size, b"\0")
+                self.data = bytes(self.data[self.at : self.at + self.size]).ljust(shape.size, b"\0")
                 self.at, self.size = 0, shape.size
             self.shape = shape
         return not variants.only or number in variants.only
