@@ -59,27 +59,29 @@ def open(
     distilled_base: Btf | Source | None = None,
     base_section: str | None = None,
     limit: int | None = None,
+    pointer_size: int | None = None,
 ) -> BtfFile:
     """Open a file with BTF: a path ("-": standard input), bytes, an open binary file, or a Container.
 
     `source` names bytes in messages.  `distilled_base` is the distilled base of raw BTF, from a separate file;
     `base_section` the section of a module's base, if it is not `.BTF.base` or `.BTF.base_minimal`; `limit` the number of bytes
-    that a compressed file may expand to (default: BTFKIT_UNPACK_LIMIT of the environment, or 1 GiB).  Raises what
+    that a compressed file may expand to (default: BTFKIT_UNPACK_LIMIT of the environment, or 1 GiB); `pointer_size` the size of
+    pointers (bytes), for raw BTF that does not show it, and its base.  Raises what
     `open_container` does: FormatError, NotFoundError, AmbiguousError, UnsupportedError, and OSError if the file cannot be read.
     """
     if not isinstance(path, Container):
         path = _container(path, source, limit)
     base = distilled_base if distilled_base is None or isinstance(distilled_base, Btf) else load(distilled_base)
-    return BtfFile(path, base, base_section)
+    return BtfFile(path, base, base_section, pointer_size)
 
 
-def load(path: Source, base: Btf | SharedBase | Source | None = None) -> Btf:
+def load(path: Source, base: Btf | SharedBase | Source | None = None, *, pointer_size: int | None = None) -> Btf:
     """The BTF in a file: raw, in an ELF file, in a boot image, compressed; short for `open(path).btf(base)`.
 
     `path` is a path ("-": standard input), bytes, an open binary file or a Container; `base` the BTF of the vmlinux, or a
-    file with it.  Raises what `open` and `BtfFile.btf` do.
+    file with it; `pointer_size` (bytes) is for raw BTF that does not show it.  Raises what `open` and `BtfFile.btf` do.
     """
-    return open(path).btf(base)
+    return open(path, pointer_size=pointer_size).btf(base)
 
 
 def _container(path: Path | Data | BinaryFile, source: str | None, limit: int | None) -> Container:
@@ -137,11 +139,16 @@ class BtfFile:
     that, or None.
     """
 
-    __slots__ = ("_base", "_distilled", "base_section", "container", "source")
+    __slots__ = ("_base", "_distilled", "_pointer_size", "base_section", "container", "source")
 
     def __init__(
-        self, container: Container, distilled_base: Btf | None = None, base_section: str | None = None
+        self,
+        container: Container,
+        distilled_base: Btf | None = None,
+        base_section: str | None = None,
+        pointer_size: int | None = None,
     ) -> None:
+        self._pointer_size = pointer_size
         self.container = container
         self.source = container.source
         self._distilled = distilled_base
@@ -244,7 +251,7 @@ class BtfFile:
         if own is None:
             if base is None and _is_running_module(self.source):
                 base = SYSFS + "vmlinux"
-            return Resolved(self._split_on(None if base is None else as_btf(base)))
+            return Resolved(self._split_on(None if base is None else as_btf(base, self._pointer_size)))
         split = self._split_on(own)
         if base is None:
             return Resolved(split)
@@ -260,6 +267,11 @@ class BtfFile:
             raise NotFoundError("an empty .BTF section", source=self.source)
         _check_order(container, base)
         btf = Btf.from_bytes(_bytes(container.btf), base, source=self.source, pointer_size=container.pointer_size)
+        if self._pointer_size is not None:
+            if btf.pointer_size not in (None, self._pointer_size):
+                what = f"its pointers have {btf.pointer_size} bytes, not {self._pointer_size}"
+                raise UnsupportedError(what, source=self.source)
+            btf.given_pointer_size = self._pointer_size
         if base is None:
             return btf
         log.info("%s: its base is %s", self.source, base.source or "in memory")
@@ -489,9 +501,11 @@ def _named(btf: Btf, kind: str, name: str) -> int:
     return (btf.find_id(name, kind) or 0) if kind in ("func", "struct", "union", "typedef") else 0
 
 
-def as_btf(base: Btf | SharedBase | Source) -> Btf:
-    """The BTF itself, loaded if it is a file."""
-    return base if isinstance(base, Btf) else base.btf if isinstance(base, SharedBase) else load(base)
+def as_btf(base: Btf | SharedBase | Source, pointer_size: int | None = None) -> Btf:
+    """The BTF itself, loaded if it is a file, with pointers of that size if it does not show it."""
+    if isinstance(base, Btf | SharedBase):
+        return base if isinstance(base, Btf) else base.btf
+    return load(base, pointer_size=pointer_size)
 
 
 def _check_order(container: Container, base: Btf | None) -> None:

@@ -7,6 +7,7 @@ from btfkit.cli.options import (
     BASE,
     JSON,
     OUTPUT,
+    POINTER_SIZE,
     Command,
     Option,
     UsageError,
@@ -39,7 +40,7 @@ def run(args: Args) -> int:
         raise UsageError(f"--json and --style {args.style} exclude each other")
     path, name, *rest = args.operands
     refuse_overwriting([args.output], [path, args.base, *rest])
-    file = open(path)
+    file = open(path, pointer_size=args.pointer_size)
     btf = file.btf(args.base)
     warn_of_second(btf)
     kinds = () if rest else VARIABLES
@@ -149,6 +150,7 @@ COMMAND = Command(
     operands="FILE TYPE DATA?",
     options=(
         BASE,
+        POINTER_SIZE,
         OUTPUT,
         Option(
             "--style",

@@ -12,6 +12,7 @@ from btfkit.cli.options import (
     JOBS,
     JSON,
     OUTPUT,
+    POINTER_SIZE,
     Command,
     Option,
     UsageError,
@@ -139,9 +140,11 @@ def _load(args: Args) -> tuple[Btf, Btf]:
     """Both, each on its base; -B is the base of both unless --base-b is given."""
     from btfkit.btf_file import load
 
-    old_base = load(args.base) if args.base is not None else None
-    new_base = load(args.base_b) if args.base_b not in (None, args.base) else old_base
-    return load(args.operands[0], old_base), load(args.operands[1], new_base)
+    size = args.pointer_size
+    old_base = load(args.base, pointer_size=size) if args.base is not None else None
+    new_base = load(args.base_b, pointer_size=size) if args.base_b not in (None, args.base) else old_base
+    old, new = args.operands
+    return load(old, old_base, pointer_size=size), load(new, new_base, pointer_size=size)
 
 
 def _check_names(names: list[str], old: Btf, new: Btf) -> None:
@@ -197,6 +200,7 @@ COMMAND = Command(
     operands="A B",
     options=(
         BASE,
+        POINTER_SIZE,
         Option("--base-b", value="FILE", help="the base of B, if it differs from that of A (-B)"),
         Option(
             "-C",

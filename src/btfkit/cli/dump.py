@@ -9,6 +9,7 @@ from btfkit.cli.options import (
     BASE,
     JSON,
     OUTPUT,
+    POINTER_SIZE,
     Command,
     Option,
     UsageError,
@@ -46,8 +47,9 @@ def run(args: Args) -> int:
         except ValueError as error:
             raise UsageError(str(error)) from None
     refuse_overwriting([args.output], [*paths, args.base, *args.type_of])
-    base = load(args.base) if args.base is not None else None
-    btfs = [load(path, base) for path in paths]
+    size = args.pointer_size
+    base = load(args.base, pointer_size=size) if args.base is not None else None
+    btfs = [load(path, base, pointer_size=size) for path in paths]
     found = dump(
         btfs,
         form,
@@ -115,6 +117,7 @@ COMMAND = Command(
     choices={"FORMAT": FORMATS},
     options=(
         BASE,
+        POINTER_SIZE,
         JSON,
         Option("-p", "--pretty", help="JSON with each key on its own line"),
         OUTPUT,

@@ -6,7 +6,7 @@ import sys
 
 from btfkit.cli import DIFFERS, DONE, FAILED
 from btfkit.cli.kernels import complain_of_modules, demand_running, is_directory
-from btfkit.cli.options import BASE, JSON, Command, Option, UsageError, warn_of_second
+from btfkit.cli.options import BASE, JSON, POINTER_SIZE, Command, Option, UsageError, warn_of_second
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def run(args: Args) -> int:
     path, pattern = args.operands if len(args.operands) == 2 else (_running(args.operands[0]), args.operands[0])
     if is_directory(path):
         return _run_on_directory(args, path, pattern)
-    btf = load(path, args.base)
+    btf = load(path, args.base, pointer_size=args.pointer_size)
     warn_of_second(btf)
     own = btf.base is not None and not args.all
     things = _users(btf, pattern, args.kind, own) if args.users else find(btf, pattern, args.kind, own=own)
@@ -162,6 +162,7 @@ COMMAND = Command(
     operands="FILE? PATTERN",
     options=(
         BASE,
+        POINTER_SIZE,
         Option("--kind", value="KIND", many=True, choices=KINDS, help=f"one of {', '.join(KINDS)}; may be repeated"),
         Option("--users", help="list the users of the matching types: members, functions, typedefs, variables"),
         Option("-a", "--all", help="also search the base (-B)"),

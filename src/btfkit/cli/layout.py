@@ -11,6 +11,7 @@ from btfkit.cli.options import (
     COLOR,
     JSON,
     OUTPUT,
+    POINTER_SIZE,
     Command,
     Option,
     UsageError,
@@ -45,7 +46,7 @@ def run(args: Args) -> int:
         demand_jinja2()
     if is_directory(path):
         return _run_on_directory(args, path, names)
-    btf = load(path, args.base)
+    btf = load(path, args.base, pointer_size=args.pointer_size)
     warn_of_second(btf)
     layouts = Layouts(btf, args.cacheline)
     return _show(args, layouts, _wanted(layouts, names), names)
@@ -166,6 +167,7 @@ COMMAND = Command(
     operands="FILE? NAME...?",
     options=(
         BASE,
+        POINTER_SIZE,
         JSON,
         OUTPUT,
         Option("-E", "--expand", help="also show the members of members"),

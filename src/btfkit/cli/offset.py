@@ -11,6 +11,7 @@ from btfkit.cli.options import (
     JOBS,
     JSON,
     OUTPUT,
+    POINTER_SIZE,
     Command,
     Option,
     UsageError,
@@ -52,7 +53,7 @@ def run(args: Args) -> int:
             raise UsageError("-B and --id need a FILE, not a directory")
         places, modules, skipped = _in_directory(path, wanted)
     else:
-        btf = load(path, args.base)
+        btf = load(path, args.base, pointer_size=args.pointer_size)
         warn_of_second(btf)
         places = offsets(btf, wanted, type_id=args.id)
     if args.json:
@@ -157,6 +158,7 @@ COMMAND = Command(
     operands="FILE? PATH...",
     options=(
         BASE,
+        POINTER_SIZE,
         JSON,
         Option("--plain", help="print only the offsets in bytes, one per line"),
         Option("--id", value="N", help="the id of the struct, if several have that name", convert=number),

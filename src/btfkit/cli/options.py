@@ -227,6 +227,20 @@ VERBOSE = Option(
 COMMON = (Option("-q", "--quiet", help="print errors only"), VERBOSE)
 JSON = Option("--json", help="print the result as JSON")
 BASE = Option("-B", "--base", value="FILE", help="the base BTF (vmlinux) of a split BTF")
+
+
+def _pointer_size(text: str) -> int:
+    if text not in ("4", "8"):
+        raise ValueError(f"expected 4 or 8, got {text!r}")
+    return int(text)
+
+
+POINTER_SIZE = Option(
+    "--pointer-size",
+    value="BYTES",
+    help="the size of pointers, 4 or 8, for raw BTF without `long` (default: 8)",
+    convert=_pointer_size,
+)
 JOBS = Option("-j", "--jobs", value="N", help="worker processes (default: one per CPU)", convert=positive)
 COLOR = Option(
     "--color", value="WHEN", help="auto, always or never", choices=("auto", "always", "never"), default="auto"

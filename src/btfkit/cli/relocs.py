@@ -8,6 +8,7 @@ from btfkit.cli import DIFFERS, DONE, FAILED, in_words
 from btfkit.cli.options import (
     JSON,
     LOADER,
+    POINTER_SIZE,
     Command,
     Option,
     UsageError,
@@ -44,7 +45,7 @@ def run(args: Args) -> int:
     for obj in objects:
         for note in obj.notes:
             print(f"btfkit: {printable(obj.source)}: {note}", file=sys.stderr)
-    vmlinux = load(args.btf)
+    vmlinux = load(args.btf, pointer_size=args.pointer_size)
     found = load_modules(args.modules, vmlinux, on_error)
     warn_of_second(vmlinux, *found.modules)
     warn_without_modules(found.empty)
@@ -73,6 +74,7 @@ COMMAND = Command(
         Option("-b", "-B", "--base", "--btf", value="TARGET", help="the vmlinux to relocate against, in any container"),
         Option("-m", "--modules", value="FILE_OR_DIR", many=True, help="modules to search after it; may be repeated"),
         LOADER,
+        POINTER_SIZE,
         Option("--missing", help="print only relocations without an answer"),
         Option("--keep-going", help="skip bad objects and modules, and exit with status 3"),
         JSON,
