@@ -9,7 +9,6 @@ other, as people do.  The CPU time of all processes of a side is compared, too, 
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -50,7 +49,7 @@ def linked(bench: Bench) -> str:
 def questions(bench: Bench) -> Iterator[Row]:
     """Two members, and the history of one."""
     tree, count = linked(bench), kernels()
-    before = shlex.split(os.environ.get("BTFKIT_BEFORE", "")) or bench.ours()
+    before = bench.before() or bench.ours()
     script = os.path.join(bench.folder, "offsets.sh")
     with open(script, "w", encoding="utf-8") as file:
         file.write(LOOP)

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -65,6 +66,11 @@ class Bench:
                 file.write(f"#!{sys.executable}\n{SCRIPT}")
             os.chmod(path, 0o755)
         return [path, *args]
+
+    def before(self, *args: str) -> list[str]:
+        """The command of the build in $BTFKIT_BEFORE ("/path/python -m btfkit"); [] without one."""
+        words = shlex.split(os.environ.get("BTFKIT_BEFORE", ""))
+        return [*words, *args] if words else []
 
     def out(self, name: str) -> str:
         """The path of an output file."""
