@@ -88,7 +88,9 @@ def distinct(bench: Bench) -> Iterator[Row]:
     tree, objects, count = archive(bench, raw=True), bench.corpus.objects(), kernels()
     costs = in_turn(bench, "check-distinct", objects, tree)
     ours, before = costs["ours"], costs.get("before")
-    work = f"check, {len(objects)} objects on {count} kernels that all differ (raw), CPU a kernel; before: $BTFKIT_BEFORE"
+    work = (
+        f"check, {len(objects)} objects on {count} kernels that all differ (raw), CPU a kernel; before: $BTFKIT_BEFORE"
+    )
     other = None if before is None else 1e3 * before.median("cpu") / count
     yield Row(work, "ms", 1e3 * ours.median("cpu") / count, other, ratio=0.4)
     other = None if before is None else before.median("peak")

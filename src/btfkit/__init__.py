@@ -35,7 +35,7 @@ _NAMES = {  # by module
     ),
     "btf_file": "BtfFile load load_modules open",
     "co_re.program": "BpfObject load_objects",
-    "co_re.relocate": "Outcome",
+    "co_re.outcome": "Outcome",
     "co_re.relocations": "Relocated relocations",
     "co_re.target": "Target",
     "errors": "AmbiguousError BtfError ChainError FormatError NotFoundError UnsupportedError VerificationError",

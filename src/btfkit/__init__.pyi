@@ -35,9 +35,9 @@ from btfkit.btf_file import BtfFile as BtfFile
 from btfkit.btf_file import load as load
 from btfkit.btf_file import load_modules as load_modules
 from btfkit.btf_file import open as open
+from btfkit.co_re.outcome import Outcome as Outcome
 from btfkit.co_re.program import BpfObject as BpfObject
 from btfkit.co_re.program import load_objects as load_objects
-from btfkit.co_re.relocate import Outcome as Outcome
 from btfkit.co_re.relocations import Relocated as Relocated
 from btfkit.co_re.relocations import relocations as relocations
 from btfkit.co_re.target import Target as Target

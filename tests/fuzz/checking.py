@@ -76,8 +76,9 @@ def run_check(case: Case) -> None:
     from btfkit.fleet.check import matrix_of
     from btfkit.fleet.keys import Key
     from btfkit.fleet.matrix import Column
+    from btfkit.programs.checks import Checks
     from btfkit.programs.code import read_code
-    from btfkit.programs.verdict import STATUSES, Checks
+    from btfkit.programs.verdict import STATUSES
 
     kernel, data = case.parts
     target = Target(Btf.from_bytes(kernel, source="kernel"))

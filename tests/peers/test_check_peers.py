@@ -19,11 +19,12 @@ from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.files.container import read_objects
 from btfkit.programs import insns as i
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import Function, Linked, load_code, read_code
 from btfkit.programs.constants import version_range
 from btfkit.programs.patch import POISON, patch_program
 from btfkit.programs.reach import Flow, Walk
-from btfkit.programs.verdict import BREAKS, Checks
+from btfkit.programs.verdict import BREAKS
 from btfkit.programs.verifier import verifier_of
 from needs import lacks
 from peer_tools import bench, oracle_relocate, require_peer, without_libbpf

@@ -10,9 +10,10 @@ from test_check_peers import VMLINUX, judge
 
 from btfkit import load
 from btfkit.co_re.target import Target
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import load_code
 from btfkit.programs.constants import version_range
-from btfkit.programs.verdict import BREAKS, Checks
+from btfkit.programs.verdict import BREAKS
 from needs import lacks
 
 FOLDER = os.path.join(HERE, "verdicts")

@@ -22,8 +22,8 @@ from btfkit.co_re.loaders import AYA, CILIUM
 from btfkit.co_re.program import load_objects
 from btfkit.co_re.relocate import program_outcomes, relocate
 from btfkit.co_re.target import Target
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import load_code
-from btfkit.programs.verdict import Checks
 from peer_tools import require_peer
 
 OBJECTS = manifest()["objects"]

@@ -20,9 +20,10 @@ from test_check_peers import VMLINUX, judge
 from btfkit import load
 from btfkit.btf.btf import Btf
 from btfkit.co_re.target import Target
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import load_code
 from btfkit.programs.constants import version_range
-from btfkit.programs.verdict import BREAKS, Checks, ProgramFinding
+from btfkit.programs.verdict import BREAKS, ProgramFinding
 from needs import lacks
 from peer_tools import bench, peers_dir, without_libbpf
 

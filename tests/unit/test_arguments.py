@@ -12,9 +12,9 @@ from btfkit.btf.build import Builder
 from btfkit.co_re.target import Target
 from btfkit.programs import insns as i
 from btfkit.programs.arguments import prototype_of, rejected
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import Function, Linked, load_code
 from btfkit.programs.origins import find_origins
-from btfkit.programs.verdict import Checks
 
 VERDICTS = os.path.join(cases.HERE, "verdicts")
 EXIT = (i.JMP | i.EXIT, 0, 0, 0, 0)

@@ -9,9 +9,9 @@ from bpf import cases
 from btfkit.btf.build import Builder
 from btfkit.co_re.target import Target
 from btfkit.fleet.pieces import Judge
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import load_code
 from btfkit.programs.constants import version_range
-from btfkit.programs.verdict import Checks
 
 OBJECTS = [os.path.join(cases.HERE, "guards", "guards.el.bpf.o"), os.path.join(cases.HERE, "verdicts", "weak.bpf.o")]
 

@@ -9,8 +9,9 @@ from btfkit.btf.build import Builder
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import SpecError, essential, parse_access
 from btfkit.co_re.loaders import LIBBPF
+from btfkit.co_re.outcome import Counts
 from btfkit.co_re.program import read_object
-from btfkit.co_re.relocate import Counts, local_value, relocate
+from btfkit.co_re.relocate import local_value, relocate
 from btfkit.co_re.target import Target
 from btfkit.errors import FormatError
 from objects import Program

@@ -10,8 +10,8 @@ import btfkit
 from bpf import cases
 from btfkit.btf.build import Builder
 from btfkit.co_re.target import Target
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import load_code
-from btfkit.programs.verdict import Checks
 
 VERDICTS = os.path.join(cases.HERE, "verdicts")
 

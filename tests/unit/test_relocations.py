@@ -7,7 +7,7 @@ import btfkit
 from btfkit.btf.build import Builder
 from btfkit.cli import main
 from btfkit.co_re.kinds import ENUMVAL_VALUE
-from btfkit.co_re.relocate import Counts
+from btfkit.co_re.outcome import Counts
 from btfkit.co_re.relocations import Relocated, relocation_lines
 from btfkit.judges import answers
 from objects import Program

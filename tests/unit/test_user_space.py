@@ -9,9 +9,9 @@ import pytest
 from bpf import cases
 from btfkit.btf.build import Builder
 from btfkit.co_re.target import Target
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import load_code
 from btfkit.programs.sections import left_to_user_space, types_of
-from btfkit.programs.verdict import Checks
 
 VERDICTS = os.path.join(cases.HERE, "verdicts")
 BUILT = ("SOCKET_FILTER", "XDP", "SCHED_CLS", "CGROUP_SOCK", "STRUCT_OPS", "TRACING", "EXT", "RAW_TRACEPOINT")

@@ -8,8 +8,8 @@ from btfkit.btf.build import Builder
 from btfkit.co_re import kinds as k
 from btfkit.co_re.loaders import loader_named
 from btfkit.co_re.target import Target
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import load_code
-from btfkit.programs.verdict import Checks
 from objects import Program
 
 

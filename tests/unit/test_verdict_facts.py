@@ -9,13 +9,15 @@ from glob import glob
 import pytest
 
 import btfkit
+import corpus
 from bpf import cases
 from btfkit.btf import spec
 from btfkit.co_re.loaders import LOADERS
 from btfkit.co_re.target import Target
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import load_code
 from btfkit.programs.constants import version_range
-from btfkit.programs.verdict import Checks
+from btfkit.programs.verdict import Check
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
 HEADER = 24  # bytes
@@ -57,8 +59,15 @@ def changed(vmlinux, names, chance):
     return btfkit.Btf.from_bytes(bytes(data))
 
 
+def fresh(codes, loader, kernel, version, monkeypatch):
+    """The verdicts of a `Checks` that knows no other kernel, and walks programs with the values of all relocations."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Check, "_fields", lambda self, case: {})
+        return Checks(codes, None, loader).verdicts(Target(kernel), version_range(version))
+
+
 @pytest.mark.parametrize("name", LOADERS)
-def test_verdicts_do_not_depend_on_other_kernels(vmlinux, codes, name):
+def test_verdicts_do_not_depend_on_other_kernels(vmlinux, codes, name, monkeypatch):
     chance = random.Random(name)
     found = {text for code in codes for text in bytes(code.object.btf.strings).split(b"\0") if len(text) > 2}
     names = sorted(each for each in found if each.decode().isidentifier())
@@ -68,6 +77,20 @@ def test_verdicts_do_not_depend_on_other_kernels(vmlinux, codes, name):
     statuses = set()
     for kernel, version in [*kernels, *kernels]:
         verdicts = shared.verdicts(Target(kernel), version_range(version))
-        assert verdicts == Checks(codes, None, LOADERS[name]).verdicts(Target(kernel), version_range(version))
+        assert verdicts == fresh(codes, LOADERS[name], kernel, version, monkeypatch)
         statuses.add(tuple(verdict.status for verdict in verdicts))
     assert len(statuses) > 2, "the kernels are hardly different"
+
+
+@pytest.mark.parametrize("kernel", corpus.kernels() or ["none"])
+def test_verdicts_on_kernels_that_differ_a_little(kernel, monkeypatch):
+    vmlinux = btfkit.load(corpus.kernel_path(kernel))
+    objects = corpus.objects()
+    codes = [code for each in corpus.some(objects, kernel) for code in load_code(objects[each])]
+    chance = random.Random(kernel)
+    found = {text for code in codes for text in bytes(code.object.btf.strings).split(b"\0") if len(text) > 2}
+    names = sorted(each for each in found if each.decode(errors="replace").isidentifier())
+    shared = Checks(codes)
+    for one in (vmlinux, changed(vmlinux, names[::9], chance), changed(vmlinux, names[::9], chance), vmlinux):
+        verdicts = shared.verdicts(Target(one), version_range(kernel))
+        assert verdicts == fresh(codes, LOADERS["libbpf"], one, kernel, monkeypatch)

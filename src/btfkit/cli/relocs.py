@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def run(args: Args) -> int:
     """Run the command."""
     from btfkit.btf_file import load, load_modules
+    from btfkit.co_re.outcome import STATUSES, WITHOUT_ANSWER, Counts
     from btfkit.co_re.program import load_objects
-    from btfkit.co_re.relocate import STATUSES, WITHOUT_ANSWER, Counts
     from btfkit.co_re.relocations import relocation_lines, relocations
     from btfkit.errors import BtfError, printable
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.outcome import Outcome
     from btfkit.co_re.program import BpfObject, Relocation
-    from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.target import Target
 
 _FIELDS = (k.BYTE_OFFSET, k.BYTE_SIZE, k.FIELD_EXISTS, k.SIGNED, k.LSHIFT, k.RSHIFT)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.outcome import Outcome
     from btfkit.co_re.program import BpfObject, Relocation
-    from btfkit.co_re.relocate import Outcome
 
     Candidate = tuple[Btf, int]
     Ask = Callable[[Relocation, Sequence[Candidate]], Outcome]

@@ -14,16 +14,18 @@ from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError, adjustable, flavor_note, spelled
 from btfkit.co_re.loaders import LIBBPF, REJECT
 from btfkit.co_re.match import Mismatch, enumerator, field, size_of
+from btfkit.co_re.outcome import AMBIGUOUS, ERROR, MISSING, VALUE, KnownAnswer, Match, Outcome, Repeated
 from btfkit.co_re.values import NO_LOAD, enumerator_value, field_value
 from btfkit.co_re.witness import Witness
-from btfkit.errors import BtfError, counted
+from btfkit.errors import BtfError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.graphs import GraphRelation
+    from btfkit.co_re.known_answers import KnownAnswers
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.match import ElementsByName
     from btfkit.co_re.program import BpfObject, Relocation
@@ -34,121 +36,7 @@ NAMELESS = (
     "the access ends at an anonymous member (GCC 16 ends those of preserve_access_index there): libbpf accepts it and reads"
     " another member; use BPF_CORE_READ or clang"
 )
-STATUSES = VALUE, MISSING, AMBIGUOUS, ERROR = "value", "missing", "ambiguous", "error"
-WITHOUT_ANSWER = STATUSES[1:]
-
-
 _NOT_COMPARED = (*spec.COMPOSITES, *spec.ENUMS, spec.FWD)  # kinds that are compatible whatever they contain
-
-
-class Match:
-    """A candidate that matched: the type (`btf`, `type_id`), its answer, and the witness.
-
-    `load` is (kind, INT encoding, size in bytes) of what a load at that offset reads, (0, 0, 0) if there is no load.
-    """
-
-    __slots__ = ("bit_offset", "btf", "load", "type_id", "value", "witness")
-
-    def __init__(
-        self, btf: Btf, type_id: int, value: int, bit_offset: int, load: tuple[int, int, int], witness: Witness
-    ) -> None:
-        self.btf = btf
-        self.type_id = type_id
-        self.value = value
-        self.bit_offset = bit_offset
-        self.load = load
-        self.witness = witness
-
-
-class Outcome:
-    """The result of one relocation on one target.
-
-    `status` is "value" (`value` is the answer; 1 or 0 for tests of existence), "missing" (no answer: the instruction is
-    poisoned, or gets 0 if `value` is 0), "ambiguous" (candidates disagree) or "error" (libbpf rejects the whole object because
-    of the record or a type).  `reason` is one word for scripts ("no-type", "no-member", ...), `detail` a sentence.  `matches`
-    are the candidates that matched, `refused` the witnesses of those that were asked (`Target.to_ask`) and did not.  `load_size`
-    is the size (bytes) of a load at that offset, 0 if it does not matter, -1 if the program's load cannot be adjusted to it.
-    `misread` states why the answer, which libbpf accepts, is wrong, "" if it is right.  `alone` is the outcome over all
-    candidates, if earlier relocations narrowed them.
-    """
-
-    __slots__ = (
-        "alone",
-        "candidates",
-        "detail",
-        "load_size",
-        "matches",
-        "misread",
-        "reason",
-        "refused",
-        "status",
-        "value",
-    )
-
-    def __init__(self, status: str, value: int | None = None, reason: str = "", detail: str = "") -> None:
-        self.status = status
-        self.value = value
-        self.reason = reason
-        self.detail = detail
-        self.load_size = 0
-        self.misread = ""
-        self.alone: Outcome | None = None
-        self.matches: Sequence[Match] = ()
-        self.refused: Sequence[tuple[Btf, Witness]] = ()
-        self.candidates: Sequence[tuple[Btf, int]] = ()
-
-    def copy(self) -> Outcome:
-        """A copy, which can be changed."""
-        result = Outcome(self.status, self.value, self.reason, self.detail)
-        for name in ("load_size", "misread", "alone", "matches", "refused", "candidates"):
-            setattr(result, name, getattr(self, name))
-        return result
-
-    def __repr__(self) -> str:
-        return f"<{self.status}{'' if self.value is None else f' {self.value}'}{self.reason and f' ({self.reason})'}>"
-
-
-class Counts:
-    """The number of relocations by status, by the BTF of a matching candidate (`by_btf`), and of those with a wrong value
-    (`misread`)."""
-
-    __slots__ = ("by_btf", "by_status", "misread")
-
-    def __init__(self, outcomes: Iterable[Outcome]) -> None:
-        self.by_status = dict.fromkeys(STATUSES, 0)
-        self.by_btf: dict[Btf, int] = {}
-        self.misread = 0
-        owners: dict[Outcome, dict[Btf, None]] = {}  # equal relocations share an outcome
-        for outcome in outcomes:
-            self.misread += bool(outcome.misread)
-            self.by_status[outcome.status] += 1
-            if outcome not in owners:
-                owners[outcome] = {match.btf: None for match in outcome.matches}
-            for btf in owners[outcome]:
-                self.by_btf[btf] = self.by_btf.get(btf, 0) + 1
-
-    @property
-    def total(self) -> int:
-        """The number of all relocations."""
-        return sum(self.by_status.values())
-
-    @property
-    def all_answered(self) -> bool:
-        """Whether all have a value, and the right one."""
-        return self.by_status["value"] == self.total and not self.misread
-
-    def as_json(self) -> dict[str, int]:
-        """For JSON."""
-        counts = {status: self.by_status[status] for status in WITHOUT_ANSWER}
-        wrong = {"misread": self.misread} if self.misread else {}
-        return {"total": self.total, "answered": self.by_status["value"], **counts, **wrong}
-
-    def __str__(self) -> str:
-        counts = self.by_status
-        text = f"{counted(self.total, 'relocation')}: {counts['value']:,} answered, {counts['missing']:,} missing"
-        text += f", {counts['ambiguous']:,} ambiguous"
-        text += f", {counts['error']:,} in error" if counts["error"] else ""
-        return text + (f", {self.misread:,} read another member" if self.misread else "")
 
 
 def roots(objects: Iterable[BpfObject]) -> Roots:
@@ -178,17 +66,26 @@ def relocate(
 
 class Plan:
     """What the relocations of some objects ask by the rules of a loader, found once for many targets: equal questions are asked
-    once.  `roots` are the (kind, essential name) that they look for."""
+    once.  `roots` are the (kind, essential name) that they look for.  `known`: what earlier targets answered, if these share
+    answers."""
 
-    def __init__(self, objects: Sequence[BpfObject], loader: Loader = LIBBPF) -> None:
+    def __init__(
+        self, objects: Sequence[BpfObject], loader: Loader = LIBBPF, known: KnownAnswers | None = None
+    ) -> None:
         self._objects = list(objects)
         self._loader = loader
+        self._known = known if loader is LIBBPF else None
         self.roots = {root for obj in self._objects for root in _roots(obj, loader)}
         self._questions: list[tuple[BpfObject, Relocation, tuple[object, ...] | None]] = []
         numbers: dict[tuple[object, ...], int] = {}
         self._rows = [
             [self._number(obj, relocation, numbers) for relocation in obj.relocations] for obj in self._objects
         ]
+        self._of_roots: dict[tuple[int, bytes], list[int]] = {}  # the questions that a target may share
+        for number, (obj, relocation, key) in enumerate(self._questions):
+            wanted = obj.spec(relocation, loader)
+            if key is not None and isinstance(wanted, Spec) and k.KINDS[relocation.kind].group in (k.FIELD, k.ENUMVAL):
+                self._of_roots.setdefault((wanted.root_kind, wanted.name), []).append(number)
 
     def _number(self, obj: BpfObject, relocation: Relocation, numbers: dict[tuple[object, ...], int]) -> int:
         wanted = obj.spec(relocation, self._loader)
@@ -203,7 +100,7 @@ class Plan:
         """`relocate` for these objects on a target."""
         loader = self._loader
         target.prepare_for(loader, self.roots)
-        found = [outcome(obj, relocation, target, None, loader, key) for obj, relocation, key in self._questions]
+        found = self._found(target)
         several = {number for number, one in enumerate(found) if len(one.candidates) > 1}
         result = []
         for obj, row in zip(self._objects, self._rows, strict=True):
@@ -212,6 +109,32 @@ class Plan:
                 outcomes if several.isdisjoint(row) else among_several(obj, outcomes, target, loader, skipped)
             )
         return result
+
+    def _found(self, target: Target) -> list[Outcome]:
+        """The outcome of each question."""
+        known: dict[int, Outcome] = {}
+        for (kind, name), numbers in self._of_roots.items() if self._known is not None else ():
+            shared = self._known.of(target, kind, name) if self._known is not None else None
+            if shared is None:
+                continue
+            candidates = target.candidates(kind, name)
+            for number in numbers:
+                if number in shared:
+                    known[number] = Repeated(shared[number], candidates, self._asks(number, target))
+                    continue
+                result = known[number] = self._ask(number, target)
+                if result.status == VALUE:
+                    shared[number] = KnownAnswer(result)
+        return [
+            known[number] if number in known else self._ask(number, target) for number in range(len(self._questions))
+        ]
+
+    def _ask(self, number: int, target: Target) -> Outcome:
+        obj, relocation, key = self._questions[number]
+        return outcome(obj, relocation, target, None, self._loader, key)
+
+    def _asks(self, number: int, target: Target) -> Callable[[], Outcome]:
+        return lambda: self._ask(number, target)
 
 
 def among_several(

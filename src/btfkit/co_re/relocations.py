@@ -6,8 +6,9 @@ from btfkit.btf import spec
 from btfkit.co_re.access import Spec
 from btfkit.co_re.kinds import ENUMVAL_VALUE, KINDS, TYPE_ID_LOCAL, TYPE_ID_TARGET, kind_name
 from btfkit.co_re.loaders import loader_named
+from btfkit.co_re.outcome import STATUSES
 from btfkit.co_re.program import objects_list
-from btfkit.co_re.relocate import STATUSES, relocate
+from btfkit.co_re.relocate import relocate
 from btfkit.errors import counted, printable
 
 TYPE_CHECKING = False
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.outcome import Match, Outcome
     from btfkit.co_re.program import BpfObject, Relocation
-    from btfkit.co_re.relocate import Match, Outcome
 
     Document = dict[str, object]  # for JSON; within Relocated, `object` is a property
 

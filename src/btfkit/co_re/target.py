@@ -86,12 +86,13 @@ class Target:
             self._find(_Search(wanted, self._kinds))
 
     def _find(self, search: _Search) -> None:
-        found: dict[bytes, tuple[list[Candidate], list[Candidate]]] = {name: ([], []) for name in search.wanted}
-        for name, type_id in search.whole(self.vmlinux):
-            found[name][0].append((self.vmlinux, type_id))
-        for module in self.modules:
-            for name, type_id in search.own(module):
-                found[name][1].append((module, type_id))
+        nothing: tuple[list[Candidate], list[Candidate]] = [], []
+        found = dict.fromkeys(search.wanted, nothing)
+        for where, module in ((0, self.vmlinux), *((1, module) for module in self.modules)):
+            for name, type_id in search.own(module) if where else search.whole(module):
+                if found[name] is nothing:
+                    found[name] = [], []
+                found[name][where].append((module, type_id))
         self._found.update(found)
         self._named = {}
         self._of_any_kind = {}

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Literal
 
+    from btfkit.co_re.outcome import Outcome
     from btfkit.co_re.program import BpfObject
-    from btfkit.co_re.relocate import Outcome
     from btfkit.passes.idmap import IdMap
 
     Form = Literal["raw", "json", "c", "rust"]

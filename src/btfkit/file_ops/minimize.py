@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from btfkit.btf.btf import Btf
+    from btfkit.co_re.outcome import Counts
     from btfkit.co_re.program import BpfObject
-    from btfkit.co_re.relocate import Counts
     from btfkit.co_re.relocations import Relocated
     from btfkit.passes.minimize import Minimized
     from btfkit.passes.select import Closure

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.btf_file import KernelBtf
+    from btfkit.co_re.outcome import Outcome
     from btfkit.co_re.program import BpfObject
-    from btfkit.co_re.relocate import Outcome
     from btfkit.fleet.manifest import Record
     from btfkit.fleet.store import Store
     from btfkit.fleet.tree import Kernel, Tree

@@ -20,9 +20,9 @@ from btfkit.fleet.matrix import Matrix, Program, ReadSite, columns_of
 from btfkit.fleet.meanings import add_meanings
 from btfkit.fleet.objects import object_files, readable_codes
 from btfkit.fleet.pieces import Judge, Pieces
+from btfkit.programs.checks import Checks
 from btfkit.programs.code import EXTERN, KFUNC, NO_PROGRAM
 from btfkit.programs.constants import version_range
-from btfkit.programs.verdict import Checks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

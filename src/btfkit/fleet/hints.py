@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from btfkit.fleet.check import Work
     from btfkit.fleet.matrix import Matrix
     from btfkit.fleet.tree import Kernel
-    from btfkit.programs.verdict import Checks
+    from btfkit.programs.checks import Checks
 
     Question = tuple[int, int, str, int]  # the number of an object, of a relocation; or -1, a name and its kind
 

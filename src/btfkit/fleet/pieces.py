@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from btfkit.co_re.target import Target
     from btfkit.fleet.matrix import Matrix
+    from btfkit.programs.checks import Checks
     from btfkit.programs.registers import Value
-    from btfkit.programs.verdict import Checks, Verdict
+    from btfkit.programs.verdict import Verdict
 
 SAMPLED = 4096  # one byte of so many tells whether a kernel may be one that was seen before
 MOST = 4096  # pieces that are kept
@@ -58,9 +59,9 @@ class Judge:
         verdicts = self.checks.verdicts(target, version)
         pieces = []
         start = 0
-        for checks in self.checks.checks:
-            own = verdicts[start : start + len(checks)]
-            start += len(checks)
+        for one in self.checks.objects:
+            own = verdicts[start : start + len(one.programs)]
+            start += len(one.programs)
             key = tuple(map(id, own))  # of verdicts that are kept with the piece, so that no other one gets their ids
             known = self._pieces.get(key)
             if known is None:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from btfkit.co_re.loaders import Loader
+    from btfkit.co_re.outcome import Outcome
     from btfkit.co_re.program import BpfObject, Relocation
-    from btfkit.co_re.relocate import Outcome
     from btfkit.judges.candidates import Candidates, Root
 
 

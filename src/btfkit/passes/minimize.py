@@ -9,8 +9,9 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.btf.btf import btf_list, demand_btf
 from btfkit.co_re.loaders import CILIUM, LIBBPF
+from btfkit.co_re.outcome import Outcome
 from btfkit.co_re.program import objects_list
-from btfkit.co_re.relocate import Outcome, relocate
+from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.errors import ChainError, FormatError, counted, printable, refuse_others, refuse_text
 from btfkit.passes.compact import Compacted, compact
@@ -43,7 +44,7 @@ class MinimizeReport:
     __slots__ = ("bytes", "relocations", "types")
 
     def __init__(self, layers: Mapping[Btf, Compacted], outcomes: Iterable[Iterable[Outcome]]) -> None:
-        from btfkit.co_re.relocate import Counts
+        from btfkit.co_re.outcome import Counts
 
         new = [compacted.btf for compacted in layers.values()]
         self.types = sum(len(btf.positions) for btf in layers), sum(len(btf.positions) for btf in new)

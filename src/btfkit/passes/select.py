@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.btf.spec import MAX_CHAIN
     from btfkit.co_re.loaders import Loader
+    from btfkit.co_re.outcome import Outcome
     from btfkit.co_re.program import BpfObject
-    from btfkit.co_re.relocate import Outcome
     from btfkit.co_re.target import Target
     from btfkit.co_re.witness import Witness
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from btfkit.btf import spec
+from btfkit.btf.spec import text
 from btfkit.programs.maps import INSN_ARRAY
 from btfkit.programs.sections import types_of
 
@@ -120,10 +121,14 @@ def _map_flags(vmlinux: Any) -> int | None:
 
 
 def _values(target: Target, name: bytes) -> dict[str, int] | None:
-    """The enumerators of an enumeration in vmlinux, without the count that ends it."""
+    """The enumerators of an enumeration in vmlinux (the lower 32 bits of each), without the count that ends it."""
     for btf, type_id in target.named(spec.ENUM, name)[0]:
-        enum: Any = btf[type_id]
-        return {str(each): value for each, value in enum.values.items() if not each.startswith("__")}
+        layer, at = btf.locate(type_id)
+        words = layer.words
+        width = 3 if btf.kind(type_id) == spec.ENUM64 else 2
+        places = range(at + 3, at + 3 + width * (words[at + 1] & spec.MAX_VLEN), width)
+        named = ((btf.string(words[place]), place) for place in places)
+        return {text(each): words[place + 1] for each, place in named if each[:2] != b"__"}
     return None
 
 

@@ -134,7 +134,7 @@ def lookup(target: Target, kind: int, name: bytes) -> list[tuple[Btf, int]]:
     """The types of that kind and exact name: first those of vmlinux, then those of the modules."""
     if not name:
         return []
-    if essential(name) == name:
+    if _has_no_flavor(name):
         in_vmlinux, in_modules = target.named(kind, name)
         return [(btf, i) for btf, i in (*in_vmlinux, *in_modules) if btf.string(btf.word(i, 0)) == name]
     return [  # `Target` only knows essential names
@@ -143,6 +143,11 @@ def lookup(target: Target, kind: int, name: bytes) -> list[tuple[Btf, int]]:
         for type_id in btf.find_ids(text(name), kind)
         if btf is target.vmlinux or type_id >= btf.start_id
     ]
+
+
+@lru_cache(maxsize=4096)
+def _has_no_flavor(name: bytes) -> bool:
+    return essential(name) == name
 
 
 def raw(name: str) -> bytes:

@@ -37,7 +37,7 @@ from btfkit.programs.maps import JUMP_TABLES, PINNINGS, maps_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from btfkit.btf.btf import Btf
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from btfkit.files.elf import Elf, Section, Symbol
     from btfkit.programs.insns import Insn
     from btfkit.programs.maps import Map
+    from btfkit.programs.struct_ops import StructOps
 
 TEXT = ".text"
 STRUCT_OPS = (".struct_ops", "?.struct_ops")  # how sections with variables of struct_ops begin
@@ -194,6 +195,7 @@ class Code:
             self._by_place.setdefault(function.section, []).append(function)
         self._linked: dict[str, Linked] = {}
         self.locals: dict[tuple[int, bytes, int], int | None] = {}  # a cache of programs/patch.py
+        self.struct_ops_variables: Sequence[StructOps] | None = None  # ... and of programs/struct_ops.py
         self.owners = [self.owner(relocation.section, relocation.insn_off) for relocation in obj.relocations]
 
     @property

@@ -6,12 +6,15 @@ both, identified by a `Key`.  `programs/verdict.py` sees nothing else of a kerne
 
 from __future__ import annotations
 
+from array import array
 from typing import NamedTuple
 
 from btfkit.btf import spec
-from btfkit.co_re.kinds import BYTE_OFFSET, ENUMVAL_VALUE
+from btfkit.co_re.kinds import BYTE_OFFSET, ENUMVAL_VALUE, TYPE_ID_TARGET
+from btfkit.co_re.outcome import Repeated
 from btfkit.co_re.relocate import program_outcomes
-from btfkit.programs.abilities import abilities_of, context_of, has_jump_tables, helpers_called, lacks_type
+from btfkit.hot.contents import prototype
+from btfkit.programs.abilities import Abilities, abilities_of, context_of, has_jump_tables, helpers_called, lacks_type
 from btfkit.programs.arguments import RULES, function_proto, prototype_at, prototype_name
 from btfkit.programs.attachments import attached, attached_types, attachment, extern_answers
 from btfkit.programs.machines import foreign
@@ -28,11 +31,11 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.co_re.loaders import Loader
-    from btfkit.co_re.relocate import Outcome
+    from btfkit.co_re.outcome import Outcome
     from btfkit.co_re.target import Target
     from btfkit.programs.abilities import Context
     from btfkit.programs.arguments import Prototype
-    from btfkit.programs.attachments import ExternAnswer, Problem, Scope
+    from btfkit.programs.attachments import Attachment, ExternAnswer, Problem, Scope
     from btfkit.programs.code import Code, Function, Linked
     from btfkit.programs.origins import Origins
     from btfkit.programs.refusals import Refusal
@@ -40,7 +43,10 @@ if TYPE_CHECKING:
     from btfkit.programs.verifier import Verifier
 
 REPLACED_HELPERS = frozenset((112, 113, 114, 115))  # libbpf calls older ones instead if a kernel lacks them
-SMALL, LARGE = 0, MAX_OFF + 1  # stand for the values that an offset can have, and for those that are too large
+MOST_FORMS = 256  # of a program, for which more is known
+MOST_PENDING, LONGEST = 64, 4096  # parameters and bytes of a prototype that kernels share
+VARYING = (BYTE_OFFSET, TYPE_ID_TARGET)  # kinds of relocations whose values differ between kernels, and hardly matter
+SMALL, LARGE = 0, MAX_OFF + 1  # stand for the values that these can have, and for those that are too large for a load
 
 
 class Answer(NamedTuple):
@@ -84,9 +90,9 @@ class Attached(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """All that the verdict on a program depends on, except the values of its relocations.
+    """All that the verdict on a program depends on, except the values of its `VARYING` relocations.
 
-    `forms` are the answers to its relocations, in the order of the program, with SMALL or LARGE for each value. `misreads` are
+    `forms` are the answers to its relocations, in the order of the program, with SMALL or LARGE for these values. `misreads` are
     those by which it reads something else, by number; `helpers` are those that the kernel lacks.
     """
 
@@ -98,11 +104,19 @@ class Facts(NamedTuple):
 
 
 class Numbers:
-    """A number for each of some plain values; equal ones have the same number."""
+    """A number for each of some plain values; equal ones have the same number.
+
+    `attached` has the numbers of some `Attached` by what they are made of, `answers` those of the forms of answers that kernels
+    share (and the answers).
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = {}
         self._values: list[Any] = []
+        self.attached: dict[tuple[object, ...], int] = {}
+        self.answers: dict[object, tuple[Answer, int]] = {}
+        self._pending = array("I", bytes(4 * MOST_PENDING))
+        self._described = bytearray(LONGEST)
 
     def __call__(self, value: Any) -> int:
         number = self._numbers.setdefault(value, len(self._values))
@@ -113,8 +127,25 @@ class Numbers:
     def __getitem__(self, number: int) -> Any:
         return self._values[number]
 
+    def content(self, types: Sequence[tuple[Btf, int]]) -> tuple[object, ...] | None:
+        """What the prototypes that `types` lead to consist of, and which of them are one; None if that takes longer to find
+        than to ask."""
+        found: list[object] = []
+        for btf, type_id in types:
+            if btf.base is not None:
+                return None
+            length = prototype(btf.words, btf.positions, btf.strings, type_id, self._pending, self._described)
+            if not length:
+                return None
+            found.append(bytes(self._described[:length]))
+        if len(found) > 1:
+            protos = [(id(btf), function_proto(btf, type_id)) for btf, type_id in types]
+            found.append(tuple(protos.index(proto) for proto in protos))
+        return tuple(found)
+
     def __len__(self) -> int:
-        return len(self._values)
+        """How much is kept: the most of its parts."""
+        return max(len(self._values), len(self.attached), len(self.answers))
 
 
 class Key(NamedTuple):
@@ -134,7 +165,8 @@ class Key(NamedTuple):
 
 class KernelAnswers:
     """The answers of a kernel to one object: the `outcomes` of its relocations, `facts` for all its programs (and their
-    `number`), and the `operations` of its struct_ops.  `numbers` are shared by many kernels."""
+    `number`), and the `operations` of its struct_ops.  `numbers` are shared by many kernels.  `has_own_outcomes`: a program has
+    others."""
 
     def __init__(
         self,
@@ -148,10 +180,12 @@ class KernelAnswers:
         scope: Scope,
     ) -> None:
         self.target = target
+        self._relocations = code.object.relocations
         self._numbers = numbers
         self.scope = scope
         self.operations = operations(code, target, scope) if code.struct_ops_data else Operations({}, {}, {})
         self.abilities = abilities_of(target)
+        self.abilities_number = _abilities_number(self.abilities, numbers, target)
         externs = extern_answers(code, target, scope, loader)
         self.facts = KernelFacts(
             loader,
@@ -168,6 +202,7 @@ class KernelAnswers:
         self.outcomes = outcomes
         self.answers, self.forms = self._answers(outcomes)
         self._by_program = program_outcomes(code.object, outcomes, target, loader)
+        self.has_own_outcomes = any(self._by_program.values())
 
     def of(self, program: str) -> tuple[Sequence[Outcome], list[Answer], list[int]]:
         """(outcomes, answers, numbers of their forms) for a program, which may have outcomes of its own."""
@@ -178,13 +213,17 @@ class KernelAnswers:
         return outcomes, *self._answers(outcomes)
 
     def _answers(self, outcomes: Sequence[Outcome]) -> tuple[list[Answer], list[int]]:
-        known = self.target.memo.setdefault((Answer, self._numbers), {})  # equal relocations share an outcome
+        of_target = self.target.memo.setdefault((Answer, self._numbers), {})  # equal relocations share an outcome
+        of_all: dict[object, tuple[Answer, int]] = self._numbers.answers
         pairs = []
-        for outcome in outcomes:
-            pair = known.get(outcome)
+        for relocation, outcome in zip(self._relocations, outcomes, strict=True):
+            is_repeated = outcome.__class__ is Repeated
+            known = of_all if is_repeated else of_target
+            key = outcome.known if is_repeated else outcome  # type: ignore[attr-defined]
+            pair = known.get(key)
             if pair is None:
-                answer, form = _answer(outcome)
-                pair = known[outcome] = answer, self._numbers(form)
+                answer, form = _answer(outcome, relocation.kind)
+                pair = known[key] = answer, self._numbers(form)
             pairs.append(pair)
         return [answer for answer, _ in pairs], [form for _, form in pairs]
 
@@ -193,13 +232,7 @@ class KernelAnswers:
         key = (Attached, self._numbers, function.section)
         number: int | None = self.target.memo.get(key)
         if number is None:
-            found = Attached(
-                attached(function, self.target, self.scope),
-                self._prototypes(function),
-                lacks_type(function.attach, self.abilities),
-                context_of(function.attach, self.abilities),
-            )
-            number = self.target.memo[key] = self._numbers(found)
+            number = self.target.memo[key] = self._attached(function)
         problem = self.operations.problems.get(function.name)
         operation = self.operations.prototypes.get(function.name)
         if problem is None and operation is None:
@@ -208,16 +241,32 @@ class KernelAnswers:
         prototypes = (operation,) if operation is not None else known.prototypes
         return self._numbers(known._replace(problem=problem or known.problem, prototypes=prototypes))
 
-    def _prototypes(self, function: Function) -> tuple[Prototype, ...]:
-        """The prototypes that functions of the name have, each once.
-
-        A program that does not find its arguments by number has none, unless several functions share the name.
-        """
+    def _attached(self, function: Function) -> int:
+        """The number, without struct_ops: kernels in which it consists of the same share it."""
         wanted = attachment(function)
-        if wanted is None or wanted.type_kind not in (spec.FUNC, spec.TYPEDEF):
-            return ()
-        types = attached_types(wanted, self.target)
-        if wanted.kind not in RULES and len(types) < 2:
+        types = attached_types(wanted, self.target) if wanted is not None else []
+        content: tuple[object, ...] | None = ()
+        if wanted is not None and _has_prototypes(wanted, types):
+            content = self._numbers.content(types)
+        elif wanted is not None and not types:
+            content = None
+        key = (function.section, self.abilities_number, content)
+        number = self._numbers.attached.get(key) if content is not None else None
+        if number is None:
+            found = Attached(
+                attached(function, self.target, self.scope),
+                self._prototypes(wanted, types) if wanted is not None else (),
+                lacks_type(function.attach, self.abilities),
+                context_of(function.attach, self.abilities),
+            )
+            number = self._numbers(found)
+            if content is not None:
+                self._numbers.attached[key] = number
+        return number
+
+    def _prototypes(self, wanted: Attachment, types: Sequence[tuple[Btf, int]]) -> tuple[Prototype, ...]:
+        """The prototypes that functions of the name have, each once."""
+        if not _has_prototypes(wanted, types):
             return ()
         found: dict[tuple[int, int], tuple[Btf, int]] = {}
         for btf, type_id in types:
@@ -233,13 +282,28 @@ class KernelAnswers:
         return tuple(prototype for prototype in prototypes if prototype is not None)
 
 
-def _answer(outcome: Outcome) -> tuple[Answer, Answer]:
+def _abilities_number(abilities: Abilities, numbers: Numbers, target: Target) -> int:
+    key = (Abilities, numbers)
+    number: int | None = target.memo.get(key)
+    if number is None:
+        contexts = None if abilities.contexts is None else tuple(abilities.contexts.items())
+        number = target.memo[key] = numbers((*abilities[:-1], contexts))
+    return number
+
+
+def _has_prototypes(wanted: Attachment, types: Sequence[tuple[Btf, int]]) -> bool:
+    """Whether prototypes matter: a program that does not find its arguments by number needs none, unless several functions share
+    the name."""
+    return wanted.type_kind in (spec.FUNC, spec.TYPEDEF) and bool(types) and (wanted.kind in RULES or len(types) > 1)
+
+
+def _answer(outcome: Outcome, kind: int) -> tuple[Answer, Answer]:
     """The answer and its form."""
     value, status = outcome.value, outcome.status
-    size = outcome.matches[0].load[2] if outcome.matches else 0
+    size = outcome.read_size
     detail = "" if status == "value" else outcome.detail
     answer = Answer(status, value, outcome.reason, detail, outcome.load_size, outcome.misread, size)
-    if value is None or status != "value":
+    if value is None or status != "value" or kind not in VARYING:
         return answer, answer
     return answer, answer._replace(value=LARGE if value > MAX_OFF else SMALL)
 
@@ -257,6 +321,7 @@ class Questions:
         self._origins: Origins | None = None
         self._reads: list[tuple[int, int]] | None = None
         self._shifted: frozenset[tuple[int, bytes]] = frozenset()
+        self._suspects: dict[tuple[int, ...], tuple[int, ...]] = {}
 
     @property
     def origins(self) -> Origins:
@@ -269,28 +334,46 @@ class Questions:
         """The key of the facts about a kernel, and the answers to the relocations of the object."""
         outcomes, answers, forms = kernel.of(self.function.name)
         helpers = kernel.abilities.helpers
+        own = tuple([forms[number] for number in self.numbers])
         key = Key(
             kernel.number,
             kernel.attached(self.function),
             () if helpers is None else tuple([number for number in self._unsure if number not in helpers]),
-            self._misreads(kernel, outcomes, answers),
-            tuple([forms[number] for number in self.numbers]),
+            self.misreads(kernel, outcomes, self.suspects(own, answers)),
+            own,
         )
         return key, answers
 
-    def _misreads(
-        self, kernel: KernelAnswers, outcomes: Sequence[Outcome], answers: list[Answer]
+    def forget(self) -> None:
+        """Forget what is known by numbers, which are used anew."""
+        self._suspects.clear()
+
+    def suspects(self, forms: tuple[int, ...], answers: list[Answer]) -> tuple[int, ...]:
+        """The numbers of the relocations by which the program may read something else, by the `forms` of its answers."""
+        found = self._suspects.get(forms)
+        if found is None:
+            if self._reads is None:
+                self._find_reads()
+            found = tuple(
+                number
+                for number, read in self._reads or ()
+                if answers[number].size < read and answers[number].status == "value"
+            )
+            if len(self._suspects) >= MOST_FORMS:
+                self._suspects.clear()
+            self._suspects[forms] = found
+        return found
+
+    def misreads(
+        self, kernel: KernelAnswers, outcomes: Sequence[Outcome], suspects: tuple[int, ...]
     ) -> tuple[tuple[int, str], ...]:
-        if self._reads is None:
-            self._find_reads()
-            assert self._reads is not None
+        """(number, how it reads something else) of those that do."""
         found = []
-        for number, read in self._reads:
-            if answers[number].size < read and answers[number].status == "value":
-                probe_reads = self.origins.probe_reads
-                detail = misread(self.code.object, number, outcomes[number], kernel.target, self._shifted, probe_reads)
-                if detail:
-                    found.append((number, detail))
+        for number in suspects:
+            probe_reads = self.origins.probe_reads
+            detail = misread(self.code.object, number, outcomes[number], kernel.target, self._shifted, probe_reads)
+            if detail:
+                found.append((number, detail))
         return tuple(found)
 
     def _find_reads(self) -> None:

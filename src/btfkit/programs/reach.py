@@ -8,13 +8,20 @@ not be reached there.
 States are kept for each slot where paths meet, and a state that is already known is not followed again.  If there are more than
 `MAX_STATES`, they are joined into one that covers them all, so that loops end.  Sub-programs are walked for each call, with the
 caller's registers; global functions (which the kernel verifies on their own) and callbacks with unknown arguments.
+
+The offsets of members differ between kernels, but hardly ever matter: they are added to pointers to read the kernel's memory.  A
+walk with `fields` takes them as numbers of which nothing is known except that each is the same everywhere, and ends with
+`DependsOnField` if something depends on one.  Otherwise, a walk with the numbers would reach the same: it takes the same
+branches, and has no more states at a slot, because two states that differ there differ here, too.
 """
 
 from __future__ import annotations
 
 from btfkit.programs import insns as i
 from btfkit.programs.registers import (
+    ADDRESS,
     CODE,
+    FIELD,
     MAYBE,
     MAYBE_STACK,
     NOT_NULL,
@@ -26,6 +33,7 @@ from btfkit.programs.registers import (
     arithmetic,
     bounds,
     decided,
+    is_field,
     join,
     low_half,
     may_be_stack,
@@ -36,7 +44,7 @@ from btfkit.programs.registers import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from btfkit.programs.code import Linked
@@ -62,6 +70,10 @@ _FILLS_FIRST = frozenset((4, 16, 45, 112, 113, 114, 115, 148))
 
 class Doubt(Exception):
     """The walk ended early: everything counts as reached."""
+
+
+class DependsOnField(Exception):
+    """The walk ended early: what is reached depends on one of its `fields`."""
 
 
 class Frame:
@@ -125,6 +137,7 @@ class Walk:
     `insns` are its instructions with the answers in them, `marks` the slots to look for and whether they are poisoned.  When a
     poisoned one is reached, the walk continues with the original instruction, so that it finds every missing read.
     `read(section, off, size)` returns the value of a load from read-only data, `external(name)` that of an extern's address.
+    `fields` are the slots whose answers count as unknown (and the numbers of their relocations).
     """
 
     def __init__(
@@ -135,6 +148,7 @@ class Walk:
         verifier: Verifier,
         read: Read,
         external: External,
+        fields: Mapping[int, int] | None = None,
     ) -> None:
         self.flow = flow
         self.linked = flow.linked
@@ -143,6 +157,7 @@ class Walk:
         self.verifier = verifier
         self.read = read
         self.external = external
+        self.fields = fields or {}
         self.reached: set[int] = set()
         self.steps = 0
         self._seen: dict[tuple[int, ...], _States] = {}
@@ -150,7 +165,10 @@ class Walk:
         self._entered: set[int] = set()
 
     def run(self) -> set[int]:
-        """The marked slots that can be reached.  Raises Doubt if the walk becomes too long or leaves the program."""
+        """The marked slots that can be reached.
+
+        Raises Doubt if the walk becomes too long or leaves the program, DependsOnField if they depend on one of the `fields`.
+        """
         if not self.flow.valid:
             raise Doubt("it names registers that do not exist")
         self._enter(0, [None, None, None, None, None, None])
@@ -197,7 +215,7 @@ class Walk:
                 self._unanswered(insn, frames)
                 slot += 2 if code == i.LDIMM64 else 1
             elif of_class in (i.ALU, i.ALU64):
-                self._alu(insn, frame.registers)
+                self._alu(slot, insn, frame.registers)
                 slot += 1
             elif of_class in (i.JMP, i.JMP32):
                 op = code & i.OP_MASK
@@ -213,7 +231,7 @@ class Walk:
                 self._load_wide(slot, insn, frame.registers)
                 slot += 2
             else:
-                self._memory(insn, frame, frames)
+                self._memory(slot, insn, frame, frames)
                 slot += 1
 
     def _is_new(self, slot: int, frames: list[Frame]) -> bool:
@@ -226,7 +244,11 @@ class Walk:
                 registers[number] = None
         if place not in self._seen:
             self._seen[place] = _States()
-        return self._seen[place].add(frames)
+        states = self._seen[place]
+        is_new = states.add(frames)
+        if states.joined is not None and self.fields:
+            raise DependsOnField
+        return is_new
 
     # ---- instructions ----------------------------------------------------------------------------------------------
 
@@ -240,17 +262,21 @@ class Walk:
             if writes >> number & 1:
                 registers[number] = unknown_after(registers[number])
 
-    def _alu(self, insn: Insn, registers: list[Value]) -> None:
+    def _alu(self, slot: int, insn: Insn, registers: list[Value]) -> None:
         code, dst, src, off, imm = insn
         wide = code & i.CLASS_MASK == i.ALU64
         op = code & i.OP_MASK
         right = registers[src] if code & i.X else imm & (U64 if wide else U32)
+        if slot in self.fields:
+            right = (FIELD, self.fields[slot])
         if op == i.MOV and off:  # with sign extension, or a cast of an arena's address
             registers[dst] = unknown_after(right)
         elif op == i.MOV:
             registers[dst] = right if wide else low_half(right)
         elif op in (i.END, i.NEG):
             registers[dst] = unknown_after(registers[dst])
+        elif is_field(registers[dst]) or is_field(right):
+            registers[dst] = _with_field(op, registers[dst], right)
         else:
             tracks_xor = self.verifier.narrow_spills
             registers[dst] = arithmetic(op, registers[dst], right, wide=wide, tracks_xor=tracks_xor)
@@ -258,7 +284,9 @@ class Walk:
     def _load_wide(self, slot: int, insn: Insn, registers: list[Value]) -> None:
         reference = self.linked.references.get(slot)
         value: Value
-        if reference is None:
+        if slot in self.fields:
+            value = (FIELD, self.fields[slot])
+        elif reference is None:
             high = self.insns[slot + 1][4] if slot + 1 < len(self.insns) else 0
             value = None if insn[2] else (insn[4] & U32) | (high & U32) << 32
         elif reference.kind == "func":
@@ -286,6 +314,8 @@ class Walk:
         registers = frames[-1].registers
         left = registers[dst]
         right = registers[src] if code & i.X else imm & (U64 if wide else U32)
+        if (is_field(left) and right is not None) or (is_field(right) and left is not None):
+            raise DependsOnField
         taken = self._decided(op, code, left, right, wide)
         if taken is not None:
             return target if taken else slot + 1
@@ -306,10 +336,14 @@ class Walk:
 
     # ---- memory ----------------------------------------------------------------------------------------------------
 
-    def _memory(self, insn: Insn, frame: Frame, frames: list[Frame]) -> None:
+    def _memory(self, slot: int, insn: Insn, frame: Frame, frames: list[Frame]) -> None:
         code, dst, src, off, imm = insn
         of_class = code & i.CLASS_MASK
         registers = frame.registers
+        if slot in self.fields:
+            pointer = registers[src if of_class == i.LDX else dst]
+            if pointer.__class__ is tuple and pointer[0] in (STACK, PLACE):
+                raise DependsOnField
         mode = code & i.MODE_MASK
         size = i.BYTES[code & i.SIZE_MASK]
         if of_class == i.LD and mode == i.IMM:
@@ -383,6 +417,10 @@ class Walk:
             return value if size == 8 else None
         if immediate:
             value = value & ((1 << 8 * size) - 1) if self.verifier.stores else None
+        if is_field(value):
+            if size == 8 and (self.verifier.narrow_spills or self.verifier.decides):
+                return value
+            raise DependsOnField
         if value is None or (value == 0 and value.__class__ is int):
             return value  # zeros are tracked byte by byte
         number = bounds(value)
@@ -435,6 +473,8 @@ class Walk:
                 if value.__class__ is not tuple or value[0] != STACK or value[1] >= len(frames):
                     continue
                 stack = frames[value[1]].stack
+                if fills_first and number == 0 and is_field(arguments[1]):
+                    raise DependsOnField
                 size = bounds(arguments[1]) if fills_first and number == 0 else None
                 if value[2] is None:
                     stack.clear()
@@ -494,8 +534,21 @@ def _forget(stack: Stack, at: int, size: int) -> None:
         del stack[start]
 
 
+def _with_field(op: int, left: Value, right: Value) -> Value:
+    """The result of arithmetic with an answer to a relocation, if it does not depend on that: with a pointer of the kernel, or
+    with something unknown."""
+    other = right if is_field(left) else left
+    if other == MAYBE_STACK:
+        return MAYBE_STACK
+    if op != i.AND and (other is None or (other.__class__ is tuple and other[0] in (ADDRESS, CODE))):
+        return None
+    raise DependsOnField
+
+
 def _extended(value: Value, size: int) -> Value:
     """`value` of a load with sign extension."""
+    if is_field(value):
+        raise DependsOnField
     if value.__class__ is not int:
         return unknown_after(value)
     return signed(value & ((1 << 8 * size) - 1), 8 * size) & U64

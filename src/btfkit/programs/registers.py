@@ -9,6 +9,8 @@ A value is one of:
 - `(PLACE, section, off)`: a pointer into a data section of the object (never NULL);
 - `(CODE, slot)`: the address of a sub-program;
 - `(ADDRESS,)`: a pointer that is not NULL;
+- `(FIELD, number)`: the answer to that relocation, a number below 2^31 that differs between kernels; only in walks that end when
+  something depends on it (`programs/reach.py`);
 - `MAYBE_STACK`: anything, including a pointer into the stack.
 
 An operation that some kernel's verifier does not track yields None here: to know less than the kernel is safe (a read counts as
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     Value = Any
 
-RANGE, STACK, PLACE, CODE, ADDRESS, MAYBE = range(1, 7)
+RANGE, STACK, PLACE, CODE, ADDRESS, MAYBE, FIELD = range(1, 8)
 MAYBE_STACK: Value = (MAYBE,)
 NOT_NULL: Value = (ADDRESS,)
 
@@ -56,6 +58,11 @@ def bounds(value: Value) -> tuple[int, int] | None:
 def may_be_stack(value: Value) -> bool:
     """Whether it may be a pointer into the stack."""
     return value.__class__ is tuple and value[0] in (STACK, MAYBE)
+
+
+def is_field(value: Value) -> bool:
+    """Whether it is the answer to a relocation, whatever that is."""
+    return value.__class__ is tuple and value[0] == FIELD
 
 
 def unknown_after(value: Value) -> Value:
@@ -157,7 +164,7 @@ def low_half(value: Value) -> Value:
     """The lower 32 bits, the result of a 32-bit move."""
     number = bounds(value)
     if number is None:
-        return unknown_after(value)
+        return value if is_field(value) else unknown_after(value)
     if number[0] == number[1]:
         return number[0] & U32
     return value if number[1] <= U32 else None

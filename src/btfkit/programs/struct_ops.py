@@ -16,7 +16,7 @@ from btfkit.programs.code import STRUCT_OPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from btfkit.btf.btf import Btf
@@ -50,8 +50,14 @@ class Operations(NamedTuple):
     prototypes: dict[str, Prototype]
 
 
-def struct_ops(code: Code) -> Iterator[StructOps]:
-    """The struct_ops variables of an object."""
+def struct_ops(code: Code) -> Sequence[StructOps]:
+    """The struct_ops variables of an object, found once."""
+    if code.struct_ops_variables is None:
+        code.struct_ops_variables = tuple(_struct_ops(code)) if code.struct_ops_data else ()
+    return code.struct_ops_variables
+
+
+def _struct_ops(code: Code) -> Iterator[StructOps]:
     btf = code.object.btf
     for type_id in range(1, len(btf)):
         if btf.kind(type_id) != spec.DATASEC or not btf.name(type_id).startswith(STRUCT_OPS):

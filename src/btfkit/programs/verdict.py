@@ -11,12 +11,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from btfkit.btf import spec
-from btfkit.co_re.access import essential
 from btfkit.co_re.loaders import LIBBPF
 from btfkit.errors import BtfError, counted
 from btfkit.programs import insns as i
-from btfkit.programs.abilities import CONTEXTS, ENUMS
 from btfkit.programs.arguments import RULES, ReadArgument, rejected
 from btfkit.programs.attachments import (
     BREAKS,
@@ -24,35 +21,27 @@ from btfkit.programs.attachments import (
     MISSING,
     NO_MODULES,
     NOTE,
-    SCOPE_TYPES,
     UNKNOWN,
     UNSUPPORTED,
     WARNING,
-    attachment_names,
-    scope_of,
 )
 from btfkit.programs.code import MAP, NO_PROGRAM
 from btfkit.programs.constants import KCONFIG, VERSION, Constants
-from btfkit.programs.facts import KernelAnswers, Numbers, Questions
+from btfkit.programs.facts import VARYING, KernelAnswers, Numbers, Questions
 from btfkit.programs.helpers import helper_name, map_type_name
 from btfkit.programs.machines import REGISTER_PROGRAMS, REGISTERS
 from btfkit.programs.maps import INSN_ARRAY, JUMP_TABLES
 from btfkit.programs.misreads import other_size
 from btfkit.programs.patch import POISONED, patch_program
-from btfkit.programs.reach import Doubt, Flow, Walk
+from btfkit.programs.reach import DependsOnField, Doubt, Flow, Walk
 from btfkit.programs.registers import NOT_NULL, PLACE, bounds
 from btfkit.programs.sections import left_to_user_space
-from btfkit.programs.struct_ops import struct_ops_names
-from btfkit.programs.verifier import VERIFIER_TYPES, verifier_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from btfkit.btf.btf import Btf
-    from btfkit.co_re.loaders import Loader
-    from btfkit.co_re.target import Target
     from btfkit.programs.code import Code, Function
     from btfkit.programs.facts import Answer, Facts, KernelFacts, Key
     from btfkit.programs.patch import Patched
@@ -63,7 +52,6 @@ MISREADS = "reads something else"  # the program loads, and a value is not what 
 EFFECTS = (BREAKS, MISREADS, GUARDED, WARNING, NOTE)
 STATUSES = (WORKS, GUARDED, BREAKS)
 MAX_CACHED = 256  # verdicts and walks that are kept for one program
-MAX_NUMBERS = 100_000  # facts that are kept for all programs
 MAX_CONDITIONS = 8  # variables that are tried one by one
 CHECKS_SIZE = 6 << 16 | 13 << 8  # LINUX_KERNEL_VERSION since which pointers of the context are read as a whole
 STRUCT_OPS_PROGRAMS = ("struct_ops", "struct_ops.s")
@@ -131,7 +119,7 @@ class Case:
     program.
 
     `marks` are the slots of which it matters whether they are reached (true: the program breaks then), `waiting` the findings
-    about slots that are reached.
+    about slots that are reached.  `needs_values`: with other values of `facts.VARYING` relocations, the verdict may differ.
     """
 
     def __init__(self, facts: Facts, answers: Sequence[Answer], patched: Patched) -> None:
@@ -145,6 +133,7 @@ class Case:
         self.findings: list[ProgramFinding] = []
         self.marks: dict[int, bool] = dict.fromkeys(patched.poisoned, True)
         self.waiting: dict[int, ProgramFinding] = {}
+        self.needs_values = bool(patched.rejections)
 
 
 def _whole(kernel: KernelFacts) -> list[ProgramFinding]:
@@ -176,7 +165,7 @@ class Check:
             self.problem = error.message
         self._questions = None if self.problem else Questions(code, program, self.linked)
         self._flow: Flow | None = None
-        self._walks: dict[Any, Reached] = {}
+        self._walks: dict[Any, Reached | None] = {}
         self._verdicts: dict[Key, Verdict | dict[tuple[int | None, ...], Verdict]] = {}
 
     @property
@@ -184,35 +173,43 @@ class Check:
         """The program's name."""
         return self.program.name
 
-    def verdict(self, kernel: KernelAnswers, numbers: Numbers) -> Verdict:
-        """The verdict on the program on a kernel; kernels with equal facts share it.
+    @property
+    def questions(self) -> Questions | None:
+        """What it asks of every kernel; None if it cannot be linked."""
+        return self._questions
 
-        The values of relocations matter only if the program has to be walked.
+    def verdict(self, kernel: KernelAnswers, numbers: Numbers) -> tuple[Verdict, bool]:
+        """The verdict on the program on a kernel, and whether it depends on the values of relocations; kernels with equal facts
+        (and values) share it.
+
+        The values matter only if the program has to be walked, and they are used there for more than to read memory.
         """
         if self._questions is None:
             whole = _whole(kernel.facts)
             is_other = whole and whole[0].reason == "byte-order"
             own = ProgramFinding(BREAKS, "bad-object", self.problem)
-            return Verdict(tuple(whole[:1]) if is_other else (own, *whole))
+            return Verdict(tuple(whole[:1]) if is_other else (own, *whole)), False
         key, answers = self._questions.key(kernel)
         known = self._verdicts.get(key)
         if isinstance(known, Verdict):
-            return known
+            return known, False
         values = tuple([answers[number].value for number in self._questions.numbers])
         if known is not None and values in known:
-            return known[values]
+            return known[values], True
         verdict, needs_values = self._judged(key.facts(numbers), answers)
         if not needs_values:
-            _keep(self._verdicts, key, verdict)
+            keep(self._verdicts, key, verdict)
         elif known is None:
-            _keep(self._verdicts, key, {values: verdict})
+            keep(self._verdicts, key, {values: verdict})
         else:
-            _keep(known, values, verdict)
-        return verdict
+            keep(known, values, verdict)
+        return verdict, needs_values
 
     def forget(self) -> None:
         """Forget the verdicts that kernels may share: the numbers in their keys are used anew."""
         self._verdicts.clear()
+        if self._questions is not None:
+            self._questions.forget()
 
     def _judged(self, facts: Facts, answers: Sequence[Answer]) -> tuple[Verdict, bool]:
         """The verdict by these facts, and whether other values of the relocations could change it."""
@@ -249,7 +246,7 @@ class Check:
             case.findings.append(ProgramFinding(BREAKS, "no-program-type", detail, subject=self.program.attach))
         known = {finding.subject for finding in case.findings if finding.effect == BREAKS}
         case.findings += (finding for finding in whole if finding.subject not in known or not finding.subject)
-        needs_values = bool(case.marks or case.patched.rejections) or not self.linked.relocations.keys().isdisjoint(
+        needs_values = case.needs_values or not self.linked.relocations.keys().isdisjoint(
             self._questions.origins.context_reads
         )
         return Verdict(tuple(sorted(case.findings, key=_order)), arguments), needs_values
@@ -440,34 +437,66 @@ class Check:
     # ---- what is reached -------------------------------------------------------------------------------------------
 
     def _walk(self, case: Case) -> Reached:
-        """Which of the marks can be reached; cached by everything that the answer depends on."""
+        """Which of the marks can be reached; cached by everything that the answer depends on: the offsets of members only if the
+        walk without them cannot tell."""
         insns = case.patched.insns
         fatal = frozenset((*case.waiting, *(slot for slot, poisoned in case.marks.items() if poisoned)))
+        fields = self._fields(case)
         key = (
             tuple(sorted(case.marks.items())),
             fatal,
-            tuple(tuple(insns[slot : slot + 2]) for slot in self.linked.relocations),  # a wide load has two slots
+            tuple(  # a wide load has two slots
+                insns[slot][0] if slot in fields else tuple(insns[slot : slot + 2]) for slot in self.linked.relocations
+            ),
             tuple((name, answer.status) for name, answer in case.externs.items()),
             case.kernel.verifier,
             case.kernel.version if VERSION in self.code.externs else None,
         )
         if key not in self._walks:
-            _keep(self._walks, key, self._walk_anew(case, fatal))
-        return self._walks[key]
+            keep(self._walks, key, self._walk_anew(case, fatal, fields))
+        reached = self._walks[key]
+        if reached is None:
+            case.needs_values = True
+            exact = (key, tuple(tuple(insns[slot : slot + 2]) for slot in fields))
+            if exact not in self._walks:
+                keep(self._walks, exact, self._walk_anew(case, fatal))
+            reached = self._walks[exact]
+            assert reached is not None
+        return reached
 
-    def _walk_anew(self, case: Case, fatal: frozenset[int]) -> Reached:
+    def _fields(self, case: Case) -> dict[int, int]:
+        """The slots whose values hardly matter, and the numbers of their relocations."""
+        relocations = self.code.object.relocations
+        return {
+            slot: number
+            for slot, number in self.linked.relocations.items()
+            if relocations[number].kind in VARYING
+            and case.answers[number].status == "value"
+            and slot not in case.patched.poisoned
+        }
+
+    def _walk_anew(self, case: Case, fatal: frozenset[int], fields: Mapping[int, int] | None = None) -> Reached | None:
+        """What a walk reaches; None if that depends on the `fields`, which it takes as unknown."""
+        try:
+            return self._walk_with(case, fatal, fields)
+        except DependsOnField:
+            return None
+
+    def _walk_with(self, case: Case, fatal: frozenset[int], fields: Mapping[int, int] | None) -> Reached | None:
         data = Constants(self.code, self.given, case.kernel.version)
         try:
-            reached = self._reached(case, data)
+            reached = self._reached(case, data, fields)
         except Doubt as doubt:
+            if fields:
+                return None
             return Reached(frozenset(case.marks), str(doubt), {})
         unless: dict[int, str] = {}
         variables = [name for name in data.asked if name not in self.given]
         if variables and reached & fatal:
-            unless = self._conditions(case, data, variables, reached & fatal)
+            unless = self._conditions(case, data, variables, reached & fatal, fields)
         return Reached(frozenset(reached), "", unless)
 
-    def _reached(self, case: Case, data: Constants) -> set[int]:
+    def _reached(self, case: Case, data: Constants, fields: Mapping[int, int] | None) -> set[int]:
         def external(name: str) -> Value:
             extern = self.code.externs.get(name)
             if extern is not None and extern.section == KCONFIG:
@@ -478,9 +507,11 @@ class Check:
             return 0 if answer.status == MISSING else NOT_NULL
 
         self._flow = self._flow or Flow(self.linked)
-        return Walk(self._flow, case.patched.insns, case.marks, case.kernel.verifier, data.read, external).run()
+        return Walk(self._flow, case.patched.insns, case.marks, case.kernel.verifier, data.read, external, fields).run()
 
-    def _conditions(self, case: Case, data: Constants, variables: list[str], reached: set[int]) -> dict[int, str]:
+    def _conditions(
+        self, case: Case, data: Constants, variables: list[str], reached: set[int], fields: Mapping[int, int] | None
+    ) -> dict[int, str]:
         """Which `const volatile` variables would, at their initial values, keep the program from a missing read."""
         unless: dict[int, str] = {}
         tries: list[frozenset[str] | None] = [None]
@@ -490,8 +521,10 @@ class Check:
             data.fixed = fixed
             data.asked = {}
             try:
-                still_reached = self._reached(case, data)
+                still_reached = self._reached(case, data, fields)
             except Doubt:
+                if fields:
+                    raise DependsOnField from None
                 continue
             names = [name for name in data.asked if name not in self.given and (fixed is None or name in fixed)]
             condition = " and ".join(f"{name} = {data.initial(name)}" for name in names)
@@ -500,7 +533,7 @@ class Check:
         return unless
 
 
-def _keep(cache: dict[Any, Any], key: object, value: object) -> None:
+def keep(cache: dict[Any, Any], key: object, value: object) -> None:
     """Put something into a cache that does not grow without limit."""
     if len(cache) >= MAX_CACHED:
         cache.clear()
@@ -515,64 +548,3 @@ def _is_since(version: Value, first: int) -> bool:
 
 def _order(finding: ProgramFinding) -> tuple[int, int, str]:
     return EFFECTS.index(finding.effect), finding.relocation if finding.relocation >= 0 else 1 << 30, finding.subject
-
-
-class Checks:
-    """All programs of several objects."""
-
-    def __init__(self, codes: Sequence[Code], given: Mapping[str, int] | None = None, loader: Loader = LIBBPF) -> None:
-        from btfkit.co_re.relocate import Plan
-        from btfkit.co_re.target import Roots
-
-        self.codes = list(codes)
-        self.loader = loader
-        self.given = dict(given or {})
-        self.checks = [[Check(code, program, self.given) for program in code.entries] for code in codes]
-        self._plan = Plan([code.object for code in codes], loader)
-        wanted = [name for code in codes for name in (*attachment_names(code), *struct_ops_names(code))]
-        wanted += (*((spec.ENUM, name) for name in ENUMS), (spec.STRUCT, CONTEXTS))
-        named = {(kind, each) for kind, name in wanted for each in (name, essential(name))}
-        self._wanted = (Roots(self._plan.roots), Roots(named)) if loader is LIBBPF else ()
-        relocations = self._plan.roots if loader is LIBBPF else ()
-        self._numbers = Numbers()
-        self._prepared = Roots([*wanted, *VERIFIER_TYPES, *SCOPE_TYPES, *relocations])
-
-    def ask_for(self, module: Btf) -> bool:
-        """Whether a module has a type that could answer an object: if not, a target does not need it."""
-        # the candidates of other loaders follow other rules
-        return self.loader is not LIBBPF or any(one.are_in(module) for one in self._wanted)
-
-    @property
-    def programs(self) -> list[Check]:
-        """All programs, in the order of `verdicts`."""
-        return [check for checks in self.checks for check in checks]
-
-    def prepare(self, target: Target) -> None:
-        """Look up the names that the objects ask for, in one pass."""
-        target.prepare(self._prepared)
-
-    def verdicts(self, target: Target, version: Value = None) -> list[Verdict]:
-        """The verdict on each program on a kernel; `version` is the range of LINUX_KERNEL_VERSION there
-        (`constants.version_range`)."""
-        from btfkit.co_re.relocate import relocate
-
-        if len(self._numbers) > MAX_NUMBERS:
-            self._numbers = Numbers()
-            for check in self.programs:
-                check.forget()
-        self.prepare(target)
-        outcomes = self._plan.outcomes(target)
-        verifier = verifier_of(target)
-        scope = scope_of(target)
-        result = []
-        for code, checks, answers in zip(self.codes, self.checks, outcomes, strict=True):
-            same = target, verifier, version, scope
-            kernel = by_default = KernelAnswers(code, answers, self._numbers, self.loader, *same)
-            optional = [relocation for relocation in code.object.relocations if relocation.section.startswith("?")]
-            if optional and self.loader.narrows and any(outcome.alone is not None for outcome in answers):
-                (answers,) = relocate([code.object], target, optional, self.loader)
-                by_default = KernelAnswers(code, answers, self._numbers, self.loader, *same)
-            result += [
-                check.verdict(kernel if check.program.optional else by_default, self._numbers) for check in checks
-            ]
-        return result

@@ -1,0 +1,24 @@
+from array import array
+from typing import TypeAlias
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+def prototype(
+    words: _Words,
+    positions: _Words,
+    strings: _Bytes,
+    type_id: int,
+    pending: _Words,
+    out: bytearray | memoryview,
+) -> int: ...
+def composite(
+    words: _Words,
+    positions: _Words,
+    strings: _Bytes,
+    type_id: int,
+    seen: _Words,
+    start: int,
+    pending: _Words,
+    out: bytearray | memoryview,
+) -> int: ...
