@@ -128,7 +128,7 @@ def test_usage(tmp_path, capsys) -> None:
     path = put(tmp_path / "in.btf", young().to_bytes())
     for words, said in (
         ([path, "-o", "x"], "no target"),
-        ([path, "-o", "x", "--for", "4.14"], "older than 5.0"),
+        ([path, "-o", "x", "--for", "4.14"], "older than 4.18"),
         ([path, "-o", "x", "--for", "windows"], "is not a version"),
         ([path, "-o", "x", "--for", "pahole:1.24"], "no version of 'pahole'"),
         ([path, "--for", "5.10"], "no output"),

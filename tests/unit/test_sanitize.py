@@ -221,7 +221,8 @@ def test_layout_and_unknown_kinds(order):
 
 
 @pytest.mark.parametrize(
-    "release", ["5.0", "5.2", "5.4", "5.10", "5.13", "5.16", "5.17", "6.0", "6.6", "6.12", "6.15", "7.2"]
+    "release",
+    ["4.18", "4.20", "5.0", "5.1", "5.2", "5.4", "5.10", "5.13", "5.16", "5.17", "6.0", "6.6", "6.12", "6.15", "7.2"],
 )
 def test_the_kernel_takes_it(release):
     """By the rules of that release, as far as `verify` has them."""
@@ -230,6 +231,69 @@ def test_the_kernel_takes_it(release):
     assert before or release == "7.2"
     result = sanitize(btf, Target(release).missing())
     assert [str(f) for f in kernel_rules(result.btf, release=Target(release).kernel) if f.severity == "error"] == []
+
+
+def bitfields(order) -> Builder:
+    b = Builder(order=order)
+    number = b.int("int", 4, encoding=spec.INT_SIGNED)
+    b.int("unsigned char", 1)
+    enum = b.enum("mode", [("A", -1)], signed=True)
+    wide = b.int("__int128", 16)
+    flags = [
+        ("a", b.typedef("t", number), 0, 3),
+        ("m", b.const(enum), 3, 5),
+        ("whole", number, 32, 0),
+        ("b", number, 64, 3),
+    ]
+    struct = b.struct("flags", 32, [*flags, ("w", wide, 128, 0)])
+    b.union("u", 4, [("x", number, 0, 7), ("y", number, 0, 0)])
+    b.fwd("later", union=True)
+    b.func("call", b.func_proto(number, [("s", b.ptr(struct))]), 1)
+    return b
+
+
+def test_kernels_before_5_0(order):
+    btf = bitfields(order).build()
+    result = sanitize(btf, Target("4.19").missing())
+    assert [(loss.feature, loss.count) for loss in result.lost] == [
+        ("func", 2),
+        ("bitfields", 3),
+        ("int128", 1),
+        ("enum-sign", 1),
+    ]
+    new = result.btf
+    assert len(new) == len(btf) + 3  # int:3, the enum's 5 bits, int:7
+    struct = new.struct("flags")
+    assert not new.word(struct.id, 1) >> 31
+    places = [("a", 0), ("m", 3), ("whole", 32), ("b", 64), ("w", 128)]
+    assert [(m.name, m.bit_offset) for m in struct.members] == places
+    data = bytes(range(80, 112))
+    before, after = (btfkit.decode(one, "flags", data).as_dict() for one in (btf, new))
+    assert {**after, "m": 0, "w": 0} == {**before, "m": 0, "w": 0}
+    assert after["m"] == int(before["m"])
+    assert struct.members[0].type_id == struct.members[3].type_id
+    assert [new.word(struct.members[n].type_id, 3) for n in (0, 1)] == [1 << 24 | 3, 1 << 24 | 5]
+    assert new.sizeof(struct.id) == 32
+    assert new.find("call", "TYPEDEF").type_id == btf.find("call").type_id
+    assert new.kind(btf.find("call").type_id) == spec.ENUM
+    assert new.word(new.find("later").id, 1) >> 31 == 0
+    assert [str(f) for f in kernel_rules(new, release=(4, 19)) if f.severity == "error"] == []
+    rejected = {f.rule for f in kernel_rules(btf, release=(4, 19)) if f.severity == "error"}
+    assert {"kind-func", "kind-func_proto", "kind-flag", "int128"} <= rejected
+    assert sanitize(new, Target("4.19").missing()).lost == ()  # a second time changes nothing
+
+
+def test_a_split_on_a_base_that_gets_narrow_integers(order):
+    base = bitfields(order).build()
+    b = Builder(base)
+    b.struct("own", 36, [("f", base.find("flags").id, 0, 0), ("bit", 1, 256, 1), ("bit3", 1, 257, 3)])
+    result = sanitize(b.build(), ["bitfields"])
+    assert result.base is not None
+    assert result.btf.base is result.base.btf
+    own = result.btf.struct("own")
+    assert [(m.bit_offset, result.btf.word(m.type_id, 3) & 0xFF) for m in own.members[1:]] == [(256, 1), (257, 3)]
+    assert result.btf.name(own.members[0].type_id) == "flags"
+    assert {result.btf.name(m.type_id) for m in own.members[1:]} == {"int"}
 
 
 def test_targets():
@@ -249,7 +313,7 @@ def test_targets():
     ]
     assert Target("9.9").missing() == ["names"]
     assert Target("libbpf:0.6").kernel is None
-    for bad in ("", "5", "x.y", "libbpf:", "libbpf:a", "pahole:1.24", "4.19", "libbpf:0.0.1", "5."):
+    for bad in ("", "5", "x.y", "libbpf:", "libbpf:a", "pahole:1.24", "4.17", "libbpf:0.0.1", "5."):
         with pytest.raises(UnsupportedError):
             Target(bad)
     assert features(["layout", "float", "float"]) == ["float", "layout"]

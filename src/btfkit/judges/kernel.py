@@ -42,6 +42,10 @@ KIND_SINCE = {
     spec.TYPE_TAG: (5, 17),
     spec.ENUM64: ENUM64_SINCE,
 }
+# Before 5.2: of no interest to whom no release is given.
+OLD_KIND_SINCE = {spec.FUNC: (5, 0), spec.FUNC_PROTO: (5, 0), spec.VAR: (5, 2), spec.DATASEC: (5, 2)}
+STRUCT_FLAG_SINCE = (5, 0)  # kind_flag of STRUCT, UNION and FWD
+INT128_SINCE = (5, 1)
 
 MAX_SIZE = 16 << 20  # bytes of a whole blob
 MAX_CHAIN = 32  # modifiers in a row
@@ -184,7 +188,8 @@ class KernelRules:
                 if found is not None:
                     rule = UNSIZED_SECTION if found is NO_SIZE else "meta"
                     self.reject(type_id, f"{records.label(type_id)}: {found}", rule, errno)
-        for kind, since in KIND_SINCE.items():
+        old = {kind: since for kind, since in OLD_KIND_SINCE.items() if self.release < since}
+        for kind, since in (old | KIND_SINCE).items():
             first = self.kinds.find(kind, records.start_id)
             if first >= 0:
                 self.reject_before(first, spec.kind_name(kind), since, f"kind-{spec.kind_name(kind).lower()}")
@@ -197,6 +202,8 @@ class KernelRules:
             return None
         if row.vlen is not None and vlen > row.vlen:
             return f"vlen {vlen}, expected at most {row.vlen}"
+        if info >> 31 and row.flag == ALWAYS and self.release < STRUCT_FLAG_SINCE:
+            self.reject_before(type_id, "kind_flag", STRUCT_FLAG_SINCE, "kind-flag")
         if info >> 31 and row.flag != ALWAYS:
             if row.flag is None:
                 return "kind_flag is set"
@@ -277,6 +284,8 @@ def _int(kernel: KernelRules, type_id: int, at: int) -> str | None:
     bits = (word & 0xFF) + (word >> 16 & 0xFF)
     if word >> 28:
         return f"unknown bits in the word {word:#x}"
+    if bits > 64 and kernel.release < INT128_SINCE:
+        kernel.reject_before(type_id, f"an INT of {bits} bits", INT128_SINCE, "int128")
     if bits > 128 or (bits + 7) // 8 > size:
         return f"the value ends at bit {bits} of {size} bytes"
     if word >> 24 not in (0, spec.INT_SIGNED, spec.INT_CHAR, spec.INT_BOOL):

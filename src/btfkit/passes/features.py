@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Version = tuple[int, ...]
 
 NEVER: Version = (1 << 16,)
-OLDEST_KERNEL: Version = (5, 0)  # before it FUNC, and kind_flag of structs, which nothing takes the place of
+OLDEST_KERNEL: Version = (4, 18)  # the first that takes BTF
 OLDEST_LIBBPF: Version = (0, 0, 2)
 
 
@@ -47,6 +47,23 @@ class Feature:
 
 
 FEATURES = (
+    Feature(
+        "func",
+        "FUNC and FUNC_PROTO",
+        "a TYPEDEF with the function's name; an ENUM without values",
+        "parameters, linkage, and what is a function",
+        (5, 0),
+    ),
+    Feature(
+        "bitfields",
+        "bitfields of structs and unions by kind_flag, declarations of unions",
+        "INTs of so many bits, as members; declarations of structs",
+        "typedefs and enums of bitfields",
+        (5, 0),
+    ),
+    Feature(
+        "int128", "INT of more than 64 bits", "an anonymous STRUCT of that size without members", "its sign", (5, 1)
+    ),
     Feature(
         "datasec",
         "VAR and DATASEC",

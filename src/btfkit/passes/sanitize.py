@@ -34,6 +34,8 @@ _IDENTIFIERS = frozenset(
     (spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64, spec.FWD, spec.TYPEDEF, spec.FUNC, spec.FUNC_PROTO, spec.VAR)
 )
 _KINDS = {  # features that every type of a kind is looked at for
+    "func": (spec.FUNC, spec.FUNC_PROTO),
+    "int128": (spec.INT,),
     "datasec": (spec.VAR, spec.DATASEC, spec.DECL_TAG),
     "long-names": (spec.DATASEC,),
     "enum-size": (spec.ENUM,),
@@ -47,7 +49,11 @@ _KINDS = {  # features that every type of a kind is looked at for
     "extern": (spec.FUNC, spec.VAR),
 }
 _NAMES = {"names", "dots", "long-names"}
-_FLAGS = {"enum-sign": (spec.ENUM,), "tag-flag": (spec.DECL_TAG, spec.TYPE_TAG)}
+_FLAGS = {
+    "bitfields": (spec.STRUCT, spec.UNION, spec.FWD),
+    "enum-sign": (spec.ENUM,),
+    "tag-flag": (spec.DECL_TAG, spec.TYPE_TAG),
+}
 
 
 class Loss:
@@ -151,7 +157,8 @@ class _Layer:
         self.known: dict[bytes, int] = {}
         self.losses: dict[str, Loss] = {}
         self.placeholder = 0
-        self.appended: list[int] = []
+        self.appended: list[int] = []  # INTs, of four words each
+        self.narrow: dict[tuple[bytes, int, int, int], int] = {}
         self.late_tags: set[int] = set()
 
     def _moved(self) -> array[int]:
@@ -348,6 +355,38 @@ class _Layer:
                 words[at] = self._identifier(words[at])
         return words
 
+    def _struct(self, type_id: int, words: list[int]) -> list[int]:
+        if "bitfields" not in self.without or not words[1] >> 31:
+            return words
+        self._lose("bitfields", self._name(words))
+        out = [words[0], words[1] & 0x7FFFFFFF, words[2]]
+        for at in range(3, len(words), 3):
+            name, member, offset = words[at : at + 3]
+            if offset >> 24:
+                member = self._bits(self.btf.word(type_id, at + 1), offset >> 24, member)
+            out += [name, member, offset & 0xFFFFFF]
+        return out
+
+    _union = _struct
+
+    def _fwd(self, type_id: int, words: list[int]) -> list[int]:
+        if "bitfields" not in self.without or not words[1] >> 31:
+            return words
+        self._lose("bitfields", self._name(words))
+        return [words[0], words[1] & 0x7FFFFFFF, *words[2:]]
+
+    def _int(self, type_id: int, words: list[int]) -> list[int]:
+        if "int128" not in self.without or words[3] & 0xFF <= 64:
+            return words
+        self._lose("int128", self._name(words))
+        return [0, spec.STRUCT << 24, words[2]]
+
+    def _func_proto(self, type_id: int, words: list[int]) -> list[int]:
+        if "func" not in self.without:
+            return words
+        self._lose("func", self._name(words))
+        return [0, spec.ENUM << 24, 4]
+
     def _float(self, type_id: int, words: list[int]) -> list[int]:
         if "float" not in self.without:
             return words
@@ -376,6 +415,9 @@ class _Layer:
 
     def _func(self, type_id: int, words: list[int]) -> list[int]:
         linkage = words[1] & spec.MAX_VLEN
+        if "func" in self.without:
+            self._lose("func", self._name(words))
+            return [words[0], spec.TYPEDEF << 24, words[2]]
         if linkage and "func-linkage" in self.without:
             self._lose("func-linkage", self._name(words))
             return [words[0], spec.FUNC << 24, words[2]]
@@ -452,10 +494,30 @@ class _Layer:
         if not self.placeholder:
             self.placeholder = next(self._bytes(), 0)
         if not self.placeholder:
-            self.appended = [self._offset(PLACEHOLDER), spec.INT << 24, 1, 8]
-            start = len(self.new_base) if self.new_base is not None else 1
-            self.placeholder = start + len(self.btf.positions)
+            self.placeholder = self._append([self._offset(PLACEHOLDER), spec.INT << 24, 1, 8])
         return self.placeholder
+
+    def _bits(self, old_id: int, bits: int, new_id: int) -> int:
+        """The id, in the result, of an INT of so many bits in place of the type of a bitfield."""
+        btf = self.btf
+        base = btf.strip(old_id)
+        kind = btf.kind(base)
+        if kind not in (spec.INT, spec.ENUM, spec.ENUM64):
+            return new_id
+        size = btf.word(base, 2)
+        name = btf.string(btf.word(base, 0)) if kind == spec.INT else b""
+        encoding = btf.word(base, 3) >> 24 if kind == spec.INT else btf.word(base, 1) >> 31
+        key = (name, size, encoding, bits)
+        if key not in self.narrow:
+            record = [self._offset(name) if name else 0, spec.INT << 24, size, encoding << 24 | bits]
+            self.narrow[key] = self._append(record)
+        return self.narrow[key]
+
+    def _append(self, record: list[int]) -> int:
+        """Add a record of four words after all others; returns its id in the result."""
+        start = len(self.new_base) if self.new_base is not None else 1
+        self.appended += record
+        return start + len(self.btf.positions) + len(self.appended) // 4 - 1
 
     def _bytes(self) -> Iterator[int]:
         """The ids of INTs of one whole byte, own ones last."""
