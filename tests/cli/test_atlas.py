@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cli_inputs import fill, put, refused, run
+from cli_inputs import environment, fill, put, refused, run
 
 from bpf import cases
+from btfkit import add_to_atlas
+from btfkit.atlas import database
+from btfkit.atlas.file import Atlas
 
 A, MODULES = cases.target_bytes("a.x86_64+modules")
 B = cases.target_bytes("b.x86_64")[0]
@@ -54,6 +62,70 @@ def test_add_list_get_verify(capsys, here):
     assert said.status == 1
     assert "no kernel 6.3" in said.err
     assert not os.path.exists("c.btf")
+
+
+def test_the_file_does_not_depend_on_the_number_of_workers(capsys, here):
+    """Not if a kernel cannot be read, or a module, or has the name of another one."""
+    put("mine/1/x86_64/6.2/odd.ko", b"nothing")
+    put("mine/1/x86_64/6.1/vmlinux", b"nothing")
+    for number in range(5):
+        put(f"debian/12/x86_64/6.3.{number}-amd64.btf", B if number % 2 else A)
+    said = {}
+    for jobs in ("1", "2", "7"):
+        said[jobs] = run(capsys, "atlas", "add", "-q", f"{jobs}.atlas", "tree", "-m", "-j", jobs, "--json")
+        said[jobs] = (said[jobs].status, said[jobs].out.replace(f"{jobs}.atlas", ""), said[jobs].err)
+        assert said[jobs][0] == 3
+        assert (here / f"{jobs}.atlas").read_bytes() == (here / "1.atlas").read_bytes()
+    assert said["1"] == said["2"] == said["7"]
+    assert "6.1" in said["1"][2]
+    assert atlas(capsys, "verify", "7.atlas").err == "8 kernels: clean\n"
+
+
+def test_kernels_are_read_on_an_executor(here):
+    with ThreadPoolExecutor(2) as executor:
+        added = add_to_atlas("k.atlas", ["tree"], modules=True, executor=executor)
+    assert len(added.kernels) == 3
+    add_to_atlas("one.atlas", ["tree"], modules=True, workers=1)
+    assert (here / "k.atlas").read_bytes() == (here / "one.atlas").read_bytes()
+
+
+KILLED = """
+import os, signal, sys
+from btfkit.atlas.file import Atlas
+from btfkit.fleet.atlas import add_to_atlas
+add = Atlas.add
+def dying(self, parts, *rest):
+    if parts[-1] == "6.2":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return add(self, parts, *rest)
+Atlas.add = dying
+add_to_atlas("k.atlas", ["tree"], modules=True, workers=2)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_killed_in_the_middle_nothing_is_lost(capsys, here):
+    done = subprocess.run([sys.executable, "-c", KILLED], env=environment(), check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(atlas(capsys, "list", "k.atlas").out.splitlines()) == 2
+    assert "k.atlas: 1 kernel added, 2 present; " in atlas(capsys, "add", "k.atlas", "tree", "-m", "-j2").err
+    add_to_atlas("one.atlas", ["tree"], modules=True)
+    with Atlas.open("k.atlas") as one, Atlas.open("one.atlas") as other:
+        for table in ("kernels", "packs", "definitions", "module_definitions", "members", "names"):
+            statement = f"SELECT * FROM {table} ORDER BY 1, 2"
+            assert one.query(statement) == other.query(statement)
+
+
+def test_another_process_is_writing(capsys, monkeypatch):
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0)
+    atlas(capsys, "add", "k.atlas", "tree/debian")
+    other = sqlite3.connect("k.atlas", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    said = run(capsys, "atlas", "add", "k.atlas", "tree/mine")
+    assert said.status == 3
+    assert said.err.splitlines()[-1] == "btfkit: k.atlas: another process is writing the atlas: try again later"
+    other.close()
+    assert "1 kernel added" in atlas(capsys, "add", "k.atlas", "tree/mine").err
 
 
 def test_modules_can_be_added_later(capsys):

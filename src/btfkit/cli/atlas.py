@@ -12,6 +12,7 @@ from btfkit.cli.options import (
     Option,
     UsageError,
     arguments,
+    positive,
     print_findings,
     print_json,
     refuse_other_actions,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 OPTIONS = {
-    "add": ("modules", "ignore_markers", "no_tables"),
+    "add": ("modules", "ignore_markers", "no_tables", "jobs", "scheduler"),
     "get": ("output",),
     "index": ("no_tables",),
 }
@@ -55,6 +56,7 @@ def _add(args: Args, operands: list[str]) -> int:
     from btfkit.cli.min_archive import Monitor
     from btfkit.fleet.atlas import add_to_atlas
     from btfkit.fleet.tree import find_kernels
+    from btfkit.work.executors import dask_executor
 
     path, *paths = operands
     if not paths:
@@ -62,12 +64,14 @@ def _add(args: Args, operands: list[str]) -> int:
     tree = find_kernels(paths, heed_markers=not args.ignore_markers)
     tree.demand_kernels()
     refuse_overwriting([path], tree.files())
-    with Monitor(tree, quiet=args.quiet) as monitor:
+    with Monitor(tree, quiet=args.quiet) as monitor, dask_executor(args.scheduler) as executor:
         added = add_to_atlas(
             path,
             tree,
             modules=args.modules,
             tables=not args.no_tables,
+            executor=executor,
+            workers=args.jobs,
             observe=monitor.observe,
             on_error=monitor.failed,
             on_skipped=lambda error: monitor.problem(in_words(error)),
@@ -203,6 +207,10 @@ COMMAND = Command(
     options=(
         Option("-m", "--modules", help="add: also add the modules of each kernel"),
         Option("--ignore-markers", help="add: read files that .hasbtf and .failed markers stand for"),
+        Option(
+            "-j", "--jobs", value="N", help="add: processes that read kernels (default: one per CPU)", convert=positive
+        ),
+        Option("--scheduler", value="ADDRESS", help="add: read kernels on the Dask cluster at tcp://HOST:8786"),
         Option("--no-tables", help="add: create an atlas without tables for queries; index: remove them"),
         Option("-o", "--output", value="OUT", help="get: the file to write ('-': standard output), or a directory"),
         JSON,

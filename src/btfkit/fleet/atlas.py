@@ -13,12 +13,15 @@ from btfkit.fleet.keys import flavor_of_uname, version_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
     from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.fleet.tree import Kernel, Tree
+    from btfkit.work.job import Ended
 
+    Loaded = tuple[Btf, list[tuple[str, Btf]] | None]
     OnError = Callable[[Kernel, Exception], None]
     Observe = Callable[[int, int], None]
 
@@ -51,6 +54,8 @@ def add_to_atlas(
     *,
     modules: bool = False,
     tables: bool = True,
+    executor: Executor | None = None,
+    workers: int | None = None,
     observe: Observe | None = None,
     on_error: OnError | None = None,
     on_skipped: Callable[[Exception], None] | None = None,
@@ -61,6 +66,9 @@ def add_to_atlas(
     committed on its own: after an error, or if the process was killed, the same call goes on where it stopped.  A kernel that
     cannot be read, or of whose name the atlas has another one, is skipped, and `on_error(kernel, error)` is called;
     `on_skipped(error)` for a module that cannot be read.  `observe(done, total)` is called after each kernel.
+
+    Kernels are read (unpacked, and checked) in `workers` processes (None: one per CPU) or on `executor`, and added by this
+    process in their order: the atlas does not depend on the number of workers.
 
     Raises NotFoundError if there are no kernels, what `Atlas.open` raises, Busy if another process is writing the atlas, and
     OSError if it cannot be written (a full disk); the kernels before are in it.
@@ -78,14 +86,16 @@ def add_to_atlas(
             on_skipped(error)
 
     with Atlas.open(path, write=True, create=True, tables=tables) as atlas:
-        for number, kernel in enumerate(tree.kernels):
+        for number, loaded in enumerate(_loaded(tree.kernels, modules, skip, executor, workers)):
+            kernel = tree.kernels[number]
             try:
-                vmlinux, split = _loaded(kernel, modules, skip)
-                if atlas.add(kernel.key.parts, vmlinux, split, atlas_order):
+                if isinstance(loaded, Exception):
+                    raise loaded
+                if atlas.add(kernel.key.parts, *loaded, atlas_order):
                     result.kernels.append(str(kernel.key))
                 else:
                     result.present += 1
-            except (BtfError, OSError) as error:
+            except (BtfError, OSError, MemoryError) as error:
                 if isinstance(error, Busy) or getattr(error, "filename", None) == path:
                     raise
                 result.failed.append((kernel, error))
@@ -96,9 +106,68 @@ def add_to_atlas(
     return result
 
 
+class ReadWork:
+    """The work on a kernel (`work.job.Work`): the bytes of its BTF and those of its modules, and errors of modules."""
+
+    def __init__(self, modules: bool) -> None:
+        self._modules = modules
+
+    def prepare(self) -> None:
+        """Nothing is shared."""
+
+    def run(self, state: None, job: Kernel) -> tuple[bytes, list[tuple[str, bytes]] | None, list[Exception]]:
+        """(vmlinux, modules by name or None, errors)."""
+        errors: list[Exception] = []
+        vmlinux, split = load_kernel(job, self._modules, errors.append)
+        blobs = None if split is None else [(name, bytes(module.blob)) for name, module in split]
+        return bytes(vmlinux.blob), blobs, errors
+
+
 def _loaded(
-    kernel: Kernel, modules: bool, skip: Callable[[Exception], None]
-) -> tuple[Btf, list[tuple[str, Btf]] | None]:
+    kernels: Sequence[Kernel],
+    modules: bool,
+    skip: Callable[[Exception], None],
+    executor: Executor | None,
+    workers: int | None,
+) -> Iterator[Loaded | Exception]:
+    """The BTF of each kernel, and of its modules, in order; an error for one that cannot be read.
+
+    Processes are handed a few kernels at a time, so that only these are in memory, however long one of them takes.
+    """
+    from btfkit.btf.btf import Btf
+    from btfkit.work import jobs
+    from btfkit.work.jobs import cpus
+
+    workers = min(workers or cpus(), len(kernels))
+    if executor is None and workers == 1:
+        for kernel in kernels:
+            try:
+                yield load_kernel(kernel, modules, skip)
+            except (BtfError, OSError, MemoryError) as error:
+                yield error
+        return
+    ahead = workers + 1 if modules else 4 * workers
+    for first in range(0, len(kernels), ahead):
+        some = kernels[first : first + ahead]
+        waiting: dict[int, Ended] = {}
+        turn = 0
+        for ended in jobs.run(ReadWork(modules), some, executor=executor, workers=workers):
+            waiting[ended.number] = ended
+            while turn in waiting:
+                one, source = waiting.pop(turn), some[turn].source
+                turn += 1
+                if one.error is not None:
+                    yield one.error
+                    continue
+                blob, split, errors = one.value
+                for omitted in errors:
+                    skip(omitted)
+                vmlinux = Btf.from_bytes(blob, source=source)
+                named = [(name, Btf.from_bytes(data, vmlinux, source=name)) for name, data in split or ()]
+                yield vmlinux, named if split is not None else None
+
+
+def load_kernel(kernel: Kernel, modules: bool, skip: Callable[[Exception], None]) -> Loaded:
     """The BTF of a kernel, and that of its modules if they are wanted and there are any."""
     from btfkit.fleet.tree import Kernel
 
