@@ -207,3 +207,21 @@ def test_files_that_are_not_atlases(capsys):
     assert "no such file" in refused(capsys, "atlas", "list", "k.atlas").lower()
     assert "not an atlas: begins with 9f eb" in refused(capsys, "atlas", "verify", "vmlinux")
     assert "not an atlas" in refused(capsys, "atlas", "add", "vmlinux", "tree")
+
+
+def test_offsets_on_the_kernels_of_an_atlas_are_those_of_the_tree(capsys):
+    atlas(capsys, "add", "k.atlas", "tree", "-m")
+    paths = ["task_struct.pid", "task_struct.nothing", "task_struct.nothing,task_struct.pid"]
+
+    def found(kernels, *words):
+        said = run(capsys, "offset", *paths, *words, "--kernels", kernels)
+        assert said.status == 1
+        return said.out
+
+    for words in ((), ("--format", "csv"), ("--format", "c")):
+        assert found("k.atlas", *words) == found("tree", *words)
+        assert "6.1.0-10-amd64" in found("k.atlas", *words)
+    ours, theirs = (json.loads(found(kernels, "--json")) for kernels in ("k.atlas", "tree"))
+    sources = [kernel.pop("source") for kernel in (*ours["kernels"], *theirs["kernels"])]
+    assert sources[0] == "k.atlas(debian/12/x86_64/6.1.0-9-amd64/vmlinux)"
+    assert ours == theirs

@@ -9,7 +9,8 @@ from btfkit.atlas import schema
 from btfkit.atlas.database import MODULES, VMLINUX, Row
 from btfkit.atlas.encode import Encoder, Unfit, UnfitModule, demand_plain
 from btfkit.atlas.kernels import digest_of
-from btfkit.atlas.packs import MOST, NO_SEQUENCES, Pack, only_whole, pack_modules, pack_recipe
+from btfkit.atlas.module_packs import only_whole, pack_modules
+from btfkit.atlas.packs import MOST, NO_SEQUENCES, Pack, pack_recipe
 from btfkit.errors import AmbiguousError, UnsupportedError, printable
 from btfkit.files.compression import pack_zstd
 from btfkit.hot.record_store import zeros

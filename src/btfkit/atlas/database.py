@@ -7,13 +7,14 @@ import sqlite3
 from errno import EACCES, EIO, ENOENT, ENOSPC
 
 from btfkit.atlas import schema
-from btfkit.atlas.packs import Pack
 from btfkit.errors import AmbiguousError, BtfError, FormatError, NotFoundError, UnsupportedError, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Self
+
+    from btfkit.atlas.packs import Pack
 
     Parts = tuple[str, str, str, str]  # distro, release, arch, uname
 
@@ -258,6 +259,8 @@ class Database:
 
     def pack(self, number: int, *, is_whole: bool = True) -> Pack:
         """A pack; unless `is_whole` without its columns and texts."""
+        from btfkit.atlas.packs import Pack
+
         blobs = "columns, texts" if is_whole else "x'', x''"
         rows = self.query(
             f"SELECT id, first_record, records, first_name, names, needs, {blobs} FROM packs WHERE id = ?", (number,)

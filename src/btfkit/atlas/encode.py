@@ -13,6 +13,7 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 from btfkit.atlas.columns import pack_columns
+from btfkit.atlas.module_packs import WHOLE, ModulesRecipe, difference, mark_names, used_by_module
 from btfkit.atlas.packs import (
     BY_PARENT,
     BY_USE,
@@ -20,20 +21,15 @@ from btfkit.atlas.packs import (
     NO_SEQUENCES,
     ORDER_COLUMNS,
     RECORD_COLUMNS,
-    WHOLE,
-    ModulesRecipe,
     Pack,
     Recipe,
     Sequences,
     coded_predecessors,
     columns_of,
     dictionaries,
-    difference,
     in_order_of_names,
-    mark_names,
     pack_text,
     standard_head,
-    used_by_module,
     used_names,
     words_of,
 )
@@ -206,85 +202,25 @@ class Encoder:
         shelf.load(more)
         self._add(more)
         shelf.equate(self.equal_records, self.equal_names)
-        visible = sorted((*self.visible, *more))
-        self.visible = visible
+        self.visible = sorted((*self.visible, *more))
         room = sum(len(btf.positions) for _, btf in modules)
         name_room = sum(bytes(btf.strings).count(0) for _, btf in modules)
         store.make_room(first_record + room + 1, first_name + name_room + 1)
-        writer = Writer(first_record + room + 1, first_name + name_room + 1, first_record, first_name)
-        ids = Ids(first_record + room + 1)
-        ids.add(store, self.found.records)
-        ids.begin_layer()
-        base_end = ids.end
-        seen = bytearray(first_name + name_room + 1)
-        mark_names(store, self.found.strings, seen)
-        texts: list[bytes] = []
-        result: dict[bytes, Sequences] = {}
-        all_choices = []
-        counts: list[tuple[int, ...]] = []
-        end, name_end = first_record, first_name
+        written = ModulesWriter(self, first_record, first_name, room, name_room)
         for name, btf in modules:
             if name in whole:
-                counts.append((0, 0, WHOLE))
+                written.counts.append((0, 0, WHOLE))
                 continue
             try:
-                demand_plain(btf)
-                own = KernelRecords(
-                    self.known,
-                    btf.words,
-                    btf.positions,
-                    btf.table,
-                    btf.strings,
-                    btf.start_str_off,
-                    btf.start_id,
-                    self.own,
-                )
-                one = Sequences(zeros(len(btf.positions)), zeros(bytes(btf.strings).count(0)))
-                old_name, old = name_end, end
-                name_end = own.number_names(old_name, one.strings)
-                end = own.number_records(old, one.records)
-                new = _new_texts(btf, one.strings, old_name, name_end)
-                store.add_names(b"".join(text + b"\0" for text in new), old_name, len(new))
-                own.store_new(one.records, old, end, store, name_end)
-                texts += new
-                parent = parents.get(name, NO_SEQUENCES)
-                writer.add_records(one.records, parent.records)
-                by = writer.add_strings(one.strings, parent.strings, used_by_module(store, one.records, seen))
-                ids.add(store, one.records)
-                chosen = zeros(len(btf.words))
-                chosen = chosen[: choices(store, ids, one.records, btf.words, btf.positions, chosen)]
-                ids.restore(base_end)
+                written.add(name, btf, parents.get(name, NO_SEQUENCES))
             except (Unfit, ValueError) as error:
                 raise UnfitModule(name, str(error)) from None
-            all_choices.append(bytes(chosen))
-            sizes = (len(one.records), len(parent.records)), (len(one.strings), len(parent.strings))
-            counts.append((*(difference(now, other) for now, other in sizes), by))
-            result[name] = one
-        pack = Pack(
-            number,
-            first_record,
-            end - first_record,
-            first_name,
-            len(texts),
-            tuple(visible),
-            self._columns(_joined(parents), first_record, end),
-            pack_text(texts),
-        )
-        sizes_and_by = [words_of(column) for column in zip(*counts, strict=True)] if counts else [EMPTY] * 3
-        recipe = ModulesRecipe(
-            int(self.btf.header.order == "big"),
-            [name for name, _ in modules],
-            sizes_and_by[0],
-            sizes_and_by[1],
-            sizes_and_by[2],
-            writer.order.columns(),
-            writer.string_order.columns(),
-            memoryview(b"".join(all_choices)).cast("I"),
-            words_of(self.equal_records),
-            words_of(self.equal_names),
-            whole,
-        )
-        return CodedModules(pack, recipe, result)
+        columns = self._columns(_joined(parents), first_record, written.end)
+        records, names = written.end - first_record, len(written.texts)
+        needs, texts = tuple(self.visible), pack_text(written.texts)
+        pack = Pack(number, first_record, records, first_name, names, needs, columns, texts)
+        recipe = written.recipe([name for name, _ in modules], whole)
+        return CodedModules(pack, recipe, written.sequences)
 
     def _needed(self, records: memoryview, first: int) -> list[int]:
         """The visible packs that give enough records, and those that they need."""
@@ -318,6 +254,69 @@ class Encoder:
             latest[label] = number if label >= first else latest[label]
         columns = columns_of(store, words_of(range(first, end)), before)
         return pack_columns([coded_predecessors(before), *columns], [None, *dictionaries(store, before, first)])
+
+
+class ModulesWriter:
+    """Writes the modules of the kernel that is the base of an `encoder`, one after the other; `room` and `name_room` are the
+    records and strings of all of them."""
+
+    def __init__(self, encoder: Encoder, first_record: int, first_name: int, room: int, name_room: int) -> None:
+        self._encoder = encoder
+        self._store = store = encoder.shelf.store
+        self._writer = Writer(first_record + room + 1, first_name + name_room + 1, first_record, first_name)
+        self._ids = Ids(first_record + room + 1)
+        self._ids.add(store, encoder.found.records)
+        self._ids.begin_layer()
+        self._base_end = self._ids.end
+        self._seen = bytearray(first_name + name_room + 1)
+        mark_names(store, encoder.found.strings, self._seen)
+        self.end, self._name_end = first_record, first_name
+        self.texts: list[bytes] = []
+        self.sequences: dict[bytes, Sequences] = {}
+        self.counts: list[tuple[int, ...]] = []
+        self._choices: list[bytes] = []
+
+    def add(self, name: bytes, btf: Btf, parent: Sequences) -> None:
+        """Add a module, of which the parent has the sequences `parent`."""
+        demand_plain(btf)
+        encoder, store = self._encoder, self._store
+        start = btf.start_str_off, btf.start_id
+        own = KernelRecords(encoder.known, btf.words, btf.positions, btf.table, btf.strings, *start, encoder.own)
+        one = Sequences(zeros(len(btf.positions)), zeros(bytes(btf.strings).count(0)))
+        old_name, old = self._name_end, self.end
+        self._name_end = own.number_names(old_name, one.strings)
+        self.end = own.number_records(old, one.records)
+        new = _new_texts(btf, one.strings, old_name, self._name_end)
+        store.add_names(b"".join(text + b"\0" for text in new), old_name, len(new))
+        own.store_new(one.records, old, self.end, store, self._name_end)
+        self.texts += new
+        self._writer.add_records(one.records, parent.records)
+        by = self._writer.add_strings(one.strings, parent.strings, used_by_module(store, one.records, self._seen))
+        self._ids.add(store, one.records)
+        chosen = zeros(len(btf.words))
+        chosen = chosen[: choices(store, self._ids, one.records, btf.words, btf.positions, chosen)]
+        self._ids.restore(self._base_end)
+        self._choices.append(bytes(chosen))
+        sizes = (len(one.records), len(parent.records)), (len(one.strings), len(parent.strings))
+        self.counts.append((*(difference(now, other) for now, other in sizes), by))
+        self.sequences[name] = one
+
+    def recipe(self, names: list[bytes], whole: dict[bytes, bytes]) -> ModulesRecipe:
+        """The recipe of all modules, those that are kept `whole` among them."""
+        records, strings, strings_by = [words_of(column) for column in zip(*self.counts, strict=True)] or [EMPTY] * 3
+        return ModulesRecipe(
+            int(self._encoder.btf.header.order == "big"),
+            names,
+            records,
+            strings,
+            strings_by,
+            self._writer.order.columns(),
+            self._writer.string_order.columns(),
+            memoryview(b"".join(self._choices)).cast("I"),
+            words_of(self._encoder.equal_records),
+            words_of(self._encoder.equal_names),
+            whole,
+        )
 
 
 class Writer:

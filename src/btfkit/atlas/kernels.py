@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 from btfkit.atlas.database import MODULES, VMLINUX
-from btfkit.atlas.packs import (
-    LARGEST,
-    NO_SEQUENCES,
-    Blaming,
-    Shelf,
-    modules_names,
-    modules_sequences,
-    rebuild_kernel,
-    rebuild_modules,
-    sequences,
-    unpack_modules,
-    unpack_recipe,
-)
+from btfkit.atlas.module_packs import modules_names, modules_sequences, rebuild_modules, unpack_modules
+from btfkit.atlas.packs import LARGEST, NO_SEQUENCES, Blaming, Shelf, rebuild_kernel, sequences, unpack_recipe
 from btfkit.errors import FormatError, printable
 from btfkit.files.compression import unpack_zstd
 
@@ -25,7 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.atlas.database import Database, Entry, Row
-    from btfkit.atlas.packs import ModulesRecipe, Pack, Recipe, Sequences
+    from btfkit.atlas.module_packs import ModulesRecipe
+    from btfkit.atlas.packs import Pack, Recipe, Sequences
 
 MOST_SEQUENCES = 128  # of kernels, or of their modules, that are kept
 
