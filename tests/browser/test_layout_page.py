@@ -63,6 +63,20 @@ def test_bytes_are_drawn(visit, layouts) -> None:
     assert "hole" in " ".join(texts(chrome, "tr.hole"))
 
 
+def test_gaps_within_members_are_counted(visit) -> None:
+    b = Builder()
+    b.int("char", 1)
+    b.int("long", 8)
+    inner = b.struct("inner", 16, [("c", 1, 0), ("l", 2, 64)])
+    outer = b.struct("outer", 48, [("a", inner, 0), ("c", 1, 128), ("b", inner, 192), ("z", 2, 320)])
+    chrome = visit(layout_page(Layouts(b.build()), [outer]))
+    assert texts(chrome, ".stats li")[3:] == [
+        "1 hole of 7 bytes",
+        "2 gaps within members, 14 bytes",
+        "14.6 % unused",
+    ]
+
+
 def test_pointing_at_bytes_tells_the_member(visit, layouts) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
 

@@ -87,7 +87,7 @@ def test_commands():
 def test_options():
     assert words("layout", "--hole") == ["--holes"]
     assert words("layout", "k.btf", "-q") == ["-q"]
-    assert words("layout", "--he") == ["--help"]
+    assert words("layout", "--hel") == ["--help"]
     assert words("layout", "--", "--he") == []
     assert words("min", "--closure", "") == ["direct", "by-value", "full"]
     assert words("min", "--closure=by") == ["--closure=by-value"]

@@ -134,3 +134,100 @@ def test_closed_pipe(tmp_path) -> None:
     assert process.stderr.read() == b""
     assert process.wait() == 0
     process.stderr.close()
+
+
+@pytest.fixture
+def more(tmp_path):
+    """A file with structs to choose from."""
+    b = Builder()
+    b.int("char", 1)
+    b.int("long", 8)
+    b.int("int", 4, encoding=1)
+    b.struct("tcp_hole", 24, [("c", 1, 0), ("l", 2, 64), ("d", 1, 128)])
+    b.union("tcp_both", 8, [("c", 1, 0), ("l", 2, 0)])
+    b.struct("packed", 5, [("c", 1, 0), ("i", 3, 8)])
+    b.struct("open", 4, [("n", 3, 0), ("data", b.array(1, 3, 0), 32)])
+    b.struct("outer", 48, [("h", 4, 0), ("a", b.array(b.typedef("t", 4), 3, 1), 192)])
+    b.struct("deep", 48, [("o", 11, 0)])
+    (tmp_path / "more").write_bytes(b.build().to_bytes())
+
+
+@pytest.mark.usefixtures("more")
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["--unions"], "tcp_both"),
+        (["--structs", "--prefix", "tcp_"], "tcp_hole"),
+        (["--packed"], "packed"),
+        (["--flexible"], "open"),
+        (["--largest-hole", "7"], "tcp_hole"),
+        (["--padding", "8"], ""),
+        (["--padding", "7"], "tcp_hole"),
+        (["--contains", "tcp_hole"], "outer"),
+        (["--containers", "struct tcp_hole"], "outer deep"),
+        (["--exclude", "tcp_*", "--exclude", "*e*"], ""),
+        (["tcp_*"], "tcp_hole tcp_both"),
+        (["struct tcp_*", "/^deep$/"], "tcp_hole deep"),
+    ],
+)
+def test_choices(capsys, words, names) -> None:
+    said = run(capsys, "layout", "more", "--names", *words)
+    assert (said.status, said.out.split(), said.err) == (0, names.split(), "")
+
+
+@pytest.mark.usefixtures("more")
+def test_lines(capsys) -> None:
+    assert run(capsys, "layout", "more", "tcp_*", "--nr-members").out == "tcp_hole\t3\ntcp_both\t2\n"
+    assert "/*   0x8   0x8 */" in run(capsys, "layout", "more", "tcp_hole", "--hex").out
+    assert "struct tcp_hole {" in run(capsys, "layout", "more", "outer", "--compile").out
+
+
+@pytest.mark.usefixtures("more")
+def test_at_an_offset(capsys) -> None:
+    assert run(capsys, "layout", "more", "outer", "--at", "0x20").out == "outer.a[0].l  32  8 bytes  long\n"
+    said = run(capsys, "layout", "more", "outer", "--at", "3")
+    assert said.out == "outer  3    in a hole of 7 bytes after c of struct tcp_hole\n"
+    places = json.loads(run(capsys, "layout", "more", "tcp_both", "--at", "0", "--json").out)["at"][0]["places"]
+    assert [place["path"] for place in places] == ["tcp_both.c", "tcp_both.l"]
+    said = run(capsys, "layout", "more", "outer", "--at", "48")
+    assert (said.status, said.out) == (3, "")
+    assert "outer has 48 bytes, the last is 47" in said.err
+
+
+@pytest.mark.usefixtures("more")
+def test_reorganize(capsys) -> None:
+    said = run(capsys, "layout", "more", "tcp_hole", "-R")
+    assert said.out.startswith("struct tcp_hole {\n\tchar                       c;")
+    assert "\t/* size: 16, cachelines: 1, members: 3 */\n" in said.out
+    assert said.out.endswith("};   /* saved 8 bytes! */\n\n")
+    assert run(capsys, "layout", "more", "-R", "-s").out == "tcp_hole\t24\t16\t8\n"
+    steps = run(capsys, "layout", "more", "tcp_hole", "-R", "-S").out
+    assert steps.startswith("/* Moving 'd' from after 'l' to after 'c' */\nstruct tcp_hole {\n")
+    assert "}\n\n/* Final reorganized struct: */\nstruct tcp_hole {" in steps
+    found = json.loads(run(capsys, "layout", "more", "tcp_hole", "packed", "-R", "--json").out)["reorganized"]
+    assert [(one["saved"], one["members"]) for one in found] == [(8, ["c", "d", "l"]), (0, ["c", "i"])]
+
+
+@pytest.mark.usefixtures("more")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--names", "--sizes"],
+        ["--html", "x", "--compile"],
+        ["--structs", "--unions"],
+        ["--steps"],
+        ["--at", "3"],
+        ["outer", "--at", "-3"],
+        ["outer", "--at", "x"],
+        ["--json", "--names"],
+    ],
+)
+def test_contradictions(capsys, words) -> None:
+    assert run(capsys, "layout", "more", *words).status == 2
+
+
+@pytest.mark.usefixtures("more")
+def test_a_pattern_without_a_match(capsys) -> None:
+    said = run(capsys, "layout", "more", "udp_*")
+    assert (said.status, said.out) == (3, "")
+    assert "no struct or union matches 'udp_*'" in said.err

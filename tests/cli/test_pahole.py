@@ -139,14 +139,15 @@ def test_the_version_as_kbuild_reads_it(capsys):
     [
         (["-J", "--btf_gen_all", "my.ko"], 2, "--btf_gen_all"),
         (["-J", "--lang=c", "my.ko"], 2, "--lang is not"),
-        (["-C", "task_struct", "my.ko"], 2, "option -C"),
+        (["-Q", "my.ko"], 2, "option -Q"),
+        (["--prettify", "x", "my.ko"], 2, "use `btfkit decode`"),
         (["-J", "--btf_features_strict=var,true_signature", "my.ko"], 2, "true_signature"),
         (["-J", "--lang_exclude=cobol", "my.ko"], 2, "cobol"),
         (["-J", "-jx", "my.ko"], 2, "-jx"),
         (["-J", "--btf_gen_floats=1", "my.ko"], 2, "takes no value"),
         (["-J", "my.ko", "--btf_base"], 2, "needs a value"),
         (["-J"], 2, "no FILE"),
-        (["my.ko"], 2, "only encoding"),
+        (["my.ko"], 3, "it has DWARF only"),
         (["-J", "--btf_encode_detached=out", "my.ko", "types.ko"], 2, "takes one FILE"),
         (["-J", "--btf_encode_detached=my.ko", "my.ko"], 2, "overwrite"),
         (

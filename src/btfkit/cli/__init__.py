@@ -39,7 +39,7 @@ COMMANDS = {
     "atlas": "keep the BTF of many kernels in one file, and ask questions of it",
     "dedup": "merge equivalent types",
     "encode": "make BTF of the DWARF of a kernel or module",
-    "pahole": "accept the command lines of pahole with which kbuild makes BTF",
+    "pahole": "accept pahole's command lines: to show types, and to make BTF",
     "verify": "check a BTF: its structure, then the kernel's rules",
     "btf": "show the BTF of the running kernel, its programs and maps",
     "bpftool": "accept bpftool's command lines",

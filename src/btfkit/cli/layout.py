@@ -15,7 +15,6 @@ from btfkit.cli.options import (
     Command,
     Option,
     UsageError,
-    has_colours,
     positive,
     refuse_overwriting,
     warn_of_second,
@@ -24,9 +23,12 @@ from btfkit.cli.options import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from btfkit.cli.options import Args
     from btfkit.show.layout import Layouts
+
+OUTPUTS = ("sizes", "nr_members", "names", "html", "at", "compile", "reorganize")  # of which one counts
 
 
 def run(args: Args) -> int:
@@ -35,10 +37,7 @@ def run(args: Args) -> int:
     from btfkit.show.layout import Layouts
 
     path, names = file_and_names(args.operands) if args.operands else (demand_running(), [])
-    if names and args.all:
-        raise UsageError("--all and NAME exclude each other")
-    if (args.json, args.sizes, args.html is not None).count(True) > 1:
-        raise UsageError("--json, --sizes and --html exclude each other")
+    _refuse_contradictions(args, names)
     refuse_overwriting([args.output, args.html], [path, args.base])
     if args.html is not None:
         from btfkit.show.html import demand_jinja2
@@ -48,8 +47,26 @@ def run(args: Args) -> int:
         return _run_on_directory(args, path, names)
     btf = load(path, args.base, pointer_size=args.pointer_size)
     warn_of_second(btf)
-    layouts = Layouts(btf, args.cacheline)
-    return _show(args, layouts, _wanted(layouts, names), names)
+    return show(args, Layouts(btf, args.cacheline), names)
+
+
+def _refuse_contradictions(args: Args, names: list[str]) -> None:
+    if names and args.all:
+        raise UsageError("--all and NAME exclude each other")
+    given = [option for option in OUTPUTS if getattr(args, option) not in (None, False)]
+    if "sizes" in given and "reorganize" in given:
+        given.remove("sizes")
+    if args.json and not {"at", "reorganize"} & {*given}:
+        given.append("json")
+    if len(given) > 1:
+        first, second = (f"--{option.replace('_', '-')}" for option in given[:2])
+        raise UsageError(f"{first} and {second} exclude each other")
+    if args.structs and args.unions:
+        raise UsageError("--structs and --unions exclude each other")
+    if args.steps and not args.reorganize:
+        raise UsageError("--steps needs --reorganize")
+    if args.at is not None and not names:
+        raise UsageError("--at needs NAME")
 
 
 def _run_on_directory(args: Args, path: str, names: list[str]) -> int:
@@ -60,10 +77,12 @@ def _run_on_directory(args: Args, path: str, names: list[str]) -> int:
     from btfkit.errors import AmbiguousError, printable
     from btfkit.fleet.kernel_diff import kernel_in
     from btfkit.fleet.owners import KernelTypes
+    from btfkit.show.find import is_exact
     from btfkit.show.layout import Layouts
 
     types = KernelTypes(kernel_in(path))
-    owners = types.owners(names, (*spec.COMPOSITES, spec.TYPEDEF)) if names else {}
+    exact = [name for name in names if is_exact(name)]
+    owners = types.owners(exact, (*spec.COMPOSITES, spec.TYPEDEF)) if exact else {}
     by_module = {module: btf for some in owners.values() for module, btf in some} or {"": types.vmlinux}
     own = [module for module in by_module if module]
     if len(own) > 1:
@@ -76,79 +95,58 @@ def _run_on_directory(args: Args, path: str, names: list[str]) -> int:
     )  # a module's chain has the vmlinux too
     if own and not args.quiet:
         print(f"btfkit layout: in module {printable(own[0])}", file=sys.stderr)
-    status = _show(args, layouts, _wanted(layouts, names), names)
+    status = show(args, layouts, names)
     return FAILED if complain_of_modules(types.errors) else status
 
 
-def _show(args: Args, layouts: Layouts, wanted: list[tuple[int, str]], names: list[str]) -> int:
-    """Print, or write the page of, what is wanted."""
+def show(args: Args, layouts: Layouts, names: list[str]) -> int:
+    """Print, or write the page of, the types that the names and options choose."""
     from btfkit.files.write import write_chunks
 
-    chunks: Iterator[bytes]
-    if args.holes:
-        wanted = [(type_id, name) for type_id, name in wanted if layouts.gaps(type_id)[1] >= args.holes]
+    wanted = layouts.named(names)
+    if choices := _choices(args):
+        from btfkit.show.layout_choice import Choice
+
+        wanted = Choice(**choices).of(layouts, wanted)
     if args.html is not None:
-        return _page(args, layouts, wanted)
-    if args.json:
-        chunks = (chunk.encode() for chunk in _json(args, layouts, wanted))
+        from btfkit.cli import layout_output as output
+
+        output.page(args, layouts, wanted)
     else:
-        chunks = _text(args, layouts, wanted, b"\n" if names else b"")
-    write_chunks(chunks, args.output)
+        write_chunks(_chunks(args, layouts, wanted, b"\n" if names else b""), args.output)
     return DONE
 
 
-def _wanted(layouts: Layouts, names: list[str]) -> list[tuple[int, str]]:
-    """(id, the name that was given) of each type once; the name is "" if all are wanted."""
-    if not names:
-        return [(type_id, "") for type_id in layouts.all()]
-    found: dict[int, str] = {}
-    for name in names:
-        for type_id in layouts.find(name):
-            found.setdefault(type_id, name)
-    return list(found.items())
-
-
-def _text(args: Args, layouts: Layouts, wanted: list[tuple[int, str]], end: bytes) -> Iterator[bytes]:
-    from btfkit.show.layout_text import LayoutText, coloured
-
-    writer = LayoutText(layouts, expand=args.expand)
-    if args.sizes:
-        return writer.sizes(wanted)
-    if not has_colours(args.color, args.output):
-        return writer.pictures(wanted, end)
-    return (coloured(writer.picture(type_id, name)).encode() + end for type_id, name in wanted)
-
-
-def _json(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> Iterator[str]:
-    """One object, with one type per line."""
-    from json import dumps
-
-    from btfkit.show.layout_data import SCHEMA, LayoutData
-
-    data = LayoutData(layouts, expand=args.expand)
-    head: dict[str, object] = {
-        "schema": SCHEMA,
-        "path": layouts.btf.source,
-        "cacheline": layouts.cacheline,
-        "types": [],
+def _choices(args: Args) -> dict[str, Any]:
+    """What is set of the options that choose types, by the parameters of `Choice`."""
+    choices = {
+        "kind": "struct" if args.structs else "union" if args.unions else "",
+        "packed": args.packed,
+        "flexible": "any" if args.flexible else "",
+        "holes": args.holes,
+        "bit_holes": args.bit_holes,
+        "largest_hole": args.largest_hole,
+        "padding": args.padding,
+        "contains": args.contains,
+        "holds": args.containers,
+        "prefixes": args.prefix,
+        "exclude": args.exclude,
     }
-    yield dumps(head)[:-2]
-    between = "\n"
-    for type_id, _ in wanted:
-        yield between + dumps(data.of(type_id))
-        between = ",\n"
-    yield "\n]}\n"
+    return {parameter: value for parameter, value in choices.items() if value}
 
 
-def _page(args: Args, layouts: Layouts, wanted: list[tuple[int, str]]) -> int:
-    from btfkit.errors import counted, printable
-    from btfkit.files.write import write_atomic
-    from btfkit.show.layout_page import layout_page
+def _chunks(args: Args, layouts: Layouts, wanted: list[tuple[int, str]], end: bytes) -> Iterator[bytes]:
+    from btfkit.cli import layout_output as output
 
-    write_atomic(args.html, layout_page(layouts, [type_id for type_id, _ in wanted], names=dict(wanted)))
-    if not args.quiet and args.html != "-":
-        print(f"{printable(args.html)}: {counted(len(wanted), 'type')}", file=sys.stderr)
-    return DONE
+    if args.at is not None:
+        return output.at_offset(args, layouts, wanted)
+    if args.reorganize:
+        return output.smaller(args, layouts, wanted, end)
+    if args.compile:
+        return output.c_text(layouts, wanted)
+    if args.json:
+        return output.json(args, layouts, wanted)
+    return output.text(args, layouts, wanted, end)
 
 
 def _cacheline(word: str) -> int:
@@ -158,6 +156,17 @@ def _cacheline(word: str) -> int:
     if size > MAX_CACHELINE:
         raise ValueError(f"expected a number of at most {MAX_CACHELINE}, got {size}")
     return size
+
+
+def _offset(word: str) -> int:
+    """An offset in bytes, in decimal or hexadecimal (0x4a8)."""
+    try:
+        found = int(word, 0)
+    except ValueError:
+        found = -1
+    if found < 0:
+        raise ValueError(f"expected an offset in bytes (decimal, or hexadecimal as 0x4a8), got {word!r}")
+    return found
 
 
 COMMAND = Command(
@@ -173,7 +182,38 @@ COMMAND = Command(
         Option("-E", "--expand", help="also show the members of members"),
         Option("-a", "--all", help="show all named structs and unions (the default without NAME)"),
         Option("-s", "--sizes", help="print one line each: name, size and number of holes, separated by tabs"),
+        Option("-n", "--nr-members", help="print one line each: name and number of members, separated by a tab"),
+        Option("--names", help="print names only, one on each line"),
+        Option("--structs", help="show only structs"),
+        Option("--unions", help="show only unions"),
+        Option("--packed", help="show only packed structs"),
+        Option("--flexible", help="show only those that end in a flexible array, or hold a struct that does"),
         Option("-H", "--holes", value="N", help="show only those with at least N holes", convert=positive),
+        Option(
+            "--bit-holes", value="N", help="show only those with at least N holes between bitfields", convert=positive
+        ),
+        Option("--largest-hole", value="N", help="show only those with a hole of at least N bytes", convert=positive),
+        Option(
+            "--padding", value="N", help="show only those with at least N bytes of padding at the end", convert=positive
+        ),
+        Option(
+            "--contains", value="NAME", many=True, help="show only those with a member that is a struct or union NAME"
+        ),
+        Option(
+            "--containers",
+            value="NAME",
+            many=True,
+            help="show only those that hold NAME: also in typedefs, arrays and other structs",
+        ),
+        Option("--prefix", value="GLOB", many=True, help="show only names that begin so ('tcp_'), or match ('*_ops')"),
+        Option("--exclude", value="GLOB", many=True, help="omit names that begin so, or match"),
+        Option("--at", value="OFFSET", help="print which members have the byte at this offset", convert=_offset),
+        Option(
+            "-R", "--reorganize", help="show structs in the smallest order of members; with --sizes, what that saves"
+        ),
+        Option("-S", "--steps", help="with --reorganize: move members one by one as pahole does, and show each step"),
+        Option("--compile", help="print C definitions, with all types that they need"),
+        Option("--hex", help="print offsets and sizes of members in hexadecimal"),
         Option(
             "-c",
             "--cacheline",
@@ -185,9 +225,12 @@ COMMAND = Command(
         Option("--html", value="FILE", help="write an HTML page that draws the bytes of each cache line"),
         COLOR,
     ),
-    details="""NAME is a struct or union ('struct file' selects the kind), or a typedef of an anonymous one.
+    details="""NAME is a struct or union ('struct file' selects the kind), a typedef of an anonymous one, a glob ('tcp_*'), or a
+regular expression between slashes ('/^sk_.*buf/').
 FILE may be the directory of a kernel with its modules; without FILE, the running kernel is shown.
 
     btfkit layout /sys/kernel/btf/vmlinux task_struct
+    btfkit layout /sys/kernel/btf/vmlinux task_struct --at 0x4a8
+    btfkit layout /sys/kernel/btf/vmlinux 'tcp_*' --reorganize --sizes
     btfkit layout /sys/kernel/btf/vmlinux sk_buff --html sk_buff.html""",
 )

@@ -62,10 +62,10 @@ def run(args: Args) -> int:
     elif args.plain:
         print("\n".join(str(place.offset) for place in places))
     else:
-        rows = [_row(place, modules[place.path]) for place in places]
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        for row in rows:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + "  " + row[3])
+        rows = [row(place, modules[place.path]) for place in places]
+        widths = [max(len(cells[i]) for cells in rows) for i in range(3)]
+        for cells in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)) + "  " + cells[3])
     return FAILED if complain_of_modules(skipped) else DONE
 
 
@@ -99,7 +99,8 @@ def _in_directory(path: str, wanted: list[str]) -> tuple[list[Place], dict[str, 
     return places, modules, types.errors
 
 
-def _row(place: Place, module: str) -> tuple[str, str, str, str]:
+def row(place: Place, module: str = "") -> tuple[str, str, str, str]:
+    """The cells of a line about a place: path, offset, size, type (and module)."""
     from btfkit.errors import counted, printable
 
     if place.bits:

@@ -1,6 +1,6 @@
-"""`btfkit pahole ARGS...`: accept the command lines of pahole with which kbuild makes BTF.
+"""`btfkit pahole ARGS...`: accept the command lines of pahole with which kbuild makes BTF, and those that show types.
 
-Those of Linux 5.15 to 7.2: scripts/pahole-flags.sh, Makefile.btf, Makefile.modfinal, gen-btf.sh, link-vmlinux.sh and
+kbuild's are those of Linux 5.15 to 7.2: scripts/pahole-flags.sh, Makefile.btf, Makefile.modfinal, gen-btf.sh, link-vmlinux.sh and
 pahole-version.sh.  What an option means is stated in pahole(1); an option that is not done is refused by its name.
 """
 
@@ -10,6 +10,9 @@ import sys
 
 from btfkit.cli import DONE, FAILED, USAGE
 from btfkit.cli.options import Command, UsageError
+from btfkit.cli.pahole_types import FLAGS as TYPE_FLAGS
+from btfkit.cli.pahole_types import INSTEAD, OTHERS, show
+from btfkit.cli.pahole_types import VALUES as TYPE_VALUES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +20,18 @@ if TYPE_CHECKING:
 
 VERSION = "v1.32"
 HELP = f"""\
-usage: btfkit pahole -J [--btf_features=LIST]... [--btf_base BASE] [--btf_encode_detached=OUT] [options] FILE...
+usage: btfkit pahole [options] [FILE | NAME]                show types, as `btfkit layout` does
+       btfkit pahole -J [--btf_features=LIST]... [--btf_base BASE] [--btf_encode_detached=OUT] [options] FILE...
        btfkit pahole --version | --numeric_version | --supported_btf_features
+
+Types: all structs and unions of FILE, or NAME in the running kernel; only BTF is read.
+
+  -C NAME[,NAME]  these types (-C file://LIST: one on each line)   -E  with the members of members   --hex  in hexadecimal
+  -s  sizes   -n  numbers of members   -N  lengths of names   -t SEP  in place of tabs   --sort  by name   -a  also without a name
+  -H N, -B N, -z N, --padding_ge N  with so many holes, bit holes, bytes of a hole, of padding   --packed, --structs, --unions
+  --with_flexible_array, --with_embedded_flexible_array   -y PREFIX, -x PREFIX  names that begin so, or do not
+  -i NAME  that contain NAME   -f NAME  members that point to it   --compile  C definitions   -c N  the size of a cache line
+  -R  smallest order of members, -S  by pahole's steps   -P  what that saves
 
 For kbuild: make PAHOLE="btfkit pahole" (before Linux 6.7, one word: a script that runs this command).  The BTF of FILE's DWARF
 goes into FILE, or as raw BTF to OUT.
@@ -59,6 +72,10 @@ SETS = ("default", "all")  # of features, in a list
 SHORT = {"J": "btf_encode", "V": "verbose", "?": "help", "h": "help"}
 WITHOUT_LIST = ("encode_force", "var", "decl_tag", "type_tag", "enum64")  # the features if no option names any
 
+_WITHOUT_VALUE = (*ADDS, *REMOVES, *WITHOUT_EFFECT, *ASKED, *TYPE_FLAGS, "btf_encode")
+_LETTERS = SHORT | {letter: name for name, letter in TYPE_FLAGS.items() if letter}
+_LETTERS_OF_VALUES = {letter: name for name, letter in TYPE_VALUES.items() if letter}
+
 REMEDIES = {"base": "--btf_base FILE", "output": "--btf_encode_detached=OUT"}
 
 
@@ -85,7 +102,9 @@ def run(argv: list[str]) -> int:
         if asked := next((name for name in ASKED if name in call.flags), None):
             print(_answer(asked))
             return DONE
-        return _encode(call)
+        if "btf_encode" in call.flags or "btf_encode_detached" in call.values:
+            return _encode(call)
+        return show(call)
     except UsageError as error:
         from btfkit.errors import printable
 
@@ -113,36 +132,52 @@ def _read(argv: Sequence[str], call: Call) -> None:
         elif word.startswith("--"):
             _read_long(word, rest, call)
         elif len(word) > 1 and word[0] == "-":
-            _read_short(word, call)
+            _read_short(word, rest, call)
         else:
             call.files.append(word)
 
 
 def _read_long(word: str, rest: Iterator[str], call: Call) -> None:
-    name, given, value = word[2:].partition("=")
-    if name in VALUES:
+    typed, given, value = word[2:].partition("=")
+    name = _full_name(typed)
+    if name in VALUES or name in TYPE_VALUES:
         found = value if given else next(rest, None)
         if not found:
             raise UsageError(f"option --{name} needs a value")
         call.values.setdefault(name, []).append(found)
     elif name == "jobs":
         _check_jobs(value, word)
-    elif name in ADDS or name in REMOVES or name in WITHOUT_EFFECT or name in ASKED or name == "btf_encode":
+    elif name in _WITHOUT_VALUE:
         if given:
             raise UsageError(f"option --{name} takes no value")
         call.flags.append(name)
     else:
-        raise _refused(f"--{name}")
+        raise _refused(name)
 
 
-def _read_short(word: str, call: Call) -> None:
+def _full_name(typed: str) -> str:
+    """The long option that `typed` abbreviates without doubt; else `typed`."""
+    names = (*_WITHOUT_VALUE, *VALUES, *TYPE_VALUES, *INSTEAD, *OTHERS, "jobs")
+    if typed in names:
+        return typed
+    matches = [name for name in names if name.startswith(typed) and len(name) > 1]
+    return matches[0] if typed and len(matches) == 1 else typed
+
+
+def _read_short(word: str, rest: Iterator[str], call: Call) -> None:
     for at, letter in enumerate(word[1:], 2):
         if letter == "j":
             _check_jobs(word[at:], word)
             return
-        if letter not in SHORT:
-            raise _refused(f"-{letter}")
-        call.flags.append(SHORT[letter])
+        if letter in _LETTERS_OF_VALUES:
+            found = word[at:] or next(rest, None)
+            if not found:
+                raise UsageError(f"option -{letter} needs a value")
+            call.values.setdefault(_LETTERS_OF_VALUES[letter], []).append(found)
+            return
+        if letter not in _LETTERS:
+            raise _refused(letter)
+        call.flags.append(_LETTERS[letter])
 
 
 def _check_jobs(number: str, word: str) -> None:
@@ -150,8 +185,9 @@ def _check_jobs(number: str, word: str) -> None:
         raise UsageError(f"option {word}: expected a number")
 
 
-def _refused(option: str) -> UsageError:
-    return UsageError(f"option {option} is not one that btfkit does: for this, use pahole itself")
+def _refused(name: str) -> UsageError:
+    instead = INSTEAD.get(name, "use pahole itself")
+    return UsageError(f"option {'--' if len(name) > 1 else '-'}{name} is not done here: {instead}")
 
 
 # ---- encoding ------------------------------------------------------------------------------------------------------
@@ -164,8 +200,6 @@ def _encode(call: Call) -> int:
     from btfkit.file_ops.encode import encode_file
 
     detached = call.last("btf_encode_detached")
-    if "btf_encode" not in call.flags and not detached:
-        raise UsageError("only encoding (-J) is done: to print types, use `btfkit dump` or `btfkit layout`")
     base = call.last("btf_base")
     if not call.files:
         raise UsageError("no FILE to encode")
@@ -228,7 +262,7 @@ def _known(text: str) -> str:
 
 COMMAND = Command(
     "pahole",
-    "accept the command lines of pahole with which kbuild makes BTF",
+    "accept pahole's command lines: to show types, and to make BTF",
     run,
     operands="ARGS...?",
     own_parser=True,

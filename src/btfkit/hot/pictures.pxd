@@ -45,6 +45,8 @@ cdef class Pictures(Comments):
     @cython.locals(is_union=cython.bint, suffix=cython.uint, spacing=cython.Py_ssize_t)
     cpdef draw(self, size_t type_id, bytes alias)
 
+    cpdef draw_enum(self, size_t type_id, bytes alias)
+
     cpdef put_numbers(self, size_t type_id, bytes alias)
 
     cdef void put_suffix(self, unsigned int suffix, size_t name) except *

@@ -149,6 +149,15 @@ class Pictures(Comments):
             self.put_struct(type_id, 0, spacing, 0, False, self.gaps(type_id).packed, suffix, 0, True)
         self.put(b";\n")
 
+    def draw_enum(self, type_id, alias):
+        """Write the definition of an enum; `alias` is the typedef to show for one without a name."""
+        self.most = self.at + MOST_BYTES
+        self.alias = alias
+        if alias:
+            self.put(b"typedef ")
+        self.put_enum(type_id, ALIAS if alias else NOTHING, 0, 0)
+        self.put(b";\n")
+
     def put_numbers(self, type_id, alias):
         """Write a line: the name (`alias` if there is none), the size and the number of holes, separated by tabs."""
         if self.is_named(type_id):
@@ -467,7 +476,10 @@ class Pictures(Comments):
                 width = 64
             if info >> 31 and value >> (width - 1):
                 value -= 1 << width
-            self.put(str(value).encode())
+            if self.hexadecimal and value:  # of 64 bits, as in pahole
+                self.put(hex(value % (1 << 64)).encode())
+            else:
+                self.put(str(value).encode())
             self.put(b",\n")
         self.put_tabs(tabs)
         self.put(b"}")

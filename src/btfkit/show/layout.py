@@ -17,6 +17,8 @@ from btfkit.hot.measures import Field, Measures, named_composites
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from btfkit.btf.btf import Btf
     from btfkit.btf.flat import FramedFlat
 
@@ -177,6 +179,45 @@ class Layouts:
             raise NotFoundError(f"no struct or union called {printable(name)!r}{hint}", source=btf.source)
         return ids
 
+    def named(self, names: Sequence[str]) -> list[tuple[int, str]]:
+        """(id, the name to show if it has none) of each struct and union that `names` select, once; without them, all own ones.
+
+        A name is as in `find`, or a pattern: "tcp_*", "struct *_ops", "/^sk_/".  One that selects nothing raises NotFoundError.
+        """
+        if not names:
+            return [(type_id, "") for type_id in self.all()]
+        chosen: dict[int, str] = {}
+        for name in names:
+            if any(letter in name for letter in "*?[/"):
+                from btfkit.show.layout_choice import matching
+
+                pairs: Iterable[tuple[int, str]] = matching(self, name)
+            else:
+                pairs = ((type_id, name) for type_id in self.find(name))
+            for type_id, alias in pairs:
+                chosen.setdefault(type_id, alias)
+        return list(chosen.items())
+
+    def member_types(self, type_id: int) -> list[int]:
+        """The ids of the types of the members of a struct or union."""
+        layer, at = self.btf.locate(type_id)
+        words = layer.words
+        return list(words[at + 4 : at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN) : 3])
+
+    def inner_composites(self, type_id: int) -> list[int]:
+        """The structs and unions that the members are, through typedefs, qualifiers and arrays."""
+        found = []
+        for member in self.member_types(type_id):
+            kind = spec.ARRAY
+            for _ in range(spec.MAX_CHAIN):
+                _, target, kind, _, _ = self.facts(member)
+                if kind != spec.ARRAY:
+                    break
+                member = self.btf.word(target, 3)
+            if kind in spec.COMPOSITES:
+                found.append(target)
+        return found
+
     def all(self) -> list[int]:
         """The ids of the own structs and unions that have a name, in order."""
         return named_composites(self.btf.words, self.btf.positions, self.btf.start_id)
@@ -196,7 +237,7 @@ class Layouts:
 
     def gaps(self, type_id: int) -> tuple[int, int]:
         """The size (bytes) and the number of holes of a struct or union; errors as of `layouts[type_id]`."""
-        measures = self._measure(type_id)
+        measures = self.measured(type_id)
         return measures.size, measures.holes
 
     def demand_composite(self, type_id: int) -> None:
@@ -205,7 +246,8 @@ class Layouts:
         if kind not in spec.COMPOSITES:
             raise NotFoundError(f"a {spec.kind_name(kind)} has no layout", source=self.btf.source, type_id=type_id)
 
-    def _measure(self, type_id: int) -> Measures:
+    def measured(self, type_id: int) -> Measures:
+        """The numbers of a struct or union, until the next question; errors as of `layouts[type_id]`."""
         self.demand_composite(type_id)
         try:
             self.measures.measure(type_id)
@@ -221,7 +263,7 @@ class Layouts:
 
     def _compute(self, type_id: int) -> Layout:
         btf = self.btf
-        measures = self._measure(type_id)
+        measures = self.measured(type_id)
         layer, at = btf.locate(type_id)
         words = layer.words
         is_union = words[at + 1] >> 24 & spec.MAX_KIND == spec.UNION

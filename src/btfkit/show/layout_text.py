@@ -6,8 +6,10 @@ buffer or reverses array dimensions (docs/differences.md).
 
 from __future__ import annotations
 
+from btfkit.btf import spec
 from btfkit.btf.members import MAX_DEPTH, MAX_MEMBERS
 from btfkit.btf.spec import MAX_CHAIN, text
+from btfkit.btf.spelling import Spelling
 from btfkit.errors import LONGEST_NAME, FormatError, printable
 from btfkit.hot.pictures import Pictures
 
@@ -64,6 +66,16 @@ class LayoutText:
             if writer.at >= CHUNK:
                 yield writer.take()
         yield writer.take()
+
+    def declaration(self, type_id: int) -> bytes:
+        """The definition of an enum, or a typedef in one line, newline included."""
+        btf, name = self.btf, printable(self.btf.name(type_id)).encode()
+        target = btf.word(type_id, 2) if btf.kind(type_id) == spec.TYPEDEF else 0
+        unnamed = btf.kind(target) in spec.ENUMS and not btf.name(target)
+        if target and not unnamed:
+            return f"typedef {Spelling(btf).declare(target, printable(btf.name(type_id)))};\n".encode()
+        self._pictures.draw_enum(target or type_id, name if unnamed else b"")
+        return self._pictures.take()
 
     def sizes(self, wanted: Iterable[tuple[int, str]]) -> Iterator[bytes]:
         """A line for each: the name, the size and the number of holes, separated by tabs (`pahole -s`), in pieces."""

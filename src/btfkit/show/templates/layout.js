@@ -150,12 +150,15 @@
       el("thead", null, el("tr", null, el("th.num", null, "offset"), el("th.num", null, "size"), el("th", null, "member"))), body));
   }
 
-  function stats(type) {
+  function stats(type, list) {
     const parts = [[number(type.size), type.size === 1 ? "byte" : "bytes"], [type.cachelines, type.cachelines === 1 ? "cache line" : "cache lines"], [type.members.length, type.members.length === 1 ? "member" : "members"]];
     if (type.holes) parts.push([type.holes, `${type.holes === 1 ? "hole" : "holes"} of ${number(type.sum_holes)} bytes`]);
     if (type.bit_holes) parts.push([type.bit_holes, `${type.bit_holes === 1 ? "bit hole" : "bit holes"} of ${type.sum_bit_holes} bits`]);
     if (type.padding > 0) parts.push([type.padding, "bytes of padding"]);
     if (type.bit_padding) parts.push([type.bit_padding, "bits of padding"]);
+    const inner = pieces(type, list).filter((piece) => piece.unused && piece.rows.length > 0 && list[piece.rows[0]].depth > 0);
+    const bytes = inner.reduce((sum, piece) => sum + piece.to - piece.from, 0);
+    if (inner.length) parts.push([inner.length, `${inner.length === 1 ? "gap" : "gaps"} within members, ${count(bytes, "byte")}`]);
     if (wasted(type) && type.size) parts.push([`${((100 * wasted(type)) / type.size).toFixed(1)} %`, "unused"]);
     return el("ul.stats", null, parts.map(([value, word]) => el("li", null, el("b", null, String(value)), ` ${word}`)));
   }
@@ -166,7 +169,7 @@
       el("h2", null, el("span.mono", null, type.name || !type.alias ? `${type.kind} ` : "", ...marked(title(type), words)),
         type.packed ? el("span.badge", null, "packed") : "", type.alignment ? el("span.badge", null, `aligned(${type.alignment})`) : "",
         wasted(type) ? el("span.badge.warn", null, count(wasted(type), "byte") + " unused") : ""),
-      stats(type),
+      stats(type, list),
       el("div.both", null, draw(type, list), table(list, words)));
     const cells = [...node.querySelectorAll(".cell[data-rows]")];
     const lines = [...node.querySelectorAll("[data-row]")];
