@@ -68,6 +68,30 @@ def test_names_are_added_in_the_order_of_first_use(mask):
     assert bytes(one.data[: one.end]) == section([b"", *order])
 
 
+def test_sections_that_resemble_each_other(mask):
+    """Whatever order the strings have, and whichever table they are found in."""
+    known = some(mask)
+    below = table(section([b"", *known[:9]]), mask)
+    for one in table(mask=mask), table(b"", mask, start=below.end, below=below):
+        for _ in range(6):
+            start = random.randrange(len(known))
+            strings = [*known[start:], *random.sample(known, 20), *known[:start]]
+            data = section(strings)
+            moved = array("I", bytes(4 * len(data)))
+            for at in offsets(strings):
+                moved[at] = random.randrange(2)
+            wanted = [at for at in offsets(strings) if moved[at] and data[at]]
+            one.settle(data, moved)
+            for at in wanted:
+                offset = moved[at] - 1
+                found = text(one.data, offset - one.start) if offset >= one.start else text(below.data, offset)
+                assert found == text(data, at)
+        found = bytes(one.data[: one.end]).split(b"\0")[:-1]
+        assert len(found) == len(set(found))
+        one.finish()
+        assert bytes(one.data[: one.end]).split(b"\0")[:-1] == found
+
+
 def test_what_is_below_is_not_added(mask):
     below = table(section([b"", b"a", b"b"]), mask)
     above = table(b"", mask, start=below.end, below=below)

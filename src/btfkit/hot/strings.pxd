@@ -2,6 +2,7 @@ cimport cython
 
 cdef unsigned int SEED
 cdef unsigned int WORD
+cdef size_t CELL
 cdef size_t LONGEST
 
 cpdef random_prime()
@@ -23,6 +24,7 @@ cdef class StringTable:
     cdef unsigned int h
     cdef StringTable below
     cdef unsigned int[::1] slots
+    cdef unsigned int[::1] followers
 
     @cython.locals(start=cython.size_t, end=cython.size_t, h=cython.uint, slot=cython.size_t)
     cpdef index(self)
@@ -60,8 +62,14 @@ cdef class StringTable:
     @cython.locals(size=cython.size_t)
     cdef int lengthen(self, size_t need) except -1
 
-    @cython.locals(at=cython.size_t, end=cython.size_t, guess=cython.size_t, here=cython.size_t, pool="unsigned char[::1]")
+    @cython.locals(before=cython.size_t, following=cython.size_t, at=cython.size_t, cell=cython.size_t,
+                   guess=cython.size_t, end=cython.size_t, here=cython.size_t, offset=cython.size_t)
     cpdef settle(self, const unsigned char[::1] strings, unsigned int[::1] moved)
+
+    @cython.locals(cell=cython.size_t, old="unsigned int[::1]")
+    cdef int lengthen_followers(self) except -1
+
+    cpdef finish(self)
 
     @cython.locals(mask=cython.size_t, index=cython.size_t, old=cython.uint, slot=cython.size_t, end=cython.size_t,
                    word=cython.uint)

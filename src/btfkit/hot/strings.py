@@ -12,6 +12,7 @@ from os import urandom
 SEED = 2166136261
 WORD = 0xFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 ALL_BITS = 0xFFFFFFFF  # the mask of hashes
+CELL = 3  # log2 of the bytes of the pool that share an entry of `followers`
 LONGEST = 512  # bytes at the end of a longer string that are looked up on their own; the kernel's names are shorter
 
 
@@ -52,6 +53,7 @@ class StringTable:
         self.below = below
         self.count = 0
         self.slots = memoryview(bytearray(512)).cast("I")  # pairs: 1 + offset (0: free), hash
+        self.followers = memoryview(bytearray(4)).cast("I")  # by place: what followed that string when it was last seen
 
     def index(self):
         """Index the strings that are already in `data`; of equal ones the first."""
@@ -228,26 +230,52 @@ class StringTable:
         """Replace each nonzero word of `moved` by 1 + the offset of the string at that position of `strings`, unless the string
         is empty.
 
-        Sections of similar BTFs have long runs in common: the string after the last one that was found is tried first.
+        Sections of similar BTFs have long runs in common.  So what followed the last string when it was last seen is tried first,
+        or, if nothing did, what follows it in the pool.
         """
-        guess = self.end
+        before = 0
+        following = self.end
         for at in range(len(moved)):
             if moved[at] == 0 or strings[at] == 0:
                 continue
+            cell = before >> CELL
+            guess = self.followers[cell] if cell < len(self.followers) else 0
+            if guess == 0:
+                guess = following
             end = at
-            if self.added <= guess < self.end:
-                here = guess
-                pool = self.pool
-                while strings[end] and pool[here] == strings[end]:
+            here = guess
+            if guess < self.end:
+                while strings[end] and self.pool[here] == strings[end]:
                     end += 1
                     here += 1
-                if strings[end] == 0 and pool[here] == 0:
-                    moved[at] = self.start + guess + 1
-                    guess = here + 1
+            if guess >= self.end or strings[end] or self.pool[here]:
+                end = self.measure(strings, at)
+                offset = self.add(strings, at, end, self.h)
+                if offset < self.start:
+                    moved[at] = offset + 1
+                    before = 0
+                    following = self.end
                     continue
-            end = self.measure(strings, at)
-            moved[at] = self.add(strings, at, end, self.h) + 1
-            guess = moved[at] - 1 - self.start + end - at + 1 if moved[at] > self.start else 0
+                guess = offset - self.start
+            moved[at] = self.start + guess + 1
+            if cell >= len(self.followers):
+                self.lengthen_followers()
+            self.followers[cell] = guess
+            before = guess
+            following = guess + end - at + 1
+            if following < self.added:
+                following = self.end
+
+    def lengthen_followers(self):
+        """Give `followers` an entry for each part of the pool."""
+        old = self.followers
+        self.followers = memoryview(bytearray(4 * (len(self.pool) >> CELL) + 4)).cast("I")
+        for cell in range(len(old)):
+            self.followers[cell] = old[cell]
+
+    def finish(self):
+        """Release what only adding strings needs."""
+        self.slots = self.followers = memoryview(bytearray(8)).cast("I")
 
     def rename(self, words, places, low, high, first_offset, known):
         """Replace the name offset at each of `places` by that of the string in this table; new strings are added in order of use.

@@ -262,6 +262,7 @@ class _Writing:
 
     def __init__(self, graph: Graph, frame: Frame) -> None:
         self.graph = graph
+        graph.names.finish()
         graph.settle()
         to, names = resolve(graph)
         count = len(graph)
