@@ -30,9 +30,14 @@ cpdef place_nodes(const unsigned int[::1] norm, size_t first_word, const unsigne
                   const unsigned int[::1] id_starts, size_t first_edge, unsigned int[::1] place,
                   unsigned int[::1] starts, unsigned int[::1] hashes, unsigned long long prime)
 
-@cython.locals(to=cython.size_t, record=cython.size_t, edge=cython.size_t, node=cython.size_t, at=cython.size_t)
-cpdef gather(const unsigned int[::1] norm, const unsigned int[::1] place, const unsigned int[::1] starts,
-             const unsigned int[::1] refs, const unsigned char[::1] stays, size_t first,
+@cython.locals(end=cython.size_t, at=cython.size_t, node=cython.size_t, following=cython.size_t, first=cython.size_t)
+cpdef size_t share(unsigned int[::1] norm, unsigned int[::1] place, const unsigned int[::1] label,
+                   const unsigned int[::1] heads) except? 0
+
+@cython.locals(to=cython.size_t, record=cython.size_t, edge=cython.size_t, node=cython.size_t, at=cython.size_t,
+               info=cython.uint, row=cython.uint, end=cython.size_t)
+cpdef gather(const unsigned int[::1] norm, const unsigned int[::1] place, const unsigned char[::1] table,
+             const unsigned int[::1] starts, const unsigned int[::1] refs, const unsigned char[::1] stays, size_t first,
              const unsigned int[::1] ids, unsigned int[::1] out, unsigned int[::1] positions,
              unsigned int[::1] targets)
 

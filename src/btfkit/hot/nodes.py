@@ -65,7 +65,31 @@ def place_nodes(norm, first_word, positions, id_starts, first_edge, place, start
         hashes[index] = (h >> 7) & low
 
 
-def gather(norm, place, starts, refs, stays, first, ids, out, positions, targets):
+def share(norm, place, label, heads):
+    """Keep one record for all nodes of a class, whose records are equal; `heads` has the lowest node of each class.
+
+    Records move to the front of `norm`, and `place` becomes where they are then; its last entry becomes the end of all records,
+    which is returned.
+    """
+    end = 0
+    at = place[1]
+    for node in range(1, len(place) - 1):
+        following = place[node + 1]
+        first = heads[label[node]]
+        if first == node:
+            place[node] = end
+            while at < following:
+                norm[end] = norm[at]
+                end += 1
+                at += 1
+        else:
+            place[node] = place[first]
+        at = following
+    place[len(place) - 1] = end
+    return end
+
+
+def gather(norm, place, table, starts, refs, stays, first, ids, out, positions, targets):
     """Copy the records of the nodes from `first` on that are kept (`stays[node]` is not 0) to `out`.
 
     `positions` gets the start of each record, `targets` the new ids of all its references, in order.
@@ -78,9 +102,14 @@ def gather(norm, place, starts, refs, stays, first, ids, out, positions, targets
             continue
         positions[record] = to
         record += 1
-        for at in range(place[node], place[node + 1]):
+        at = place[node]
+        info = norm[at + 1]
+        row = ((info >> 24) & 127) << 3
+        end = at + 3 + table[row + kinds.TAIL] + (info & 0xFFFFFF) * table[row + kinds.ELEM]
+        while at < end:
             out[to] = norm[at]
             to += 1
+            at += 1
         for at in range(starts[node], starts[node + 1]):
             targets[edge] = ids[refs[at]]
             edge += 1

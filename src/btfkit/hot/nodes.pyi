@@ -21,9 +21,11 @@ def place_nodes(
     hashes: _Words,
     prime: int,
 ) -> None: ...
+def share(norm: _Words, place: _Words, label: _Words, heads: _Words) -> int: ...
 def gather(
     norm: _Words,
     place: _Words,
+    table: _Bytes,
     starts: _Words,
     refs: _Words,
     stays: _Bytes,

@@ -32,8 +32,8 @@ cpdef size_t declared(const unsigned int[::1] norm, const unsigned int[::1] plac
 
 @cython.locals(node=cython.size_t, at=cython.size_t, name=cython.uint, info=cython.uint, kind=cython.uint,
                bit=cython.uint)
-cpdef tagged(const unsigned int[::1] norm, const unsigned int[::1] place, const unsigned char[::1] flags, list nodes,
-             list bits)
+cpdef tagged(const unsigned int[::1] norm, const unsigned int[::1] place, size_t first,
+             const unsigned char[::1] flags, list nodes, list bits)
 
 @cython.locals(long=cython.ulonglong, most=cython.size_t, table_mask=cython.size_t, begin=cython.size_t,
                i=cython.size_t, j=cython.size_t, h=cython.ulonglong, count=cython.size_t, done=cython.size_t,
@@ -54,6 +54,7 @@ cpdef members(const unsigned int[::1] coarse, const unsigned int[::1] label, con
 cpdef count_kinds(const unsigned int[::1] norm, const unsigned int[::1] place, const unsigned char[::1] stays, size_t first,
             unsigned int[::1] before, unsigned int[::1] after)
 
-@cython.locals(following=cython.size_t, total=cython.size_t, node=cython.size_t)
+@cython.locals(following=cython.size_t, total=cython.size_t, node=cython.size_t, info=cython.uint, row=cython.uint)
 cpdef tuple number(const unsigned int[::1] label, const unsigned int[::1] heads, const unsigned int[::1] to,
-                   size_t first, const unsigned int[::1] place, unsigned int[::1] ids, unsigned char[::1] stays)
+                   size_t first, const unsigned int[::1] norm, const unsigned int[::1] place,
+                   const unsigned char[::1] table, unsigned int[::1] ids, unsigned char[::1] stays)

@@ -85,13 +85,11 @@ def declared(norm, place, first, flags):
     return count
 
 
-def tagged(norm, place, flags, nodes, bits):
-    """Append to the list `nodes` every declaration whose name has its bit in `flags`, and every definition that it could mean.
-    `bits` gets that bit for each, with 8 added for a definition."""
-    for node in range(len(place) - 1):
+def tagged(norm, place, first, flags, nodes, bits):
+    """Append to the list `nodes` every declaration from node `first` on whose name has its bit in `flags`, and every definition
+    that it could mean.  `bits` gets that bit for each, with 8 added for a definition."""
+    for node in range(first, len(place) - 1):
         at = place[node]
-        if at == place[node + 1]:
-            continue
         name = norm[at]
         if name == 0 or flags[name] == 0:
             continue
@@ -111,7 +109,7 @@ def tagged(norm, place, flags, nodes, bits):
             bits.append(bit)
 
 
-def number(label, heads, to, first, place, ids, stays):
+def number(label, heads, to, first, norm, place, table, ids, stays):
     """Compute new ids: `ids[t]` for every node t, which `to[t]` replaces.
 
     A node below `first` keeps its id.  The lowest node of each class is kept (`stays[t]` becomes 1); those from `first` on are
@@ -126,7 +124,9 @@ def number(label, heads, to, first, place, ids, stays):
             ids[node] = following
             stays[node] = 1
             following += 1
-            total += place[node + 1] - place[node]
+            info = norm[place[node] + 1]
+            row = ((info >> 24) & 127) << 3
+            total += 3 + table[row + kinds.TAIL] + (info & 0xFFFFFF) * table[row + kinds.ELEM]
     for node in range(first, len(label)):
         ids[node] = ids[heads[label[to[node]]]]
     return following, total
@@ -142,9 +142,10 @@ def members(coarse, label, wanted, seen, nodes):
 
 
 def count_kinds(norm, place, stays, first, before, after):
-    """Count the nodes from `first` on by kind into `before`, and those that are kept into `after`."""
+    """Count the nodes from `first` on by kind into `before`, and those that are kept into `after`.  A node whose place is the end
+    of `norm` is a type of the base."""
     for node in range(first, len(place) - 1):
-        if place[node] == place[node + 1]:
+        if place[node] == len(norm):
             continue
         kind = (norm[place[node] + 1] >> 24) & 127
         before[kind] += 1

@@ -48,6 +48,7 @@ def declared(
 def tagged(
     norm: _Words,
     place: _Words,
+    first: int,
     flags: _Bytes,
     nodes: list[int],
     bits: list[int],
@@ -88,7 +89,9 @@ def number(
     heads: _Words,
     to: _Words,
     first: int,
+    norm: _Words,
     place: _Words,
+    table: _Bytes,
     ids: _Words,
     stays: bytearray,
 ) -> tuple[int, int]: ...

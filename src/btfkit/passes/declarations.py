@@ -411,7 +411,7 @@ def names(graph: Graph) -> list[Name]:
     if not _refine.declared(graph.norm, graph.place, graph.first, flags):
         return []
     nodes, bits = list[int](), list[int]()
-    _refine.tagged(graph.norm, graph.place, flags, nodes, bits)
+    _refine.tagged(graph.norm, graph.place, 1, flags, nodes, bits)
     found: dict[Pair, Name] = {}
     for node, bit in zip(nodes, bits, strict=True):
         key = graph.norm[graph.place[node]], bit & ~DEFINED

@@ -264,11 +264,15 @@ class _Writing:
         self.graph = graph
         graph.names.finish()
         graph.settle()
+        graph.share_records()
         to, names = resolve(graph)
         count = len(graph)
         self.ids, self.stays = words(count), bytearray(count)
-        _, total = _refine.number(graph.label, graph.heads(), to, graph.first, graph.place, self.ids, self.stays)
-        del to
+        heads, first = graph.heads(), graph.first
+        _, total = _refine.number(
+            graph.label, heads, to, first, graph.norm, graph.place, spec.TABLE, self.ids, self.stays
+        )
+        del to, heads
         graph.forget_classes()
         before, after = words(128), words(128)
         _refine.count_kinds(graph.norm, graph.place, self.stays, graph.first, before, after)
@@ -287,6 +291,7 @@ class _Writing:
         _nodes.gather(
             graph.norm,
             graph.place,
+            spec.TABLE,
             graph.starts,
             graph.refs,
             self.stays,

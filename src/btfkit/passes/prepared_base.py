@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from array import array
 
+from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.hot import classes as _classes
 from btfkit.hot import nodes as _nodes
@@ -116,7 +117,7 @@ class PreparedBase:
         if self._tagged is None:
             nodes, bits = list[int](), list[int]()
             flags = b"\7" * self.graph.pool_end
-            _refine.tagged(self.graph.norm, self.graph.place, flags, nodes, bits)
+            _refine.tagged(self.graph.norm, self.graph.place, 1, flags, nodes, bits)
             self._tagged = {
                 (self.graph.norm[self.graph.place[node]], bit) for node, bit in zip(nodes, bits, strict=True)
             }
@@ -172,7 +173,7 @@ class Remainder(Graph):
         if not _refine.declared(self.own_norm, self.own_place, 0, flags):
             return False
         nodes, bits = list[int](), list[int]()
-        _refine.tagged(self.own_norm, self.own_place, flags, nodes, bits)
+        _refine.tagged(self.own_norm, self.own_place, 0, flags, nodes, bits)
         keys = [(self.own_norm[self.own_place[node]], bit) for node, bit in zip(nodes, bits, strict=True)]
         declared = [key for key in keys if not key[1] & DEFINED]
         own = {(name, bit & ~DEFINED) for name, bit in keys if bit & DEFINED}
@@ -254,7 +255,8 @@ class Remainder(Graph):
         nodes = len(self)
         left = nodes - len(self.below_ids)
         local, stays = words(nodes), bytearray(nodes)
-        _, total = _refine.number(self.label[:left], self.heads(), array("I", range(left)), 1, self.place, local, stays)
+        label, to = self.label[:left], array("I", range(left))
+        _, total = _refine.number(label, self.heads(), to, 1, self.norm, self.place, spec.TABLE, local, stays)
         for node in range(1, left):
             local[node] += self.start - 1
         local[left:] = array("I", self.below_ids)

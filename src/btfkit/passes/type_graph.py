@@ -176,6 +176,13 @@ class Graph:
         )
         self.hashes = array("I")
 
+    def share_records(self) -> None:
+        """Keep one record for all nodes of a first class; then, `place` does not state any more where a record ends."""
+        heads = zeros(self.classes)
+        _refine.lowest(self.label, heads)
+        end = _nodes.share(self.norm, self.place, self.label, heads)
+        del self.norm[end:]
+
     def refine(self, owners: array[int] | None = None) -> None:
         """Split classes until no more can be split, beginning with the nodes `owners` (ascending; all by default)."""
         count = len(self)
