@@ -463,9 +463,10 @@ class BtfFile:
         from btfkit.files.rewrite import packed, packings_for
 
         demand_btf("btf", btf)
-        if self.second:
+        why_not = self._why_not_rewritable()
+        if why_not == SECOND:
             raise UnsupportedError(SECOND, source=self.source)
-        rewritable = self.rewritable
+        rewritable = why_not is None
         packings = packings_for(path, self.packings if rewritable else ())
         if self.elf is not None and rewritable:
             return {path: self.replace(btf, ids, packings=packings, **how)}

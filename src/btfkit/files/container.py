@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STDIN = "standard input"  # what "-" is called in messages
 MAX_LAYERS = 4  # nested compression, tars and boot images
 SMALL = 1 << 26  # bytes; of larger files only the parts that are needed are read
+TINY = 1 << 16  # bytes; such files are read by one call
 MAX_PIPE = 1 << 30  # bytes from a pipe or device
 BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
 PACKED_SUFFIXES = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "lzma": ".lzma", "zstd": ".zst", "lz4": ".lz4"}
@@ -161,8 +162,10 @@ def open_data(path: Path, large: int = 0) -> bytes | LargeFile:
             from btfkit.files.large_file import LargeFile
 
             return LargeFile(handle, status.st_size, name)
-        with open(handle, "rb", buffering=0, closefd=False) as file:
-            data = file.readall()  # one buffer, also for sysfs, which returns a page at a time
+        data = os.read(handle, status.st_size + 1) if status.st_size <= TINY else b""
+        if len(data) != status.st_size:
+            with open(handle, "rb", buffering=0, closefd=False) as file:
+                data += file.readall()  # one buffer, also for sysfs, which returns a page at a time
         if len(data) < status.st_size and status.st_size >= SMALL:
             what = f"cut short while it was read: it had {status.st_size} bytes, now {len(data)}"
             raise FormatError(what, source=name, offset=len(data))

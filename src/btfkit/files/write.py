@@ -8,7 +8,7 @@ that directory (`files/leftovers.py`).  Missing directories are made.
 from __future__ import annotations
 
 import os
-from stat import S_IMODE, S_ISDIR, S_ISREG
+from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG
 
 from btfkit import log
 
@@ -41,11 +41,11 @@ def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
     direct: list[tuple[str, Content]] = []
     try:
         for path, data in contents.items():
-            status = _replaced(path)
+            status, link = _replaced(path)
             if status is None:
                 direct.append((path, data))
                 continue
-            new = _New(path, data)
+            new = _New(path, data, os.path.realpath(path) if link else path)
             waiting.append(new)
             with _Blaming(path):
                 new.write(status, fsync, unnamed=len(waiting) <= MAX_UNNAMED)
@@ -150,12 +150,16 @@ NEW = os.stat_result((0,) * 10)  # in place of the status of a file that does no
 MAX_UNNAMED = 64  # each needs an open file
 
 
-def _replaced(path: str) -> os.stat_result | None:
-    """The status of the file that is replaced, NEW if there is none, or None for what cannot be replaced by renaming."""
+def _replaced(path: str) -> tuple[os.stat_result | None, bool]:
+    """(the status of the file that is replaced, NEW if there is none, or None for what cannot be replaced by renaming; whether
+    the path is a symbolic link)."""
+    link = False
     if path in _STDOUT or path.startswith(("/dev/fd/", "/proc/self/fd/", "/dev/stderr")):
-        return None
+        return None, link
     try:
-        status = os.stat(path)
+        status = os.lstat(path)
+        if link := S_ISLNK(status.st_mode):
+            status = os.stat(path)
         directory = S_ISDIR(status.st_mode)
     except FileNotFoundError:
         status, directory = NEW, path.endswith("/")
@@ -163,7 +167,7 @@ def _replaced(path: str) -> os.stat_result | None:
         from errno import EISDIR
 
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
-    return status if status is NEW or S_ISREG(status.st_mode) else None
+    return (status if status is NEW or S_ISREG(status.st_mode) else None), link
 
 
 class _New:
@@ -171,10 +175,10 @@ class _New:
 
     __slots__ = ("data", "handle", "name", "path", "size", "temporary")
 
-    def __init__(self, path: str, data: Content) -> None:
+    def __init__(self, path: str, data: Content, name: str) -> None:
         self.path = path
         self.data = data
-        self.name = os.path.realpath(path) if os.path.islink(path) else path
+        self.name = name  # not that of a symbolic link
         self.handle = -1
         self.size = 0
         self.temporary = ""
@@ -198,7 +202,7 @@ class _New:
     def _open(self, directory: str, unnamed: bool) -> None:
         _sweep(directory)
         flags = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        if unnamed and hasattr(os, "O_TMPFILE") and os.path.isdir(_HANDLES):
+        if unnamed and hasattr(os, "O_TMPFILE") and _can_name_handles():
             try:
                 self.handle = os.open(directory, flags | os.O_TMPFILE, 0o666)
             except OSError as error:
@@ -250,8 +254,16 @@ class _New:
 
 
 _HANDLES = "/proc/self/fd"
+_handles: list[bool] = []  # whether that exists, once it is known
 LEFT = ".btfkit-new-"  # begins the names of temporary files
 _swept: set[str] = set()
+
+
+def _can_name_handles() -> bool:
+    """Whether a file without a name can be given one, by way of /proc."""
+    if not _handles:
+        _handles.append(os.path.isdir(_HANDLES))
+    return _handles[0]
 
 
 def _sweep(directory: str) -> None:
