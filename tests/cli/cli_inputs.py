@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import btfkit
+import json_schemas
 from bpf import cases
 from btfkit.cli import main
 
@@ -51,10 +52,14 @@ def files(folder) -> dict[str, bytes]:
 
 
 def run(capsys, *words: object) -> Said:
-    """Run the command in this process."""
+    """Run the command in this process; what it prints with --json fits its schema."""
     capsys.readouterr()
     status = main([str(word) for word in words])
     said = capsys.readouterr()
+    if "--json" in words and status != 2:
+        for text in (said.out, said.err):
+            if text.startswith("{") and words[0] not in json_schemas.FREE:
+                json_schemas.check(str(words[0]), text)
     return Said(status, said.out, said.err)
 
 
