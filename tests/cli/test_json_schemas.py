@@ -84,7 +84,7 @@ def test_each_schema_is_tested_and_listed() -> None:
     page = (json_schemas.SCHEMAS.parent / "json.md").read_text()
     for name, schema in schemas.items():
         jsonschema.Draft202012Validator.check_schema(schema)
-        assert f"| `{schema['title']}` |" in page
+        assert f"| `{schema['title'].removeprefix('btfkit ')}` |" in page
         assert f"(schemas/{name}.json)" in page
     with_json = {name for name in cli.COMMANDS if any("--json" in one.spellings for one in cli.command(name).options)}
     assert with_json - json_schemas.FREE == {line.split()[0] for line in LINES.values()}
