@@ -11,7 +11,7 @@ import os
 from stat import S_ISDIR, S_ISFIFO, S_ISREG
 
 from btfkit import log
-from btfkit.errors import FormatError, NotFoundError
+from btfkit.errors import BtfError, FormatError, NotFoundError
 from btfkit.files.elf import EM_BPF, ET_CORE, ET_REL, Elf, object_name
 from btfkit.files.elf import MAGIC as ELF_MAGIC
 
@@ -306,13 +306,31 @@ def _peel(data: Data, source: str, layers: tuple[str, ...], limit: int | None) -
 
 
 def _peel_image(data: Data, source: str, layers: tuple[str, ...], limit: int) -> Container | Peeled:
-    """The content of a boot image: another layer, or BTF found by its magic.  Unknown files are searched as well."""
+    """The content of a boot image: another layer, or BTF found by its magic.  Of unknown files the readers of other packages are
+    asked; then they are searched as well."""
     from btfkit.files import images
-    from btfkit.files.compression import sniff
 
     image = images.sniff_image(data)
     if image is None:
-        _reject_recognized(data, source)
+        from btfkit.files.readers import read_by_others
+
+        others = read_by_others(data, source, limit)
+        if others.content is not None:
+            return others.content, (*layers, others.name), source
+        try:
+            _reject_recognized(data, source)
+            return _search_image(data, None, source, layers, limit)
+        except BtfError as error:
+            raise others.complete(error) from None
+    return _search_image(data, image, source, layers, limit)
+
+
+def _search_image(
+    data: Data, image: str | None, source: str, layers: tuple[str, ...], limit: int
+) -> Container | Peeled:
+    from btfkit.files import images
+    from btfkit.files.compression import sniff
+
     layers = (*layers, image or "image")
     if image not in _CARRIERS:
         blob = images.find_btf(data)
@@ -475,7 +493,7 @@ def read_objects(path_or_data: Path | Data, source: str | None = None) -> list[O
 
 
 def _unpacked_object(data: Data, source: str) -> Data:
-    from btfkit.files.compression import sniff, unpack
+    from btfkit.files.compression import sniff, unpack, unpack_limit
 
     if sniff(data):
         return unpack(data, source)
@@ -485,8 +503,17 @@ def _unpacked_object(data: Data, source: str) -> Data:
 
     if is_package(data):
         raise FormatError("a package, not a BPF object: extract the object from it first", source=source, offset=0)
-    _reject_recognized(data, source)
-    return data  # `Elf` will report what is wrong
+    from btfkit.files.readers import read_by_others
+
+    others = read_by_others(data, source, unpack_limit())
+    if others.content is not None:
+        return others.content
+    try:
+        _reject_recognized(data, source)
+        Elf(data, source)  # it reports what is wrong
+    except BtfError as error:
+        raise others.complete(error) from None
+    return data
 
 
 def _bare(source: str) -> str:
