@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ import corpus
 from btfkit import minimize
 from btfkit.btf.btf import Btf
 from btfkit.co_re import kinds as k
-from btfkit.co_re.loaders import AYA, CILIUM
+from btfkit.co_re.loaders import AYA, CILIUM, LOADERS
 from btfkit.co_re.program import load_objects
 from btfkit.co_re.relocate import program_outcomes, relocate
 from btfkit.co_re.target import Target
+from btfkit.files.elf import SHT_PROGBITS, SHT_SYMTAB
 from btfkit.programs.checks import Checks
 from btfkit.programs.code import load_code
 from peer_tools import require_peer
@@ -215,3 +217,54 @@ def test_objects_that_aya_rejects():
         assert unknown == ("invalid program section" in error), (name, error)
         rejected.add(unknown)
     assert rejected == {True, False}
+
+
+FAULTS = {  # objects that libbpf rejects on any kernel, and what is said by the libraries that do, too
+    "static.bpf.o": {},
+    "no_section.bpf.o": {},
+    "flags.bpf.o": {},
+    "struct_ops.bpf.o": {"cilium": "got '.struct_ops' section: not supported"},
+}
+
+
+def faults(path, loader):
+    """What is wrong with an object by the rules of a loader, on any kernel."""
+    (verdict, *_) = Checks(load_code(path), None, loader).verdicts(Target(Btf.from_bytes(target_bytes("a.x86_64")[0])))
+    return [finding.detail for finding in verdict.findings if finding.whole and finding.reason == "bad-object"]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_objects_that_not_all_reject(name):
+    require_peer("cilium-answers")
+    require_peer("aya-answers")
+    path = os.path.join(VERDICTS, name)
+    data, vmlinux = {name: Path(path).read_bytes()}, target_bytes("a.x86_64")[0]
+    _, errors = cilium_answers(data, vmlinux)
+    said = errors.get(name, "")
+    assert FAULTS[name].get("cilium", "") in said
+    assert bool(said) == ("cilium" in FAULTS[name]) == bool(faults(path, CILIUM))
+    if name != "struct_ops.bpf.o":  # aya has no program type for its sections
+        assert not aya_errors(data, vmlinux)[name]
+    assert not faults(path, AYA)
+
+
+def without_symbols(data):
+    """An ELF file (64 bits, little-endian) whose symbol table is not one."""
+    data = bytearray(data)
+    start, size, count = struct.unpack_from("<Q", data, 40)[0], *struct.unpack_from("<HH", data, 58)
+    for at in range(start, start + size * count, size):
+        if struct.unpack_from("<I", data, at + 4)[0] == SHT_SYMTAB:
+            struct.pack_into("<I", data, at + 4, SHT_PROGBITS)
+    return bytes(data)
+
+
+def test_an_object_without_symbols_is_rejected_by_all(tmp_path):
+    require_peer("cilium-answers")
+    require_peer("aya-answers")
+    path = tmp_path / "stripped.bpf.o"
+    path.write_bytes(without_symbols(Path(VERDICTS, "static.bpf.o").read_bytes()))
+    data, vmlinux = {path.name: path.read_bytes()}, target_bytes("a.x86_64")[0]
+    assert "no symbol section" in cilium_answers(data, vmlinux)[1][path.name]
+    assert "no symbols found in the " in aya_errors(data, vmlinux)[path.name]
+    for loader in LOADERS.values():
+        assert any("no symbol table" in detail for detail in faults(str(path), loader))

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 ZERO, POISON, REJECT = "zero", "poison", "reject"
 OBJECT, PROGRAM, NONE = "object", "program", "none"
+FAULTS = NO_SYMBOLS, LEGACY_MAPS, PINNING, STATIC, EXTERN_WITHOUT_SECTION, STRUCT_OPS_SECTION, JUMP_TABLE = (
+    "no-symbols",  # no symbol table
+    "legacy-maps",  # a section with `struct bpf_map_def`
+    "pinning",  # a map with a pinning other than none and by name
+    "static",  # a static function outside .text
+    "extern",  # one in no section
+    "struct-ops",  # a section .struct_ops, without .link
+    "jump-table",
+)
 _AYA_SECTIONS = frozenset(
     """
     kprobe kretprobe uprobe uprobe.s uretprobe uretprobe.s tracepoint tp tp_btf raw_tp raw_tracepoint perf_event
@@ -63,6 +72,8 @@ class Loader:
     the loader resolves none).  A weak function with another prototype counts as absent (`weak_prototypes`), functions have
     flavors, too (`flavored_functions`), and variables are resolved by BTF, not by the kernel's symbol table alone
     (`typed_ksyms`).  `sections` are those of programs that the loader has types for, if it rejects an object with others.
+    `faults` are those of `FAULTS` for which it rejects an object on any kernel.  `leaves_out` is how user space keeps it from
+    creating a map that the kernel cannot have, "" if it cannot.
     """
 
     __slots__ = (
@@ -74,10 +85,12 @@ class Loader:
         "compares_ids",
         "essential",
         "externs",
+        "faults",
         "flavored_functions",
         "float_fits",
         "follows",
         "has_matches",
+        "leaves_out",
         "load_size",
         "mixes_enums",
         "modules",
@@ -123,6 +136,8 @@ class Loader:
         typed_ksyms: bool = True,
         flavored_functions: bool = True,
         sections: frozenset[str] | None = None,
+        faults: tuple[str, ...] = (NO_SYMBOLS, LEGACY_MAPS, PINNING, STATIC, EXTERN_WITHOUT_SECTION),
+        leaves_out: str = "bpf_map__set_autocreate disables it",
     ) -> None:
         self.name = name
         self.essential = essential
@@ -150,6 +165,8 @@ class Loader:
         self.typed_ksyms = typed_ksyms
         self.flavored_functions = flavored_functions
         self.sections = sections
+        self.faults = faults
+        self.leaves_out = leaves_out
 
     def __repr__(self) -> str:
         return f"<Loader {self.name}>"
@@ -183,6 +200,8 @@ CILIUM = Loader(
     weak_prototypes=False,
     typed_ksyms=False,
     flavored_functions=False,
+    faults=(NO_SYMBOLS, PINNING, STRUCT_OPS_SECTION, JUMP_TABLE),
+    leaves_out="it is deleted from CollectionSpec.Maps",
 )
 AYA = Loader(
     "aya",
@@ -201,6 +220,8 @@ AYA = Loader(
     compares=False,
     externs=NONE,
     sections=_AYA_SECTIONS,
+    faults=(NO_SYMBOLS,),
+    leaves_out="",
 )
 LOADERS = {loader.name: loader for loader in (LIBBPF, CILIUM, AYA)}
 

@@ -16,6 +16,15 @@ from btfkit.btf import spec
 from btfkit.btf.ext import Ext
 from btfkit.btf.platform import architecture
 from btfkit.btf.spec import MAX_CHAIN, text
+from btfkit.co_re.loaders import (
+    EXTERN_WITHOUT_SECTION,
+    JUMP_TABLE,
+    LEGACY_MAPS,
+    NO_SYMBOLS,
+    PINNING,
+    STATIC,
+    STRUCT_OPS_SECTION,
+)
 from btfkit.co_re.program import BpfObject, read_elf_object
 from btfkit.errors import FormatError
 from btfkit.files.elf import (
@@ -111,6 +120,13 @@ class Extern(NamedTuple):
     weak: bool
 
 
+class Rejection(NamedTuple):
+    """Why a loader rejects the object on any kernel: `what` is one of `co_re.loaders.FAULTS`, `detail` a sentence."""
+
+    what: str
+    detail: str
+
+
 class Variable(NamedTuple):
     """A global variable of a data section: `offset` and `size` in bytes; `volatile` ones are meant to be set before loading."""
 
@@ -180,7 +196,7 @@ class Code:
         self.data: dict[str, bytes] = {}
         self.struct_ops: dict[tuple[str, int], str] = {}  # (section, offset) -> program
         self.struct_ops_data: dict[str, bytes] = {}  # by section
-        self.rejections: list[str] = []  # why libbpf rejects the object on any kernel
+        self.rejections: list[Rejection] = []  # on any kernel
         self.externs: dict[str, Extern] = {}
         self.variables: list[Variable] = []
         self.maps: list[Map] = list(maps_of(obj.btf))
@@ -214,14 +230,25 @@ class Code:
         symbols = list(elf.symbols())
         code = [s for s in elf.sections if s.type == SHT_PROGBITS and s.flags & SHF_EXECINSTR and s.size]
         if not any(section.type == SHT_SYMTAB for section in elf.sections):
-            self.rejections.append("it has no symbol table (stripped with strip -s or llvm-strip -s)")
+            detail = "it has no symbol table (stripped with strip -s or llvm-strip -s)"
+            self.rejections.append(Rejection(NO_SYMBOLS, detail))
         self.rejections += (
-            f"section {section.name} has maps of a form that libbpf does not read since 1.0 (struct bpf_map_def)"
+            Rejection(STRUCT_OPS_SECTION, f"it has a section {section.name}, expected .struct_ops.link")
+            for section in elf.sections
+            if section.name == STRUCT_OPS[0]
+        )
+        if any(section.name == JUMP_TABLES for section in elf.sections):
+            self.rejections.append(Rejection(JUMP_TABLE, "it has jump tables, which need a map of type INSN_ARRAY"))
+        self.rejections += (
+            Rejection(
+                LEGACY_MAPS,
+                f"section {section.name} has maps of a form that libbpf does not read since 1.0 (struct bpf_map_def)",
+            )
             for section in elf.sections
             if section.name == "maps"
         )
         self.rejections += (
-            f"map {each.name} has pinning {each.pinning}, expected 0 (none) or 1 (by name)"
+            Rejection(PINNING, f"map {each.name} has pinning {each.pinning}, expected 0 (none) or 1 (by name)")
             for each in self.maps
             if each.pinning not in PINNINGS
         )
@@ -261,7 +288,8 @@ class Code:
             found = Function(symbol.name, section.name, symbol.value, insns)
             found.is_global = symbol.bind != STB_LOCAL and symbol.visibility not in (STV_INTERNAL, STV_HIDDEN)
             if symbol.bind == STB_LOCAL and section.name != TEXT:
-                self.rejections.append(f"function {symbol.name} in section {section.name} is static, outside {TEXT}")
+                detail = f"function {symbol.name} in section {section.name} is static, outside {TEXT}"
+                self.rejections.append(Rejection(STATIC, detail))
             yield found
 
     def _mark_globals(self, symbols: list[Symbol]) -> None:
@@ -290,7 +318,10 @@ class Code:
             elif kind == spec.DECL_TAG and btf.name(type_id).startswith("exception_callback:"):
                 self._handlers[btf.name(btf.word(type_id, 2))] = btf.name(type_id).partition(":")[2]
         self.rejections += (
-            f"extern {extern.name} is in no section (.ksyms or .kconfig), or BTF does not describe it"
+            Rejection(
+                EXTERN_WITHOUT_SECTION,
+                f"extern {extern.name} is in no section (.ksyms or .kconfig), or BTF does not describe it",
+            )
             for extern in self.externs.values()
             if not extern.section
         )

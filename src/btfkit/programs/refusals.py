@@ -1,8 +1,9 @@
 """Why a loader rejects an object as a whole, whichever of its programs user space loads.
 
-Rules of others: ProgramSection::from_str and relocate_calls (aya-obj 0.2.1), fixupKfuncs (cilium/ebpf 0.22).  Of libbpf
-1.8-dev: bpf_object__check_endianness, bpf_object__add_programs, bpf_object__collect_externs,
-bpf_object__resolve_ksyms_btf_id, bpf_object__init_kern_struct_ops_maps and bpf_object__create_maps.
+Rules of others: ProgramSection::from_str, relocate_calls and parse_programs (aya-obj 0.2.1), LoadCollectionSpecFromReader,
+createWithPin and fixupKfuncs (cilium/ebpf 0.22).  Of libbpf 1.8-dev: bpf_object__check_endianness, bpf_object__add_programs,
+bpf_object__collect_externs, bpf_object__resolve_ksyms_btf_id, bpf_object__init_kern_struct_ops_maps and
+bpf_object__create_maps.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def refusals(
         order = target.vmlinux.byte_order
         yield Refusal("byte-order", f"its byte order is {code.order}-endian, the kernel's {order}-endian")
     for rejection in code.rejections:
-        yield Refusal("bad-object", rejection)
+        if rejection.what in loader.faults:
+            yield Refusal("bad-object", rejection.detail)
     for section in dict.fromkeys(program.section for program in code.programs):
         if not loader.knows(section):
             yield Refusal("no-program-type", f"it has no program type for section {section!r}")
@@ -64,12 +66,13 @@ def refusals(
         if answer.status in (MISSING, INCOMPATIBLE) and not (code.externs[name].weak and answer.status == MISSING):
             reason = "no-extern" if answer.status == MISSING else "incompatible"
             yield Refusal(reason, f"{answer.detail} (needed whichever programs are loaded)", name)
+    unless = f" (unless {loader.leaves_out})" if loader.leaves_out else ""
     for name, problem in struct_ops.items():
-        detail = f"variable {name}: {problem.detail} (unless bpf_map__set_autocreate disables it)"
-        yield Refusal(problem.reason, detail, name, name)
+        detail = f"variable {name}: {problem.detail}{unless}"
+        yield Refusal(problem.reason, detail, name, name if unless else "")
     for each in lacking_maps(code.maps, abilities):
         what = f"map {each.name} is of type {map_type_name(each.type)}, which the kernel does not have"
-        yield Refusal("no-map-type", f"{what} (unless bpf_map__set_autocreate disables it)", each.name, each.outer)
+        yield Refusal("no-map-type", what + unless, each.name, each.outer if unless else "")
     for each, flags in unknown_flags(code.maps, target):
         what = f"map {each.name} has flags {flags:#x}, which the kernel does not have"
-        yield Refusal("no-map-flag", f"{what} (unless bpf_map__set_autocreate disables it)", each.name, each.outer)
+        yield Refusal("no-map-flag", what + unless, each.name, each.outer if unless else "")
