@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from cases import HERE
@@ -13,6 +14,7 @@ from btfkit.co_re.target import Target
 from btfkit.programs.checks import Checks
 from btfkit.programs.code import load_code
 from btfkit.programs.constants import version_range
+from btfkit.programs.symbol_table import read_symbol_table
 from btfkit.programs.verdict import BREAKS
 from needs import lacks
 
@@ -26,7 +28,8 @@ def test_programs_as_the_kernel_sees_them(name):
     path = os.path.join(FOLDER, name)
     said = judge()([path])
     checks = Checks(load_code(path))
-    verdicts = checks.verdicts(Target(load(VMLINUX)), version_range(os.uname().release))
+    symbols = read_symbol_table(Path("/proc/kallsyms").read_bytes(), checks.symbols, "/proc/kallsyms")
+    verdicts = checks.verdicts(Target(load(VMLINUX)), version_range(os.uname().release), symbols)
     for check, verdict in zip(checks.programs, verdicts, strict=True):
         breaks = verdict.status == BREAKS
         assert breaks == (not check.name.startswith("ok_")), (check.name, verdict)

@@ -50,7 +50,7 @@ def run(args: Args) -> int:
         demand_jinja2()
     objects = object_files(objects)
     tree = find_kernels(kernels)
-    inputs = [*objects, *kernels, args.baseline, *tree.files(), *files_below(args.modules)]
+    inputs = [*objects, *kernels, args.baseline, *tree.files(), *files_below(args.modules), *args.kallsyms]
     refuse_overwriting([args.html, args.report], inputs)
     with Progress(
         len(tree.kernels), "checking", wanted=not args.quiet, unit="kernels", then=("comparing",)
@@ -65,6 +65,7 @@ def run(args: Args) -> int:
                 allow=args.allow,
                 baseline=args.baseline,
                 loader=args.loader or "libbpf",
+                kallsyms=args.kallsyms,
                 workers=args.jobs,
                 observe=progress.at,
             )
@@ -162,6 +163,12 @@ COMMAND = Command(
             value="NAME=VALUE",
             many=True,
             help="the value that user space gives a const volatile variable or a kconfig extern",
+        ),
+        Option(
+            "--kallsyms",
+            value="FILE_OR_DIR",
+            many=True,
+            help="symbol tables (System.map, /proc/kallsyms) for externs that BTF does not describe",
         ),
         LOADER,
         Option("--all", help="show notes too"),

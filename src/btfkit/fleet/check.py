@@ -20,9 +20,11 @@ from btfkit.fleet.matrix import Matrix, Program, ReadSite, columns_of
 from btfkit.fleet.meanings import add_meanings
 from btfkit.fleet.objects import object_files, readable_codes
 from btfkit.fleet.pieces import Judge, Pieces
+from btfkit.fleet.symbol_tables import demand_symbol_tables, symbol_table_of
 from btfkit.programs.checks import Checks
 from btfkit.programs.code import EXTERN, KFUNC, NO_PROGRAM
 from btfkit.programs.constants import version_range
+from btfkit.programs.symbol_table import read_symbol_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from btfkit.fleet.matrix import Column
     from btfkit.fleet.tree import Kernel, Tree
     from btfkit.programs.code import Code, Function
+    from btfkit.programs.symbol_table import SymbolTable
 
     Path = str | os.PathLike[str]
     Observe = Callable[[int, int], None]
@@ -55,6 +58,7 @@ def check(
     baseline: Path | None = None,
     hints: bool = True,
     loader: str = "libbpf",
+    kallsyms: Sequence[Path] = (),
     executor: Executor | None = None,
     workers: int | None = None,
     observe: Observe | None = None,
@@ -67,7 +71,9 @@ def check(
     kernels (`uname -r`). `given` are values that user space sets before loading, by the name of the `const volatile` variable
     or kconfig extern. `failures()` of the result depend on `require`, globs of the programs that must not break (default: all
     except optional ones), on `allow`, exceptions ("PROGRAM-GLOB@KERNEL-GLOB"), and on `baseline`, an earlier report, whose
-    failures do not count again. `loader` is whose rules answer relocations: "libbpf", "cilium" or "aya".
+    failures do not count again. `loader` is whose rules answer relocations: "libbpf", "cilium" or "aya".  `kallsyms` are symbol
+    tables (System.map, /proc/kallsyms), for externs that BTF does not describe: for several kernels, files that are named like
+    them (System.map-RELEASE), or directories of such; by default, one beside a kernel is read.
 
     A kernel that cannot be read is a column with an error; a module or an object that cannot is skipped (`Matrix.unread`).
     `observe(done, total)` is called for each kernel, then for each pair of kernels that is compared for hints.  Raises the
@@ -78,7 +84,7 @@ def check(
     from btfkit.fleet.tree import Tree, find_kernels
     from btfkit.work import jobs
 
-    refuse_text(objects=objects, kernels=kernels, modules=modules, require=require, allow=allow)
+    refuse_text(objects=objects, kernels=kernels, modules=modules, require=require, allow=allow, kallsyms=kallsyms)
     paths = object_files(os.fspath(path) for path in objects)
     tree = kernels if isinstance(kernels, Tree) else find_kernels(os.fspath(path) for path in kernels)
     tree.demand_kernels()
@@ -95,8 +101,16 @@ def check(
     codes = list(readable_codes(paths, unread.setdefault))
     if unread and not codes:
         raise next(iter(unread.values()))
+    tables = [os.fspath(path) for path in kallsyms]
+    demand_symbol_tables(tables)
     work = Work(
-        paths, module_paths, dict(given or {}), single=len(unames) == 1, loader=loader_named(loader).name, codes=codes
+        paths,
+        module_paths,
+        dict(given or {}),
+        single=len(unames) == 1,
+        loader=loader_named(loader).name,
+        codes=codes,
+        kallsyms=tables,
     )
     matrix = matrix_of(codes, columns_of(tree.kernels))
     matrix.loader = loader
@@ -105,6 +119,9 @@ def check(
         places = [path] if work.single else _own_modules([path], unames)
         if not any(has_modules(place) for place in places):
             matrix.warnings.append((path, NO_MODULES if work.single else f"no modules of these {len(unames)} kernels"))
+    for path in tables:
+        if not any(symbol_table_of(kernel, [path], single=work.single, beside=False) for kernel in tree.kernels):
+            matrix.warnings.append((path, "no symbol table of these kernels (System.map-RELEASE, kallsyms-RELEASE)"))
     matrix.warnings += _bundle_warnings(tree.kernels, paths)
     matrix.allowed = [parse_allowed(text) for text in allow]
     matrix.baseline = load_baseline(os.fspath(baseline)) if baseline is not None else None
@@ -170,8 +187,10 @@ class Work:
         single: bool,
         loader: str = "libbpf",
         codes: list[Code] | None = None,
+        kallsyms: Sequence[str] = (),
     ) -> None:
         self.loader = loader
+        self.kallsyms = list(kallsyms)
         self.objects = objects
         self.modules = modules
         self.given = given
@@ -190,7 +209,17 @@ class Work:
         """The verdicts of all programs on one kernel (`pieces.py`), and an error for each module that was skipped."""
         skipped: list[str] = []
         target = self.target(job, state.checks, lambda error: skipped.append(error_text(error)))
-        return state.pieces(target, version_range(job.key.uname)), skipped
+        symbols = self.symbols(job, state.checks)
+        return state.pieces(target, version_range(job.key.uname), symbols), skipped
+
+    def symbols(self, kernel: Kernel, checks: Checks) -> SymbolTable | None:
+        """The symbol table of a kernel, if one was given or stands beside it, and an object asks for symbols."""
+        wanted = checks.symbols
+        path = symbol_table_of(kernel, self.kallsyms, single=self.single) if wanted else ""
+        if not path:
+            return None
+        with open(path, "rb") as file:
+            return read_symbol_table(file.read(), wanted, path)
 
     def target(self, kernel: Kernel, checks: Checks, on_error: Callable[[Exception], None]) -> Target:
         """The BTF of a kernel and of those of its modules that `checks` ask for; `on_error` receives the error of a module that

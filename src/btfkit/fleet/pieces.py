@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from btfkit.fleet.matrix import Matrix
     from btfkit.programs.checks import Checks
     from btfkit.programs.registers import Value
+    from btfkit.programs.symbol_table import SymbolTable
     from btfkit.programs.verdict import Verdict
 
 SAMPLED = 4096  # one byte of so many tells whether a kernel may be one that was seen before
@@ -30,33 +31,33 @@ class Judge:
         self._seen: set[int] = set()
         self._known: dict[tuple[object, ...], list[bytes]] = {}
 
-    def pieces(self, target: Target, version: Value) -> list[bytes]:
-        """The verdicts on the programs of each object."""
-        key = self._identity(target, version)
+    def pieces(self, target: Target, version: Value, symbols: SymbolTable | None = None) -> list[bytes]:
+        """The verdicts on the programs of each object; parameters as of `Checks.verdicts`."""
+        key = self._identity(target, version, symbols)
         found = self._known.get(key) if key else None
         if found is None:
-            found = self._judged(target, version)
+            found = self._judged(target, version, symbols)
             if key:
                 if len(self._known) >= MOST:
                     self._known.clear()
                 self._known[key] = found
         return found
 
-    def _identity(self, target: Target, version: Value) -> tuple[object, ...]:
+    def _identity(self, target: Target, version: Value, symbols: SymbolTable | None) -> tuple[object, ...]:
         """What identifies a kernel that may have been seen before; () for another one, or for one with modules."""
         if target.modules or target.vmlinux.base is not None:
             return ()
         blob = target.vmlinux.blob
-        sample = hash((version, len(blob), bytes(blob[::SAMPLED])))
+        sample = hash((version, symbols, len(blob), bytes(blob[::SAMPLED])))
         if sample not in self._seen:
             self._seen.add(sample)
             return ()
         from hashlib import sha256
 
-        return version, len(blob), target.vmlinux.pointer_size, sha256(blob).digest()
+        return version, symbols, len(blob), target.vmlinux.pointer_size, sha256(blob).digest()
 
-    def _judged(self, target: Target, version: Value) -> list[bytes]:
-        verdicts = self.checks.verdicts(target, version)
+    def _judged(self, target: Target, version: Value, symbols: SymbolTable | None) -> list[bytes]:
+        verdicts = self.checks.verdicts(target, version, symbols)
         pieces = []
         start = 0
         for one in self.checks.objects:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.target import Target
     from btfkit.programs.code import Code, Extern, Function
+    from btfkit.programs.symbol_table import SymbolTable
 
 FOUND, MISSING, INCOMPATIBLE, UNKNOWN = "found", "missing", "incompatible", "unknown"
 UNSUPPORTED = "unsupported"  # by the loader
@@ -254,8 +255,13 @@ class ExternAnswer(NamedTuple):
     detail: str = ""
 
 
-def extern_answers(code: Code, target: Target, scope: Scope, loader: Loader = LIBBPF) -> dict[str, ExternAnswer]:
-    """Whether a kernel has each extern of `.ksyms`, by name; of `.kconfig`, too, if the loader resolves none."""
+def extern_answers(
+    code: Code, target: Target, scope: Scope, loader: Loader = LIBBPF, symbols: SymbolTable | None = None
+) -> dict[str, ExternAnswer]:
+    """Whether a kernel has each extern of `.ksyms`, by name; of `.kconfig`, too, if the loader resolves none.
+
+    `symbols` is the kernel's symbol table, if it is known.
+    """
     if loader.externs == NONE:
         return {
             name: ExternAnswer(UNSUPPORTED, f"{loader.name} does not resolve {name} ({extern.section})")
@@ -263,30 +269,44 @@ def extern_answers(code: Code, target: Target, scope: Scope, loader: Loader = LI
             if extern.section
         }
     return {
-        name: _extern_answer(code, extern, target, scope, loader)
+        name: _extern_answer(code, extern, target, scope, loader, symbols)
         for name, extern in code.externs.items()
         if extern.section == ".ksyms"
     }
 
 
-def _address(extern: Extern, target: Target) -> ExternAnswer:
+def _in_table(extern: Extern, symbols: SymbolTable) -> ExternAnswer:
+    """The answer of the kernel's symbol table."""
+    if extern.name in symbols.names:
+        return ExternAnswer(FOUND)
+    more = "" if symbols.has_modules else ", which has no symbols of modules"
+    return ExternAnswer(MISSING, f"no symbol {extern.name} in {symbols.source}{more}")
+
+
+def _address(extern: Extern, target: Target, symbols: SymbolTable | None) -> ExternAnswer:
     """The answer for an extern without a type, whose address libbpf takes from the kernel's symbol table (/proc/kallsyms)."""
     name = raw(extern.name)
+    if symbols is not None:
+        return _in_table(extern, symbols)
     if lookup(target, spec.FUNC, name) or lookup(target, spec.VAR, name):
         return ExternAnswer(FOUND)
-    detail = f"the address of {extern.name} is in the kernel's symbol table, not in BTF"
+    detail = f"the address of {extern.name} is in the kernel's symbol table (System.map, /proc/kallsyms), not in BTF"
     if not extern.weak:
         detail += "; without it, libbpf rejects the object"
     return ExternAnswer(UNKNOWN, detail)
 
 
-def _extern_answer(code: Code, extern: Extern, target: Target, scope: Scope, loader: Loader) -> ExternAnswer:
+def _extern_answer(
+    code: Code, extern: Extern, target: Target, scope: Scope, loader: Loader, symbols: SymbolTable | None
+) -> ExternAnswer:
     local = code.object.btf
     kind = local.kind(extern.type_id)
     wanted = local.word(extern.type_id, 2)
     if kind == spec.VAR and local.strip(wanted) == 0:
-        return _address(extern, target)
+        return _address(extern, target, symbols)
     if kind == spec.VAR and not loader.typed_ksyms:
+        if symbols is not None:
+            return _in_table(extern, symbols)
         detail = f"{loader.name} takes the address of {extern.name} from the kernel's symbol table, without its type"
         return ExternAnswer(UNKNOWN, detail)
     what = f"{'kernel function' if kind == spec.FUNC else 'variable'} {extern.name}"

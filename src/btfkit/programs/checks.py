@@ -13,6 +13,7 @@ from btfkit.programs.abilities import CONTEXTS, ENUMS
 from btfkit.programs.attachments import SCOPE_TYPES, attachment_names, scope_of
 from btfkit.programs.facts import KernelAnswers, Numbers
 from btfkit.programs.struct_ops import struct_ops_names
+from btfkit.programs.symbol_table import symbols_wanted
 from btfkit.programs.verdict import Check, keep
 from btfkit.programs.verifier import VERIFIER_TYPES, verifier_of
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.target import Target
     from btfkit.programs.code import Code
     from btfkit.programs.registers import Value
+    from btfkit.programs.symbol_table import SymbolTable
     from btfkit.programs.verdict import Verdict
 
 MAX_NUMBERS = 100_000  # facts that are kept for all programs
@@ -131,9 +133,14 @@ class Checks:
         """Look up the names that the objects ask for, in one pass."""
         target.prepare(self._prepared)
 
-    def verdicts(self, target: Target, version: Value = None) -> list[Verdict]:
+    @property
+    def symbols(self) -> list[str]:
+        """The externs that are looked for in a kernel's symbol table."""
+        return sorted({name for code in self.codes for name in symbols_wanted(code, self.loader)})
+
+    def verdicts(self, target: Target, version: Value = None, symbols: SymbolTable | None = None) -> list[Verdict]:
         """The verdict on each program on a kernel; `version` is the range of LINUX_KERNEL_VERSION there
-        (`constants.version_range`)."""
+        (`constants.version_range`), `symbols` its symbol table, if that is known."""
         from btfkit.co_re.relocate import relocate
 
         if len(self._numbers) > MAX_NUMBERS:
@@ -147,7 +154,7 @@ class Checks:
         result: list[Verdict] = []
         for one, answers in zip(self.objects, outcomes, strict=True):
             code = one.code
-            same = target, verifier, version, scope
+            same = target, verifier, version, scope, symbols
             kernel = KernelAnswers(code, answers, self._numbers, self.loader, *same)
             optional = [relocation for relocation in code.object.relocations if relocation.section.startswith("?")]
             if optional and self.loader.narrows and any(outcome.alone is not None for outcome in answers):

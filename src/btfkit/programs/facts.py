@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from btfkit.programs.origins import Origins
     from btfkit.programs.refusals import Refusal
     from btfkit.programs.registers import Value
+    from btfkit.programs.symbol_table import SymbolTable
     from btfkit.programs.verifier import Verifier
 
 REPLACED_HELPERS = frozenset((112, 113, 114, 115))  # libbpf calls older ones instead if a kernel lacks them
@@ -178,6 +179,7 @@ class KernelAnswers:
         verifier: Verifier,
         version: Value,
         scope: Scope,
+        symbols: SymbolTable | None = None,
     ) -> None:
         self.target = target
         self._relocations = code.object.relocations
@@ -186,7 +188,7 @@ class KernelAnswers:
         self.operations = operations(code, target, scope) if code.struct_ops_data else Operations({}, {}, {})
         self.abilities = abilities_of(target)
         self.abilities_number = _abilities_number(self.abilities, numbers, target)
-        externs = extern_answers(code, target, scope, loader)
+        externs = extern_answers(code, target, scope, loader, symbols)
         self.facts = KernelFacts(
             loader,
             target.vmlinux.byte_order,
