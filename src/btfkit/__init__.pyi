@@ -114,8 +114,11 @@ from btfkit.show.find import users as users
 from btfkit.show.layout import Layout as Layout
 from btfkit.show.layout import Layouts as Layouts
 from btfkit.show.layout import layout as layout
+from btfkit.show.layout_at import members_at as members_at
 from btfkit.show.offset import Place as Place
 from btfkit.show.offset import offset as offset
+from btfkit.show.reorganize import Reorganized as Reorganized
+from btfkit.show.reorganize import reorganized as reorganized
 from btfkit.values.shape import EnumValue as EnumValue
 from btfkit.values.shape import Pointer as Pointer
 from btfkit.values.value import Items as Items

@@ -41,11 +41,21 @@ def run_show(case: Case) -> None:
 
 def layouts(btf: Btf, r: Random) -> None:
     from btfkit.show.layout import Layouts
+    from btfkit.show.layout_at import gap_at, members_at
     from btfkit.show.layout_data import LayoutData
     from btfkit.show.layout_text import LayoutText
+    from btfkit.show.reorganize import reorganized
 
     known = Layouts(btf)
     for type_id in list(known.all())[:MOST]:
+        with contextlib.suppress(BtfError):
+            where = r.randrange(max(1, min(known[type_id].size, 1 << 32)))
+            places = members_at(known, type_id, where)
+            assert all(place.offset <= where for place in places), "a member that begins later"
+            assert places or gap_at(known, type_id, where)
+        with contextlib.suppress(BtfError):
+            _, (smaller,) = reorganized(known, [type_id])
+            assert smaller.saved >= 0, "the smaller order is larger"
         for expand in (False, True):
             with contextlib.suppress(BtfError):
                 text = LayoutText(known, expand=expand).picture(type_id)

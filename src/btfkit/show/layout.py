@@ -18,6 +18,7 @@ from btfkit.hot.measures import Field, Measures, named_composites
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from btfkit.btf.btf import Btf
     from btfkit.btf.flat import FramedFlat
@@ -115,6 +116,34 @@ class Layout:
         whole = 8 * (self.sum_members + self.sum_holes + self.padding)
         return 8 * self.size - whole - self.sum_bits - self.sum_bit_holes - self.bit_padding
 
+    def columns(self) -> dict[str, list[Any]]:
+        """The members as columns of a table (`layout_table.columns`)."""
+        from btfkit.show.layout_table import columns
+
+        return columns([self])
+
+    def pandas(self) -> Any:
+        """The members as a pandas DataFrame; raises UnsupportedError without pandas."""
+        from btfkit.show.layout_table import data_frame
+
+        return data_frame([self], "pandas")
+
+    def polars(self) -> Any:
+        """The members as a polars DataFrame; raises UnsupportedError without polars."""
+        from btfkit.show.layout_table import data_frame
+
+        return data_frame([self], "polars")
+
+    def _repr_html_(self) -> str:
+        from btfkit.show.layout_table import html_table
+
+        return html_table(self)
+
+    def __rich__(self) -> Any:
+        from btfkit.show.layout_table import rich_table
+
+        return rich_table(self)
+
     def __repr__(self) -> str:
         return f"<layout of {self.keyword} {self.name or '{…}'}: {self.size} bytes, {len(self.members)} members>"
 
@@ -148,6 +177,24 @@ class Layouts:
         self.measures = Measures(flat.words, flat.positions, pointer_size, cacheline, MAX_CHAIN)
         self._layouts: dict[int, Layout] = {}
         self._names: dict[int, str] = {}
+
+    def columns(self, type_ids: Iterable[int] | None = None) -> dict[str, list[Any]]:
+        """The members of these structs and unions (default: of all own named ones) as columns (`layout_table.columns`)."""
+        from btfkit.show.layout_table import columns
+
+        return columns(self[one] for one in (self.all() if type_ids is None else type_ids))
+
+    def pandas(self, type_ids: Iterable[int] | None = None) -> Any:
+        """The same as a pandas DataFrame; raises UnsupportedError without pandas."""
+        from btfkit.show.layout_table import data_frame
+
+        return data_frame((self[one] for one in (self.all() if type_ids is None else type_ids)), "pandas")
+
+    def polars(self, type_ids: Iterable[int] | None = None) -> Any:
+        """The same as a polars DataFrame; raises UnsupportedError without polars."""
+        from btfkit.show.layout_table import data_frame
+
+        return data_frame((self[one] for one in (self.all() if type_ids is None else type_ids)), "polars")
 
     def restart(self, btf: Btf, flat: Flat | FramedFlat) -> None:
         """Go on with another BTF that is split on the same base, of which what is known stays."""

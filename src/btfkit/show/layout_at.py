@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from btfkit.show.layout import Layouts
 
-MAX_PLACES = 4096  # of unions within each other
+MAX_SEEN = 200_000  # members that are looked at
 
 
 def members_at(layouts: Layouts, type_id: int, offset: int, root: str = "") -> list[Place]:
@@ -76,13 +76,18 @@ class _Search:
         self.btf = layouts.btf
         self.root_id = root_id
         self.offset = offset
-        self.left = MAX_PLACES
+        self.left = MAX_SEEN
 
     def within(self, type_id: int, base: int, path: str, depth: int) -> Iterator[Place]:
         """The places in a composite that begins at byte `base` of the root."""
         if depth > MAX_DEPTH:
             raise FormatError(f"structs nested more than {MAX_DEPTH} deep", section="types", type_id=type_id)
         found = self.layouts[type_id]
+        self.left -= 1 + len(found.members)
+        if self.left < 0:
+            raise FormatError(
+                f"more than {MAX_SEEN:,} members within each other", section="types", type_id=self.root_id
+            )
         last = len(found.members) - 1
         for number, field in enumerate(found.members):
             start = base + field.offset
@@ -114,7 +119,4 @@ class _Search:
             yield self._place(path, type_id, 8 * start, 0)
 
     def _place(self, path: str, type_id: int, bit_offset: int, bits: int) -> Place:
-        self.left -= 1
-        if self.left < 0:
-            raise FormatError(f"more than {MAX_PLACES:,} members at one byte", section="types", type_id=self.root_id)
         return Place(path, self.root_id, type_id, bit_offset, bits)

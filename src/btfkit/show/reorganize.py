@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_STEPS = 20_000  # of the search for a smaller order
 MAX_SEARCHED = 200  # blocks that are searched; more are sorted
 MAX_MOVES = 1_000
+MAX_MOVED = 1_000  # blocks among which pahole's steps are followed; of more, the order is sorted only
 LARGEST_OFFSET = 1 << 24  # bits, in a struct with bitfields
 
 
@@ -228,7 +229,7 @@ def _steps(order: Order, alignment: int) -> tuple[Order, list[tuple[str, Order]]
     fixed = order.blocks[-1:] if _stays_last(order.blocks[-1]) else []
     best, trail = order, []
     seen = {tuple(map(id, order.blocks))}
-    for _ in range(MAX_MOVES):
+    for _ in range(MAX_MOVES if len(order.blocks) <= MAX_MOVED else 0):
         move = _next_move(order, len(order.blocks) - len(fixed))
         if move is None:
             break
