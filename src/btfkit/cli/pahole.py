@@ -26,12 +26,16 @@ usage: btfkit pahole [options] [FILE | NAME]                show types, as `btfk
 
 Types: all structs and unions of FILE, or NAME in the running kernel; only BTF is read.
 
-  -C NAME[,NAME]  these types (-C file://LIST: one on each line)   -E  with the members of members   --hex  in hexadecimal
-  -s  sizes   -n  numbers of members   -N  lengths of names   -t SEP  in place of tabs   --sort  by name   -a  also without a name
-  -H N, -B N, -z N, --padding_ge N  with so many holes, bit holes, bytes of a hole, of padding   --packed, --structs, --unions
-  --with_flexible_array, --with_embedded_flexible_array   -y PREFIX, -x PREFIX  names that begin so, or do not
-  -i NAME  that contain NAME   -f NAME  members that point to it   --compile  C definitions   -c N  the size of a cache line
-  -R  smallest order of members, -S  by pahole's steps   -P  what that saves
+  -C NAME[,NAME], -C file://LIST    only these types; enums and typedefs, too
+  -E, --hex, -c N                   with the members of members; in hexadecimal; with cache lines of N bytes
+  -R, -R -S, -P                     in the smallest order of members; by pahole's steps; what that saves
+  --compile                         as C definitions with all that they need
+  -s, -n, -N, -t SEP                a line each: size and holes, number of members, length of the name; SEP in place of tabs
+  -H N, -B N, -z N, --padding_ge N  those with so many holes, bit holes, bytes in a hole, bytes of padding
+  --structs, --unions, --packed, --with_flexible_array, --with_embedded_flexible_array   only these
+  -y PREFIX, -x PREFIX              those whose names begin so, or do not
+  -i NAME, -f NAME                  those that contain NAME, members that point to it
+  --sort, -a, --skip_missing        by name; also those without a name; names of -C that do not exist are ignored
 
 For kbuild: make PAHOLE="btfkit pahole" (before Linux 6.7, one word: a script that runs this command).  The BTF of FILE's DWARF
 goes into FILE, or as raw BTF to OUT.
