@@ -24,6 +24,8 @@ LINES = {
     "offset-kernels": "offset task.pid,task.tgid task.low task.nothing --kernels tree",
     "history": "history task.state --kernels hub",
     "layout": "layout vmlinux item",
+    "layout-at": "layout vmlinux item --at 0",
+    "layout-reorganize": "layout vmlinux item --reorganize --steps",
     "info": "info vmlinux",
     "verify": "verify vmlinux",
     "diff": "diff vmlinux other",
