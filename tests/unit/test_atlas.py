@@ -21,7 +21,7 @@ import corpus
 import strategies
 from bpf import cases
 from btfkit import Btf, Builder
-from btfkit.atlas import database, schema
+from btfkit.atlas import addition, database, encode, schema
 from btfkit.atlas.columns import ColumnReader, pack_columns
 from btfkit.atlas.file import Atlas, Busy
 from btfkit.atlas.packs import words_of
@@ -324,6 +324,32 @@ def test_keys(tmp_path):
             atlas.entry("6.1")
         with pytest.raises(NotFoundError, match=r"no kernel 6\.2"):
             atlas.entry("6.2")
+
+
+def test_a_long_chain_stays_small_and_flat(tmp_path, monkeypatch):
+    """Kernels beyond the depth of a chain are written against an ancestor, those of another architecture against their own."""
+    monkeypatch.setattr(addition, "DEEPEST", 4)
+    monkeypatch.setattr(encode, "LEAST_RECORDS", 1)  # otherwise so few records are stored again
+    path = tmp_path / "a.atlas"
+    expected = {}
+    for arch in ("x86_64", "arm64"):
+        for number in range(14):
+            b = Builder()
+            integer = b.int("int", 4, encoding=1)
+            for name in range(400):
+                size = 8 + 8 * (name <= number)
+                b.struct(f"{arch}_{name}", size, [("x", integer, 0), ("y", integer, 32)])
+            btf = b.build()
+            with Atlas.open(str(path), write=True, create=True) as atlas:
+                atlas.add(parts(f"6.{number}", arch), btf, None, atlas_order)
+            expected[f"debian/12/{arch}/6.{number}"] = btf.blob
+    with Atlas.open(str(path)) as atlas:
+        assert {entry.key: atlas.get(entry) for entry in atlas.entries} == expected
+        rows = atlas.query("SELECT depth, records, kernel, parent FROM packs ORDER BY id")
+    assert max(depth for depth, *_ in rows) == 4
+    assert [records for _, records, *_ in rows[1:14]] == [1] * 13
+    assert max(records for _, records, *_ in rows[15:]) <= 2
+    assert all(parent > 14 for *_, parent in rows[15:])
 
 
 # ---- errors ------------------------------------------------------------------------------------------------------------

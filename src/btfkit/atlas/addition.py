@@ -160,9 +160,7 @@ class Addition:
         own = frozenset(sketch[at : at + 4] for at in range(0, len(sketch), 4))
         candidates = []
         for number, kernel_pos, other in self._db.query(
-            "SELECT packs.id, pos, sketch FROM packs JOIN kernels ON kernels.id = kernel"
-            " WHERE part = 0 AND whole = 0 AND depth < ?",
-            (DEEPEST,),
+            "SELECT packs.id, pos, sketch FROM packs JOIN kernels ON kernels.id = kernel WHERE part = 0 AND whole = 0"
         ):
             theirs = frozenset(other[at : at + 4] for at in range(0, len(other), 4))
             candidates.append((len(own & theirs), -abs(kernel_pos - pos), number, theirs))
@@ -176,7 +174,16 @@ class Addition:
         if others:
             second = max(others)[2]
             visible |= {second, *self._db.pack(second, is_whole=False).needs}
-        return self._db.row_of_pack(best[1]), sorted(visible)
+        return self._above(self._db.row_of_pack(best[1])), sorted(visible)
+
+    def _above(self, row: Row) -> Row:
+        """A kernel, or, if too many are above it, an ancestor with half as many: what sequences are written against should be
+        near, while records may come from anywhere."""
+        if row.depth < DEEPEST:
+            return row
+        while row.depth > DEEPEST // 2 and row.parent is not None:
+            row = self._db.row_of_pack(row.parent)
+        return row
 
     # ---- modules -------------------------------------------------------------------------------------------------
 
