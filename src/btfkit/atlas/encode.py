@@ -9,7 +9,7 @@ encoded gives the same bytes again is for the caller to prove.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from typing import NamedTuple
 
 from btfkit.atlas.columns import pack_columns
@@ -225,14 +225,11 @@ class Encoder:
     def _needed(self, records: memoryview, first: int) -> list[int]:
         """The visible packs that give enough records, and those that they need."""
         packs = [self.shelf.loaded[number] for number in self.visible]
-        begins = [pack.first_record for pack in packs]
-        count = [0] * (len(packs) + 1)
-        for number in records:
-            if number < first:
-                count[bisect_right(begins, number)] += 1
+        ordered = sorted(records)
+        places = [bisect_left(ordered, begin) for begin in (*(pack.first_record for pack in packs), first)]
         needed: set[int] = set()
         for place in range(len(packs) - 1, -1, -1):
-            if packs[place].id in needed or count[place + 1] >= LEAST_RECORDS:
+            if packs[place].id in needed or places[place + 1] - places[place] >= LEAST_RECORDS:
                 needed |= {packs[place].id, *packs[place].needs}
         return sorted(needed)
 

@@ -78,6 +78,7 @@ class AtlasNames:
         self._rows: dict[str, list[Row]] = {}
         self._modules: dict[str, list[Row]] = {}
         self._members: dict[int, list[tuple[str, int, int, str, int | None]]] = {}
+        self._places: dict[tuple[int, str], tuple[str, int, int, str, int | None] | None] = {}
         self._parts: dict[tuple[int, str], list[tuple[Validity, tuple[Part, ...]]]] = {}
 
     def rows(self, name: str) -> list[Row]:
@@ -120,9 +121,12 @@ class AtlasNames:
 
     def member(self, row: Row, name: str) -> tuple[str, int, int, str, int | None] | None:
         """The first member of that name."""
-        statement = f"{_MEMBERS} WHERE def = ? AND n.name = ? ORDER BY ord LIMIT 1"
-        found = self._atlas.query(statement, (row.number, name))
-        return found[0] if found else None
+        key = row.number, name
+        if key not in self._places:
+            statement = f"{_MEMBERS} WHERE def = ? AND n.name = ? ORDER BY ord LIMIT 1"
+            found = self._atlas.query(statement, key)
+            self._places[key] = found[0] if found else None
+        return self._places[key]
 
     def parts(self, row: Row, pos: int) -> tuple[Part, ...]:
         """`members`, with the sizes that they have on the kernel at a position."""

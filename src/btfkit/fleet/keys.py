@@ -7,6 +7,7 @@ architecture differ between kernel, Debian, Go and LLVM; `canonical_arch` unifie
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Key:
         return (*map(version_order, self.parts), self.parts)
 
 
+@lru_cache(4096)  # the same few words of thousands of kernels
 def version_order(text: str) -> tuple[tuple[int, Any], ...]:
     """The sort key of version numbers: digits as numbers, "~" and "rc" before the end, everything else after it."""
     found: list[tuple[int, Any]] = []
