@@ -8,6 +8,7 @@ import lzma
 import random
 import struct
 import sys
+import types
 from contextlib import suppress
 
 import pytest
@@ -143,3 +144,21 @@ def test_endless_empty_streams(monkeypatch):
         unpack(gzip.compress(b"") * 11)
     with pytest.raises(FormatError, match="more than 10 lz4 streams"):
         unpack(MAGICS["lz4-legacy"] * 11)
+
+
+def test_a_newer_liblzma_is_used_if_it_is_there(monkeypatch):
+    """The package lzma-mt has the interface of Python's lzma."""
+    made = []
+
+    def decompressor(form, limit):
+        made.append((form, limit))
+        return lzma.LZMADecompressor(form, limit)
+
+    monkeypatch.setitem(
+        sys.modules, "lzma_mt", types.SimpleNamespace(__name__="lzma_mt", LZMADecompressor=decompressor)
+    )
+    for form in lzma.FORMAT_XZ, lzma.FORMAT_ALONE:
+        assert unpack(lzma.compress(b"types" * 1000, form)) == b"types" * 1000
+    monkeypatch.setitem(sys.modules, "lzma_mt", None)  # as if it were not installed
+    assert unpack(lzma.compress(b"types" * 1000)) == b"types" * 1000
+    assert [form for form, _ in made] == [lzma.FORMAT_XZ, lzma.FORMAT_ALONE]

@@ -295,10 +295,11 @@ def _maker(kind: str, source: str) -> Callable[[], Decompressor]:
 
         return BZ2Decompressor
     if kind in ("xz", "lzma"):
-        from lzma import FORMAT_ALONE, FORMAT_XZ, LZMADecompressor
+        from lzma import FORMAT_ALONE, FORMAT_XZ
 
+        make = _optional("xz", source).LZMADecompressor
         form = FORMAT_XZ if kind == "xz" else FORMAT_ALONE
-        return lambda: LZMADecompressor(form, LZMA_MEMORY)
+        return lambda: make(form, LZMA_MEMORY)
     if kind == "zstd":
         module = _optional(kind, source)
         return (lambda: _Zstandard(module)) if module.__name__ == "zstandard" else module.ZstdDecompressor
@@ -368,6 +369,7 @@ class _Zstandard:
 
 _LZ4 = "`pip install btfkit[lz4]`"
 _OPTIONAL = {  # by format: modules to try, and what provides one
+    "xz": (("lzma_mt", "lzma"), "Python's lzma"),  # the first brings a newer liblzma, which decodes faster
     "zstd": (("compression.zstd", "backports.zstd", "zstandard"), "Python 3.14 or `pip install backports.zstd`"),
     "lz4": (("lz4.frame",), _LZ4),
     "lz4-legacy": (("lz4.block",), _LZ4),
