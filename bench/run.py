@@ -29,6 +29,7 @@ import fleet_bench
 import kernels_bench
 import layout_bench
 import merge_bench
+import serve_bench
 import values_bench
 from inputs import KERNEL, Bpftool, Corpus, Missing, bpftool
 from measure import Cost, Failed, Spawner, environment, side_by_side
@@ -235,6 +236,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     **fleet_bench.ROWS,
     **atlas_bench.ROWS,
     **kernels_bench.ROWS,
+    **serve_bench.ROWS,
     **dedup_bench.ROWS,
     **dump_bench.ROWS,
     **encode_bench.ROWS,

@@ -225,3 +225,24 @@ def test_offsets_on_the_kernels_of_an_atlas_are_those_of_the_tree(capsys):
     sources = [kernel.pop("source") for kernel in (*ours["kernels"], *theirs["kernels"])]
     assert sources[0] == "k.atlas(debian/12/x86_64/6.1.0-9-amd64/vmlinux)"
     assert ours == theirs
+
+
+def test_serve_refuses_what_cannot_be_served(capsys):
+    atlas(capsys, "add", "k.atlas", "tree")
+    for words, status, text in (
+        (["none.atlas"], 3, "none.atlas: No such file or directory"),
+        (["tree/debian/12/x86_64/6.1.0-10-amd64.btf"], 3, "not an atlas"),
+        ([], 2, "FILE is missing"),
+        (["k.atlas", "more"], 2, "expected FILE"),
+        (["k.atlas", "--port", "70000"], 2, "expected a port of 0 to 65535, got 70000"),
+        (["k.atlas", "--port", "http"], 2, "expected a number"),
+        (["k.atlas", "--port", "0", "--host", "192.0.2.1"], 3, "192.0.2.1:0: no such address of this machine"),
+        (["k.atlas", "-o", "out"], 2, "--output does not go with serve"),
+    ):
+        said = run(capsys, "atlas", "serve", *words)
+        assert said.status == status, words
+        assert text in said.err
+    for option in ("--host=localhost", "--port=0", "--open"):
+        said = run(capsys, "atlas", "list", "k.atlas", option)
+        assert said.status == 2
+        assert f"{option.partition('=')[0]} does not go with list" in said.err

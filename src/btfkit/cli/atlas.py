@@ -12,6 +12,7 @@ from btfkit.cli.options import (
     Option,
     UsageError,
     arguments,
+    number,
     positive,
     print_findings,
     print_json,
@@ -32,6 +33,7 @@ OPTIONS = {
     "add": ("modules", "ignore_markers", "no_tables", "jobs", "scheduler"),
     "get": ("output",),
     "index": ("no_tables",),
+    "serve": ("host", "port", "open"),
 }
 
 
@@ -39,12 +41,20 @@ def run(args: Args) -> int:
     """Run the action that the first operand names."""
     action, *operands = args.operands
     refuse_other_actions(action, ACTIONS)
-    for name in {name for names in OPTIONS.values() for name in names}:
-        if getattr(args, name) and name not in OPTIONS.get(action, ()):
+    for name in {name for names in OPTIONS.values() for name in names} - set(OPTIONS.get(action, ())):
+        if getattr(args, name) is not None and getattr(args, name) is not False:
             raise UsageError(f"--{name.replace('_', '-')} does not go with {action}")
     if not operands:
         raise UsageError("FILE is missing: expected the atlas, such as kernels.atlas")
     return ACTIONS[action](args, operands)
+
+
+def port(text: str) -> int:
+    """The number of a port; raises ValueError with a message."""
+    found = number(text)
+    if not 0 <= found <= 65535:
+        raise ValueError(f"expected a port of 0 to 65535, got {found}")
+    return found
 
 
 def _expect(operands: list[str], names: str) -> None:
@@ -191,12 +201,40 @@ def _verify(args: Args, operands: list[str]) -> int:
     return DIFFERS if findings else DONE
 
 
+def _serve(args: Args, operands: list[str]) -> int:
+    import signal
+
+    from btfkit.web.server import HOST, PORT, AtlasServer
+
+    _expect(operands, "FILE")
+    port = PORT if args.port is None else args.port
+    with AtlasServer(operands[0], args.host or HOST, port) as server:
+        if hasattr(signal, "SIGTERM"):
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if not args.quiet:
+            kernels = counted(server.kernels, "kernel")
+            print(f"{printable(operands[0])}: {kernels} at {server.url} (Ctrl-C ends)", file=sys.stderr, flush=True)
+            if not server.is_loopback:
+                print("btfkit: other machines can connect, too: no one is asked for a password", file=sys.stderr)
+        if args.open:
+            import webbrowser
+
+            webbrowser.open(server.url)
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            if not args.quiet:
+                print("ended", file=sys.stderr)
+    return DONE
+
+
 ACTIONS: dict[str, Callable[[Args, list[str]], int]] = {
     "add": _add,
     "list": _list,
     "get": _get,
     "index": _index,
     "verify": _verify,
+    "serve": _serve,
 }
 COMMAND = Command(
     "atlas",
@@ -213,6 +251,9 @@ COMMAND = Command(
         Option("--scheduler", value="ADDRESS", help="add: read kernels on the Dask cluster at tcp://HOST:8786"),
         Option("--no-tables", help="add: create an atlas without tables for queries; index: remove them"),
         Option("-o", "--output", value="OUT", help="get: the file to write ('-': standard output), or a directory"),
+        Option("--host", value="ADDRESS", help="serve: the address to listen on (default: 127.0.0.1)"),
+        Option("--port", value="N", help="serve: the port (default: 8642; 0: any that is free)", convert=port),
+        Option("--open", help="serve: open the first page in a browser"),
         JSON,
     ),
     details="""actions:
@@ -222,5 +263,7 @@ COMMAND = Command(
   get FILE KEY -o OUT                 write the BTF of one kernel, the very bytes that were added; KEY is
                                       distro/release/arch/uname, or a unique uname
   index FILE                          make the tables again, or remove them (--no-tables), for a file to ship
-  verify FILE                         rebuild everything, and compare it with the SHA-256 of what was added""",
+  verify FILE                         rebuild everything, and compare it with the SHA-256 of what was added
+  serve FILE                          show it as web pages, with search, layouts, histories and differences; only this
+                                      machine can connect, unless --host is another address""",
 )

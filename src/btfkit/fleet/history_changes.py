@@ -90,8 +90,8 @@ def _renamed(having: Sequence[Part], without: Sequence[Part], name: str) -> tupl
 # ---- types -----------------------------------------------------------------------------------------------------------
 
 
-def type_changes(old: State, new: State, kind: str) -> tuple[list[str], list[str]]:
-    """(changes, guesses) between two states of a type, function or variable."""
+def type_changes(old: State, new: State, kind: str, most: int = MOST) -> tuple[list[str], list[str]]:
+    """(changes, guesses) between two states of a type, function or variable; of changes of members, `most` are listed."""
     if not old or not new:
         return [], []
     changes: list[str] = []
@@ -106,7 +106,7 @@ def type_changes(old: State, new: State, kind: str) -> tuple[list[str], list[str
     if old.definitions != new.definitions:
         changes.append(f"{old.definitions} -> {counted(new.definitions, 'definition')}")
     listed, guesses = _part_changes(old.parts, new.parts, kind == "enum")
-    changes += listed[:MOST] if len(listed) <= MOST + 1 else [*listed[:MOST], f"{len(listed) - MOST:,} more changes"]
+    changes += listed if len(listed) <= most + 1 else [*listed[:most], f"{len(listed) - most:,} more changes"]
     return changes, guesses
 
 

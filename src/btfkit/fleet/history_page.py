@@ -19,13 +19,13 @@ MOST = 80  # members that are drawn beside the one in question
 
 def history_page(found: History) -> bytes:
     """The page, as UTF-8.  Raises UnsupportedError without jinja2."""
-    lines = [{"kind": line.kind, "series": _series(found, line)} for line in found.lines]
+    lines = [{"kind": line.kind, "series": series_data(found, line)} for line in found.lines]
     name = printable(found.name)
     data = {"name": name, "member": name.rpartition(".")[2].partition("[")[0], "lines": lines}
     return page("history", f"History of {name}", data, kernels=counted(len(found.usable), "kernel"))
 
 
-def _series(found: History, line: Line) -> list[dict[str, Any]]:
+def series_data(found: History, line: Line) -> list[dict[str, Any]]:
     shown = []
     for series, spans in spans_by_series(line):
         columns = [column for span in spans for column in span.columns]

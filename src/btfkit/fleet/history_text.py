@@ -24,7 +24,7 @@ def history_lines(found: History) -> Iterator[str]:
         if number:
             yield ""
         yield f"{printable(found.name)}: {line.kind}"
-        for names, spans in _series(found, line):
+        for names, spans in joined_series(line):
             yield f"  {', '.join(names)}"
             for span in spans:
                 yield f"    {_kernels(found, span, len(names))}"
@@ -33,7 +33,7 @@ def history_lines(found: History) -> Iterator[str]:
                 yield from (f"          guess: {guess}" for guess in span.guesses)
 
 
-def _series(found: History, line: Line) -> Iterator[tuple[list[str], list[Span]]]:
+def joined_series(line: Line) -> Iterator[tuple[list[str], list[Span]]]:
     """(names, spans) of the series; those that have one and the same state throughout are joined."""
     joined: dict[object, tuple[list[str], list[Span]]] = {}
     for number, (series, spans) in enumerate(spans_by_series(line)):

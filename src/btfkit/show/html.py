@@ -24,7 +24,7 @@ def page(name: str, title: str, data: object, **values: Any) -> bytes:
 
     `values` are more variables for the template.  Equal arguments give equal bytes.  Raises UnsupportedError without jinja2.
     """
-    environment = _environment()
+    environment = template_environment(TEMPLATES)
     script, style = _part(name, "js"), _part(name, "css")
     text: str = environment.get_template(name + ".html").render(
         title=title,
@@ -54,12 +54,13 @@ def demand_jinja2() -> Any:
     return jinja2
 
 
-def _environment() -> Any:
+def template_environment(*folders: str) -> Any:
+    """The templates in some directories, which escape what they show.  Raises UnsupportedError without jinja2."""
     jinja2 = demand_jinja2()
     from markupsafe import Markup
 
     environment: Any = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -79,13 +80,14 @@ def _shown(value: object) -> object:
 
 def _part(name: str, kind: str) -> str:
     """The shared script or style sheet, followed by the page's own."""
-    text = ""
-    for part in dict.fromkeys(("base", name)):
-        path = os.path.join(TEMPLATES, f"{part}.{kind}")
-        if os.path.exists(path):
-            with open(path, encoding="utf-8", newline="\n") as file:
-                text += file.read()
-    return text
+    paths = [os.path.join(TEMPLATES, f"{part}.{kind}") for part in dict.fromkeys(("base", name))]
+    return "".join(template_text(path) for path in paths if os.path.exists(path))
+
+
+def template_text(path: str) -> str:
+    """The text of a script or style sheet."""
+    with open(path, encoding="utf-8", newline="\n") as file:
+        return file.read()
 
 
 def _policy(script: str, style: str) -> str:

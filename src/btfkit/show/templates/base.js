@@ -55,6 +55,7 @@ const btfkit = {
   // Calls `then` with the text of the search box, in lower case, whenever it changes.
   onSearch(then) {
     let timer = 0;
+    if (!btfkit.search) return;
     const now = () => {
       const words = btfkit.search.value.trim().toLowerCase();
       if (words !== btfkit.searched) then((btfkit.searched = words));
@@ -107,6 +108,11 @@ const btfkit = {
   });
   addEventListener("keydown", (event) => {
     const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) { event.preventDefault(); btfkit.search.focus(); btfkit.search.select(); }
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const box = document.getElementById("names") || btfkit.search;
+      event.preventDefault();
+      box.focus();
+      box.select();
+    }
   });
 }

@@ -1,0 +1,1 @@
+"""An atlas as web pages, and as JSON beside them."""
