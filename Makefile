@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up everything they need; `make help` lists the other targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers selftests corpus newcomer browser vm fuzz fuzz-asan dist docs venv clean
+.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers selftests corpus newcomer browser vm fuzz fuzz-asan dist docs wheels deb rpm oci release venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
@@ -98,6 +98,23 @@ docs: ## build the documentation site: site/index.html
 
 dist: ## build sdist and wheels into dist/, inspect and install them
 	@tools/dist.sh
+
+wheels: ## build the wheels for the Pythons of this machine into dist/ (ARGS="python3.13"; ARGS=--cibuildwheel for other machines)
+	tools/wheels.sh $(ARGS)
+
+deb: ## build the Debian package in a chroot of Debian sid, check it with lintian and run its smoke test (needs root)
+	tools/deb.sh
+
+rpm: ## build the RPM package there, by Debian's rpmbuild (needs root)
+	tools/deb.sh rpm
+
+oci: ## build a container image with btfkit (needs podman, buildah or docker)
+	@for tool in podman buildah docker; do \
+	  if command -v $$tool >/dev/null; then exec $$tool build -t btfkit -f Containerfile .; fi; \
+	done; echo "oci: install podman, buildah or docker" >&2; exit 1
+
+release: ## make a release: version, changelog, tag, packages, SBOM and digests; pushes nothing (VERSION=1.2.3 ARGS=--dry-run)
+	tools/release.sh $(VERSION) $(ARGS)
 
 venv: ## create both virtual environments, with all tools
 	@tools/venv.sh .venv test lint
