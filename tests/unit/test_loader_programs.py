@@ -98,3 +98,16 @@ def test_objects_that_share_a_target():
     names = ("extern", "contexts", "user_space", "extern")
     alone = [findings(name, LIBBPF) for name in names]
     assert [findings(name, LIBBPF, target=target) for name in names] == alone
+
+
+def test_an_extern_in_no_section_breaks_the_object_or_the_program():
+    assert findings("no_section", LIBBPF)["bad_call"] == {("breaks", "bad-object", True)}
+    assert findings("no_section", CILIUM)["bad_call"] == {("breaks", "no-extern", False)}
+    assert ("breaks", "no-extern", True) in findings("no_section", AYA)["bad_call"]
+
+
+def test_static_functions_and_pinning():
+    assert all(("breaks", "bad-object", True) in found for found in findings("static", LIBBPF).values())
+    assert not any(whole for found in findings("static", CILIUM).values() for _, _, whole in found)
+    assert all(("breaks", "bad-object", True) in found for found in findings("pinning", CILIUM).values())
+    assert not any(found for found in findings("pinning", AYA).values())

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from btfkit.btf import spec
 from btfkit.btf.spec import text
 from btfkit.co_re.access import essential
-from btfkit.co_re.loaders import LIBBPF, NONE
+from btfkit.co_re.loaders import EXTERN_WITHOUT_SECTION, LIBBPF, NONE
 from btfkit.co_re.relation import TypeRelation
 from btfkit.co_re.witness import Witness
 from btfkit.errors import BtfError
@@ -268,11 +268,18 @@ def extern_answers(
             for name, extern in code.externs.items()
             if extern.section
         }
-    return {
+    answers = {
         name: _extern_answer(code, extern, target, scope, loader, symbols)
         for name, extern in code.externs.items()
         if extern.section == ".ksyms"
     }
+    if EXTERN_WITHOUT_SECTION not in loader.faults:
+        for name, extern in code.externs.items():
+            if not extern.section:
+                answers[name] = ExternAnswer(
+                    UNSUPPORTED, f"{loader.name} does not resolve {name}, which is in no section"
+                )
+    return answers
 
 
 def _in_table(extern: Extern, symbols: SymbolTable) -> ExternAnswer:
