@@ -74,6 +74,12 @@ def test_how_it_is_printed(capsys):
     assert run(capsys, "layout", "a.btf", f"one_{LONG}").out.startswith(f"struct one_{SHOWN[4:]}4 characters) {{\n")
 
 
+def test_examples_of_losses_are_cut_once(capsys):
+    said = run(capsys, "sanitize", "a.btf", "--for", "5.10", "-o", "out.btf")
+    assert f"one_{SHOWN[4:]}4 characters)" in said.out + said.err
+    assert "one_" + LONG in run(capsys, "sanitize", "a.btf", "--for", "5.10", "-o", "out.btf", "--json").out
+
+
 def test_json_and_dumps_have_the_whole_name(capsys):
     for command in (
         "find a.btf one_* --json",

@@ -262,6 +262,7 @@ def test_kernels_before_5_0(order):
         ("enum-sign", 1),
     ]
     new = result.btf
+    assert new.name(new.struct("flags").members[1].type_id) == "int"  # of the enum
     assert len(new) == len(btf) + 3  # int:3, the enum's 5 bits, int:7
     struct = new.struct("flags")
     assert not new.word(struct.id, 1) >> 31

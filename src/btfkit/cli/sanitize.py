@@ -68,7 +68,7 @@ def _lines(tally: Tally, target: str) -> Iterator[str]:
 
 def _loss(loss: LostFeature) -> str:
     row = BY_NAME[loss.feature]
-    names = ", ".join(shortened(printable(name)) for name in loss.examples)
+    names = ", ".join(printable(shortened(name)) for name in loss.examples)
     examples = f" ({names}{', ...' if loss.types > len(loss.examples) else ''})"
     lost = f"; lost: {row.lost}" if row.lost else ""
     return f"  {loss.types:,} x {row.what}{examples if loss.examples else ''}: now {row.becomes}{lost}"

@@ -128,9 +128,9 @@ class _Reader:
         size = self.code.get(section, -1) if self.code is not None and section else None
         if size == -1:
             yield _warning(
-                at, f"{table.name}: the file has no section {shortened(printable(section or ''))}", "ext-section"
+                at, f"{table.name}: the file has no section {printable(shortened(section or ''))}", "ext-section"
             )
-        title = shortened(printable(section or "?"))
+        title = printable(shortened(section or "?"))
         before = -1
         place = at + 8
         for number in range(count):
@@ -167,7 +167,7 @@ class _Reader:
         if table.name == "core_relo":
             access = self._string(fields[2])
             if access is not None and not _is_access(access):
-                text = f"{what}: access string {shortened(printable(access))!r}, expected numbers separated by ':'"
+                text = f"{what}: access string {printable(shortened(access))!r}, expected numbers separated by ':'"
                 yield _error(place + 8, text, "ext-access")
             if fields[3] >= KINDS:
                 text = f"{what}: relocation kind {fields[3]}, known are 0 to {KINDS - 1}"

@@ -29,6 +29,7 @@ SHOWN = 5  # names that a loss gives as examples
 MAX_VLEN = 0xFFFF
 MAX_NAME, OLD_MAX_NAME = 511, 127  # bytes; KSYM_NAME_LEN - 1, since Linux 6.1 and before
 PLACEHOLDER = b"__enum64_placeholder"  # as libbpf calls it
+_OF_ENUMS = {1: b"char", 2: b"short", 8: b"long long"}  # the INTs that bitfields of enums become
 _BARE = (spec.PTR, spec.VOLATILE, spec.CONST, spec.RESTRICT, spec.ARRAY, spec.FUNC_PROTO)  # have no names
 _IDENTIFIERS = frozenset(
     (spec.STRUCT, spec.UNION, spec.ENUM, spec.ENUM64, spec.FWD, spec.TYPEDEF, spec.FUNC, spec.FUNC_PROTO, spec.VAR)
@@ -505,8 +506,11 @@ class _Layer:
         if kind not in (spec.INT, spec.ENUM, spec.ENUM64):
             return new_id
         size = btf.word(base, 2)
-        name = btf.string(btf.word(base, 0)) if kind == spec.INT else b""
-        encoding = btf.word(base, 3) >> 24 if kind == spec.INT else btf.word(base, 1) >> 31
+        if kind == spec.INT:
+            name, encoding = btf.string(btf.word(base, 0)), btf.word(base, 3) >> 24
+        else:
+            encoding = btf.word(base, 1) >> 31
+            name = (b"" if encoding else b"unsigned ") + _OF_ENUMS.get(size, b"int")
         key = (name, size, encoding, bits)
         if key not in self.narrow:
             record = [self._offset(name) if name else 0, spec.INT << 24, size, encoding << 24 | bits]
