@@ -231,3 +231,13 @@ def test_a_pattern_without_a_match(capsys) -> None:
     said = run(capsys, "layout", "more", "udp_*")
     assert (said.status, said.out) == (3, "")
     assert "no struct or union matches 'udp_*'" in said.err
+
+
+@pytest.mark.usefixtures("more")
+def test_patterns_are_of_the_running_kernel(capsys, monkeypatch) -> None:
+    import btfkit.cli.layout as command
+
+    monkeypatch.setattr(command, "demand_running", lambda: "more")
+    assert run(capsys, "layout", "tcp_*", "deep", "--names").out == "tcp_hole\ntcp_both\ndeep\n"
+    assert run(capsys, "layout", "/^deep/", "--names").out == "deep\n"
+    assert run(capsys, "layout", "--names", "--packed").out == "packed\n"

@@ -36,7 +36,10 @@ def run(args: Args) -> int:
     from btfkit.btf_file import load
     from btfkit.show.layout import Layouts
 
-    path, names = file_and_names(args.operands) if args.operands else (demand_running(), [])
+    if args.operands and not _is_pattern(args.operands[0]):
+        path, names = file_and_names(args.operands)
+    else:
+        path, names = demand_running(), args.operands
     _refuse_contradictions(args, names)
     refuse_overwriting([args.output, args.html], [path, args.base])
     if args.html is not None:
@@ -48,6 +51,14 @@ def run(args: Args) -> int:
     btf = load(path, args.base, pointer_size=args.pointer_size)
     warn_of_second(btf)
     return show(args, Layouts(btf, args.cacheline), names)
+
+
+def _is_pattern(operand: str) -> bool:
+    """Whether the first operand is a glob or a regular expression of names, and no file."""
+    import os
+
+    is_one = any(letter in operand for letter in "*?[") or (len(operand) > 2 and operand[0] == operand[-1] == "/")
+    return is_one and not os.path.exists(operand)
 
 
 def _refuse_contradictions(args: Args, names: list[str]) -> None:
