@@ -33,6 +33,7 @@ NEEDS = {
     "dkms": ("no DKMS in the chroot with kernels", "run `make vm` as root"),
     "browser": ("no chromium or no chromedriver", "run `make browser` as root"),
     "cloud": ("no {detail}", "run `tools/venv.sh .venv test cloudtest`"),
+    "volatility": ("no Volatility 3 or no jsonschema", "run `tools/venv.sh .venv test volatilitytest`"),
     "module": ("no Python module {detail}", "run `tools/venv.sh .venv test`"),
     "docs": ("no Sphinx", "run `tools/venv.sh .venv test docs`"),
     "lint": ("no mypy", "run `make lint`"),

@@ -103,7 +103,7 @@ def test_operands(kernel):
     assert words("layout", "k.btf", "inner", "ta") == ["task_struct", "task_t"]
     assert words("find", "k.btf", "in") == ["inner"]
     assert words("find", "k.btf", "inner", "") == []  # one pattern
-    assert words("dump", "k.btf", "") == ["raw", "c", "json", "rust"]
+    assert words("dump", "k.btf", "") == ["raw", "c", "json", "rust", "go", "ctypes", "isf"]
     assert answer(["dump", "k.btf", ""]).files
     assert words("bundle", "l") == ["list", "lookup"]
     assert words("completion", "") == ["bash", "zsh", "fish"]

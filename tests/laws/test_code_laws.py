@@ -9,10 +9,18 @@ from hypothesis import given, settings
 
 from btfkit.btf.btf import Btf
 from btfkit.errors import BtfError
+from btfkit.show.ctypes_code import ctypes_text
+from btfkit.show.go import go_text
+from btfkit.show.isf import isf_text
 from btfkit.show.rust import rust_text
 from strategies import btfs, chains
 
-LANGUAGES: dict[str, Callable[..., Iterator[bytes]]] = {"rust": rust_text}
+LANGUAGES: dict[str, Callable[..., Iterator[bytes]]] = {
+    "rust": rust_text,
+    "go": go_text,
+    "ctypes": ctypes_text,
+    "isf": lambda btf, ids=None: isf_text(btf, ids=ids),
+}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -15,6 +15,7 @@ import corpus
 from btfkit.btf.btf import Btf
 from btfkit.btf.shapes import shape_of
 from btfkit.btf_file import load
+from btfkit.show.go import go_text
 from btfkit.show.rust import rust_text
 from btfkit.values.shape import Composite, Enum, Field
 from code_types import hostile_types
@@ -125,3 +126,110 @@ def test_rust_of_hostile_types(rustc: Bench) -> None:
 def test_rust_of_random_types(seed: int, rustc: Bench) -> None:
     btf, _ = RandomTypes(seed, "little" if seed % 2 else "big").build(40)
     assert compile_rust(rustc, rust(btf)) == ""
+
+
+# ---- Go ---------------------------------------------------------------------------------------------------------------
+
+GO = "HOME=/tmp GOTOOLCHAIN=local GOFLAGS=-mod=mod go"
+
+
+@pytest.fixture
+def go() -> Iterator[Bench]:
+    if find_peer("go") is None:
+        lacks("go")
+    with bench("go") as b:
+        b.put("go.mod", b"module checked\n\ngo 1.23\n")
+        yield b
+
+
+def go_code(btf: Btf, ids: list[int] | None = None, package: str = "types") -> bytes:
+    """The code, without the constraint for the byte order: the layout is judged here."""
+    found, count = re.subn(rb"//go:build .*\n\n", b"", b"".join(go_text(btf, ids, package=package)))
+    assert count == 1
+    return found
+
+
+def run_go(b: Bench, *commands: str) -> str:
+    """What the commands say, each run by a shell in the directory of the module."""
+    enter = ["chroot", b.tool.root] if b.tool.root else []
+    said = b""
+    for command in commands:
+        line = f"cd {b.path('.')} && {command}"
+        done = subprocess.run([*enter, "sh", "-c", line], capture_output=True, timeout=600, check=False)
+        said += done.stdout + done.stderr
+    return said.decode()
+
+
+def judge_go(b: Bench, count: int) -> str:
+    """What gofmt, the compiler and vet find in `count` packages."""
+    return run_go(
+        b, f"test $(ls -d t*/ | wc -l) -eq {count} || echo packages are lacking", "gofmt -d .", f"{GO} vet ./..."
+    )
+
+
+@pytest.mark.parametrize("kernel", corpus.some_kernels() or ["none"])
+def test_go_of_kernels(kernel: str, go: Bench) -> None:
+    """task_struct and random types, each with what it needs: Go checks sizes and offsets of all of them."""
+    btf = load(corpus.kernel_path(kernel))
+    roots = [btf.struct("task_struct").id, *some_structs(btf, kernel, CLOSURES)]
+    for number, root in enumerate(roots):
+        text = go_code(btf, [root])
+        assert b"unsafe.Sizeof" in text
+        go.put(f"t{number}/types.go", text)
+    assert judge_go(go, len(roots)) == ""
+
+
+def test_go_of_strange_types(go: Bench) -> None:
+    """Hostile names and random types; and the judge does find a wrong offset."""
+    go.put("t0/types.go", go_code(hostile_types()))
+    for seed in range(6):
+        go.put(f"t{seed + 1}/types.go", go_code(RandomTypes(seed, "little" if seed % 2 else "big").build(40)[0]))
+    assert judge_go(go, 7) == ""
+    wrong = go_code(hostile_types()).replace(b"var _ [8]struct{}", b"var _ [9]struct{}", 1)
+    go.put("t0/types.go", wrong)
+    assert "as [9]struct{} value" in judge_go(go, 7)
+
+
+def go_checks(name: str, btf: Btf, type_id: int, data: bytes) -> list[str]:
+    """Statements that compare what the getters read with what btfkit reads, and set what they read into zeros."""
+    shape = shape_of(btf, type_id)
+    assert isinstance(shape, Composite)
+    value = btf[type_id].unpack(data)
+    kind = name.capitalize()
+    lines = [
+        f"bytes := [{shape.size}]byte{{{', '.join(map(str, data))}}}",
+        f"record := (*types.{kind})(unsafe.Pointer(&bytes))",
+    ]
+    for _, field in bit_fields(shape):
+        member, expected = field.name.capitalize(), int(value[field.name])
+        one = isinstance(value[field.name], bool) and field.bits == 1
+        lines.append(
+            f'check("{name}.{member}", record.{member}() == {str(bool(expected)).lower() if one else expected})'
+        )
+        if not shape.is_union:
+            packed = btf[type_id].pack({field.name: value[field.name]})
+            lines.append(f"{{ other := types.{kind}{{}}; other.Set{member}(record.{member}())")
+            lines.append(f'check("set {name}.{member}", *(*[{shape.size}]byte)(unsafe.Pointer(&other)) == ')
+            lines.append(f"[{shape.size}]byte{{{', '.join(map(str, packed))}}}) }}")
+    return ["{", *lines, "_ = record }"]
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_go_bit_fields(order: str, go: Bench) -> None:
+    """Getters and setters of random bit-fields, in both byte orders, run."""
+    for seed in range(4):
+        types = RandomTypes(seed, order)
+        btf, ids = types.build(10)
+        ids = [type_id for type_id in ids if btf.name(type_id)]
+        checks = [
+            line
+            for type_id in ids
+            for line in go_checks(btf.name(type_id), btf, type_id, types.data(types.sizes[type_id]))
+        ]
+        go.put(f"m{seed}/types/types.go", go_code(btf, ids))
+        imports = f'import "unsafe"; import "fmt"; import "checked/m{seed}/types"; var count int\n'
+        check = 'func check(what string, ok bool) { count++; if !ok { fmt.Println("wrong:", what) } }\n'
+        lines = "\n".join(checks)
+        ending = 'if count == 0 { fmt.Println("nothing checked") }'
+        go.put(f"m{seed}/main.go", f"package main\n{imports}{check}func main() {{\n{lines}\n{ending} }}\n".encode())
+    assert run_go(go, *(f"{GO} run ./m{seed}" for seed in range(4))) == ""

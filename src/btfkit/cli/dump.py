@@ -23,8 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.cli.options import Args
     from btfkit.file_ops.dump import Form
+    from btfkit.files.kernel_symbols import KernelSymbols
 
-FORMATS: tuple[Form, ...] = ("raw", "c", "json", "rust")  # those of file_ops/dump.py
+FORMATS: tuple[Form, ...] = ("raw", "c", "json", "rust", "go", "ctypes", "isf")  # those of file_ops/dump.py
 
 
 def run(args: Args) -> int:
@@ -46,7 +47,20 @@ def run(args: Args) -> int:
             affixes(args.prefix or "", args.flavor or "")
         except ValueError as error:
             raise UsageError(str(error)) from None
-    refuse_overwriting([args.output], [*paths, args.base, *args.type_of])
+    if args.package:
+        from btfkit.show.go import demand_package
+
+        try:
+            demand_package(args.package)
+        except ValueError as error:
+            raise UsageError(f"--package: {error}") from None
+        if form != "go":
+            raise UsageError("--package works with the format go only")
+    if form != "isf" and (args.symbols or args.banner):
+        raise UsageError("--symbols and --banner work with the format isf only")
+    if args.banner and not args.symbols:
+        raise UsageError("--banner needs --symbols: it is the text of the symbol linux_banner")
+    refuse_overwriting([args.output], [*paths, args.base, *args.type_of, args.symbols])
     size = args.pointer_size
     base = load(args.base, pointer_size=size) if args.base is not None else None
     btfs = [load(path, base, pointer_size=size) for path in paths]
@@ -63,6 +77,9 @@ def run(args: Args) -> int:
         without=args.without,
         prefix=args.prefix or "",
         flavor=args.flavor or "",
+        symbols=_symbols(args),
+        banner=args.banner or "",
+        package=args.package or "",
     )
     for name in [] if args.quiet else found.unused:
         print(f"btfkit: --without {printable(name)}: no type or kfunc has that name", file=sys.stderr)
@@ -75,6 +92,24 @@ def run(args: Args) -> int:
         )
     write_chunks(found, args.output)
     return DONE
+
+
+def _symbols(args: Args) -> KernelSymbols | None:
+    """The symbols for ISF; says what Volatility will lack."""
+    if not args.symbols:
+        return None
+    from btfkit.files.kernel_symbols import read_kernel_symbols
+
+    found = read_kernel_symbols(args.symbols)
+    if not args.quiet:
+        if not (args.banner or found.banner):
+            print("btfkit: no banner: Volatility finds no memory image for these symbols (--banner)", file=sys.stderr)
+        if found.shift:
+            print(
+                f"btfkit: KASLR moved these addresses by {found.shift:#x}: they are those of one boot; use System.map",
+                file=sys.stderr,
+            )
+    return found
 
 
 def _operands(words: list[str], json: bool) -> tuple[list[str], Form]:
@@ -144,6 +179,11 @@ COMMAND = Command(
         ),
         Option("--prefix", value="TEXT", help="put TEXT before the names of all types and enumerators, without CO-RE"),
         Option("--flavor", value="NAME", help="put ___NAME after the names of all types and enumerators, for CO-RE"),
+        Option("--package", value="NAME", help="go: the name of the package (default: types)"),
+        Option(
+            "--symbols", value="FILE", help="isf: the kernel's System.map, a copy of /proc/kallsyms, or its vmlinux"
+        ),
+        Option("--banner", value="TEXT", help="isf: the kernel's /proc/version, which a vmlinux as --symbols has"),
         Option(
             "--compat",
             help="write exactly what bpftool writes, defects included (listed in differences.md of the documentation)",
@@ -155,6 +195,10 @@ FORMAT is one of these, the first three as bpftool prints them:
   json  one object, without the types of the base
   c     a C header, with the types of the base; with --id, --type or --type-of, only those and what they need
   rust  the same as Rust: #[repr(C)] types that need nothing but `core`, which assert their layout when they are compiled
+  go    the same as Go: structs with explicit padding, enums, unions with methods, bitfields with getters and setters
+  ctypes  the same as a module of Python: classes of ctypes, which check their layout when they are imported
+  isf   the symbol table of Volatility 3: types and --symbols. BTF lacks, and so does ISF: types of variables other than
+        per-CPU ones (known are init_task and some more), the banner, macros, and types that only modules define
 
 Several FILEs give one output: for modules on one base (-B), it contains the types of the base once.""",
 )

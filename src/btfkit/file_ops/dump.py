@@ -1,6 +1,9 @@
-"""`dump`: the types of one BTF, or of several on one base, as text, as JSON or as source code (a C header, Rust)."""
+"""`dump`: the types of one BTF, or of several on one base, as text, as JSON or as source code (a C header, Rust,
+Go, Python) or ISF."""
 
 from __future__ import annotations
+
+import os
 
 from btfkit.btf.btf import Btf, btf_list
 from btfkit.errors import NotFoundError, counted, printable, refuse_others, refuse_text
@@ -12,12 +15,13 @@ if TYPE_CHECKING:
 
     from btfkit.co_re.outcome import Outcome
     from btfkit.co_re.program import BpfObject
+    from btfkit.files.kernel_symbols import KernelSymbols
     from btfkit.passes.idmap import IdMap
 
-    Form = Literal["raw", "json", "c", "rust"]
+    Form = Literal["raw", "json", "c", "rust", "go", "ctypes", "isf"]
 
-FORMS: tuple[Form, ...] = ("raw", "c", "json", "rust")
-_LANGUAGES: dict[Form, str] = {"c": "C", "rust": "Rust"}
+FORMS: tuple[Form, ...] = ("raw", "c", "json", "rust", "go", "ctypes", "isf")
+_LANGUAGES: dict[Form, str] = {"c": "C", "rust": "Rust", "go": "Go", "ctypes": "Python", "isf": "ISF"}
 
 
 class Dump:
@@ -63,9 +67,12 @@ def dump(
     without: Iterable[str] = (),
     prefix: str = "",
     flavor: str = "",
+    symbols: KernelSymbols | str | os.PathLike[str] | None = None,
+    banner: str = "",
+    package: str = "",
 ) -> Dump:
     """The types of `btfs` as bpftool prints them: "raw" one paragraph per type, "json" one object, "c" a header; or as source
-    code of other languages, with every byte in its place: "rust".
+    code of other languages, with every byte in its place: "rust", "go", "ctypes" (Python); or as "isf", the JSON of Volatility 3.
 
     Several BTFs (a vmlinux and modules on it) become one that contains shared types once.  `ids`, `types` (names, also "struct
     file") and `read_by` (the types that the relocations of these objects read) select types, each once, in this order; code
@@ -75,8 +82,22 @@ def dump(
     For C text beside other headers: `without` (names or patterns, also "struct bpf_*") omits types and kfuncs, `prefix` and
     `flavor` rename all types and enumerators (`show.c.c_text`).  Raises NotFoundError for a name that does not exist or has no
     declaration.
+
+    For ISF: the `symbols` of the kernel (a path of System.map, of a copy of /proc/kallsyms or of a vmlinux; or what
+    `read_kernel_symbols` returns), and the `banner` as in /proc/version, which a vmlinux as `symbols` has itself.  For Go: the
+    name of its `package` ("types").
     """
     refuse_others("form", (form,), FORMS)
+    if (symbols is not None or banner) and form != "isf":
+        raise ValueError("symbols and banner are for the form 'isf' only")
+    if banner and symbols is None:
+        raise ValueError("a banner is that of a symbol: symbols are needed, too")
+    if package:
+        from btfkit.show.go import demand_package
+
+        demand_package(package)
+        if form != "go":
+            raise ValueError("package is for the form 'go' only")
     refuse_text(without=without)
     omitted = list(without)
     if (omitted or prefix or flavor) and (form != "c" or compat):
@@ -101,6 +122,7 @@ def dump(
             found |= dict.fromkeys(_declared(btf, sorted(read), form))
         wanted = list(found)
 
+    known = _kernel_symbols(symbols)
     elsewhere = None
     if omitted:
         from btfkit.show.c_omitted import Omitted
@@ -121,6 +143,22 @@ def dump(
                 prefix=prefix,
                 flavor=flavor,
             )
+        if form == "rust":
+            from btfkit.show.rust import rust_text
+
+            return rust_text(btf, wanted, unsorted=unsorted)
+        if form == "go":
+            from btfkit.show.go import PACKAGE, go_text
+
+            return go_text(btf, wanted, unsorted=unsorted, package=package or PACKAGE)
+        if form == "ctypes":
+            from btfkit.show.ctypes_code import ctypes_text
+
+            return ctypes_text(btf, wanted, unsorted=unsorted)
+        if form == "isf":
+            from btfkit.show.isf import isf_text
+
+            return isf_text(btf, known, ids=wanted, banner=os.fsencode(banner), unsorted=unsorted)
         if form == "json":
             from btfkit.show.json import json_text
 
@@ -151,6 +189,14 @@ def merged(btfs: Sequence[Btf]) -> tuple[Btf, list[Callable[[int], int]]]:
 
 def _then(place: IdMap, whole: IdMap) -> Callable[[int], int]:
     return lambda old: whole[place[old]]
+
+
+def _kernel_symbols(symbols: KernelSymbols | str | os.PathLike[str] | None) -> KernelSymbols | None:
+    if not isinstance(symbols, str | os.PathLike):
+        return symbols
+    from btfkit.files.kernel_symbols import read_kernel_symbols
+
+    return read_kernel_symbols(symbols)
 
 
 def _called(btf: Btf, name: str, form: Form) -> list[int]:

@@ -110,6 +110,9 @@ class _Rust(Source):
     def styled_member(self, raw: bytes) -> str:
         return _escaped(identifier(raw))
 
+    def inner_name(self, within: str, number: int) -> bytes:
+        return super().inner_name(within.removeprefix("r#"), number)
+
     def builtin(self, type_id: int) -> str:
         name = self.raw_name(type_id).decode("ascii", "replace")
         if name not in _PRIMITIVES:

@@ -87,15 +87,18 @@ class Source:
                 declared[type_id] = None
                 continue
             defined.append(type_id)
-            if kind(type_id) != spec.TYPEDEF and self.raw_name(type_id):
-                self.names[type_id] = self.free.new(self.styled(self.raw_name(type_id)))
-                tags.setdefault(self._tag(type_id), self.names[type_id])
+        for kinds in spec.COMPOSITES, spec.ENUMS:
+            for type_id in defined:
+                raw = self.raw_name(type_id)
+                if raw and kind(type_id) in kinds:
+                    self.names[type_id] = self.new_name(type_id, raw)
+                    tags.setdefault(self._tag(type_id), self.names[type_id])
         for type_id in declared:
             tag = self._tag(type_id)
             if self._is_declaration(type_id) and tag in tags:
                 self.names[type_id] = tags[tag]
                 continue
-            self.names[type_id] = self.free.new(self.styled(self.raw_name(type_id)))
+            self.names[type_id] = self.new_name(type_id, self.raw_name(type_id))
             tags.setdefault(tag, self.names[type_id])
             (defined if kind(type_id) in spec.ENUMS else self.opaque).append(type_id)
         for type_id in defined:
@@ -122,7 +125,7 @@ class Source:
         target = self.btf.strip(self.btf.word(type_id, 2), spec.MODIFIERS)
         if self.btf.kind(target) in _NAMED - {spec.TYPEDEF}:
             if target not in self.names and not self.raw_name(target):
-                self.names[target] = self.names[type_id] = self.free.new(self.styled(raw))
+                self.names[target] = self.names[type_id] = self.new_name(target, raw)
                 return target
             if self.raw_name(target) == raw and target in self.names:
                 self.names[type_id] = self.names[target]
@@ -130,8 +133,12 @@ class Source:
         self.names[type_id] = self.builtin(type_id)
         if self.names[type_id]:
             return 0
-        self.names[type_id] = self.free.new(self.styled(raw))
+        self.names[type_id] = self.new_name(type_id, raw)
         return type_id
+
+    def new_name(self, type_id: int, raw: bytes) -> str:
+        """An identifier for a type that is called `raw`."""
+        return self.free.new(self.styled(raw))
 
     def builtin(self, type_id: int) -> str:
         """The type of the language that has the name of a typedef and is what it stands for; otherwise ""."""
@@ -149,14 +156,14 @@ class Source:
         found = self.names.get(type_id)
         if found is None:
             number = self._inner[within] = self._inner.get(within, 0) + 1
-            raw = self.raw_name(type_id)
-            found = self.names[type_id] = self.free.new(self.styled(raw) if raw else self.inner_name(within, number))
+            raw = self.raw_name(type_id) or self.inner_name(within, number)
+            found = self.names[type_id] = self.new_name(type_id, raw)
             self.pending.append(type_id)
         return found
 
-    def inner_name(self, within: str, number: int) -> str:
-        """The name of the `number`-th type without a name in the one called `within`."""
-        return f"{within}__anon_{number}"
+    def inner_name(self, within: str, number: int) -> bytes:
+        """A name for the `number`-th type without one in the type called `within`."""
+        return f"{within}__anon_{number}".encode("utf-8", "surrogateescape")
 
     def note(self, type_id: int) -> str:
         """What a type is called in BTF if its identifier is another one, for a comment; otherwise ""."""
