@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up everything they need; `make help` lists the other targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers selftests corpus newcomer browser vm fuzz fuzz-asan dist docs wheels deb rpm oci release venv clean
+.PHONY: help demo test test-compiled test-plain lint lint-venv lint-style lint-format lint-types lint-layers bench growth compare peers selftests corpus newcomer browser vm fuzz fuzz-asan dist screenshots docs wheels deb rpm oci release venv clean
 JOBS ?= 2
 TESTS ?= tests
 PYTEST = python -m pytest -n $(JOBS) --dist worksteal -q $(ARGS) $(TESTS)
@@ -90,6 +90,10 @@ fuzz: ## fuzz the compiled form with mutated real inputs (N=10000 ARGS=...)
 
 fuzz-asan: ## ... with loops compiled with -fsanitize=address,undefined
 	N="$(N)" tools/fuzz_asan.sh $(ARGS)
+
+screenshots: ## make the pictures of the documents anew (docs/images); needs `make browser` and a corpus
+	@tools/venv.sh .venv test
+	.venv/bin/python tools/screenshots.py
 
 docs: ## build the documentation site: site/index.html
 	@tools/venv.sh .venv-docs docs
