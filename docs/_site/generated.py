@@ -28,7 +28,8 @@ API = {  # page -> (what it is about, the names); `test_site` compares them with
     ),
     "Queries": (
         "Names, layouts, differences, and kernels as a whole.",
-        "find users Found offset Place layout Layout Layouts diff Diff dump Dump verify Verification",
+        "find users Found offset Place layout Layout Layouts members_at reorganized Reorganized "
+        "diff Diff dump Dump verify Verification",
     ),
     "Values": ("Bytes as values of a type, and back.", "decode Record Items Pointer EnumValue"),
     "CO-RE": (
