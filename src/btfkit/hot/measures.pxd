@@ -76,6 +76,12 @@ cdef class Measures:
                    align=cython.longlong, field=cython.uint, element=cython.size_t, word=cython.uint, bits=cython.uint)
     cpdef size_t learn(self, size_t type_id, unsigned int depth) except? 0
 
+    @cython.locals(place=cython.size_t)
+    cdef long long alignment_of(self, size_t type_id, unsigned int depth) except? 0
+
+    @cython.locals(place=cython.size_t)
+    cdef size_t target_of(self, size_t type_id) except? 0
+
     @cython.locals(factor=cython.longlong, _=cython.uint, kind=cython.uint, at=cython.size_t, size=cython.longlong)
     cdef long long sized(self, size_t type_id) except? 0
 

@@ -191,7 +191,7 @@ class Measures:
         field = 0
         if kind == kinds.ARRAY:
             element = self.words[self.positions[target - 1] + 3]
-            align = self.alignments[self.learn(element, depth + 1)]
+            align = self.alignment_of(element, depth + 1)
         elif kind == kinds.STRUCT or kind == kinds.UNION:
             align = self.widest(target, depth)
         elif (
@@ -209,6 +209,16 @@ class Measures:
         self.fields[place] = field
         self.known[place] = 1
         return place
+
+    def alignment_of(self, type_id, depth):
+        """The alignment of a type, which is learned first: that may move all facts to more room."""
+        place = self.learn(type_id, depth)
+        return self.alignments[place]
+
+    def target_of(self, type_id):
+        """A type without modifiers and typedefs around it."""
+        place = self.learn(type_id, 0)
+        return self.targets[place]
 
     def sized(self, type_id):
         """The size of a type in bytes, 0 for none."""
@@ -249,7 +259,7 @@ class Measures:
         widest = 1
         at += 3
         while at < end:
-            align = self.alignments[self.learn(self.words[at + 1], depth + 1)]
+            align = self.alignment_of(self.words[at + 1], depth + 1)
             if align > widest:
                 widest = align
             at += 3
@@ -307,7 +317,7 @@ class Measures:
             rows[row + part.ALIGNMENT] = alignment
             rows[row + part.HOLE] = 0
             rows[row + part.BIT_HOLE] = 0
-        self.natural_alignment = self.alignments[self.learn(type_id, 0)]
+        self.natural_alignment = self.alignment_of(type_id, 0)
         self.alignment = forced_alignment(self.size, self.natural_alignment, end, self.cacheline)
         self.clear()
         if ((info >> 24) & 127) == kinds.STRUCT:  # a union has no gaps
@@ -410,7 +420,7 @@ class Measures:
             return False
         widest = 1
         for number in range(count):
-            natural = self.alignments[self.learn(self.words[at + 1 + 3 * number], 0)]
+            natural = self.alignment_of(self.words[at + 1 + 3 * number], 0)
             if self.rows[part.ROW * number + part.OFFSET] % natural:
                 return True
             if natural > widest:

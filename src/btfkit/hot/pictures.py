@@ -81,7 +81,7 @@ class Pictures(Comments):
         at += 3
         while at < end and not holds:
             member = self.words[at + 1]
-            target = self.measures.targets[self.measures.learn(member, 0)]
+            target = self.measures.target_of(member)
             if self.kind(target) == kinds.STRUCT:
                 holds = self.is_flexible(target) or self.holds_flexible(target, depth + 1)
             at += 3
@@ -120,7 +120,7 @@ class Pictures(Comments):
 
         Rule: pahole 1.32, type__check_structs_at_unnatural_alignments and union__infer_packed_attributes.
         """
-        natural = self.measures.alignments[self.measures.learn(target, 0)]
+        natural = self.measures.alignment_of(target, 0)
         if is_union:
             return outer.size % natural != 0
         return (outer.padding != 0 or outer.holes != 0) and offset % natural != 0
@@ -331,7 +331,7 @@ class Pictures(Comments):
         if not self.expand and not self.has_braces(type_id):
             self.put_plain(type_id, name, spacing, at_end)
         else:
-            target = self.measures.targets[self.measures.learn(type_id, 0)]
+            target = self.measures.target_of(type_id)
             if self.kind(target) == kinds.STRUCT:
                 packed = self.gaps(target).packed or self.packs(outer, is_union, self.rows[row + part.OFFSET], target)
             if kinds.is_braced(self.kind(type_id)):
