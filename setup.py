@@ -19,12 +19,10 @@ from setuptools.command.build_ext import build_ext
 SHARED = "btfkit.hot._shared"  # the code that all compiled loops share (Cython's memoryviews), loaded once
 BUILD = "build/cython"
 FLAGS = [] if os.name == "nt" else ["-O2"]
-# With fewer of Cython's extras (`hot_extensions`), this makes the compiled files a third smaller and no slower: no symbols, no
-# tables for unwinding, and few functions inlined, except in the files whose small functions need it.  A build that names its own
-# CFLAGS (Debian's, a sanitizer's) gets none of this.
+# With fewer of Cython's extras (`hot_extensions`), this makes the compiled files smaller and no slower: no symbols, no tables for
+# unwinding.  A build that names its own CFLAGS (Debian's, a sanitizer's) gets none of this.
 IS_SMALL = sys.platform == "linux" and "CFLAGS" not in os.environ
-SMALL = ["-g0", "-fno-asynchronous-unwind-tables", "-fno-align-functions", "-fno-align-jumps", "-fno-align-loops"]
-INLINED = ("attributes", "c_buffer", "c_layout", "c_order", "c_sort", "c_text", "dies", "interning", "text")
+SMALL = ["-g0", "-fno-asynchronous-unwind-tables"]
 
 
 def hot_extensions():
@@ -60,7 +58,7 @@ def extension(name, source):
     """The extension module `btfkit.hot.NAME`."""
     compiling, linking = list(FLAGS), []
     if IS_SMALL:
-        compiling += SMALL + ([] if name in INLINED else ["-finline-limit=10"])
+        compiling += SMALL
         linking.append("-Wl,-s")
     return Extension("btfkit.hot." + name, [source], extra_compile_args=compiling, extra_link_args=linking)
 

@@ -5,7 +5,10 @@ A keyword as a name becomes `default___c`: CO-RE ignores what follows three unde
 
 from __future__ import annotations
 
+from array import array
+
 from btfkit.btf import spec
+from btfkit.hot import word_marks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ _C23 = frozenset(b"alignas alignof bool constexpr false nullptr static_assert th
 _MACROS = frozenset(b"linux unix i386 mips sparc powerpc PPC".split())
 _TYPES = frozenset(b"__builtin_va_list __gnuc_va_list".split())
 
+_NO_NODES = array("H", bytes(512))
+
 NO_BOOL = b"#if __STDC_VERSION__ < 202000L || (__STDC_VERSION__ < 202311L && __GNUC__ < 13 && __clang_major__ < 15)\n"
 """Begins what only compilers read to which bool, true and false are not keywords: C23 has them, and the drafts that GCC 13 and
 Clang 15 know."""
@@ -42,19 +47,28 @@ Clang 15 know."""
 
 def marks(strings: bytes | memoryview, exact: bool) -> bytearray:
     """A mark for each offset of `strings` at which one of those names begins; with `exact` also SINCE_C23 and PREDEFINED."""
+    wanted = dict.fromkeys(_EVER, ALWAYS) | dict.fromkeys(_TYPES, COMPILERS_OWN)
+    if exact:
+        wanted |= dict.fromkeys(_C23, SINCE_C23) | dict.fromkeys(_MACROS, PREDEFINED)
     found = bytearray(len(strings))
-    text = bytes(strings)
-    for names, mark in (
-        (_EVER, ALWAYS),
-        (_TYPES, COMPILERS_OWN),
-        *(((_C23, SINCE_C23), (_MACROS, PREDEFINED)) * exact),
-    ):
-        for name in names:
-            at = text.find(name + b"\0")
-            while at >= 0:
-                found[at] = mark
-                at = text.find(name + b"\0", at + 1)
+    word_marks.mark(strings, *_backwards(wanted), found)
     return found
+
+
+def _backwards(wanted: dict[bytes, int]) -> tuple[array[int], bytearray]:
+    """The tree of the names read backwards, and the mark of the name that ends at each node (`hot/word_marks.py`)."""
+    tree, ends = array("H", bytes(512)), bytearray(1)
+    for name, mark in wanted.items():
+        node = 0
+        for byte in reversed(name):
+            following = tree[256 * node + byte]
+            if not following:
+                following = tree[256 * node + byte] = len(ends)
+                tree.extend(_NO_NODES)
+                ends.append(0)
+            node = following
+        ends[node] = mark
+    return tree, ends
 
 
 def guarded(btf: Btf) -> Iterator[int]:
