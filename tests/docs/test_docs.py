@@ -139,14 +139,16 @@ def test_the_package_docstring_runs(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_help_points_to_the_page(name, capsys):
-    """To one that exists, and to that which README.md has for the command."""
+    """To one that exists, and to that which docs/commands.md has for the command."""
     url = options.documentation(cli.command(name))
     page = url.removeprefix(options.DOCS)
     assert (ROOT / "docs" / page).is_file()
     (row,) = [
-        line for line in (ROOT / "README.md").read_text().splitlines() if re.match(rf"\|.*`{name}`.*\|.*\|", line)
+        line
+        for line in (ROOT / "docs" / "commands.md").read_text().splitlines()
+        if re.match(rf"\|.*`{name}`.*\|.*\|", line)
     ]
-    assert page in re.findall(r"\(docs/([\w-]+\.md)", row)
+    assert page in re.findall(r"\(([\w-]+\.md)", row)
     if not cli.command(name).own_parser:
         assert cli.main([name, "--help"]) == 0
         assert f"Documentation: {url}" in capsys.readouterr().out
@@ -193,8 +195,8 @@ def test_command_lines_run(page, tmp_path, monkeypatch, capfd):
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_commands_are_explained(name, capsys):
-    readme = (ROOT / "README.md").read_text()
-    assert re.search(rf"`(btfkit )?{name}`|btfkit {name}\b", readme), f"README does not mention `{name}`"
+    page = (ROOT / "docs" / "commands.md").read_text()
+    assert re.search(rf"`(btfkit )?{name}`|btfkit {name}\b", page), f"docs/commands.md does not mention `{name}`"
     assert cli.main([name, "--help"]) == cli.DONE
     said = capsys.readouterr().out
     assert re.search(rf"usage: btfkit {name}\b", said)
