@@ -1,4 +1,4 @@
-"""Maps and BTF in the running kernel, for tests: made through bpf(2), gone when they are closed."""
+"""Maps, programs and BTF in the running kernel, for tests: made through bpf(2), gone when they are closed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from btfkit.errors import BtfError
 from btfkit.files import running_kernel
 from needs import lacks
 
-MAP_CREATE, MAP_UPDATE_ELEM, BTF_LOAD = 0, 2, 18
+MAP_CREATE, MAP_UPDATE_ELEM, PROG_LOAD, BTF_LOAD = 0, 2, 5, 18
+SOCKET_FILTER = 1
+RETURN_0 = bytes.fromhex("b700000000000000 9500000000000000")
 HASH, ARRAY, PERCPU_ARRAY = 1, 2, 6
 
 
@@ -57,6 +59,27 @@ def kernel_map(
             _call(MAP_UPDATE_ELEM, pack("=IIQQQ", fd, 0, ctypes.addressof(one), ctypes.addressof(other), 0))
         info = bytearray(256)
         running_kernel._information(fd, info)
+        yield int.from_bytes(info[4:8], "little")
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def kernel_program(btf: Btf, function: int) -> Iterator[int]:
+    """The id of a program that returns 0; `function` is the type of its only function."""
+    code, license, functions = (
+        ctypes.create_string_buffer(raw, len(raw)) for raw in (RETURN_0, b"GPL\0", pack("=II", 0, function))
+    )
+    handles = [load_btf(btf)]
+    try:
+        attributes = pack(
+            "=IIQQIIQII", SOCKET_FILTER, 2, ctypes.addressof(code), ctypes.addressof(license), 0, 0, 0, 0, 0
+        )
+        attributes += pack("=16sIIIIQII", b"btfkit_test", 0, 0, handles[0], 8, ctypes.addressof(functions), 1, 0)
+        handles.append(_call(PROG_LOAD, attributes.ljust(144, b"\0")))
+        info = bytearray(256)
+        running_kernel._information(handles[1], info)
         yield int.from_bytes(info[4:8], "little")
     finally:
         for handle in handles:

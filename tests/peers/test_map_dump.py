@@ -12,7 +12,7 @@ import pytest
 from btfkit.btf.build import Builder
 from btfkit.cli import main
 from btfkit.files.running_kernel import possible_cpus
-from kernel_maps import ARRAY, HASH, PERCPU_ARRAY, demand_kernel, kernel_map
+from kernel_maps import ARRAY, HASH, PERCPU_ARRAY, demand_kernel, kernel_map, kernel_program
 from peer_tools import bench
 from random_values import RandomTypes
 
@@ -107,3 +107,23 @@ def test_without_rights(capfd) -> None:
         os._exit(main(["bpftool", "btf", "list"]))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 256 - 95
     assert "only root (CAP_SYS_ADMIN) can ask the kernel for its BPF objects" in capfd.readouterr().err
+
+
+def test_btf_of_a_loaded_program(ours) -> None:
+    """`btf dump prog id N`, also of a program that is gone; `btf list` names the program beside its BTF."""
+    b = Builder(order="little")
+    number = b.int("int", 4)
+    context = b.struct("context", 8, [("a", number, 0), ("b", number, 32)])
+    btf_of = b.func("main_prog", b.func_proto(number, [("ctx", b.ptr(context))]), 1)
+    with kernel_program(b.build(), btf_of) as id:
+        for words in ((), ("format", "c"), ("format", "raw")):
+            dumped = ours("btf", "dump", "prog", "id", id, *words)
+            assert dumped == bpftool("btf", "dump", "prog", "id", id, *words)
+        assert "FUNC 'main_prog'" in dumped[1]
+        listed = ours("-j", "btf", "list")[1], bpftool("-j", "btf", "list")[1]
+        found, wanted = ([one for one in json.loads(text) if id in one.get("prog_ids", ())] for text in listed)
+        assert len(found) == 1
+        assert {key: found[0][key] for key in ("id", "size", "prog_ids")} == {
+            key: wanted[0][key] for key in ("id", "size", "prog_ids")
+        }
+    assert ours("btf", "dump", "prog", "id", id)[0] != 0
