@@ -140,6 +140,7 @@ class Obj:
         self.externs = {}
         self.struct_ops = {}
         self.struct_ops_data = {}
+        self.struct_ops_variables = None
         self.places = {}
 
 
@@ -178,6 +179,7 @@ def test_struct_ops():
     b.datasec(".struct_ops", 40, rows)
     code = Obj(b.build())
     code.places = {(".struct_ops", "one"): 0, (".struct_ops", "two"): 32}
+    code.struct_ops_data = {".struct_ops": bytes(40)}
     code.struct_ops = {
         (".struct_ops", 0): "init",
         (".struct_ops", 8): "newer",
