@@ -42,7 +42,7 @@ sed -i "s/^## Unreleased$/## Unreleased\n\n## $version ($today)/" CHANGELOG.md
 if [ "$version" != "$(sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog | tr -d '~')" ]; then
   {
     printf 'btfkit (%s) unstable; urgency=medium\n\n  * New version: see CHANGELOG.md.\n\n' "$(echo "$version" | sed 's/\(a\|b\|rc\)/~\1/')"
-    printf ' -- The btfkit authors <btfkit@localhost>  %s\n\n' "$(date -u -d "$today 12:00" -R)"
+    printf ' -- The btfkit authors <btfkit@users.noreply.github.com>  %s\n\n' "$(date -u -d "$today 12:00" -R)"
     cat debian/changelog
   } >debian/changelog.new
   mv debian/changelog.new debian/changelog
