@@ -9,8 +9,8 @@ from pathlib import Path
 
 import btfkit
 from btfkit.cli import COMMANDS, command
-from btfkit.cli.manual import EXIT_STATUS
-from btfkit.cli.options import DOCS, PAGES, Command, usage
+from btfkit.cli.manual import EXIT_STATUS, with_choices
+from btfkit.cli.options import DOCS, Command, page, usage
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOB = DOCS.removesuffix("docs/")  # a file of the repository
@@ -81,7 +81,7 @@ def command_page(one: Command) -> str:
     lines = [f"# btfkit {one.name}", "", one.summary[0].upper() + one.summary[1:] + ".", ""]
     lines += ["```text", re.sub(r"\s+", " ", usage(one)).strip(), "```", ""]
     lines += [
-        f"[{PAGES.get(one.name, one.name)}](../../{PAGES.get(one.name, one.name)}.md) describes it.",
+        f"[{page(one).removesuffix('.md')}](../../{page(one)}) describes it.",
         "",
         "## Options",
         "",
@@ -103,12 +103,7 @@ def _spelled(option) -> str:
 
 
 def _help(option) -> str:
-    text = option.help
-    if any(choice not in text for choice in option.choices):
-        text += f" ({', '.join(option.choices)})"
-    if option.many:
-        text += "; may be given more than once"
-    return text
+    return with_choices(option) + ("; may be given more than once" if option.many else "")
 
 
 def _escaped(text: str) -> str:

@@ -63,7 +63,7 @@ def _page(one: Command) -> str:
     lines += [".SH SYNOPSIS", rf".B btfkit {_plain(one.name)}", " ".join(shown)]
     lines += [".SH OPTIONS"]
     for option in one.options:
-        lines += _tagged(_spelled(option), _plain(_with_choices(option)))
+        lines += _tagged(_spelled(option), _plain(with_choices(option)))
     lines += _tagged(r"\fB\-h\fR, \fB\-\-help\fR", "show the options")
     if one.details:
         lines += [".SH NOTES", ".nf", *map(_line, one.details.splitlines()), ".fi"]
@@ -90,7 +90,8 @@ def _spelled(option: Option) -> str:
     return ", ".join(rf"\fB{_plain(spelling)}\fR{value}{more}" for spelling in option.spellings)
 
 
-def _with_choices(option: Option) -> str:
+def with_choices(option: Option) -> str:
+    """The help of an option, with the values that it can have unless it names them."""
     unsaid = [choice for choice in option.choices if choice not in option.help]
     return option.help + (f" ({', '.join(option.choices)})" if unsaid else "")
 

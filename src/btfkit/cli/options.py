@@ -456,9 +456,14 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
     return parser
 
 
+def page(command: Command) -> str:
+    """The file name of the page about a command."""
+    return PAGES.get(command.name, command.name) + ".md"
+
+
 def documentation(command: Command) -> str:
     """The URL of the page about a command."""
-    return f"{DOCS}{PAGES.get(command.name, command.name)}.md"
+    return DOCS + page(command)
 
 
 def usage(command: Command) -> str:

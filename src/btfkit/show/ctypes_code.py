@@ -11,9 +11,9 @@ import keyword
 
 from btfkit.btf import spec
 from btfkit.btf.shapes import shape_of
-from btfkit.show.source import Names, Source, commented, identifier, member_name
+from btfkit.show.source import Names, Scalars, Source, commented, identifier, member_name
 from btfkit.values.parts import Part, packing, parts_of
-from btfkit.values.shape import Address, Array, Composite, Enum, Float, Int
+from btfkit.values.shape import Array, Composite, Enum, Int
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from btfkit.values.shape import Shape
 
 _SIZES = frozenset((1, 2, 4, 8))
-_FLOATS = {"single": "_f32", "double": "_f64"}
+_NAMES = Scalars(
+    {"single": "_f32", "double": "_f64"},
+    "ctypes.c_bool",
+    {size: f"_i{8 * size}" for size in _SIZES},
+    {size: f"_u{8 * size}" for size in _SIZES},
+)
 _SCALARS = {f"_{sign}{8 * size}": f"c_{'u' * (sign == 'u')}int{8 * size}" for sign in "iu" for size in sorted(_SIZES)}
-_RESERVED = frozenset((*keyword.kwlist, *dir(builtins), "ctypes", "annotations", *_SCALARS, *_FLOATS.values()))
+_RESERVED = frozenset((*keyword.kwlist, *dir(builtins), "ctypes", "annotations", *_SCALARS, *_NAMES.floats.values()))
 
 HEAD = '''\
 """Types of BTF of a {order}-endian machine with {bits}-bit pointers, made by btfkit.
@@ -117,7 +122,7 @@ class _Ctypes(Source):
         if isinstance(shape, Array):
             element = "ctypes.c_char" if shape.is_text else self.type_text(self.btf.word(stripped, 3), within)
             return f"{element} * {shape.length}" if " " not in element else f"({element}) * {shape.length}"
-        return _plain(shape) or f"ctypes.c_ubyte * {shape.size}"
+        return _NAMES.name(shape) or f"ctypes.c_ubyte * {shape.size}"
 
     def _stripped(self, type_id: int) -> int:
         return self.btf.strip(type_id, spec.MODS_AND_TYPEDEFS | {spec.VAR, spec.DECL_TAG})
@@ -130,7 +135,7 @@ class _Ctypes(Source):
             if stripped not in self._aligns:
                 self._aligns[stripped] = self._layout(stripped, shape)[0]
             return self._aligns[stripped]
-        return shape.size if _plain(shape) else 1
+        return shape.size if _NAMES.name(shape) else 1
 
     def _layout(self, type_id: int, shape: Composite) -> tuple[int, bool, list[Part], list[int]]:
         """(alignment, whether it is packed, parts, members that lie on others)."""
@@ -251,14 +256,3 @@ class _Ctypes(Source):
         is_signed = isinstance(inner, Int | Enum) and inner.signed
         is_bool = isinstance(inner, Int) and inner.is_bool and member.bits == 1
         return f'setattr({name}, "{field}", _bits({member.bit_offset}, {member.bits}, {is_signed}, {is_bool}))\n'
-
-
-def _plain(shape: Shape) -> str:
-    """The scalar of ctypes for a shape; "" if it has none."""
-    if isinstance(shape, Float):
-        return _FLOATS.get(shape.format, "")
-    if not isinstance(shape, Int | Enum | Address) or shape.size not in _SIZES:
-        return ""
-    if isinstance(shape, Int) and shape.is_bool and shape.size == 1:
-        return "ctypes.c_bool"
-    return f"_{'i' if shape.signed else 'u'}{8 * shape.size}"

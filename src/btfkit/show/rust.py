@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.shapes import shape_of
-from btfkit.show.source import Names, Source, commented, identifier, member_name
+from btfkit.show.source import Names, Scalars, Source, commented, identifier, member_name
 from btfkit.values.parts import Part, bits_alignment, packing, parts_of
-from btfkit.values.shape import Address, Array, Composite, Enum, Float, Int
+from btfkit.values.shape import Address, Array, Composite, Enum, Int
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _UNSIGNED = {1: "u8", 2: "u16", 4: "u32", 8: "u64", 16: "u128"}
 _SIGNED = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "i128"}
-_FLOATS = {"single": "f32", "double": "f64"}
+_SCALARS = Scalars({"single": "f32", "double": "f64"}, "bool", _SIGNED, _UNSIGNED)
 _OTHERS = "bool char str isize usize f16 f128"
-_PRIMITIVES = frozenset((*_OTHERS.split(), *_UNSIGNED.values(), *_SIGNED.values(), *_FLOATS.values()))
+_PRIMITIVES = frozenset((*_OTHERS.split(), *_UNSIGNED.values(), *_SIGNED.values(), *_SCALARS.floats.values()))
 _NOT_RAW = frozenset(("self", "Self", "super", "crate", "_"))  # keywords that `r#` cannot make names
 _WORDS = """abstract as async await become box break const continue do dyn else enum extern false final fn for gen if impl in let
     loop macro match mod move mut override priv pub ref return static struct trait true try type typeof unsafe unsized use virtual
@@ -348,13 +348,7 @@ class _Rust(Source):
 
 def _primitive(shape: Shape) -> str:
     """The primitive type of a scalar; "" if Rust has none (an integer of 3 bytes), for a pointer or what is not a scalar."""
-    if isinstance(shape, Int):
-        if shape.is_bool and shape.size == 1:
-            return "bool"
-        return (_SIGNED if shape.signed else _UNSIGNED).get(shape.size, "")
-    if isinstance(shape, Enum):
-        return (_SIGNED if shape.signed else _UNSIGNED).get(shape.size, "")
-    return _FLOATS.get(shape.format, "") if isinstance(shape, Float) else ""
+    return "" if isinstance(shape, Address) else _SCALARS.name(shape)
 
 
 def _escaped(name: str) -> str:
