@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from btfkit.cli import COMMANDS, command
+from btfkit.cli.help_text import MANUAL, fitted
 from btfkit.cli.manual import pages, write_pages
 from needs import lacks, needs
 
@@ -45,7 +46,7 @@ def test_pages_say_what_the_help_says(name):
             assert f"{spelling}{option.value and ' ' + option.value}" in text
         assert " ".join(option.help.split()) in text
         assert all(choice in text for choice in option.choices)
-    assert " ".join(one.details.split()) in text
+    assert " ".join(fitted(one.details, MANUAL).split()) in text
     assert "0 success 1 the answer is" in text
 
 

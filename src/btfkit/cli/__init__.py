@@ -32,8 +32,8 @@ COMMANDS = {
     "merge": "combine a vmlinux and its modules into one BTF",
     "sanitize": "rewrite BTF for older kernels and tools",
     "sort": "sort types by name, as recent kernels do",
-    "distill": "give modules a small base, so that their BTF survives kernel updates",
-    "reconcile": "put distilled modules on another kernel, so that it accepts their BTF",
+    "distill": "give modules a small base, so that BTF survives kernel updates",
+    "reconcile": "rewrite the BTF of distilled modules for another kernel",
     "explain": "explain whether a kernel accepts a module's BTF, and if not, why",
     "bundle": "put the BTF of many kernels into one small file",
     "atlas": "keep the BTF of many kernels in one file, and ask questions of it",
@@ -250,7 +250,8 @@ def overview() -> str:
     lines += [f"  {name:10} {summary}" for name, summary in COMMANDS.items()]
     lines += [
         "",
-        "`btfkit COMMAND --help` shows the options; --version shows the version and whether the loops are compiled.",
+        "`btfkit COMMAND --help` shows the options; --version shows the version and",
+        "whether the loops are compiled.",
     ]
     return "\n".join(lines)
 

@@ -99,9 +99,10 @@ def _fail(call: Call, message: str, status: int, *, usage: bool = False) -> int:
 
         print(dumps({"error": message}, indent=4) if "pretty" in call.flags else f'{{"error":{dumps(message)}}}')
     else:
+        from btfkit.cli.help_text import for_terminal
         from btfkit.errors import printable_lines
 
-        print(f"Error: {printable_lines(message)}", *([HELP] if usage else []), sep="\n", file=sys.stderr)
+        print(f"Error: {printable_lines(message)}", *([for_terminal(HELP)] if usage else []), sep="\n", file=sys.stderr)
     return status
 
 
@@ -159,7 +160,9 @@ def _dispatch(call: Call) -> int:
         print(version())
         return DONE
     if "help" in call.flags or not words or _is(words[0], "help") or (len(words) > 1 and _is(words[1], "help")):
-        print(HELP)
+        from btfkit.cli.help_text import for_terminal
+
+        print(for_terminal(HELP))
         return DONE
     if _is(words[0], "gen") and len(words) > 1 and _is(words[1], "min_core_btf"):
         return _min_core_btf(words[2:])
@@ -367,5 +370,11 @@ def _write(call: Call, btf: Btf, form: Form, ids: list[int], unsorted: bool) -> 
 
 
 COMMAND = Command(
-    "bpftool", "accept bpftool's command lines", run, operands="ARGS...?", options=(BASE,), own_parser=True
+    "bpftool",
+    "accept bpftool's command lines",
+    run,
+    operands="ARGS...?",
+    options=(BASE,),
+    details=HELP,
+    own_parser=True,
 )

@@ -18,12 +18,19 @@ def run(argv: list[str]) -> int:
 
     words = [word for word in argv if not word.startswith("-")]
     if {"-h", "--help"} & set(argv) or not words:
-        print(HELP)
+        from btfkit.cli.help_text import for_terminal
+
+        print(for_terminal(HELP))
         return DONE if words or argv else USAGE
     at = argv.index(words[0])
     return bpftool([*argv[:at], "btf", *argv[at:]])
 
 
 COMMAND = Command(
-    "btf", "show the BTF of the running kernel, its programs and maps", run, operands="ARGS...?", own_parser=True
+    "btf",
+    "show the BTF of the running kernel, its programs and maps",
+    run,
+    operands="ARGS...?",
+    details=HELP,
+    own_parser=True,
 )

@@ -239,11 +239,11 @@ COMMAND = Command(
         JSON,
     ),
     details="""actions:
-  create OUT TREE                     from minimized BTF, as written by `btfkit min --archive`
-  create OUT --archive TREE OBJECT... directly from kernels, with the options of `btfkit min --archive`
-  list BUNDLE                         list the kernels
-  get BUNDLE KEY -o OUT               get one kernel's BTF; KEY is distro/release/arch/uname, or a unique uname
-  lookup BUNDLE [-o OUT]              find the kernel of this machine, or that of --os-release, --uname, --arch;
-                                      if there is none, list the nearest and exit with status 1
-  verify BUNDLE                       unpack everything and check every BTF""",
+  create OUT TREE                      from minimized BTF, as written by `btfkit min --archive`
+  create OUT --archive TREE OBJECT...  directly from kernels, with the options of `btfkit min --archive`
+  list BUNDLE                          list the kernels
+  get BUNDLE KEY -o OUT                get one kernel's BTF; KEY is distro/release/arch/uname, or a unique uname
+  lookup BUNDLE [-o OUT]               find the kernel of this machine, or that of --os-release, --uname, --arch;
+                                       if there is none, list the nearest and exit with status 1
+  verify BUNDLE                        unpack everything and check every BTF""",
 )

@@ -91,7 +91,7 @@ def _summary(tally: Tally, operation: DistillFiles) -> Iterator[str]:
 
 COMMAND = Command(
     "distill",
-    "give modules a small base, so that their BTF survives kernel updates",
+    "give modules a small base, so that BTF survives kernel updates",
     run,
     operands="MODULE...",
     options=file_work.rewriting(

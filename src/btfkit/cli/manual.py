@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from btfkit._version import __version__
 from btfkit.cli import COMMANDS, command
+from btfkit.cli.help_text import MANUAL, fitted
 from btfkit.cli.options import DOCS, Command, documentation, usage
 
 TYPE_CHECKING = False
@@ -66,7 +67,7 @@ def _page(one: Command) -> str:
         lines += _tagged(_spelled(option), _plain(with_choices(option)))
     lines += _tagged(r"\fB\-h\fR, \fB\-\-help\fR", "show the options")
     if one.details:
-        lines += [".SH NOTES", ".nf", *map(_line, one.details.splitlines()), ".fi"]
+        lines += [".SH NOTES", ".nf", *map(_line, fitted(one.details, MANUAL).splitlines()), ".fi"]
     lines += _exit_status()
     return "\n".join([*lines, ".SH SEE ALSO", r".BR btfkit (1)", ".br", _plain(documentation(one)), ""])
 

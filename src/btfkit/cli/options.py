@@ -410,6 +410,7 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
     """The same table as an argparse parser; its complaints about `argv` suggest close names."""
     import argparse
 
+    from btfkit.cli.help_text import fitted
     from btfkit.errors import printable
 
     def checked(option: Option) -> Callable[[str], Any]:
@@ -430,12 +431,19 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
         def _print_message(self, message: str, file: Any = None) -> None:
             file.write(message)  # argparse ignores errors
 
+    class Formatter(argparse.HelpFormatter):
+        def _fill_text(self, text: str, width: int, indent: str) -> str:
+            return fitted(text, width + 2)  # argparse leaves two columns free
+
+        def _split_lines(self, text: str, width: int) -> list[str]:
+            return fitted(" ".join(text.split()), width).splitlines()
+
     parser = Parser(
         prog=f"btfkit {command.name}",
         description=command.summary[:1].upper() + command.summary[1:] + ".",
         epilog=f"{command.details}\n\nDocumentation: {documentation(command)}".strip(),
         usage=usage(command),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     for option in command.options:
         keywords: dict[str, Any] = {

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 VERSION = "v1.32"
 HELP = f"""\
-usage: btfkit pahole [options] [FILE | NAME]                show types, as `btfkit layout` does
+usage: btfkit pahole [options] [FILE | NAME]
        btfkit pahole -J [--btf_features=LIST]... [--btf_base BASE] [--btf_encode_detached=OUT] [options] FILE...
        btfkit pahole --version | --numeric_version | --supported_btf_features
 
-Types: all structs and unions of FILE, or NAME in the running kernel; only BTF is read.
+Types, shown as `btfkit layout` does: all structs and unions of FILE, or NAME in the running kernel; only BTF is read.
 
   -C NAME[,NAME], -C file://LIST    only these types; enums and typedefs, too
   -E, --hex, -c N                   with the members of members; in hexadecimal; with cache lines of N bytes
@@ -121,7 +121,11 @@ def _answer(asked: str) -> str:
 
     major, _, minor = VERSION[1:].partition(".")
     answers = {"version": VERSION, "numeric_version": major + minor, "supported_btf_features": ",".join(FEATURES)}
-    return answers.get(asked, HELP)
+    if asked in answers:
+        return answers[asked]
+    from btfkit.cli.help_text import for_terminal
+
+    return for_terminal(HELP)
 
 
 # ---- the command line ----------------------------------------------------------------------------------------------
@@ -269,5 +273,6 @@ COMMAND = Command(
     "accept pahole's command lines: to show types, and to make BTF",
     run,
     operands="ARGS...?",
+    details=HELP,
     own_parser=True,
 )

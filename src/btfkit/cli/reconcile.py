@@ -115,7 +115,7 @@ def _frequent_types(refused: Sequence[OtherRules]) -> str:
 
 COMMAND = Command(
     "reconcile",
-    "put distilled modules on another kernel, so that it accepts their BTF",
+    "rewrite the BTF of distilled modules for another kernel",
     run,
     operands="MODULE...",
     options=file_work.rewriting(
