@@ -233,7 +233,7 @@ BEGINNINGS = {
 
 
 def test_every_format_has_its_own_text(files, capsys) -> None:
-    from btfkit.file_ops.dump import FORMS
+    from btfkit.file_ops.dump_forms import FORMS
 
     assert set(BEGINNINGS) == set(FORMATS) == set(FORMS)
     for form, beginning in BEGINNINGS.items():
@@ -241,3 +241,23 @@ def test_every_format_has_its_own_text(files, capsys) -> None:
         said = capsys.readouterr().out
         assert said.startswith(beginning)
         assert "twin" in said or "Twin" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rust", "--compat"], "--compat works with the formats of bpftool only: raw, c, json"),
+        (["raw", "--exact"], "--exact works with the format c only"),
+        (["c", "--exact", "--compat"], "--exact and --compat exclude each other: bpftool has no such text"),
+        (["rust", "--without", "u32"], "--without works with the format c only"),
+        (["c", "--compat", "--flavor", "v1"], "--flavor and --compat exclude each other"),
+        (["c", "--package", "types"], "--package works with the format go only"),
+        (["go", "--package", "a b"], "'a b' is not a name for a package of Go"),
+        (["raw", "--symbols", "System.map"], "--symbols works with the format isf only"),
+        (["isf", "--banner", "Linux"], "--banner needs --symbols"),
+        (["c", "--prefix", "1x"], "prefix '1x': expected letters"),
+    ],
+)
+def test_an_option_of_another_format_is_refused(files, capsys, words: list[str], said: str) -> None:
+    assert main(["dump", files[0], *words]) == 2
+    assert said in capsys.readouterr().err

@@ -302,7 +302,7 @@ def test_prefixes_and_flavors() -> None:
     ):
         with pytest.raises(ValueError, match=r"prefix|flavor"):
             btfkit.dump(btf, "c", **wrong)
-    with pytest.raises(ValueError, match="form 'c' only"):
+    with pytest.raises(ValueError, match="format c only"):
         btfkit.dump(btf, "raw", prefix="k_")
 
 

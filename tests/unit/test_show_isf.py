@@ -232,6 +232,6 @@ def test_command(tmp_path, capsys) -> None:
     (tmp_path / "moved").write_text(MAP.replace("ffffffff8", "ffffffff9"))
     assert main([*words[:4], str(tmp_path / "moved"), "--banner", "x"]) == 0
     assert "KASLR moved these addresses by 0x10000000" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="symbols are needed"):
+    with pytest.raises(ValueError, match="banner needs symbols"):
         btfkit.dump(kernel(), "isf", banner="x")
     assert os.path.exists(words[4])

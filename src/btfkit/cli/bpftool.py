@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from btfkit.btf.btf import Btf
-    from btfkit.file_ops.dump import Form
+    from btfkit.file_ops.dump_forms import Form
 
 HELP = """usage: btfkit bpftool [-B BASE] gen min_core_btf INPUT OUTPUT OBJECT...
        btfkit bpftool [-j | -p] [-B BASE] btf dump file FILE [file FILE]... [format raw | c] [root_id N]... [unsorted]

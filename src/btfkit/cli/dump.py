@@ -22,10 +22,11 @@ from btfkit.errors import counted, printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from btfkit.cli.options import Args
-    from btfkit.file_ops.dump import Form
+    from btfkit.file_ops.dump_forms import Form
     from btfkit.files.kernel_symbols import KernelSymbols
 
-FORMATS: tuple[Form, ...] = ("raw", "c", "json", "rust", "go", "ctypes", "isf")  # those of file_ops/dump.py
+FORMATS: tuple[Form, ...] = ("raw", "c", "json", "rust", "go", "ctypes", "isf")  # those of file_ops/dump_forms.py
+_GIVEN = ("exact", "compat", "without", "prefix", "flavor", "symbols", "banner", "package")
 
 
 def run(args: Args) -> int:
@@ -33,33 +34,15 @@ def run(args: Args) -> int:
     from btfkit.btf_file import load
     from btfkit.co_re.program import load_objects
     from btfkit.file_ops.dump import dump
+    from btfkit.file_ops.dump_forms import demand_options
     from btfkit.files.write import write_chunks
 
     paths, form = _operands(args.operands, args.json or args.pretty)
-    if args.exact and (form != "c" or args.compat):
-        raise UsageError("--exact works with the format c only, and not with --compat")
-    if (args.without or args.prefix or args.flavor) and (form != "c" or args.compat):
-        raise UsageError("--without, --prefix and --flavor work with the format c only, and not with --compat")
-    if args.prefix or args.flavor:
-        from btfkit.show.c import affixes
-
-        try:
-            affixes(args.prefix or "", args.flavor or "")
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-    if args.package:
-        from btfkit.show.go import demand_package
-
-        try:
-            demand_package(args.package)
-        except ValueError as error:
-            raise UsageError(f"--package: {error}") from None
-        if form != "go":
-            raise UsageError("--package works with the format go only")
-    if form != "isf" and (args.symbols or args.banner):
-        raise UsageError("--symbols and --banner work with the format isf only")
-    if args.banner and not args.symbols:
-        raise UsageError("--banner needs --symbols: it is the text of the symbol linux_banner")
+    given = {name: getattr(args, name) for name in _GIVEN}
+    try:
+        demand_options(form, given, spelled=lambda name: "--" + name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     refuse_overwriting([args.output], [*paths, args.base, *args.type_of, args.symbols])
     size = args.pointer_size
     base = load(args.base, pointer_size=size) if args.base is not None else None

@@ -6,22 +6,19 @@ from __future__ import annotations
 import os
 
 from btfkit.btf.btf import Btf, btf_list
-from btfkit.errors import NotFoundError, counted, printable, refuse_others, refuse_text
+from btfkit.errors import NotFoundError, counted, printable, refuse_text
+from btfkit.file_ops.dump_forms import FORMS, Options, demand_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Literal
 
     from btfkit.co_re.outcome import Outcome
     from btfkit.co_re.program import BpfObject
+    from btfkit.file_ops.dump_forms import Form
     from btfkit.files.kernel_symbols import KernelSymbols
     from btfkit.passes.idmap import IdMap
-
-    Form = Literal["raw", "json", "c", "rust", "go", "ctypes", "isf"]
-
-FORMS: tuple[Form, ...] = ("raw", "c", "json", "rust", "go", "ctypes", "isf")
-_LANGUAGES: dict[Form, str] = {"c": "C", "rust": "Rust", "go": "Go", "ctypes": "Python", "isf": "ISF"}
+    from btfkit.show.c_omitted import Omitted
 
 
 class Dump:
@@ -87,25 +84,10 @@ def dump(
     `read_kernel_symbols` returns), and the `banner` as in /proc/version, which a vmlinux as `symbols` has itself.  For Go: the
     name of its `package` ("types").
     """
-    refuse_others("form", (form,), FORMS)
-    if (symbols is not None or banner) and form != "isf":
-        raise ValueError("symbols and banner are for the form 'isf' only")
-    if banner and symbols is None:
-        raise ValueError("a banner is that of a symbol: symbols are needed, too")
-    if package:
-        from btfkit.show.go import demand_package
-
-        demand_package(package)
-        if form != "go":
-            raise ValueError("package is for the form 'go' only")
     refuse_text(without=without)
     omitted = list(without)
-    if (omitted or prefix or flavor) and (form != "c" or compat):
-        raise ValueError("without, prefix and flavor work with the form 'c' only, and not with compat")
-    if prefix or flavor:
-        from btfkit.show.c import affixes
-
-        affixes(prefix, flavor)
+    given = {"exact": exact, "compat": compat, "without": omitted, "prefix": prefix, "flavor": flavor}
+    demand_options(form, {**given, "symbols": symbols, "banner": banner, "package": package})
     many = [btfs] if isinstance(btfs, Btf) else btf_list("btfs", btfs)
     btf, maps = merged(many)
     wanted: list[int] | None = None
@@ -122,55 +104,31 @@ def dump(
             found |= dict.fromkeys(_declared(btf, sorted(read), form))
         wanted = list(found)
 
-    known = _kernel_symbols(symbols)
-    elsewhere = None
-    if omitted:
-        from btfkit.show.c_omitted import Omitted
-
-        elsewhere = Omitted(btf, omitted)
-
-    def chunks() -> Iterator[bytes]:
-        if form == "c":
-            from btfkit.show.c import c_text
-
-            return c_text(
-                btf,
-                wanted,
-                unsorted=unsorted,
-                exact=exact,
-                compat=compat,
-                without=elsewhere,
-                prefix=prefix,
-                flavor=flavor,
-            )
-        if form == "rust":
-            from btfkit.show.rust import rust_text
-
-            return rust_text(btf, wanted, unsorted=unsorted)
-        if form == "go":
-            from btfkit.show.go import PACKAGE, go_text
-
-            return go_text(btf, wanted, unsorted=unsorted, package=package or PACKAGE)
-        if form == "ctypes":
-            from btfkit.show.ctypes_code import ctypes_text
-
-            return ctypes_text(btf, wanted, unsorted=unsorted)
-        if form == "isf":
-            from btfkit.show.isf import isf_text
-
-            return isf_text(btf, known, ids=wanted, banner=os.fsencode(banner), unsorted=unsorted)
-        if form == "json":
-            from btfkit.show.json import json_text
-
-            return json_text(btf, wanted, pretty=pretty, compat=compat)
-        from btfkit.show.raw import raw_text
-
-        return raw_text(btf, wanted, compat=compat)
-
-    found_text = Dump(btf, wanted, outcomes, chunks)
+    elsewhere = _omitted(btf, omitted)
+    options = Options(
+        pretty=pretty,
+        unsorted=unsorted,
+        exact=exact,
+        compat=compat,
+        without=elsewhere,
+        prefix=prefix,
+        flavor=flavor,
+        symbols=_kernel_symbols(symbols),
+        banner=banner,
+        package=package,
+    )
+    found_text = Dump(btf, wanted, outcomes, lambda: FORMS[form].text(btf, wanted, options))
     if elsewhere is not None:
         found_text.unused = elsewhere.unused
     return found_text
+
+
+def _omitted(btf: Btf, names: list[str]) -> Omitted | None:
+    if not names:
+        return None
+    from btfkit.show.c_omitted import Omitted
+
+    return Omitted(btf, names)
 
 
 def merged(btfs: Sequence[Btf]) -> tuple[Btf, list[Callable[[int], int]]]:
@@ -205,14 +163,14 @@ def _called(btf: Btf, name: str, form: Form) -> list[int]:
     if not found:
         kind = btf.find(name).kind_name
         raise NotFoundError(
-            f"{printable(name)!r} is a {kind}, which has no declaration in {_LANGUAGES[form]}", source=btf.source
+            f"{printable(name)!r} is a {kind}, which has no declaration in {FORMS[form].language}", source=btf.source
         )
     return found
 
 
 def _declared(btf: Btf, ids: Iterable[int], form: Form) -> list[int]:
     """Those of `ids` that have a text in that form."""
-    if form not in _LANGUAGES:
+    if not FORMS[form].language:
         return list(ids)
     from btfkit.show.definitions import DECLARED
 
