@@ -11,8 +11,9 @@ import keyword
 
 from btfkit.btf import spec
 from btfkit.btf.shapes import shape_of
-from btfkit.show.source import Names, Scalars, Source, commented, identifier, member_name
+from btfkit.show.source import Names, Source, commented, identifier, member_name
 from btfkit.values.parts import Part, packing, parts_of
+from btfkit.values.scalars import Scalars
 from btfkit.values.shape import Array, Composite, Enum, Int
 
 TYPE_CHECKING = False
@@ -122,7 +123,7 @@ class _Ctypes(Source):
         if isinstance(shape, Array):
             element = "ctypes.c_char" if shape.is_text else self.type_text(self.btf.word(stripped, 3), within)
             return f"{element} * {shape.length}" if " " not in element else f"({element}) * {shape.length}"
-        return _NAMES.name(shape) or f"ctypes.c_ubyte * {shape.size}"
+        return _NAMES.of(shape) or f"ctypes.c_ubyte * {shape.size}"
 
     def _stripped(self, type_id: int) -> int:
         return self.btf.strip(type_id, spec.MODS_AND_TYPEDEFS | {spec.VAR, spec.DECL_TAG})
@@ -135,7 +136,7 @@ class _Ctypes(Source):
             if stripped not in self._aligns:
                 self._aligns[stripped] = self._layout(stripped, shape)[0]
             return self._aligns[stripped]
-        return shape.size if _NAMES.name(shape) else 1
+        return shape.size if _NAMES.of(shape) else 1
 
     def _layout(self, type_id: int, shape: Composite) -> tuple[int, bool, list[Part], list[int]]:
         """(alignment, whether it is packed, parts, members that lie on others)."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 from btfkit.btf import spec
 from btfkit.btf.shapes import shape_of
 from btfkit.btf.spelling import label
-from btfkit.show.source import Names, Scalars, Source, commented, identifier, member_name
+from btfkit.show.source import Names, Source, commented, identifier, member_name
 from btfkit.values.parts import Part, parts_of
+from btfkit.values.scalars import Scalars
 from btfkit.values.shape import Address, Array, Composite, Enum, Int, Opaque
 
 TYPE_CHECKING = False
@@ -138,7 +139,7 @@ class _Go(Source):
         if kind == spec.TYPEDEF or kind in spec.COMPOSITES or kind in spec.ENUMS:
             return self.name(type_id, within)
         shape = shape_of(btf, type_id)
-        return "struct{}" if isinstance(shape, Opaque) else _SCALARS.name(shape) or f"[{shape.size}]byte"
+        return "struct{}" if isinstance(shape, Opaque) else _SCALARS.of(shape) or f"[{shape.size}]byte"
 
     def _align(self, type_id: int, shape: Shape) -> int:
         """The alignment that a type has in Go, wherever it is largest."""
@@ -150,7 +151,7 @@ class _Go(Source):
             if stripped not in self._aligns:
                 self._aligns[stripped] = self._layout(stripped, shape)[0]
             return self._aligns[stripped]
-        return shape.size if _SCALARS.name(shape) else 1
+        return shape.size if _SCALARS.of(shape) else 1
 
     def _layout(self, type_id: int, shape: Composite) -> tuple[int, int, list[Part], list[int]]:
         """(alignment, limit of alignments, parts, members that lie on others)."""
@@ -205,10 +206,10 @@ class _Go(Source):
             else:
                 left.append(f"{commented(member_name(raw))} = {value} is not a number of {shape.size} bytes.")
         width = max((len(one) for one, _ in rows), default=0)
-        kind = name or _SCALARS.name(shape)
+        kind = name or _SCALARS.of(shape)
         consts = "".join(f"\t{one.ljust(width)} {kind} = {value}\n" for one, value in rows)
         consts = f"\nconst (\n{consts})\n" if rows else ""
-        return f"{self._doc(type_id, left)}type {name} {_SCALARS.name(shape)}\n{consts}" if name else consts
+        return f"{self._doc(type_id, left)}type {name} {_SCALARS.of(shape)}\n{consts}" if name else consts
 
     def _struct(self, type_id: int, shape: Composite) -> str:
         name, members = self.names[type_id], self.members(type_id)
@@ -292,7 +293,7 @@ class _Go(Source):
         else:
             if width > 64:
                 return f"\n// {getter} has {width} bits, from bit {first} of {field} on.\n"
-            if shape.size not in _SIZES or isinstance(shape, Address) or _SCALARS.name(shape) == "bool":
+            if shape.size not in _SIZES or isinstance(shape, Address) or _SCALARS.of(shape) == "bool":
                 form = "uint64"
             got, given, put = f"bitsOf(s.{field}[:], {first}, {width})", "uint64(value)", ""
             signed = isinstance(shape, Int | Enum) and shape.signed

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.shapes import shape_of
-from btfkit.show.source import Names, Scalars, Source, commented, identifier, member_name
+from btfkit.show.source import Names, Source, commented, identifier, member_name
 from btfkit.values.parts import Part, bits_alignment, packing, parts_of
+from btfkit.values.scalars import Scalars
 from btfkit.values.shape import Address, Array, Composite, Enum, Int
 
 TYPE_CHECKING = False
@@ -348,7 +349,7 @@ class _Rust(Source):
 
 def _primitive(shape: Shape) -> str:
     """The primitive type of a scalar; "" if Rust has none (an integer of 3 bytes), for a pointer or what is not a scalar."""
-    return "" if isinstance(shape, Address) else _SCALARS.name(shape)
+    return "" if isinstance(shape, Address) else _SCALARS.of(shape) or ""
 
 
 def _escaped(name: str) -> str:

@@ -6,15 +6,13 @@ names, each an identifier that exists once.  A name that had to change stands in
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from btfkit.btf import spec
 from btfkit.btf.shapes import shape_of
 from btfkit.btf.spec import text
 from btfkit.btf.spelling import label
 from btfkit.errors import FormatError, printable
 from btfkit.show.definitions import TANGLED, Definitions
-from btfkit.values.shape import Address, Composite, Enum, Float, Int
+from btfkit.values.shape import Composite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.errors import BtfError
-    from btfkit.values.shape import Shape
 
 DEEPEST = 64  # pointers, arrays and prototypes within each other
 LONGEST = 1 << 16  # characters of one type
@@ -36,25 +33,6 @@ def identifier(name: bytes) -> str:
     """A name with every byte that C does not allow in names replaced by an underscore."""
     word = name.translate(_ONLY).decode("ascii")
     return f"_{word}" if word[:1].isdigit() else word
-
-
-class Scalars(NamedTuple):
-    """What a language calls its scalars: `floats` by format, the `boolean` of one byte, integers by their size in bytes."""
-
-    floats: dict[str, str]
-    boolean: str
-    signed: dict[int, str]
-    unsigned: dict[int, str]
-
-    def name(self, shape: Shape) -> str:
-        """The name of a scalar's type; "" if the language has none, or for what is not a scalar.  A pointer is an integer."""
-        if isinstance(shape, Float):
-            return self.floats.get(shape.format, "")
-        if not isinstance(shape, Int | Enum | Address):
-            return ""
-        if isinstance(shape, Int) and shape.is_bool and shape.size == 1:
-            return self.boolean
-        return (self.signed if shape.signed else self.unsigned).get(shape.size, "")
 
 
 class Names:

@@ -12,7 +12,9 @@ import ctypes
 from itertools import count
 
 from btfkit.errors import UnsupportedError, printable
-from btfkit.values.shape import Address, Array, Composite, Enum, Float, Int, Scalar, bits_of
+from btfkit.values.parts import parts_of
+from btfkit.values.scalars import Scalars
+from btfkit.values.shape import Array, Composite, Scalar, bits_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
 
     from btfkit.values.shape import Field, Shape
 
-_SIGNED = {1: ctypes.c_int8, 2: ctypes.c_int16, 4: ctypes.c_int32, 8: ctypes.c_int64}
-_UNSIGNED = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_uint64}
-_FLOATS = {"single": ctypes.c_float, "double": ctypes.c_double}
+_SCALARS: Scalars[Any] = Scalars(
+    {"single": ctypes.c_float, "double": ctypes.c_double},
+    ctypes.c_bool,
+    {1: ctypes.c_int8, 2: ctypes.c_int16, 4: ctypes.c_int32, 8: ctypes.c_int64},
+    {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_uint64},
+)
 
 
 def ctypes_of(shape: Shape) -> Any:
@@ -41,45 +46,31 @@ def _class(shape: Shape, numbers: Iterator[int]) -> Any:
     if isinstance(shape, Array):
         element = ctypes.c_char if shape.is_text else _class(shape.element, numbers)
         return element * shape.length
-    plain = _plain(shape)
+    plain = _SCALARS.of(shape) or ctypes.c_ubyte * shape.size
     return getattr(plain, "__ctype_le__" if shape.order == "little" else "__ctype_be__", plain)
-
-
-def _plain(shape: Shape) -> Any:
-    """The class for a scalar in the machine's byte order."""
-    size = shape.size
-    if isinstance(shape, Float) and shape.format in _FLOATS:
-        return _FLOATS[shape.format]
-    if isinstance(shape, Int) and shape.is_bool and size == 1:
-        return ctypes.c_bool
-    if isinstance(shape, Int | Enum | Address) and size in _SIGNED:
-        return (_SIGNED if shape.signed else _UNSIGNED)[size]
-    return ctypes.c_ubyte * size
 
 
 def _structure(shape: Composite, numbers: Iterator[int]) -> Any:
     fields: list[tuple[str, Any]] = []
     places: dict[str, int] = {}
     anonymous: list[str] = []
-    at, is_natural, widest = 0, True, 1
-    for member in shape.members:
-        if member.bits:
+    is_natural, widest = True, 1
+    parts, lost = parts_of(shape)
+    for number in lost:
+        if not shape.members[number].bits:
+            name = printable(shape.members[number].name)
+            raise UnsupportedError(f"{shape.cast}: member {name!r} lies on another one: ctypes has no such structs")
+    for part in parts:
+        if part.index < 0:
+            fields.append((f"_pad_{part.offset}", ctypes.c_ubyte * part.size))
             continue
+        member = shape.members[part.index]
         kind = _class(member.shape, numbers)
-        if member.offset < at:
-            raise UnsupportedError(
-                f"{shape.cast}: member {printable(member.name)!r} lies on another one: ctypes has no such structs"
-            )
-        if member.offset > at:
-            fields.append((f"_pad_{at}", ctypes.c_ubyte * (member.offset - at)))
         name = _name(member, next(numbers), anonymous)
         fields.append((name, kind))
-        places[name] = member.offset
-        at = member.offset + member.shape.size
+        places[name] = part.offset
         widest = max(widest, ctypes.alignment(kind))
-        is_natural = is_natural and member.offset % ctypes.alignment(kind) == 0
-    if at < shape.size:
-        fields.append((f"_pad_{at}", ctypes.c_ubyte * (shape.size - at)))
+        is_natural = is_natural and part.offset % ctypes.alignment(kind) == 0
     layout = {} if is_natural and not shape.size % widest else {"_pack_": 1, "_layout_": "ms"}
     return _checked(shape, _made(shape, ctypes.Structure, fields, anonymous, layout), places)
 
