@@ -16,6 +16,7 @@ from btfkit import log
 from btfkit.btf.btf import Btf, demand_btf
 from btfkit.btf.header import SECOND, byte_order
 from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError, counted, refuse_text
+from btfkit.files import sysfs
 from btfkit.files.container import Container, open_container
 
 TYPE_CHECKING = False
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     Path = str | os.PathLike[str]
     Source = Path | Data | BinaryFile | Container
 
-SYSFS = "/sys/kernel/btf/"
 BASE_SECTION = ".BTF.base"
 MINIMAL_BASE_SECTION = ".BTF.base_minimal"
 
@@ -249,8 +249,8 @@ class BtfFile:
         """As `btf`, with the map of the file's ids, which change if the BTF was reconciled."""
         own = self.base
         if own is None:
-            if base is None and _is_running_module(self.source):
-                base = SYSFS + "vmlinux"
+            if base is None and sysfs.has_module(self.source):
+                base = sysfs.VMLINUX
             return Resolved(self._split_on(None if base is None else as_btf(base, self._pointer_size)))
         split = self._split_on(own)
         if base is None:
@@ -520,11 +520,6 @@ def _check_order(container: Container, base: Btf | None) -> None:
 
 def _bytes(blob: Data) -> bytes:
     return blob if isinstance(blob, bytes) else bytes(blob)
-
-
-def _is_running_module(source: str) -> bool:
-    name = source[len(SYSFS) :] if source.startswith(SYSFS) else ""
-    return bool(name) and "/" not in name and name != "vmlinux"
 
 
 # ---- many modules ----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from errno import EINVAL, ENOENT, EOPNOTSUPP
 
 from btfkit.cli import DONE
 from btfkit.cli.options import BASE, Command, UsageError
+from btfkit.files import sysfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ FLAGS = {  # bpftool's options without a value, and --compat
     "": "compat",
 }
 VALUES = {"B": "base-btf", "i": "cert", "k": "key"}
-SYSFS = "/sys/kernel/btf/"
 
 
 class Call:
@@ -349,14 +349,14 @@ def _load(paths: list[str], base_path: str | None) -> Btf:
     from btfkit.file_ops.dump import merged
 
     if len(paths) > 1:
-        if base_path is None and all(path.startswith(SYSFS) for path in paths):
-            base_path = SYSFS + "vmlinux"
+        if base_path is None and all(sysfs.has(path) for path in paths):
+            base_path = sysfs.VMLINUX
         if base_path is None:
             raise Refused(
                 "base BTF is required when merging multiple BTF files; use -B/--base-btf or use sysfs paths",
                 256 - EINVAL,
             )
-        paths = [path for path in paths if path != SYSFS + "vmlinux"]
+        paths = [path for path in paths if path != sysfs.VMLINUX]
     base = load(base_path) if base_path is not None else None
     return merged([load(path, base) for path in paths])[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from btfkit.cli.options import Option
+from btfkit.files import sysfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ KERNELS = Option(
 )
 
 
-RUNNING = "/sys/kernel/btf"  # the running kernel: its vmlinux and its modules
+RUNNING = sysfs.BTF  # the running kernel: its vmlinux and its modules
 
 
 def file_and_names(operands: list[str], root: Callable[[str], str] = str) -> tuple[str, list[str]]:

@@ -6,6 +6,7 @@ import os
 
 from btfkit.cli import DONE
 from btfkit.cli.options import UsageError, positive
+from btfkit.files import sysfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +103,6 @@ OTHERS = (
     *("show_private_classes", "skip_emitting_atomic_typedefs", "suppress_aligned_attribute", "suppress_force_paddings"),
     *("suppress_packed", "usage"),
 )
-VMLINUX = "/sys/kernel/btf/vmlinux"
 
 
 def show(call: Call) -> int:
@@ -134,7 +134,7 @@ def _file_and_names(call: Call) -> tuple[str, list[str]]:
     files = call.files
     if len(files) > 1:
         raise UsageError(f"expected one FILE, got {len(files)}: names are given by -C")
-    running = os.environ.get("PAHOLE_VMLINUX_BTF_FILENAME", VMLINUX)
+    running = os.environ.get("PAHOLE_VMLINUX_BTF_FILENAME", sysfs.VMLINUX)
     if files and not names and "/" not in files[0] and not os.path.exists(files[0]):
         return running, files[0].split(",")
     return (files[0] if files else running), names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from btfkit.btf_file import SYSFS, BtfFile, as_btf
+from btfkit.btf_file import BtfFile, as_btf
 from btfkit.btf_file import open as open_btf
 from btfkit.dwarf.companion import DEBUG, Companions, file_content, supplementary_link
 from btfkit.encoder.encode import DEFAULT_FEATURES
@@ -13,6 +13,7 @@ from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, Unsu
 from btfkit.file_ops.distill import SECTIONS
 from btfkit.file_ops.operation import DONE, WITHOUT, FileOperation, FileResult, one_file, signature_stripped
 from btfkit.file_ops.record import Record
+from btfkit.files import sysfs
 from btfkit.files.container import BTF_MAGICS, Container, fetch_all, open_data, source_name
 from btfkit.files.elf import ET_REL, Elf
 from btfkit.files.elf import MAGIC as ELF_MAGIC
@@ -340,7 +341,7 @@ def _releases(module: str, base: Btf) -> str:
     parts = [f"the module is for {printable(module)}"] if module else []
     try:
         release = open_btf(base.source).release if base.source and os.path.isfile(base.source) else ""
-        if base.source and os.path.realpath(base.source) == f"{SYSFS}vmlinux":
+        if base.source and os.path.realpath(base.source) == sysfs.VMLINUX:
             release = os.uname().release
     except (BtfError, OSError):
         release = ""

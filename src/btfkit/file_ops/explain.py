@@ -21,6 +21,7 @@ from btfkit.file_ops.module_on_kernel import (
     judge,
     read_module,
 )
+from btfkit.files import sysfs
 from btfkit.files.container import source_name
 
 TYPE_CHECKING = False
@@ -351,7 +352,7 @@ def release_of(path: str) -> str:
     import os
     import re
 
-    if path.startswith("/sys/kernel/btf/"):
+    if sysfs.has(path):
         return os.uname().release
     for name in reversed(path.split("/")):
         found = re.search(r"(?<![\d.])\d+\.\d+\.\d+(?:[-+~_][\w.+~-]*)?", name)

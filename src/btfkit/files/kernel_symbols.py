@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Kind = Literal["system-map", "symtab"]
 
 BANNER = "linux_banner"
-_LINE = re.compile(rb"^([0-9a-fA-F]+) (\S) (\S+)(?:[ \t]+(\[\S+\]))?[ \t\r]*$", re.M)
+SYMBOL = re.compile(rb"^(?:0x)?([0-9a-fA-F]{1,16}) (\S) (\S+)(?:[ \t]+(\[\S+\]))?[ \t\r]*$", re.M)  # a line of a table
 _SKIPPED_ELF = {3, 4}  # STT_SECTION, STT_FILE
 X86_TEXT = 0xFFFFFFFF81000000  # where Linux for x86-64 is linked to
 
@@ -63,7 +63,7 @@ def read_kernel_symbols(path: str | os.PathLike[str]) -> KernelSymbols:
 
 
 def _of_text(data: bytes, source: str) -> dict[bytes, int]:
-    found = _LINE.findall(data)
+    found = SYMBOL.findall(data)
     if not found or len(found) != data.count(b"\n") + (data[-1:] != b"\n"):
         _demand_lines(data, source)
     kernel = [(name, int(address, 16), kind) for address, kind, name, module in found if not module]
@@ -75,7 +75,7 @@ def _of_text(data: bytes, source: str) -> dict[bytes, int]:
 def _demand_lines(data: bytes, source: str) -> None:
     """Raise FormatError for the first line that is not "ADDRESS TYPE NAME"."""
     for number, line in enumerate(data.split(b"\n"), 1):
-        if line.strip() and not _LINE.match(line):
+        if line.strip() and not SYMBOL.match(line):
             shown = printable(line[:60].decode("utf-8", "surrogateescape"))
             raise FormatError(
                 f"line {number} is {shown!r}: expected lines of System.map or /proc/kallsyms (address, type, name),"

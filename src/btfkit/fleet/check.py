@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from btfkit.fleet.tree import Kernel, Tree
     from btfkit.programs.code import Code, Function
     from btfkit.programs.symbol_table import SymbolTable
+    from btfkit.work.job import Ended
 
     Path = str | os.PathLike[str]
     Observe = Callable[[int, int], None]
@@ -79,7 +80,6 @@ def check(
     `observe(done, total)` is called for each kernel, then for each pair of kernels that is compared for hints.  Raises the
     error of the first object if none can be read, and NotFoundError if there are no kernels.
     """
-    from btfkit.files.modules import NO_MODULES, check_modules, has_modules
     from btfkit.fleet.report import load_baseline
     from btfkit.fleet.tree import Tree, find_kernels
     from btfkit.work import jobs
@@ -89,14 +89,8 @@ def check(
     tree = kernels if isinstance(kernels, Tree) else find_kernels(os.fspath(path) for path in kernels)
     tree.demand_kernels()
     module_paths = [os.fspath(path) for path in modules]
-    for path in module_paths:
-        check_modules(path)  # one that is missing ends the run, not each kernel
     unames = [kernel.key.uname for kernel in tree.kernels]
-    if module_paths and len(unames) > 1 and not any(_own_modules(module_paths, unames)):
-        raise NotFoundError(
-            f"modules for {len(unames)} kernels: expected directories named like them ({printable(unames[0])}, ...)",
-            source=module_paths[0],
-        )
+    _demand_modules(module_paths, unames)
     unread: dict[str, Exception] = {}
     codes = list(readable_codes(paths, unread.setdefault))
     if unread and not codes:
@@ -115,33 +109,59 @@ def check(
     matrix = matrix_of(codes, columns_of(tree.kernels))
     matrix.loader = loader
     matrix.unread = [(path, error_text(error, path)) for path, error in unread.items()]
-    for path in module_paths:
-        places = [path] if work.single else _own_modules([path], unames)
-        if not any(has_modules(place) for place in places):
-            matrix.warnings.append((path, NO_MODULES if work.single else f"no modules of these {len(unames)} kernels"))
-    for path in tables:
-        if not any(symbol_table_of(kernel, [path], single=work.single, beside=False) for kernel in tree.kernels):
-            matrix.warnings.append((path, "no symbol table of these kernels (System.map-RELEASE, kallsyms-RELEASE)"))
+    matrix.warnings += _useless(work, tree.kernels)
     matrix.warnings += _bundle_warnings(tree.kernels, paths)
     matrix.allowed = [parse_allowed(text) for text in allow]
     matrix.baseline = load_baseline(os.fspath(baseline)) if baseline is not None else None
     unknown = matrix.require(require)
     if unknown:
         raise UnknownProgram(f"no program {unknown[0]!r} in the objects")
-    arrived = Pieces(matrix)
-    for ended in jobs.run(work, tree.kernels, executor=executor, workers=workers, observe=observe):
-        if ended.error is not None:
-            matrix.columns[ended.number].error = error_text(ended.error)
-        else:
-            pieces, matrix.columns[ended.number].skipped = ended.value
-            arrived.put(ended.number, pieces)
-    matrix.settle()
+    _judge(matrix, work, jobs.run(work, tree.kernels, executor=executor, workers=workers, observe=observe))
     add_meanings(matrix)
     if hints:
         from btfkit.fleet.hints import add_hints
 
         add_hints(matrix, tree.kernels, work, executor=executor, workers=workers, observe=observe)
     return matrix
+
+
+def _demand_modules(paths: Sequence[str], unames: Sequence[str]) -> None:
+    """Raise an error for modules that are missing, or of none of several kernels, before any kernel is read."""
+    from btfkit.files.modules import check_modules
+
+    for path in paths:
+        check_modules(path)
+    if paths and len(unames) > 1 and not any(_own_modules(paths, unames)):
+        raise NotFoundError(
+            f"modules for {len(unames)} kernels: expected directories named like them ({printable(unames[0])}, ...)",
+            source=paths[0],
+        )
+
+
+def _useless(work: Work, kernels: Sequence[Kernel]) -> Iterable[tuple[str, str]]:
+    """A warning for each operand that has modules or symbols of none of the kernels."""
+    from btfkit.files.modules import NO_MODULES, has_modules
+
+    unames = [kernel.key.uname for kernel in kernels]
+    for path in work.modules:
+        places = [path] if work.single else _own_modules([path], unames)
+        if not any(has_modules(place) for place in places):
+            yield path, NO_MODULES if work.single else f"no modules of these {len(unames)} kernels"
+    for path in work.kallsyms:
+        if not any(symbol_table_of(kernel, [path], single=work.single, beside=False) for kernel in kernels):
+            yield path, "no symbol table of these kernels (System.map-RELEASE, kallsyms-RELEASE)"
+
+
+def _judge(matrix: Matrix, work: Work, ended: Iterable[Ended]) -> None:
+    """Put the verdicts of the kernels, as they arrive, into their columns."""
+    arrived = Pieces(matrix)
+    for job in ended:
+        if job.error is not None:
+            matrix.columns[job.number].error = error_text(job.error)
+        else:
+            pieces, matrix.columns[job.number].skipped = job.value
+            arrived.put(job.number, pieces)
+    matrix.settle()
 
 
 def _bundle_warnings(kernels: Sequence[Kernel], objects: Sequence[str]) -> Iterable[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from btfkit.errors import NotFoundError
+from btfkit.files import sysfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from btfkit.fleet.tree import Kernel
 
 STEMS = ("kallsyms", "System.map")
-RUNNING = "/sys/kernel/btf/vmlinux"  # the running kernel's BTF
 RUNNING_TABLE = "/proc/kallsyms"
 
 
@@ -42,7 +42,7 @@ def symbol_table_of(kernel: Kernel, given: Sequence[str], *, single: bool, besid
     source = kernel.source
     if not beside or not os.path.isfile(source):
         return ""
-    if os.path.abspath(source) == RUNNING:
+    if os.path.abspath(source) == sysfs.VMLINUX:
         return RUNNING_TABLE if os.access(RUNNING_TABLE, os.R_OK) else ""
     directory = os.path.dirname(source)
     is_own = os.path.basename(os.path.abspath(directory)) == uname

@@ -42,6 +42,7 @@ from btfkit.errors import (
     printable,
     refuse_text,
 )
+from btfkit.files import sysfs
 from btfkit.files.archives import open_archive, single_file
 from btfkit.files.compression import unpack_limit
 from btfkit.files.container import STDIN
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
     from btfkit.fleet.store import Store
 
 HAS_BTF, FAILED = "hasbtf", "failed"
-SYSFS = "/sys/kernel/btf"
 
 _PACKED = r"(?:\.(?:gz|xz|zst|bz2|lzma|lz4|lzo))?"
 _BTF = re.compile(rf"(?P<uname>.+)\.btf(?:\.tar)?{_PACKED}", re.DOTALL)
@@ -423,7 +423,7 @@ def _single(path: str) -> Tree | None:
         os.stat(store.full(name))
     tree = Tree()
     uname = _uname_of(name)
-    if not is_url(path) and os.path.realpath(path) == f"{SYSFS}/vmlinux":
+    if not is_url(path) and os.path.realpath(path) == sysfs.VMLINUX:
         uname = os.uname().release
     key = Key("", "", arch_of_uname(uname), uname)
     above = store.above()
@@ -556,7 +556,7 @@ class _Finder:
         """The key of a kernel in its own directory, which may be the root itself."""
         if directory:
             return self._key(directory)
-        if isinstance(self.store, Folder) and os.path.realpath(self.store.root) == SYSFS:
+        if isinstance(self.store, Folder) and os.path.realpath(self.store.root) == sysfs.BTF:
             return Key("", "", os.uname().machine, os.uname().release)
         return key_of([], self.above[:-1], self.above[-1] if self.above else "kernel")
 

@@ -5,11 +5,11 @@ Rule: libbpf_kallsyms_parse and kallsyms_cb (libbpf 1.8-dev).
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from btfkit.btf import spec
 from btfkit.errors import FormatError
+from btfkit.files.kernel_symbols import SYMBOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from btfkit.co_re.loaders import Loader
     from btfkit.programs.code import Code
-
-_LINE = re.compile(rb"(?:0x)?[0-9a-fA-F]{1,16} (\S) (\S+)(?:\s+\[\S+\])?\s*")
 
 
 class SymbolTable(NamedTuple):
@@ -32,8 +30,7 @@ class SymbolTable(NamedTuple):
 
 def read_symbol_table(data: bytes, wanted: Iterable[str], source: str) -> SymbolTable:
     """The symbol table in the bytes of a file; raises FormatError if it is none."""
-    end = data.find(b"\n")
-    if _LINE.fullmatch(data[: end if end >= 0 else len(data)]) is None:
+    if SYMBOL.match(data) is None:
         raise FormatError(
             "expected a symbol table (System.map or /proc/kallsyms): lines of ADDRESS TYPE NAME", source=source
         )
