@@ -33,7 +33,7 @@ _NAMES = {  # by module
         "AnyEnum Array Const Datasec DeclTag Enum Enum64 Float Func FuncProto Fwd Int Ptr Restrict "
         "Struct Type Typedef TypeTag Union Var Volatile"
     ),
-    "btf_file": "BtfFile load load_modules open",
+    "btf_file": "BtfFile load open",
     "co_re.program": "BpfObject load_objects",
     "co_re.outcome": "Outcome",
     "co_re.relocations": "Relocated relocations",
@@ -61,6 +61,7 @@ _NAMES = {  # by module
     "fleet.packages": "encode_packages",
     "fleet.tree": "find_kernels",
     "judges.verification": "Verification verify",
+    "loaded_kernel": "load_modules",
     "passes.append": "append",
     "passes.dedup": "dedup Deduped",
     "passes.distill": "distill Distilled",

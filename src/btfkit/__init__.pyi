@@ -33,7 +33,6 @@ from btfkit.btf.types import Var as Var
 from btfkit.btf.types import Volatile as Volatile
 from btfkit.btf_file import BtfFile as BtfFile
 from btfkit.btf_file import load as load
-from btfkit.btf_file import load_modules as load_modules
 from btfkit.btf_file import open as open
 from btfkit.co_re.outcome import Outcome as Outcome
 from btfkit.co_re.program import BpfObject as BpfObject
@@ -91,6 +90,7 @@ from btfkit.fleet.packages import encode_packages as encode_packages
 from btfkit.fleet.tree import find_kernels as find_kernels
 from btfkit.judges.verification import Verification as Verification
 from btfkit.judges.verification import verify as verify
+from btfkit.loaded_kernel import load_modules as load_modules
 from btfkit.passes.append import append as append
 from btfkit.passes.dedup import Deduped as Deduped
 from btfkit.passes.dedup import dedup as dedup

@@ -10,9 +10,10 @@ import pytest
 
 import btfkit
 from btfkit.btf.build import Builder
-from btfkit.btf_file import SIGNED, BtfFile, SharedBase, load_modules
+from btfkit.btf_file import SIGNED, BtfFile, SharedBase
 from btfkit.errors import BtfError, ChainError, FormatError, NotFoundError, UnsupportedError
 from btfkit.files.compression import pack, unpack
+from btfkit.loaded_kernel import load_modules
 from btfkit.passes.distill import distill
 from btfkit.passes.reconcile import ReconcileError, reconcile
 from btfkit.show.raw import raw_text

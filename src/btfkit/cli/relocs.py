@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 def run(args: Args) -> int:
     """Run the command."""
-    from btfkit.btf_file import load, load_modules
+    from btfkit.btf_file import load
     from btfkit.co_re.outcome import STATUSES, WITHOUT_ANSWER, Counts
     from btfkit.co_re.program import load_objects
     from btfkit.co_re.relocations import relocation_lines, relocations
     from btfkit.errors import BtfError, printable
+    from btfkit.loaded_kernel import load_modules
 
     if args.btf is None:
         raise UsageError("no target: use -b with the vmlinux to relocate against")

@@ -6,8 +6,9 @@ import os
 
 from btfkit.btf.header import SECOND
 from btfkit.btf.platform import other_platform, platform_of
-from btfkit.btf_file import load, modules_on
+from btfkit.btf_file import load
 from btfkit.errors import ChainError
+from btfkit.loaded_kernel import modules_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

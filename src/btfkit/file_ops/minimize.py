@@ -308,7 +308,7 @@ def _read_objects(done: MinimizedFiles, paths: Sequence[str], on_error: Callable
 def _read_modules(
     done: MinimizedFiles, vmlinux: Btf, paths: Sequence[str], on_error: Callable[[Exception], None] | None
 ) -> None:
-    from btfkit.btf_file import load_modules
+    from btfkit.loaded_kernel import load_modules
 
     if vmlinux.base is not None:
         raise PathError("this is a module, where the vmlinux is expected", source=vmlinux.source, remedy="base")

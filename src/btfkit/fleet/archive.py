@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from btfkit.btf.btf import Btf
-    from btfkit.btf_file import KernelBtf
     from btfkit.co_re.outcome import Outcome
     from btfkit.co_re.program import BpfObject
     from btfkit.fleet.manifest import Record
     from btfkit.fleet.store import Store
     from btfkit.fleet.tree import Kernel, Tree
+    from btfkit.loaded_kernel import LoadedKernel
     from btfkit.passes.minimize import Minimized
     from btfkit.passes.select import Closure
     from btfkit.work.job import Ended
@@ -270,7 +270,9 @@ class Shrink:
 
         return roots(objects).are_in
 
-    def _cut(self, kernel: Kernel, btf: KernelBtf, objects: Sequence[BpfObject]) -> tuple[Minimized, dict[str, bytes]]:
+    def _cut(
+        self, kernel: Kernel, btf: LoadedKernel, objects: Sequence[BpfObject]
+    ) -> tuple[Minimized, dict[str, bytes]]:
         """The minimized BTF of vmlinux and of the modules that are read, by path, proved."""
         from btfkit.file_ops.minimize import minimize
 
@@ -311,7 +313,7 @@ class Shrink:
     def _record(
         self,
         kernel: Kernel,
-        btf: KernelBtf,
+        btf: LoadedKernel,
         result: Minimized,
         reader: Reader,
         blobs: dict[str, bytes],

@@ -244,8 +244,9 @@ class Work:
     def target(self, kernel: Kernel, checks: Checks, on_error: Callable[[Exception], None]) -> Target:
         """The BTF of a kernel and of those of its modules that `checks` ask for; `on_error` receives the error of a module that
         cannot be read."""
-        from btfkit.btf_file import SharedBase, modules_on
+        from btfkit.btf_file import SharedBase
         from btfkit.co_re.target import Target
+        from btfkit.loaded_kernel import modules_on
 
         kept: list[Btf] = []
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from btfkit.btf.btf import Btf
-    from btfkit.btf_file import KernelBtf, SharedBase
+    from btfkit.btf_file import SharedBase
     from btfkit.fleet.tree import Kernel
+    from btfkit.loaded_kernel import LoadedKernel
     from btfkit.show.diff_values import Diff
     from btfkit.show.kabi import Kabi, Suppression, Symbols
 
@@ -186,11 +187,11 @@ class ModulePairs:
 
 def _diff_loaded(found: KernelDiff, a: Kernel, b: Kernel, base: Btf, other: Btf) -> None:
     """The modules of packages, which are unpacked together."""
-    from btfkit.btf_file import KernelBtf
+    from btfkit.loaded_kernel import LoadedKernel
 
     sides: list[dict[str, Btf]] = []
     for kernel, vmlinux in ((a, base), (b, other)):
-        loaded: KernelBtf = KernelBtf(vmlinux)
+        loaded: LoadedKernel = LoadedKernel(vmlinux)
         kernel.load_modules(loaded, on_error=lambda error: found.skipped.append(error_text(error)))
         sides.append({module_name(n, underscores=True): m for n, m in zip(loaded.names, loaded.modules, strict=True)})
     ours, theirs = sides

@@ -35,10 +35,10 @@ def modules_naming(
     """
     if not names or not kernel.has_modules:
         return []
-    from btfkit.btf_file import KernelBtf
+    from btfkit.loaded_kernel import LoadedKernel
 
     raw = [name.encode(*UTF8) for name in names]
-    found = KernelBtf(vmlinux)
+    found = LoadedKernel(vmlinux)
     kernel.load_modules(
         found,
         on_error=on_error,
@@ -82,12 +82,12 @@ class KernelTypes:
         look("", self.vmlinux)
         if not self._kernel.has_modules:
             return
-        from btfkit.btf_file import KernelBtf
+        from btfkit.loaded_kernel import LoadedKernel
         from btfkit.show.find import is_exact
 
         raw = [bare_name(pattern).encode(*UTF8)]
         may_have = _Needles(self.vmlinux, raw).may_be_in if is_exact(pattern) else None
-        found = KernelBtf(self.vmlinux)
+        found = LoadedKernel(self.vmlinux)
         self._kernel.load_modules(found, on_error=self._note, may_have=may_have)
         named = zip((module_name(name, underscores=True) for name in found.names), found.modules, strict=True)
         for name, module in sorted(named, key=lambda pair: pair[0]):

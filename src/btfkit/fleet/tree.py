@@ -56,10 +56,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
-    from btfkit.btf_file import KernelBtf, SharedBase
+    from btfkit.btf_file import SharedBase
     from btfkit.files.archives import Archive
     from btfkit.files.elf import Data
     from btfkit.fleet.store import Store
+    from btfkit.loaded_kernel import LoadedKernel
 
 HAS_BTF, FAILED = "hasbtf", "failed"
 
@@ -148,16 +149,16 @@ class Kernel:
         read: Callable[[str], Data] | None = None,
         on_error: Callable[[Exception], None] | None = None,
         wanted: Callable[[Btf], bool] | None = None,
-    ) -> KernelBtf:
+    ) -> LoadedKernel:
         """Its BTF, with that of its modules.
 
         `read` returns the bytes of a file in place of the store; only `wanted` modules stay in memory.  Raises AmbiguousError if
         several files for the kernel disagree, what `open` and `BtfFile.btf` raise, and OSError; with `on_error`, that is called
         with the error of a module, and the module is skipped.
         """
-        from btfkit.btf_file import KernelBtf
+        from btfkit.loaded_kernel import LoadedKernel
 
-        found = KernelBtf(self.load_vmlinux(read))
+        found = LoadedKernel(self.load_vmlinux(read))
         self.load_modules(found, read, on_error, wanted)
         return found
 
@@ -173,7 +174,7 @@ class Kernel:
 
     def load_modules(
         self,
-        found: KernelBtf,
+        found: LoadedKernel,
         read: Callable[[str], Data] | None = None,
         on_error: Callable[[Exception], None] | None = None,
         wanted: Callable[[Btf], bool] | None = None,
@@ -264,7 +265,7 @@ class Kernel:
 
     def _add_module(
         self,
-        found: KernelBtf,
+        found: LoadedKernel,
         base: SharedBase,
         path: str,
         source: str,
