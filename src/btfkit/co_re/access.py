@@ -81,6 +81,7 @@ class Spec:
     through this access reads by the program's own types: (0, 0, 0) for a bitfield, None if it has no size.  `nameless` is the
     offset in bits, by the program's own types, of the anonymous member that the path ends at; None if it does not.  For a loader
     that compares types step by step, `root_key` is the root's compatibility key, and an array index in `steps` is (index, key).
+    `question` is what `relocate` keeps here: () until it asks.
     """
 
     __slots__ = (
@@ -91,6 +92,7 @@ class Spec:
         "loader",
         "name",
         "nameless",
+        "question",
         "root_id",
         "root_key",
         "root_kind",
@@ -109,6 +111,7 @@ class Spec:
         self.leaf: tuple[int, int, int] | None = None
         self.is_bitfield = False
         self.nameless: int | None = None
+        self.question: tuple[object, ...] = ()
 
 
 def parse_access(string: bytes) -> list[int]:

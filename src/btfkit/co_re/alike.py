@@ -72,7 +72,7 @@ def _is_same(
     count = len(found.candidates)
     if count > 1 or not isinstance(wanted, Spec) or found.status not in ("value", "missing"):
         return False
-    if not isinstance(obj.spec(relocation, CILIUM), Spec):
+    if kind == k.SIGNED and not isinstance(obj.spec(relocation, CILIUM), Spec):  # it rejects more of these
         return False
     name = obj.btf.string(obj.btf.word(wanted.root_id, 0))
     is_sole = sole.get((name, count))

@@ -75,15 +75,17 @@ class Plan:
         self._objects = list(objects)
         self._loader = loader
         self._known = known if loader is LIBBPF else None
-        self.roots = {root for obj in self._objects for root in _roots(obj, loader)}
         self._questions: list[tuple[BpfObject, Relocation, tuple[object, ...] | None]] = []
         numbers: dict[tuple[object, ...], int] = {}
         self._rows = [
             [self._number(obj, relocation, numbers) for relocation in obj.relocations] for obj in self._objects
         ]
+        self.roots: set[tuple[int, bytes]] = set()
         self._of_roots: dict[tuple[int, bytes], list[int]] = {}  # the questions that a target may share
         for number, (obj, relocation, key) in enumerate(self._questions):
             wanted = obj.spec(relocation, loader)
+            if isinstance(wanted, Spec):
+                self.roots.add((wanted.root_kind, wanted.name))
             if key is not None and isinstance(wanted, Spec) and k.KINDS[relocation.kind].group in (k.FIELD, k.ENUMVAL):
                 self._of_roots.setdefault((wanted.root_kind, wanted.name), []).append(number)
 
@@ -176,9 +178,9 @@ def program_outcomes(
     return best_by_program(obj, alone, lambda relocation, among: outcome(obj, relocation, target, among, loader))
 
 
-def _roots(obj: BpfObject, loader: Loader = LIBBPF) -> Iterable[tuple[int, bytes]]:
+def _roots(obj: BpfObject) -> Iterable[tuple[int, bytes]]:
     for relocation in obj.relocations:
-        wanted = obj.spec(relocation, loader)
+        wanted = obj.spec(relocation)
         if isinstance(wanted, Spec):
             yield wanted.root_kind, wanted.name
 
@@ -223,8 +225,17 @@ def outcome(
 
 
 def _question(obj: BpfObject, wanted: Spec, kind: int) -> tuple[object, ...]:
-    """What the outcome of a relocation depends on, apart from the target: equal questions of all objects have one outcome."""
-    local, root = obj.btf, wanted.root_id
+    """What the outcome of a relocation depends on, apart from the target: equal questions of all objects have one outcome.
+
+    Kept with the spec, which belongs to one kind.
+    """
+    if not wanted.question:
+        wanted.question = _question_of(obj.btf, wanted, kind)
+    return wanted.question
+
+
+def _question_of(local: Btf, wanted: Spec, kind: int) -> tuple[object, ...]:
+    root = wanted.root_id
     name: object = local.string(local.word(root, 0))
     if wanted.loader is not LIBBPF:
         name = name, wanted.loader.name, wanted.root_key, wanted.is_bitfield
@@ -240,7 +251,7 @@ def _question(obj: BpfObject, wanted: Spec, kind: int) -> tuple[object, ...]:
             leaf = spec.UNKN
         if leaf in _NOT_COMPARED:
             return kind, wanted.root_kind, name, leaf
-    return kind, obj, root, wanted.loader.name
+    return kind, local, root, wanted.loader.name
 
 
 def _load_size(wanted: Spec, load: tuple[int, int, int]) -> int:

@@ -145,13 +145,17 @@ class MinimizedFiles:
 
     def relocations(self, *, all: bool = False) -> list[Relocated]:
         """The relocations without an answer, or all."""
-        from btfkit.co_re.relocations import relocated
-
-        return [
-            row
-            for row in relocated(self.objects, self.result.outcomes)
-            if all or row.status != "value" or row.outcome.misread
+        found = [
+            (obj, number, outcome)
+            for obj, outcomes in zip(self.objects, self.result.outcomes, strict=True)
+            for number, outcome in enumerate(outcomes)
+            if all or outcome.status != "value" or outcome.misread
         ]
+        if not found:  # the usual case, which needs no import
+            return []
+        from btfkit.co_re.relocations import Relocated
+
+        return [Relocated(*each) for each in found]
 
     def as_json(self, *, all_relocations: bool = False) -> dict[str, object]:
         """For JSON: schema 1, described in docs/min.md."""

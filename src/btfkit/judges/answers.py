@@ -21,7 +21,7 @@ from btfkit.co_re.loaders import AYA, CILIUM, LIBBPF
 from btfkit.co_re.relocate import relocate
 from btfkit.co_re.target import Target
 from btfkit.errors import VerificationError, counted
-from btfkit.judges.candidates import ANY, CandidateSearch, root_of
+from btfkit.judges.candidates import ANY, CandidateSearch, RootsOf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,13 +130,14 @@ def compare(
     result = Answers()
     numbers = {id(btf): index for index, btf in enumerate((original.vmlinux, *original.modules))}
     news = relocate(objects, after, loader=loader, widely=others is not None)
-    proofs = _second_searches(objects, before, others, loader, original, after)
+    roots = RootsOf()
+    proofs = _second_searches(objects, before, others, loader, roots, original, after)
     proved: set[tuple[Root, Outcome, Outcome] | None] = set()
-    _compare(result, objects, before, news, proofs, proved, numbers, merged, loader)
+    _compare(result, objects, before, news, proofs, proved, numbers, merged, loader, roots)
     if others is not None:
         from btfkit.co_re.alike import cilium_outcomes
 
-        result.differences += _unseen(objects, before, proofs, (original, after))
+        result.differences += _unseen(objects, before, proofs, (original, after), roots)
         rows = [
             row
             for row, known, new in zip(
@@ -146,7 +147,7 @@ def compare(
         ]
         if rows:
             mine, olds, theirs = zip(*rows, strict=True)
-            _compare(result, mine, olds, theirs, proofs, proved, numbers, merged, CILIUM)
+            _compare(result, mine, olds, theirs, proofs, proved, numbers, merged, CILIUM, roots)
     return result
 
 
@@ -155,6 +156,7 @@ def _unseen(
     before: Sequence[Sequence[Outcome]],
     proofs: Sequence[dict[Root, Candidates]],
     targets: Sequence[Target],
+    roots: RootsOf,
 ) -> Iterator[AnswerDifference]:
     """Relocations whose outcome by libbpf's rules counts as that of cilium/ebpf, although there are more types of that name."""
     wrong = set()
@@ -165,7 +167,7 @@ def _unseen(
                 wrong.add((kind, name))
     for obj, outcomes in zip(objects, before, strict=True) if wrong else ():
         for relocation, outcome in zip(obj.relocations, outcomes, strict=True):
-            if _looks_up(relocation, outcome) and root_of(obj, relocation) in wrong:
+            if _looks_up(relocation, outcome) and roots.of(obj, relocation) in wrong:
                 yield AnswerDifference(obj, relocation, outcome, outcome, "a second search found types of other kinds")
 
 
@@ -179,6 +181,7 @@ def _compare(
     numbers: dict[int, int],
     merged: bool,
     loader: Loader,
+    roots: RootsOf,
 ) -> None:
     """Compare outcomes; those `proved` before, by another loader, are the same objects."""
     equal = _equal_when_merged if merged else _equal
@@ -187,10 +190,11 @@ def _compare(
     for obj, olds, news in zip(objects, before, after, strict=True):
         for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
             result.total += counts
-            pair = (root_of(obj, relocation), old, new) if _looks_up(relocation, old) else None
+            root = roots.of(obj, relocation) if _looks_up(relocation, old) else None
+            pair = (root, old, new) if root is not None else None
             if pair in proved:  # equal relocations share an outcome
                 continue
-            if missed := _missed(obj, relocation, (old, new), proofs, agreed, loader):
+            if root is not None and (missed := _missed(root, (old, new), proofs, agreed, loader)):
                 result.differences.append(AnswerDifference(obj, relocation, old, new, missed))
             elif not (
                 equal(relocation, old, new, result.ids, numbers, loader)
@@ -211,34 +215,33 @@ def _second_searches(
     before: Sequence[Sequence[Outcome]],
     others: Sequence[Sequence[Outcome]] | None,
     loader: Loader,
+    roots: RootsOf,
     *targets: Target,
 ) -> list[dict[Root, Candidates]]:
     """The candidates on each target, by the judge's own search, for what one of the loaders looks up."""
-    roots = set()
+    wanted: set[Root] = set()
     for obj, *rows in zip(objects, before, others or before, strict=True):
         for outcomes in rows[: 1 if rows[0] is rows[1] else 2]:  # libbpf rejects records that cilium/ebpf answers
             pairs = zip(obj.relocations, outcomes, strict=True)
-            roots |= {root_of(obj, relocation) for relocation, outcome in pairs if _looks_up(relocation, outcome)}
-    search = CandidateSearch(roots, any_kind=others is not None or loader is CILIUM)
+            wanted |= {roots.of(obj, relocation) for relocation, outcome in pairs if _looks_up(relocation, outcome)}
+    search = CandidateSearch(wanted, any_kind=others is not None or loader is CILIUM)
     return [search.on(target.vmlinux, target.modules) for target in targets]
 
 
 def _missed(
-    obj: BpfObject,
-    relocation: Relocation,
+    root: Root,
     outcomes: tuple[Outcome, Outcome],
     proofs: Sequence[dict[Root, Candidates]],
     agreed: set[tuple[int, Root, str]],
     loader: Loader,
 ) -> str:
-    """How the candidates of the outcomes (before, after) differ from those that the judge found, "" if they do not.
+    """How the candidates of the outcomes (before, after) for a root differ from those that the judge found, "" if they do not.
 
     `agreed` remembers which lists of candidates (by `id`: the outcomes keep them) were compared already.  The search knows
     libbpf's flavors: candidates for names that other loaders read otherwise are not compared.
     """
-    if not _looks_up(relocation, outcomes[0]) or loader is AYA:
+    if loader is AYA:
         return ""
-    root = root_of(obj, relocation)
     if loader is CILIUM:
         root = ANY, root[1]
         if b"___" in root[1] or root[1].endswith(b"_"):

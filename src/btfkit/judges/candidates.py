@@ -35,10 +35,18 @@ def bare_name(name: bytes) -> bytes:
     return name
 
 
-def root_of(obj: BpfObject, relocation: Relocation) -> Root:
-    """What a relocation looks for: (kind, name without flavor); ENUM64 counts as ENUM."""
-    kind = obj.btf.kind(relocation.type_id)
-    return _group(kind), bare_name(obj.btf.string(obj.btf.word(relocation.type_id, 0)))
+class RootsOf(dict["tuple[int, int]", "Root"]):
+    """What the relocations of objects look for, found once for each local type: (kind, name without flavor); ENUM64 counts as
+    ENUM."""
+
+    def of(self, obj: BpfObject, relocation: Relocation) -> Root:
+        """What a relocation looks for."""
+        key = id(obj), relocation.type_id
+        root = self.get(key)
+        if root is None:
+            name = bare_name(obj.btf.string(obj.btf.word(relocation.type_id, 0)))
+            root = self[key] = _group(obj.btf.kind(relocation.type_id)), name
+        return root
 
 
 def _group(kind: int) -> int:
