@@ -6,7 +6,7 @@ btf_ext_parse.  Records longer than the known fields are kept as they are.
 
 from __future__ import annotations
 
-from struct import unpack_from
+from struct import iter_unpack, unpack_from
 
 from btfkit.btf.header import byte_order
 from btfkit.errors import FormatError, UnsupportedError, counted
@@ -122,11 +122,16 @@ class Ext:
     def records(self, kind: str) -> Iterator[tuple[int, tuple[int, ...]]]:
         """(string offset of the section's name, known fields) of every record of "func_info", "line_info" or "core_relo"."""
         mark = "<" if self.order == "little" else ">"
-        width = MIN_RECORD[kind] // 4
+        known = MIN_RECORD[kind]
+        form = f"{mark}{known // 4}I"
         group: Group
         for group in getattr(self, kind):
+            if group.record_size == known:
+                for record in iter_unpack(form, group.data):
+                    yield group.section, record
+                continue
             for at in range(0, len(group.data), group.record_size):
-                yield group.section, unpack_from(f"{mark}{width}I", group.data, at)
+                yield group.section, unpack_from(form, group.data, at)
 
     def translated(self, types: Callable[[int], int] | None = None, strings: Callable[[int], int] | None = None) -> Ext:
         """The same with other type ids and string offsets: `types(old)` and `strings(old)` return the new ones (None: unchanged).
@@ -214,10 +219,11 @@ def _translated(
 
 
 def _groups(kind: str, data: bytes, at: int, end: int, record_size: int, mark: str) -> Iterator[Group]:
+    form = mark + "II"
     while at < end:
         if end - at < 8:
             raise FormatError(f"{kind} ends within the header of a group", section=WHERE, offset=at)
-        name, count = unpack_from(mark + "II", data, at)
+        name, count = unpack_from(form, data, at)
         stop = at + 8 + count * record_size
         if count == 0 or stop > end:
             raise FormatError(f"{kind}: a group of {counted(count, 'record')} does not fit", section=WHERE, offset=at)

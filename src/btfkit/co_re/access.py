@@ -10,7 +10,7 @@ Rules: tools/lib/bpf/relo_core.c, bpf_core_parse_spec (libbpf 1.8-dev).
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.spec import MAX_CHAIN, text
+from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
 from btfkit.co_re.kinds import (
     BYTE_OFFSET,
     BYTE_SIZE,
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.witness import Witness
+    from btfkit.hot.fields import Fields
+
+    LocalField = tuple[int, tuple[Any, ...], int, int, bool, int, tuple[int, int, int] | None]
 
 MAX_ACCESS = 64  # BPF_CORE_SPEC_MAX_LEN
 U32 = 0xFFFFFFFF  # libbpf computes offsets and shifts in 32 bits and ignores overflows
@@ -75,13 +78,13 @@ def flavor_note(name: bytes) -> str:
 class Spec:
     """What a relocation asks for, by the rules of a `loader`.
 
-    `root_id` is the local type, `root_kind` its kind (ENUM also for ENUM64), `name` its essential name.  Field relocations
-    have `index` (the first number, of a pointer-style access) and `steps`: each (name, compatibility key) or an array index.
-    Enumerator relocations have `enumerator` (essential name).  `leaf` is (kind, encoding, size in bytes) of what a load
-    through this access reads by the program's own types: (0, 0, 0) for a bitfield, None if it has no size.  `nameless` is the
-    offset in bits, by the program's own types, of the anonymous member that the path ends at; None if it does not.  For a loader
-    that compares types step by step, `root_key` is the root's compatibility key, and an array index in `steps` is (index, key).
-    `question` is what `relocate` keeps here: () until it asks.
+    `root_id` is the local type, `root_kind` its kind (ENUM also for ENUM64), `whole_name` its name, `name` the essential part of
+    it.  Field relocations have `index` (the first number, of a pointer-style access) and `steps`: each (name, compatibility key)
+    or an array index.  Enumerator relocations have `enumerator` (essential name).  `leaf` is (kind, encoding, size in bytes) of
+    what a load through this access reads by the program's own types: (0, 0, 0) for a bitfield, None if it has no size.
+    `nameless` is the offset in bits, by the program's own types, of the anonymous member that the path ends at; None if it does
+    not.  For a loader that compares types step by step, `root_key` is the root's compatibility key, and an array index in
+    `steps` is (index, key).  `question` is what `relocate` keeps here: () until it asks.
     """
 
     __slots__ = (
@@ -97,14 +100,16 @@ class Spec:
         "root_key",
         "root_kind",
         "steps",
+        "whole_name",
     )
 
-    def __init__(self, root_id: int, root_kind: int, name: bytes, loader: Loader) -> None:
+    def __init__(self, root_id: int, root_kind: int, whole_name: bytes, loader: Loader) -> None:
         self.loader = loader
         self.root_key: tuple[Any, ...] = ()
         self.root_id = root_id
         self.root_kind = root_kind
-        self.name = name
+        self.whole_name = whole_name
+        self.name = loader.essential(whole_name)
         self.index = 0
         self.steps: tuple[Any, ...] = ()
         self.enumerator = b""
@@ -150,12 +155,12 @@ def parse(local: Btf, type_id: int, access: bytes, kind: int, loader: Loader) ->
         raise SpecError(f"unknown relocation kind {kind} (this version knows 0 to {len(KINDS) - 1})")
     root_kind = local.kind(type_id)
     search_kind = spec.ENUM if root_kind == spec.ENUM64 and loader.mixes_enums else root_kind
-    result = Spec(type_id, search_kind, loader.essential(local.string(local.word(type_id, 0))), loader)
+    result = Spec(type_id, search_kind, local.string(local.word(type_id, 0)), loader)
     group = KINDS[kind].group
     if kind == TYPE_MATCHES and not loader.has_matches:
         raise SpecError(f"{loader.name} does not know this kind of relocation, and rejects the object")
     if group == FIELD:
-        _parse_field(local, result, parse_access(access), kind)
+        _parse_field(local, result, access, kind)
     elif group == ENUMVAL:
         _parse_enumerator(local, result, parse_access(access))
     elif access != b"0":
@@ -196,17 +201,52 @@ def _parse_enumerator(local: Btf, result: Spec, numbers: list[int]) -> None:
     result.enumerator = result.loader.essential(local.string(layer.words[at + 3 + width * numbers[0]]))
 
 
-def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> None:
+def _parse_field(local: Btf, result: Spec, access: bytes, kind: int) -> None:
     """Follow the access through the local types and collect names, compatibility keys and array indexes.
 
     libbpf always computes the value by the local types as well: if that fails, the record is wrong.
     """
-    current = local.strip(result.root_id)
     loader = result.loader
+    usual = loader.has_fields and local.base is None
+    found = local.kept(fields_of).local(result.root_id, access) if usual else None
+    if found is None:
+        found = walk_local(local, result.root_id, parse_access(access), loader)
     if loader.by_levels:
-        result.root_key = compatibility(local, current, loader)
+        result.root_key = compatibility(local, result.root_id, loader)
+    result.index, result.steps, bits, bit_offset, is_nameless, leaf_id, load = found
+    result.is_bitfield = bool(bits)
+    result.nameless = bit_offset & U32 if is_nameless else None
+    if kind == FIELD_EXISTS:
+        return
+    ends_in_array = not result.steps or result.steps[-1].__class__ is int
+    if kind not in (BYTE_OFFSET, BYTE_SIZE) and not loader.by_levels and ends_in_array:
+        raise SpecError("signs and shifts need a member, not an array element")
+    if bits:
+        covering_load(bit_offset & U32, bits, _size(local, leaf_id, "a bitfield"))
+        result.leaf = (0, 0, 0)
+    elif load is not None:
+        result.leaf = load
+    else:
+        _size(local, leaf_id, "the member")
+        result.leaf = _leaf(local, leaf_id, loader)
+    if kind == SIGNED and loader.by_levels and load_class(local, leaf_id)[0] not in (spec.INT, *spec.ENUMS):
+        raise SpecError(f"the sign of {spelled(local, leaf_id)}, which is not an integer or enumeration")
+
+
+def fields_of(btf: Btf) -> Fields:
+    """The usual ways of fields through the types of a BTF without a base."""
+    from btfkit.hot.fields import Fields
+
+    text_at = btf.header.length + btf.header.str_off
+    pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE
+    return Fields(btf.words, btf.positions, btf.strings, btf.blob, text_at, pointer_size)
+
+
+def walk_local(local: Btf, root_id: int, numbers: list[int], loader: Loader) -> LocalField:
+    """Follow an access through the local types: (first number, steps, bits of a bitfield, bit offset, whether it ends at an
+    anonymous member, type of the last member by name or of the element, None: the load is not known)."""
+    current = local.strip(root_id)
     bit_offset = numbers[0] * _size(local, current, "the local root") * 8
-    result.index = numbers[0]
     steps: list[Any] = []
     leaf_id = current
     bits = 0
@@ -248,21 +288,7 @@ def _parse_field(local: Btf, result: Spec, numbers: list[int], kind: int) -> Non
             bits = 0
         else:
             raise SpecError(f"a {spec.kind_name(of_kind) if current else 'void'} is accessed by index {number}")
-    result.steps = tuple(steps)
-    result.is_bitfield = bool(bits)
-    result.nameless = bit_offset & U32 if is_nameless else None
-    if kind == FIELD_EXISTS:
-        return
-    if kind not in (BYTE_OFFSET, BYTE_SIZE) and not loader.by_levels and (not steps or steps[-1].__class__ is int):
-        raise SpecError("signs and shifts need a member, not an array element")
-    if bits:
-        covering_load(bit_offset & U32, bits, _size(local, leaf_id, "a bitfield"))
-        result.leaf = (0, 0, 0)
-    else:
-        _size(local, leaf_id, "the member")
-        result.leaf = _leaf(local, leaf_id, loader)
-    if kind == SIGNED and loader.by_levels and load_class(local, leaf_id)[0] not in (spec.INT, *spec.ENUMS):
-        raise SpecError(f"the sign of {spelled(local, leaf_id)}, which is not an integer or enumeration")
+    return numbers[0], tuple(steps), bits, bit_offset, is_nameless, leaf_id, None
 
 
 def _size(local: Btf, type_id: int, what: str) -> int:

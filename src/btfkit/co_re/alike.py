@@ -74,7 +74,7 @@ def _is_same(
         return False
     if kind == k.SIGNED and not isinstance(obj.spec(relocation, CILIUM), Spec):  # it rejects more of these
         return False
-    name = obj.btf.string(obj.btf.word(wanted.root_id, 0))
+    name = wanted.whole_name
     is_sole = sole.get((name, count))
     if is_sole is None:
         is_sole = CILIUM.essential(name) == wanted.name and target.is_sole(wanted.name, count)

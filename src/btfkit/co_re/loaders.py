@@ -89,6 +89,7 @@ class Loader:
         "flavored_functions",
         "float_fits",
         "follows",
+        "has_fields",
         "has_matches",
         "leaves_out",
         "load_size",
@@ -126,6 +127,7 @@ class Loader:
         load_size: str = POISON,
         absent: str = ZERO,
         float_fits: bool | None = False,
+        has_fields: bool = False,
         has_matches: bool = True,
         follows: bool = False,
         one_target: bool = False,
@@ -155,6 +157,7 @@ class Loader:
         self.load_size = load_size
         self.absent = absent
         self.float_fits = float_fits
+        self.has_fields = has_fields
         self.has_matches = has_matches
         self.follows = follows
         self.one_target = one_target
@@ -181,7 +184,7 @@ class Loader:
         return kind in self.sections and not (rest and kind in _FIXED)
 
 
-LIBBPF = Loader("libbpf", essential, narrows=True)
+LIBBPF = Loader("libbpf", essential, narrows=True, has_fields=True)
 CILIUM = Loader(
     "cilium",
     _last_flavor,

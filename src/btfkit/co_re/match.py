@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from btfkit.btf import spec
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
-from btfkit.co_re.access import MAX_ACCESS, U32, SpecError, spelled
+from btfkit.co_re.access import MAX_ACCESS, U32, SpecError, fields_of, spelled
 from btfkit.co_re.loaders import LIBBPF
 from btfkit.hot import names as _names
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from btfkit.co_re.access import Spec
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.witness import Witness
+    from btfkit.hot.fields import Fields
 
     Members = dict[bytes, list[int]]
     Index = TypeVar("Index")
@@ -328,19 +329,31 @@ def enumerator(wanted: Spec, btf: Btf, root_id: int, witness: Witness, elements:
 
 LARGE = 32  # members; smaller types are searched as they are
 OFTEN = 16  # searches, after which an index is worth its time
+MANY_VISITS = 1 << 18  # members that were looked at on the usual ways, which use no index
 
 
 class ElementsByName:
     """Members and enumerators by name, for the types of one target in which many relocations search: each search alone would read
     the whole type."""
 
-    __slots__ = ("_by_level", "_enumerators", "_members", "_searches")
+    __slots__ = ("_by_level", "_enumerators", "_fields", "_members", "_searches")
 
     def __init__(self) -> None:
         self._searches: dict[tuple[int, int], int] = {}
         self._members: dict[tuple[int, int], Members | None] = {}
         self._by_level: dict[tuple[int, int], Any] = {}
         self._enumerators: dict[tuple[int, int, str], dict[bytes, int]] = {}
+        self._fields: dict[int, Fields] = {}
+
+    def fields(self, btf: Btf) -> Fields | None:
+        """The usual ways through the types of a BTF; None if it has a base, or if so many members were looked at that indexes are
+        worth their time."""
+        found = self._fields.get(id(btf))
+        if found is None:
+            if btf.base is not None:
+                return None
+            found = self._fields[id(btf)] = fields_of(btf)
+        return found if found.visits < MANY_VISITS else None
 
     def members(self, btf: Btf, type_id: int, name: bytes) -> Sequence[int] | None:
         """The indexes of the members of a composite that have that name, or are anonymous and contain a member of that name, in

@@ -126,6 +126,7 @@ def read_object(
 def _records(btf: Btf, ext: Ext, source: str | None) -> list[Relocation]:
     strings = btf.start_str_off + len(btf.strings)
     sections: dict[int, str] = {}
+    accesses: dict[int, bytes] = {}
     result = []
     for section_off, (insn_off, type_id, access_off, kind) in ext.records("core_relo"):
         if section_off >= strings or access_off >= strings:
@@ -136,7 +137,9 @@ def _records(btf: Btf, ext: Ext, source: str | None) -> list[Relocation]:
             )
         if section_off not in sections:
             sections[section_off] = text(btf.string(section_off))
-        result.append(Relocation(sections[section_off], insn_off, type_id, btf.string(access_off), kind))
+        if access_off not in accesses:
+            accesses[access_off] = btf.string(access_off)
+        result.append(Relocation(sections[section_off], insn_off, type_id, accesses[access_off], kind))
     return result
 
 

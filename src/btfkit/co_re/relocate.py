@@ -77,9 +77,7 @@ class Plan:
         self._known = known if loader is LIBBPF else None
         self._questions: list[tuple[BpfObject, Relocation, tuple[object, ...] | None]] = []
         numbers: dict[tuple[object, ...], int] = {}
-        self._rows = [
-            [self._number(obj, relocation, numbers) for relocation in obj.relocations] for obj in self._objects
-        ]
+        self._rows = [self._numbers(obj, numbers) for obj in self._objects]
         self.roots: set[tuple[int, bytes]] = set()
         self._of_roots: dict[tuple[int, bytes], list[int]] = {}  # the questions that a target may share
         for number, (obj, relocation, key) in enumerate(self._questions):
@@ -88,6 +86,18 @@ class Plan:
                 self.roots.add((wanted.root_kind, wanted.name))
             if key is not None and isinstance(wanted, Spec) and k.KINDS[relocation.kind].group in (k.FIELD, k.ENUMVAL):
                 self._of_roots.setdefault((wanted.root_kind, wanted.name), []).append(number)
+
+    def _numbers(self, obj: BpfObject, numbers: dict[tuple[object, ...], int]) -> list[int]:
+        """The number of the question of each relocation; `numbers` are those of the objects before."""
+        row = []
+        known: dict[tuple[int, bytes, int], int] = {}
+        for relocation in obj.relocations:
+            asked = relocation.type_id, relocation.access, relocation.kind
+            number = known.get(asked)
+            if number is None:
+                number = known[asked] = self._number(obj, relocation, numbers)
+            row.append(number)
+        return row
 
     def _number(self, obj: BpfObject, relocation: Relocation, numbers: dict[tuple[object, ...], int]) -> int:
         wanted = obj.spec(relocation, self._loader)
@@ -236,7 +246,7 @@ def _question(obj: BpfObject, wanted: Spec, kind: int) -> tuple[object, ...]:
 
 def _question_of(local: Btf, wanted: Spec, kind: int) -> tuple[object, ...]:
     root = wanted.root_id
-    name: object = local.string(local.word(root, 0))
+    name: object = wanted.whole_name
     if wanted.loader is not LIBBPF:
         name = name, wanted.loader.name, wanted.root_key, wanted.is_bitfield
     group = k.KINDS[kind].group
@@ -345,9 +355,15 @@ def _ask(
         key = (id(btf), type_id, wanted.index, wanted.steps, kind)
         if wanted.loader is not LIBBPF:
             key = (*key, wanted.loader.name, wanted.root_key, wanted.is_bitfield)
-    if key is not None and key in target.memo:  # equal specs of different objects have equal answers
-        cached: Match | tuple[Mismatch, Witness] = target.memo[key]
-        return cached
+        if key in target.memo:  # equal specs of different objects have equal answers
+            cached: Match | tuple[Mismatch, Witness] = target.memo[key]
+            return cached
+        if (
+            wanted.loader.has_fields
+            and (usual := _usual_field(wanted, kind, btf, type_id, target.elements)) is not None
+        ):
+            target.memo[key] = usual
+            return usual
     witness = Witness()
     try:
         if group == k.FIELD:
@@ -363,6 +379,20 @@ def _ask(
         failed.reason = SpecError.reason if isinstance(error, SpecError) else "cycle"
         raise failed from None
     return answer
+
+
+def _usual_field(wanted: Spec, kind: int, btf: Btf, type_id: int, elements: ElementsByName) -> Match | None:
+    """`_ask_field` in the usual case, else None."""
+    fields = elements.fields(btf)
+    if fields is None:
+        return None
+    witness = Witness()
+    found = fields.answer(type_id, wanted.index, wanted.steps, kind, witness.types, witness.members, witness.pointers)
+    if found is None:
+        return None
+    witness.pointer_size = fields.saw_pointer
+    value, bit_offset, load = found
+    return Match(btf, type_id, value, bit_offset, load, witness)
 
 
 def _ask_field(

@@ -188,11 +188,16 @@ def _compare(
     agreed: set[tuple[int, Root, str]] = set()
     counts = not result.total  # each relocation once
     for obj, olds, news in zip(objects, before, after, strict=True):
+        result.total += counts * len(obj.relocations)
+        done: set[tuple[int, Outcome, Outcome]] = set()
         for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
-            result.total += counts
+            here = relocation.type_id, old, new
+            if here in done:  # equal relocations share an outcome
+                continue
             root = roots.of(obj, relocation) if _looks_up(relocation, old) else None
             pair = (root, old, new) if root is not None else None
-            if pair in proved:  # equal relocations share an outcome
+            if pair in proved:
+                done.add(here)
                 continue
             if root is not None and (missed := _missed(root, (old, new), proofs, agreed, loader)):
                 result.differences.append(AnswerDifference(obj, relocation, old, new, missed))
@@ -203,6 +208,7 @@ def _compare(
                 result.differences.append(AnswerDifference(obj, relocation, old, new))
             elif pair is not None:
                 proved.add(pair)
+                done.add(here)
 
 
 def _looks_up(relocation: Relocation, outcome: Outcome) -> bool:
@@ -223,7 +229,8 @@ def _second_searches(
     for obj, *rows in zip(objects, before, others or before, strict=True):
         for outcomes in rows[: 1 if rows[0] is rows[1] else 2]:  # libbpf rejects records that cilium/ebpf answers
             pairs = zip(obj.relocations, outcomes, strict=True)
-            wanted |= {roots.of(obj, relocation) for relocation, outcome in pairs if _looks_up(relocation, outcome)}
+            one_of_type = {one.type_id: one for one, outcome in pairs if _looks_up(one, outcome)}
+            wanted |= {roots.of(obj, one) for one in one_of_type.values()}
     search = CandidateSearch(wanted, any_kind=others is not None or loader is CILIUM)
     return [search.on(target.vmlinux, target.modules) for target in targets]
 

@@ -1,0 +1,25 @@
+from array import array
+from typing import Any, TypeAlias
+
+_Words: TypeAlias = memoryview | array[int]
+_Bytes: TypeAlias = bytes | bytearray | memoryview
+
+class Fields:
+    visits: int
+    saw_pointer: bool
+    def __init__(
+        self, words: _Words, positions: _Words, strings: _Bytes, blob: bytes, text_at: int, pointer_size: int
+    ) -> None: ...
+    def local(
+        self, root: int, access: bytes
+    ) -> tuple[int, tuple[Any, ...], int, int, bool, int, tuple[int, int, int] | None] | None: ...
+    def answer(
+        self,
+        root: int,
+        index: int,
+        steps: tuple[Any, ...],
+        kind: int,
+        types: list[int],
+        members: list[tuple[int, int]],
+        pointers: list[tuple[int, int]],
+    ) -> tuple[int, int, tuple[int, int, int]] | None: ...

@@ -1,0 +1,160 @@
+"""The usual ways of fields (`hot/fields.py`) end where those of `access` and `match`, which have all the rules, end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btfkit.btf.build import Builder
+from btfkit.co_re import kinds as k
+from btfkit.co_re.access import Spec, SpecError, _leaf, fields_of, parse_access, walk_local
+from btfkit.co_re.loaders import LIBBPF
+from btfkit.co_re.outcome import Match
+from btfkit.co_re.relocate import _ask_field, relocate
+from btfkit.co_re.target import Target
+from btfkit.co_re.witness import Witness
+from btfkit.errors import BtfError
+from objects import Choose, Program, scene
+
+
+def reads(witness):
+    return {name: getattr(witness, name) for name in Witness.__slots__}
+
+
+def by_all_rules(obj, relocation):
+    """What `Fields.local` has to return, or None: an error."""
+    try:
+        found = walk_local(obj.btf, relocation.type_id, parse_access(relocation.access), LIBBPF)
+    except BtfError:
+        return None
+    try:
+        load = _leaf(obj.btf, found[5], LIBBPF)
+    except SpecError:
+        load = None
+    return *found[:6], load
+
+
+def local_is_right(obj, relocation):
+    """Whether the usual way has an answer; it has to be the right one."""
+    found = fields_of(obj.btf).local(relocation.type_id, relocation.access)
+    assert found is None or found == by_all_rules(obj, relocation)
+    return found is not None
+
+
+def answer_is_right(wanted, kind, btf, type_id):
+    """Whether the usual way has an answer; it has to be the right one, read from the same."""
+    usual, witness = Witness(), Witness()
+    fields = fields_of(btf)
+    found = fields.answer(type_id, wanted.index, wanted.steps, kind, usual.types, usual.members, usual.pointers)
+    if found is None:
+        return False
+    match = _ask_field(wanted, kind, btf, type_id, witness)
+    assert isinstance(match, Match)
+    assert found == (match.value, match.bit_offset, match.load)
+    usual.pointer_size = fields.saw_pointer
+    assert reads(usual) == reads(witness)
+    return True
+
+
+@given(st.composite(lambda draw: scene(Choose.drawn(draw), module_count=0))())
+def test_random_programs(scene):
+    target = Target(scene.vmlinux)
+    for obj in scene.objects:
+        for relocation in obj.relocations:
+            if k.KINDS[relocation.kind].group != k.FIELD:
+                continue
+            local_is_right(obj, relocation)
+            wanted = obj.spec(relocation)
+            if isinstance(wanted, Spec) and wanted.name:
+                for btf, type_id in target.candidates(wanted.root_kind, wanted.name):
+                    answer_is_right(wanted, relocation.kind, btf, type_id)
+
+
+@given(st.text("0123456789: +-x", max_size=12), st.integers(1, 6))
+def test_random_access_strings(access, root):
+    obj = asked(root, access, k.BYTE_OFFSET)
+    local_is_right(obj, obj.relocations[0])
+
+
+def kernel_builder():
+    """Types by number: 1 int, 2 inner, 3 array of 4 inner, 4 outer, 5 typedef of it, 6 array without a length, 7 flexible,
+    8 not_last, 9 anonymous union, 10 pointer, 11 choice."""
+    b = Builder()
+    number = b.int("int", 4, encoding=1)
+    inner = b.struct("inner", 8, [("a", number, 0), ("b", number, 32)])
+    four = b.array(inner, number, 4)
+    pointer = 10
+    outer = b.struct(
+        "outer", 56, [("x", number, 0), ("", 9, 32), ("four", four, 64), ("next", pointer, 320), ("e", 11, 384)]
+    )
+    assert b.typedef("outer_t", outer) == 5
+    none = b.array(inner, number, 0)
+    flexible = b.struct("flexible", 4, [("n", number, 0), ("rest", none, 32)])
+    assert flexible == 7
+    assert b.struct("not_last", 8, [("rest", none, 0), ("n", number, 0)]) == 8
+    assert b.union("", 4, [("u", number, 0), ("v", number, 0)]) == 9
+    assert b.ptr(outer) == pointer
+    assert b.enum("choice", [("A", 1)]) == 11
+    return b
+
+
+def kernel():
+    return kernel_builder().build()
+
+
+USUAL = [  # root, access, kind, value
+    (4, "0", k.BYTE_OFFSET, 0),
+    (4, "2", k.BYTE_OFFSET, 112),
+    (4, "0:0", k.BYTE_OFFSET, 0),
+    (4, "0:1:1", k.BYTE_OFFSET, 4),
+    (4, "0:2:3:1", k.BYTE_OFFSET, 36),
+    (4, "0:3", k.BYTE_SIZE, 8),
+    (4, "0:4", k.BYTE_SIZE, 4),
+    (5, "0:2", k.BYTE_SIZE, 32),
+    (5, "1:2:3", k.FIELD_EXISTS, 1),
+    (7, "0:1:9:1", k.BYTE_OFFSET, 80),
+]
+UNUSUAL = [  # for which there is an answer, or an error
+    (4, "0:0", k.SIGNED),
+    (8, "0:0:1", k.BYTE_OFFSET),
+    (4, "0:2:4", k.BYTE_OFFSET),
+    (4, "0:5", k.BYTE_OFFSET),
+    (4, "+0:0", k.BYTE_OFFSET),
+    (4, "00000000000:0", k.BYTE_OFFSET),
+    (4, "2147483648:0", k.BYTE_OFFSET),
+    (4, ":".join("0" * 65), k.BYTE_OFFSET),
+    (4, "0:", k.BYTE_OFFSET),
+    (4, "", k.BYTE_OFFSET),
+]
+
+
+def asked(root, access, kind):
+    """An object with that relocation."""
+    program = Program("little", kernel_builder())
+    program.relo(kind, root, access)
+    return program.build("one.bpf.o")
+
+
+@pytest.mark.parametrize(("root", "access", "kind", "value"), USUAL)
+def test_usual_ways(root, access, kind, value):
+    obj = asked(root, access, kind)
+    (relocation,) = obj.relocations
+    assert local_is_right(obj, relocation)
+    btf = kernel()
+    wanted = obj.spec(relocation)
+    assert answer_is_right(wanted, kind, btf, root)
+    ((found,),) = relocate([obj], Target(btf))
+    assert (found.status, found.value) == ("value", value)
+
+
+@pytest.mark.parametrize(("root", "access", "kind"), UNUSUAL)
+def test_unusual_ways(root, access, kind):
+    obj = asked(root, access, kind)
+    (relocation,) = obj.relocations
+    wanted = obj.spec(relocation)
+    usual = local_is_right(obj, relocation)
+    if usual and isinstance(wanted, Spec):
+        assert not answer_is_right(wanted, kind, kernel(), root)
+    else:
+        assert fields_of(obj.btf).local(root, relocation.access) is None
