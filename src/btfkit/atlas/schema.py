@@ -40,6 +40,7 @@ CREATE TABLE packs (
 """
 
 # What is derived from the packs; see tables.py.
+MARK = "opens"  # a key of `meta`: the tables state which definitions have members of a type with a name, "opens DEFINITION"
 TABLE_NAMES = ("kinds", "names", "spellings", "modules", "definitions", "module_definitions", "members")
 TABLES = """
 CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
@@ -116,6 +117,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
     kinds = [(kind.number, kind.word) for kind in spec.KINDS if kind.number in KINDS]
     connection.executemany("INSERT INTO kinds VALUES (?, ?)", kinds)
+    connection.execute("INSERT INTO meta VALUES (?, 1)", (MARK,))
 
 
 def is_atlas(path: str) -> bool:

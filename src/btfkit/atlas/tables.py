@@ -139,6 +139,7 @@ class Tables:
             for one, name in rows:
                 if one == kind and (kind == "view" or name in names):
                     self._db.execute(f'DROP {kind} "{name}"')
+        self._db.execute("DELETE FROM meta WHERE key = ?1 OR key LIKE ?1 || ' %'", (schema.MARK,))
 
     def move(self, positions: dict[int, int]) -> None:
         """Replace the positions of kernels by others, in the same order."""
@@ -217,6 +218,8 @@ class Tables:
         if self._db.execute("SELECT 1 FROM members WHERE def = ? LIMIT 1", (number,)).fetchone() is None:
             rows = list(self._members(number, btf, type_id, spelling))
             self._db.executemany("INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            if _opens_named(btf, type_id):
+                self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, 1)", (f"{schema.MARK} {number}",))
 
     def _members(self, number: int, btf: Btf, type_id: int, spelling: Spelling) -> Iterable[tuple[int | None, ...]]:
         view = btf[type_id]
@@ -312,6 +315,28 @@ def _module_numbers(kernels: Kernels, row: Row | None) -> dict[bytes, memoryview
 def _definitions(records: Records, numbers: set[int]) -> list[int]:
     """Those of some records that are definitions, in the order of their numbers."""
     return [number for number in sorted(numbers) if records.kind(number)]
+
+
+def _opens_named(btf: Btf, type_id: int) -> bool:
+    """Whether a member without a name has a struct or union with one, whose members are in the rows of the definition: they are
+    those of the kernel that was added first."""
+    if btf.kind(type_id) not in spec.COMPOSITES:
+        return False
+    seen = {type_id}
+    waiting = [type_id]
+    while waiting:
+        layer, at = btf.locate(waiting.pop())
+        words = layer.words
+        for place in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
+            if words[place]:
+                continue
+            inner = btf.strip(words[place + 1])
+            if btf.kind(inner) in spec.COMPOSITES and inner not in seen:
+                if btf.word(inner, 0):
+                    return True
+                seen.add(inner)
+                waiting.append(inner)
+    return False
 
 
 def _declaration(spelling: Spelling, btf: Btf, type_id: int) -> str:

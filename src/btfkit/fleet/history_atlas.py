@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_right
 
 from btfkit.atlas.file import Atlas
+from btfkit.atlas.schema import MARK
 from btfkit.btf import spec
 from btfkit.errors import NotFoundError, UnsupportedError, printable
 from btfkit.files.modules import module_name
@@ -20,7 +22,7 @@ from btfkit.show.identity import CLASSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from btfkit.atlas.file import Entry
 
@@ -60,14 +62,30 @@ class Validity:
         self.lo = -(1 << 62)
         self.hi = 1 << 62
 
-    def narrow(self, rows: Iterable[Row]) -> None:
-        """No further than to where one of these rows begins or ends."""
+
+class Ranges:
+    """Rows, found by the positions of the kernels that have them."""
+
+    __slots__ = ("_ends", "_found")
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._ends = sorted({end for row in rows for end in (row.lo, row.hi)})
+        self._found: list[list[Row]] = [[] for _ in range(len(self._ends) + 1)]
         for row in rows:
-            for end in (row.lo, row.hi):
-                if end <= self.pos:
-                    self.lo = max(self.lo, end)
-                else:
-                    self.hi = min(self.hi, end)
+            for place in range(bisect_right(self._ends, row.lo), bisect_right(self._ends, row.hi)):
+                self._found[place].append(row)
+
+    def at(self, pos: int) -> list[Row]:
+        """The rows of the kernel at a position."""
+        return self._found[bisect_right(self._ends, pos)]
+
+    def narrow(self, valid: Validity) -> None:
+        """No further than to where one of the rows begins or ends."""
+        place = bisect_right(self._ends, valid.pos)
+        if place:
+            valid.lo = max(valid.lo, self._ends[place - 1])
+        if place < len(self._ends):
+            valid.hi = min(valid.hi, self._ends[place])
 
 
 class AtlasNames:
@@ -76,6 +94,8 @@ class AtlasNames:
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
         self._rows: dict[str, list[Row]] = {}
+        self._ranges: dict[tuple[str, str], Ranges] = {}
+        self._opened: set[int] | None = None
         self._modules: dict[str, list[Row]] = {}
         self._members: dict[int, list[tuple[str, int, int, str, int | None]]] = {}
         self._places: dict[tuple[int, str], tuple[str, int, int, str, int | None] | None] = {}
@@ -87,6 +107,22 @@ class AtlasNames:
             self._rows[name] = self._found(f"{_COLUMNS}, '' FROM definitions d {_JOINS}", name)
         return self._rows[name]
 
+    @property
+    def opened(self) -> set[int]:
+        """The definitions whose members may differ between kernels, although they are one record (`schema.MARK`)."""
+        if self._opened is None:
+            rows = self._atlas.query("SELECT key FROM meta WHERE key LIKE ? || ' %'", (MARK,))
+            self._opened = {int(key.partition(" ")[2]) for (key,) in rows}
+        return self._opened
+
+    def ranges(self, name: str, module: str = "") -> Ranges:
+        """The rows of a name, in vmlinux or in a module, by position."""
+        key = name, module
+        if key not in self._ranges:
+            rows = [row for row in self.module_rows(name) if row.module == module] if module else self.rows(name)
+            self._ranges[key] = Ranges(rows)
+        return self._ranges[key]
+
     def module_rows(self, name: str) -> list[Row]:
         """The rows of a name in modules, by module."""
         if name not in self._modules:
@@ -97,13 +133,17 @@ class AtlasNames:
             self._modules[name] = sorted(found, key=lambda row: row.module)
         return self._modules[name]
 
+    def seen(self, name: str) -> set[int]:
+        """The definitions of a name that were asked for, in vmlinux and in modules."""
+        return {row.number for known in (self._rows, self._modules) for row in known.get(name, ())}
+
     def _found(self, statement: str, name: str) -> list[Row]:
         found = self._atlas.query(f"SELECT {statement} WHERE n.name = ? ORDER BY d.id, lo", (name,))
         return [Row(*row) for row in found]
 
     def at(self, name: str, pos: int, kinds: tuple[int, ...]) -> list[Row]:
         """The definitions of some kinds that the vmlinux of the kernel at a position has."""
-        return [row for row in self.rows(name) if row.lo <= pos < row.hi and row.kind in kinds]
+        return [row for row in self.ranges(name).at(pos) if row.kind in kinds]
 
     def in_modules(self, name: str, pos: int, kinds: tuple[int, ...]) -> dict[str, list[Row]]:
         """The same of its modules, by module."""
@@ -155,12 +195,11 @@ class AtlasNames:
         for length in re.findall(r"\d+", found[3]):
             count *= int(length)
         kinds = _TAGS.get(found[1] or "", _PLAIN)
-        rows = self.rows(found[2])
-        if module:
-            rows = [*rows, *(row for row in self.module_rows(found[2]) if row.module == module)]
-        valid.narrow(rows)
-        there = [row for row in rows if row.lo <= valid.pos < row.hi and row.kind in kinds]
-        sizes = {self._size(row, valid, _CHAIN) for row in there}
+        sizes = set()
+        for place in ("", module) if module else ("",):
+            ranges = self.ranges(found[2], place)
+            ranges.narrow(valid)
+            sizes |= {self._size(row, valid, _CHAIN) for row in ranges.at(valid.pos) if row.kind in kinds}
         if len(sizes) != 1 or (one := sizes.pop()) is None:
             return size
         return one * count
@@ -197,6 +236,8 @@ def atlas_history(path: str | os.PathLike[str], name: str, *, parts: bool = True
             raise NotFoundError("no kernels in the atlas", source=path)
         names = AtlasNames(atlas)
         states = [_states(names, name, entry) for entry in entries]
+        if names.opened & names.seen(_root(name)):
+            raise UnsupportedError(f"{name}: members of a type with a name", source=path)
         if is_member(name) and (parts or any(not one[MEMBER] for one in states)):
             states = [_with_parts(names, name, entry, one) for entry, one in zip(entries, states, strict=True)]
         return History(name, columns_of_entries(entries, path), states)
@@ -213,7 +254,7 @@ def columns_of_entries(entries: Sequence[Entry], path: str) -> list[Column]:
 
 def _states(names: AtlasNames, name: str, entry: Entry) -> dict[str, State]:
     """What a kernel has under a name, by kind; as `history.HistoryWork`."""
-    found = _states_of(names, name, entry.pos, names.rows(_root(name)))
+    found = _states_of(names, name, entry.pos, names.ranges(_root(name)).at(entry.pos))
     if any(found.values()) or not entry.modules:
         return found
     for module, rows in names.in_modules(_root(name), entry.pos, tuple(CLASSES)).items():
@@ -236,9 +277,8 @@ def _root(name: str) -> str:
     return rest if rest and f"{tag} " in _TAGS else name
 
 
-def _states_of(names: AtlasNames, name: str, pos: int, rows: list[Row]) -> dict[str, State]:
-    """What some rows have under a name on the kernel at a position, by kind; as `history.states_of`."""
-    there = [row for row in rows if row.lo <= pos < row.hi]
+def _states_of(names: AtlasNames, name: str, pos: int, there: list[Row]) -> dict[str, State]:
+    """What the rows of the kernel at a position have under a name, by kind; as `history.states_of`."""
     if is_member(name):
         return {MEMBER: _member(names, name, pos, there)}
     tag, _, rest = name.partition(" ")
@@ -299,6 +339,5 @@ def _with_parts(names: AtlasNames, path: str, entry: Entry, states: dict[str, St
     """The states of a member with what is around it."""
     state = states[MEMBER]
     root, module = _root(path), state.module.partition(",")[0]
-    rows = [row for row in names.module_rows(root) if row.module == module] if module else names.rows(root)
-    row = _holder(path, [row for row in rows if row.lo <= entry.pos < row.hi])
+    row = _holder(path, names.ranges(root, module).at(entry.pos))
     return {MEMBER: state._replace(parts=names.parts(row, entry.pos))} if row is not None else states

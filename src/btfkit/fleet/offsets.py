@@ -147,15 +147,48 @@ def kernel_offsets(
     tree = kernels if isinstance(kernels, Tree) else find_kernels(os.fspath(path) for path in kernels)
     tree.demand_kernels()
     table = OffsetTable(questions, columns_of(tree.kernels))
-    work = OffsetWork(questions)
-    for ended in jobs.run(work, tree.kernels, executor=executor, workers=workers, observe=observe):
-        column = table.columns[ended.number]
+    rest = _from_tables(table, tree.kernels)
+    done, total = len(tree.kernels) - len(rest), len(tree.kernels)
+    if done and observe is not None:
+        observe(done, total)
+    unanswered = [tree.kernels[number] for number in rest]
+    counting = (lambda count, _: observe(done + count, total)) if observe is not None else None
+    for ended in jobs.run(OffsetWork(questions), unanswered, executor=executor, workers=workers, observe=counting):
+        column = table.columns[rest[ended.number]]
         if ended.error is not None:
             column.error = error_text(ended.error, column.source)
         else:
             cells, column.skipped = ended.value
-            table.put(ended.number, cells)
+            table.put(rest[ended.number], cells)
     return table
+
+
+def _from_tables(table: OffsetTable, kernels: Sequence[Kernel]) -> list[int]:
+    """Store the answers that the tables of atlases have; returns the numbers of the kernels that have to be read."""
+    from btfkit.atlas.schema import is_atlas
+
+    if not any(map(is_atlas, {kernel.store.root for kernel in kernels})):
+        return list(range(len(kernels)))
+    from btfkit.fleet.offsets_atlas import Entries
+
+    entries = Entries()
+    rest: list[int] = []
+    for number, kernel in enumerate(kernels):
+        cells: list[Cell] = []
+        for question in table.questions:
+            found = entries.answer(kernel, question.paths)
+            if found is None:
+                rest.append(number)
+                break
+            alternative, states = found
+            state = states[-1]
+            if alternative < 0:
+                cells.append(Cell(-1, reason="; ".join(dict.fromkeys(one.absent for one in states))))
+            else:
+                cells.append(Cell(alternative, state.offset, state.size, state.bit, state.bits, state.text))
+        else:
+            table.put(number, cells)
+    return rest
 
 
 class OffsetWork:
