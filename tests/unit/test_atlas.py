@@ -504,3 +504,17 @@ def test_others_read_until_a_kernel_is_committed(tmp_path):
         assert found == [large().blob]
         writer.query("ROLLBACK")
         assert reader.digest(reader.entries[0]) == hashlib.sha256(large().blob).digest()
+
+
+def test_read_gives_memory_that_cannot_be_written_to(tmp_path):
+    """`get` without a copy, of a kernel in either byte order."""
+    path = tmp_path / "a.atlas"
+    blobs = {order: kernel(order, filler=3).blob for order in ("little", "big")}
+    for order, blob in blobs.items():
+        put(path, order, Btf.from_bytes(blob))
+    with Atlas.open(str(path)) as atlas:
+        for order, blob in blobs.items():
+            entry = atlas.entry(f"debian/12/x86_64/{order}")
+            assert bytes(atlas.read(entry)) == atlas.get(entry) == blob
+            assert isinstance(atlas.get(entry), bytes)
+            assert memoryview(atlas.read(entry)).readonly

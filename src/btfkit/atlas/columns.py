@@ -119,7 +119,7 @@ class ColumnReader:
             if given is None:
                 raise self._damaged("a column with a dictionary that does not exist")
             dictionary = _planes(given, used)
-        data = unpack_zstd(self._blob[at : at + size], planes * words, dictionary, source=self._source)
+        data = unpack_zstd(memoryview(self._blob)[at : at + size], planes * words, dictionary, source=self._source)
         out = zeros(words)
         joined_planes(data, words, used, out)
         return out

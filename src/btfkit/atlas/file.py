@@ -96,6 +96,10 @@ class Atlas:
 
     def get(self, entry: Entry) -> bytes:
         """The BTF of a kernel, the very bytes that were added.  Raises FormatError if the atlas is damaged."""
+        return bytes(self.kernels.get(entry))
+
+    def read(self, entry: Entry) -> bytes | memoryview:
+        """`get` without a copy: memory that cannot be written to."""
         return self.kernels.get(entry)
 
     def digest(self, entry: Entry) -> bytes:

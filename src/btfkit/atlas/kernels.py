@@ -53,13 +53,13 @@ class Kernels:
 
     # ---- vmlinux -------------------------------------------------------------------------------------------------
 
-    def get(self, entry: Entry) -> bytes:
+    def get(self, entry: Entry) -> bytes | memoryview:
         """The BTF of a kernel.  Raises FormatError if the atlas is damaged."""
         row = self._vmlinux(entry)
         data = self.rebuilt(row)
         if digest_of([(b"", data)]) != row.digest:
             raise FormatError(f"damaged: the BTF of {printable(entry.key)} has another SHA-256", source=self._path)
-        return data
+        return data if isinstance(data, bytes) else data.toreadonly()
 
     def digest(self, entry: Entry) -> bytes:
         """The SHA-256 of the BTF of a kernel, without reading that."""
@@ -71,7 +71,7 @@ class Kernels:
             raise FormatError(f"damaged: kernel {printable(entry.key)} has no pack", source=self._path)
         return row
 
-    def rebuilt(self, row: Row) -> bytes:
+    def rebuilt(self, row: Row) -> bytes | memoryview:
         """The BTF of a vmlinux; its digest is not compared."""
         if row.whole:
             (blob,) = self._db.blobs(row.id, "columns")
@@ -167,7 +167,7 @@ class Kernels:
         return [(name, recipe.whole[name]) for name in recipe.names]
 
 
-def digest_of(parts: Iterable[tuple[bytes, bytes]]) -> bytes:
+def digest_of(parts: Iterable[tuple[bytes, bytes | memoryview]]) -> bytes:
     """The SHA-256 of a BTF, or of modules with their names and sizes."""
     from hashlib import sha256
 

@@ -23,7 +23,7 @@ from btfkit.atlas.packs import (
     Blaming,
     Rebuilder,
     Sequences,
-    blob_of,
+    finish,
     pack_text,
     texts_of,
     unpack_text,
@@ -244,5 +244,6 @@ def rebuild_modules(
             if name in recipe.whole:
                 yield name, recipe.whole[name]
                 continue
-            words, strings, used = rebuilder.words_and_strings(found[name], recipe.choices, used)
-            yield name, blob_of(words, strings, recipe.big)
+            blob, words, used = rebuilder.words_and_strings(found[name], recipe.choices, used)
+            finish(blob, words, recipe.big)
+            yield name, bytes(blob)

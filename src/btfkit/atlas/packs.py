@@ -32,6 +32,7 @@ MOST = 1 << 27  # words in a pack or recipe: 512 MiB
 LARGEST = 1 << 28  # bytes of a BTF, and of the names of a pack
 BY_PARENT, BY_USE = 0, 1  # ... and that of strings: the parent's, or their first use by the records
 EMPTY = zeros(0)
+HEADER = 6  # words
 
 Damaged = (ValueError, IndexError, OverflowError)  # of the loops
 
@@ -160,7 +161,7 @@ def unpack_text(blob: bytes, source: str, dictionary: bytes = b"") -> bytes | by
         raise FormatError("damaged: the size of its names", source=source)
     if len(dictionary) < LEAST_DICTIONARY:
         dictionary = b""
-    return unpack_zstd(blob[4:], size, dictionary, source=source) if size else b""
+    return unpack_zstd(memoryview(blob)[4:], size, dictionary, source=source) if size else b""
 
 
 def dictionaries(store: RecordStore, before: memoryview, first: int) -> list[memoryview]:
@@ -353,10 +354,9 @@ class Rebuilder:
         self.ids.begin_layer()
         self.has_base = True
 
-    def words_and_strings(
-        self, found: Sequences, choices: memoryview, at_choice: int
-    ) -> tuple[memoryview, bytearray, int]:
-        """The words and strings of a BTF on the base so far, and the number of the first choice that was not used."""
+    def words_and_strings(self, found: Sequences, choices: memoryview, at_choice: int) -> tuple[memoryview, int, int]:
+        """The BTF of so many words on the base so far, with room for a header, and the number of the first choice that was not
+        used."""
         store, start, first_id = self.shelf.store, self.end, self.ids.end
         size = store.total(found.records) if len(found.records) else 0
         if size > LARGEST // 4:
@@ -365,19 +365,21 @@ class Rebuilder:
         end = place_names(store, found.strings, start, self.offsets)
         if end - start > LARGEST:
             raise ValueError(f"more than {LARGEST} bytes")
-        words = pages(size)
-        at_choice = rebuild(store, self.ids, self.offsets, found.records, choices, at_choice, words)
-        strings = bytearray(end - start)
-        write_names(store, found.strings, strings)
+        room = pages(HEADER + size + (end - start + 3) // 4)
+        at_choice = rebuild(
+            store, self.ids, self.offsets, found.records, choices, at_choice, room[HEADER : HEADER + size]
+        )
+        blob = room.cast("B")[: 4 * (HEADER + size) + end - start]
+        write_names(store, found.strings, blob[4 * (HEADER + size) :])
         if self.has_base:
             self.ids.restore(first_id)
         else:
             self.ids.clear(store, found.records)
         unplace_names(store, found.strings, start, self.offsets)
-        return words, strings, at_choice
+        return blob, size, at_choice
 
 
-def rebuild_kernel(shelf: Shelf, found: Sequences, recipe: Recipe, pack: Pack) -> bytes:
+def rebuild_kernel(shelf: Shelf, found: Sequences, recipe: Recipe, pack: Pack) -> memoryview:
     """The BTF of a kernel.  Raises FormatError if its pack or recipe is damaged."""
     shelf.load((*pack.needs, pack.id))
     with Blaming(pack.id, shelf.source):
@@ -385,15 +387,18 @@ def rebuild_kernel(shelf: Shelf, found: Sequences, recipe: Recipe, pack: Pack) -
         if shelf.rebuilder is None or not shelf.rebuilder.has_room:
             shelf.rebuilder = Rebuilder(shelf)
         rebuilder, shelf.rebuilder = shelf.rebuilder, None  # it is of no use after an error
-        words, strings, used = rebuilder.words_and_strings(found, recipe.choices, 0)
+        blob, words, used = rebuilder.words_and_strings(found, recipe.choices, 0)
         shelf.rebuilder = rebuilder
     if used != len(recipe.choices):
         raise FormatError(f"damaged: pack {pack.id} has choices that nothing needs", source=shelf.source)
-    return blob_of(words, strings, recipe.big)
+    finish(blob, words, recipe.big)
+    return blob
 
 
-def blob_of(words: memoryview, strings: bytes | bytearray, big: int) -> bytes:
-    """A BTF of the words and strings in a byte order."""
+def finish(blob: memoryview, words: int, big: int) -> None:
+    """Write the header of a BTF of so many words, and give them their byte order."""
     order = "big" if big else "little"
-    section = words if order == NATIVE else swap_words(words.cast("B"))
-    return b"".join((standard_head(len(words), len(strings), order), section, strings))
+    start, end = 4 * HEADER, 4 * (HEADER + words)
+    if order != NATIVE:
+        blob[start:end] = swap_words(blob[start:end]).cast("B")
+    blob[:start] = standard_head(words, len(blob) - end, order)

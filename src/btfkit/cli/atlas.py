@@ -168,7 +168,7 @@ def _get(args: Args, operands: list[str]) -> int:
         except NotFoundError as error:
             print(f"btfkit: {in_words(error)}", file=sys.stderr)
             return DIFFERS
-        files = {out: atlas.get(entry)}
+        files: dict[str, bytes | memoryview] = {out: atlas.read(entry)}
         if out != "-" and (os.path.isdir(out) or out.endswith("/")):
             files = {os.path.join(out, "vmlinux"): files[out]}
             for name, data in atlas.modules(entry):

@@ -75,9 +75,11 @@ def complain_of_modules(errors: Sequence[str]) -> bool:
 
 def terminal_width() -> int | None:
     """The columns of the terminal; None if standard output is something else."""
+    if not sys.stdout.isatty():
+        return None
     from shutil import get_terminal_size
 
-    return get_terminal_size().columns if sys.stdout.isatty() else None
+    return get_terminal_size().columns
 
 
 def complain(columns: Sequence[Column], tree: Tree, *, quiet: bool) -> bool:

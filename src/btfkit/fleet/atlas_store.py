@@ -55,14 +55,14 @@ class AtlasStore(OneFile):
         """The paths of a kernel, that of the vmlinux first."""
         return [f"{entry.key}/vmlinux", *(f"{entry.key}/{name}" for name in self.atlas.module_names(entry))]
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str) -> bytes | memoryview:
         key = next((key for key in self._keys_of(path)), None)
         if key is None:
             raise NotFoundError("no such kernel in the atlas", source=self.full(path))
         entry, name = self.entries[key], path[len(key) + 1 :]
         self.atlas.forget_beyond(MOST_WORDS)
         if name == "vmlinux":
-            return self.atlas.get(entry)
+            return self.atlas.read(entry)
         if self._modules[0] != key:
             self._modules = key, dict(self.atlas.modules(entry))
         return self._modules[1][name]

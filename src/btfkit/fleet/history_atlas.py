@@ -38,11 +38,12 @@ _CHAIN = 32  # typedefs of typedefs
 class Row:
     """A row of `definitions` or `module_definitions`; `module` is "" for vmlinux."""
 
-    __slots__ = ("hi", "kind", "lo", "module", "number", "size", "type")
+    __slots__ = ("hi", "kind", "lo", "module", "name", "number", "size", "type")
 
     def __init__(
-        self, number: int, kind: int, size: int | None, text: str | None, lo: int, hi: int, module: str
+        self, name: str, number: int, kind: int, size: int | None, text: str | None, lo: int, hi: int, module: str
     ) -> None:
+        self.name = name
         self.number = number
         self.kind = kind
         self.size = size
@@ -98,7 +99,8 @@ class AtlasNames:
         self._opened: set[int] | None = None
         self._modules: dict[str, list[Row]] = {}
         self._members: dict[int, list[tuple[str, int, int, str, int | None]]] = {}
-        self._places: dict[tuple[int, str], tuple[str, int, int, str, int | None] | None] = {}
+        self._places: dict[tuple[str, bool, str], dict[int, tuple[str, int, int, str, int | None]]] = {}
+        self._sizes: dict[tuple[str, int | None, str], list[tuple[Validity, int | None]]] = {}
         self._parts: dict[tuple[int, str], list[tuple[Validity, tuple[Part, ...]]]] = {}
 
     def rows(self, name: str) -> list[Row]:
@@ -139,7 +141,7 @@ class AtlasNames:
 
     def _found(self, statement: str, name: str) -> list[Row]:
         found = self._atlas.query(f"SELECT {statement} WHERE n.name = ? ORDER BY d.id, lo", (name,))
-        return [Row(*row) for row in found]
+        return [Row(name, *row) for row in found]
 
     def at(self, name: str, pos: int, kinds: tuple[int, ...]) -> list[Row]:
         """The definitions of some kinds that the vmlinux of the kernel at a position has."""
@@ -156,17 +158,23 @@ class AtlasNames:
     def members(self, row: Row) -> list[tuple[str, int, int, str, int | None]]:
         """(name, offset, bits, type, size) of the members of a struct or union, or the enumerators of an enum."""
         if row.number not in self._members:
-            self._members[row.number] = self._atlas.query(f"{_MEMBERS} WHERE def = ? ORDER BY ord", (row.number,))
+            self._members[row.number] = self._atlas.query(
+                f"SELECT {_MEMBER} {_MEMBERS} WHERE def = ? ORDER BY ord", (row.number,)
+            )
         return self._members[row.number]
 
     def member(self, row: Row, name: str) -> tuple[str, int, int, str, int | None] | None:
         """The first member of that name."""
-        key = row.number, name
-        if key not in self._places:
-            statement = f"{_MEMBERS} WHERE def = ? AND n.name = ? ORDER BY ord LIMIT 1"
-            found = self._atlas.query(statement, key)
-            self._places[key] = found[0] if found else None
-        return self._places[key]
+        key = row.name, bool(row.module), name
+        places = self._places.get(key)
+        if places is None:  # of all definitions of the name at once
+            places = self._places[key] = {}
+            table = "module_definitions" if row.module else "definitions"
+            wanted = f"SELECT id FROM {table} WHERE name_id = (SELECT id FROM names WHERE name = ?)"
+            statement = f"SELECT def, {_MEMBER} {_MEMBERS} WHERE def IN ({wanted}) AND n.name = ? ORDER BY def, ord"
+            for number, *found in self._atlas.query(statement, (row.name, name)):
+                places.setdefault(number, tuple(found))
+        return places.get(row.number)
 
     def parts(self, row: Row, pos: int) -> tuple[Part, ...]:
         """`members`, with the sizes that they have on the kernel at a position."""
@@ -184,6 +192,14 @@ class AtlasNames:
             )
         known.append((valid, parts))
         return parts
+
+    def size_at(self, text: str, size: int | None, module: str, pos: int) -> int | None:
+        """As `size_of`, which is found once for kernels with the same answer."""
+        known = self._sizes.setdefault((text, size, module), [])
+        if not known or not known[-1][0].lo <= pos < known[-1][0].hi:
+            valid = Validity(pos)
+            known.append((valid, self.size_of(text, size, module, valid)))
+        return known[-1][1]
 
     def size_of(self, text: str, size: int | None, module: str, valid: Validity) -> int | None:
         """The bytes of a type on the kernel at a position: those of a struct that is named may differ between kernels, all others
@@ -212,10 +228,8 @@ class AtlasNames:
 
 _COLUMNS = "d.id, kind, d.size, iif(kind = 12, replace(text, '@', n.name), text), lo, hi"
 _JOINS = "JOIN names n ON n.id = name_id LEFT JOIN spellings s ON s.id = d.type"
-_MEMBERS = (
-    "SELECT n.name, off, bits, coalesce(text, ''), size FROM members JOIN names n ON n.id = name_id"
-    " LEFT JOIN spellings s ON s.id = type"
-)
+_MEMBER = "n.name, off, bits, coalesce(text, ''), size"
+_MEMBERS = "FROM members JOIN names n ON n.id = name_id LEFT JOIN spellings s ON s.id = type"
 
 
 def atlas_history(path: str | os.PathLike[str], name: str, *, parts: bool = True) -> History:
@@ -331,7 +345,7 @@ def _place(names: AtlasNames, row: Row, root: str, member: str, pos: int) -> Sta
         reason = f"{printable(root)} has no member {printable(member)!r}"
         return State(holder=holder, holder_size=row.size or 0, absent=reason)
     _, offset, bits, text, size = found
-    size = names.size_of(text, size, row.module, Validity(pos)) or 0
+    size = names.size_at(text, size, row.module, pos) or 0
     return State(text, offset // 8, size, offset % 8, bits, holder=holder, holder_size=row.size or 0)
 
 

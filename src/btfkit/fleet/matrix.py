@@ -6,8 +6,6 @@ a row for each program, with the number of a `Cell` for each kernel, or None if 
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from btfkit.errors import counted, printable
 
 TYPE_CHECKING = False
@@ -99,6 +97,8 @@ class Program:
 
     def matches(self, pattern: str) -> bool:
         """Whether `pattern` (a name, OBJECT:NAME, or a glob of either) matches it."""
+        from fnmatch import fnmatchcase
+
         return fnmatchcase(self.name, pattern) or fnmatchcase(f"{self.object}:{self.name}", pattern)
 
 
@@ -125,6 +125,8 @@ class Column:
 
     def matches(self, pattern: str) -> bool:
         """Whether the glob `pattern` matches it: its `uname -r`, its whole key, or its file."""
+        from fnmatch import fnmatchcase
+
         return any(fnmatchcase(name, pattern) for name in (self.key.uname, str(self.key), self.name, self.source))
 
 

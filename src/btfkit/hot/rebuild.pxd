@@ -2,6 +2,7 @@ cimport cython
 from btfkit.hot cimport growth, kinds
 from btfkit.hot.record_store cimport RecordStore, pages
 
+cdef size_t SHORT
 cdef unsigned int STEPS
 
 @cython.final
@@ -60,8 +61,8 @@ cdef bint is_type(const unsigned char[::1] table, unsigned int row, size_t tail,
 
 @cython.locals(table="const unsigned char[::1]", words="unsigned int[::1]", to=cython.size_t, place=cython.size_t,
                at=cython.size_t, info=cython.uint, row=cython.uint, tail=cython.uint, elem=cython.uint,
-               elem_ids=cython.uint, elem_names=cython.uint, slot=cython.uint, word=cython.uint, is_id=cython.uint,
-               _=cython.uint)
+               elem_ids=cython.uint, elem_names=cython.uint, count=cython.uint, slot=cython.uint, word=cython.uint,
+               found=cython.uint, is_id=cython.uint, _=cython.uint)
 cpdef size_t rebuild(RecordStore store, Ids ids, const unsigned int[::1] offsets, const unsigned int[::1] numbers,
                      const unsigned int[::1] chosen, size_t at_choice, unsigned int[::1] out) except? 0
 

@@ -9,6 +9,7 @@ the type among those with this label.
 from btfkit.hot import growth, kinds
 from btfkit.hot.record_store import RecordStore, pages  # noqa: F401
 
+SHORT = 64  # bytes that are copied one by one
 STEPS = 64  # along types with one label, for each type of the BTF
 
 
@@ -246,7 +247,20 @@ def rebuild(store, ids, offsets, numbers, chosen, at_choice, out):
             out[to + slot] = ids.meant(store, word, chosen) if is_id else word
         at += tail
         to += tail
-        for _ in range((info & 0xFFFFFF) if elem else 0):
+        count = (info & 0xFFFFFF) if elem else 0
+        if elem_names == 1 and elem_ids == 2:  # members and parameters
+            for _ in range(count):
+                found = offsets[words[at]]
+                out[to] = found - 1 if found else offset_of(store, offsets, words[at])
+                word = words[at + 1]
+                found = ids.only[word]
+                out[to + 1] = found if found else ids.meant(store, word, chosen)
+                if elem == 3:
+                    out[to + 2] = words[at + 2]
+                at += elem
+                to += elem
+            continue
+        for _ in range(count):
             for slot in range(elem):
                 word = words[at + slot]
                 if (elem_ids >> slot) & 1:
@@ -305,6 +319,9 @@ def write_names(store, numbers, out):
         while place < len(numbers) and store.name_at[numbers[place]] == end:
             end += store.name_length[numbers[place]] + 1
             place += 1
-        for at in range(begin, end):
-            out[to + at - begin] = store.text[at]
+        if end - begin < SHORT:
+            for at in range(begin, end):
+                out[to + at - begin] = store.text[at]
+        else:
+            out[to : to + end - begin] = store.text[begin:end]
         to += end - begin

@@ -43,7 +43,7 @@ cdef class RecordStore:
     cpdef make_room(self, size_t records, size_t names)
 
     @cython.locals(size=cython.size_t, start=cython.size_t, to=cython.size_t, number=cython.size_t, end=cython.size_t,
-                   place=cython.size_t, c=cython.uchar, old="unsigned char[::1]")
+                   place=cython.size_t, old="unsigned char[::1]")
     cpdef add_names(self, const unsigned char[::1] data, size_t first, size_t count)
 
     @cython.locals(start=cython.size_t)
@@ -92,7 +92,8 @@ cdef class RecordStore:
     @cython.locals(table="const unsigned char[::1]", words="unsigned int[::1]", record_at="unsigned int[::1]",
                    masks="unsigned int[::1]", top=cython.size_t, number=cython.size_t, at=cython.size_t,
                    info=cython.uint, kind=cython.uint, row=cython.uint, elem=cython.uint, mask=cython.uint,
-                   slot=cython.uint, value=cython.uint, is_type=cython.bint, is_name=cython.bint, _=cython.uint)
+                   slot=cython.uint, value=cython.uint, limit=cython.size_t, is_type=cython.bint, is_name=cython.bint,
+                   _=cython.uint)
     cdef int load_elements(self, size_t first, size_t count, unsigned int which,
                            const unsigned int[::1] column) except -1
 
@@ -109,7 +110,7 @@ cdef unsigned int column_of(const unsigned char[::1] table, unsigned int kind, u
 cdef unsigned int[::1] extended(unsigned int[::1] old, size_t size)
 
 @cython.locals(to=cython.size_t, table="const unsigned char[::1]", words="unsigned int[::1]", place=cython.size_t,
-               at=cython.size_t, info=cython.uint, row=cython.uint, name=cython.uint, mask=cython.uint, slot=cython.uint,
-               _=cython.uint)
+               at=cython.size_t, info=cython.uint, row=cython.uint, name=cython.uint, mask=cython.uint, elem=cython.uint,
+               slot=cython.uint, element=cython.uint)
 cpdef size_t first_uses(RecordStore store, const unsigned int[::1] numbers, unsigned char[::1] seen,
                         unsigned int[::1] out) except? 0

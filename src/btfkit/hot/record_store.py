@@ -24,7 +24,6 @@ OFFSET = 9  # of members
 VALUE = 10  # of enumerators; offsets and sizes in sections
 COLUMNS = 11
 PRIVATE = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)  # 0: Windows, which has neither
-
 LARGE = 1 << 14  # words
 
 
@@ -98,11 +97,10 @@ class RecordStore:
         to = start
         number = first
         end = first + count
+        self.text[start : start + size] = data
         for place in range(size):
-            c = data[place]
-            self.text[to] = c
             to += 1
-            if c == 0:
+            if data[place] == 0:
                 if number >= end:
                     raise ValueError("more names than stated")
                 self.name_at[number] = start
@@ -322,6 +320,7 @@ class RecordStore:
         top = 0
         is_type = which == ELEMENT_TYPE
         is_name = which in (MEMBER, PARAMETER)
+        limit = len(self.at) if is_type else len(self.name_at) if is_name else 1 << 32
         masks = zeros(128)
         for kind in range(len(table) >> 3):
             row = kind << 3
@@ -339,6 +338,18 @@ class RecordStore:
             row = kind << 3
             elem = table[row + kinds.ELEM]
             at += 3 + table[row + kinds.TAIL]
+            if mask & (mask - 1) == 0:
+                while mask > 1:
+                    mask >>= 1
+                    at += 1
+                for _ in range(info & 0xFFFFFF):
+                    value = column[top]
+                    top += 1
+                    if value >= limit or (is_name and value == 0):
+                        raise ValueError("a type or name that does not exist")
+                    words[at] = value
+                    at += elem
+                continue
             for _ in range(info & 0xFFFFFF):
                 for slot in range(elem):
                     if (mask >> slot) & 1:
@@ -410,22 +421,27 @@ def first_uses(store, numbers, seen, out):
         at = store.at[numbers[place]]
         info = words[at + 1]
         row = ((info >> 24) & 127) << 3
-        name = store.same_name[words[at]] or words[at]
-        if seen[name] == 0:
-            seen[name] = 1
-            out[to] = name
-            to += 1
+        name = words[at]
+        if seen[name] == 0:  # a name that equals another one is never seen
+            name = store.same_name[name] or name
+            if seen[name] == 0:
+                seen[name] = 1
+                out[to] = name
+                to += 1
         mask = table[row + kinds.ELEM_NAMES]
         if mask == 0:
             continue
+        elem = table[row + kinds.ELEM]
         at += 3 + table[row + kinds.TAIL]
-        for _ in range(info & 0xFFFFFF):
-            for slot in range(table[row + kinds.ELEM]):
-                if (mask >> slot) & 1:
-                    name = store.same_name[words[at + slot]] or words[at + slot]
+        for slot in range(elem):
+            if (mask >> slot) & 1 == 0:
+                continue
+            for element in range(info & 0xFFFFFF):
+                name = words[at + element * elem + slot]
+                if seen[name] == 0:
+                    name = store.same_name[name] or name
                     if seen[name] == 0:
                         seen[name] = 1
                         out[to] = name
                         to += 1
-            at += table[row + kinds.ELEM]
     return to
