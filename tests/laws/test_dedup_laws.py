@@ -11,6 +11,7 @@ from btfkit.judges.structure import structure
 from btfkit.passes import type_graph
 from btfkit.passes.append import append
 from btfkit.passes.dedup import dedup, dedup_all
+from btfkit.passes.permute import permute
 from btfkit.passes.prepared_base import PreparedBase
 from reference.dedup import classes
 from reference.plain import Level
@@ -80,6 +81,27 @@ def test_as_the_obvious_way_has_it(btf):
         if head < btf.start_id:
             assert done.ids[old] == head
     assert len(done.btf.positions) == sum(head >= btf.start_id for head in new)
+
+
+@given(graphs(declarations=False), st.booleans(), st.data())
+def test_as_the_obvious_way_has_runs_in_common(btf, as_inputs, data):
+    """What follows a type is tried first: the same types follow in part, in another order, and with others between them."""
+    order = data.draw(
+        st.one_of(st.permutations(btf.own_ids), st.integers(0, len(btf) - 2).map(lambda n: _rotated(btf, n)))
+    )
+    inputs = [btf, permute(btf, order)[0], data.draw(graphs(most=4, declarations=False)), btf]
+    both = append(inputs[0], *inputs[1:])[0]
+    done = dedup_all(inputs)[0] if as_inputs else dedup(both)
+    heads = classes(level(both))
+    assert {(heads[old], done.ids[old]) for old in both.own_ids} == {
+        (heads[old], done.ids[heads[old]]) for old in both.own_ids
+    }
+    assert len(done.btf.positions) == len({heads[old] for old in both.own_ids})
+
+
+def _rotated(btf, number):
+    ids = list(btf.own_ids)
+    return ids[number:] + ids[:number]
 
 
 @given(anything)

@@ -405,6 +405,24 @@ def test_hashes_decide_nothing(monkeypatch, order):
     assert list(collided.ids.items()) == list(expected.ids.items())
 
 
+def test_room_of_large_graphs(monkeypatch):
+    """Work space comes from pages of its own in a large graph; with a base, and for several choices of a declaration."""
+    base, one = Builder(), Builder()
+    unit(base)
+    expected = dedup_all([base.build()] * 3)[0].btf.to_bytes()
+    for i in range(4):
+        unit(one, 4 + i // 2 * 4, fwd=i == 3)
+    split = Builder(base.build())
+    unit(split, 8)
+    before = [dedup(btf).btf.to_bytes() for btf in (one.build(), split.build())]
+    monkeypatch.setattr(type_graph, "LARGE", 1)
+    assert dedup_all([base.build()] * 3)[0].btf.to_bytes() == expected
+    assert [dedup(btf).btf.to_bytes() for btf in (one.build(), split.build())] == before
+    room = type_graph.pages(5)
+    room[4] = 7
+    assert list(room) == [0, 0, 0, 0, 7]
+
+
 def test_twice_is_once(order):
     b = Builder(order=order)
     for i in range(4):

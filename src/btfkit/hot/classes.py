@@ -20,7 +20,8 @@ def seed(norm, place, hashes, label, size, buckets, heads, mask):
     """The initial classes: `label[t]` gets the class of all nodes whose records are identical except for their references.
 
     `place[t]` is where node t's words begin in `norm`, with one more entry at the end.  Each VAR or DATASEC (kinds 14, 15) has
-    its own class; void has class 0.  `size` gets the number of nodes in each class, `heads` the lowest of them.  Returns the
+    its own class; void has class 0.  Similar inputs have long runs in common, so the node that follows the one that the last node
+    was equal to is tried first.  `size` gets the number of nodes in each class, `heads` the lowest of them.  Returns the
     number of classes.
     """
     if min(len(hashes), len(label), len(heads)) < len(place) - 1 or len(size) < len(place) - 1:
@@ -32,27 +33,27 @@ def seed(norm, place, hashes, label, size, buckets, heads, mask):
     heads[0] = 0
     size[0] = 1
     classes = 1
+    following = 0
     for node in range(1, len(place) - 1):
         at = place[node]
-        length = place[node + 1] - at
         kind = (norm[at + 1] >> 24) & 127
         found = classes
         if kind != kinds.VAR and kind != kinds.DATASEC:
-            slot = hashes[node] & mask & place_mask
-            while buckets[slot]:
-                other = heads[buckets[slot] - 1]
-                if hashes[other] == hashes[node]:
-                    here = place[other]
-                    if place[other + 1] - here == length:
-                        k = 0
-                        while k < length and norm[here + k] == norm[at + k]:
-                            k += 1
-                        if k == length:
-                            found = buckets[slot] - 1
-                            break
-                slot = (slot + 1) & place_mask
-            if found == classes:
-                buckets[slot] = classes + 1
+            if following < node and hashes[following] == hashes[node] and have_same_words(norm, place, following, node):
+                found = label[following]
+                following += 1
+            else:
+                slot = hashes[node] & mask & place_mask
+                while buckets[slot]:
+                    other = heads[buckets[slot] - 1]
+                    if hashes[other] == hashes[node] and have_same_words(norm, place, other, node):
+                        found = buckets[slot] - 1
+                        if norm[at]:  # records without a name are everywhere
+                            following = other + 1
+                        break
+                    slot = (slot + 1) & place_mask
+                if found == classes:
+                    buckets[slot] = classes + 1
         label[node] = found
         if found == classes:
             heads[classes] = node
@@ -60,6 +61,19 @@ def seed(norm, place, hashes, label, size, buckets, heads, mask):
             classes += 1
         size[found] += 1
     return classes
+
+
+def have_same_words(norm, place, one, other):
+    """Whether the records of two nodes are equal."""
+    here = place[one]
+    there = place[other]
+    end = place[one + 1]
+    if end - here != place[other + 1] - there:
+        return False
+    while here < end and norm[here] == norm[there]:
+        here += 1
+        there += 1
+    return here == end
 
 
 def reverse(starts, refs, omitted, back_starts, back):
@@ -142,6 +156,19 @@ def users(nodes, number, back_starts, back, label, size, mark, found, count):
     return count
 
 
+def lead_alike(starts, refs, label, one, other):
+    """Whether two nodes are in one class and refer to nodes of the same classes."""
+    if label[one] != label[other]:
+        return False
+    here = starts[one]
+    there = starts[other]
+    end = starts[one + 1]
+    while here < end and label[refs[here]] == label[refs[there]]:
+        here += 1
+        there += 1
+    return here == end
+
+
 def refine(
     starts,
     refs,
@@ -209,6 +236,7 @@ def refine(
             room *= 2
         place_mask = room - 1
         groups = 0
+        following = 0  # the group after that of the last node, tried first: similar inputs have long runs in common
         for i in range(dirty_count):
             node = dirty[i]
             mark[node] = 0
@@ -221,40 +249,40 @@ def refine(
                 h = ((h ^ known[refs[begin + k]]) * prime) & long
                 h ^= h >> 32
             key = (h >> 7) & low & mask
-            place = key & place_mask
-            found = groups
-            while buckets[place]:
-                g = buckets[place] - 1
-                if fresh[g] == key:
-                    other = heads[g]
-                    if label[other] == own:
-                        there = starts[other]
-                        k = 0
-                        while k < width and label[refs[there + k]] == label[refs[begin + k]]:
-                            k += 1
-                        if k == width:
-                            found = g
-                            break
-                place = (place + 1) & place_mask
-            if found == groups:
-                buckets[place] = groups + 1
-                heads[groups] = node
-                counts[groups] = 0
-                fresh[groups] = key
-                groups += 1
-            group[i] = found
-            counts[found] += 1
+            g = following
+            if g >= groups or fresh[g] != key or not lead_alike(starts, refs, label, heads[g], node):
+                place = key & place_mask
+                while buckets[place]:
+                    g = buckets[place] - 1
+                    if fresh[g] == key and lead_alike(starts, refs, label, heads[g], node):
+                        break
+                    place = (place + 1) & place_mask
+                if buckets[place] == 0:
+                    g = groups
+                    buckets[place] = groups + 1
+                    heads[groups] = node
+                    counts[groups] = 0
+                    fresh[groups] = key
+                    groups += 1
+            following = g + 1
+            group[i] = g
+            counts[g] += 1
             touched[own] += 1
         if depth:
             known = label
             depth = 0
             for node in range(count):
                 best[node] = 0
+        if 8 * groups > room:
+            for place in range(room):
+                buckets[place] = 0
+        else:
+            for g in range(groups):
+                place = fresh[g] & place_mask
+                while buckets[place] != g + 1:
+                    place = (place + 1) & place_mask
+                buckets[place] = 0
         for g in range(groups):
-            place = fresh[g] & place_mask
-            while buckets[place] != g + 1:
-                place = (place + 1) & place_mask
-            buckets[place] = 0
             own = label[heads[g]]
             if touched[own] == size[own] and (best[own] == 0 or counts[best[own] - 1] < counts[g]):
                 best[own] = g + 1

@@ -10,12 +10,61 @@ LONG = 0xFFFFFFFFFFFFFFFF
 WORD = 0xFFFFFFFF
 
 
-def mark_names(words, names, first_offset, moved):
-    """Set `moved[offset - first_offset]` to 1 for each name offset from `first_offset` on."""
-    for index in range(len(names)):
-        value = words[names[index]]
-        if value and value >= first_offset:
-            moved[value - first_offset] = 1
+def mark(words, positions, table, first_offset, moved, below, found):
+    """Set `moved[offset - first_offset]` (all 0 at the start) to 1 for each name offset from `first_offset` on, and append each
+    lower one whose word in `below` is 0 to the list `found`, which also sets that word to 1.
+
+    Returns (how many of `moved` were set, the number of type ids).
+    """
+    marked = 0
+    ids = 0
+    for index in range(len(positions)):
+        at = positions[index]
+        info = words[at + 1]
+        row = ((info >> 24) & 127) << 3
+        marked += mark_name(words[at], first_offset, moved, below, found)
+        ids += table[row + kinds.THIRD_IS_TYPE]
+        mask = table[row + kinds.TAIL_IDS]
+        while mask:
+            ids += mask & 1
+            mask >>= 1
+        if table[row + kinds.ELEM_IDS]:  # at most one word of an element is a type id
+            ids += info & 0xFFFFFF
+        mask = table[row + kinds.ELEM_NAMES]
+        if mask == 0:
+            continue
+        elem = table[row + kinds.ELEM]
+        at += 3 + table[row + kinds.TAIL]
+        for _ in range(info & 0xFFFFFF):
+            if mask == 1:
+                marked += mark_name(words[at], first_offset, moved, below, found)
+            else:
+                for slot in range(elem):
+                    if (mask >> slot) & 1:
+                        marked += mark_name(words[at + slot], first_offset, moved, below, found)
+            at += elem
+    return marked, ids
+
+
+def mark_name(value, first_offset, moved, below, found):
+    """`mark` for one name offset; returns 1 if a word of `moved` was set."""
+    if value == 0:
+        return 0
+    if value >= first_offset:
+        if moved[value - first_offset]:
+            return 0
+        moved[value - first_offset] = 1
+        return 1
+    if below[value] == 0:
+        below[value] = 1
+        found.append(value)
+    return 0
+
+
+def clear(moved):
+    """Set all words to 0."""
+    for at in range(len(moved)):
+        moved[at] = 0
 
 
 def mark_starts(strings, moved):
@@ -27,42 +76,95 @@ def mark_starts(strings, moved):
         begins = strings[at] == 0
 
 
-def settle(norm, names, first_offset, below, moved):
-    """Replace each name in the words `norm`: below `first_offset` by its entry in `below`, otherwise by its entry in `moved`.
-    All entries are 1 too large."""
-    for index in range(len(names)):
-        value = norm[names[index]]
-        if value:
-            norm[names[index]] = (moved[value - first_offset] if value >= first_offset else below[value]) - 1
+def take(
+    norm,
+    first_word,
+    positions,
+    table,
+    first_offset,
+    below,
+    moved,
+    first_id,
+    shift,
+    refs,
+    first_edge,
+    place,
+    starts,
+    hashes,
+    prime,
+):
+    """Make nodes of the records at `positions` (from word `first_word` of `norm` on, which ends with them).
 
-
-def take_ids(norm, ids, first_id, shift, refs):
-    """Move each type id from the words `norm`, where it becomes 0, to `refs`; ids from `first_id` on get `shift` added."""
-    for index in range(len(ids)):
-        value = norm[ids[index]]
-        refs[index] = value + shift if value >= first_id else value
-        norm[ids[index]] = 0
-
-
-def place_nodes(norm, first_word, positions, id_starts, first_edge, place, starts, hashes, prime):
-    """Write where each record begins in `norm` (`place`) and where its references begin (`starts`), and compute its hash.
-
-    The records begin at word `first_word`, their references at number `first_edge`.  `place` and `starts` have one more entry.
+    Each name becomes its entry in `below`, or from `first_offset` on in `moved` (these entries are 1 too large).  Each type id
+    becomes 0 and goes to `refs`, from number `first_edge` on; those from `first_id` on get `shift` added.  `place` and `starts`
+    get where each record and its references begin, with one more entry at the end, `hashes` the hash of each record.
     """
     long = LONG
     low = WORD
-    count = len(positions)
-    for index in range(count):
-        place[index] = first_word + positions[index]
-        starts[index] = first_edge + id_starts[index]
-    place[count] = len(norm)
-    starts[count] = first_edge + id_starts[count]
-    for index in range(count):
+    edge = first_edge
+    for index in range(len(positions)):
+        begin = at = first_word + positions[index]
+        info = norm[at + 1]
+        row = ((info >> 24) & 127) << 3
+        place[index] = at
+        starts[index] = edge
+        norm[at] = new_name(norm[at], first_offset, below, moved)
+        if table[row + kinds.THIRD_IS_TYPE]:
+            refs[edge] = new_reference(norm[at + 2], first_id, shift)
+            edge += 1
+            norm[at + 2] = 0
+        at += 3
+        tail = table[row + kinds.TAIL]
+        elem = table[row + kinds.ELEM]
+        end = at + tail + (info & 0xFFFFFF) * elem
+        mask = table[row + kinds.TAIL_IDS]
+        while mask:
+            if mask & 1:
+                refs[edge] = new_reference(norm[at], first_id, shift)
+                edge += 1
+                norm[at] = 0
+            mask >>= 1
+            at += 1
+            tail -= 1
+        at += tail
+        mask = table[row + kinds.ELEM_IDS]
+        names = table[row + kinds.ELEM_NAMES]
+        if mask == 2 and names == 1:
+            while at < end:
+                norm[at] = new_name(norm[at], first_offset, below, moved)
+                refs[edge] = new_reference(norm[at + 1], first_id, shift)
+                edge += 1
+                norm[at + 1] = 0
+                at += elem
+        elif mask or names:
+            while at < end:
+                for slot in range(elem):
+                    if (mask >> slot) & 1:
+                        refs[edge] = new_reference(norm[at + slot], first_id, shift)
+                        edge += 1
+                        norm[at + slot] = 0
+                    elif (names >> slot) & 1:
+                        norm[at + slot] = new_name(norm[at + slot], first_offset, below, moved)
+                at += elem
         h = prime
-        for at in range(place[index], place[index + 1]):
+        for at in range(begin, end):
             h = ((h ^ norm[at]) * prime) & long
             h ^= h >> 32
         hashes[index] = (h >> 7) & low
+    place[len(positions)] = len(norm)
+    starts[len(positions)] = edge
+
+
+def new_name(value, first_offset, below, moved):
+    """The new offset of a name, as `take` describes."""
+    if value == 0:
+        return 0
+    return (moved[value - first_offset] if value >= first_offset else below[value]) - 1
+
+
+def new_reference(value, first_id, shift):
+    """The node of a type id, as `take` describes."""
+    return value + shift if value >= first_id else value
 
 
 def share(norm, place, label, heads):
@@ -89,55 +191,67 @@ def share(norm, place, label, heads):
     return end
 
 
-def gather(norm, place, table, starts, refs, stays, first, ids, out, positions, targets):
-    """Copy the records of the nodes from `first` on that are kept (`stays[node]` is not 0) to `out`.
+def write(norm, place, table, starts, refs, stays, first, ids, pool, first_offset, renamed, end, out, text, shift):
+    """Copy the records of the nodes from `first` on that are kept (`stays[node]` is not 0) to `out`, with their new references
+    `ids[node]` and new names, and write the strings of these to `text`, whose first byte has the offset `shift`.
 
-    `positions` gets the start of each record, `targets` the new ids of all its references, in order.
-    """
-    to = 0
-    record = 0
-    edge = 0
-    for node in range(first, len(ids)):
-        if stays[node] == 0:
-            continue
-        positions[record] = to
-        record += 1
-        at = place[node]
-        info = norm[at + 1]
-        row = ((info >> 24) & 127) << 3
-        end = at + 3 + table[row + kinds.TAIL] + (info & 0xFFFFFF) * table[row + kinds.ELEM]
-        while at < end:
-            out[to] = norm[at]
-            to += 1
-            at += 1
-        for at in range(starts[node], starts[node + 1]):
-            targets[edge] = ids[refs[at]]
-            edge += 1
-
-
-def put(words, places, values):
-    """Write `values` to the positions `places`, one for each."""
-    for index in range(len(places)):
-        words[places[index]] = values[index]
-
-
-def rename(words, names, pool, first_offset, renamed, end, text, shift):
-    """Give names their new offsets, and write their strings to `text`, whose first byte has the offset `shift`.
-
-    Those below `first_offset` stay.  Any other becomes its word in `renamed[name - first_offset]`.  If that is 0, the name is
+    Names below `first_offset` stay.  Any other becomes its word in `renamed[name - first_offset]`.  If that is 0, the name is
     new: it gets the offset `end`, and `end` moves past its string (`pool` begins at `first_offset`).  Returns the end of all
     strings.
     """
-    for index in range(len(names)):
-        value = words[names[index]]
-        if value < first_offset:
+    to = 0
+    for node in range(first, len(ids)):
+        if stays[node] == 0:
             continue
-        value -= first_offset
-        if renamed[value] == 0:
-            renamed[value] = end
-            end = spell(pool, value, text, end - shift) + shift
-        words[names[index]] = renamed[value]
+        at = place[node]
+        edge = starts[node]
+        info = norm[at + 1]
+        row = ((info >> 24) & 127) << 3
+        value = norm[at]
+        if value >= first_offset:
+            if renamed[value - first_offset] == 0:
+                end = rename(pool, value - first_offset, renamed, end, text, shift)
+            value = renamed[value - first_offset]
+        out[to] = value
+        out[to + 1] = info
+        out[to + 2] = norm[at + 2]
+        if table[row + kinds.THIRD_IS_TYPE]:
+            out[to + 2] = ids[refs[edge]]
+            edge += 1
+        at += 3
+        to += 3
+        mask = table[row + kinds.TAIL_IDS]
+        for _ in range(table[row + kinds.TAIL]):
+            out[to] = norm[at]
+            if mask & 1:
+                out[to] = ids[refs[edge]]
+                edge += 1
+            mask >>= 1
+            at += 1
+            to += 1
+        elem = table[row + kinds.ELEM]
+        mask = table[row + kinds.ELEM_IDS]
+        names = table[row + kinds.ELEM_NAMES]
+        for _ in range(info & 0xFFFFFF if elem else 0):
+            for slot in range(elem):
+                value = norm[at + slot]
+                if (mask >> slot) & 1:
+                    value = ids[refs[edge]]
+                    edge += 1
+                elif (names >> slot) & 1 and value >= first_offset:
+                    if renamed[value - first_offset] == 0:
+                        end = rename(pool, value - first_offset, renamed, end, text, shift)
+                    value = renamed[value - first_offset]
+                out[to + slot] = value
+            at += elem
+            to += elem
     return end
+
+
+def rename(pool, name, renamed, end, text, shift):
+    """Give the string at `pool[name]` the offset `end`, and write it to `text`; returns the end of all strings then."""
+    renamed[name] = end
+    return spell(pool, name, text, end - shift) + shift
 
 
 def spell(pool, here, text, at):

@@ -4,17 +4,30 @@ from typing import TypeAlias
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
-def mark_starts(strings: _Bytes, moved: array[int]) -> None: ...
+def mark_starts(strings: _Bytes, moved: _Words) -> None: ...
 def spell(pool: _Bytes, here: int, text: bytearray, at: int) -> int: ...
 def declarations(norm: _Words, place: _Words, first: int, found: list[int]) -> None: ...
-def mark_names(words: _Words, names: _Words, first_offset: int, moved: _Words) -> None: ...
-def settle(norm: _Words, names: _Words, first_offset: int, below: _Words, moved: _Words) -> None: ...
-def take_ids(norm: _Words, ids: _Words, first_id: int, shift: int, refs: _Words) -> None: ...
-def place_nodes(
+def mark(
+    words: _Words,
+    positions: _Words,
+    table: _Bytes,
+    first_offset: int,
+    moved: _Words,
+    below: _Words,
+    found: list[int],
+) -> tuple[int, int]: ...
+def clear(moved: _Words) -> None: ...
+def take(
     norm: _Words,
     first_word: int,
     positions: _Words,
-    id_starts: _Words,
+    table: _Bytes,
+    first_offset: int,
+    below: _Words,
+    moved: _Words,
+    first_id: int,
+    shift: int,
+    refs: _Words,
     first_edge: int,
     place: _Words,
     starts: _Words,
@@ -22,7 +35,7 @@ def place_nodes(
     prime: int,
 ) -> None: ...
 def share(norm: _Words, place: _Words, label: _Words, heads: _Words) -> int: ...
-def gather(
+def write(
     norm: _Words,
     place: _Words,
     table: _Bytes,
@@ -31,18 +44,11 @@ def gather(
     stays: _Bytes,
     first: int,
     ids: _Words,
-    out: _Words,
-    positions: _Words,
-    targets: _Words,
-) -> None: ...
-def put(words: _Words, places: _Words, values: _Words) -> None: ...
-def rename(
-    words: _Words,
-    names: _Words,
     pool: _Bytes,
     first_offset: int,
     renamed: _Words,
     end: int,
+    out: _Words,
     text: bytearray,
     shift: int,
 ) -> int: ...

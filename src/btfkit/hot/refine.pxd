@@ -14,6 +14,9 @@ cpdef size_t count_keyed(const unsigned int[::1] refs, size_t edges, const unsig
 cpdef keyed_edges(const unsigned int[::1] starts, const unsigned int[::1] refs, const unsigned char[::1] keyed,
                   unsigned int[::1] owners, unsigned int[::1] places, unsigned int[::1] targets)
 
+@cython.locals(node=cython.size_t)
+cpdef count_up(unsigned int[::1] to)
+
 @cython.locals(i=cython.size_t)
 cpdef patch(unsigned int[::1] refs, const unsigned int[::1] places, const unsigned int[::1] targets,
             const unsigned int[::1] to)

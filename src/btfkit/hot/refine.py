@@ -40,6 +40,12 @@ def keyed_edges(starts, refs, keyed, owners, places, targets):
                 count += 1
 
 
+def count_up(to):
+    """Set each word to its index."""
+    for node in range(len(to)):
+        to[node] = node
+
+
 def patch(refs, places, targets, to):
     """Set the target of reference number `places[i]` to `to[targets[i]]`."""
     for i in range(len(places)):

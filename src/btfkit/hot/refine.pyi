@@ -23,6 +23,7 @@ def keyed_edges(
     places: _Words,
     targets: _Words,
 ) -> None: ...
+def count_up(to: _Words) -> None: ...
 def patch(
     refs: _Words,
     places: _Words,

@@ -235,6 +235,8 @@ class StringTable:
         """
         before = 0
         following = self.end
+        if 2 * self.end < len(strings):
+            self.lengthen(min(self.end + len(strings), self.limit))
         for at in range(len(moved)):
             if moved[at] == 0 or strings[at] == 0:
                 continue

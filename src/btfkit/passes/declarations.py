@@ -93,7 +93,8 @@ class _Resolution:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.to = array("I", range(len(graph)))
+        self.to = words(len(graph))
+        _refine.count_up(self.to)
         self.names = names(graph)
         self.owners = self.places = self.targets = array("I")
         self.coarse = graph.label

@@ -19,7 +19,7 @@ from btfkit.btf.emit import Frame
 from btfkit.errors import FormatError
 from btfkit.hot import nodes as _nodes
 from btfkit.hot import refine as _refine
-from btfkit.hot.columns import Columns, zeros
+from btfkit.hot.columns import zeros
 from btfkit.passes.array_style import Style, flatten
 from btfkit.passes.declarations import TAGS, resolve
 from btfkit.passes.idmap import Dense
@@ -262,7 +262,7 @@ class _Writing:
 
     def __init__(self, graph: Graph, frame: Frame) -> None:
         self.graph = graph
-        graph.names.finish()
+        graph.forget_names()
         graph.settle()
         graph.share_records()
         to, names = resolve(graph)
@@ -285,10 +285,10 @@ class _Writing:
         self._first = graph.first_offset
         self._shift = self._first if frame.base is not None else 0  # a split has the empty string in its base
         self._pool = pool
-        self._renamed = words(max(1, len(pool)))
+        self._renamed = zeros(max(1, len(pool)))
         self._text = bytearray(len(pool) + 1)
-        out, positions, targets = zeros(total), zeros(self.stays.count(1)), zeros(len(graph.refs))
-        _nodes.gather(
+        out = zeros(total)
+        self._end = _nodes.write(
             graph.norm,
             graph.place,
             spec.TABLE,
@@ -297,20 +297,18 @@ class _Writing:
             self.stays,
             graph.first,
             ids,
+            pool,
+            self._first,
+            self._renamed,
+            self._first,
             out,
-            positions,
-            targets,
+            self._text,
+            self._shift,
         )
-        columns = Columns(out, positions, spec.TABLE)
-        _nodes.put(out, columns.ids, targets)
-        self._end = _nodes.rename(
-            out, columns.names, pool, self._first, self._renamed, self._first, self._text, self._shift
-        )
-        del columns, positions, targets
         for offset in graph.extra.values():
             self.offset(offset)
         graph.forget_types()
-        self.btf = frame.emit(out, bytes(memoryview(self._text)[: self._end - self._shift]))
+        self.btf = frame.emit(out, memoryview(self._text)[: self._end - self._shift])
 
     def offset(self, at: int) -> int:
         """The new offset of a name in the pool; the name is appended if no type has it."""

@@ -134,7 +134,7 @@ class Remainder(Graph):
     def __init__(self, prepared: PreparedBase, btf: Btf, extra: Iterable[int] = ()) -> None:
         refuse_unknown_in(btf)
         below = prepared.graph
-        below.name_below(btf)
+        moved, edges = below.mark(btf)
         self.nested = ()
         self.prime, self.base, self.first, self.rounds = below.prime, btf.base, 1, 0
         self.first_offset = below.first_offset
@@ -144,21 +144,25 @@ class Remainder(Graph):
         self.names = type_graph.table(
             below.pool[below.first_offset : below.pool_end], self.prime, below.first_offset, below.names
         )
-        moved = self.name_own(btf, extra)
-        count, columns = len(btf.positions), btf.columns
+        self.name_own(btf, moved, extra)
+        count = len(btf.positions)
         self.own_norm, self.own_place, self.own_starts = (
             array("I", bytes(btf.words)),
             words(count + 1),
             words(count + 1),
         )
-        self.own_refs, self.own_hashes = words(len(columns.ids)), words(count)
-        _nodes.settle(self.own_norm, columns.names, btf.start_str_off, below.below, moved)
-        _nodes.take_ids(self.own_norm, columns.ids, btf.start_id, 0, self.own_refs)
-        _nodes.place_nodes(
+        self.own_refs, self.own_hashes = words(edges), words(count)
+        _nodes.take(
             self.own_norm,
             0,
             btf.positions,
-            columns.id_starts,
+            btf.table,
+            btf.start_str_off,
+            below.below,
+            moved,
+            btf.start_id,
+            0,
+            self.own_refs,
             0,
             self.own_place,
             self.own_starts,

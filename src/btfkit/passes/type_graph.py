@@ -14,7 +14,6 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.refusal import OVERLAP, overlapping
 from btfkit.errors import FormatError
 from btfkit.hot import classes as _classes
-from btfkit.hot import columns as _columns
 from btfkit.hot import nodes as _nodes
 from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
 
 MOST = 0x7FFFFFFF  # types, and bytes of strings: libbpf's limits
 
+LARGE = 1 << 18  # words
 DEPTH = 4  # references that hashes follow in the first round of `refine`
-NONE: memoryview[int] = memoryview(b"").cast("I")
+NONE: memoryview[int] = memoryview(bytearray()).cast("I")
 
 _mask = 0xFFFFFFFF  # tests set it to 0 to make all hashes collide
 
@@ -56,8 +56,9 @@ class Graph:
         self.rounds = 0
         self.names = table(bytearray(1), self.prime)
         self.first_offset = 1
-        self.below = array("I")  # 1 + offset in the pool, for each used name offset of the base
+        self.below: Words = NONE  # 1 + offset in the pool, for each used name offset of the base
         self.extra: dict[int, int] = {}
+        self._marks = NONE
         self._back_starts = self._back = self._moved_starts = self._moved_back = NONE
         self.moving: tuple[Words, Words] = NONE, NONE
         self._room: list[memoryview[int]] | None = None
@@ -76,13 +77,12 @@ class Graph:
         self.names = table(bytearray(strings), self.prime)
         self.names.reserve(strings.count(0))
         self.names.index()
-        moved = words(len(strings))
-        for one in base.chain:
-            _nodes.mark_names(one.words, one.columns.names, 0, moved)
+        moved = zeros(len(strings))
+        edges = [_nodes.mark(one.words, one.positions, one.table, 0, moved, NONE, [])[1] for one in base.chain]
         _nodes.mark_starts(strings, moved)  # a split may use strings that the types of the base do not
         self.settle_names(strings, moved, base.source)
-        for layer in base.chain:
-            self._take(layer, 0, array("I"), moved, 1, 0)
+        for layer, count in zip(base.chain, edges, strict=True):
+            self._take(layer, 0, NONE, moved, 1, 0, count)
         self.below = moved
         self.first = len(self)
 
@@ -97,30 +97,42 @@ class Graph:
         """
         refuse_unknown_in(btf)
         first = len(self)
-        start = btf.start_str_off
-        moved = self.name_own(btf, extra)
-        self.name_below(btf)
-        self._take(btf, start, self.below, moved, btf.start_id, first - btf.start_id)
+        moved, edges = self.mark(btf)
+        self.name_own(btf, moved, extra)
+        self._take(btf, btf.start_str_off, self.below, moved, btf.start_id, first - btf.start_id, edges)
         return first
 
-    def name_own(self, btf: Btf, extra: Iterable[int]) -> array[int]:
-        """Add the names of `btf` in its own strings to the pool; returns 1 + the offset in the pool, by old offset."""
+    def mark(self, btf: Btf) -> tuple[memoryview[int], int]:
+        """Find the names that `btf` uses, which is split on the base of the graph or has no base.
+
+        Those in its own strings become 1 in the words that are returned; others are added to the pool.  Also returns the number
+        of its references.
+        """
+        size, found = len(btf.strings), list[int]()
+        if len(self._marks) < size:
+            self._marks = zeros(size)
+        else:
+            _nodes.clear(self._marks[:size])
+        moved = self._marks[:size]
+        marked, edges = _nodes.mark(btf.words, btf.positions, btf.table, btf.start_str_off, moved, self.below, found)
+        if not self.names.count:
+            self.names.reserve(marked)
+        if found:
+            self._name_below(btf, found)
+        return moved, edges
+
+    def name_own(self, btf: Btf, moved: memoryview[int], extra: Iterable[int]) -> None:
+        """Add the names of `btf` in its own strings that are marked in `moved`, or at the offsets `extra`, to the pool; `moved`
+        gets 1 + the offset in the pool."""
         start = btf.start_str_off
-        moved = words(len(btf.strings))
-        _nodes.mark_names(btf.words, btf.columns.names, start, moved)
         for offset in extra:
             if offset >= start and offset:
                 moved[offset - start] = 1
         self.settle_names(btf.strings, moved, btf.source)
         self.extra = {at: moved[at - start] - 1 if at >= start else at for at in extra if at}
-        return moved
 
-    def name_below(self, btf: Btf) -> None:
-        """Add the names of a split that are ends of strings of the base to the pool."""
-        found = list[int]()
-        _columns.missing(btf.words, btf.columns.names, btf.start_str_off, self.below, found)
-        if not found:
-            return
+    def _name_below(self, btf: Btf, found: list[int]) -> None:
+        """Add the names at the offsets `found`, which are ends of strings of the base, to the pool."""
         texts = [btf.string(offset) + b"\0" for offset in found]
         moved, at = words(sum(map(len, texts))), 0
         for text in texts:
@@ -132,7 +144,7 @@ class Graph:
             self.below[offset] = moved[at]
             at += len(text)
 
-    def settle_names(self, strings: memoryview | bytes, moved: array[int], source: str | None) -> None:
+    def settle_names(self, strings: memoryview | bytes, moved: Words, source: str | None) -> None:
         """Set each marked word of `moved` to the offset of its string in the pool, plus 1."""
         self.names.limit = min(self.names.end + OVERLAP * len(strings) + (1 << 16), MOST)
         try:
@@ -149,21 +161,35 @@ class Graph:
     def pool_end(self) -> int:
         return self.names.end
 
-    def _take(self, piece: Btf, start: int, below: array[int], moved: array[int], first_id: int, shift: int) -> None:
+    def _take(
+        self, piece: Btf, start: int, below: Words, moved: Words, first_id: int, shift: int, references: int
+    ) -> None:
         node, at, edges = len(self), len(self.norm), len(self.refs)
         count = len(piece.positions)
         if node + count > MOST:
             raise FormatError(f"more than {MOST} types")
-        columns = piece.columns
-        self.norm.frombytes(piece.words.cast("B"))
-        grow(self.refs, len(columns.ids))
+        room = piece.words.cast("B")  # what is in it does not matter
+        self.norm.frombytes(room)
+        self.refs.frombytes(room[: 4 * references])
         for column in (self.place, self.starts, self.hashes):
-            grow(column, count)
-        norm, refs = memoryview(self.norm), memoryview(self.refs)
-        place, starts, hashes = (memoryview(column)[node:] for column in (self.place, self.starts, self.hashes))
-        _nodes.settle(norm[at:], columns.names, start, below, moved)
-        _nodes.take_ids(norm[at:], columns.ids, first_id, shift, refs[edges:])
-        _nodes.place_nodes(norm, at, piece.positions, columns.id_starts, edges, place, starts, hashes, self.prime)
+            column.frombytes(room[: 4 * count])
+        _nodes.take(
+            self.norm,
+            at,
+            piece.positions,
+            piece.table,
+            start,
+            below,
+            moved,
+            first_id,
+            shift,
+            self.refs,
+            edges,
+            memoryview(self.place)[node:],
+            memoryview(self.starts)[node:],
+            memoryview(self.hashes)[node:],
+            self.prime,
+        )
 
     # ---- classes ---------------------------------------------------------------------------------------------------
 
@@ -186,9 +212,7 @@ class Graph:
     def refine(self, owners: array[int] | None = None) -> None:
         """Split classes until no more can be split, beginning with the nodes `owners` (ascending; all by default)."""
         count = len(self)
-        room = self._room or [zeros(count) for _ in range(7)]
-        self._room = room
-        dirty, group, heads, counts, fresh, touched, best = room
+        dirty = self._room[0] if self._room else pages(count)
         if owners is None:
             number = _refine.all_dirty(self.starts, self.label, self.size, dirty)
         else:
@@ -197,6 +221,9 @@ class Graph:
         if not number:
             return
         self._reverse()
+        room = self._room or [dirty, *(pages(count) for _ in range(6))]
+        self._room = room if owners is not None else None  # the first call touches all of it, later ones little
+        dirty, group, heads, counts, fresh, touched, best = room
         self.classes, rounds = _classes.refine(
             self.starts,
             self.refs,
@@ -216,7 +243,7 @@ class Graph:
             touched,
             best,
             bytearray(count),
-            zeros(power(2 * count)),
+            pages(power(2 * count)),
             self.prime,
             _mask,
             DEPTH if owners is None else 0,
@@ -249,6 +276,11 @@ class Graph:
             if self.label[node] in open_classes and node not in avoided:
                 heads[self.label[node]] = node
                 open_classes.remove(self.label[node])
+
+    def forget_names(self) -> None:
+        """Release what only `add` needs."""
+        self.names.finish()
+        self.below = self._marks = NONE
 
     def forget_classes(self) -> None:
         """Release what only `refine` and `users` need."""
@@ -294,11 +326,19 @@ def table(data: bytearray, prime: int, start: int = 0, below: StringTable | None
     return StringTable(data, start, prime & 0xFFFFFFFF, _mask, MOST, below)
 
 
+def pages(count: int) -> memoryview[int]:
+    """`count` words of 0, which take no memory until they are written, and return it at once when they are released.
+
+    The memory of `zeros` may be that of something released before, which is written to be 0.
+    """
+    if count < LARGE:
+        return zeros(count)
+    import mmap
+
+    flags = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+    return memoryview(mmap.mmap(-1, 4 * count, **flags)).cast("I")
+
+
 def power(count: int) -> int:
     """The lowest power of two that is at least `count` and at least 16."""
     return max(16, 1 << (count - 1).bit_length()) if count > 1 else 16
-
-
-def grow(column: array[int], count: int) -> None:
-    """Add `count` words of 0."""
-    column.frombytes(bytes(4 * count))
