@@ -139,7 +139,7 @@ class BtfFile:
     that, or None.
     """
 
-    __slots__ = ("_base", "_distilled", "_pointer_size", "base_section", "container", "source")
+    __slots__ = ("_base", "_distilled", "_pointer_size", "_second", "base_section", "container", "source")
 
     def __init__(
         self,
@@ -153,6 +153,7 @@ class BtfFile:
         self.source = container.source
         self._distilled = distilled_base
         self._base: Btf | None = None
+        self._second: int | None = None  # see `second`
         self.base_section = None if distilled_base is not None else _base_section(container.elf, base_section)
 
     def __repr__(self) -> str:
@@ -287,13 +288,9 @@ class BtfFile:
 
         `btf` reads the first alone, as loaders do, and the file cannot be rewritten.
         """
-        from btfkit.btf.header import next_header, parse
-
-        data = memoryview(self.container.btf)
-        try:
-            return next_header(data, parse(data)) if len(data) else 0
-        except BtfError:
-            return 0
+        if self._second is None:
+            self._second = _second_of(memoryview(self.container.btf))
+        return self._second
 
     @property
     def rewritable(self) -> bool:
@@ -488,6 +485,15 @@ SIGNED = (
     "a signed module: the signature would no longer be valid, and a kernel that requires one would reject the module; "
     "strip it, and sign the result again with the kernel's scripts/sign-file"
 )
+
+
+def _second_of(data: memoryview) -> int:
+    from btfkit.btf.header import next_header, parse
+
+    try:
+        return next_header(data, parse(data)) if len(data) else 0
+    except BtfError:
+        return 0
 
 
 def _base_section(elf: Elf | None, wanted: str | None) -> str | None:

@@ -203,7 +203,7 @@ class Btf(Finders):
 
             raise leads_nowhere(self)
         bad, below = _scan.functions(self.words, self.positions, self.start_id)
-        if bad < 0:
+        if bad < 0 and below:
             bad = next((i for i in below if self.kind(self.words[self.positions[i] + 2]) != spec.FUNC_PROTO), -1)
         if bad >= 0:
             from btfkit.btf.refusal import func_without_prototype

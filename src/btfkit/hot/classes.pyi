@@ -14,6 +14,7 @@ def seed(
     heads: _Words,
     mask: int,
 ) -> int: ...
+def have_same_words(norm: _Words, place: _Words, one: int, other: int) -> bool: ...
 def reverse(
     starts: _Words,
     refs: _Words,
@@ -48,6 +49,7 @@ def users(
     found: _Words,
     count: int,
 ) -> int: ...
+def lead_alike(starts: _Words, refs: _Words, label: _Words, one: int, other: int) -> bool: ...
 def refine(
     starts: _Words,
     refs: _Words,

@@ -132,6 +132,13 @@ def part(words, positions, table, found, board, bare, bare_start, others, moved,
     return to
 
 
+def of_kinds(words, positions, kinds_wanted, found):
+    """Append the index of each record whose kind (below 32) is one of the bits `kinds_wanted` to the list `found`."""
+    for index in range(len(positions)):
+        if kinds_wanted >> ((words[positions[index] + 1] >> 24) & 31) & 1:
+            found.append(index)
+
+
 def clear(board, found):
     """Reset the `board` words of the ids `found` to 0."""
     for type_id in found:

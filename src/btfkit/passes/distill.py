@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 POLICIES: tuple[Policy, ...] = ("distilled", "by-value", "full")
 KEEP = ("all", "used")
 
-_DECLARATIONS = frozenset((spec.FUNC, spec.VAR, spec.DATASEC, spec.DECL_TAG))
+_DECLARATIONS = 1 << spec.FUNC | 1 << spec.VAR | 1 << spec.DATASEC | 1 << spec.DECL_TAG
 # A board of zeros kept for the next call: clearing all of it would cost more than the rest of the work.
 _spare: list[memoryview[int]] = []
 
@@ -100,9 +100,10 @@ class DistillReport:
 
         A base of names and sizes cannot state these; libbpf rejects such an input (EINVAL).
         """
-        words, copies = self.btf.words, self.btf.positions[len(self.split.positions) :]  # in the order of `moved`
-        kinds = (words[at + 1] >> 24 & spec.MAX_KIND for at in copies)
-        return [type_id for type_id, kind in zip(self.moved, kinds, strict=True) if kind in _DECLARATIONS]
+        found: list[int] = []
+        copies = self.btf.positions[len(self.split.positions) :]  # in the order of `moved`
+        _rebase.of_kinds(self.btf.words, copies, _DECLARATIONS, found)
+        return [self.moved[index] for index in found]
 
 
 class Distilled:

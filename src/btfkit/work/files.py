@@ -138,7 +138,7 @@ def _targets(paths: Sequence[str], output: str | None, problems: list[FileResult
         none = True
         for _, path in module_files(root, on_error=unreadable):
             none = False
-            yield path, path if output is None else os.path.join(output, os.path.relpath(path, root))
+            yield path, path if output is None else os.path.join(output, path[len(root) :].lstrip(os.sep))
         if none and len(problems) == before:
             problems.append(_failed(root, NotFoundError(NO_MODULES, source=root)))
 
