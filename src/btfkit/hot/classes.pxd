@@ -11,11 +11,11 @@ cpdef size_t seed(const unsigned int[::1] norm, const unsigned int[::1] place, c
                   unsigned int mask)
 
 @cython.locals(here=cython.size_t, there=cython.size_t, end=cython.size_t)
-cdef bint have_same_words(const unsigned int[::1] norm, const unsigned int[::1] place, size_t one,
+cdef inline bint have_same_words(const unsigned int[::1] norm, const unsigned int[::1] place, size_t one,
                                  size_t other) noexcept
 
 @cython.locals(here=cython.size_t, there=cython.size_t, end=cython.size_t)
-cdef bint lead_alike(const unsigned int[::1] starts, const unsigned int[::1] refs, const unsigned int[::1] label,
+cdef inline bint lead_alike(const unsigned int[::1] starts, const unsigned int[::1] refs, const unsigned int[::1] label,
                             size_t one, size_t other) noexcept
 
 @cython.locals(count=cython.size_t, after=cython.size_t, edge=cython.size_t, target=cython.size_t, node=cython.size_t)

@@ -17,7 +17,7 @@ cpdef declarations(const unsigned int[::1] norm, const unsigned int[::1] place, 
 cpdef tuple mark(const unsigned int[::1] words, const unsigned int[::1] positions, const unsigned char[::1] table,
                  size_t first_offset, unsigned int[::1] moved, unsigned int[::1] below, list found)
 
-cdef size_t mark_name(unsigned int value, size_t first_offset, unsigned int[::1] moved,
+cdef inline size_t mark_name(unsigned int value, size_t first_offset, unsigned int[::1] moved,
                              unsigned int[::1] below, list found) except? 2
 
 @cython.locals(at=cython.size_t)
@@ -33,10 +33,10 @@ cpdef take(unsigned int[::1] norm, size_t first_word, const unsigned int[::1] po
            size_t first_edge, unsigned int[::1] place, unsigned int[::1] starts, unsigned int[::1] hashes,
            unsigned long long prime)
 
-cdef unsigned int new_name(unsigned int value, size_t first_offset, const unsigned int[::1] below,
+cdef inline unsigned int new_name(unsigned int value, size_t first_offset, const unsigned int[::1] below,
                                   const unsigned int[::1] moved) except? 0xFFFFFFFF
 
-cdef unsigned int new_reference(unsigned int value, size_t first_id, unsigned int shift) noexcept
+cdef inline unsigned int new_reference(unsigned int value, size_t first_id, unsigned int shift) noexcept
 
 @cython.locals(end=cython.size_t, at=cython.size_t, node=cython.size_t, following=cython.size_t, first=cython.size_t)
 cpdef size_t share(unsigned int[::1] norm, unsigned int[::1] place, const unsigned int[::1] label,

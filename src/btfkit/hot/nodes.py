@@ -195,9 +195,9 @@ def write(norm, place, table, starts, refs, stays, first, ids, pool, first_offse
     """Copy the records of the nodes from `first` on that are kept (`stays[node]` is not 0) to `out`, with their new references
     `ids[node]` and new names, and write the strings of these to `text`, whose first byte has the offset `shift`.
 
-    Names below `first_offset` stay.  Any other becomes its word in `renamed[name - first_offset]`.  If that is 0, the name is
-    new: it gets the offset `end`, and `end` moves past its string (`pool` begins at `first_offset`).  Returns the end of all
-    strings.
+    Names below `first_offset` stay.  Any other becomes its word in `renamed`, which has one for every two bytes of `pool`; two
+    names never begin in them.  If that word is 0, the name is new: it gets the offset `end`, and `end` moves past its string
+    (`pool` begins at `first_offset`).  Returns the end of all strings.
     """
     to = 0
     for node in range(first, len(ids)):
@@ -209,9 +209,9 @@ def write(norm, place, table, starts, refs, stays, first, ids, pool, first_offse
         row = ((info >> 24) & 127) << 3
         value = norm[at]
         if value >= first_offset:
-            if renamed[value - first_offset] == 0:
+            if renamed[(value - first_offset) >> 1] == 0:
                 end = rename(pool, value - first_offset, renamed, end, text, shift)
-            value = renamed[value - first_offset]
+            value = renamed[(value - first_offset) >> 1]
         out[to] = value
         out[to + 1] = info
         out[to + 2] = norm[at + 2]
@@ -239,9 +239,9 @@ def write(norm, place, table, starts, refs, stays, first, ids, pool, first_offse
                     value = ids[refs[edge]]
                     edge += 1
                 elif (names >> slot) & 1 and value >= first_offset:
-                    if renamed[value - first_offset] == 0:
+                    if renamed[(value - first_offset) >> 1] == 0:
                         end = rename(pool, value - first_offset, renamed, end, text, shift)
-                    value = renamed[value - first_offset]
+                    value = renamed[(value - first_offset) >> 1]
                 out[to + slot] = value
             at += elem
             to += elem
@@ -250,7 +250,7 @@ def write(norm, place, table, starts, refs, stays, first, ids, pool, first_offse
 
 def rename(pool, name, renamed, end, text, shift):
     """Give the string at `pool[name]` the offset `end`, and write it to `text`; returns the end of all strings then."""
-    renamed[name] = end
+    renamed[name >> 1] = end
     return spell(pool, name, text, end - shift) + shift
 
 

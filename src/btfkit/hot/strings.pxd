@@ -7,7 +7,11 @@ cdef size_t LONGEST
 
 cpdef random_prime()
 
-@cython.locals(word=cython.uint, h=cython.uint)
+cdef inline unsigned int step(unsigned int h, unsigned int pair, unsigned int prime) noexcept
+
+cdef inline unsigned int mixed(unsigned int h) noexcept
+
+@cython.locals(h=cython.uint)
 cpdef unsigned int hash_of(const unsigned char[::1] strings, size_t start, unsigned int prime) noexcept
 
 @cython.final
@@ -37,7 +41,7 @@ cdef class StringTable:
 
     cdef inline int learn(self, size_t slot, size_t offset, unsigned int h) except -1
 
-    @cython.locals(word=cython.uint, prime=cython.uint, h=cython.uint)
+    @cython.locals(prime=cython.uint, h=cython.uint)
     cdef inline size_t measure(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(slot=cython.size_t)
@@ -46,7 +50,7 @@ cdef class StringTable:
     @cython.locals(slot=cython.size_t, to=cython.size_t, offset=cython.size_t, k=cython.size_t, pool="unsigned char[::1]")
     cdef inline size_t add(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
 
-    @cython.locals(word=cython.uint, prime=cython.uint, pool="unsigned char[::1]", room=cython.size_t,
+    @cython.locals(prime=cython.uint, pool="unsigned char[::1]", room=cython.size_t,
                    to=cython.size_t, h=cython.uint)
     cdef inline size_t stage(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
 
@@ -56,7 +60,7 @@ cdef class StringTable:
     @cython.locals(end=cython.size_t)
     cdef size_t put(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
 
-    @cython.locals(word=cython.uint, prime=cython.uint, h=cython.uint, at=cython.size_t)
+    @cython.locals(prime=cython.uint, h=cython.uint, at=cython.size_t)
     cdef size_t put_part(self, const unsigned char[::1] strings, size_t start, size_t end) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(size=cython.size_t)

@@ -21,16 +21,25 @@ def random_prime():
     return int.from_bytes(urandom(4), "little") | 1
 
 
+def step(h, pair, prime):
+    """The hash with one or two bytes more."""
+    return ((h ^ pair) * prime) & WORD
+
+
+def mixed(h):
+    """A hash at its end: its low bits depend on all bytes, too."""
+    return h ^ (h >> 15)
+
+
 def hash_of(strings, start, prime):
     """The hash of the string that begins at `strings[start]`, up to its NUL."""
-    word = WORD
     h = SEED
     while strings[start] and strings[start + 1]:
-        h = ((h ^ (strings[start] | strings[start + 1] << 8)) * prime) & word
+        h = step(h, strings[start] | strings[start + 1] << 8, prime)
         start += 2
     if strings[start]:
-        h = ((h ^ strings[start]) * prime) & word
-    return h ^ (h >> 15)
+        h = step(h, strings[start], prime)
+    return mixed(h)
 
 
 class StringTable:
@@ -110,16 +119,15 @@ class StringTable:
 
     def measure(self, strings, start):
         """The position of the NUL of the string that begins at `start`; its hash becomes `h`."""
-        word = WORD
         prime = self.prime
         h = SEED
         while strings[start] and strings[start + 1]:
-            h = ((h ^ (strings[start] | strings[start + 1] << 8)) * prime) & word
+            h = step(h, strings[start] | strings[start + 1] << 8, prime)
             start += 2
         if strings[start]:
-            h = ((h ^ strings[start]) * prime) & word
+            h = step(h, strings[start], prime)
             start += 1
-        self.h = (h ^ (h >> 15)) & self.mask
+        self.h = mixed(h) & self.mask
         return start
 
     def find(self, strings, start, end, h):
@@ -157,7 +165,6 @@ class StringTable:
 
         Returns the position of its NUL in the pool, or 0 if there is no room for it.
         """
-        word = WORD
         prime = self.prime
         pool = self.pool
         room = len(pool)
@@ -166,17 +173,17 @@ class StringTable:
         while to + 2 < room and strings[start] and strings[start + 1]:
             pool[to] = strings[start]
             pool[to + 1] = strings[start + 1]
-            h = ((h ^ (strings[start] | strings[start + 1] << 8)) * prime) & word
+            h = step(h, strings[start] | strings[start + 1] << 8, prime)
             start += 2
             to += 2
         if to + 2 > room or (strings[start] and strings[start + 1]):
             return 0
         if strings[start]:
             pool[to] = strings[start]
-            h = ((h ^ strings[start]) * prime) & word
+            h = step(h, strings[start], prime)
             to += 1
         pool[to] = 0
-        self.h = (h ^ (h >> 15)) & self.mask
+        self.h = mixed(h) & self.mask
         return to
 
     def keep_staged(self, end):
@@ -205,16 +212,15 @@ class StringTable:
 
     def put_part(self, strings, start, end):
         """As `put`, of the string `strings[start:end]`, which no NUL need end; it is not empty."""
-        word = WORD
         prime = self.prime
         h = SEED
         at = start
         while at + 1 < end:
-            h = ((h ^ (strings[at] | strings[at + 1] << 8)) * prime) & word
+            h = step(h, strings[at] | strings[at + 1] << 8, prime)
             at += 2
         if at < end:
-            h = ((h ^ strings[at]) * prime) & word
-        return self.add(strings, start, end, (h ^ (h >> 15)) & self.mask)
+            h = step(h, strings[at], prime)
+        return self.add(strings, start, end, mixed(h) & self.mask)
 
     def lengthen(self, need):
         """Extend the pool to at least `need` bytes, and to twice its length if the limit allows."""

@@ -285,7 +285,7 @@ class _Writing:
         self._first = graph.first_offset
         self._shift = self._first if frame.base is not None else 0  # a split has the empty string in its base
         self._pool = pool
-        self._renamed = zeros(max(1, len(pool)))
+        self._renamed = zeros(len(pool) // 2 + 1)
         self._text = bytearray(len(pool) + 1)
         out = zeros(total)
         self._end = _nodes.write(
@@ -314,10 +314,11 @@ class _Writing:
         """The new offset of a name in the pool; the name is appended if no type has it."""
         if at < self._first:
             return at
-        if not self._renamed[at - self._first]:
-            self._renamed[at - self._first] = self._end
-            self._end = _nodes.spell(self._pool, at - self._first, self._text, self._end - self._shift) + self._shift
-        return self._renamed[at - self._first]
+        at -= self._first
+        if not self._renamed[at // 2]:
+            self._renamed[at // 2] = self._end
+            self._end = _nodes.spell(self._pool, at, self._text, self._end - self._shift) + self._shift
+        return self._renamed[at // 2]
 
     def _declared(self, name: Name) -> Declared:
         chosen = [one for one in name.own if one.chosen]
