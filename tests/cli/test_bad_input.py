@@ -311,7 +311,10 @@ def test_a_symbol_table_that_lies_costs_names_only(capsys, here):
 def test_files_that_cannot_be_read(capsys, here):
     assert refused(capsys, "min", "none", "out", FIELDS) == "btfkit: none: No such file or directory"
     assert refused(capsys, "min", "vmlinux", "out", "none.o") == "btfkit: none.o: No such file or directory"
-    assert refused(capsys, "min", "mods", "out", FIELDS) == "btfkit: mods: a directory, not a file: name a file in it"
+    assert (
+        refused(capsys, "min", "mods", "out", FIELDS)
+        == "btfkit: mods: a directory, not a file: name a file in it (--archive TREE)"
+    )
     assert (
         refused(capsys, "min", "-m", "none", "-o", "out", "vmlinux", FIELDS)
         == "btfkit: none: No such file or directory"

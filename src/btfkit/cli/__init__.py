@@ -183,9 +183,11 @@ def _run(argv: list[str]) -> int:
             leading.append(argv.pop(0))
         elif not word.startswith(("-B", "--base=")) and word not in ("-v", "-vv", "--verbose"):
             from btfkit.btf.suggest import did_you_mean
+            from btfkit.cli.habits import of_pahole
 
             options = ("--help", "--version", "--base", "--verbose")
-            return _usage(f"unknown option {word} before the command{did_you_mean(word, options)}")
+            hint = of_pahole([word]) or did_you_mean(word, options)
+            return _usage(f"unknown option {word} before the command{hint}")
     if not argv:
         print(overview(), file=sys.stderr)
         return USAGE
@@ -197,8 +199,9 @@ def _run(argv: list[str]) -> int:
             return DONE
     if name not in COMMANDS:
         from btfkit.btf.suggest import did_you_mean
+        from btfkit.cli.habits import of_bpftool
 
-        return _usage(f"unknown command {name!r}{did_you_mean(name, COMMANDS)}")
+        return _usage(f"unknown command {name!r}{of_bpftool(name) or did_you_mean(name, COMMANDS)}")
     return run_command(command(name), leading + argv)
 
 
@@ -213,6 +216,7 @@ def command(name: str) -> Command:
 def run_command(command: Command, argv: list[str]) -> int:
     """Parse `argv` by the command's table and run it."""
     from btfkit.cli.options import UsageError, parse, usage
+    from btfkit.errors import BtfError
 
     _offered.clear()
     _offered.update(spelling for option in command.options for spelling in option.spellings)
@@ -228,7 +232,17 @@ def run_command(command: Command, argv: list[str]) -> int:
             import gc
 
             gc.enable()
-        return command.run(args)
+        try:
+            return command.run(args)
+        except (BtfError, OSError) as error:
+            if isinstance(error, BrokenPipeError) or len(args.operands) < 2:
+                raise
+            from btfkit.cli.habits import misplaced
+
+            status = _complain(error)
+            if hint := misplaced(command, args.operands, usage(command).partition("[options]")[2].strip()):
+                print(f"btfkit {command.name}: {hint}", file=sys.stderr)
+            return status
     except UsageError as error:
         from btfkit.errors import printable_lines
 
@@ -299,6 +313,7 @@ _offered: set[str] = set()  # the options of the command that runs
 _REMEDIES = {
     "base": "-B FILE",
     "output": "-o OUT",
+    "archive": "--archive TREE",
     "strip_signature": "--strip-signature",
     "any_build": "--force writes it all the same",
 }

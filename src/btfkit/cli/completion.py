@@ -8,6 +8,7 @@ a line for each candidate: the word, a tab, and a description.
 from __future__ import annotations
 
 from btfkit.cli import COMMANDS, DONE, command
+from btfkit.cli.meanings import FILES, FUNCTIONS, MEANINGS, MEMBERS, NOTHING, SPECIAL, TYPES
 from btfkit.cli.options import Command, UsageError, arguments
 
 TYPE_CHECKING = False
@@ -19,48 +20,6 @@ if TYPE_CHECKING:
 
 SHELLS = {"bash": "btfkit.bash", "zsh": "_btfkit", "fish": "btfkit.fish"}  # the files in shell/, by their usual names
 GLOBAL = {"--help": "show the commands", "--version": "show the version", "--base": "the base BTF (vmlinux)"}
-
-FILES, TYPES, FUNCTIONS, MEMBERS, NOTHING = "files", "types", "functions", "members", "nothing"
-# What a value or operand is, by its word in the help; anything else is the name of a file.
-MEANINGS = {
-    "NAME[,NAME]": TYPES,
-    "NAME...": TYPES,
-    "TYPE": TYPES,
-    "ENUM[,ENUM]": TYPES,
-    "PATTERN": TYPES,
-    "GLOB": TYPES,
-    "PATH...": MEMBERS,
-    "FUNCTION": FUNCTIONS,
-    **dict.fromkeys(
-        (
-            "N",
-            "TEXT",
-            "BYTES",
-            "OFFSET",
-            "MEMBER",
-            "ADDRESS",
-            "VERSION",
-            "LIST",
-            "R",
-            "A",
-            "PROGRAM",
-            "PROGRAM@KERNEL-GLOB",
-        ),
-        NOTHING,
-    ),
-    "NAME=VALUE": NOTHING,
-}
-# Where the word alone does not tell: by command and option or operand.
-SPECIAL = {
-    ("min", "--keep-func"): FUNCTIONS,
-    ("bundle", "--keep-func"): FUNCTIONS,
-    ("dump", "--type"): TYPES,
-    ("dump", "--without"): TYPES,
-    ("diff", "--name"): TYPES,
-    **{("layout", option): TYPES for option in ("--contains", "--containers")},
-    ("diff", "A"): FILES,
-    **{(name, "--section"): NOTHING for name in ("extract", "distill", "reconcile")},
-}
 
 
 class Answer:

@@ -50,7 +50,7 @@ def run(args: Args) -> int:
         rows: list[Any] = [result.record for result in tally.of(operation.DONE)]
         report["kernels"] = [vars(row) for row in rows]
         if not args.json:
-            _print(table(rows, args.kernels))
+            _print(table(rows, args.kernels), wraps=False)
         if tally.count(operation.FAILED) or not rows:
             status = FAILED
         elif found is None and all(row.verdict == TAKES for row in rows):
@@ -60,10 +60,15 @@ def run(args: Args) -> int:
     return status
 
 
-def _print(lines: Iterable[str]) -> None:
+def _print(lines: Iterable[str], *, wraps: bool = True) -> None:
+    """Print the lines, in the width of the terminal if they are text."""
+    from btfkit.cli.kernels import terminal_width
     from btfkit.errors import printable
+    from btfkit.fleet.report_terminal import terminal_lines
 
-    sys.stdout.write("".join(printable(line) + "\n" for line in lines))
+    width = terminal_width() if wraps else None
+    shown = terminal_lines(map(printable, lines), width=width, colours=False)
+    sys.stdout.write("".join(line + "\n" for line in shown))
 
 
 COMMAND = Command(

@@ -410,6 +410,7 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
     """The same table as an argparse parser; its complaints about `argv` suggest close names."""
     import argparse
 
+    from btfkit.cli.habits import of_pahole
     from btfkit.cli.help_text import fitted
     from btfkit.errors import printable
 
@@ -426,7 +427,7 @@ def _argparse(command: Command, argv: Sequence[str] = ()) -> ArgumentParser:
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
-            super().error(printable(message) + _suggestion(command, argv))
+            super().error(printable(message) + (_suggestion(command, argv) or of_pahole(argv)))
 
         def _print_message(self, message: str, file: Any = None) -> None:
             file.write(message)  # argparse ignores errors

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 def run(args: Args) -> int:
     """Run the command."""
     from btfkit.btf_file import load
+    from btfkit.cli.kernels import terminal_width
     from btfkit.co_re.outcome import STATUSES, WITHOUT_ANSWER, Counts
     from btfkit.co_re.program import load_objects
     from btfkit.co_re.relocations import relocation_lines, relocations
@@ -57,7 +58,7 @@ def run(args: Args) -> int:
         listed = [row.as_json() for row in rows if row.status in statuses or row.outcome.misread]
         print_json({"schema": 1, "target": args.btf, "counts": counts.as_json(), "relocations": listed})
     else:
-        for line in relocation_lines(rows, statuses):
+        for line in relocation_lines(rows, statuses, terminal_width()):
             print(line)
         if not args.quiet:
             print(counts, file=sys.stderr)

@@ -183,8 +183,13 @@ def relocated(objects: Sequence[BpfObject], outcomes: Iterable[Sequence[Outcome]
             yield Relocated(obj, number, outcome)
 
 
-def relocation_lines(rows: Iterable[Relocated], statuses: Collection[str] = STATUSES) -> Iterator[str]:
-    """A line for each object with relocations of one of `statuses`, followed by a line for each of them."""
+def relocation_lines(
+    rows: Iterable[Relocated], statuses: Collection[str] = STATUSES, width: int | None = None
+) -> Iterator[str]:
+    """A line for each object with relocations of one of `statuses`, followed by a line for each of them.
+
+    If these are longer than `width` columns, each function has a line of its own before its relocations.
+    """
     by_object: dict[BpfObject, list[Relocated]] = {}
     for row in rows:
         if row.status in statuses or row.outcome.misread:
@@ -192,6 +197,24 @@ def relocation_lines(rows: Iterable[Relocated], statuses: Collection[str] = STAT
     for obj, found in by_object.items():
         yield printable(obj.source) + ":"
         cells = [(printable(row.place), row.kind, printable(row.access), row.answer) for row in found]
-        widths = [min(48, max(len(row[i]) for row in cells)) for i in range(3)]
-        for *first, last in cells:
-            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(first, widths, strict=True)) + "  " + last
+        lines = _aligned(cells)
+        if width is None or max(map(len, lines)) <= width:
+            yield from lines
+            continue
+        functions = [place.rpartition("+")[0] for place, *_ in cells]
+        parted = [(place[len(function) :], *rest) for function, (place, *rest) in zip(functions, cells, strict=True)]
+        shown = ""
+        for function, line in zip(functions, _aligned(parted), strict=True):
+            if function and function != shown:
+                yield f"  {function}:"
+                shown = function
+            yield "  " + line
+
+
+def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with the cells of each row below each other, except for the last ones."""
+    widths = [min(48, max(len(row[i]) for row in cells)) for i in range(len(cells[0]) - 1)]
+    return [
+        "  " + "  ".join(cell.ljust(size) for cell, size in zip(first, widths, strict=True)) + "  " + last
+        for *first, last in cells
+    ]

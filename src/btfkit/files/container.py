@@ -153,7 +153,7 @@ def open_data(path: Path, large: int = 0) -> bytes | LargeFile:
     try:
         status = os.fstat(handle)
         if S_ISDIR(status.st_mode):
-            raise FormatError("a directory, not a file: name a file in it", source=name)
+            raise FormatError("a directory, not a file: name a file in it", source=name, remedy="archive")
         if S_ISFIFO(status.st_mode):
             return _read_pipe(handle, name)
         if not S_ISREG(status.st_mode) or not status.st_size:

@@ -51,11 +51,11 @@ def _member_guesses(old: State, new: State, name: str) -> Iterator[str]:
     if bool(old) == bool(new):
         return
     state, other = (new, old) if new else (old, new)
-    if other.elsewhere:
-        yield f"{'was' if new else 'now'} {printable(other.elsewhere)}"
-    elif found := _renamed(state.parts, other.parts, name):
+    if found := _renamed(state.parts, other.parts, name):
         word = "renamed from" if new else "renamed to"
         yield f"{word} {printable(found[0])} ({found[1]}, {_alike(state, other, name, found[0])})"
+    if other.elsewhere:
+        yield f"{'was' if new else 'now'} {printable(other.elsewhere)}"
 
 
 def _alike(state: State, other: State, name: str, found: str) -> str:

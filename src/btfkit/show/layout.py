@@ -12,7 +12,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import demand_btf
 from btfkit.btf.flat import Flat
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
-from btfkit.errors import FormatError, NotFoundError, printable
+from btfkit.errors import BtfError, FormatError, NotFoundError, printable
 from btfkit.hot.measures import Field, Measures, named_composites
 
 TYPE_CHECKING = False
@@ -222,7 +222,7 @@ class Layouts:
         if not ids:
             from btfkit.btf.suggest import did_you_mean_type
 
-            hint = did_you_mean_type(btf, name, spec.COMPOSITES)
+            hint = _of_member(btf, name) or did_you_mean_type(btf, name, spec.COMPOSITES)
             raise NotFoundError(f"no struct or union called {printable(name)!r}{hint}", source=btf.source)
         return ids
 
@@ -322,3 +322,15 @@ class Layouts:
 
     def _spell(self, offset: int) -> str:
         return text(self.btf.string(offset))
+
+
+def _of_member(btf: Btf, name: str) -> str:
+    """The end of a message about a name that is the path of a member, or ""."""
+    if "." not in name:
+        return ""
+    from btfkit.show.offset import offset
+
+    try:
+        return f"; that is a member of type {printable(offset(btf, name).text)}"
+    except BtfError:
+        return ""

@@ -120,6 +120,8 @@ class Offsets:
 
 def parsed(path: str) -> tuple[str, list[str | int]]:
     """The name of the root ("struct x": x), and the names and indexes after it; raises UnsupportedError for anything else."""
+    if "->" in path:
+        raise UnsupportedError(f"{printable(path)!r}: '->' is not followed; a path is STRUCT.MEMBER.MEMBER[3]")
     root, *names = path.strip().split(".")
     steps: list[str | int] = []
     first = True
