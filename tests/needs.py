@@ -35,6 +35,7 @@ NEEDS = {
     "cloud": ("no {detail}", "run `tools/venv.sh .venv test cloudtest`"),
     "volatility": ("no Volatility 3 or no jsonschema", "run `tools/venv.sh .venv test volatilitytest`"),
     "module": ("no Python module {detail}", "run `tools/venv.sh .venv test`"),
+    "frames": ("no Python module {detail}", "run `tools/venv.sh .venv test pandas polars`"),
     "docs": ("no Sphinx", "run `tools/venv.sh .venv test docs`"),
     "lint": ("no mypy", "run `make lint`"),
     "installed": ("btfkit is not installed", "run `make test`"),

@@ -10,9 +10,11 @@ import shutil
 import subprocess
 import sys
 import time
+from glob import escape
 
 import pytest
 
+import btfkit
 from btfkit.btf import spec
 from btfkit.btf.build import Builder
 from btfkit.cli import COMMANDS, command, completion, kernels, main
@@ -249,3 +251,29 @@ def test_fish(kernel):
         done = subprocess.run([fish, "-N", "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=True)
         (line,) = done.stdout.splitlines()
         assert line.partition("\t")[0] == expected[-1].replace(" ", "\\ ") or line.partition("\t")[0] == expected[-1]
+
+
+def test_names_are_those_that_find_has() -> None:
+    """Of a module and its base, also where a name is the end of another one's string."""
+    b = Builder()
+    b.int("int", 4)
+    for name in ("task", "sub_task", "table", "été", "_"):
+        b.struct(name, 4, [("tail", 1, 0)])
+    b.enum("tags", [("TWO", 2)])
+    b.func("take", b.func_proto(0, []))
+    base = b.build()
+    blob = bytearray(base.to_bytes())
+    words = memoryview(blob).cast("I")
+    at = (24 + 4 * base.positions[base.find_id("task") - 1]) // 4
+    words[at] = bytes(base.strings).index(b"sub_task") + 4  # its own string is not used any more
+    del words
+    base = btfkit.Btf.from_bytes(bytes(blob))
+    more = Builder(base)
+    more.struct("tapestry", 4, [("tail", 1, 0)])
+    module = more.build()
+    for btf in base, module:
+        for start in ("", "t", "ta", "task", "tail", "sub", "\u00e9", "_", "TWO", "no", "task\0"):
+            for kinds in completions.TYPES, ("function",), ("struct",):
+                found = btfkit.find(btf, escape(start) + "*", kinds)
+                assert completions.names(btf, start, kinds) == sorted({one.name for one in found} - {""})
+    assert completions.names(module, "ta") == ["table", "tags", "tapestry", "task"]

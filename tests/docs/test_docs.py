@@ -13,6 +13,7 @@ import pytest
 
 from btfkit import cli
 from btfkit.cli import options
+from needs import module
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -114,6 +115,9 @@ def parses(words):
 def test_python_runs(page, tmp_path, monkeypatch, capsys):
     """The blocks of a page one after the other: a later one may go on from an earlier one."""
     blocks = [code for language, code in fences(page.read_text()) if language in ("python", "py")]
+    for library in ("pandas", "polars"):
+        if any(library in code for code in blocks):
+            module(library, "frames")
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "example"}
     for code in blocks:

@@ -1,14 +1,12 @@
-"""Layouts as tables: columns, data frames, views for notebooks and terminals."""
+"""Layouts as tables: members, and views for notebooks and terminals."""
 
 from __future__ import annotations
 
-import sys
 from io import StringIO
 
 import pytest
 
 from btfkit.btf.build import Builder
-from btfkit.errors import UnsupportedError
 from btfkit.show.layout import Layouts
 from hostile import NAMES
 from needs import module
@@ -24,8 +22,8 @@ def layouts():
     return Layouts(b.build())
 
 
-def test_columns(layouts) -> None:
-    table = layouts.columns()
+def test_members(layouts) -> None:
+    table = layouts.table()
     assert table["owner"] == ["s", "s", "s", "u", "u"]
     assert table["kind"] == ["struct"] * 3 + ["union"] * 2
     assert table["member"] == ["c", "l", "f", "c", "l"]
@@ -34,23 +32,7 @@ def test_columns(layouts) -> None:
     assert table["hole"] == [7, 0, 0, 0, 0]
     assert table["bits"] == [0, 0, 3, 0, 0]
     assert {len(column) for column in table.values()} == {5}
-    assert layouts[4].columns() == layouts.columns([4])
-
-
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_data_frames(layouts, library) -> None:
-    module(library)
-    frame = getattr(layouts, library)()
-    assert list(frame.columns) == list(layouts.columns())
-    assert list(frame["offset"]) == [0, 8, 16, 0, 0]
-    assert len(getattr(layouts[3], library)()) == 3
-
-
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_a_library_that_is_not_installed(layouts, library, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(UnsupportedError, match=rf"pip install 'btfkit\[{library}\]'"):
-        getattr(layouts[3], library)()
+    assert layouts[4].table() == layouts.table([4])
 
 
 def test_a_notebook(layouts) -> None:

@@ -10,6 +10,7 @@ from btfkit.co_re.outcome import STATUSES
 from btfkit.co_re.program import objects_list
 from btfkit.co_re.relocate import relocate
 from btfkit.errors import counted, printable
+from btfkit.tables import Tabular, table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.co_re.outcome import Match, Outcome
     from btfkit.co_re.program import BpfObject, Relocation
+    from btfkit.tables import Table
 
     Document = dict[str, object]  # for JSON; within Relocated, `object` is a property
 
@@ -162,9 +164,26 @@ class Relocated(tuple["BpfObject", "Relocation", "Outcome"]):
         return found
 
 
+class Relocations(list[Relocated], Tabular):
+    """Relocations with their outcomes, as a list, which is a table as well."""
+
+    __slots__ = ()
+
+    def table(self) -> Table:
+        """A row for each relocation: the `object`'s name, the `function` ("" if unknown), the `place` of the instruction, and the
+        attributes `kind`, `access`, `status`, `value` and `answer` of `Relocated`."""
+        return table_of(
+            ("object", "function", "place", "kind", "access", "status", "value", "answer"),
+            (
+                (one.object.source, one.function, one.place, one.kind, one.access, one.status, one.value, one.answer)
+                for one in self
+            ),
+        )
+
+
 def relocations(
     objects: Sequence[BpfObject], vmlinux: Btf, modules: Sequence[Btf] = (), *, loader: str = "libbpf"
-) -> list[Relocated]:
+) -> Relocations:
     """Every relocation of every object with its outcome on `vmlinux` and, after it, `modules` (split BTFs on it).
 
     `loader` is whose rules answer: "libbpf", "cilium" or "aya".  Raises ValueError for another one.
@@ -173,7 +192,7 @@ def relocations(
 
     objects = objects_list("objects", objects)
     outcomes = relocate(objects, Target(vmlinux, modules), loader=loader_named(loader))
-    return list(relocated(objects, outcomes))
+    return Relocations(relocated(objects, outcomes))
 
 
 def relocated(objects: Sequence[BpfObject], outcomes: Iterable[Sequence[Outcome]]) -> Iterator[Relocated]:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from btfkit.errors import printable
 from btfkit.fleet.history_changes import add_changes
+from btfkit.fleet.matrix import LABELS
 from btfkit.fleet.series import series_of
 from btfkit.show.identity import ENUM, FUNC, STRUCT, TYPEDEF, UNION, VAR
+from btfkit.tables import Tabular, table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from btfkit.fleet.matrix import Column
     from btfkit.fleet.series import Series
+    from btfkit.tables import Table
 
 MEMBER = "member"
 KINDS = (MEMBER, STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR)
@@ -111,7 +114,7 @@ class Line:
         return f"<Line of a {self.kind}: {len(self.spans)} spans>"
 
 
-class History:
+class History(Tabular):
     """The history of `name`: `columns` (kernels), and a `Line` for each kind of thing that has the name on some kernel."""
 
     __slots__ = ("columns", "hint", "lines", "name")
@@ -141,6 +144,26 @@ class History:
     def __bool__(self) -> bool:
         """Whether some kernel has it."""
         return any(span.state for line in self.lines for span in line.spans)
+
+    def table(self) -> Table:
+        """A row for each kernel that was read, series by series and by version: `name`, `kind`, the kernel (LABELS), `text`,
+        `offset`, `size`, `bit`, `bits`, `module` and `absent` of `State`, and what is different from the kernel before:
+        `changes` and `guesses`, each joined by "; "."""
+        names = ("offset", "size", "bit", "bits", "module", "absent", "changes", "guesses")
+        return table_of(("name", "kind", *LABELS, "text", *names), self._rows())
+
+    def _rows(self) -> Iterator[tuple[object, ...]]:
+        for line in self.lines:
+            for span in line.spans:
+                for number, column in enumerate(span.columns):
+                    state = line.states[column]
+                    assert state is not None
+                    news = (span.changes, span.guesses) if number == 0 else ((), ())
+                    yield (
+                        *(line.name, line.kind, *self.columns[column].labels, state.text),
+                        *(None if value < 0 else value for value in (state.offset, state.size)),
+                        *(state.bit, state.bits, state.module, state.absent, *map("; ".join, news)),
+                    )
 
     @property
     def usable(self) -> list[int]:

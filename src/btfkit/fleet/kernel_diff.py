@@ -14,10 +14,12 @@ import os
 from btfkit.errors import AmbiguousError, BtfError, counted, error_text
 from btfkit.files.modules import module_name
 from btfkit.show.diff import ModuleDiffs, diff
+from btfkit.show.diff_values import DIFFERENCES
+from btfkit.tables import Tabular, table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.btf_file import SharedBase
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from btfkit.loaded_kernel import LoadedKernel
     from btfkit.show.diff_values import Diff
     from btfkit.show.kabi import Kabi, Suppression, Symbols
+    from btfkit.tables import Table
 
     Job = tuple[str, str, str]  # the name of a module, its path in both kernels
     Path = str | os.PathLike[str]
@@ -34,7 +37,7 @@ ALONE = 64  # modules below which starting processes does not pay
 SCHEMA = 1
 
 
-class KernelDiff:
+class KernelDiff(Tabular):
     """The differences: `vmlinux`, and `modules` that differ, by name; `same` modules do not.
 
     `added` and `removed` are names of modules that only one kernel has; `without` those without BTF on either side; `skipped` are
@@ -57,6 +60,20 @@ class KernelDiff:
 
     def __bool__(self) -> bool:
         return bool(self.vmlinux or self.modules or self.added or self.removed)
+
+    def table(self) -> Table:
+        """The rows of `Diff.table` for the vmlinux and each module, after the `module` ("": vmlinux).
+
+        A module that only one kernel has is a row of the kind "module".
+        """
+        return table_of(("module", *DIFFERENCES), self._rows())
+
+    def _rows(self) -> Iterator[tuple[object, ...]]:
+        for module, found in (("", self.vmlinux), *self.modules.items()):
+            yield from ((module, *row) for row in found.rows())
+        rest = (None,) * (len(DIFFERENCES) - 4)
+        for what, names in ("removed", self.removed), ("added", self.added):
+            yield from ((name, "module", name, what, "", *rest) for name in names)
 
     def as_json(self) -> dict[str, object]:
         """The JSON document (schema 1)."""

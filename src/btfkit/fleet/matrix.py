@@ -7,6 +7,7 @@ a row for each program, with the number of a `Cell` for each kernel, or None if 
 from __future__ import annotations
 
 from btfkit.errors import counted, printable
+from btfkit.tables import Tabular, table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
     from btfkit.fleet.keys import Key
     from btfkit.fleet.tree import Kernel
     from btfkit.programs.verdict import ProgramFinding, Verdict
+    from btfkit.tables import Table
 
 WORKS, GUARDED, BREAKS = "works", "works, guarded", "breaks"
 MISREADS = "reads something else"
 STATUSES = (WORKS, GUARDED, BREAKS)
+LABELS = ("kernel", "distro", "release", "arch", "uname")  # columns of tables that say which kernel a row is about
 
 
 class ReadSite:
@@ -119,6 +122,11 @@ class Column:
         self.version = version_order(key.uname)
 
     @property
+    def labels(self) -> tuple[str, str, str, str, str]:
+        """Its cells in a table (LABELS)."""
+        return self.name, *self.key.parts
+
+    @property
     def group(self) -> tuple[str, str]:
         """The series, a distribution and an architecture, in which kernels fold into ranges."""
         return self.key.distro, self.key.arch
@@ -181,7 +189,7 @@ class Hint:
         self.notes: list[tuple[int, str]] = []
 
 
-class Matrix:
+class Matrix(Tabular):
     """The result: `objects` (names), `programs`, `columns` (kernels), `cells`, and the `verdicts` that these number.
 
     `hints` are by (object, access).  `warnings` are about the objects (code that the linker dropped, ...), (object,
@@ -235,6 +243,29 @@ class Matrix:
         """The status of a cell, None if the kernel could not be read."""
         number = None if self.columns[column].error else self.cells[program][column]
         return None if number is None else self.verdicts[number].status
+
+    def table(self) -> Table:
+        """A row for each program on each kernel: `object`, `program`, `section`, the kernel (LABELS), `status` (None: the kernel
+        could not be read, for `error`), and `reasons`, a sentence for each finding, joined by "; "."""
+        return table_of(
+            ("object", "program", "section", *LABELS, "status", "reasons", "error"),
+            (
+                (
+                    *(program.object, program.name, program.section),
+                    *column.labels,
+                    self.status(row, number),
+                    "; ".join(dict.fromkeys(finding.detail for finding in self.findings(row, number))),
+                    column.error,
+                )
+                for row, program in enumerate(self.programs)
+                for number, column in enumerate(self.columns)
+            ),
+        )
+
+    def findings(self, program: int, column: int) -> tuple[ProgramFinding, ...]:
+        """The findings of a cell."""
+        number = None if self.columns[column].error else self.cells[program][column]
+        return () if number is None else self.verdicts[number].findings
 
     @property
     def usable(self) -> list[int]:

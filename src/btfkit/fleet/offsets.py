@@ -25,9 +25,10 @@ from btfkit.errors import (
     printable,
     refuse_text,
 )
-from btfkit.fleet.matrix import columns_of
+from btfkit.fleet.matrix import LABELS, columns_of
 from btfkit.fleet.owners import bare_name, modules_naming
 from btfkit.show.offset import Offsets, parsed
+from btfkit.tables import Tabular, table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.fleet.matrix import Column
     from btfkit.fleet.tree import Kernel, Tree
+    from btfkit.tables import Table
 
     Observe = Callable[[int, int], None]
 
@@ -82,7 +84,7 @@ class Cell(NamedTuple):
         return self.alternative, self.offset, self.size, self.bit, self.bits
 
 
-class OffsetTable:
+class OffsetTable(Tabular):
     """The answers: `cells[row][column]` for `questions` and `columns` (kernels, sorted), None for a kernel that was not read."""
 
     def __init__(self, questions: Sequence[Question], columns: Sequence[Column]) -> None:
@@ -92,6 +94,22 @@ class OffsetTable:
 
     def __repr__(self) -> str:
         return f"<OffsetTable of {counted(len(self.questions), 'path')} on {counted(len(self.columns), 'kernel')}>"
+
+    def table(self) -> Table:
+        """A row for each question on each kernel.
+
+        `path` (the first of the question), the kernel (LABELS), `answer` (the path that exists), `offset`, `size`, `bit`, `bits`,
+        `type` and `module` of `Cell`, and `absent`, the reason if there is no answer.
+        """
+        names = ("path", *LABELS, "answer", "offset", "size", "bit", "bits", "type", "module", "absent")
+        return table_of(
+            names,
+            (
+                (question.label, *column.labels, *_row(question, cell, column.error))
+                for question, row in zip(self.questions, self.cells, strict=True)
+                for column, cell in zip(self.columns, row, strict=True)
+            ),
+        )
 
     def put(self, column: int, cells: Sequence[Cell]) -> None:
         """Store the answers of a kernel to all questions."""
@@ -112,6 +130,14 @@ class OffsetTable:
         """Why the last kernel that was read does not answer; "" if it does."""
         cells = [cell for cell in self.cells[self.questions.index(question)] if cell is not None]
         return cells[-1].reason if cells else ""
+
+
+def _row(question: Question, cell: Cell | None, error: str) -> tuple[object, ...]:
+    """What a table says about a cell, after the path and the kernel."""
+    if cell is None or not cell:
+        return None, None, None, None, None, "", "", error if cell is None else cell.reason
+    size = None if cell.size < 0 else cell.size
+    return question.paths[cell.alternative], cell.offset, size, cell.bit, cell.bits, cell.type, cell.module, ""
 
 
 def parse_question(text: str) -> Question:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from glob import escape
-
 from btfkit.btf import spec
 from btfkit.btf.members import flat_members
 from btfkit.errors import BtfError
-from btfkit.show.find import find
+from btfkit.show.find import names_beginning
 from btfkit.show.offset import offset
 
 TYPE_CHECKING = False
@@ -23,7 +21,7 @@ COMPOSITES = ("struct", "union")
 
 def names(btf: Btf, start: str, kinds: Sequence[str] = TYPES) -> list[str]:
     """The names that begin with `start` of types, functions and the like (`kinds` as those of `find`), sorted, each once."""
-    return sorted({found.name for found in find(btf, escape(start) + "*", kinds)} - {""})
+    return names_beginning(btf, start, kinds)
 
 
 def member_paths(btf: Btf, start: str) -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from btfkit.show.identity import ENUM, FLOAT, FUNC, INT, STRUCT, TYPEDEF, UNION, VAR
+from btfkit.tables import Tabular, table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from typing import TypedDict
 
     from btfkit.btf.btf import Btf
+    from btfkit.tables import Table
 
     class Facts(TypedDict, total=False):
         """The facts about a member, enumerator, parameter or tags: in bytes, except where the name has "bit" in it."""
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 KINDS = (STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, INT, FLOAT)  # in the order of output
+_FACTS = ("type", "name", "offset", "size", "bit_offset", "bits", "value", "tags")
+DIFFERENCES = ("kind", "name", "what", "path", *(f"{side}_{fact}" for fact in _FACTS for side in ("old", "new")))
 
 
 class Change:
@@ -127,7 +132,7 @@ class Entry:
         return f"<{self.kind} {self.name!r}>"
 
 
-class Diff:
+class Diff(Tabular):
     """The differences from `old` to `new`: `added`, `removed` and `changed`, each in the order of KINDS, then by name.
 
     `counts[kind]` is (same, changed, added, removed).  True if anything differs.
@@ -145,6 +150,26 @@ class Diff:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
+
+    def table(self) -> Table:
+        """A row for each difference (DIFFERENCES): a type that only one side has ("added", "removed"; its size is in bytes), or a
+        change within a type that both have (`Change`; `path` names the member, enumerator or parameter)."""
+        return table_of(DIFFERENCES, self.rows())
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """The rows of `table`."""
+        for what, entries in ("removed", self.removed), ("added", self.added):
+            for entry in entries:
+                facts = {"size": entry.size, "type": entry.text}
+                old, new = (facts, None) if what == "removed" else (None, facts)
+                yield entry.kind, entry.name, what, "", *_pairs(old, new)
+        for change in self.changed:
+            whole = [name for name in ("size", "text") if change.old.get(name) != change.new.get(name)]
+            if whole:
+                sides = [{"size": side.get("size"), "type": side.get("text", "")} for side in (change.old, change.new)]
+                yield change.kind, change.name, "changed", "", *_pairs(*sides)
+            for one in change.changes:
+                yield change.kind, change.name, one.what, one.path, *_pairs(one.old, one.new)
 
     def without_btf(self) -> Diff:
         """This diff with a `Name` in place of each BTF: small, and pickles."""
@@ -168,6 +193,14 @@ class Diff:
 
     def __repr__(self) -> str:
         return f"<diff: {len(self.changed)} changed, {len(self.added)} added, {len(self.removed)} removed>"
+
+
+def _pairs(old: Mapping[str, object] | None, new: Mapping[str, object] | None) -> Iterator[object]:
+    """Each fact of both sides, None if a side does not have it."""
+    for fact in _FACTS:
+        for side in (old, new):
+            value = (side or {}).get(fact)
+            yield ", ".join(value) if isinstance(value, list) else value
 
 
 class Name:

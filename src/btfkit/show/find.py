@@ -17,6 +17,7 @@ from btfkit.btf.spelling import Spelling, keyword
 from btfkit.errors import NotFoundError, UnsupportedError, printable, refuse_others, refuse_text
 from btfkit.hot import search as _search
 from btfkit.show.identity import CLASSES
+from btfkit.tables import Tabular, table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfkit.btf.btf import Btf
+    from btfkit.tables import Table
 
 MEMBER, ENUMERATOR, FORWARD = "member", "enumerator", "forward"
 KINDS = (*dict.fromkeys(CLASSES.values()), FORWARD, MEMBER, ENUMERATOR)
 FEW = 8  # types whose users are found by a pass for each
+COLUMNS = ("kind", "name", "type_id", "owner", "text", "offset", "size", "bit_offset", "bits", "value")
 _GLOB = "*?["
 _SIZED_AS_TARGET = spec.MODS_AND_TYPEDEFS | {spec.ARRAY, spec.VAR, spec.DECL_TAG}
 _NUMBERS: dict[str, tuple[int, ...]] = {
@@ -68,7 +71,26 @@ class Found:
         return f"<{self.kind} {self.owner + '.' if self.owner else ''}{self.name}>"
 
 
-def find(btf: Btf, pattern: str, kinds: Sequence[str] = (), *, own: bool = False) -> Iterator[Found]:
+class Matches(Tabular):
+    """What `find` or `users` finds, one after the other: an iterator, which is a table as well."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, found: Iterator[Found]) -> None:
+        self._found = found
+
+    def __iter__(self) -> Iterator[Found]:
+        return self._found
+
+    def __next__(self) -> Found:
+        return next(self._found)
+
+    def table(self) -> Table:
+        """A row for each of those that are left: the attributes of `Found`."""
+        return table_of(COLUMNS, ([getattr(found, name) for name in COLUMNS] for found in self._found))
+
+
+def find(btf: Btf, pattern: str, kinds: Sequence[str] = (), *, own: bool = False) -> Matches:
     """Find by a name, a glob or a /regular expression/, in order of type ids; `own` excludes the base.
 
     `kinds` are some of KINDS, all by default; "struct x" in `pattern` is a struct.  The owner of a member of an anonymous struct
@@ -81,8 +103,27 @@ def find(btf: Btf, pattern: str, kinds: Sequence[str] = (), *, own: bool = False
     if rest and tag in ("struct", "union", "enum") and not kinds:
         pattern, kinds = rest, (tag,)
     if is_exact(pattern) and kinds and MEMBER not in kinds and ENUMERATOR not in kinds:
-        return _by_name(btf, pattern, kinds, own)
-    return _by_pattern(btf, pattern, kinds or KINDS, own)
+        return Matches(_by_name(btf, pattern, kinds, own))
+    return Matches(_by_pattern(btf, pattern, kinds or KINDS, own))
+
+
+def names_beginning(btf: Btf, start: str, kinds: Sequence[str]) -> list[str]:
+    """The names of types of `kinds` that begin with `start`, sorted, each once; of the base's, too."""
+    wanted = bytearray(128)
+    for kind in kinds:
+        for number in _NUMBERS[kind]:
+            wanted[number] |= 1
+    raw = start.encode("utf-8", "surrogateescape")
+    first = bytes(not raw or byte == raw[0] for byte in range(256))
+    strings = b"".join(bytes(layer.strings) for layer in btf.chain)
+    marks = bytearray(strings.translate(first))
+    names: set[bytes] = set()
+    for layer in btf.chain:
+        found: list[int] = []
+        _search.named(layer.words, layer.positions, layer.table, wanted, marks, found)
+        offsets = {layer.words[layer.positions[index]] for index in found[::2]}
+        names.update(strings[offset : strings.index(0, offset)] for offset in offsets)
+    return sorted(text(name) for name in names - {b""} if name.startswith(raw))
 
 
 def is_exact(pattern: str) -> bool:
@@ -246,7 +287,7 @@ class _Describer:
 # ---- users -------------------------------------------------------------------------------------------------------
 
 
-def users(btf: Btf, name: str | int, *, own: bool = False) -> Iterator[Found]:
+def users(btf: Btf, name: str | int, *, own: bool = False) -> Matches:
     """The users of a type, given by id or by name: members that are, contain or point to it, functions that take or return
     it, typedefs and variables of it, in order of ids; `own` excludes the base.
 
@@ -260,7 +301,7 @@ def users(btf: Btf, name: str | int, *, own: bool = False) -> Iterator[Found]:
     for type_id in ids:
         if btf.existing(type_id) == 0:
             raise NotFoundError(f"no type {type_id}, ids are 1 to {len(btf) - 1}", source=btf.source)
-    return _users(btf, ids, own)
+    return Matches(_users(btf, ids, own))
 
 
 def users_of_each(btf: Btf, ids: Iterable[int], *, own: bool = False) -> Iterator[Found]:

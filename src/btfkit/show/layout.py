@@ -14,6 +14,7 @@ from btfkit.btf.flat import Flat
 from btfkit.btf.spec import DEFAULT_POINTER_SIZE, MAX_CHAIN, text
 from btfkit.errors import BtfError, FormatError, NotFoundError, printable
 from btfkit.hot.measures import Field, Measures, named_composites
+from btfkit.tables import Tabular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from btfkit.btf.btf import Btf
     from btfkit.btf.flat import FramedFlat
+    from btfkit.tables import Table
 
     _Facts = tuple[int, int, int, int, int]
 
@@ -45,7 +47,7 @@ _MEASURED = (
 )
 
 
-class Layout:
+class Layout(Tabular):
     """A struct or union: `size` (bytes), `members` in order, and the gaps between them.
 
     `pre_hole` and `pre_bit_hole` come before the first member, `padding` (bytes) and `bit_padding` (bits) after the last;
@@ -116,23 +118,11 @@ class Layout:
         whole = 8 * (self.sum_members + self.sum_holes + self.padding)
         return 8 * self.size - whole - self.sum_bits - self.sum_bit_holes - self.bit_padding
 
-    def columns(self) -> dict[str, list[Any]]:
-        """The members as columns of a table (`layout_table.columns`)."""
-        from btfkit.show.layout_table import columns
+    def table(self) -> Table:
+        """The members as a table (`layout_table.members_table`)."""
+        from btfkit.show.layout_table import members_table
 
-        return columns([self])
-
-    def pandas(self) -> Any:
-        """The members as a pandas DataFrame; raises UnsupportedError without pandas."""
-        from btfkit.show.layout_table import data_frame
-
-        return data_frame([self], "pandas")
-
-    def polars(self) -> Any:
-        """The members as a polars DataFrame; raises UnsupportedError without polars."""
-        from btfkit.show.layout_table import data_frame
-
-        return data_frame([self], "polars")
+        return members_table([self])
 
     def _repr_html_(self) -> str:
         from btfkit.show.layout_table import html_table
@@ -157,7 +147,7 @@ def layout(btf: Btf, name: str | int, *, cacheline: int = CACHELINE) -> Layout:
     return layouts[layouts.find(name)[0] if isinstance(name, str) else name]
 
 
-class Layouts:
+class Layouts(Tabular):
     """The layouts of one BTF, each computed once: `layouts[type_id]`; `cacheline` in bytes.
 
     Raises FormatError if a type is damaged: a cycle of typedefs, or nesting too deep.
@@ -178,23 +168,11 @@ class Layouts:
         self._layouts: dict[int, Layout] = {}
         self._names: dict[int, str] = {}
 
-    def columns(self, type_ids: Iterable[int] | None = None) -> dict[str, list[Any]]:
-        """The members of these structs and unions (default: of all own named ones) as columns (`layout_table.columns`)."""
-        from btfkit.show.layout_table import columns
+    def table(self, type_ids: Iterable[int] | None = None) -> Table:
+        """The members of these structs and unions (default: of all own named ones) as a table (`layout_table.members_table`)."""
+        from btfkit.show.layout_table import members_table
 
-        return columns(self[one] for one in (self.all() if type_ids is None else type_ids))
-
-    def pandas(self, type_ids: Iterable[int] | None = None) -> Any:
-        """The same as a pandas DataFrame; raises UnsupportedError without pandas."""
-        from btfkit.show.layout_table import data_frame
-
-        return data_frame((self[one] for one in (self.all() if type_ids is None else type_ids)), "pandas")
-
-    def polars(self, type_ids: Iterable[int] | None = None) -> Any:
-        """The same as a polars DataFrame; raises UnsupportedError without polars."""
-        from btfkit.show.layout_table import data_frame
-
-        return data_frame((self[one] for one in (self.all() if type_ids is None else type_ids)), "polars")
+        return members_table(self[one] for one in (self.all() if type_ids is None else type_ids))
 
     def restart(self, btf: Btf, flat: Flat | FramedFlat) -> None:
         """Go on with another BTF that is split on the same base, of which what is known stays."""

@@ -1,53 +1,43 @@
-"""Layouts as tables: columns for data frames (pandas, polars), and views for notebooks and terminals (rich)."""
+"""Layouts as tables: members for data frames (`tables`), and views for notebooks and terminals (rich)."""
 
 from __future__ import annotations
 
 from btfkit.btf.spelling import Spelling
-from btfkit.errors import UnsupportedError, counted, printable
+from btfkit.errors import counted, printable
+from btfkit.tables import table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from btfkit.show.layout import Layout
+    from btfkit.tables import Table
+
+COLUMNS = (
+    *("owner", "owner_id", "kind", "member", "type", "type_id", "offset", "size", "hole"),
+    *("bit_offset", "bits", "bit_hole"),
+)
 
 
-def columns(layouts: Iterable[Layout]) -> dict[str, list[Any]]:
+def members_table(layouts: Iterable[Layout]) -> Table:
     """A row for each member, by columns.
 
     `owner`, `owner_id` and `kind` ("struct" or "union"); `member`, `type` and `type_id`; `offset`, `size` and `hole` after it in
     bytes; `bit_offset`, `bits` (0: not a bitfield) and `bit_hole` in bits.
     """
-    table: dict[str, list[Any]] = {
-        name: []
-        for name in (
-            *("owner", "owner_id", "kind", "member", "type", "type_id", "offset", "size", "hole"),
-            *("bit_offset", "bits", "bit_hole"),
-        )
-    }
+    return table_of(COLUMNS, _members(layouts))
+
+
+def _members(layouts: Iterable[Layout]) -> Iterator[tuple[Any, ...]]:
     names: dict[int, Spelling] = {}
     for found in layouts:
         spelling = names.setdefault(id(found.btf), Spelling(found.btf))
         for field in found.members:
-            row = (
+            yield (
                 *(found.name, found.type_id, found.keyword, field.name, spelling[field.type_id], field.type_id),
                 *(field.offset, field.size, max(field.hole, 0), field.bit_offset, field.bits, field.bit_hole),
             )
-            for column, value in zip(table.values(), row, strict=True):
-                column.append(value)
-    return table
-
-
-def data_frame(layouts: Iterable[Layout], library: str) -> Any:
-    """The `columns` as a DataFrame of "pandas" or "polars"; raises UnsupportedError if it is not installed."""
-    from importlib import import_module
-
-    try:
-        module = import_module(library)
-    except ImportError:
-        raise UnsupportedError(f"{library} is not installed: pip install 'btfkit[{library}]'") from None
-    return module.DataFrame(columns(layouts))
 
 
 def caption(found: Layout) -> str:
