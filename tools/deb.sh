@@ -9,7 +9,7 @@ what=${1:-deb}
 BARE=${BARE:-$HOME/.cache/btfkit-bare} SUITE=${SUITE:-sid}
 . tools/debian.sh deb
 cannot() { say "$*"; exit 77; }
-PACKAGES=build-essential,debhelper,dh-python,pybuild-plugin-pyproject,python3-all-dev,python3-setuptools,cython3,python3-zstandard,lintian,bash-completion,man-db,rpm
+PACKAGES=build-essential,debhelper,dh-python,pybuild-plugin-pyproject,python3-all-dev,python3-setuptools,cython3,python3-zstandard,lintian,bash-completion,fish,man-db,zsh,rpm
 
 build_deb() { # in the chroot, in /root/btfkit
   dpkg-buildpackage -us -uc -b
