@@ -119,6 +119,56 @@ def test_many_modules_on_one_frame() -> None:
         assert diffs.diff(*sides).as_json() == diff(*sides).as_json()
 
 
+@pytest.mark.parametrize("what", ["inner size", "inner member", "parameter name", "array", "typedef", "the same"])
+def test_equal_definitions_with_other_parts(what) -> None:
+    """A struct whose text is equal in several modules is compared again if what it holds is not, or what is shown of it."""
+    old, new = kernel_trees.kernel((6, 1)), kernel_trees.kernel((6, 12))
+    diffs = ModuleDiffs(old, new)
+    shown = []
+    for number in (0, 1, 0):
+        sides = []
+        for base, moved in ((old, 0), (new, 64)):
+            top = Builder(base)
+            differing = what if number else ""
+            size = 16 if differing == "inner size" else 8
+            members = [("y" if differing == "inner member" else "x", base.find_id("int"), 0)]
+            inner = top.struct("inner", size, members)
+            many = top.array(inner, base.find_id("int"), 1)
+            word = top.typedef("word_t", top.int("short", 2) if differing == "typedef" else top.int("long", 8))
+            name = "other" if differing == "parameter name" else "one"
+            call = top.ptr(top.func_proto(0, [(name, base.find_id("int"))]))
+            held = [("call", call), ("word", word), ("inner", many if differing == "array" else inner)]
+            top.struct("own", 128, [(name, kind, 64 * at + moved) for at, (name, kind) in enumerate(held)])
+            sides.append(top.build())
+        shown.append(diffs.diff(*sides).as_json())
+        assert shown[-1] == diff(*sides).as_json()
+    assert shown[0] == shown[2]
+    if what not in ("inner member", "the same"):  # a member's name is only in the struct that has it
+        assert shown[0]["changed"] != shown[1]["changed"]
+
+
+@pytest.mark.parametrize("endless", [False, True])
+def test_much_nested(endless) -> None:
+    """Types that hold many others, or themselves, are compared as in a pair alone."""
+    diffs = ModuleDiffs(kernel_trees.kernel((6, 1)), kernel_trees.kernel((6, 12)))
+    for _ in range(2):
+        sides = []
+        for frame, shift in zip(diffs._frames, (0, 64), strict=True):
+            top = Builder(frame.base)
+            inner = frame.base.find_id("int")
+            if endless:
+                inner = top.struct("endless", 8, [("again", top.next_id, 0), ("a", inner, shift)])
+            for level in range(200):
+                inner = top.struct(f"level{level}", 8, [("in", inner, 0)])
+            top.struct("deep", 16, [("in", inner, shift)])
+            sides.append(top.build())
+        if endless:
+            with pytest.raises(btfkit.errors.FormatError, match="nested more than 256 deep"):
+                diffs.diff(*sides)
+        else:
+            assert diffs.diff(*sides).as_json() == diff(*sides).as_json()
+
+
 # ---- kABI --------------------------------------------------------------------------------------------------------
 
 

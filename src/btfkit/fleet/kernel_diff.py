@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from btfkit.btf_file import SharedBase
     from btfkit.fleet.tree import Kernel
     from btfkit.loaded_kernel import LoadedKernel
-    from btfkit.show.diff_values import Diff
+    from btfkit.show.diff_values import Change, Diff
     from btfkit.show.kabi import Kabi, Suppression, Symbols
     from btfkit.tables import Table
 
@@ -144,11 +144,13 @@ def diff_kernels(
     if len(pairs) < ALONE:
         workers = 1
     results: list[tuple[int, Diff | str | None]] = []
+    received: dict[tuple[int, int], list[Change]] = {}
     for ended in jobs.run(ModulePairs(a, b), pairs, workers=workers, size=SIZE, observe=observe):
         if ended.error is not None:
             found.skipped.append(error_text(ended.error, a.store.full(pairs[ended.number][1])))
         else:
-            results.append((ended.number, ended.value))
+            value = ended.value.unpacked(received) if isinstance(ended.value, Packed) else ended.value
+            results.append((ended.number, value))
     for number, value in sorted(results, key=lambda one: one[0]):
         _note(found, pairs[number][0], value)
     found.skipped.sort()
@@ -184,22 +186,51 @@ class ModulePairs:
         self.old = old
         self.new = new
 
-    def prepare(self) -> tuple[ModuleDiffs, SharedBase, SharedBase]:
+    def prepare(self) -> tuple[ModuleDiffs, SharedBase, SharedBase, dict[int, list[Change]]]:
         """Both vmlinux."""
         from btfkit.btf_file import SharedBase
 
         old, new = self.old.load_vmlinux(), self.new.load_vmlinux()
-        return ModuleDiffs(old, new), SharedBase(old), SharedBase(new)
+        return ModuleDiffs(old, new), SharedBase(old), SharedBase(new), {}
 
-    def run(self, state: tuple[ModuleDiffs, SharedBase, SharedBase], job: Job) -> Diff | str | None:
+    def run(
+        self, state: tuple[ModuleDiffs, SharedBase, SharedBase, dict[int, list[Change]]], job: Job
+    ) -> Packed | str | None:
         """The differences; None if there are none, "" if a module has no BTF."""
-        diffs, old_base, new_base = state
+        diffs, old_base, new_base, sent = state
         _, old_path, new_path = job
         old, new = self.old.module(old_path, old_base), self.new.module(new_path, new_base)
         if old is None or new is None:
             return ""
         found = diffs.diff(old, new)
-        return found.without_btf() if found else None
+        return Packed(found.without_btf(), sent) if found else None
+
+
+class Packed:
+    """A diff on its way out of a worker: lists of changes that earlier diffs had are left out (`show.diff.ModuleDiffs` gives the
+    diffs of modules that share a struct one list), and `unpacked` puts them back.  What a worker has `sent` its parent received
+    before this, in the order in which it was sent."""
+
+    __slots__ = ("_diff", "_lists", "_worker")
+
+    def __init__(self, diff: Diff, sent: dict[int, list[Change]]) -> None:
+        self._diff = diff
+        self._worker = os.getpid()
+        self._lists: list[tuple[int, list[Change] | None]] = []
+        for change in diff.changed:
+            number = id(change.changes)  # `sent` keeps the list, so that no other gets its number
+            self._lists.append((number, None if number in sent else change.changes))
+            sent[number] = change.changes
+            change.changes = []
+
+    def unpacked(self, received: dict[tuple[int, int], list[Change]]) -> Diff:
+        """The diff; `received` has the lists by worker and number."""
+        for change, (number, changes) in zip(self._diff.changed, self._lists, strict=True):
+            key = self._worker, number
+            if changes is not None:
+                received[key] = changes
+            change.changes = received[key]
+        return self._diff
 
 
 def _diff_loaded(found: KernelDiff, a: Kernel, b: Kernel, base: Btf, other: Btf) -> None:

@@ -7,6 +7,7 @@ cdef unsigned int VOID
 cdef unsigned int NAMED
 cdef unsigned int INTEGER
 cdef unsigned int TAGGED
+cdef unsigned int WHOLE
 cdef unsigned int MANY
 cdef unsigned int PAIRED
 
@@ -49,6 +50,7 @@ cdef class Side:
     cdef unsigned int[::1] references
     cdef unsigned int[::1] definitions
     cdef unsigned int[::1] tagged
+    cdef unsigned int[::1] wholes
 
     @cython.locals(type_id=cython.size_t)
     cpdef restart(self, const unsigned int[::1] words, const unsigned int[::1] positions,
@@ -66,6 +68,14 @@ cdef class Side:
 
     @cython.locals(interner=Interner, start=cython.size_t, found=cython.uint, at=cython.size_t)
     cpdef unsigned int definition(self, size_t type_id) except 0
+
+    @cython.locals(interner=Interner, start=cython.size_t, found=cython.uint, at=cython.size_t, info=cython.uint,
+                   kind=cython.uint, index=cython.uint, part=cython.uint)
+    cpdef unsigned int whole(self, size_t type_id, unsigned int depth) except? 0
+
+    @cython.locals(interner=Interner, start=cython.size_t, found=cython.uint, at=cython.size_t, kind=cython.uint,
+                   index=cython.uint, part=cython.uint)
+    cdef unsigned int text_of(self, size_t type_id, unsigned int depth) except? 0
 
     @cython.locals(interner=Interner, start=cython.size_t)
     cpdef tag(self, size_t type_id, list tags)

@@ -13,6 +13,7 @@ VOID = 129
 NAMED = 130  # class, text
 INTEGER = 131
 TAGGED = 132
+WHOLE = 133
 MANY = 0xFFFFFFFF  # types of one class and name
 PAIRED = 0xFFFFFFFE
 
@@ -142,6 +143,7 @@ class Side:
         self.references = memoryview(bytearray(4 * (len(positions) + 1))).cast("I")
         self.definitions = memoryview(bytearray(4 * (len(positions) + 1))).cast("I")
         self.tagged = memoryview(bytearray(4 * (len(positions) + 1))).cast("I")
+        self.wholes = memoryview(bytearray(4 * (len(positions) + 1))).cast("I")
 
     def restart(self, words, positions, strings, first):
         """Put other types in place of those from id `first` on; what is known of the types before them stays."""
@@ -152,10 +154,12 @@ class Side:
             self.references = growth.grown(self.references, first)
             self.definitions = growth.grown(self.definitions, first)
             self.tagged = growth.grown(self.tagged, first)
+            self.wholes = growth.grown(self.wholes, first)
         for type_id in range(first, len(positions) + 1):
             self.references[type_id] = 0
             self.definitions[type_id] = 0
             self.tagged[type_id] = 0
+            self.wholes[type_id] = 0
 
     def key(self, type_id):
         """The number of the class and the name of a type; 0 if it has no name or is not matched by name."""
@@ -222,6 +226,106 @@ class Side:
                 interner.push(self.tagged[type_id])
                 found = interner.close(start)
             self.definitions[type_id] = found
+        return found
+
+    def whole(self, type_id, depth):
+        """The number of all that the layout of a type and the text of its members depend on.
+
+        That is its definition, those of what it holds by value, and the names of parameters.  0: it is nested deeper than
+        `levels`, or no member has such a type.
+        """
+        if type_id == 0:
+            return self.reference(0, 0)
+        found = self.wholes[type_id]
+        if found:
+            return found
+        if depth > self.levels:
+            return 0
+        at = self.positions[type_id - 1]
+        info = self.words[at + 1]
+        kind = (info >> 24) & 127
+        if kind == kinds.FWD:
+            return self.reference(type_id, 0)
+        if kind == kinds.INT or kind == kinds.FLOAT or kind == kinds.ENUM or kind == kinds.ENUM64:
+            return self.definition(type_id)
+        interner = self.interner
+        start = interner.top
+        interner.push(WHOLE)
+        interner.push(kind)
+        if kind == kinds.STRUCT or kind == kinds.UNION:
+            interner.push(self.definition(type_id))
+            for index in range(info & 0xFFFFFF):
+                part = self.whole(self.words[at + 4 + 3 * index], depth + 1)
+                interner.push(part)
+                if part == 0:
+                    break
+        elif kind == kinds.ARRAY:
+            interner.push(self.words[at + 5])
+            interner.push(self.whole(self.words[at + 3], depth + 1))
+        elif kind == kinds.PTR:
+            interner.push(self.text_of(self.words[at + 2], depth + 1))
+        elif (
+            kind == kinds.TYPEDEF
+            or kind == kinds.CONST
+            or kind == kinds.VOLATILE
+            or kind == kinds.RESTRICT
+            or kind == kinds.TYPE_TAG
+        ):
+            interner.push(self.definition(type_id))
+            interner.push(self.whole(self.words[at + 2], depth + 1))
+        else:
+            interner.push(0)
+        if interner.stack[interner.top - 1] == 0:
+            interner.top = start
+            return 0
+        found = interner.close(start)
+        self.wholes[type_id] = found
+        return found
+
+    def text_of(self, type_id, depth):
+        """The number of all that the text of a type without its definition depends on; 0 as in `whole`."""
+        if type_id == 0:
+            return self.reference(0, 0)
+        at = self.positions[type_id - 1]
+        kind = (self.words[at + 1] >> 24) & 127
+        if kind == kinds.FUNC_PROTO and self.wholes[type_id]:
+            return self.wholes[type_id]
+        if depth > self.levels:
+            return 0
+        interner = self.interner
+        start = interner.top
+        interner.push(WHOLE)
+        interner.push(kind)
+        if kind == kinds.FUNC_PROTO:
+            part = self.text_of(self.words[at + 2], depth + 1)
+            interner.push(part)
+            for index in range(self.words[at + 1] & 0xFFFFFF):
+                if part == 0:
+                    break
+                interner.push(interner.text(self.strings, self.words[at + 3 + 2 * index]))
+                part = self.text_of(self.words[at + 4 + 2 * index], depth + 1)
+                interner.push(part)
+        elif kind == kinds.ARRAY:
+            interner.push(self.words[at + 5])
+            interner.push(self.text_of(self.words[at + 3], depth + 1))
+        elif (
+            kind == kinds.PTR
+            or kind == kinds.CONST
+            or kind == kinds.VOLATILE
+            or kind == kinds.RESTRICT
+            or kind == kinds.TYPE_TAG
+        ):
+            interner.push(self.text_of(self.words[at + 2], depth + 1))
+        elif kind == kinds.FUNC or kind == kinds.VAR or kind == kinds.DATASEC or kind == kinds.DECL_TAG:
+            interner.push(0)
+        else:
+            interner.push(self.reference(type_id, 0))
+        if interner.stack[interner.top - 1] == 0:
+            interner.top = start
+            return 0
+        found = interner.close(start)
+        if kind == kinds.FUNC_PROTO:
+            self.wholes[type_id] = found
         return found
 
     def tag(self, type_id, tags):

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     Key = tuple[str, bytes]
     Scope = Mapping[tuple[str, str], "frozenset[str] | None"]
+    Known = dict[tuple[int | None, ...], tuple[TypeFacts, TypeFacts, list[Change]]]
 
 UTF8 = "utf-8", "surrogateescape"
 MOST_PAIRS = 1 << 18  # of types of one name that share a member: those of 512 types with 512 others
@@ -84,11 +85,12 @@ def diff(
 class ModuleDiffs:
     """The diffs of many modules of two kernels, by `diff`'s rules; what they need of the kernels is prepared once."""
 
-    __slots__ = ("_frames", "_numbers")
+    __slots__ = ("_frames", "_known", "_numbers")
 
     def __init__(self, old: Btf, new: Btf) -> None:
         self._numbers = interner()
         self._frames = _Frame(old, self._numbers), _Frame(new, self._numbers)
+        self._known: Known = {}
 
     def diff(self, old: Btf, new: Btf) -> Diff:
         """The differences between two modules; both are split on the vmlinux of their kernel."""
@@ -96,7 +98,7 @@ class ModuleDiffs:
             frame if btf.base is frame.base else None for frame, btf in zip(self._frames, (old, new), strict=True)
         ]
         a, b = _Side(old, self._numbers, frames[0]), _Side(new, self._numbers, frames[1])
-        return _Comparison(a, b, frozenset(), frozenset(), None).done()
+        return _Comparison(a, b, frozenset(), frozenset(), None, self._known).done()
 
 
 def _wanted(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -186,13 +188,20 @@ class _Side:
 
 class _Comparison:
     def __init__(
-        self, old: _Side, new: _Side, names: frozenset[tuple[str, bytes]], kinds: frozenset[str], scope: Scope | None
+        self,
+        old: _Side,
+        new: _Side,
+        names: frozenset[tuple[str, bytes]],
+        kinds: frozenset[str],
+        scope: Scope | None,
+        known: Known | None = None,
     ) -> None:
         self.old = old
         self.new = new
         self.names = names
         self.kinds = kinds
         self.scope = scope
+        self.known = known  # for other modules, the composites that were compared before
         self.found = Diff(old.btf, new.btf)
         self.same = dict.fromkeys(KINDS, 0)
 
@@ -334,9 +343,16 @@ class _Comparison:
         return found if found.changes or grown or key[0] not in (STRUCT, UNION, ENUM) else None
 
     def _composite(self, found: TypeChange, a: int, b: int) -> None:
-        found.old |= _facts(self.old.layouts, a)
-        found.new |= _facts(self.new.layouts, b)
-        found.changes += _MemberDiff(self.old, a, self.new, b).changes()
+        wholes = (self.old.identities.whole(a), self.new.identities.whole(b)) if self.known is not None else (0, 0)
+        key = *wholes, self.old.btf.pointer_size, self.new.btf.pointer_size
+        known = self.known.get(key) if self.known is not None and all(wholes) else None
+        if known is None:
+            facts = _facts(self.old.layouts, a), _facts(self.new.layouts, b)
+            known = *facts, _MemberDiff(self.old, a, self.new, b).changes()
+            if self.known is not None and all(wholes):
+                self.known[key] = known
+        old, new, found.changes = known
+        found.old, found.new = found.old | old, found.new | new
 
     def _enum(self, found: TypeChange, a: int, b: int) -> None:
         one: Any = self.old.btf[a]
@@ -386,7 +402,8 @@ class _Comparison:
         if old != new:
             part = "parameter" if found.kind == FUNC else "member"
             before, after = ([_tag(tag, part, number) for tag, number in tags] for tags in (old, new))
-            found.changes.append(Change("tags", "", {"tags": before}, {"tags": after}))
+            tags = Change("tags", "", {"tags": before}, {"tags": after})
+            found.changes = [*found.changes, tags]  # the list may be that of other modules, too
 
 
 def _similarities(olds: dict[int, set[object]], news: dict[int, set[object]]) -> dict[tuple[int, int], int]:

@@ -89,6 +89,13 @@ class Identities:
         except ValueError as error:
             raise self._too_deep(error) from None
 
+    def whole(self, type_id: int) -> int:
+        """The key of all that the layout of a type and the text of its members depend on; 0: it has none, too much is nested."""
+        try:
+            return self._side.whole(type_id, 0)
+        except ValueError:
+            return 0
+
     def differing(self, new: Identities) -> tuple[dict[str, int], list[int], list[int]]:
         """How many own types of each class are identical, and the ids of all others that have a class and a name, of both
         sides: a type counts as identical here if it is the only one of its class and name on either side."""
