@@ -572,3 +572,15 @@ def test_more_names_than_are_counted():
     assert (found.total, found.capped, found.hits[0]) == (1000, False, ("x0000_middle", (4,)))
     assert index.search("x0", "types", 10, quick=True).capped
     assert index.search("", "types", 10).hits == []
+
+
+def test_pages_say_that_modules_are_not_asked(app) -> None:
+    """Users, numbers and comparisons are those of vmlinux, and the pages say so."""
+    compared = text(page(app, f"/compare?old={KEYS[0]}&new={KEYS[1]}"))
+    assert "Only what vmlinux defines is compared, not what modules do." in compared
+    assert "Those of vmlinux; what only modules define is not counted" in text(page(app, f"/kernel/{KEYS[0]}"))
+    assert "In vmlinux; other modules are not searched" in text(page(app, f"/struct/task?kernel={KEYS[0]}"))
+    here = text(page(app, f"/struct/task?kernel={KEYS[2]}"))
+    assert "(btfkit find DIRECTORY --users 'struct task' searches a kernel's directory)" in here
+    own = text(page(app, "/struct/shared_device"))
+    assert re.search(r"In vmlinux and in .*, which defines it; other modules are not searched", own)
