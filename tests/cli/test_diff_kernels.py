@@ -300,11 +300,27 @@ def test_suppressions(compare, tmp_path) -> None:
         ("[[suppress]]\ntipe = 'x'\n", "unknown key tipe"),
         ("[[suppress]]\ntype = 3\n", "type: expected a string"),
         ("[[suppress]]\ntype = 'x'\nchange = ['no']\n", "change: expected some of"),
-        ("[[suppress]]\nreason = 'x'\n", "type, member or symbol is missing"),
+        ("[[suppress]]\nreason = 'x'\n", "line 1: [[suppress]] number 1: type, member or symbol is missing"),
+        (
+            "[[suppress]]\ntype = 'x'\n# [[suppress]]\n\n[[suppress]]\r\nkind = 3\n",
+            "line 5: [[suppress]] number 2: unknown key",
+        ),
+        ("suppress = [{type = 'x'}, 5]\n", "rules.toml: [[suppress]] number 2: expected type"),
+        (
+            "[[suppress]]\ntype = '''\n[[suppress]]\n'''\nmember = 1\n",
+            "rules.toml: [[suppress]] number 1: member: expected",
+        ),
+        ("[[suppress]]\ntype = 'x'\nchange = []\n", "change: expected some of"),
+        ("[[suppress]]\ntype = 'x'\nchange = [['moved']]\n", "change: expected some of"),
+        ("[[suppress]]\ntype = 'x'\n\n[suppression]\n", "line 4: suppression: expected only tables"),
+        ("[[suppress]]\ntype = 'x'\ntype = 'y'\n", "not TOML: Cannot overwrite a value (at line 3"),
+        ("a = " + 5000 * "[", "nested too deeply"),
+        ("#" + (4 << 20) * "x", "at most 4,194,304 bytes"),
+        ("[[suppress]]\ntype = '\udcff'\n", "not TOML: 'utf-8' codec can't decode byte 0xff in position 21"),
     ],
 )
 def test_bad_suppressions(compare, tmp_path, text, says) -> None:
-    (tmp_path / "rules.toml").write_text(text)
+    (tmp_path / "rules.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
     said = compare("--suppress", "rules.toml")
     assert said.status == 3
     assert said.err.startswith("btfkit: rules.toml: ")
@@ -327,6 +343,57 @@ def test_bad_lists(compare, tmp_path) -> None:
         assert (said.status, said.out) == (3, "")
         assert "symvers" in said.err
     assert run_missing(compare, tmp_path) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("0x12zz\tf\tvmlinux\tEXPORT_SYMBOL", "found 0x12zz\\tf\\tvmlinux\\tEXPORT_SYMBOL\n"),
+        ("0x1\t\tvmlinux\tEXPORT_SYMBOL", ""),
+        ("0x1 f vmlinux EXPORT_SYMBOL", "found 0x1 f vmlinux EXPORT_SYMBOL\n"),
+        ("EXPORT_SYMBOL f 0x1", ""),
+        ("klass inode", "found klass inode\n"),
+        ("two\x1b[2J words", "found two\\x1b[2J words\n"),
+        ("\udcff \udcfe " + 9000 * "long", ""),
+    ],
+)
+def test_bad_lines(compare, tmp_path, line, found) -> None:
+    """A line that is no symbol is named, and shown in part."""
+    (tmp_path / "symvers").write_bytes(f"open\r\n# two words\n{line}\n".encode("utf-8", "surrogateescape"))
+    said = compare()
+    assert (said.status, said.out) == (3, "")
+    assert said.err.startswith(
+        "btfkit: symvers: line 3: expected a name, or CRC, symbol and module separated by tabs, found "
+    )
+    assert found in said.err
+    assert len(said.err) < 700
+    assert "\x1b" not in said.err
+
+
+def test_many_symbols_that_btf_does_not_have(tmp_path) -> None:
+    """They cost nothing but their names; those of the BTF keep their names whatever their number."""
+    symbols = Symbols([*(f"none{n}" for n in range(200_000)), "close", "open"])
+    found = kabi(diff(kernel(), kernel(inode=1, gone=1)), symbols)
+    assert len(found.symbols) == 200_002
+    assert {one.name: (one.symbols.bit_length() <= 2, found.names(one.symbols)) for one in found.findings} == {
+        "close": (True, ["close"]),
+        "inode": (True, ["open"]),
+    }
+
+
+def test_enumerators_of_an_enum_without_a_name() -> None:
+    """One more in an enum that only a member has, or an array of it, is no break; one less is."""
+
+    def enums(*more):
+        b = Builder()
+        enum = b.enum("", [("OFF", 0), *more, ("ON", 9)])
+        b.func("set", b.func_proto(0, [("p", b.ptr(b.struct("s", 4, [("a", enum, 0)])))]), 1)
+        return b.build()
+
+    (more,) = kabi(diff(enums(), enums(("IDLE", 5))), Symbols(["set"])).findings
+    assert (bool(more), [noted.why for noted in more.harmless]) == (False, ["one more enumerator"])
+    (less,) = kabi(diff(enums(("IDLE", 5)), enums()), Symbols(["set"])).findings
+    assert [one.within[0].what for one in less.breaks] == ["removed"]
 
 
 def run_missing(compare, tmp_path) -> int:

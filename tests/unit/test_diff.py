@@ -393,3 +393,64 @@ def test_what_has_no_end(order) -> None:
 
     with contextlib.suppress(FormatError):
         two(order, itself, lambda b: b.struct("s", 4, [("s", 1, 0)]))
+
+
+# ---- types without a name ---------------------------------------------------------------------------------------------
+
+
+def member(make):
+    """Fills a builder with a struct that has one member of the type that `make` gives."""
+    return lambda b: b.struct("s", 64, [("m", make(b), 0)])
+
+
+def anonymous(b: Builder, *names: str) -> int:
+    return b.struct("", 16, [(name, 1, 32 * number) for number, name in enumerate(names)])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (
+            lambda b: b.enum("", [("A", 0), ("B", 1), ("C", 7)]),
+            lambda b: b.enum("", [("A", 0), ("B", 2), ("D", 7), ("E", 8)]),
+            "m                            enum {…}: B: 1 -> 2, D renamed from C? (a guess: same value), E added (= 8)",
+        ),
+        (
+            lambda b: b.array(b.enum("", [("A", 0)]), 1, 4),
+            lambda b: b.array(b.enum("", [(f"V{n}", n) for n in range(1, 8)]), 1, 4),
+            "m                            enum {…} [4]: A removed (was 0), V1 added (= 1), V2 added (= 2), V3 added (= 3), "
+            "... (8 changes)",
+        ),
+        (
+            lambda b: b.ptr(anonymous(b, "x", "y")),
+            lambda b: b.ptr(anonymous(b, "y", "x", "z")),
+            "m                            struct {…} *: y moved, 4 -> 0, x moved, 0 -> 4, z added",
+        ),
+        (
+            lambda b: b.ptr(b.func_proto(1, [("", b.ptr(anonymous(b, "x"))), ("", 1)])),
+            lambda b: b.ptr(b.func_proto(1, [("", b.ptr(anonymous(b, "y"))), ("", 1)])),
+            "m                            int (*)(struct {…} *, int): parameter 1: struct {…} *: its definition changed",
+        ),
+        (
+            lambda b: b.ptr(b.type_tag("user", 2)),
+            lambda b: b.ptr(b.type_tag("rcu", b.type_tag("user", 2))),
+            "m                            char *: tags: user -> rcu user",
+        ),
+    ],
+)
+def test_types_of_equal_text(order, old, new, line) -> None:
+    found = two(order, member(old), member(new))
+    assert told(found) == [("retyped", "m")]
+    assert f"  ~ {line}" in text(found).splitlines()
+    (document,) = found.as_json()["changed"][0]["changes"]
+    assert [one["path"] for one in document["within"]] == [one.path for one in found.changed[0].changes[0].within]
+
+
+def test_types_of_another_text_are_not_looked_into(order) -> None:
+    found = two(
+        order,
+        member(lambda b: b.array(b.enum("", [("A", 0)]), 1, 4)),
+        member(lambda b: b.array(b.enum("", [("B", 0)]), 1, 5)),
+    )
+    assert "within" not in found.as_json()["changed"][0]["changes"][0]
+    assert "enum {…} [4] -> enum {…} [5], 16 -> 20 bytes" in text(found)

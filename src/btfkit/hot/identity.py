@@ -292,6 +292,8 @@ class Side:
             return self.wholes[type_id]
         if depth > self.levels:
             return 0
+        if (kind == kinds.STRUCT or kind == kinds.UNION) and self.words[at] == 0:  # what changed in it is shown
+            return self.whole(type_id, depth)
         interner = self.interner
         start = interner.top
         interner.push(WHOLE)

@@ -12,11 +12,10 @@ from collections import deque
 from btfkit.btf import spec
 from btfkit.btf.btf import demand_btf
 from btfkit.btf.finders import own_ids_called
-from btfkit.btf.members import flat_members
 from btfkit.btf.spec import text
 from btfkit.btf.spelling import Spelling
 from btfkit.errors import refuse_others, refuse_text
-from btfkit.show.diff_leaves import Leaf, previous_members, unique, without_groups
+from btfkit.show.diff_members import MemberDiff, enum_changes, prototype_changes
 from btfkit.show.diff_values import KINDS, Change, Diff, Entry, TypeChange
 from btfkit.show.identity import (
     CLASSES,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.co_re.program import BpfObject
     from btfkit.hot.identity import Interner
-    from btfkit.show.diff_values import Facts, TypeFacts
+    from btfkit.show.diff_values import TypeFacts
 
     Key = tuple[str, bytes]
     Scope = Mapping[tuple[str, str], "frozenset[str] | None"]
@@ -348,7 +347,7 @@ class _Comparison:
         known = self.known.get(key) if self.known is not None and all(wholes) else None
         if known is None:
             facts = _facts(self.old.layouts, a), _facts(self.new.layouts, b)
-            known = *facts, _MemberDiff(self.old, a, self.new, b).changes()
+            known = *facts, MemberDiff(self.old, a, self.new, b).changes()
             if self.known is not None and all(wholes):
                 self.known[key] = known
         old, new, found.changes = known
@@ -359,7 +358,7 @@ class _Comparison:
         other: Any = self.new.btf[b]
         found.old |= {"size": one.size, "signed": one.signed}
         found.new |= {"size": other.size, "signed": other.signed}
-        found.changes += _enum_changes(one.values, other.values)
+        found.changes += enum_changes(one.values, other.values)
 
     def _typedef(self, found: TypeChange, a: int, b: int) -> None:
         one, other = self.old.btf.word(a, 2), self.new.btf.word(b, 2)
@@ -374,28 +373,7 @@ class _Comparison:
             found.old["size"], found.new["size"] = self.old.btf.sizeof(a), self.new.btf.sizeof(b)
 
     def _function(self, found: TypeChange, a: int, b: int) -> None:
-        """Compare the return type and the parameters; parameters by position, from both ends."""
-        one: Any = self.old.btf[self.old.btf.word(a, 2)]
-        other: Any = self.new.btf[self.new.btf.word(b, 2)]
-        mine, theirs = self.old.identities.reference, self.new.identities.reference
-        if mine(one.type_id) != theirs(other.type_id):
-            returned = self.old.names[one.type_id], self.new.names[other.type_id]
-            found.changes.append(Change("retyped", "returns", {"type": returned[0]}, {"type": returned[1]}))
-        left = [(each.name, each.type_id, mine(each.type_id)) for each in one.parameters]
-        right = [(each.name, each.type_id, theirs(each.type_id)) for each in other.parameters]
-        head = 0
-        while head < min(len(left), len(right)) and left[head][2] == right[head][2]:
-            head += 1
-        tail = 0
-        while tail < min(len(left), len(right)) - head and left[-1 - tail][2] == right[-1 - tail][2]:
-            tail += 1
-        a_mid, b_mid = left[head : len(left) - tail], right[head : len(right) - tail]
-        for number in range(max(len(a_mid), len(b_mid))):
-            before = a_mid[number] if number < len(a_mid) else None
-            after = b_mid[number] if number < len(b_mid) else None
-            path = f"parameter {head + number + 1}"
-            what = "retyped" if before and after else "removed" if before else "added"
-            found.changes.append(Change(what, path, _parameter(self.old, before), _parameter(self.new, after)))
+        found.changes += prototype_changes(self.old, self.old.btf.word(a, 2), self.new, self.new.btf.word(b, 2))
 
     def _tags(self, found: TypeChange, a: int, b: int) -> None:
         old, new = self.old.identities.tags.get(a, ()), self.new.identities.tags.get(b, ())
@@ -438,13 +416,6 @@ def _tag(tag: bytes, part: str, number: int) -> str:
     return text(tag) if number == 0xFFFFFFFF else f"{text(tag)} ({part} {number + 1})"
 
 
-def _parameter(side: _Side, parameter: tuple[str, int, int] | None) -> Facts | None:
-    """The facts about a parameter (name, type id, key)."""
-    if parameter is None:
-        return None
-    return {"type": side.names[parameter[1]] if parameter[1] else "...", "name": parameter[0]}
-
-
 def _is_read(change: Change, reads: frozenset[str], containing: set[str]) -> bool:
     """Whether a change affects a member that is read, one that contains it (`containing`) or one within it."""
     names = {change.path}
@@ -459,111 +430,3 @@ def _facts(layouts: Layouts, type_id: int) -> TypeFacts:
     if not found.is_union:
         facts |= {"holes": found.holes, "sum_holes": found.sum_holes, "padding": found.padding}
     return facts
-
-
-def _enum_changes(old: dict[str, int], new: dict[str, int]) -> list[Change]:
-    """The changes by name; a removed and an added enumerator with the same value count as renamed (a guess)."""
-    added = {value: name for name, value in reversed(new.items()) if name not in old}
-    changes = []
-    renamed: set[str] = set()
-    for name, value in old.items():
-        if name in new:
-            if new[name] != value:
-                changes.append(Change("value", name, {"value": value}, {"value": new[name]}))
-        elif value in added and added[value] not in renamed:
-            renamed.add(added[value])
-            changes.append(Change("renamed", added[value], {"name": name, "value": value}, {"value": value}))
-        else:
-            changes.append(Change("removed", name, {"value": value}, None))
-    changes += [
-        Change("added", name, None, {"value": value})
-        for name, value in new.items()
-        if name not in old and name not in renamed
-    ]
-    return sorted(changes, key=lambda change: (change.new or change.old or {})["value"])
-
-
-class _MemberDiff:
-    """The members of one struct or union against those of another."""
-
-    def __init__(self, old: _Side, old_id: int, new: _Side, new_id: int) -> None:
-        self.old = old
-        self.new = new
-        self.left = without_groups(unique(self._leaves(old, old_id)))
-        self.right = without_groups(unique(self._leaves(new, new_id)))
-
-    def _leaves(self, side: _Side, type_id: int) -> list[Leaf]:
-        found: list[Leaf] = []
-        for member in flat_members(side.btf, type_id, open_named=True, own_first=True):
-            field = side.layouts[member.owner].members[member.index]
-            found.append(
-                Leaf(
-                    member.path,
-                    member.type_id,
-                    side.identities.reference(member.type_id),
-                    member.start // 8 + field.offset,
-                    field.size,
-                    member.start + field.bit_offset,
-                    field.bits,
-                )
-            )
-        found.sort(key=lambda leaf: leaf.bit_offset)
-        return found
-
-    def changes(self) -> list[Change]:
-        """All changes, in the order of offsets."""
-        changes: list[tuple[int, Change]] = []
-        renamed = self._renamed()
-        for path, a in self.left.items():
-            b = self.right.get(path) or renamed.get(path)
-            if b is None:
-                changes.append((a.bit_offset, Change("removed", path, self._at(self.old, a), None)))
-            else:
-                changes += ((b.bit_offset, change) for change in self._pair(a, b))
-        added = set(self.right) - set(self.left) - {leaf.path for leaf in renamed.values()}
-        for path, b in self.right.items():
-            if path in added:
-                changes.append((b.bit_offset, Change("added", path, None, self._at(self.new, b))))
-        changes.sort(key=lambda change: change[0])
-        return [change for _, change in changes]
-
-    def _pair(self, a: Leaf, b: Leaf) -> Iterator[Change]:
-        old, new = self._at(self.old, a), self._at(self.new, b)
-        if a.path != b.path:
-            yield Change("renamed", b.path, old | {"name": a.path}, new)
-        if a.key != b.key:
-            yield Change("retyped", b.path, old, new)
-        elif a.size != b.size:
-            yield Change("grown", b.path, old, new)
-        if a.bits != b.bits:
-            yield Change("width", b.path, old, new)
-        if a.bit_offset != b.bit_offset:
-            yield Change("moved", b.path, old, new)
-
-    def _renamed(self) -> dict[str, Leaf]:
-        """The members that seem to be renamed: same type and width, same place or the same previous member."""
-        removed = [leaf for path, leaf in self.left.items() if path not in self.right]
-        added = [leaf for path, leaf in self.right.items() if path not in self.left]
-        if not removed or not added:
-            return {}
-        before_old, before_new = previous_members(self.left), previous_members(self.right)
-        found: dict[str, Leaf] = {}
-        taken: set[str] = set()
-        for same_place in (True, False):
-            for a in removed:
-                if a.path in found:
-                    continue
-                for b in added:
-                    if b.path in taken or a.key != b.key or a.bits != b.bits or a.size != b.size:
-                        continue
-                    if a.bit_offset == b.bit_offset if same_place else before_old[a.path] == before_new[b.path]:
-                        found[a.path] = b
-                        taken.add(b.path)
-                        break
-        return found
-
-    def _at(self, side: _Side, leaf: Leaf) -> Facts:
-        facts: Facts = {"type": side.names[leaf.type_id], "offset": leaf.offset, "size": leaf.size}
-        if leaf.bits:
-            facts |= {"bit_offset": leaf.bit_offset, "bits": leaf.bits}
-        return facts

@@ -8,7 +8,7 @@ from btfkit.show.identity import FUNC, INT, STRUCT, TYPEDEF, UNION, VAR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from btfkit.show.diff_values import Facts, TypeFacts
 
@@ -206,7 +206,7 @@ def _change_text(change: Change) -> str:
         return f"renamed from {printable(old['name'])}? (a guess: {where})"
     if change.what == "retyped":
         if old["type"] == new["type"]:
-            return f"{new['type']}: its definition changed"
+            return f"{new['type']}: {_within(change.within) if change.within else 'its definition changed'}"
         sizes = f", {_arrow(old['size'], new['size'])} bytes" if old.get("size") != new.get("size") else ""
         return f"{old['type']} -> {new['type']}{sizes}"
     if change.what == "grown":
@@ -219,6 +219,25 @@ def _change_text(change: Change) -> str:
     if "bits" in old or "bits" in new:
         return f"moved, bit {_bit(old)} -> {_bit(new)}"
     return f"moved, {old['offset']} -> {new['offset']}"
+
+
+def _within(changes: Sequence[Change]) -> str:
+    """What changed in a type without a name, in a few words: "C added (= 2), x: int -> long"."""
+    shown = [_part(one) for one in changes[:NAMES]]
+    return ", ".join([*shown, f"... ({len(changes):,} changes)"] if len(changes) > NAMES else shown)
+
+
+def _part(change: Change) -> str:
+    name = printable(change.path) or "(unnamed)"
+    if change.what == "tags":
+        return _tags(change)
+    if change.what in ("added", "removed"):
+        facts = change.new or change.old or {}
+        sign = "=" if change.what == "added" else "was"
+        return f"{name} {change.what}" + (f" ({sign} {facts['value']})" if "value" in facts else "")
+    return (
+        f"{name} {_change_text(change)}" if change.what in ("renamed", "moved") else f"{name}: {_change_text(change)}"
+    )
 
 
 def _similarity(old: Facts, new: Facts) -> str:

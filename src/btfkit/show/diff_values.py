@@ -7,7 +7,7 @@ from btfkit.tables import Tabular, table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import TypedDict
 
     from btfkit.btf.btf import Btf
@@ -50,16 +50,18 @@ class Change:
     `what` is "added", "removed", "renamed", "retyped", "grown" (or shrunk: the same type, another size), "moved",
     "width" (of a bitfield), "value" (of an enumerator) or "tags" (of a declaration).  `path` names the member ("lock.owner"),
     enumerator or parameter.  "renamed" is a guess (same type, same place), with the former name in `old["name"]`.  `old` and
-    `new` describe both sides: "offset", "size" (bytes), "bit_offset", "bits" (bits), "type", "value", "name".
+    `new` describe both sides: "offset", "size" (bytes), "bit_offset", "bits" (bits), "type", "value", "name".  `within` has
+    what differs if the text of both types is equal: the enumerators, members or parameters of a type without a name.
     """
 
-    __slots__ = ("new", "old", "path", "what")
+    __slots__ = ("new", "old", "path", "what", "within")
 
     def __init__(self, what: str, path: str, old: Facts | None, new: Facts | None) -> None:
         self.what = what
         self.path = path
         self.old = old
         self.new = new
+        self.within: Sequence[Change] = ()
 
     @property
     def guess(self) -> bool:
@@ -69,6 +71,7 @@ class Change:
     def as_json(self) -> dict[str, object]:
         """Its part of the JSON document."""
         document: dict[str, object] = {"what": self.what, "path": self.path, "old": self.old, "new": self.new}
+        document |= {"within": [one.as_json() for one in self.within]} if self.within else {}
         return document | ({"guess": True} if self.guess else {})
 
     def __repr__(self) -> str:

@@ -71,15 +71,22 @@ def read_symbols(path: str) -> Symbols:
     if len(content) > MAX_LIST or b"\0" in content:
         raise FormatError("expected a list of symbols: Module.symvers, or a name on each line", source=path)
     names: dict[str, str] = {}
-    for line in content.decode("utf-8", "surrogateescape").splitlines():
-        fields = line.split("\t")
-        if len(fields) >= 3 and re.fullmatch(r"0x[0-9a-fA-F]{1,16}", fields[0]):
+    for number, line in enumerate(content.decode("utf-8", "surrogateescape").split("\n"), 1):
+        fields = line.rstrip("\r").split("\t")
+        if len(fields) >= 3 and re.fullmatch(r"0x[0-9a-fA-F]{1,16}", fields[0]) and fields[1]:
             module = fields[2].rpartition("/")[2]
             names[fields[1]] = "" if module == "vmlinux" else module.replace("-", "_").removesuffix(".ko")
             continue
         word = line.partition("#")[0].strip()
-        if word and not (word[0] == "[" and word[-1] == "]"):
-            names.setdefault(word, "")
+        if not word or (word[0] == "[" and word[-1] == "]"):
+            continue
+        kind, *rest = word.split()
+        if rest and (len(rest) > 1 or kind not in CLASSES.values()):
+            raise FormatError(
+                f"line {number}: expected a name, or CRC, symbol and module separated by tabs, found {printable(word[:80])}",
+                source=path,
+            )
+        names.setdefault(" ".join((kind, *rest)), "")
     if not names:
         raise FormatError("no symbols in this list", source=path)
     return Symbols(names, path, names)
@@ -128,30 +135,57 @@ CHANGES = ("removed", "added", "renamed", "retyped", "grown", "moved", "width", 
 def read_suppressions(path: str) -> list[Suppression]:
     """The suppressions in a TOML file: a table `[[suppress]]` for each, with the keys type, member, symbol, change and reason.
 
-    Raises OSError, and FormatError for a file that is not TOML, or has other tables, keys or values.
+    Raises OSError, and FormatError (with the line, if it is found) for a file that is not TOML, is larger than MAX_TOML bytes,
+    or has other tables, keys or values.
     """
     import tomllib
 
     with open(path, "rb") as file:
-        try:
-            document = tomllib.load(file)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise FormatError(f"not TOML: {error}", source=path) from None
+        content = file.read(MAX_TOML + 1)
+    if len(content) > MAX_TOML:
+        raise FormatError(f"expected a file of suppressions of at most {MAX_TOML:,} bytes", source=path)
+    try:
+        lines = content.decode().replace("\r\n", "\n")
+        document = tomllib.loads(lines)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"not TOML: {error}", source=path) from None
+    except RecursionError:
+        raise FormatError("not TOML that can be read: nested too deeply", source=path) from None
     tables = document.pop("suppress", [])
     if document or not isinstance(tables, list):
         key = next(iter(document), "suppress")
-        raise FormatError(f"{printable(key)}: expected only tables [[suppress]]", source=path)
-    return [_suppression(table, number, path) for number, table in enumerate(tables, 1)]
+        where = _line_of(lines, rf"\[*\s*[\"']?{re.escape(key)}\b")
+        raise FormatError(f"{where}{printable(key)}: expected only tables [[suppress]]", source=path)
+    headers = [_line(lines, found.start()) for found in re.finditer(_SUPPRESS, lines)]
+    shown = headers if len(headers) == len(tables) else []  # not if they are an array, or in a text of several lines
+    return [
+        _suppression(table, f"{shown[at] if shown else ''}[[suppress]] number {at + 1}", path)
+        for at, table in enumerate(tables)
+    ]
 
 
-def _suppression(table: object, number: int, path: str) -> Suppression:
-    where = f"[[suppress]] number {number}"
+_SUPPRESS = re.compile(r"^[ \t]*\[\[[ \t]*[\"']?suppress[\"']?[ \t]*\]\]", re.MULTILINE)
+MAX_TOML = 4 << 20  # bytes of a file of suppressions
+
+
+def _line(lines: str, at: int) -> str:
+    return f"line {lines.count(chr(10), 0, at) + 1}: "
+
+
+def _line_of(lines: str, pattern: str) -> str:
+    """ "line 3: " for the first line that begins with a pattern, or "" """
+    found = re.search(rf"^[ \t]*{pattern}", lines, re.MULTILINE)
+    return _line(lines, found.start()) if found else ""
+
+
+def _suppression(table: object, where: str, path: str) -> Suppression:
+    """The suppression of a table; `where` it is, for messages."""
     if not isinstance(table, dict) or not table:
         raise FormatError(f"{where}: expected type, member, symbol, change or reason", source=path)
     values = dict(table)
-    change = values.pop("change", [])
+    change = values.pop("change", list(CHANGES))
     change = [change] if isinstance(change, str) else change
-    if not isinstance(change, list) or any(one not in CHANGES for one in change):
+    if not isinstance(change, list) or not change or any(one not in CHANGES for one in change):
         raise FormatError(f"{where}: change: expected some of {', '.join(CHANGES)}", source=path)
     for key, value in values.items():
         if key not in ("type", "member", "symbol", "reason"):
@@ -160,7 +194,7 @@ def _suppression(table: object, number: int, path: str) -> Suppression:
             raise FormatError(f"{where}: {key}: expected a string", source=path)
     if not values.keys() & {"type", "member", "symbol"}:
         raise FormatError(f"{where}: type, member or symbol is missing", source=path)
-    return Suppression(change=change, **values)
+    return Suppression(change=change if "change" in table else (), **values)
 
 
 # ---- findings --------------------------------------------------------------------------------------------------------
@@ -221,7 +255,7 @@ class Kabi:
 
     def names(self, mask: int) -> list[str]:
         """The symbols of a set of bits."""
-        return [name for number, name in enumerate(self.symbols) if mask >> number & 1]
+        return [name for name, bit in zip(self.symbols, reversed(f"{mask:b}"), strict=False) if bit == "1"]
 
 
 def is_reserved(path: str) -> bool:
@@ -247,7 +281,8 @@ def kabi_of_kernels(
     for by_symbol in starts:
         known |= by_symbol.keys()
     result.without = [name for name in symbols.names if name not in known]
-    bits = {name: 1 << number for number, name in enumerate(symbols.names)}
+    result.symbols = [name for name in symbols.names if name in known] + result.without  # a list may name millions
+    bits = {name: 1 << number for number, name in enumerate(result.symbols[: len(known)])}
     base_roots: dict[int, int] = {}
     reaches: list[Reach] = []
     for (name, diff), by_symbol in reversed(list(zip(diffs, starts, strict=True))):
@@ -336,16 +371,17 @@ class _Judge:
         """Why a change is no break; "" if it is one, or does not count."""
         if one.what == _HARMLESS_TAGS:
             return ""
+        if why := _why_harmless_enumerator(one):
+            return why
         if one.what == "renamed":
-            if "value" in (one.old or {}):
-                return "the same value under another name"
             return (
                 "a reserved member is used"
                 if one.old and is_reserved(one.old["name"])
                 else "the same under another name"
             )
-        if one.what == "added" and "value" in (one.new or {}):  # also of an anonymous enum that a typedef names
-            return "one more enumerator"
+        if one.what == "retyped" and one.within and (one.old or {}).get("size") == (one.new or {}).get("size"):
+            reasons = {_why_harmless_enumerator(each) for each in one.within}
+            return "" if "" in reasons else min(reasons)
         if room is None:
             return ""
         if one.what == "removed" and is_reserved(one.path):
@@ -355,6 +391,13 @@ class _Judge:
         if one.what == "added" and one.new is not None:
             return room.place_of(one.new)
         return ""
+
+
+def _why_harmless_enumerator(one: Change) -> str:
+    """Why a change of an enumerator is no break (also of an enum without a name); "" if it is, or is none of an enumerator."""
+    if one.what == "added" and "value" in (one.new or {}):
+        return "one more enumerator"
+    return "the same value under another name" if one.what == "renamed" and "value" in (one.old or {}) else ""
 
 
 class _Room:
