@@ -1,4 +1,4 @@
-"""tools/kabi_peers.py: what it prints of btfkit is what docs/diff.md has; the other columns depend on tools that may be lacking."""
+"""tools/kabi_peers.py: what it prints of btfkit is what docs/diff.md has; the other columns need tools that may be lacking."""
 
 from __future__ import annotations
 
