@@ -211,6 +211,57 @@ def compare(tmp_path, capsys):
     return go
 
 
+NEW_SYMVERS = """0x12345679\topen\tvmlinux\tEXPORT_SYMBOL\t
+0x9abcdef0\tother\tvmlinux\tEXPORT_SYMBOL\t
+0x2\tjiffies\tvmlinux\tEXPORT_SYMBOL_GPL\t
+"""
+
+
+def test_what_is_exported(compare, tmp_path) -> None:
+    """Symbols that the new kernel does not export, or to fewer modules; CRCs that nothing explains."""
+    (tmp_path / "exported").write_text(NEW_SYMVERS)
+    said = compare("--symbols-b", "exported")
+    assert said.status == 1
+    assert said.out.splitlines() == [
+        "3 symbols, 2 in BTF: 2 breaks, 0 without effect",
+        "not in BTF (variables, assembly, aliases), not compared: 1: jiffies",
+        "another CRC, but no break that BTF shows: 1: open",
+        "",
+        "BREAK symbol close: no longer exported",
+        "",
+        "BREAK symbol jiffies: now for GPL modules only",
+    ]
+    explained = json.loads(compare("--symbols-b", "exported", "--json", inode=1, gone=1).out)
+    assert explained["other_crcs"] == []
+    assert {(one["name"], one["what"]) for one in explained["findings"]} == {
+        ("close", "no longer exists"), ("inode", "24 -> 32 bytes"), ("jiffies", "now for GPL modules only"),
+    }  # fmt: skip
+    (tmp_path / "exported").write_text(NEW_SYMVERS.replace("other", "close").replace("SYMBOL\t\n", "SYMBOL\tNEW\n"))
+    said = compare("--symbols-b", "exported")
+    assert "BREAK symbol open: now in the namespace NEW\n" in said.out
+    assert "BREAK symbol close: now in the namespace NEW\n" in said.out
+    (tmp_path / "rules.toml").write_text('[[suppress]]\nsymbol = "*"\nchange = "missing"\n')
+    said = compare("--symbols-b", "exported", "--suppress", "rules.toml")
+    assert (said.status, said.err) == (0, "")
+
+
+def test_exports_of_a_plain_list(compare, tmp_path) -> None:
+    """Of a list without CRCs, all symbols have to be exported, and types do not."""
+    (tmp_path / "exported").write_text(NEW_SYMVERS)
+    (tmp_path / "symvers").write_text("open\nclose\nfile\nstruct inode\nnowhere\n")
+    said = compare("--symbols-b", "exported")
+    assert [line for line in said.out.splitlines() if line.startswith("BREAK")] == [
+        "BREAK symbol close: no longer exported", "BREAK symbol nowhere: no longer exported",
+    ]  # fmt: skip
+
+
+def test_mistakes_about_exports(compare, tmp_path, capsys) -> None:
+    (tmp_path / "exported").write_text("open\n")
+    said = compare("--symbols-b", "exported")
+    assert (said.status, said.err) == (3, "btfkit: exported: expected the Module.symvers of B\n")
+    assert run(capsys, "diff", "old", "new", "--symbols-b", "exported").status == 2
+
+
 def test_only_what_symbols_reach(compare) -> None:
     assert compare(unrelated=1).status == 0
     said = compare(inode=1, unrelated=1)

@@ -39,10 +39,12 @@ def run(args: Args) -> int:
         raise UsageError(f"expected A and B, got {len(args.operands)} files")
     if args.json and (args.html is not None or args.summary):
         raise UsageError("--json excludes --html and --summary")
-    inputs = [*args.operands, args.base, args.base_b, *args.used_by, args.symbols, *args.suppress]
+    inputs = [*args.operands, args.base, args.base_b, *args.used_by, args.symbols, args.symbols_b, *args.suppress]
     refuse_overwriting([args.output, args.html], inputs)
     if args.suppress and args.symbols is None:
         raise UsageError("--suppress needs --symbols")
+    if args.symbols_b is not None and args.symbols is None:
+        raise UsageError("--symbols-b needs --symbols")
     if args.symbols is not None:
         return _kabi(args)
     if any(map(is_directory, args.operands)):
@@ -112,16 +114,19 @@ def _kabi(args: Args) -> int:
     """Report what breaks the symbols of --symbols; exit with 1 if anything does."""
     if args.html is not None or args.name or args.kind or args.used_by or args.base or args.base_b:
         raise UsageError("--symbols excludes --html, -C, --kind, --used-by, -B and --base-b")
-    from btfkit.errors import error_text, printable
+    from btfkit.errors import FormatError, error_text, printable
     from btfkit.fleet.kernel_diff import kabi_of
     from btfkit.show.kabi import read_suppressions, read_symbols
     from btfkit.show.kabi_text import as_json, kabi_lines
 
     symbols = read_symbols(args.symbols)
+    exported = read_symbols(args.symbols_b) if args.symbols_b is not None else None
+    if exported is not None and not exported.exports:
+        raise FormatError("expected the Module.symvers of B", source=args.symbols_b)
     suppressions = [one for path in args.suppress for one in read_suppressions(path)]
     skipped: list[Exception] = []
     old, new = args.operands
-    found = kabi_of(old, new, symbols, suppressions, skipped.append)
+    found = kabi_of(old, new, symbols, suppressions, skipped.append, exported)
     if not (args.quiet and args.output is None):
         _print(_dumped(as_json(found)) if args.json else _dyed(kabi_lines(found, summary=args.summary), args), args)
     for one in found.unused if not args.quiet else ():
@@ -222,6 +227,9 @@ COMMAND = Command(
             "--symbols",
             value="FILE",
             help="report only what breaks these symbols: Module.symvers, or a function, variable or type on each line",
+        ),
+        Option(
+            "--symbols-b", value="FILE", help="with --symbols: the Module.symvers of B, which has to export them, too"
         ),
         Option("--suppress", value="FILE", many=True, help="with --symbols: TOML with differences that are accepted"),
         Option("--summary", help="print only the numbers"),

@@ -264,8 +264,11 @@ def kabi_of(
     symbols: Symbols,
     suppressions: Sequence[Suppression] = (),
     on_error: Callable[[Exception], None] | None = None,
+    exported: Symbols | None = None,
 ) -> Kabi:
     """The findings about what `symbols` reach, in two kernels: files, directories with modules, or BTFs.
+
+    `exported` is the Module.symvers of the new kernel: symbols that it does not have break, too.
 
     Of the modules, those are read that define symbols which vmlinux does not, or that the list names.
     """
@@ -295,7 +298,7 @@ def kabi_of(
     for name, module in modules[0].items():
         other = modules[1].get(name)
         diffs.append((name, pairs.diff(module, other) if other is not None else _removed(pairs, module, bases[1])))
-    return kabi_of_kernels(diffs, symbols, suppressions)
+    return kabi_of_kernels(diffs, symbols, suppressions, exported)
 
 
 def _removed(pairs: ModuleDiffs, module: Btf, base: Btf) -> Diff:

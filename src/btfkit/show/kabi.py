@@ -44,14 +44,29 @@ _RESERVED = re.compile("|".join(pattern for pattern, _ in RESERVED))
 _HARMLESS_TAGS = "tags"
 
 
+class Export(NamedTuple):
+    """What Module.symvers states of a symbol: its `crc` (0: none), whether only `gpl` modules may use it, its `namespace`."""
+
+    crc: int
+    gpl: bool
+    namespace: str
+
+
 class Symbols:
     """A list of what is to be kept stable: `names` of functions, variables and types ("struct file"), with the module that has
-    each ("": unknown or vmlinux)."""
+    each ("": unknown or vmlinux), and what Module.symvers states of it (`exports`)."""
 
-    __slots__ = ("modules", "names", "source")
+    __slots__ = ("exports", "modules", "names", "source")
 
-    def __init__(self, names: Iterable[str], source: str = "", modules: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        source: str = "",
+        modules: dict[str, str] | None = None,
+        exports: dict[str, Export] | None = None,
+    ) -> None:
         refuse_text(names=names)
+        self.exports = exports or {}
         self.names = list(dict.fromkeys(names))
         self.modules = modules or {}
         self.source = source
@@ -71,11 +86,14 @@ def read_symbols(path: str) -> Symbols:
     if len(content) > MAX_LIST or b"\0" in content:
         raise FormatError("expected a list of symbols: Module.symvers, or a name on each line", source=path)
     names: dict[str, str] = {}
+    exports: dict[str, Export] = {}
     for number, line in enumerate(content.decode("utf-8", "surrogateescape").split("\n"), 1):
         fields = line.rstrip("\r").split("\t")
         if len(fields) >= 3 and re.fullmatch(r"0x[0-9a-fA-F]{1,16}", fields[0]) and fields[1]:
             module = fields[2].rpartition("/")[2]
             names[fields[1]] = "" if module == "vmlinux" else module.replace("-", "_").removesuffix(".ko")
+            how, namespace, *_ = *fields[3:5], "", ""
+            exports[fields[1]] = Export(int(fields[0], 16), "_GPL" in how, namespace)
             continue
         word = line.partition("#")[0].strip()
         if not word or (word[0] == "[" and word[-1] == "]"):
@@ -89,7 +107,7 @@ def read_symbols(path: str) -> Symbols:
         names.setdefault(" ".join((kind, *rest)), "")
     if not names:
         raise FormatError("no symbols in this list", source=path)
-    return Symbols(names, path, names)
+    return Symbols(names, path, names, exports)
 
 
 MAX_LIST = 64 << 20  # bytes of a list
@@ -235,14 +253,16 @@ class Finding:
 
 class Kabi:
     """The result: `findings` (breaks first, by the number of symbols that reach them), `symbols` (names, in the order of their
-    bits), `without` (those that BTF does not describe), and `unused` suppressions."""
+    bits), `without` (those that BTF does not describe), and `unused` suppressions.  `crcs` are symbols whose CRC differs although
+    nothing that they reach breaks; None if exports were not compared."""
 
-    __slots__ = ("findings", "symbols", "unused", "without")
+    __slots__ = ("crcs", "findings", "symbols", "unused", "without")
 
     def __init__(self, symbols: Sequence[str]) -> None:
         self.symbols = list(symbols)
         self.findings: list[Finding] = []
         self.without: list[str] = []
+        self.crcs: list[str] | None = None
         self.unused: list[Suppression] = []
 
     def __repr__(self) -> str:
@@ -269,11 +289,15 @@ def kabi(found: Diff, symbols: Symbols, suppressions: Sequence[Suppression] = ()
 
 
 def kabi_of_kernels(
-    diffs: Sequence[tuple[str, Diff]], symbols: Symbols, suppressions: Sequence[Suppression] = ()
+    diffs: Sequence[tuple[str, Diff]],
+    symbols: Symbols,
+    suppressions: Sequence[Suppression] = (),
+    exported: Symbols | None = None,
 ) -> Kabi:
     """As `kabi`, for kernels with modules: (name, diff) of vmlinux ("") and of those modules that the symbols are in.
 
-    The vmlinux comes first.  A module's symbols reach types of the vmlinux, too.
+    The vmlinux comes first.  A module's symbols reach types of the vmlinux, too.  `exported` is what the new kernel exports (its
+    Module.symvers): symbols that are not among them break.
     """
     result = Kabi(symbols.names)
     starts = [_starts(diff.old, name, symbols) for name, diff in diffs]
@@ -298,6 +322,14 @@ def kabi_of_kernels(
         reaches.append(reach)
     for (name, diff), reach, by_symbol in zip(diffs, reversed(reaches), starts, strict=True):
         result.findings += _Judge(diff, reach, by_symbol, bits, name).findings()
+    if exported is not None:
+        types = {
+            name
+            for (_, diff), by_symbol in zip(diffs, starts, strict=True)
+            for name, ids in by_symbol.items()
+            if diff.old.kind(ids[0]) not in (spec.FUNC, spec.VAR)
+        }
+        _compare_exports(result, symbols, exported, types, bits)
     _suppress(result, suppressions)
     result.findings.sort(key=lambda one: (not one, -one.symbols.bit_count(), one.kind, one.name))
     return result
@@ -428,11 +460,41 @@ class _Room:
         return "in a hole"
 
 
+SYMBOL = "symbol"  # the kind of a finding about an export
+
+
+def _compare_exports(result: Kabi, old: Symbols, new: Symbols, types: set[str], bits: dict[str, int]) -> None:
+    """Add the symbols that are no longer exported as they were, and note those with another CRC that no break explains."""
+    broken = 0
+    for finding in result.breaks:
+        broken |= finding.symbols
+    gone = {finding.name for finding in result.findings if finding.change is None}
+    result.crcs = []
+    for name in old.names:
+        if name in types or name in gone or " " in name:
+            continue
+        before, after = old.exports.get(name), new.exports.get(name)
+        whole = ""
+        if after is None:
+            whole = "no longer exported"
+        elif before is not None and after.gpl and not before.gpl:
+            whole = "now for GPL modules only"
+        elif before is not None and after.namespace not in ("", before.namespace):
+            whole = f"now in the namespace {printable(after.namespace)}"
+        elif before is not None and 0 != before.crc != after.crc != 0 and not bits.get(name, 0) & broken:
+            result.crcs.append(name)
+        if whole:
+            finding = Finding(SYMBOL, name, bits.get(name, 0), None, old.modules.get(name, ""))
+            finding.whole = finding.title = whole
+            result.findings.append(finding)
+
+
 def _suppress(result: Kabi, suppressions: Sequence[Suppression]) -> None:
     """Remove the breaks that suppressions accept, and note which suppressions accept nothing."""
     kept = []
     for finding in result.findings:
         names = result.names(finding.symbols) if any(one.symbol != "*" for one in suppressions) else []
+        names = names or ([finding.name] if finding.kind == SYMBOL else [])
         what = "missing" if finding.change is None else "size" if finding.title.endswith("bytes") else "changed"
         if finding.whole and _covered(suppressions, finding, what, "", names):
             finding.suppressed.append(finding.whole)

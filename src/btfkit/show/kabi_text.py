@@ -5,7 +5,7 @@ from __future__ import annotations
 from btfkit.errors import counted, printable
 from btfkit.show.diff_text import type_lines
 from btfkit.show.diff_values import TypeChange
-from btfkit.show.kabi import SCHEMA
+from btfkit.show.kabi import SCHEMA, SYMBOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +26,17 @@ def kabi_lines(found: Kabi, *, summary: bool = False) -> Iterator[str]:
     if found.without:
         shown = ", ".join(map(printable, found.without[:NAMES])) + (", ..." if len(found.without) > NAMES else "")
         yield f"not in BTF (variables, assembly, aliases), not compared: {len(found.without):,}: {shown}"
+    if found.crcs:
+        shown = ", ".join(map(printable, found.crcs[:NAMES])) + (", ..." if len(found.crcs) > NAMES else "")
+        yield f"another CRC, but no break that BTF shows: {len(found.crcs):,}: {shown}"
     if summary:
         return
     for finding in breaks:
         yield ""
         yield f"BREAK {_title(finding)}"
         yield from _body(finding)
-        yield f"  reached by {_symbols(found, finding)}"
+        if finding.kind != SYMBOL:
+            yield f"  reached by {_symbols(found, finding)}"
     if harmless:
         yield ""
         yield f"without effect ({len(harmless):,})"
@@ -90,6 +94,7 @@ def as_json(found: Kabi) -> dict[str, object]:
         if change is not None:
             document |= {"old": change.old, "new": change.new}
         findings.append(document | ({"module": finding.module} if finding.module else {}))
+    crcs = {} if found.crcs is None else {"other_crcs": found.crcs}
     return {
         "schema": SCHEMA,
         "symbols": len(found.symbols),
@@ -98,4 +103,5 @@ def as_json(found: Kabi) -> dict[str, object]:
         "findings": findings,
         "symbol_sets": [found.names(mask) for mask in sets],
         "unused_suppressions": [{"type": one.type, "member": one.member, "symbol": one.symbol} for one in found.unused],
+        **crcs,
     }
