@@ -175,6 +175,21 @@ def test_on_a_phone_and_a_desk_in_light_and_dark(chrome, address, page):
         assert all("404" in line["message"] for line in chrome.get_log("browser"))
 
 
+def test_both_sides_on_a_phone(chrome, address):
+    """Two definitions side by side are both on the screen, without scrolling to the right."""
+    chrome.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    )
+    chrome.get(address + PAGES["pair"])
+    heads = chrome.find_elements(By.CSS_SELECTOR, ".pair thead th")
+    assert len(heads) == 2
+    for head in heads:
+        left, right = chrome.execute_script(
+            "const box = arguments[0].getBoundingClientRect(); return [box.left, box.right];", head
+        )
+        assert 0 <= left < right <= 390
+
+
 # Text whose contrast with what is behind it is less than 4.5 (WCAG 2.1, 1.4.3); of colours without transparency.
 CONTRAST = """
 const channels = (text) => (text.match(/[\\d.]+/g) || []).map(Number);

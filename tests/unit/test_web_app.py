@@ -577,9 +577,9 @@ def test_more_names_than_are_counted():
 def test_pages_say_that_modules_are_not_asked(app) -> None:
     """Users, numbers and comparisons are those of vmlinux, and the pages say so."""
     compared = text(page(app, f"/compare?old={KEYS[0]}&new={KEYS[1]}"))
-    assert "Only what vmlinux defines is compared, not what modules do." in compared
+    assert "Only the definitions of vmlinux are compared, not those of modules." in compared
     assert "Those of vmlinux; what only modules define is not counted" in text(page(app, f"/kernel/{KEYS[0]}"))
-    assert "In vmlinux; other modules are not searched" in text(page(app, f"/struct/task?kernel={KEYS[0]}"))
+    assert "In vmlinux; modules are not searched" in text(page(app, f"/struct/task?kernel={KEYS[0]}"))
     here = text(page(app, f"/struct/task?kernel={KEYS[2]}"))
     assert re.search(r"btfkit find DIRECTORY --users 'struct task' ?searches a kernel's directory", here)
     own = text(page(app, "/struct/shared_device"))

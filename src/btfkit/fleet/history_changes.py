@@ -127,8 +127,10 @@ def _part_changes(old: Sequence[Part], new: Sequence[Part], is_enum: bool) -> tu
         if part.type != other.type:
             listed.append(f"~ {printable(other.name)}: {part.type} -> {other.type}")
         elif (part.bits, part.size) != (other.bits, other.size):
-            width = [one.bits or one.size for one in (part, other)]
-            listed.append(f"~ {printable(other.name)}: {width[0]} -> {width[1]} bits")
+            width, unit = [one.bits or one.size for one in (part, other)], "bits"
+            if not part.bits and not other.bits and width[0] % 8 == width[1] % 8 == 0:
+                width, unit = [bits // 8 for bits in width], "bytes"
+            listed.append(f"~ {printable(other.name)}: {width[0]} -> {width[1]} {unit}")
         if part.offset != other.offset:
             moved.setdefault(other.offset - part.offset, []).append(printable(other.name))
     for far, names in moved.items():
