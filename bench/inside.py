@@ -104,7 +104,7 @@ def phases(runs: int, path: str, *objects: str) -> dict[str, object]:
         data = timed("read", read)
         btf = timed("load (scan and check)", Btf.from_bytes, data)
         room = memoryview(array("I", bytes(4 * len(btf.positions))))
-        timed("  of it: scan", scan.scan, btf.words, spec.TABLE, room)
+        timed("  of it: scan", scan.scan, btf.words, spec.TABLE, room, 1)
         timed("  of it: functions", scan.functions, btf.words, btf.positions, 1)
         target = Target(btf)
         roots = [

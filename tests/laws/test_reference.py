@@ -61,19 +61,19 @@ def known(chain):
 # ---- scan ------------------------------------------------------------------------------------------------------
 
 
-@many(sections(), st.integers(0, 12) | st.just(99))
-def test_scan(section, room):
+@many(sections(), st.integers(0, 12) | st.just(99), st.integers(1, 12))
+def test_scan(section, room, first_id):
     words, layout = section
     positions = array("I", bytes(4 * room))
-    count, *rest = scan.scan(array("I", words), spec.packed_table(layout), positions)
-    assert (list(positions[:count]), *rest) == slow_scan.scan(words, layout, room)
+    count, *rest = scan.scan(array("I", words), spec.packed_table(layout), positions, first_id)
+    assert (list(positions[:count]), *rest) == slow_scan.scan(words, layout, room, first_id)
 
 
 @many(sections(), st.integers(1, 12), st.integers(1, 12), st.integers(1, 40))
 def test_check(section, first_id, more, strings):
     words, layout = section
     own, end = records(words, layout)
-    positions = array("I", slow_scan.scan(words, layout, len(own))[0])
+    positions = array("I", slow_scan.scan(words, layout, len(own), first_id)[0])
     types = first_id + len(own)
     read = array("I", words[:end])
     places = Columns(read, positions, spec.packed_table(layout))

@@ -5,14 +5,17 @@ from __future__ import annotations
 from reference.plain import DATASEC, DECL_TAG, FUNC, FUNC_PROTO, VAR, records
 
 
-def scan(words, layout, room):
+def scan(words, layout, room, first_id):
     """The position of each record; where the first begins that is not whole, of unknown kind or without room; the largest id
-    and name offset of those before it."""
+    and name offset of those before it, and how many FUNCs among them do not follow their FUNC_PROTO."""
     found, end = records(words, layout)
     positions = [sum(len(record.words) for record in found[:i]) for i in range(len(found))] + [end]
     whole = found[:room]
     top_id, top_name = (max((i for record in whole for i in record.all(what)), default=0) for what in "in")
-    return positions[:-1][:room], positions[min(room, len(found))], top_id, top_name
+    protos = {first_id + index for index, record in enumerate(whole) if record.kind == FUNC_PROTO}
+    functions = [(first_id + index, record) for index, record in enumerate(whole) if record.kind == FUNC]
+    unsure = sum(record.words[2] not in protos or record.words[2] > type_id for type_id, record in functions)
+    return positions[:-1][:room], positions[min(room, len(found))], top_id, top_name, unsure
 
 
 def functions(own, first_id):

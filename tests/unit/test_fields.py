@@ -10,6 +10,7 @@ from btfkit.btf.build import Builder
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError, _leaf, fields_of, parse_access, walk_local
 from btfkit.co_re.loaders import LIBBPF
+from btfkit.co_re.match import no_member
 from btfkit.co_re.outcome import Match
 from btfkit.co_re.relocate import _ask_field, relocate
 from btfkit.co_re.target import Target
@@ -43,15 +44,20 @@ def local_is_right(obj, relocation):
 
 
 def answer_is_right(wanted, kind, btf, type_id):
-    """Whether the usual way has an answer; it has to be the right one, read from the same."""
+    """Whether the usual way has an answer, or the reason for none; it has to be the right one, read from the same."""
     usual, witness = Witness(), Witness()
     fields = fields_of(btf)
     found = fields.answer(type_id, wanted.index, wanted.steps, kind, usual.types, usual.members, usual.pointers)
     if found is None:
         return False
     match = _ask_field(wanted, kind, btf, type_id, witness)
-    assert isinstance(match, Match)
-    assert found == (match.value, match.bit_offset, match.load)
+    if len(found) == 2:
+        assert isinstance(match, tuple)
+        reason = no_member(btf, *found)
+        assert (reason.code, reason.text) == (match[0].code, match[0].text)
+    else:
+        assert isinstance(match, Match)
+        assert found == (match.value, match.bit_offset, match.load)
     usual.pointer_size = fields.saw_pointer
     assert reads(usual) == reads(witness)
     return True
@@ -146,6 +152,21 @@ def test_usual_ways(root, access, kind, value):
     assert answer_is_right(wanted, kind, btf, root)
     ((found,),) = relocate([obj], Target(btf))
     assert (found.status, found.value) == ("value", value)
+
+
+@pytest.mark.parametrize(
+    ("access", "reason"), [("0:0", "no-member"), ("0:2:1:0", "kind-differs"), ("0:4", "no-member")]
+)
+def test_what_is_not_there(access, reason):
+    """On a target whose type of that name has other members, or another type in place of an array."""
+    obj = asked(4, access, k.BYTE_OFFSET)
+    made = Builder()
+    number = made.int("int", 4)
+    outer = made.struct("outer", 12, [("y", number, 0), ("four", made.struct("other", 8, []), 32)])
+    ((found,),) = relocate([obj], Target(made.build()))
+    assert (found.status, found.reason) == ("missing", reason)
+    usual = answer_is_right(obj.spec(obj.relocations[0]), k.BYTE_OFFSET, made.build(), outer)
+    assert usual == (reason == "no-member")
 
 
 @pytest.mark.parametrize(("root", "access", "kind"), UNUSUAL)

@@ -182,11 +182,11 @@ class Btf(Finders):
     def _scan(self) -> None:
         size = len(self.words)
         room = bytearray(4 * (size // 6 + 16))  # a record has 7 to 8 words on average
-        found = _scan.scan(self.words, self.table, memoryview(room).cast("I"))
+        found = _scan.scan(self.words, self.table, memoryview(room).cast("I"), self.start_id)
         if found[1] != size and 4 * found[0] == len(room):
             room = bytearray(4 * (size // 3 + 1))
-            found = _scan.scan(self.words, self.table, memoryview(room).cast("I"))
-        count, at, top_id, top_name = found
+            found = _scan.scan(self.words, self.table, memoryview(room).cast("I"), self.start_id)
+        count, at, top_id, top_name, unsure = found
         if at != size:
             from btfkit.btf.refusal import unreadable
 
@@ -194,14 +194,17 @@ class Btf(Finders):
         self.positions = memoryview(room).toreadonly().cast("I")[:count]
         if self.start_id + count > 0x7FFFFFFF:
             raise FormatError("more than 2147483647 types", section="types")
-        self._check(top_id, top_name)
+        self._check(top_id, top_name, unsure)
 
-    def _check(self, top_id: int, top_name: int) -> None:
-        """Reject references to types and strings that do not exist; `top_id` and `top_name` are the largest."""
+    def _check(self, top_id: int, top_name: int, unsure: int) -> None:
+        """Reject references to types and strings that do not exist, of which `top_id` and `top_name` are the largest, and
+        functions without a prototype, if some are `unsure`."""
         if top_id >= len(self) or top_name >= self.start_str_off + len(self.strings):
             from btfkit.btf.refusal import leads_nowhere
 
             raise leads_nowhere(self)
+        if not unsure:
+            return
         bad, below = _scan.functions(self.words, self.positions, self.start_id)
         if bad < 0 and below:
             bad = next((i for i in below if self.kind(self.words[self.positions[i] + 2]) != spec.FUNC_PROTO), -1)

@@ -50,7 +50,7 @@ class BpfObject:
     relocations; if the code is unknown, one that has all.
     """
 
-    __slots__ = ("_specs", "btf", "function_at", "has_ext", "name", "relocations", "source", "units")
+    __slots__ = ("_distinct", "_specs", "btf", "function_at", "has_ext", "name", "relocations", "source", "units")
 
     def __init__(
         self,
@@ -68,9 +68,19 @@ class BpfObject:
         self.units: Callable[[], list[Unit]] = lambda: [("", frozenset(range(len(relocations))))]
         self.has_ext = True
         self._specs: dict[tuple[object, ...], Spec | SpecError] = {}
+        self._distinct: tuple[list[Relocation], list[int]] | None = None
 
     def __repr__(self) -> str:
         return f"<BpfObject {self.name}: {counted(len(self.relocations), 'relocation')}>"
+
+    def distinct(self) -> tuple[list[Relocation], list[int]]:
+        """Relocations that differ in type, access or kind, and for each of `relocations` the index of its equal among these."""
+        if self._distinct is None or len(self._distinct[1]) != len(self.relocations):
+            places: dict[tuple[int, bytes, int], int] = {}
+            rows = [places.setdefault((r.type_id, r.access, r.kind), len(places)) for r in self.relocations]
+            one_of = dict(zip(rows, self.relocations, strict=True))
+            self._distinct = [one_of[place] for place in range(len(places))], rows
+        return self._distinct
 
     def spec(self, relocation: Relocation, loader: Loader = LIBBPF) -> Spec | SpecError:
         """What a relocation asks for by the rules of a loader, or why its record is wrong."""

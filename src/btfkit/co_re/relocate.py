@@ -13,7 +13,7 @@ from btfkit.btf import spec
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError, adjustable, flavor_note, spelled
 from btfkit.co_re.loaders import LIBBPF, REJECT
-from btfkit.co_re.match import Mismatch, enumerator, field, size_of
+from btfkit.co_re.match import Mismatch, enumerator, field, no_member, size_of
 from btfkit.co_re.outcome import AMBIGUOUS, ERROR, MISSING, VALUE, KnownAnswer, Match, Outcome, Repeated
 from btfkit.co_re.values import NO_LOAD, enumerator_value, field_value
 from btfkit.co_re.witness import Witness
@@ -89,15 +89,9 @@ class Plan:
 
     def _numbers(self, obj: BpfObject, numbers: dict[tuple[object, ...], int]) -> list[int]:
         """The number of the question of each relocation; `numbers` are those of the objects before."""
-        row = []
-        known: dict[tuple[int, bytes, int], int] = {}
-        for relocation in obj.relocations:
-            asked = relocation.type_id, relocation.access, relocation.kind
-            number = known.get(asked)
-            if number is None:
-                number = known[asked] = self._number(obj, relocation, numbers)
-            row.append(number)
-        return row
+        distinct, places = obj.distinct()
+        known = [self._number(obj, relocation, numbers) for relocation in distinct]
+        return [known[place] for place in places]
 
     def _number(self, obj: BpfObject, relocation: Relocation, numbers: dict[tuple[object, ...], int]) -> int:
         wanted = obj.spec(relocation, self._loader)
@@ -381,7 +375,9 @@ def _ask(
     return answer
 
 
-def _usual_field(wanted: Spec, kind: int, btf: Btf, type_id: int, elements: ElementsByName) -> Match | None:
+def _usual_field(
+    wanted: Spec, kind: int, btf: Btf, type_id: int, elements: ElementsByName
+) -> Match | tuple[Mismatch, Witness] | None:
     """`_ask_field` in the usual case, else None."""
     fields = elements.fields(btf)
     if fields is None:
@@ -391,6 +387,8 @@ def _usual_field(wanted: Spec, kind: int, btf: Btf, type_id: int, elements: Elem
     if found is None:
         return None
     witness.pointer_size = fields.saw_pointer
+    if len(found) == 2:
+        return no_member(btf, *found), witness
     value, bit_offset, load = found
     return Match(btf, type_id, value, bit_offset, load, witness)
 

@@ -233,7 +233,7 @@ def _records_tile(blob: memoryview) -> bool:
     except ValueError:
         return False
     positions = array("I", bytes(4 * (len(words) // 3)))
-    count, end, *_ = scan(words, table, positions)  # type: ignore[no-untyped-call,unused-ignore]
+    count, end, *_ = scan(words, table, positions, 1)  # type: ignore[no-untyped-call,unused-ignore]
     return bool(count) and bool(end == len(words))
 
 

@@ -43,7 +43,8 @@ cdef class Fields:
     cdef tuple load(self, unsigned int type_id)
 
     @cython.locals(current=cython.uint, size=cython.ulonglong, offset=cython.ulonglong, composite=cython.uint, member=cython.uint,
-                   length=cython.uint, at=cython.size_t, number=cython.ulonglong, of_kind=cython.uint, encoding=cython.uint)
+                   length=cython.uint, at=cython.size_t, number=cython.ulonglong, of_kind=cython.uint, encoding=cython.uint,
+                   found=cython.uint)
     cpdef tuple answer(self, unsigned int root, unsigned long long index, tuple steps, unsigned int kind, list types,
                        list members, list pointers)
 

@@ -1,7 +1,7 @@
 """The ways of CO-RE's field relocations through types, in the usual case: by the rules of libbpf, in a BTF without a base.
 
-Whatever is not usual (a mismatch, an error, a bitfield, a flavor of a member's type) gives None.  Then `co_re/access.py` and
-`co_re/match.py`, which have all the rules, go the way again; where there is a result, it is theirs.
+Whatever is not usual (a member of another type, an error, a bitfield, a flavor of a member's type) gives None.  Then
+`co_re/access.py` and `co_re/match.py`, which have all the rules, go the way again; where there is a result, it is theirs.
 """
 
 from btfkit.hot import kinds
@@ -165,8 +165,9 @@ class Fields:
     def answer(self, root, index, steps, kind, types, members, pointers):
         """Follow the steps of a spec from the type `root` of a target, for a relocation of that kind.
 
-        Returns (value, bit offset, load), as `values.field_value`, or None.  What was read is appended to `types`,
-        `members` and `pointers`, as to the lists of a `Witness`; after None, they have no meaning.
+        Returns (value, bit offset, load), as `values.field_value`; (type id, name) if that type has no such member; or None.
+        What was read is appended to `types`, `members` and `pointers`, as to the lists of a `Witness`; after None, they have no
+        meaning.
         """
         self.saw_pointer = False
         current = self.strip(root)
@@ -200,7 +201,10 @@ class Fields:
                 composite = 0
             else:
                 self.seen_count = 0
-                if self.find(current, step[0], step[1], 0, types) != FOUND:
+                found = self.find(current, step[0], step[1], 0, types)
+                if found == ABSENT:
+                    return current, step[0]
+                if found != FOUND:
                     return None
                 for number in range(self.depth + 1):
                     composite = self.path[3 * number]

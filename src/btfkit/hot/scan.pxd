@@ -1,11 +1,13 @@
 cimport cython
 from btfkit.hot cimport kinds
 
+cdef unsigned int FUNC_ROW
+
 @cython.locals(size=cython.size_t, room=cython.size_t, at=cython.size_t, count=cython.size_t, info=cython.uint, row=cython.uint,
                tail=cython.uint, elem=cython.size_t, need=cython.size_t, end=cython.size_t,
                mask=cython.uint, slot=cython.uint, ids=cython.uint, names=cython.uint, value=cython.uint,
-               top_id=cython.uint, top_name=cython.uint)
-cpdef tuple scan(const unsigned int[::1] words, const unsigned char[::1] table, unsigned int[::1] positions)
+               top_id=cython.uint, top_name=cython.uint, unsure=cython.size_t, earlier=cython.bint)
+cpdef tuple scan(const unsigned int[::1] words, const unsigned char[::1] table, unsigned int[::1] positions, size_t first_id)
 
 @cython.locals(index=cython.size_t, at=cython.size_t, target=cython.uint, below=list)
 cpdef tuple functions(const unsigned int[::1] words, const unsigned int[::1] positions, unsigned int first_id)

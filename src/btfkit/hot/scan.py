@@ -5,13 +5,16 @@
 
 from btfkit.hot import kinds
 
+FUNC_ROW = 96  # where the table has the row of FUNC
 
-def scan(words, table, positions):
+
+def scan(words, table, positions, first_id):
     """Find the records of a type section.
 
-    `words` is the section (u32 each), `table` the packed table of kinds; the word position of record i goes to `positions[i]`, as
-    long as there is room.  Returns (number of records, position of the first record that is truncated, of unknown kind or without
-    room, or len(words) if there is none, largest type id that a record refers to, largest name offset).
+    `words` is the section (u32 each), `table` the packed table of kinds; the word position of record i, which has the id
+    `first_id` + i, goes to `positions[i]`, as long as there is room.  Returns (number of records, position of the first record
+    that is truncated, of unknown kind or without room, or len(words) if there is none, largest type id that a record refers to,
+    largest name offset, number of FUNCs whose type is not an earlier FUNC_PROTO).
     """
     size = len(words)
     room = len(positions)
@@ -19,6 +22,7 @@ def scan(words, table, positions):
     count = 0
     top_id = 0
     top_name = 0
+    unsure = 0
     while at < size:
         if size - at < 3 or count == room:
             break
@@ -41,6 +45,10 @@ def scan(words, table, positions):
         if table[row + kinds.THIRD_IS_TYPE]:
             value = words[at + 2]
             top_id = value if value > top_id else top_id
+            if row == FUNC_ROW:
+                earlier = first_id <= value < first_id + count
+                if not earlier or (words[positions[value - first_id] + 1] >> 24) & 127 != kinds.FUNC_PROTO:
+                    unsure += 1
         if need == 3:
             at = end
             continue
@@ -70,7 +78,7 @@ def scan(words, table, positions):
                         top_name = value if value > top_name else top_name
                 at += elem
         at = end
-    return count, at, top_id, top_name
+    return count, at, top_id, top_name, unsure
 
 
 def functions(words, positions, first_id):

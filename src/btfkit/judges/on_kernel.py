@@ -117,7 +117,7 @@ class _Lenient(Btf):
 
     raw: memoryview[int]
 
-    def _check(self, top_id: int, top_name: int) -> None:
+    def _check(self, top_id: int, top_name: int, unsure: int) -> None:
         self.raw = self.words
         strings = self.start_str_off + len(self.strings)
         if top_id < len(self) and top_name < strings:

@@ -238,7 +238,7 @@ def _records(view: memoryview[int], h: Header) -> tuple[memoryview[int], memoryv
     except ValueError:
         table = spec.TABLE
     room = memoryview(bytearray(4 * (len(words) // 3 + 1))).cast("I")
-    count = _scan.scan(words, table, room)[0]
+    count = _scan.scan(words, table, room, 1)[0]
     return words, room[:count]
 
 
