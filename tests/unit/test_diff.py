@@ -413,18 +413,18 @@ def anonymous(b: Builder, *names: str) -> int:
         (
             lambda b: b.enum("", [("A", 0), ("B", 1), ("C", 7)]),
             lambda b: b.enum("", [("A", 0), ("B", 2), ("D", 7), ("E", 8)]),
-            "m                            enum {…}: B: 1 -> 2, D renamed from C? (a guess: same value), E added (= 8)",
+            "m                            enum {…}: B: 1 -> 2; D renamed from C? (a guess: same value); E added (= 8)",
         ),
         (
             lambda b: b.array(b.enum("", [("A", 0)]), 1, 4),
             lambda b: b.array(b.enum("", [(f"V{n}", n) for n in range(1, 8)]), 1, 4),
-            "m                            enum {…} [4]: A removed (was 0), V1 added (= 1), V2 added (= 2), V3 added (= 3), "
+            "m                            enum {…} [4]: A removed (was 0); V1 added (= 1); V2 added (= 2); V3 added (= 3); "
             "... (8 changes)",
         ),
         (
             lambda b: b.ptr(anonymous(b, "x", "y")),
             lambda b: b.ptr(anonymous(b, "y", "x", "z")),
-            "m                            struct {…} *: y moved, 4 -> 0, x moved, 0 -> 4, z added",
+            "m                            struct {…} *: y moved, 4 -> 0; x moved, 0 -> 4; z added",
         ),
         (
             lambda b: b.ptr(b.func_proto(1, [("", b.ptr(anonymous(b, "x"))), ("", 1)])),
@@ -444,6 +444,22 @@ def test_types_of_equal_text(order, old, new, line) -> None:
     assert f"  ~ {line}" in text(found).splitlines()
     (document,) = found.as_json()["changed"][0]["changes"]
     assert [one["path"] for one in document["within"]] == [one.path for one in found.changed[0].changes[0].within]
+
+
+def test_prototypes_of_equal_text(order) -> None:
+    found = two(
+        order,
+        lambda b: b.func("f", b.func_proto(4, [("a", 1), ("p", b.ptr(b.enum("", [("A", 0)])))])),
+        lambda b: b.func(
+            "f", b.func_proto(b.ptr(b.type_tag("user", 0)), [("a", 1), ("p", b.ptr(b.enum("", [("A", 0), ("B", 1)])))])
+        ),
+    )
+    assert text(found).splitlines()[-4:] == [
+        "  - void *f(int a, enum {…} *p)",
+        "  + void *f(int a, enum {…} *p)",
+        "  ~ returns                      void *: tags: none -> user",
+        "  ~ parameter 2                  enum {…} *: B added (= 1)",
+    ]
 
 
 def test_types_of_another_text_are_not_looked_into(order) -> None:

@@ -54,8 +54,11 @@ def enum_changes(old: dict[str, int], new: dict[str, int]) -> list[Change]:
     return sorted(changes, key=lambda change: (change.new or change.old or {})["value"])
 
 
-def prototype_changes(old: Side, old_id: int, new: Side, new_id: int) -> list[Change]:
-    """The changes of what is returned and of the parameters of two FUNC_PROTOs; parameters by position, from both ends."""
+def prototype_changes(old: Side, old_id: int, new: Side, new_id: int, *, deep: bool = True) -> list[Change]:
+    """The changes of what is returned and of the parameters of two FUNC_PROTOs; parameters by position, from both ends.
+
+    `deep` also looks into their types without a name.
+    """
     one: Any = old.btf[old_id]
     other: Any = new.btf[new_id]
     mine, theirs = old.identities.reference, new.identities.reference
@@ -63,6 +66,8 @@ def prototype_changes(old: Side, old_id: int, new: Side, new_id: int) -> list[Ch
     if mine(one.type_id) != theirs(other.type_id):
         returned = old.names[one.type_id], new.names[other.type_id]
         changes.append(Change("retyped", "returns", {"type": returned[0]}, {"type": returned[1]}))
+        if deep and returned[0] == returned[1]:
+            changes[0].within = changes_within(old, one.type_id, new, other.type_id)
     left = [(each.name, each.type_id, mine(each.type_id)) for each in one.parameters]
     right = [(each.name, each.type_id, theirs(each.type_id)) for each in other.parameters]
     head = 0
@@ -77,7 +82,10 @@ def prototype_changes(old: Side, old_id: int, new: Side, new_id: int) -> list[Ch
         after = b_mid[number] if number < len(b_mid) else None
         path = f"parameter {head + number + 1}"
         what = "retyped" if before and after else "removed" if before else "added"
-        changes.append(Change(what, path, _parameter(old, before), _parameter(new, after)))
+        sides = _parameter(old, before), _parameter(new, after)
+        changes.append(Change(what, path, *sides))
+        if deep and before and after and sides[0] and sides[1] and sides[0]["type"] == sides[1]["type"]:
+            changes[-1].within = changes_within(old, before[1], new, after[1])
     return changes
 
 
@@ -105,7 +113,7 @@ def changes_within(old: Side, old_id: int, new: Side, new_id: int) -> list[Chang
         if kinds[0] in spec.COMPOSITES and not _is_named(old, old_id, new, new_id):
             return MemberDiff(old, old_id, new, new_id, deep=False).changes()
         if kinds[0] == spec.FUNC_PROTO:
-            return prototype_changes(old, old_id, new, new_id)
+            return prototype_changes(old, old_id, new, new_id, deep=False)
         if kinds[0] in _TRANSPARENT:
             at = 2
         elif kinds[0] == spec.ARRAY and old.btf.word(old_id, 5) == new.btf.word(new_id, 5):

@@ -222,9 +222,9 @@ def _change_text(change: Change) -> str:
 
 
 def _within(changes: Sequence[Change]) -> str:
-    """What changed in a type without a name, in a few words: "C added (= 2), x: int -> long"."""
+    """What changed in a type without a name, in a few words: "C added (= 2); x: int -> long"."""
     shown = [_part(one) for one in changes[:NAMES]]
-    return ", ".join([*shown, f"... ({len(changes):,} changes)"] if len(changes) > NAMES else shown)
+    return "; ".join([*shown, f"... ({len(changes):,} changes)"] if len(changes) > NAMES else shown)
 
 
 def _part(change: Change) -> str:
