@@ -18,6 +18,7 @@ from bpf import cases
 from btfkit import add_to_atlas
 from btfkit.atlas import database
 from btfkit.atlas.file import Atlas
+from needs import needs
 
 A, MODULES = cases.target_bytes("a.x86_64+modules")
 B = cases.target_bytes("b.x86_64")[0]
@@ -246,3 +247,10 @@ def test_serve_refuses_what_cannot_be_served(capsys):
         said = run(capsys, "atlas", "list", "k.atlas", option)
         assert said.status == 2
         assert f"{option.partition('=')[0]} does not go with list" in said.err
+
+
+@needs("platform", sys.platform == "linux", "/proc")
+def test_an_atlas_that_cannot_be_made(capsys) -> None:
+    said = run(capsys, "atlas", "add", "/proc/new.atlas", "vmlinux")
+    assert (said.status, said.out) == (3, "")
+    assert said.err == "btfkit: /proc/new.atlas: No such file or directory\n"

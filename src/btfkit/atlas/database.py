@@ -119,6 +119,8 @@ class Database:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
         if not fresh:
             _demand_atlas(path)
+        if fresh:  # SQLite does not say why it cannot make a file
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
         mode = "rwc" if fresh else "rw" if write else "ro"
         connection = sqlite3.connect(
             f"file:{_quoted(os.path.abspath(path))}?mode={mode}",
