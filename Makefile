@@ -109,7 +109,7 @@ wheels: ## build the wheels for the Pythons of this machine into dist/ (ARGS="py
 deb: ## build the Debian package in a chroot of Debian sid, check it with lintian and run its smoke test (needs root)
 	tools/deb.sh
 
-rpm: ## build the RPM package there, by Debian's rpmbuild (needs root)
+rpm: ## build the RPM package there, by Debian's rpmbuild, install it into an empty root and run its smoke test (needs root)
 	tools/deb.sh rpm
 
 oci: ## build a container image with btfkit (needs podman, buildah or docker)

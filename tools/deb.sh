@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tools/deb.sh [deb|rpm]: builds the Debian package of what is committed in a chroot of Debian SUITE (sid), as dpkg-buildpackage does it, has
-# lintian check it, installs it, and runs its smoke test; with `rpm`, builds the package of packaging/btfkit.spec there by Debian's rpmbuild.
+# lintian check it, installs it, and runs its smoke test; with `rpm`, builds the package of packaging/btfkit.spec there by Debian's rpmbuild,
+# installs it into an empty root, and runs the same smoke test on it.
 # What was built is in dist/. Needs root and access to Debian's archive; ends with status 77 where no chroot can be made. The chroot is kept
 # as a tar file in $BARE (~/.cache/btfkit-bare) and unpacked to a temporary directory.
 set -eu -o pipefail
@@ -28,10 +29,19 @@ build_rpm() { # likewise
   # Debian's rpm has no database of what is installed: the requirements are those of the chroot
   rpmbuild -bb --nodeps --define "btfkit_version $version" packaging/btfkit.spec
   cp ~/rpmbuild/RPMS/*/*.rpm ..
-  mkdir /root/unpacked
-  (cd /root/unpacked && rpm2cpio ../btfkit-*.rpm | cpio -idm --quiet)
-  PYTHONPATH=$(echo /root/unpacked/usr/lib*/python3*/*-packages) python3 /root/unpacked/usr/bin/btfkit --version | grep -F '(compiled loops'
-  rpm -qpl ../btfkit-*.rpm | grep -E '/man1/btfkit-min|completions/btfkit$'
+  install_rpm ../btfkit-*.rpm /root/empty
+}
+install_rpm() { # RPM ROOT: into an empty root, where it works by the Python of the chroot, and which it leaves empty
+  local rpm=$1 root=$2 left
+  mkdir "$root"
+  rpm --root "$root" --initdb
+  rpm --root "$root" -i --nodeps --force-debian "$rpm"
+  rpm --root "$root" -V --nodeps btfkit
+  PATH=$root/usr/bin:$PATH PYTHONPATH=$(echo "$root"/usr/lib*/python3*/*-packages) PYTHONDONTWRITEBYTECODE=1 ROOT=$root debian/tests/smoke
+  rpm --root "$root" -e --nodeps --force-debian btfkit
+  left=$(find "$root" \( -path "$root/var/lib/rpm" -o -name .rpmdb \) -prune -o ! -type d -print -o -name '*btfkit*' -print)
+  [ -z "$left" ] || { echo "the package leaves $left"; return 1; }
+  echo "rpm: built, installed, run and removed by Debian's rpm. Not tried: what Fedora and openSUSE call the packages it requires, and their macros"
 }
 if [ "${1:-}" = --enter ]; then # this script again, in a mount namespace of its own
   root=$2 what=$3
@@ -39,7 +49,7 @@ if [ "${1:-}" = --enter ]; then # this script again, in a mount namespace of its
   mount --rbind /dev "$root/dev"
   cp -L /etc/resolv.conf /etc/hosts "$root/etc" 2>/dev/null || true
   env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-    DEB_BUILD_OPTIONS="parallel=$(nproc)" chroot "$root" bash -c "set -eu; cd /root/btfkit; $(declare -f build_deb build_rpm); build_$what" </dev/null
+    DEB_BUILD_OPTIONS="parallel=$(nproc)" chroot "$root" bash -c "set -eu; cd /root/btfkit; $(declare -f build_deb build_rpm install_rpm); build_$what" </dev/null
   exit
 fi
 
