@@ -35,10 +35,10 @@ install_rpm() { # RPM ROOT: into an empty root, where it works by the Python of 
   local rpm=$1 root=$2 left
   mkdir "$root"
   rpm --root "$root" --initdb
-  rpm --root "$root" -i --nodeps --force-debian "$rpm"
+  rpm --root "$root" -i --nodeps "$rpm"
   rpm --root "$root" -V --nodeps btfkit
   PATH=$root/usr/bin:$PATH PYTHONPATH=$(echo "$root"/usr/lib*/python3*/*-packages) PYTHONDONTWRITEBYTECODE=1 ROOT=$root debian/tests/smoke
-  rpm --root "$root" -e --nodeps --force-debian btfkit
+  rpm --root "$root" -e --nodeps btfkit
   left=$(find "$root" \( -path "$root/var/lib/rpm" -o -name .rpmdb \) -prune -o ! -type d -print -o -name '*btfkit*' -print)
   [ -z "$left" ] || { echo "the package leaves $left"; return 1; }
   echo "rpm: built, installed, run and removed by Debian's rpm. Not tried: what Fedora and openSUSE call the packages it requires, and their macros"
