@@ -14,7 +14,8 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.fleet.kernel_diff import diff_kernels
 from btfkit.show.diff import ModuleDiffs, diff
-from btfkit.show.kabi import Symbols, is_reserved, kabi, read_suppressions, read_symbols
+from btfkit.show.kabi import is_reserved, kabi
+from btfkit.show.kabi_lists import Symbols, read_suppressions, read_symbols
 from needs import module
 
 
@@ -460,6 +461,27 @@ def test_held_struct(tmp_path, capsys) -> None:
     assert [line for line in said.out.splitlines() if line.startswith("BREAK")] == [
         "BREAK struct unrelated: 8 -> 16 bytes"
     ]
+
+
+def test_one_more_member_of_a_union_is_no_break() -> None:
+    """One that fits, while the others stay; in a struct, what lies on a member that goes is a break."""
+
+    def made(*members: str, is_union: bool = True, wide: str = "") -> Btf:
+        b = Builder()
+        kinds = {size: b.int(f"u{8 * size}", size) for size in (4, 8)}
+        rows = [(name, kinds[8 if name == wide else 4], 0) for name in members]
+        held = b.union("", 8, rows) if is_union else 0
+        holder = b.struct("t", 8, [("", held, 0)] if is_union else rows)
+        b.func("open", b.func_proto(0, [("t", b.ptr(holder))]))
+        return b.build()
+
+    stays = kabi(diff(made("a", "b"), made("a", "b", "c")), Symbols(["open"]))
+    assert [(one.name, [each.why for each in one.harmless]) for one in stays.findings] == [
+        ("t", ["one more member of a union"])
+    ]
+    assert stays.breaks == []
+    for new in (made("a", "b", "c", wide="b"), made("c", is_union=False)):
+        assert [one.name for one in kabi(diff(made("a", "b"), new), Symbols(["open"])).breaks] == ["t"]
 
 
 def test_json(compare) -> None:

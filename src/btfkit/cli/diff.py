@@ -116,7 +116,7 @@ def _kabi(args: Args) -> int:
         raise UsageError("--symbols excludes --html, -C, --kind, --used-by, -B and --base-b")
     from btfkit.errors import FormatError, error_text, printable
     from btfkit.fleet.kernel_diff import kabi_of
-    from btfkit.show.kabi import read_suppressions, read_symbols
+    from btfkit.show.kabi_lists import read_suppressions, read_symbols
     from btfkit.show.kabi_text import as_json, kabi_lines
 
     symbols = read_symbols(args.symbols)

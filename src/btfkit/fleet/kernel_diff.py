@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from btfkit.fleet.tree import Kernel
     from btfkit.loaded_kernel import LoadedKernel
     from btfkit.show.diff_values import Change, Diff
-    from btfkit.show.kabi import Kabi, Suppression, Symbols
+    from btfkit.show.kabi import Kabi
+    from btfkit.show.kabi_lists import Suppression, Symbols
     from btfkit.tables import Table
 
     Job = tuple[str, str, str]  # the name of a module, its path in both kernels

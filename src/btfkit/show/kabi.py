@@ -6,28 +6,30 @@
         print(finding.kind, finding.name, finding.breaks, found.names(finding.symbols))
 
 A difference counts if a symbol of the list reaches the type in the old kernel, by value or by pointer.  What a module compiled
-for the old kernel cannot notice is no break: a reserved member that is used (RESERVED), a member in a hole or in the padding, a
-member with another name, more enumerators.  Suppressions name differences that are accepted.
+for the old kernel cannot notice is no break: a reserved member that is used (RESERVED), a member in a hole, in the padding or
+beside others in a union, a member with another name, more enumerators.  Suppressions name differences that are accepted.
 """
 
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from btfkit.btf import spec
 from btfkit.btf.members import flat_members
-from btfkit.errors import FormatError, counted, printable, refuse_text
+from btfkit.errors import counted, printable
 from btfkit.show.identity import CLASSES, ENUM, FUNC, STRUCT, TYPEDEF, UNION, VAR
 from btfkit.show.reach import Reach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from btfkit.btf.btf import Btf
     from btfkit.show.diff_values import Change, Diff, TypeChange
+    from btfkit.show.kabi_lists import Suppression, Symbols
+
+    _Taken = tuple[int, int, str]
 
 SCHEMA = 1
 # The members that kernels reserve for later use, by the last part of their names.
@@ -42,180 +44,6 @@ RESERVED = (
 )
 _RESERVED = re.compile("|".join(pattern for pattern, _ in RESERVED))
 _HARMLESS_TAGS = "tags"
-
-
-class Export(NamedTuple):
-    """What Module.symvers states of a symbol: its `crc` (0: none), whether only `gpl` modules may use it, its `namespace`."""
-
-    crc: int
-    gpl: bool
-    namespace: str
-
-
-class Symbols:
-    """A list of what is to be kept stable: `names` of functions, variables and types ("struct file"), with the module that has
-    each ("": unknown or vmlinux), and what Module.symvers states of it (`exports`)."""
-
-    __slots__ = ("exports", "modules", "names", "source")
-
-    def __init__(
-        self,
-        names: Iterable[str],
-        source: str = "",
-        modules: dict[str, str] | None = None,
-        exports: dict[str, Export] | None = None,
-    ) -> None:
-        refuse_text(names=names)
-        self.exports = exports or {}
-        self.names = list(dict.fromkeys(names))
-        self.modules = modules or {}
-        self.source = source
-
-    def __repr__(self) -> str:
-        return f"<Symbols {printable(self.source)}: {len(self.names)}>"
-
-
-def read_symbols(path: str) -> Symbols:
-    """The list in a file: Module.symvers (CRC, symbol, module, export type, separated by tabs), or a name on each line.
-
-    Text after "#" is a comment, a line in square brackets a heading, as in the stable lists of distributions.  Raises OSError,
-    and FormatError for a file that is not text or has no names.
-    """
-    with open(path, "rb") as file:
-        content = file.read(MAX_LIST + 1)
-    if len(content) > MAX_LIST or b"\0" in content:
-        raise FormatError("expected a list of symbols: Module.symvers, or a name on each line", source=path)
-    names: dict[str, str] = {}
-    exports: dict[str, Export] = {}
-    for number, line in enumerate(content.decode("utf-8", "surrogateescape").split("\n"), 1):
-        fields = line.rstrip("\r").split("\t")
-        if len(fields) >= 3 and re.fullmatch(r"0x[0-9a-fA-F]{1,16}", fields[0]) and fields[1]:
-            module = fields[2].rpartition("/")[2]
-            names[fields[1]] = "" if module == "vmlinux" else module.replace("-", "_").removesuffix(".ko")
-            how, namespace, *_ = *fields[3:5], "", ""
-            exports[fields[1]] = Export(int(fields[0], 16), "_GPL" in how, namespace)
-            continue
-        word = line.partition("#")[0].strip()
-        if not word or (word[0] == "[" and word[-1] == "]"):
-            continue
-        kind, *rest = word.split()
-        if rest and (len(rest) > 1 or kind not in CLASSES.values()):
-            raise FormatError(
-                f"line {number}: expected a name, or CRC, symbol and module separated by tabs, found {printable(word[:80])}",
-                source=path,
-            )
-        names.setdefault(" ".join((kind, *rest)), "")
-    if not names:
-        raise FormatError("no symbols in this list", source=path)
-    return Symbols(names, path, names, exports)
-
-
-MAX_LIST = 64 << 20  # bytes of a list
-
-
-class Suppression:
-    """A difference that is accepted: globs for the `type` ("struct file", or a bare name), the `member` (or enumerator) and the
-    `symbol`, the kinds of `change` (of `Change.what`, and "size"), and the `reason`.  What is not given matches everything;
-    `uses` counts what it matched."""
-
-    __slots__ = ("change", "member", "reason", "symbol", "type", "uses")
-
-    def __init__(
-        self, type: str = "*", member: str = "*", symbol: str = "*", change: Sequence[str] = (), reason: str = ""
-    ) -> None:
-        self.type = type
-        self.member = member
-        self.symbol = symbol
-        self.change = tuple(change)
-        self.reason = reason
-        self.uses = 0
-
-    def __repr__(self) -> str:
-        return f"<Suppression of {self.type}.{self.member}>"
-
-    @property
-    def text(self) -> str:
-        """What it is about, for messages."""
-        parts = [f"{key} = {value!r}" for key in ("type", "member", "symbol") if (value := getattr(self, key)) != "*"]
-        return ", ".join([*parts, *([f"change = {', '.join(self.change)}"] if self.change else [])])
-
-    def matches(self, kind: str, name: str, what: str, member: str, symbols: Sequence[str]) -> bool:
-        """Whether it covers a difference; with a `symbol`, only what is reached by matching symbols alone."""
-        is_type = fnmatchcase(name, self.type) or fnmatchcase(f"{kind} {name}", self.type)
-        if not is_type or not fnmatchcase(member, self.member) or (self.change and what not in self.change):
-            return False
-        return self.symbol == "*" or (bool(symbols) and all(fnmatchcase(one, self.symbol) for one in symbols))
-
-
-CHANGES = ("removed", "added", "renamed", "retyped", "grown", "moved", "width", "value", "size", "missing", "changed")
-
-
-def read_suppressions(path: str) -> list[Suppression]:
-    """The suppressions in a TOML file: a table `[[suppress]]` for each, with the keys type, member, symbol, change and reason.
-
-    Raises OSError, and FormatError (with the line, if it is found) for a file that is not TOML, is larger than MAX_TOML bytes,
-    or has other tables, keys or values.
-    """
-    import tomllib
-
-    with open(path, "rb") as file:
-        content = file.read(MAX_TOML + 1)
-    if len(content) > MAX_TOML:
-        raise FormatError(f"expected a file of suppressions of at most {MAX_TOML:,} bytes", source=path)
-    try:
-        lines = content.decode().replace("\r\n", "\n")
-        document = tomllib.loads(lines)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"not TOML: {error}", source=path) from None
-    except RecursionError:
-        raise FormatError("not TOML that can be read: nested too deeply", source=path) from None
-    tables = document.pop("suppress", [])
-    if document or not isinstance(tables, list):
-        key = next(iter(document), "suppress")
-        where = _line_of(lines, rf"\[*\s*[\"']?{re.escape(key)}\b")
-        raise FormatError(f"{where}{printable(key)}: expected only tables [[suppress]]", source=path)
-    headers = [_line(lines, found.start()) for found in re.finditer(_SUPPRESS, lines)]
-    shown = headers if len(headers) == len(tables) else []  # not if they are an array, or in a text of several lines
-    return [
-        _suppression(table, f"{shown[at] if shown else ''}[[suppress]] number {at + 1}", path)
-        for at, table in enumerate(tables)
-    ]
-
-
-_SUPPRESS = re.compile(r"^[ \t]*\[\[[ \t]*[\"']?suppress[\"']?[ \t]*\]\]", re.MULTILINE)
-MAX_TOML = 4 << 20  # bytes of a file of suppressions
-
-
-def _line(lines: str, at: int) -> str:
-    return f"line {lines.count(chr(10), 0, at) + 1}: "
-
-
-def _line_of(lines: str, pattern: str) -> str:
-    """ "line 3: " for the first line that begins with a pattern, or "" """
-    found = re.search(rf"^[ \t]*{pattern}", lines, re.MULTILINE)
-    return _line(lines, found.start()) if found else ""
-
-
-def _suppression(table: object, where: str, path: str) -> Suppression:
-    """The suppression of a table; `where` it is, for messages."""
-    if not isinstance(table, dict) or not table:
-        raise FormatError(f"{where}: expected type, member, symbol, change or reason", source=path)
-    values = dict(table)
-    change = values.pop("change", list(CHANGES))
-    change = [change] if isinstance(change, str) else change
-    if not isinstance(change, list) or not change or any(one not in CHANGES for one in change):
-        raise FormatError(f"{where}: change: expected some of {', '.join(CHANGES)}", source=path)
-    for key, value in values.items():
-        if key not in ("type", "member", "symbol", "reason"):
-            raise FormatError(f"{where}: unknown key {printable(key)}", source=path)
-        if not isinstance(value, str):
-            raise FormatError(f"{where}: {key}: expected a string", source=path)
-    if not values.keys() & {"type", "member", "symbol"}:
-        raise FormatError(f"{where}: type, member or symbol is missing", source=path)
-    return Suppression(change=change if "change" in table else (), **values)
-
-
-# ---- findings --------------------------------------------------------------------------------------------------------
 
 
 class Noted(NamedTuple):
@@ -391,7 +219,7 @@ class _Judge:
         elif old.get("signed") != new.get("signed"):
             finding.whole = "another sign"
         finding.title = finding.whole
-        room = _Room(self.diff.old, change.old_id) if change.kind in (STRUCT, UNION, TYPEDEF) else None
+        room = _Room(self.diff, change) if change.kind in (STRUCT, UNION, TYPEDEF) else None
         for one in change.changes if change.kind != FUNC else ():
             why = self._why_harmless(one, room, change)
             if why:
@@ -433,31 +261,44 @@ def _why_harmless_enumerator(one: Change) -> str:
 
 
 class _Room:
-    """What a struct or union of the old kernel has in each place: reserved members, others, or nothing."""
+    """What a struct or union of the old kernel has in each place: reserved members, others, or nothing; `kept` are the
+    members that the new kernel has in the same place."""
 
-    def __init__(self, btf: Btf, type_id: int) -> None:
-        target = btf.strip(type_id)
+    def __init__(self, diff: Diff, change: TypeChange) -> None:
         self.size = 0
-        self.reserved: list[tuple[int, int]] = []
-        self.taken: list[tuple[int, int]] = []
-        if btf.kind(target) not in spec.COMPOSITES:
+        self.reserved: list[_Taken] = []
+        self.taken: list[_Taken] = []
+        self.kept: frozenset[_Taken] = frozenset()
+        target = diff.old.strip(change.old_id)
+        if diff.old.kind(target) not in spec.COMPOSITES:
             return
-        self.size = 8 * (btf.sizeof(target) or 0)
-        for member in flat_members(btf, target, open_named=True):
-            begin = member.bit_offset
-            end = begin + (member.bits or 8 * (btf.sizeof(member.type_id) or 0))
-            (self.reserved if is_reserved(member.path) else self.taken).append((begin, end))
+        self.size = 8 * (diff.old.sizeof(target) or 0)
+        for member in _taken(diff.old, target):
+            (self.reserved if is_reserved(member[2]) else self.taken).append(member)
+        self.kept = frozenset(_taken(diff.new, diff.new.strip(change.new_id)))
 
     def place_of(self, facts: object) -> str:
-        """Why a member that was added (facts of a `Change`) is harmless: it is in a reserved place, or in an unused one."""
+        """Why a member that was added (facts of a `Change`) is harmless: it is in a reserved place, in an unused one, or beside
+        the members of a union, which stay."""
         values: dict[str, int] = facts  # type: ignore[assignment]
         begin = values.get("bit_offset", 8 * values["offset"])
         end = begin + (values.get("bits") or 8 * values["size"])
-        if end > self.size or begin == end or any(a < end and begin < b for a, b in self.taken):
+        if end > self.size or begin == end:
             return ""
-        if any(a < end and begin < b for a, b in self.reserved):
+        there = [member for member in self.taken if member[0] < end and begin < member[1]]
+        if there:
+            return "one more member of a union" if self.kept.issuperset(there) else ""
+        if any(a < end and begin < b for a, b, _ in self.reserved):
             return "a reserved member is used"
         return "in a hole"
+
+
+def _taken(btf: Btf, target: int) -> Iterator[_Taken]:
+    """(first bit, bit after the last one, path) of each member of a struct or union, also of those of its members."""
+    if btf.kind(target) in spec.COMPOSITES:
+        for member in flat_members(btf, target, open_named=True):
+            bits = member.bits or 8 * (btf.sizeof(member.type_id) or 0)
+            yield member.bit_offset, member.bit_offset + bits, member.path
 
 
 SYMBOL = "symbol"  # the kind of a finding about an export
