@@ -16,7 +16,7 @@ from btfkit.btf.members import flat_members
 from btfkit.fleet import offsets, offsets_atlas
 from btfkit.fleet.atlas import add_to_atlas, atlas_order
 from btfkit.fleet.history import history
-from btfkit.fleet.history_atlas import atlas_history
+from btfkit.fleet.history_atlas import AtlasNames, atlas_history
 from btfkit.fleet.offsets import Cell, Question, kernel_offsets
 from btfkit.fleet.offsets_atlas import TableOffsets
 from small_modules import kernel as kernel_with_modules
@@ -201,6 +201,33 @@ def test_what_tables_cannot_know(tmp_path, monkeypatch):
         atlas.add(("debian", "12", "x86_64", "6.0"), base, [("one", Btf.from_bytes(module(base), base))], atlas_order)
     kernel_offsets(["nothing.x"], [split])
     assert answers == [None, None]
+
+
+def test_typedefs_that_lead_on_and_on(tmp_path):
+    """A typedef of itself, one of an array of itself, and twenty levels with two typedefs of one name each."""
+    b = Builder()
+    integer = b.int("int", 4, encoding=1)
+    loop = b.typedef("loop_t", integer + 1)
+    row = b.typedef("row_t", loop + 2)
+    b.array(row, integer, 2)
+    levels = integer
+    for level in range(20):
+        levels, _ = (b.typedef(f"level{level}_t", levels) for _ in range(2))
+    b.struct("s", 16, [("loop", loop, 0), ("row", row, 0), ("levels", levels, 32), ("last", integer, 64)])
+    path = str(tmp_path / "loops.atlas")
+    with Atlas.open(path, write=True, create=True) as atlas:
+        atlas.add(("debian", "12", "x86_64", "6.0"), b.build(), None, atlas_order)
+    for name in ("levels", "last"):
+        assert [cell.size for cell in kernel_offsets([f"s.{name}"], [path]).cells[0] if cell] == [4]
+    with Atlas.open(path) as atlas:
+        names = AtlasNames(atlas)
+        tables = TableOffsets(atlas)
+        (entry,) = atlas.entries
+        for text in ("loop_t", "row_t", "loop_t [3]"):
+            assert names.size_at(text, 7, "", entry.pos) == 7
+        assert names.size_at("level19_t [3]", None, "", entry.pos) == 12
+        assert [tables.answer([f"s.{name}"], entry) for name in ("loop", "row")] == [None, None]
+        assert tables.answer(["s.last"], entry) is not None
 
 
 def test_members_of_a_type_with_a_name_in_a_history(tmp_path, monkeypatch):

@@ -216,9 +216,15 @@ class Tables:
 
     def _add_members(self, number: int, btf: Btf, type_id: int, spelling: Spelling) -> None:
         if self._db.execute("SELECT 1 FROM members WHERE def = ? LIMIT 1", (number,)).fetchone() is None:
-            rows = list(self._members(number, btf, type_id, spelling))
+            rows: list[tuple[int | None, ...]] = []
+            try:
+                for row in self._members(number, btf, type_id, spelling):
+                    rows.append(row)
+                is_certain = not _opens_named(btf, type_id)
+            except FormatError:  # nested deeper than any kernel's, or in a circle: the packs have the rest
+                is_certain = False
             self._db.executemany("INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-            if _opens_named(btf, type_id):
+            if not is_certain:
                 self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, 1)", (f"{schema.MARK} {number}",))
 
     def _members(self, number: int, btf: Btf, type_id: int, spelling: Spelling) -> Iterable[tuple[int | None, ...]]:
@@ -228,13 +234,10 @@ class Tables:
                 value = one.value if one.value < 1 << 63 else one.value - (1 << 64)  # SQLite has 64 bits with a sign
                 yield number, self._number("names", one.name), place, value, 0, None, None
             return
-        try:
-            for place, member in enumerate(flat_members(btf, type_id)):
-                text, size = self._spelled(spelling[member.type_id]), btf.sizeof(member.type_id)
-                name = self._number("names", member.path)
-                yield number, name, place, member.bit_offset, member.bits, text, size
-        except FormatError:
-            return  # nested deeper than any kernel's: the packs have it, the tables what comes before
+        for place, member in enumerate(flat_members(btf, type_id)):
+            text, size = self._spelled(spelling[member.type_id]), _size(btf, member.type_id)
+            name = self._number("names", member.path)
+            yield number, name, place, member.bit_offset, member.bits, text, size
 
     def _number(self, table: str, name: str) -> int:
         """The id of a name, which is added if it is not there; what is not UTF-8 is escaped."""
@@ -315,6 +318,14 @@ def _module_numbers(kernels: Kernels, row: Row | None) -> dict[bytes, memoryview
 def _definitions(records: Records, numbers: set[int]) -> list[int]:
     """Those of some records that are definitions, in the order of their numbers."""
     return [number for number in sorted(numbers) if records.kind(number)]
+
+
+def _size(btf: Btf, type_id: int) -> int | None:
+    """The bytes of a type; None also for typedefs and arrays in a circle."""
+    try:
+        return btf.sizeof(type_id)
+    except FormatError:
+        return None
 
 
 def _opens_named(btf: Btf, type_id: int) -> bool:

@@ -22,7 +22,7 @@ from btfkit.show.identity import CLASSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from btfkit.atlas.file import Entry
 
@@ -32,7 +32,7 @@ _NAMED = re.compile(
 _TAGS = {"struct ": (spec.STRUCT,), "union ": (spec.UNION,), "enum ": (spec.ENUM, spec.ENUM64)}
 _PLAIN = (spec.TYPEDEF, spec.INT, spec.FLOAT)
 _SIMPLE = re.compile(r"(?:(?:struct|union) )?\w+\.\w+")
-_CHAIN = 32  # typedefs of typedefs
+_CHAIN = 64  # types that are looked at, for the size of one
 
 
 class Row:
@@ -204,26 +204,33 @@ class AtlasNames:
     def size_of(self, text: str, size: int | None, module: str, valid: Validity) -> int | None:
         """The bytes of a type on the kernel at a position: those of a struct that is named may differ between kernels, all others
         are `size`."""
-        found = _NAMED.fullmatch(text)
-        if not found:
-            return size
-        count = 1
-        for length in re.findall(r"\d+", found[3]):
-            count *= int(length)
-        kinds = _TAGS.get(found[1] or "", _PLAIN)
-        sizes = set()
-        for place in ("", module) if module else ("",):
-            ranges = self.ranges(found[2], place)
-            ranges.narrow(valid)
-            sizes |= {self._size(row, valid, _CHAIN) for row in ranges.at(valid.pos) if row.kind in kinds}
-        if len(sizes) != 1 or (one := sizes.pop()) is None:
-            return size
-        return one * count
+        sizes: set[int | None] = set()
+        todo = [(text, module, 1)]
+        seen = set(todo)
+        while todo:
+            named, place, count = todo.pop()
+            found = _NAMED.fullmatch(named)
+            if not found or len(seen) > _CHAIN:
+                return size
+            for length in re.findall(r"\d+", found[3]):
+                count *= int(length)
+            kinds = _TAGS.get(found[1] or "", _PLAIN)
+            for row in self._valid_rows(found[2], place, valid):
+                if row.kind not in kinds:
+                    continue
+                if row.kind != spec.TYPEDEF:
+                    sizes.add(None if row.size is None else row.size * count)
+                elif (aliased := (row.type, row.module, count)) not in seen:
+                    seen.add(aliased)
+                    todo.append(aliased)
+        return size if len(sizes) != 1 or (one := sizes.pop()) is None else one
 
-    def _size(self, row: Row, valid: Validity, depth: int) -> int | None:
-        if row.kind != spec.TYPEDEF:
-            return row.size
-        return self.size_of(row.type, None, row.module, valid) if depth else None
+    def _valid_rows(self, name: str, module: str, valid: Validity) -> Iterator[Row]:
+        """The rows of a name on the kernel at a position, in vmlinux and in the module; narrows `valid` to where they hold."""
+        for place in ("", module) if module else ("",):
+            ranges = self.ranges(name, place)
+            ranges.narrow(valid)
+            yield from ranges.at(valid.pos)
 
 
 _COLUMNS = "d.id, kind, d.size, iif(kind = 12, replace(text, '@', n.name), text), lo, hi"

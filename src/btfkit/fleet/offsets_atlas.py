@@ -34,7 +34,7 @@ _QUALIFIERS = ("const ", "volatile ", "restrict ")
 _TAGS = re.compile(r"\b(struct|union|enum) ([A-Za-z_]\w*)")
 _KINDS = {"struct": (spec.STRUCT,), "union": (spec.UNION,), "enum": spec.ENUMS}
 _SCALARS = (spec.INT, spec.FLOAT)
-_CHAIN = 32  # typedefs of typedefs
+_CHAIN = 32  # typedefs of typedefs, and of arrays of them
 
 
 class TableOffsets:
@@ -78,7 +78,7 @@ class TableOffsets:
                 if not array or step >= int(array[3] or 1 << 32) or text.startswith(_QUALIFIERS):
                     return None
                 text, bits = _element(array), 0
-                size = self._size(text, entry.pos, _CHAIN)
+                size = self._size(text, entry.pos)
                 if size is None:
                     return None
                 offset += 8 * step * size
@@ -93,7 +93,7 @@ class TableOffsets:
             _, begin, bits, text, _ = found
             offset += begin
             walked += f".{printable(step)}"
-        known = self._size(text, entry.pos, _CHAIN) if self._is_spelled_so(text, entry.pos) else None
+        known = self._size(text, entry.pos) if self._is_spelled_so(text, entry.pos) else None
         return None if known is None else State(text, offset // 8, known, offset % 8, bits)
 
     def _composite(self, text: str, pos: int) -> Row | None:
@@ -111,27 +111,31 @@ class TableOffsets:
                 return False
         return True
 
-    def _size(self, text: str, pos: int, depth: int) -> int | None:
+    def _size(self, text: str, pos: int) -> int | None:
         """The bytes of a type that is called `text` on the kernel at a position; None if that is not certain."""
-        array = _ARRAY.fullmatch(text)
-        if array:
-            size = self._size(_element(array), pos, depth)
-            return None if size is None else size * int(array[3] or 0)
-        if text.endswith("*") or ("(*)(" in text and "[" not in text and "{" not in text):
-            return self._pointer(pos)
-        named = _TAGGED.fullmatch(text)
-        if named:
-            rows = [row for row in self._names.ranges(named[2]).at(pos) if row.kind in _KINDS[named[1]]]
-        elif _SCALAR.fullmatch(text):
-            name = re.sub(rf"^{_MODIFIERS}", "", text)
-            rows = [row for row in self._names.ranges(name).at(pos) if row.kind in (*_SCALARS, spec.TYPEDEF)]
-        else:
-            return None
-        sizes = {
-            (self._size(row.type, pos, depth - 1) if depth else None) if row.kind == spec.TYPEDEF else row.size
-            for row in rows
-        }
-        return sizes.pop() if len(sizes) == 1 else None
+        count = 1
+        for _ in range(_CHAIN):
+            while array := _ARRAY.fullmatch(text):
+                count *= int(array[3] or 0)
+                text = _element(array)
+            if text.endswith("*") or ("(*)(" in text and "[" not in text and "{" not in text):
+                size = self._pointer(pos)
+                return None if size is None else size * count
+            named = _TAGGED.fullmatch(text)
+            if named:
+                rows = [row for row in self._names.ranges(named[2]).at(pos) if row.kind in _KINDS[named[1]]]
+            elif _SCALAR.fullmatch(text):
+                name = re.sub(rf"^{_MODIFIERS}", "", text)
+                rows = [row for row in self._names.ranges(name).at(pos) if row.kind in (*_SCALARS, spec.TYPEDEF)]
+            else:
+                return None
+            if len(rows) == 1 and rows[0].kind == spec.TYPEDEF:
+                text = rows[0].type
+                continue
+            sizes = {None if row.kind == spec.TYPEDEF else row.size for row in rows}
+            size = sizes.pop() if len(sizes) == 1 else None
+            return None if size is None else size * count
+        return None
 
     def _pointer(self, pos: int) -> int | None:
         """The bytes of a pointer on the kernel at a position, as `Btf.pointer_size`; None if that is not certain."""

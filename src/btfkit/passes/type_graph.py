@@ -18,7 +18,7 @@ from btfkit.hot import nodes as _nodes
 from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
 from btfkit.hot.strings import StringTable
-from btfkit.passes.rebase import refuse_unknown_in, words
+from btfkit.passes.rebase import refuse_unknown, refuse_unknown_in, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ class Graph:
 
     def let_base_go(self) -> None:
         """Treat the types of the base like those of inputs, for a result without a base."""
+        if self.base is not None:
+            refuse_unknown(self.base)
         self.base, self.first, self.first_offset = None, 1, 1
 
     def add(self, btf: Btf, extra: Iterable[int] = ()) -> int:
