@@ -452,7 +452,8 @@ def test_layout_and_pointer_size_stay(order):
     assert done.btf.pointer_size == 4
 
 
-def test_a_kind_that_nobody_knows_is_refused():
+def unknown_kind() -> btfkit.Btf:
+    """One type, of kind 25, whose size a layout section states."""
     b = Builder(layout=True)
     b.int("int", 4)
     data = bytearray(b.build().to_bytes())
@@ -463,8 +464,19 @@ def test_a_kind_that_nobody_knows_is_refused():
     header[16:20] = pack("<I", int.from_bytes(header[16:20], "little") + 24)
     header[28:32] = pack("<I", len(layout))
     blob = bytes(header) + bytes(data[32:39]) + b"\x19" + bytes(data[40:48]) + bytes(layout) + bytes(data[at + 80 :])
+    return btfkit.Btf.from_bytes(blob)
+
+
+def test_a_kind_that_nobody_knows_is_refused():
+    """Where it is written: a base stays as it is, unless the result has none."""
     with pytest.raises(UnsupportedError, match="kind 25"):
-        dedup(btfkit.Btf.from_bytes(blob))
+        dedup(unknown_kind())
+    base = unknown_kind()
+    module = Builder(base)
+    module.struct("s", 4, [])
+    assert len(dedup(module.build()).btf.own_ids) == 1
+    with pytest.raises(UnsupportedError, match="kind 25"):
+        btfkit.merge(base, [module.build()])
 
 
 # ---- .BTF.ext ------------------------------------------------------------------------------------------------------------
