@@ -55,7 +55,7 @@ def first_not_below(level, name, start):
 def next_member(level, record, name, start):
     """The index of the first member from `start` on that is called `name`, is anonymous or has its name in the base, or -1."""
     for index, (offset, _, _) in enumerate(record.elements):
-        if index >= start and (offset < level.first_offset or offset == 0 or level.text(offset) == name):
+        if index >= start and (offset < level.first_offset or level.text(offset) in (b"", name)):
             return index
     return -1
 

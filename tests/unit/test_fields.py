@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.co_re import kinds as k
 from btfkit.co_re.access import Spec, SpecError, _leaf, fields_of, parse_access, walk_local
@@ -152,6 +153,32 @@ def test_usual_ways(root, access, kind, value):
     assert answer_is_right(wanted, kind, btf, root)
     ((found,),) = relocate([obj], Target(btf))
     assert (found.status, found.value) == ("value", value)
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_an_empty_name_is_none(split):
+    """Wherever the empty string of an anonymous member lies, its members count."""
+    obj = asked(4, "0:1:1", k.BYTE_OFFSET)
+    if split:
+        base = Builder().build()
+        made = Builder(base)
+        number = made.int("int", 4, encoding=1)
+        made.struct("outer", 8, [("x", number, 0), ("", made.union("", 4, [("v", number, 0)]), 32)])
+        btf = made.build()
+    else:
+        btf = kernel()
+    at = btf.positions[btf.find("outer").id - btf.start_id]
+    words = btf.words.tobytes()
+    empty = btf.start_str_off + bytes(btf.strings).index(b"int\0") + 3
+    data = bytearray(btf.to_bytes())
+    begin = bytes(data).index(words) + 4 * (at + 6)
+    assert data[begin : begin + 4] == bytes(4)
+    data[begin : begin + 4] = empty.to_bytes(4, btf.byte_order)
+    broken = Btf.from_bytes(bytes(data), base if split else None)
+    ((found,),) = relocate([obj], Target(base, [broken]) if split else Target(broken))
+    assert (found.status, found.value) == ("value", 4)
+    if not split:
+        assert answer_is_right(obj.spec(obj.relocations[0]), k.BYTE_OFFSET, broken, 4)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ class Fields:
                 member = self.words[at + 1]
                 moved = self.words[at + 2]
                 offset += moved & 0xFFFFFF if info >> 31 else moved
-                nameless = name == 0 or self.strings[name] == 0
+                nameless = self.strings[name] == 0
                 if not nameless:
                     key = self.key(member)
                     if key is None:
@@ -265,7 +265,7 @@ class Fields:
         for index in range(info & 0xFFFFFF):
             start = self.words[at + 3 * index]
             found = ABSENT
-            if start == 0:
+            if self.strings[start] == 0:
                 found = self.find(self.words[at + 3 * index + 1], name, key, depth + 1, types)
             elif self.is_called(start, name):
                 self.depth = depth

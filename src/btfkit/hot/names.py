@@ -216,7 +216,7 @@ def next_member(words, at, count, strings, first_offset, name, start):
     size = len(strings)
     for index in range(start, count):
         offset = words[at + 3 * index]
-        if offset < first_offset or offset == 0:
+        if offset < first_offset or strings[offset - first_offset] == 0:
             return index
         offset -= first_offset
         if offset + length >= size or strings[offset + length] != 0:
