@@ -40,7 +40,9 @@ CREATE TABLE packs (
 """
 
 # What is derived from the packs; see tables.py.
-MARK = "opens"  # a key of `meta`: the tables state which definitions have members of a type with a name, "opens DEFINITION"
+# A key of `meta`: the tables state of which definitions only kernels know the members, "opens DEFINITION": those with members of
+# a type that has a name and is that of a member without one, and those whose members could not all be read.
+MARK = "opens"
 TABLE_NAMES = ("kinds", "names", "spellings", "modules", "definitions", "module_definitions", "members")
 TABLES = """
 CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT NOT NULL);

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from btfkit.files.kernel_symbols import KernelSymbols
 
 FORMATS: tuple[Form, ...] = ("raw", "c", "json", "rust", "go", "ctypes", "isf")  # those of file_ops/dump_forms.py
-_GIVEN = ("exact", "compat", "without", "prefix", "flavor", "symbols", "banner", "package")
 
 
 def run(args: Args) -> int:
@@ -34,11 +33,11 @@ def run(args: Args) -> int:
     from btfkit.btf_file import load
     from btfkit.co_re.program import load_objects
     from btfkit.file_ops.dump import dump
-    from btfkit.file_ops.dump_forms import demand_options
+    from btfkit.file_ops.dump_forms import OPTIONS, demand_options
     from btfkit.files.write import write_chunks
 
     paths, form = _operands(args.operands, args.json or args.pretty)
-    given = {name: getattr(args, name) for name in _GIVEN}
+    given = {name: getattr(args, name) for name in OPTIONS}
     try:
         demand_options(form, given, spelled=lambda name: "--" + name)
     except ValueError as error:

@@ -106,6 +106,7 @@ FORMS: dict[Form, FormRow] = {
     "isf": FormRow("ISF", ("symbols", "banner"), _isf),
 }
 COMPAT: tuple[Form, ...] = ("raw", "c", "json")  # the forms that bpftool has
+OPTIONS = ("compat", *(name for row in FORMS.values() for name in row.options))  # that some forms do not have
 
 
 def demand_options(form: str, given: dict[str, object], *, spelled: Callable[[str], str] = str) -> None:

@@ -13,6 +13,7 @@ beside others in a union, a member with another name, more enumerators.  Suppres
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import NamedTuple
 
 from btfkit.btf import spec
@@ -261,21 +262,24 @@ def _why_harmless_enumerator(one: Change) -> str:
 
 
 class _Room:
-    """What a struct or union of the old kernel has in each place: reserved members, others, or nothing; `kept` are the
-    members that the new kernel has in the same place."""
+    """What a struct or union of the old kernel has in each place: reserved members, others, or nothing."""
 
     def __init__(self, diff: Diff, change: TypeChange) -> None:
         self.size = 0
         self.reserved: list[_Taken] = []
         self.taken: list[_Taken] = []
-        self.kept: frozenset[_Taken] = frozenset()
+        self._new, self._new_id = diff.new, change.new_id
         target = diff.old.strip(change.old_id)
         if diff.old.kind(target) not in spec.COMPOSITES:
             return
         self.size = 8 * (diff.old.sizeof(target) or 0)
         for member in _taken(diff.old, target):
             (self.reserved if is_reserved(member[2]) else self.taken).append(member)
-        self.kept = frozenset(_taken(diff.new, diff.new.strip(change.new_id)))
+
+    @cached_property
+    def kept(self) -> frozenset[_Taken]:
+        """The members that the new kernel has, with their places: only a member on others asks for them."""
+        return frozenset(_taken(self._new, self._new.strip(self._new_id)))
 
     def place_of(self, facts: object) -> str:
         """Why a member that was added (facts of a `Change`) is harmless: it is in a reserved place, in an unused one, or beside
