@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from btfkit.atlas.file import Entry
 
 _NAMED = re.compile(
-    r"(?:(?:const|volatile|restrict) )*(struct |union |enum )?([A-Za-z_]\w*(?: [a-z]+)*)((?: ?\[\d+\])*)"
+    r"(?:(?:const|volatile|restrict) )*(?:(struct|union|enum) )?([A-Za-z_]\w*(?: [a-z]+)*)((?: ?\[\d+\])*)"
 )
-_TAGS = {"struct ": (spec.STRUCT,), "union ": (spec.UNION,), "enum ": (spec.ENUM, spec.ENUM64)}
+KINDS_OF_TAG = {"struct": (spec.STRUCT,), "union": (spec.UNION,), "enum": (spec.ENUM, spec.ENUM64)}
 _PLAIN = (spec.TYPEDEF, spec.INT, spec.FLOAT)
 _SIMPLE = re.compile(r"(?:(?:struct|union) )?\w+\.\w+")
 _CHAIN = 64  # types that are looked at, for the size of one
@@ -214,7 +214,7 @@ class AtlasNames:
                 return size
             for length in re.findall(r"\d+", found[3]):
                 count *= int(length)
-            kinds = _TAGS.get(found[1] or "", _PLAIN)
+            kinds = KINDS_OF_TAG.get(found[1] or "", _PLAIN)
             for row in self._valid_rows(found[2], place, valid):
                 if row.kind not in kinds:
                     continue
@@ -295,7 +295,7 @@ def _root(name: str) -> str:
     if is_member(name):
         return name.rpartition(" ")[2].partition(".")[0]
     tag, _, rest = name.partition(" ")
-    return rest if rest and f"{tag} " in _TAGS else name
+    return rest if rest and tag in KINDS_OF_TAG else name
 
 
 def _states_of(names: AtlasNames, name: str, pos: int, there: list[Row]) -> dict[str, State]:
@@ -303,8 +303,8 @@ def _states_of(names: AtlasNames, name: str, pos: int, there: list[Row]) -> dict
     if is_member(name):
         return {MEMBER: _member(names, name, pos, there)}
     tag, _, rest = name.partition(" ")
-    kinds = _TAGS.get(f"{tag} ", ()) if rest else tuple(CLASSES)
-    if rest and f"{tag} " not in _TAGS:  # "unsigned int"
+    kinds = KINDS_OF_TAG.get(tag, ()) if rest else tuple(CLASSES)
+    if rest and tag not in KINDS_OF_TAG:  # "unsigned int"
         kinds = tuple(CLASSES)
     found: dict[str, list[State]] = {}
     for row in there:

@@ -13,7 +13,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import LONG_SPELLINGS
 from btfkit.errors import printable
 from btfkit.fleet.atlas_store import AtlasStore
-from btfkit.fleet.history_atlas import AtlasNames
+from btfkit.fleet.history_atlas import KINDS_OF_TAG, AtlasNames
 from btfkit.fleet.history_values import State
 from btfkit.show.offset import parsed
 
@@ -32,7 +32,6 @@ _TAGGED = re.compile(rf"{_MODIFIERS}(struct|union|enum) ([A-Za-z_]\w*)")
 _ARRAY = re.compile(r"(.*?)( ?)\[(\d*)\]((?:\[\d+\])*)")
 _QUALIFIERS = ("const ", "volatile ", "restrict ")
 _TAGS = re.compile(r"\b(struct|union|enum) ([A-Za-z_]\w*)")
-_KINDS = {"struct": (spec.STRUCT,), "union": (spec.UNION,), "enum": spec.ENUMS}
 _SCALARS = (spec.INT, spec.FLOAT)
 _CHAIN = 32  # typedefs of typedefs, and of arrays of them
 
@@ -100,14 +99,14 @@ class TableOffsets:
         """The struct or union that a type is; None for another type, and if there are several."""
         named = _TAGGED.fullmatch(text)
         rows = [row for row in self._names.ranges(named[2]).at(pos) if row.kind in spec.COMPOSITES] if named else []
-        return rows[0] if named and len(rows) == 1 and rows[0].kind in _KINDS[named[1]] else None
+        return rows[0] if named and len(rows) == 1 and rows[0].kind in KINDS_OF_TAG[named[1]] else None
 
     def _is_spelled_so(self, text: str, pos: int) -> bool:
         """Whether a type that some kernel calls `text` is called so on the kernel at a position, which has the same record of it:
         whether a name is that of a struct, a union or an enum may differ."""
         for tag, name in _TAGS.findall(text):
             kinds = {row.kind for row in self._names.ranges(name).at(pos)} & {*spec.COMPOSITES, *spec.ENUMS}
-            if not kinds <= {*_KINDS[tag]}:
+            if not kinds <= {*KINDS_OF_TAG[tag]}:
                 return False
         return True
 
@@ -123,7 +122,7 @@ class TableOffsets:
                 return None if size is None else size * count
             named = _TAGGED.fullmatch(text)
             if named:
-                rows = [row for row in self._names.ranges(named[2]).at(pos) if row.kind in _KINDS[named[1]]]
+                rows = [row for row in self._names.ranges(named[2]).at(pos) if row.kind in KINDS_OF_TAG[named[1]]]
             elif _SCALAR.fullmatch(text):
                 name = re.sub(rf"^{_MODIFIERS}", "", text)
                 rows = [row for row in self._names.ranges(name).at(pos) if row.kind in (*_SCALARS, spec.TYPEDEF)]
