@@ -32,6 +32,7 @@ cdef class Buffer:
     cdef bytes suffix
     cdef bint affixed
     cdef long long most
+    cdef long long long_bits
     cdef unsigned char[::1] out
     cdef public Py_ssize_t at
 
@@ -67,3 +68,10 @@ cdef class Buffer:
 
     @cython.locals(c=cython.uchar)
     cdef bint spells(self, size_t offset, bytes text) except -1
+
+    @cython.locals(bits=cython.longlong, start=cython.longlong, pad=cython.int, natural=cython.longlong,
+                   rest=cython.longlong)
+    cdef void put_padding(self, long long offset, long long end, unsigned int align, bint in_bitfield,
+                         unsigned int level) except *
+
+    cdef void put_unnamed(self, int pad, unsigned long long bits, unsigned int level) except *

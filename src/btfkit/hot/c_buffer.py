@@ -1,4 +1,4 @@
-"""C text in a growing buffer: names, numbers, texts of tags, and how often each name was used.
+"""C text in a growing buffer: names, numbers, texts of tags, padding, and how often each name was used.
 
 `c_text.py` writes declarations with it.
 """
@@ -77,10 +77,10 @@ class Buffer:
     `shown` has 256 bytes, the form in which each byte of an identifier is written; `attributed` is the same for attributes.
     Unless `literal` is set, an identifier that begins with a digit gets a `_`, and the texts of tags cannot end their attribute
     early.  `marks` (a byte for each offset of a string) has the names that are keywords; `prefix` and `suffix` are added to
-    those of types and enumerators.  More than `most` bytes raise OverflowError.
+    those of types and enumerators.  A long has `long_bits` bits.  More than `most` bytes raise OverflowError.
     """
 
-    def __init__(self, strings, shown, attributed, literal, most, marks=b"", prefix=b"", suffix=b""):
+    def __init__(self, strings, shown, attributed, literal, most, long_bits=64, marks=b"", prefix=b"", suffix=b""):
         self.strings = strings
         self.marks = marks
         self.plain = False  # whether names that are keywords are written as they are
@@ -91,6 +91,7 @@ class Buffer:
         self.attributed = attributed
         self.literal = literal
         self.most = most
+        self.long_bits = long_bits
         self.out = memoryview(bytearray(1 << 16))
         self.at = 0
 
@@ -266,3 +267,39 @@ class Buffer:
                 return False
             offset += 1
         return self.strings[offset] == 0
+
+    def put_padding(self, offset, end, align, in_bitfield, level):
+        """Write unnamed bitfields, so that the next member begins at bit `end`."""
+        if align == 0:
+            align = 1
+        bits = 8
+        start = offset
+        pad = 0
+        while pad < 4:
+            bits = 64 >> pad if pad else self.long_bits
+            start = (offset + bits - 1) // bits * bits
+            if start <= end:
+                break
+            pad += 1
+        if offset < start <= end:
+            natural = (offset + 8 * align - 1) // (8 * align) * (8 * align)
+            if in_bitfield or (start == end and natural != start) or (start != end and end - start <= start - offset):
+                self.put_unnamed(pad, start - offset if in_bitfield else 0, level)
+            offset = start
+        while offset != end:
+            rest = end - offset
+            if rest >= bits:
+                rest = bits
+            else:
+                pad = 3
+                while 64 >> pad < rest:
+                    pad -= 1
+            self.put_unnamed(pad, rest, level)
+            offset += rest
+
+    def put_unnamed(self, pad, bits, level):
+        """Write one unnamed bitfield of type long (0), int, short or char (3)."""
+        self.put_line(level)
+        self.put(b"long: " if pad == 0 else b"int: " if pad == 1 else b"short: " if pad == 2 else b"char: ")
+        self.put_number(bits)
+        self.put(b";")

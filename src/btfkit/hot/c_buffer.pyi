@@ -13,6 +13,7 @@ class Buffer:
         attributed: _Bytes,
         literal: bool,
         most: int,
+        long_bits: int = 64,
         marks: _Bytes = b"",
         prefix: bytes = b"",
         suffix: bytes = b"",

@@ -22,7 +22,6 @@ cdef class Writer(Buffer):
     cdef const unsigned int[::1] positions
     cdef const unsigned char[::1] aligns
     cdef const unsigned int[::1] sizes
-    cdef unsigned int pointer_size
     cdef const unsigned char[::1] spaced
     cdef bint inline
     cdef const unsigned char[::1] guards
@@ -110,10 +109,3 @@ cdef class Writer(Buffer):
                    bits=cython.uint, member=cython.size_t, offset=cython.longlong, align=cython.uint,
                    size=cython.longlong)
     cdef void run_members(self, Py_ssize_t here) except *
-
-    @cython.locals(bits=cython.longlong, start=cython.longlong, pad=cython.int, natural=cython.longlong,
-                   rest=cython.longlong)
-    cdef void pad(self, long long offset, long long end, unsigned int align, bint in_bitfield,
-                 unsigned int level) except *
-
-    cdef void put_pad(self, int pad, unsigned long long bits, unsigned int level) except *

@@ -68,14 +68,13 @@ class Writer(Buffer):
         steps,
         most,
     ):
-        Buffer.__init__(self, strings, shown, attributed, literal, most, marks, prefix, suffix)
+        Buffer.__init__(self, strings, shown, attributed, literal, most, 8 * pointer_size, marks, prefix, suffix)
         self.guards = guards
         self.guard = guard
         self.words = words
         self.positions = positions
         self.aligns = aligns
         self.sizes = sizes
-        self.pointer_size = pointer_size
         self.spaced = spaced
         self.inline = inline
         self.steps = steps
@@ -252,7 +251,7 @@ class Writer(Buffer):
         self.put(b"}")
         if words[at + 2] == 1:
             self.put(b" __attribute__((mode(byte)))")
-        elif words[at + 2] == 8 and self.pointer_size == 8 and not wide:
+        elif words[at + 2] == 8 and self.long_bits == 64 and not wide:
             self.put(b" __attribute__((mode(word)))")
 
     # ---- definitions and declarators --------------------------------------------------------------------------------
@@ -541,7 +540,7 @@ class Writer(Buffer):
                 offset &= 0xFFFFFF
             align = 1 if packed else self.aligns[member] & 63
             if frames[here + 3] < offset:
-                self.pad(frames[here + 3], offset, align, frames[here + 4] != 0 and bits != 0, level + 1)
+                self.put_padding(frames[here + 3], offset, align, frames[here + 4] != 0 and bits != 0, level + 1)
             frames[here + 2] = index + 1
             size = bits
             if bits == 0:
@@ -556,7 +555,7 @@ class Writer(Buffer):
         size = words[at + 2]
         size *= 8
         if (info >> 24) & 127 == kinds.STRUCT and frames[here + 3] < size:
-            self.pad(frames[here + 3], size, self.aligns[type_id] & 63, False, level + 1)
+            self.put_padding(frames[here + 3], size, self.aligns[type_id] & 63, False, level + 1)
         if vlen or size:
             self.put_line(level)
         self.put(b"}")
@@ -569,39 +568,3 @@ class Writer(Buffer):
             else:
                 self.put(b" __attribute__((packed))")
         self.depth -= 1
-
-    def pad(self, offset, end, align, in_bitfield, level):
-        """Write unnamed bitfields, so that the next member begins at bit `end`."""
-        if align == 0:
-            align = 1
-        bits = 8
-        start = offset
-        pad = 0
-        while pad < 4:
-            bits = 64 >> pad if pad else 8 * self.pointer_size
-            start = (offset + bits - 1) // bits * bits
-            if start <= end:
-                break
-            pad += 1
-        if offset < start <= end:
-            natural = (offset + 8 * align - 1) // (8 * align) * (8 * align)
-            if in_bitfield or (start == end and natural != start) or (start != end and end - start <= start - offset):
-                self.put_pad(pad, start - offset if in_bitfield else 0, level)
-            offset = start
-        while offset != end:
-            rest = end - offset
-            if rest >= bits:
-                rest = bits
-            else:
-                pad = 3
-                while 64 >> pad < rest:
-                    pad -= 1
-            self.put_pad(pad, rest, level)
-            offset += rest
-
-    def put_pad(self, pad, bits, level):
-        """Write one unnamed bitfield of type long (0), int, short or char (3)."""
-        self.put_line(level)
-        self.put(b"long: " if pad == 0 else b"int: " if pad == 1 else b"short: " if pad == 2 else b"char: ")
-        self.put_number(bits)
-        self.put(b";")

@@ -44,8 +44,8 @@ ATE_IMAGINARY = 9
 class Reader(Attributes):
     """Reads units into `types`.
 
-    `ranges` are pairs of
-    addresses (from, below) of the variables that are wanted; `variables` has (name, type token, flags, address, group, DIE).
+    `ranges` are pairs of addresses (from, below) of the variables that are wanted; `variables` has (name, type token, flags,
+    address, group, DIE, the DIE it completes).
     """
 
     def __init__(self, types, big):
@@ -586,9 +586,7 @@ class Reader(Attributes):
         """End the group: turn its types into records, and its variables into those that are wanted."""
         types = self.types
         types.settle()
-        known = {}
-        for one in self.unit_variables:
-            known[one[0]] = one
+        known = {one[0]: one for one in self.unit_variables}
         for place, name, reference, flags, address, origin, wanted in self.unit_variables:
             if not wanted or flags & codes.IS_ARTIFICIAL or (flags & codes.DECLARED and not origin):
                 continue
