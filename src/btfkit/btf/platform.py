@@ -6,8 +6,6 @@ BTF does not state the architecture, but `struct pt_regs`, the registers of a CP
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from btfkit.btf.members import flat_members
 from btfkit.errors import FormatError
 
@@ -30,12 +28,15 @@ REGISTERS = (  # a member of struct pt_regs that no other architecture has, in t
 )
 
 
-class Platform(NamedTuple):
+class Platform:
     """`pointer_size` (bytes) is None and `architecture` "" if they do not show."""
 
-    byte_order: str
-    pointer_size: int | None
-    architecture: str
+    __slots__ = ("architecture", "byte_order", "pointer_size")
+
+    def __init__(self, byte_order: str, pointer_size: int | None, architecture: str) -> None:
+        self.byte_order = byte_order
+        self.pointer_size = pointer_size
+        self.architecture = architecture
 
 
 def platform_of(btf: Btf) -> Platform:

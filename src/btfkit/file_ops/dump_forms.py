@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from btfkit.errors import refuse_others
 
@@ -20,28 +19,60 @@ if TYPE_CHECKING:
     Ids = list[int] | None
 
 
-class Options(NamedTuple):
+class Options:
     """What changes the text of a form; `dump` explains each."""
 
-    pretty: bool = False
-    unsorted: bool = False
-    exact: bool = False
-    compat: bool = False
-    without: Omitted | None = None
-    prefix: str = ""
-    flavor: str = ""
-    symbols: KernelSymbols | None = None
-    banner: str = ""
-    package: str = ""
+    __slots__ = (
+        "banner",
+        "compat",
+        "exact",
+        "flavor",
+        "package",
+        "prefix",
+        "pretty",
+        "symbols",
+        "unsorted",
+        "without",
+    )
+
+    def __init__(
+        self,
+        *,
+        pretty: bool,
+        unsorted: bool,
+        exact: bool,
+        compat: bool,
+        without: Omitted | None,
+        prefix: str,
+        flavor: str,
+        symbols: KernelSymbols | None,
+        banner: str,
+        package: str,
+    ) -> None:
+        self.pretty = pretty
+        self.unsorted = unsorted
+        self.exact = exact
+        self.compat = compat
+        self.without = without
+        self.prefix = prefix
+        self.flavor = flavor
+        self.symbols = symbols
+        self.banner = banner
+        self.package = package
 
 
-class FormRow(NamedTuple):
+class FormRow:
     """`language` is "" for a form that has every kind of type, not only those with a declaration; `options` are those that
     no other form has."""
 
-    language: str
-    options: tuple[str, ...]
-    text: Callable[[Btf, Ids, Options], Iterator[bytes]]
+    __slots__ = ("language", "options", "text")
+
+    def __init__(
+        self, language: str, options: tuple[str, ...], text: Callable[[Btf, Ids, Options], Iterator[bytes]]
+    ) -> None:
+        self.language = language
+        self.options = options
+        self.text = text
 
 
 def _raw(btf: Btf, ids: Ids, options: Options) -> Iterator[bytes]:

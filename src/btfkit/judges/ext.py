@@ -7,7 +7,6 @@ judge shares no code with `btfkit.btf.ext`: it reads the bytes with `struct`.
 from __future__ import annotations
 
 from struct import unpack_from
-from typing import NamedTuple
 
 from btfkit.btf import spec
 from btfkit.errors import NotFoundError, counted, printable, shortened
@@ -27,20 +26,25 @@ INSN = 8  # bytes of an instruction
 KINDS = 13  # of CO-RE relocations
 
 
-class Table(NamedTuple):
+class Table:
     """A table of `.BTF.ext`: its `name`, where the header has its offset, the bytes of a record that libbpf knows, the `noun` for
     messages, and the word with the type id (0: none); `strings` are the words with string offsets."""
 
-    name: str
-    at: int
-    size: int
-    noun: str
-    type_word: int
-    strings: tuple[tuple[int, str], ...]
+    __slots__ = ("at", "name", "noun", "size", "strings", "type_word")
+
+    def __init__(
+        self, name: str, at: int, size: int, noun: str, type_word: int, strings: tuple[tuple[int, str], ...] = ()
+    ) -> None:
+        self.name = name
+        self.at = at
+        self.size = size
+        self.noun = noun
+        self.type_word = type_word
+        self.strings = strings
 
 
 TABLES = (
-    Table("func_info", 8, 8, "function", 1, ()),
+    Table("func_info", 8, 8, "function", 1),
     Table("line_info", 16, 16, "line", 0, ((1, "file name"), (2, "source line"))),
     Table("core_relo", 24, 16, "CO-RE relocation", 1, ((2, "access string"),)),
 )
