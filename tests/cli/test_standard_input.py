@@ -121,6 +121,17 @@ def test_what_is_read_twice(here, words) -> None:
         assert (here / "right").read_bytes() == (here / "new").read_bytes() == (here / "piped").read_bytes()
 
 
+def test_a_pipe_is_an_output(here) -> None:
+    """It is not read, not even to see what is in it."""
+    os.mkfifo(here / "pipe")
+    reader = subprocess.Popen(["sh", "-c", "cat pipe > piped"])
+    done = run("min vmlinux pipe fields.bpf.o", b"")
+    reader.wait(60)
+    assert done.returncode == 0
+    assert run("min vmlinux out fields.bpf.o", b"").returncode == 0
+    assert (here / "piped").read_bytes() == (here / "out").read_bytes()
+
+
 @pytest.mark.parametrize("words", ["sort pipe --in-place", "reconcile pipe -B vmlinux --in-place"])
 def test_a_pipe_is_not_changed_in_place(here, words) -> None:
     os.mkfifo(here / "pipe")

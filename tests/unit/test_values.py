@@ -365,6 +365,28 @@ def test_values_out_of_proportion() -> None:
         shape_of(b.build(), inner)
 
 
+def test_many_unnamed_members_on_each_other() -> None:
+    """The names of 2**16 are found one after the other, and 2**30 are refused before a field is made of each."""
+    b = Builder()
+    inner = b.int("int", 4)
+    levels = []
+    for level in range(30):
+        of_two = b.union if level % 2 else b.struct
+        levels.append(inner := of_two("", 4, [("", inner, 0), ("", inner, 0)]))
+    btf = b.build()
+    assert len(shape_of(btf, levels[14]).fields) == 1 << 15
+    with pytest.raises(FormatError, match="members lie on each other"):
+        shape_of(btf, levels[29])
+
+
+def test_a_name_with_a_number_is_taken() -> None:
+    b = Builder()
+    int_ = b.int("int", 4)
+    names = ["a", "a#2", "a", "a", "a#2"]
+    struct = b.struct("s", 20, [(name, int_, 32 * index) for index, name in enumerate(names)])
+    assert list(shape_of(b.build(), struct).fields) == ["a", "a#2", "a#3", "a#4", "a#2#2"]
+
+
 def test_casts() -> None:
     b = Builder()
     int_, char = b.int("int", 4, encoding=1), b.int("char", 1)

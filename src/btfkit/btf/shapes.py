@@ -70,7 +70,7 @@ class _Shapes:
             shape = self.shape(stripped)
         else:
             shape = self._made(type_id)
-            self._demand_proportion(shape, type_id)
+            self._demand_proportion(type_id, shape.size, shape.leaves, shape.depth)
         self.under_way.discard(type_id)
         shape = self.known[type_id] = shape.with_cast(cast(self.btf, type_id))
         return shape
@@ -124,13 +124,17 @@ class _Shapes:
         size, count, flag = words[at + 2], words[at + 1] & spec.MAX_VLEN, words[at + 1] >> 31
         is_union = self.btf.kind(type_id) == spec.UNION
         members = []
+        leaves = 0
         for index in range(count):
             place = at + 3 + 3 * index
             name_off, member_id, where = words[place], words[place + 1], words[place + 2]
             offset, bits = (where & 0xFFFFFF, where >> 24) if flag else (where, 0)
             name = text(self.btf.string(name_off)) if name_off else ""
             last = is_union or index == count - 1
-            members.append(self._member(type_id, name, self.shape(member_id), offset, bits, size, last))
+            shape = self.shape(member_id)
+            leaves += shape.leaves
+            self._demand_proportion(type_id, size, leaves)  # before a field is made of each
+            members.append(self._member(type_id, name, shape, offset, bits, size, last))
         return Composite(self.btf.name(type_id), size, self.order, members, is_union=is_union)
 
     def _member(self, type_id: int, name: str, shape: Shape, offset: int, bits: int, size: int, last: bool) -> Field:
@@ -163,12 +167,12 @@ class _Shapes:
             members.append(Field(self.btf.name(var_id), shape, 8 * offset, prefix=prefix))
         return Composite(self.btf.name(type_id), size, self.order, members, is_section=True)
 
-    def _demand_proportion(self, shape: Shape, type_id: int) -> None:
+    def _demand_proportion(self, type_id: int, size: int, leaves: int, depth: int = 0) -> None:
         most, for_each = MAX_LEAVES
-        if shape.depth > MAX_DEPTH:
+        if depth > MAX_DEPTH:
             raise self._bad(type_id, f"more than {MAX_DEPTH} arrays and structs within each other")
-        if shape.leaves > most + for_each * shape.size:
-            what = f"{counted(shape.leaves, 'value')} in {counted(shape.size, 'byte')}"
+        if leaves > most + for_each * size:
+            what = f"{counted(leaves, 'value')} in {counted(size, 'byte')}"
             raise self._bad(type_id, f"{what}: members lie on each other, or have no size")
 
     def _bad(self, type_id: int, message: str) -> FormatError:

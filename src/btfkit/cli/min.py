@@ -114,9 +114,11 @@ def _operands(args: Args) -> tuple[str, str | None, list[str]]:
 
 def _refuse_program(output: str) -> None:
     """Raise UsageError if OUTPUT is an existing ELF file: OUTPUT was forgotten, and the first object stands in its place."""
+    if not os.path.isfile(output):  # reading a pipe would wait for data
+        return
     try:
         with open(output, "rb") as file:
-            is_elf = os.path.isfile(output) and file.read(4) == b"\x7fELF"
+            is_elf = file.read(4) == b"\x7fELF"
     except OSError:
         return
     if is_elf:

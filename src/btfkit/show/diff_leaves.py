@@ -21,12 +21,12 @@ class Leaf:
 def unique(leaves: list[Leaf]) -> dict[str, Leaf]:
     """The members by path; a second member with the same name (not valid C) gets a number."""
     found: dict[str, Leaf] = {}
+    numbers: dict[str, int] = {}  # the last of each path
     for leaf in leaves:
         path = leaf.path
-        number = 2
         while path in found:
+            number = numbers[leaf.path] = numbers.get(leaf.path, 1) + 1
             path = f"{leaf.path}#{number}"
-            number += 1
         leaf.path = path
         found[path] = leaf
     return found

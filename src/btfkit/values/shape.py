@@ -367,12 +367,13 @@ class Composite(Shape):
 def _flattened(members: Sequence[Field]) -> dict[str, Field]:
     """The members by name, those of anonymous ones in their place."""
     found: dict[str, Field] = {}
+    numbers: dict[str, int] = {}
     for member in members:
         if member.name or not isinstance(member.shape, Composite):
-            found[_new_name(member.name, found)] = member
+            found[_new_name(member.name, found, numbers)] = member
             continue
         for name, inner in member.shape.fields.items():
-            found[_new_name(name, found)] = Field(
+            found[_new_name(name, found, numbers)] = Field(
                 inner.name,
                 inner.shape,
                 member.bit_offset + inner.bit_offset,
@@ -382,12 +383,12 @@ def _flattened(members: Sequence[Field]) -> dict[str, Field]:
     return found
 
 
-def _new_name(name: str, taken: Mapping[str, Field]) -> str:
-    number = 2
+def _new_name(name: str, taken: Mapping[str, Field], numbers: dict[str, int]) -> str:
+    """The name, with the lowest number that is free if it is taken; `numbers` has the last one of each name."""
     new = name
     while new in taken:
+        number = numbers[name] = numbers.get(name, 1) + 1
         new = f"{name}#{number}"
-        number += 1
     return new
 
 
