@@ -86,7 +86,7 @@ def test_random_access_strings(access, root):
 
 def kernel_builder():
     """Types by number: 1 int, 2 inner, 3 array of 4 inner, 4 outer, 5 typedef of it, 6 array without a length, 7 flexible,
-    8 not_last, 9 anonymous union, 10 pointer, 11 choice."""
+    8 not_last, 9 anonymous union, 10 pointer, 11 choice, 12 bits."""
     b = Builder()
     number = b.int("int", 4, encoding=1)
     inner = b.struct("inner", 8, [("a", number, 0), ("b", number, 32)])
@@ -103,6 +103,7 @@ def kernel_builder():
     assert b.union("", 4, [("u", number, 0), ("v", number, 0)]) == 9
     assert b.ptr(outer) == pointer
     assert b.enum("choice", [("A", 1)]) == 11
+    assert b.struct("bits", 8, [("p", number, 0, 3), ("q", number, 30, 5), ("c", 11, 40, 2)]) == 12
     return b
 
 
@@ -121,9 +122,18 @@ USUAL = [  # root, access, kind, value
     (5, "0:2", k.BYTE_SIZE, 32),
     (5, "1:2:3", k.FIELD_EXISTS, 1),
     (7, "0:1:9:1", k.BYTE_OFFSET, 80),
+    (4, "0:0", k.SIGNED, 1),
+    (4, "0:3", k.SIGNED, 0),
+    (4, "0:0", k.LSHIFT, 32),
+    (4, "0:3", k.RSHIFT, 0),
+    (12, "0:0", k.BYTE_OFFSET, 0),
+    (12, "0:1", k.BYTE_SIZE, 8),
+    (12, "0:1", k.LSHIFT, 29),
+    (12, "0:1", k.RSHIFT, 59),
+    (12, "0:2", k.SIGNED, 0),
+    (12, "0:2", k.LSHIFT, 54),
 ]
 UNUSUAL = [  # for which there is an answer, or an error
-    (4, "0:0", k.SIGNED),
     (8, "0:0:1", k.BYTE_OFFSET),
     (4, "0:2:4", k.BYTE_OFFSET),
     (4, "0:5", k.BYTE_OFFSET),

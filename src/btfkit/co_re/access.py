@@ -239,7 +239,8 @@ def fields_of(btf: Btf) -> Fields:
 
     text_at = btf.header.length + btf.header.str_off
     pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE
-    return Fields(btf.words, btf.positions, btf.strings, btf.blob, text_at, pointer_size)
+    is_little = btf.byte_order == "little"
+    return Fields(btf.words, btf.positions, btf.strings, btf.blob, text_at, pointer_size, is_little)
 
 
 def walk_local(local: Btf, root_id: int, numbers: list[int], loader: Loader) -> LocalField:

@@ -1,8 +1,8 @@
 """The outcomes by the rules of cilium/ebpf where those of libbpf are known: most are the same, and that is cheap to see.
 
-A field that the only type of a name has, on the way that both take (no bitfield, no anonymous member), has one answer; so has a
-struct, union or enumeration that exists, and what no type of any kind has.  All else is asked, and what cilium/ebpf rejects: a
-record, or an anonymous member that is no struct or union, which libbpf passes by.
+A field that the only type of a name has, on the way that both take (no anonymous member, or no other member of that name), has
+one answer; so has a struct, union or enumeration that exists, and what no type of any kind has.  All else is asked, and what
+cilium/ebpf rejects: a record, or an anonymous member that is no struct or union, which libbpf passes by.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _is_same(
     count = len(found.candidates)
     if count > 1 or not isinstance(wanted, Spec) or found.status not in ("value", "missing"):
         return False
-    if kind == k.SIGNED and not isinstance(obj.spec(relocation, CILIUM), Spec):  # it rejects more of these
+    if kind == k.SIGNED and not (wanted.steps and wanted.steps[-1][1][0] in (spec.INT, spec.ENUM)):  # it rejects others
         return False
     name = wanted.whole_name
     is_sole = sole.get((name, count))
@@ -82,7 +82,7 @@ def _is_same(
     if not count or not is_sole:
         return is_sole
     if kind in _FIELDS:
-        return wanted.root_kind in spec.COMPOSITES and _is_same_field(wanted, kind, found, anonymous)
+        return wanted.root_kind in spec.COMPOSITES and _is_same_field(wanted, found, target, anonymous)
     if kind in (k.ENUMVAL_EXISTS, k.ENUMVAL_VALUE):
         return wanted.root_kind == spec.ENUM and _is_same_enumerator(obj, relocation, wanted, found, target)
     return (
@@ -104,40 +104,57 @@ def _is_same_enumerator(obj: BpfObject, relocation: Relocation, wanted: Spec, fo
     return is_plain and target.elements.enumerator(btf, type_id, name + b"___", LIBBPF) < 0
 
 
-def _is_same_field(wanted: Spec, kind: int, found: Outcome, anonymous: dict[tuple[int, int], tuple[int, int]]) -> bool:
+def _is_same_field(
+    wanted: Spec, found: Outcome, target: Target, anonymous: dict[tuple[int, int], tuple[int, int]]
+) -> bool:
     if not found.matches:  # no member of the first name
         if found.reason != "no-member" or found.refused[0][1].members:
             return False
         btf, root = found.candidates[0]
-        return _first_anonymous(btf, btf.strip(root), anonymous)[0] > spec.MAX_VLEN
-    witness, btf = found.matches[0].witness, found.matches[0].btf
+        return _first_anonymous(btf, btf.strip(root), anonymous)[0] > spec.MAX_VLEN or (
+            (fields := target.elements.fields(btf)) is not None and not fields.count(root, wanted.steps[0][0])
+        )
+    match = found.matches[0]
+    witness, btf = match.witness, match.btf
+    members = witness.members
     if wanted.nameless is not None:
         return False
     if witness.pointer_size and (btf.pointer_size or DEFAULT_POINTER_SIZE) != DEFAULT_POINTER_SIZE:
         return False
     names = 0
-    key: tuple[object, ...] = ()
     for step in wanted.steps:
         if step.__class__ is tuple:
             names += 1
             key = step[1]
-            if key[0] in (spec.ENUM, spec.FWD) and CILIUM.essential(key[1]) != key[1]:  # type: ignore[arg-type]
+            if key[0] in (spec.ENUM, spec.FWD) and CILIUM.essential(key[1]) != key[1]:
                 return False
-    if names != len(witness.members):  # there are anonymous members on the way
-        return False
-    if any(_first_anonymous(btf, composite, anonymous)[1] < index for composite, index in witness.members):
-        return False
-    if kind == k.SIGNED and key[:1] not in ((spec.INT,), (spec.ENUM,)):
-        return False
+    for composite, index in members:
+        if _first_anonymous(btf, composite, anonymous)[1] < index:
+            return False
+    if names != len(members):  # there are anonymous members on the way
+        fields = target.elements.fields(btf)
+        if fields is None or not fields.is_sole_way(members):
+            return False
     if not names:
         return not wanted.is_bitfield
-    composite, member = witness.members[-1]
+    composite, member = members[-1]
     layer, at = btf.locate(composite)
     offset = layer.words[at + 5 + 3 * member]
     bits = offset >> 24 if layer.words[at + 1] >> 31 else 0
     if bool(bits) != wanted.is_bitfield:
         return False
-    return not bits or (names == 1 and not wanted.index and _is_covered(btf, layer.words[at + 4 + 3 * member], offset))
+    if not bits:
+        return True
+    if wanted.index or names != len(wanted.steps):
+        return False
+    return _is_covered(btf, layer.words[at + 4 + 3 * member], offset, [_offset(btf, *way) for way in members[:-1]])
+
+
+def _offset(btf: Btf, composite: int, member: int) -> int:
+    """The offset of a member in bits."""
+    layer, at = btf.locate(composite)
+    offset = layer.words[at + 5 + 3 * member]
+    return offset & 0xFFFFFF if layer.words[at + 1] >> 31 else offset
 
 
 def _first_anonymous(btf: Btf, composite: int, known: dict[tuple[int, int], tuple[int, int]]) -> tuple[int, int]:
@@ -164,11 +181,12 @@ def _is_composite(btf: Btf, type_id: int) -> bool:
         return False
 
 
-def _is_covered(btf: Btf, type_id: int, offset: int) -> bool:
-    """Whether a load of its type covers a bitfield: libbpf takes a wider one if not."""
+def _is_covered(btf: Btf, type_id: int, offset: int, before: list[int]) -> bool:
+    """Whether a load of its type covers a bitfield: libbpf takes a wider one if not.  `before`: the offsets (bits) of the members
+    that lead to it, which have to keep it aligned, because libbpf counts from the root."""
     type_id = btf.strip(type_id)
     size = btf.word(type_id, 2) if btf.kind(type_id) in (spec.INT, *spec.ENUMS) else 0
-    if size not in (1, 2, 4, 8):
+    if size not in (1, 2, 4, 8) or any(one % (8 * size) for one in before):
         return False
     first, bits = offset & 0xFFFFFF, offset >> 24
     return first // (8 * size) == (first + bits - 1) // (8 * size)

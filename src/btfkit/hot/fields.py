@@ -1,7 +1,8 @@
 """The ways of CO-RE's field relocations through types, in the usual case: by the rules of libbpf, in a BTF without a base.
 
-Whatever is not usual (a member of another type, an error, a bitfield, a flavor of a member's type) gives None.  Then
-`co_re/access.py` and `co_re/match.py`, which have all the rules, go the way again; where there is a result, it is theirs.
+These rules are those of `co_re/access.py`, `co_re/match.py` and `co_re/values.py`, a second time, because such ways are gone a
+thousand times.  Whatever is not usual (a member of another type, an error, a flavor of a member's type) gives None; then those
+files, which have all the rules, go the way again.  `tests/unit/test_fields.py` compares the two.
 """
 
 from btfkit.hot import kinds
@@ -9,12 +10,16 @@ from btfkit.hot import kinds
 NONE = 0xFFFFFFFF  # in place of a type id or a size
 TOO_LONG = 200  # modifiers and arrays in a row; fewer than any limit of the rules
 MOST_STEPS = 64  # BPF_CORE_SPEC_MAX_LEN
+MOST_LEVELS = 32  # composites in which cilium/ebpf searches one member
 MOST_NUMBER = 0x7FFFFFFF
 LOW_32 = 0xFFFFFFFF
 MOST_BITS = 0x10000000000  # of one step; larger ones are left to Python's numbers
 BYTE_OFFSET = 0  # kinds of relocations
 BYTE_SIZE = 1
 FIELD_EXISTS = 2
+SIGNED = 3
+LSHIFT = 4
+RSHIFT = 5
 ABSENT = 0  # results of a search
 FOUND = 1
 UNUSUAL = 2
@@ -23,23 +28,25 @@ UNUSUAL = 2
 class Fields:
     """The types of a BTF without a base.
 
-    `blob` has the string of offset 0 at `text_at`.  `pointer_size` is in bytes.  `visits` counts the members that were looked
-    at, `saw_pointer` is whether the last way asked for the size of a pointer.
+    `blob` has the string of offset 0 at `text_at`.  `pointer_size` is in bytes, `is_little` the byte order.  `visits` counts the
+    members that were looked at, `saw_pointer` is whether the last way asked for the size of a pointer.
     """
 
-    def __init__(self, words, positions, strings, blob, text_at, pointer_size):
+    def __init__(self, words, positions, strings, blob, text_at, pointer_size, is_little):
         self.words = words
         self.positions = positions
         self.strings = strings
         self.blob = blob
         self.text_at = text_at
         self.pointer_size = pointer_size
+        self.is_little = is_little
         self.visits = 0
         self.saw_pointer = False
         self.seen = memoryview(bytearray(8 * MOST_STEPS)).cast("I")
         self.seen_count = 0
         self.path = memoryview(bytearray(12 * (MOST_STEPS + 2))).cast("I")
         self.depth = 0
+        self.numbers = memoryview(bytearray(4 * MOST_STEPS)).cast("I")
 
     def local(self, root, access):
         """Follow an access string (bytes) from the program's type `root`.
@@ -47,46 +54,23 @@ class Fields:
         Returns (first number, steps, bits, bit offset, whether it ends at an anonymous member, leaf, load), as
         `access.walk_local` does, or None.
         """
+        count = self.read_numbers(access)
         current = self.strip(root)
-        if current == NONE:
+        size = self.size(current, None) if count and current != NONE else NONE
+        if size == NONE or self.numbers[0] * size > MOST_BITS:
             return None
         steps = []
-        first = 0
-        offset = 0
+        offset = self.numbers[0] * size * 8
         bits = 0
         leaf = current
         nameless = False
         after_last = False
-        count = 0
-        place = 0
-        end = len(access)
-        while place < end:
-            number = 0
-            start = place
-            while place < end and 48 <= access[place] <= 57:
-                number = number * 10 + access[place] - 48
-                place += 1
-                if place - start > 10:
-                    return None
-            if place == start or number > MOST_NUMBER or count == MOST_STEPS:
-                return None
-            if place < end:
-                place += 1
-                if access[place - 1] != 58 or place == end:
-                    return None
-            count += 1
+        for place in range(1, count):
+            number = self.numbers[place]
             at = self.positions[current - 1] if current else 0
             info = self.words[at + 1] if current else 0
             kind = (info >> 24) & 127
-            if count == 1:
-                size = self.size(current, None)
-                if size == NONE:
-                    return None
-                first = number
-                if number * size > MOST_BITS:
-                    return None
-                offset = number * size * 8
-            elif kind == kinds.STRUCT or kind == kinds.UNION:
+            if kind == kinds.STRUCT or kind == kinds.UNION:
                 if number >= info & 0xFFFFFF:
                     return None
                 at += 3 + 3 * number
@@ -120,9 +104,30 @@ class Fields:
                 return None
             if current == NONE:
                 return None
-        if count == 0:
-            return None
-        return first, tuple(steps), bits, offset, nameless, leaf, self.load(leaf)
+        return self.numbers[0], tuple(steps), bits, offset, nameless, leaf, self.load(leaf)
+
+    def read_numbers(self, access):
+        """Read the numbers of an access string (bytes) into `numbers`; returns how many, 0 if it is unusual."""
+        count = 0
+        place = 0
+        end = len(access)
+        while place < end:
+            number = 0
+            start = place
+            while place < end and 48 <= access[place] <= 57:
+                number = number * 10 + access[place] - 48
+                place += 1
+                if place - start > 10:
+                    return 0
+            if place == start or number > MOST_NUMBER or count == MOST_STEPS:
+                return 0
+            if place < end:
+                place += 1
+                if access[place - 1] != 58 or place == end:
+                    return 0
+            self.numbers[count] = number
+            count += 1
+        return count
 
     def key(self, type_id):
         """What `access.compatibility` returns, or None."""
@@ -216,24 +221,46 @@ class Fields:
                 current = self.strip(self.words[at + 4 + 3 * member])
             if length > MOST_STEPS or current == NONE:
                 return None
+        return self.value(kind, current, composite, member, offset, types)
+
+    def value(self, kind, current, composite, member, offset, types):
+        """The answer at the end of the way: the type `current`, `member` of `composite` (0: of an array)."""
         if kind == FIELD_EXISTS:
             return 1, offset, (0, 0, 0)
+        bits = 0
         if composite:
             at = self.positions[composite - 1]
-            if self.words[at + 1] >> 31 and self.words[at + 5 + 3 * member] >> 24:
-                return None
+            bits = self.words[at + 5 + 3 * member] >> 24 if self.words[at + 1] >> 31 else 0
         size = self.size(current, types)
-        if size == NONE:
+        if size == NONE or (size == 0 and bits):
             return None
+        start = offset >> 3
+        if bits:  # the smallest aligned load that covers it
+            start = offset // 8 // size * size
+            while offset + bits > 8 * (start + size):
+                if size >= 8:
+                    return None
+                size *= 2
+                start = offset // 8 // size * size
         if kind == BYTE_SIZE:
             return size, offset, (0, 0, 0)
-        if kind != BYTE_OFFSET:
-            return None
         at = self.positions[current - 1]
         of_kind = (self.words[at + 1] >> 24) & 127
         encoding = self.words[at + 3] >> 24 if of_kind == kinds.INT else 0
-        size = self.size(self.innermost(current), types)
-        return (offset >> 3, offset, (of_kind, encoding, size)) if size != NONE else None
+        if kind == BYTE_OFFSET and bits:
+            return start, offset, (0, 0, 0)
+        if kind == BYTE_OFFSET:
+            size = self.size(self.innermost(current), types)
+            return (start, offset, (of_kind, encoding, size)) if size != NONE else None
+        if not composite:
+            return None
+        if kind == SIGNED:
+            is_enum = of_kind == kinds.ENUM or of_kind == kinds.ENUM64
+            return self.words[at + 1] >> 31 if is_enum else encoding & 1, offset, (0, 0, 0)
+        shift = 64 - (bits or 8 * size)
+        if kind == LSHIFT:
+            shift = shift + 8 * start - offset if self.is_little else 64 - 8 * size + offset - 8 * start
+        return shift & LOW_32, offset, (0, 0, 0)
 
     def is_flexible(self, array, composite, member):
         """Whether the array at that word has no length, and is the last member of a composite."""
@@ -280,6 +307,52 @@ class Fields:
                 return found
         self.visits += info & 0xFFFFFF
         return ABSENT
+
+    def is_sole_way(self, members):
+        """Whether no other member has the name of one of these `members`, (composite, index) on a way through types, so that a
+        search level by level finds the same."""
+        first = 0
+        for composite, index in members:
+            first = first or composite
+            start = self.words[self.positions[composite - 1] + 3 + 3 * index]
+            if self.strings[start]:
+                if self.count(first, self.text(start)) != 1:
+                    return False
+                first = 0
+        return True
+
+    def count(self, type_id, name):
+        """How many members of a composite, and of its anonymous members, are called `name`; UNUSUAL or more if that says nothing
+        about a search level by level: an anonymous member is no composite, or there are too many or equal ones."""
+        self.seen_count = 0
+        return self.count_from(type_id, name)
+
+    def count_from(self, type_id, name):
+        """`count`, after the composites in `seen`."""
+        type_id = self.strip(type_id)
+        if type_id == 0 or type_id == NONE or self.seen_count == MOST_LEVELS:
+            return UNUSUAL
+        for number in range(self.seen_count):
+            if self.seen[number] == type_id:
+                return UNUSUAL
+        self.seen[self.seen_count] = type_id
+        self.seen_count += 1
+        at = self.positions[type_id - 1]
+        info = self.words[at + 1]
+        kind = (info >> 24) & 127
+        if kind != kinds.STRUCT and kind != kinds.UNION:
+            return UNUSUAL
+        found = 0
+        for index in range(info & 0xFFFFFF):
+            start = self.words[at + 3 + 3 * index]
+            if self.strings[start] == 0:
+                found += self.count_from(self.words[at + 4 + 3 * index], name)
+            elif self.is_called(start, name):
+                found += 1
+            if found >= UNUSUAL:
+                break
+        self.visits += info & 0xFFFFFF
+        return found
 
     def is_called(self, start, name):
         """Whether the string at that offset is `name` (bytes)."""

@@ -8,7 +8,14 @@ class Fields:
     visits: int
     saw_pointer: bool
     def __init__(
-        self, words: _Words, positions: _Words, strings: _Bytes, blob: bytes, text_at: int, pointer_size: int
+        self,
+        words: _Words,
+        positions: _Words,
+        strings: _Bytes,
+        blob: bytes,
+        text_at: int,
+        pointer_size: int,
+        is_little: bool,
     ) -> None: ...
     def local(
         self, root: int, access: bytes
@@ -23,3 +30,5 @@ class Fields:
         members: list[tuple[int, int]],
         pointers: list[tuple[int, int]],
     ) -> tuple[int, int, tuple[int, int, int]] | tuple[int, bytes] | None: ...
+    def is_sole_way(self, members: list[tuple[int, int]]) -> bool: ...
+    def count(self, type_id: int, name: bytes) -> int: ...
