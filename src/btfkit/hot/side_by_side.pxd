@@ -18,11 +18,19 @@ cdef class Notes:
     cdef unsigned int[::1] nested
     cdef list seen
     cdef list todo
+    cdef unsigned int shared
+    cdef size_t pairs
+    cdef unsigned char[::1] own_levels
+    cdef list hard
 
     cdef bint nest(self, size_t a, unsigned int b) except -1
 
-@cython.locals(a_own=cython.bint, b_own=cython.bint, c=cython.uchar)
+@cython.locals(place=cython.uint)
+cdef inline bint same_name(Side a, unsigned int a_off, Side b, unsigned int b_off, unsigned int shared) except -1
+
 cpdef bint same_text(Side a, size_t a_off, Side b, size_t b_off) except -1
+
+cdef inline bint equal(const unsigned char[::1] one, size_t at, const unsigned char[::1] other, size_t to) except -1
 
 @cython.locals(_=cython.uint, at=cython.size_t, kind=cython.uint)
 cpdef size_t stripped(Side side, size_t type_id) except? 0
@@ -42,16 +50,23 @@ cpdef bint elements(Side a, Side b, size_t a_id, size_t b_id, Notes notes) excep
 
 cpdef bint passes_on(unsigned int kind) noexcept
 
-@cython.locals(first=cython.uint, b_first=cython.uint, a_off=cython.uint, b_off=cython.uint,
-               mates="unsigned int[::1]", copies="unsigned int[::1]", levels="unsigned char[::1]", todo=list,
-               count=cython.size_t, index=cython.size_t, pairs=cython.size_t, wa="const unsigned int[::1]",
-               wb="const unsigned int[::1]", how=cython.uint, a_id=cython.uint, code=cython.size_t,
-               b_id=cython.uint, level=cython.uint, at=cython.size_t, to=cython.size_t, info=cython.uint,
-               other=cython.uint, kind=cython.uint, other_kind=cython.uint, x=cython.uint, y=cython.uint,
-               plain=cython.bint, named=cython.bint, alike=cython.bint, good=cython.bint, element=cython.bint,
-               row=cython.uint, tail=cython.size_t, elem=cython.size_t, total=cython.size_t, child=cython.uint,
-               phase=cython.size_t, slot=cython.size_t, what=cython.uint, here=cython.uint, raised=cython.bint,
-               before=cython.uint, copied=cython.uint, mate=cython.uint)
+@cython.locals(own=cython.uint, kind=cython.uint, copied=cython.uint, before=cython.uint, raised=cython.bint,
+               mate=cython.uint)
+cdef bint meet(Side a, Side b, unsigned int x, unsigned int y, unsigned int child, Notes notes) except -1
+
+@cython.locals(info=cython.uint, kind=cython.uint, row=cython.uint, tail=cython.size_t, elem=cython.size_t,
+               head_ids=cython.uint, child=cython.uint, good=cython.bint, slot=cython.size_t, x=cython.uint, y=cython.uint,
+               name_at=cython.size_t, id_at=cython.size_t, _=cython.uint)
+cdef bint same_record(Side a, Side b, size_t at, size_t to, bint a_own, bint b_own, const unsigned char[::1] table,
+                      unsigned int level, Notes notes) except -1
+
+@cython.locals(first=cython.uint, b_first=cython.uint, mates="unsigned int[::1]", copies="unsigned int[::1]",
+               levels="unsigned char[::1]", todo=list, count=cython.size_t, index=cython.size_t, how=cython.uint,
+               a_id=cython.uint, code=cython.size_t, a_own=cython.bint, b_own=cython.bint, b_id=cython.uint,
+               level=cython.uint, at=cython.size_t, to=cython.size_t, info=cython.uint, other=cython.uint,
+               kind=cython.uint, other_kind=cython.uint, x=cython.uint, plain=cython.bint, named=cython.bint,
+               good=cython.bint, element=cython.bint, size=cython.uint, other_size=cython.uint, tag=cython.uint,
+               other_tag=cython.uint)
 cpdef size_t walk(Side a, Side b, const unsigned char[::1] table, unsigned int shared, unsigned int whole,
                   unsigned int told, unsigned char[::1] own_levels, Notes notes, list hard)
 

@@ -1,3 +1,4 @@
+# cython: initializedcheck=False
 """Two split BTFs of the same module, walked side by side: the loops of `judges/reconciled.py`, used only there.
 
 `a` is the `Side` before, `b` the one after.  A *pair* is a type before and the type that has to correspond to it after.  An own
@@ -29,7 +30,8 @@ class Notes:
     and `nested` (types by value within those compared member by member).
 
     All have room for every id and are 0 at the start; the ids of nonzero entries are on the list `seen`.  `todo` has the ids to
-    visit next, as 4 * id + (0 its mate, 1 its copy, 2 its nested type, 3 itself, an own type).
+    visit next, as 4 * id + (0 its mate, 1 its copy, 2 its nested type, 3 itself, an own type).  The rest is what
+    `walk` was given, and the number of its `pairs`.
     """
 
     def __init__(self, levels, mates, copies, nested, seen):
@@ -49,22 +51,33 @@ class Notes:
         return self.nested[a] == b
 
 
+def same_name(a, a_off, b, b_off, shared):
+    """Whether two names are equal, if the first `shared` bytes of the own strings are."""
+    place = a_off - a.first_offset
+    if a_off >= a.first_offset and place < shared and b_off >= b.first_offset and b_off - b.first_offset == place:
+        return True
+    return same_text(a, a_off, b, b_off)
+
+
 def same_text(a, a_off, b, b_off):
     """Whether the string at `a_off` before equals the one at `b_off` after."""
-    a_own = a_off >= a.first_offset
-    b_own = b_off >= b.first_offset
-    if a_own:
-        a_off -= a.first_offset
-    if b_own:
-        b_off -= b.first_offset
-    while True:
-        c = a.strings[a_off] if a_own else a.low_strings[a_off]
-        if c != (b.strings[b_off] if b_own else b.low_strings[b_off]):
-            return False
-        if c == 0:
+    if a_off < a.first_offset:
+        if b_off < b.first_offset:
+            return equal(a.low_strings, a_off, b.low_strings, b_off)
+        return equal(a.low_strings, a_off, b.strings, b_off - b.first_offset)
+    if b_off < b.first_offset:
+        return equal(a.strings, a_off - a.first_offset, b.low_strings, b_off)
+    return equal(a.strings, a_off - a.first_offset, b.strings, b_off - b.first_offset)
+
+
+def equal(one, at, other, to):
+    """Whether the strings that begin at `one[at]` and `other[to]` are equal, up to their NULs."""
+    while one[at] == other[to]:
+        if one[at] == 0:
             return True
-        a_off += 1
-        b_off += 1
+        at += 1
+        to += 1
+    return False
 
 
 def stripped(side, type_id):
@@ -179,6 +192,93 @@ def passes_on(kind):
     return kind == kinds.ARRAY or kinds.is_alias(kind)
 
 
+def meet(a, b, x, y, child, notes):
+    """Note that the types `x` and `y` have to correspond, at the level `child`; returns False if one is void and the other not."""
+    if x == 0 or y == 0:
+        return x == y
+    if x >= a.first_id:
+        own = x - a.first_id
+        if y < b.first_id or y - b.first_id != own:
+            notes.hard.append((MEET, x, y, child))
+        elif child == 2 and notes.own_levels[own] < 2:
+            kind = (a.words[a.positions[own] + 1] >> 24) & 127
+            if notes.own_levels[own] and passes_on(kind):
+                notes.todo.append(4 * x + 3)
+            notes.own_levels[own] = 2
+        return True
+    copied = y >= b.first_id
+    before = (notes.levels[x] >> (copied << 1)) & 3
+    raised = before < child
+    if raised:
+        if notes.levels[x] == 0:
+            notes.seen.append(x)
+        notes.levels[x] += (child - before) << (copied << 1)
+    mate = notes.copies[x] if copied else notes.mates[x]
+    if mate == 0:
+        if copied:
+            notes.copies[x] = y
+        else:
+            notes.mates[x] = y
+        notes.pairs += 1
+        notes.todo.append(4 * x + copied)
+    elif mate != y:
+        notes.hard.append((MEET, x, y, child))
+    if raised and mate:
+        notes.todo.append(4 * x + copied)
+    return True
+
+
+def same_record(a, b, at, to, a_own, b_own, table, level, notes):
+    """Whether two records with the same second word, own ones or not, are equal in all words but ids and names, and their names
+    in their texts; the types that they refer to `meet`."""
+    info = a.words[at + 1] if a_own else a.low_words[at + 1]
+    kind = (info >> 24) & 127
+    row = kind << 3
+    tail = table[row + kinds.TAIL]
+    elem = table[row + kinds.ELEM]
+    head_ids = table[row + kinds.THIRD_IS_TYPE] | table[row + kinds.TAIL_IDS] << 1
+    child = 1
+    if (
+        kind == kinds.STRUCT
+        or kind == kinds.UNION
+        or kind == kinds.VAR
+        or (kind == kinds.FUNC_PROTO and (a_own or b_own))
+    ):
+        child = 2
+    elif passes_on(kind):
+        child = level
+    good = True
+    at += 2
+    to += 2
+    for slot in range(tail + 1):
+        x = a.words[at] if a_own else a.low_words[at]
+        y = b.words[to] if b_own else b.low_words[to]
+        at += 1
+        to += 1
+        if (head_ids >> slot) & 1:
+            # the type of an index is never held by value
+            good &= meet(a, b, x, y, 1 if kind == kinds.ARRAY and slot == 2 else child, notes)
+        elif x != y:
+            good = False
+    if elem == 0:
+        return good
+    name_at = 0 if table[row + kinds.ELEM_NAMES] else elem
+    id_at = table[row + kinds.ELEM_IDS] >> 1 if table[row + kinds.ELEM_IDS] else elem  # 0 or 1
+    for _ in range(info & 0xFFFFFF):
+        for slot in range(elem):
+            x = a.words[at + slot] if a_own else a.low_words[at + slot]
+            y = b.words[to + slot] if b_own else b.low_words[to + slot]
+            if slot == id_at:
+                good &= meet(a, b, x, y, child, notes)
+            elif slot == name_at:
+                good &= same_name(a, x, b, y, notes.shared)
+            elif x != y:
+                good = False
+        at += elem
+        to += elem
+    return good
+
+
 def walk(a, b, table, shared, whole, told, own_levels, notes, hard):
     """Walk from all own types of `a`; returns the number of pairs.
 
@@ -189,17 +289,16 @@ def walk(a, b, table, shared, whole, told, own_levels, notes, hard):
     """
     first = a.first_id
     b_first = b.first_id
-    a_off = a.first_offset
-    b_off = b.first_offset
     mates = notes.mates
     copies = notes.copies
     levels = notes.levels
     todo = notes.todo
     count = len(a.positions)
     index = 0
-    pairs = count
-    wa = a.words
-    wb = b.words
+    notes.pairs = count
+    notes.shared = shared
+    notes.own_levels = own_levels
+    notes.hard = hard
     while True:
         how = 3
         if index < count:
@@ -213,57 +312,50 @@ def walk(a, b, table, shared, whole, told, own_levels, notes, hard):
             how = code & 3
         else:
             break
-        if how == 3:
+        a_own = how == 3
+        if a_own:
             b_id = b_first + (a_id - first)
             level = own_levels[a_id - first]
             at = a.positions[a_id - first]
-            wa = a.words
         else:
             b_id = mates[a_id] if how == 0 else copies[a_id] if how == 1 else notes.nested[a_id]
             level = 2 if how == 2 else (levels[a_id] >> (how << 1)) & 3
             at = a.low_positions[a_id - 1]
-            wa = a.low_words
-        if b_id >= b_first:
-            to = b.positions[b_id - b_first]
-            wb = b.words
-        else:
-            to = b.low_positions[b_id - 1]
-            wb = b.low_words
-        info = wa[at + 1]
-        other = wb[to + 1]
+        b_own = b_id >= b_first
+        to = b.positions[b_id - b_first] if b_own else b.low_positions[b_id - 1]
+        info = a.words[at + 1] if a_own else a.low_words[at + 1]
+        other = b.words[to + 1] if b_own else b.low_words[to + 1]
         kind = (info >> 24) & 127
         other_kind = (other >> 24) & 127
-        x = wa[at]
-        y = wb[to]
-        alike = x >= a_off and x - a_off < shared and y >= b_off and y - b_off == x - a_off
-        if not alike and not same_text(a, x, b, y):
+        x = a.words[at] if a_own else a.low_words[at]
+        if not same_name(a, x, b, b.words[to] if b_own else b.low_words[to], shared):
             hard.append((INSIDE if how == 2 else JUDGE, a_id, b_id, level))
             continue
         plain = kind == kinds.INT or kinds.STRUCT <= kind <= kinds.FWD or kind == kinds.FLOAT or kind == kinds.ENUM64
-        named = how != 3 and a.low_strings[x] != 0
+        named = not a_own and a.low_strings[x] != 0
         if how == 2 and not named:
             if not elements(a, b, a_id, b_id, notes):
                 hard.append((INSIDE, a_id, b_id, level))
             continue
-        if plain and how != 3 and (named or (whole and b_id < b_first)):
+        if plain and not a_own and (named or (whole and not b_own)):
             if named and how != 2 and mates[a_id] and copies[a_id]:
                 hard.append((MEET, a_id, b_id, level))
                 continue
             if how == 2 or whole == 0 or (whole == 1 and level < 2):
-                if (kind == kinds.ENUM or kind == kinds.ENUM64) and (
-                    other_kind == kinds.ENUM or other_kind == kinds.ENUM64
-                ):
-                    good = wa[at + 2] == wb[to + 2]
+                size = a.low_words[at + 2]
+                other_size = b.words[to + 2] if b_own else b.low_words[to + 2]
+                if is_enum(kind) and is_enum(other_kind):
+                    good = size == other_size
                 elif kind == kinds.FWD or other_kind == kinds.FWD:
-                    x = 4 + (info >> 31) if kind == kinds.FWD else kind
-                    y = 4 + (other >> 31) if other_kind == kinds.FWD else other_kind
-                    good = x == y and (kind == kinds.FWD or level < 2)
+                    tag = 4 + (info >> 31) if kind == kinds.FWD else kind
+                    other_tag = 4 + (other >> 31) if other_kind == kinds.FWD else other_kind
+                    good = tag == other_tag and (kind == kinds.FWD or level < 2)
                 else:
                     good = kind == other_kind
                     if good and (kind == kinds.INT or kind == kinds.FLOAT or level == 2):
-                        good = wa[at + 2] == wb[to + 2]
+                        good = size == other_size
                     if good and kind == kinds.INT:
-                        good = wa[at + 3] == wb[to + 3]
+                        good = a.low_words[at + 3] == (b.words[to + 3] if b_own else b.low_words[to + 3])
                 element = (
                     kind != kinds.FWD
                     and other_kind != kinds.FWD
@@ -271,87 +363,13 @@ def walk(a, b, table, shared, whole, told, own_levels, notes, hard):
                     and info & 0xFFFFFF
                 )
                 if good and element and (told == 2 or (told == 1 and level == 2)):
-                    good = b_id < b_first and elements(a, b, a_id, b_id, notes)
+                    good = not b_own and elements(a, b, a_id, b_id, notes)
                 if not good:
                     hard.append((INSIDE if how == 2 else JUDGE, a_id, b_id, level))
                 continue
-        if info != other:
+        if info != other or not same_record(a, b, at, to, a_own, b_own, table, level, notes):
             hard.append((JUDGE, a_id, b_id, level))
-            continue
-        row = kind << 3
-        tail = table[row + kinds.TAIL]
-        elem = table[row + kinds.ELEM]
-        total = tail + 1
-        if elem:
-            total += (info & 0xFFFFFF) * elem
-        child = 1
-        if (
-            kind == kinds.STRUCT
-            or kind == kinds.UNION
-            or kind == kinds.VAR
-            or (kind == kinds.FUNC_PROTO and (how == 3 or b_id >= b_first))
-        ):
-            child = 2
-        elif passes_on(kind):
-            child = level
-        good = True
-        phase = 0
-        for slot in range(total):
-            if slot == 0:
-                what = table[row + kinds.THIRD_IS_TYPE]
-            elif slot <= tail:
-                what = (table[row + kinds.TAIL_IDS] >> (slot - 1)) & 1
-            else:
-                what = ((table[row + kinds.ELEM_IDS] >> phase) & 1) + 2 * ((table[row + kinds.ELEM_NAMES] >> phase) & 1)
-                phase += 1
-                if phase == elem:
-                    phase = 0
-            if kind == kinds.ARRAY and slot == 2:
-                child = 1  # the type of an index is never held by value
-            x = wa[at + 2 + slot]
-            y = wb[to + 2 + slot]
-            if what == 0:
-                if x != y:
-                    good = False
-            elif what == 2:
-                alike = x >= a_off and x - a_off < shared and y >= b_off and y - b_off == x - a_off
-                alike = alike or (x == 0 and y == 0)
-                if not alike and not same_text(a, x, b, y):
-                    good = False
-            elif x == 0 or y == 0:
-                if x != y:
-                    good = False
-            elif x >= first:
-                if y < b_first or y - b_first != x - first:
-                    hard.append((MEET, x, y, child))
-                elif child == 2 and own_levels[x - first] < 2:
-                    here = (a.words[a.positions[x - first] + 1] >> 24) & 127
-                    if own_levels[x - first] and (passes_on(here)):
-                        todo.append(4 * x + 3)
-                    own_levels[x - first] = 2
-            else:
-                copied = y >= b_first
-                before = (levels[x] >> (copied << 1)) & 3
-                raised = before < child
-                if raised:
-                    if levels[x] == 0:
-                        notes.seen.append(x)
-                    levels[x] += (child - before) << (copied << 1)
-                mate = copies[x] if copied else mates[x]
-                if mate == 0:
-                    if copied:
-                        copies[x] = y
-                    else:
-                        mates[x] = y
-                    pairs += 1
-                    todo.append(4 * x + copied)
-                elif mate != y:
-                    hard.append((MEET, x, y, child))
-                if raised and mate:
-                    todo.append(4 * x + copied)
-        if not good:
-            hard.append((JUDGE, a_id, b_id, level))
-    return pairs
+    return notes.pairs
 
 
 def clear(seen, levels, mates, copies, nested):
