@@ -324,7 +324,7 @@ class Btf(Finders):
             spec.kind_set((spec.INT,)),
             self.strings,
             self.start_str_off,
-            name_buckets(LONG_SPELLINGS),
+            _long_buckets[0] if _long_buckets else _index_long(),
             found,
         )
         for index in range(len(self.positions)) if below else found:
@@ -533,6 +533,14 @@ def references(words: memoryview[int], at: int, table: bytes) -> Iterator[tuple[
                     yield start + slot, "name"
                 elif ids >> slot & 1:
                     yield start + slot, "type"
+
+
+_long_buckets: list[memoryview[int]] = []  # of LONG_SPELLINGS, once it was needed
+
+
+def _index_long() -> memoryview[int]:
+    _long_buckets.append(name_buckets(LONG_SPELLINGS))
+    return _long_buckets[0]
 
 
 def name_buckets(names: frozenset[bytes] | set[bytes] | dict[bytes, Any]) -> memoryview[int]:

@@ -20,8 +20,6 @@ from btfkit.files.write import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from btfkit.btf.btf import Btf
     from btfkit.file_ops.operation import Base, FileJob, Path
     from btfkit.passes.rebase import NameIndex
@@ -108,7 +106,8 @@ class ReconcileFiles(FileOperation):
         if self.prove:
             _prove(split, result)
         lost: list[str] = []
-        contents = file.contents(job.output, result.btf, result.ids, strip_signature=self.strip_signature, lost=lost)
+        ids = result.ids if file.elf is not None else None  # raw BTF has nothing else that refers to ids
+        contents = file.contents(job.output, result.btf, ids, strip_signature=self.strip_signature, lost=lost)
         write_all(contents)
         record = ReconciledFile(
             path=job.path,
@@ -135,15 +134,11 @@ class ReconcileFiles(FileOperation):
         )
 
     def _by_other_rules(self, split: Btf, index: NameIndex) -> OtherRules:
-        from btfkit.passes.reconcile import ReconcileError, reconcile
+        from btfkit.passes.reconcile import findings
 
         rules = OTHER[self.rules]
-        findings: Sequence[Misfit] = ()
-        try:
-            reconcile(split, index, rules)
-        except ReconcileError as error:
-            findings = error.findings
-        return OtherRules(rules=rules, fits=not findings, findings=[finding_as_json(finding) for finding in findings])
+        found = [finding_as_json(finding) for finding in findings(split, index, rules)]
+        return OtherRules(rules=rules, fits=not found, findings=found)
 
 
 def _is_on(file: BtfFile, base: Btf) -> bool:

@@ -22,6 +22,10 @@ cpdef size_t id_place(const unsigned int[::1] words, const unsigned char[::1] ta
 cpdef replace(unsigned int[::1] words, const unsigned int[::1] places, unsigned int low,
               const unsigned int[::1] board, unsigned int high, unsigned int new_high)
 
+@cython.locals(index=cython.size_t, value=cython.size_t)
+cpdef by_value(const unsigned int[::1] words, const unsigned int[::1] places, unsigned int[::1] starts,
+               unsigned int[::1] sorted_places)
+
 @cython.locals(index=cython.size_t, value=cython.uint)
 cpdef look_up(unsigned int[::1] words, const unsigned int[::1] places, dict known, object ask)
 

@@ -139,6 +139,19 @@ def replace(words, places, low, board, high, new_high):
             words[places[index]] = board[value - low]
 
 
+def by_value(words, places, starts, sorted_places):
+    """Sort `places` by the values there into `sorted_places`, those of equal values in their order: of a value v they begin at
+    `starts[v]` and end at `starts[v + 1]`.  `starts`, all 0, has two words more than there are values."""
+    for index in range(len(places)):
+        starts[words[places[index]] + 2] += 1
+    for value in range(2, len(starts)):
+        starts[value] += starts[value - 1]
+    for index in range(len(places)):
+        value = words[places[index]] + 1
+        sorted_places[starts[value]] = places[index]
+        starts[value] += 1
+
+
 def look_up(words, places, known, ask):
     """Replace the value at each of `places`, unless it is 0, by its entry in the dict `known`, or else by `ask(value)`."""
     for index in range(len(places)):

@@ -193,7 +193,7 @@ def passes_on(kind):
 
 
 def meet(a, b, x, y, child, notes):
-    """Note that the types `x` and `y` have to correspond, at the level `child`; returns False if one is void and the other not."""
+    """Note that the types `x` and `y` have to correspond, at the level `child`; returns False if only one is void."""
     if x == 0 or y == 0:
         return x == y
     if x >= a.first_id:

@@ -300,7 +300,7 @@ class _Walk:
 
 def _shared(one: memoryview[int], other: memoryview[int]) -> int:
     """The number of equal bytes at the beginning: all of `one`, or none."""
-    return len(one) if other[: len(one)] == one else 0
+    return len(one) if bytes(other[: len(one)]) == bytes(one) else 0  # bytes: views are compared element by element
 
 
 class _TooMany(Exception):

@@ -238,15 +238,26 @@ def rebase(split: Btf, old: Flat, mapped: array[int], new: Flat, carried: Mappin
         offsets[old.words[at]] = name
         out.append(name)
         out.extend(old.words[at + 1 : at + 4])
-    _rebase.spellings(old.words, old.positions, mapped, new.words, new.positions, offsets)
-    columns = split.columns
-    unknown: list[int] = []
-    _columns.missing(split.words, columns.names, split.start_str_off, offsets, unknown)
+    unknown = _name_offsets(split, old, mapped, new, offsets)
     strings = bytes(split.strings)
     strings += _spell_out(split, new.btf, unknown, offsets, first_offset + len(strings))
+    columns = split.columns
     _columns.replace(out, columns.ids, 0, mapped, split.start_id, first_id)
     _columns.replace(out, columns.names, 0, offsets, split.start_str_off, first_offset)
     return Rebased(Frame.keeping(split, new.btf).emit(out, strings), len(unknown))
+
+
+def unknown_names(split: Btf, old: Flat, mapped: array[int], new: Flat) -> list[int]:
+    """The offsets of the names of `split` in the old base that no mapped type has (`Rebased.unknown`)."""
+    return _name_offsets(split, old, mapped, new, words(len(old.strings)))
+
+
+def _name_offsets(split: Btf, old: Flat, mapped: array[int], new: Flat, offsets: array[int]) -> list[int]:
+    """Store the new offset of the name of each mapped type at its old one; returns the old offsets of other names."""
+    _rebase.spellings(old.words, old.positions, mapped, new.words, new.positions, offsets)
+    unknown: list[int] = []
+    _columns.missing(split.words, split.columns.names, split.start_str_off, offsets, unknown)
+    return unknown
 
 
 def _spell_out(split: Btf, new: Btf, unknown: list[int], offsets: array[int], end: int) -> bytes:

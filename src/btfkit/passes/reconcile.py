@@ -32,7 +32,9 @@ from btfkit.btf.flat import Flat
 from btfkit.btf.spec import text
 from btfkit.btf.spelling import spelled
 from btfkit.errors import ChainError, printable, refuse_others
+from btfkit.hot import columns as _columns
 from btfkit.hot import rebase as _rebase
+from btfkit.hot.columns import zeros
 from btfkit.passes.definition_changes import (
     Budget,
     CandidatesByElement,
@@ -43,7 +45,7 @@ from btfkit.passes.definition_changes import (
     is_plain_char,
 )
 from btfkit.passes.idmap import IdMap
-from btfkit.passes.rebase import NameIndex, rebase, refuse_unknown
+from btfkit.passes.rebase import NameIndex, rebase, refuse_unknown, unknown_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -324,15 +326,16 @@ def reconcile(
 def verdicts(split: Btf, new_base: Btf | NameIndex) -> Verdicts:
     """The verdicts of both sets of rules on `split` and `new_base`; does not raise ReconcileError."""
     index = new_base if isinstance(new_base, NameIndex) else NameIndex(new_base)
-    return Verdicts(_findings(split, index, "strict"), _findings(split, index, "upstream"))
+    return Verdicts(findings(split, index, "strict"), findings(split, index, "upstream"))
 
 
-def _findings(split: Btf, index: NameIndex, rules: Rules) -> Sequence[Misfit]:
-    try:
-        reconcile(split, index, rules)
-    except ReconcileError as error:
-        return error.findings
-    return ()
+def findings(split: Btf, new_base: Btf | NameIndex, rules: Rules) -> Sequence[Misfit]:
+    """Why `reconcile` would raise ReconcileError by the `rules`; none if it would not."""
+    index = new_base if isinstance(new_base, NameIndex) else NameIndex(new_base)
+    plan = _Plan(split, index, rules == "upstream", False)
+    if not plan.findings and plan.upstream and unknown_names(split, plan.old, plan.mapped, index.flat):
+        return [Misfit(STRING)]
+    return plan.findings
 
 
 class _Plan:
@@ -363,9 +366,7 @@ class _Plan:
             refuse_unknown(split)
         self.base = base
         self.old = Flat(base)
-        self.marks = bytearray(len(base))
-        columns = split.columns
-        _rebase.uses(split.words, split.positions, columns.ids, columns.id_starts, split.start_id, self.marks)
+        self.marks = split.kept(_marks)
         hard: list[int] = []
         full: list[int] = []
         self.mapped = index.match(self.old, self.marks, upstream, hard, full)
@@ -508,6 +509,13 @@ class _Plan:
             )
 
 
+def _marks(split: Btf) -> bytearray:
+    """How the own types use each type of the base (`hot.rebase.uses`)."""
+    marks, columns = bytearray(split.start_id), split.columns
+    _rebase.uses(split.words, split.positions, columns.ids, columns.id_starts, split.start_id, marks)
+    return marks
+
+
 def _outline(btf: Btf, type_id: int) -> object:
     """What the elements of a type say by themselves: equal for all types that have no changes between them."""
     view = btf[type_id]
@@ -539,31 +547,33 @@ def _misfit(split: Btf, new: Btf, upstream: bool) -> str:
 class Uses:
     """Where the own types of `split` use a type."""
 
-    __slots__ = ("_users", "split")
+    __slots__ = ("split",)
 
     def __init__(self, split: Btf) -> None:
         self.split = split
-        self._users: dict[bool, dict[int, list[tuple[int, str]]]] = {}
 
     def where(self, type_id: int, by_value: bool) -> str:
         """How the own types use `type_id`, the first way found, as text ("" if they do not).
 
         Goes from user to user, breadth first, until one has a name; with `by_value` not through pointers.
         """
+        from bisect import bisect_right
+
         split = self.split
-        if by_value not in self._users:
-            self._users[by_value] = _users(split, by_value)
-        users = self._users[by_value]
+        starts, users = split.kept(_users)
         seen = {type_id}
         queue: list[tuple[int, str]] = [(type_id, "")]
         fallback = ""
         for target, path in queue:
-            for user, member in users.get(target, ()):
-                if user in seen:
+            for place in users[starts[target] : starts[target + 1]]:
+                user = split.start_id - 1 + bisect_right(split.positions, place)
+                kind = split.kind(user)
+                if user in seen or (by_value and kind in (spec.PTR, spec.DECL_TAG)):
                     continue
                 seen.add(user)
+                member = text(split.string(split.words[place - 1])) if kind in spec.COMPOSITES else ""
                 inner = ".".join(part for part in (member, path) if part)
-                kind, name = split.kind(user), split.name(user)
+                name = split.name(user)
                 if name and kind in _OWNERS:
                     return _OWNERS[kind] + name + (f".{inner}" if inner and kind in spec.COMPOSITES else "")
                 if name and not fallback:
@@ -575,20 +585,9 @@ class Uses:
 _OWNERS = {spec.STRUCT: "struct ", spec.UNION: "union ", spec.VAR: "variable ", spec.FUNC: "function "}
 
 
-def _users(split: Btf, by_value: bool) -> dict[int, list[tuple[int, str]]]:
-    """For each type that own types refer to: (own type, name of the member) of each reference."""
-    from btfkit.btf.btf import references
-
-    users: dict[int, list[tuple[int, str]]] = {}
-    for user in split.own_ids:
-        at = split.positions[user - split.start_id]
-        kind = split.words[at + 1] >> 24 & spec.MAX_KIND
-        if by_value and kind in (spec.PTR, spec.DECL_TAG):
-            continue
-        label = ""
-        for word, what in references(split.words, at, split.table):
-            if what == "name":
-                label = text(split.string(split.words[word])) if kind in spec.COMPOSITES and word != at else ""
-            elif split.words[word]:
-                users.setdefault(split.words[word], []).append((user, label))
-    return users
+def _users(split: Btf) -> tuple[memoryview[int], memoryview[int]]:
+    """The places of all references of the own types, by what they refer to (`hot.columns.by_value`)."""
+    places = split.columns.ids
+    starts, users = zeros(len(split) + 2), zeros(len(places))
+    _columns.by_value(split.words, places, starts, users)
+    return starts, users
