@@ -26,6 +26,7 @@ import spreading
 from case import Case
 
 from btfkit.btf.btf import Btf
+from btfkit.btf.build import Builder
 from btfkit.btf.ext import Ext
 from btfkit.btf.header import byte_order
 from btfkit.errors import BtfError
@@ -236,8 +237,12 @@ def make_ext(r: Random) -> Case:
 
 def run_ext(case: Case) -> None:
     ext = Ext.from_bytes(case.parts[0], source="input")
-    for kind in ("func_info", "line_info", "core_relo"):
-        list(ext.records(kind))
+    records = [list(ext.records(kind)) for kind in ("func_info", "line_info", "core_relo")]
+    btf = Builder()
+    btf.name("a" * 600)
+    with contextlib.suppress(BtfError):
+        rows = ext.relocations(btf.build())
+        assert [row[1:3] for row in rows] == [fields[:2] for _, fields in records[2]]
     blob = ext.to_bytes()
     assert Ext.from_bytes(blob).to_bytes() == blob
 

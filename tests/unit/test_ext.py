@@ -6,6 +6,7 @@ from struct import pack
 
 import pytest
 
+from btfkit.btf.build import Builder
 from btfkit.btf.ext import MIN_RECORD, SECTIONS, Ext
 from btfkit.errors import FormatError, UnsupportedError
 
@@ -181,3 +182,26 @@ def test_groups(order):
 def test_without_a_source(order):
     with pytest.raises(FormatError, match=r"^\.BTF\.ext, byte 0x0: not a"):
         Ext.from_bytes(b"")
+
+
+def with_strings(order):
+    """A BTF with the strings "one" at 1 and "0:1" at 5; the end of its strings is at 9."""
+    b = Builder(order=order)
+    assert (b.name("one"), b.name("0:1")) == (1, 5)
+    return b.build()
+
+
+@pytest.mark.parametrize("more", [0, 8])
+def test_relocations_with_their_strings(order, more):
+    records = [(16, 5, 5, 0), (24, 0xFFFFFFFF, 2, 12)]
+    data = blob(order, tables(order, more, {"core_relo": [(1, records), (0, [(0, 1, 8, 3)])]}))
+    found = Ext.from_bytes(data).relocations(with_strings(order))
+    assert found == [(b"one", 16, 5, b"0:1", 0), (b"one", 24, 0xFFFFFFFF, b"ne", 12), (b"", 0, 1, b"", 3)]
+    assert Ext.from_bytes(blob(order, tables(order, groups={}))).relocations(with_strings(order)) == []
+
+
+@pytest.mark.parametrize(("section", "access", "wrong"), [(9, 1, "0x9"), (1, 9, "0x9"), (10, 0xFFFFFFFF, "0xffffffff")])
+def test_strings_of_relocations_that_do_not_exist(order, section, access, wrong):
+    data = blob(order, tables(order, groups={"core_relo": [(section, [(0, 1, access, 0)])]}))
+    with pytest.raises(FormatError, match=f"a CO-RE record refers to string {wrong}, the strings end at 0x9"):
+        Ext.from_bytes(data).relocations(with_strings(order))

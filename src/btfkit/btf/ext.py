@@ -10,11 +10,13 @@ from struct import iter_unpack, unpack_from
 
 from btfkit.btf.header import byte_order
 from btfkit.errors import FormatError, UnsupportedError, counted
+from btfkit.hot import fields as _fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from btfkit.btf.btf import Btf
     from btfkit.btf.header import ByteOrder
 
 SECTIONS = ("func_info", "line_info", "core_relo")
@@ -43,15 +45,15 @@ class Ext:
     `records(kind)` gives the known fields as integers.
     """
 
-    __slots__ = ("_extra", "_length", "_record_sizes", "core_relo", "func_info", "line_info", "order")
+    __slots__ = ("_data", "_extra", "_groups", "_length", "_places", "_record_sizes", "order")
 
     order: ByteOrder
-    func_info: list[Group]
-    line_info: list[Group]
-    core_relo: list[Group]
     _length: int
     _extra: bytes
+    _data: bytes
     _record_sizes: dict[str, int]
+    _places: dict[str, list[tuple[int, int, int]]]  # of each group: its section's name, first byte and end
+    _groups: dict[str, list[Group]]  # made on first use
 
     def __repr__(self) -> str:
         counts = (f"{sum(1 for _ in self.records(kind))} {kind}" for kind in SECTIONS)
@@ -60,16 +62,42 @@ class Ext:
     @classmethod
     def from_bytes(cls, data: bytes | memoryview[int], *, source: str | None = None) -> Ext:
         """Read a `.BTF.ext` blob.  Raises FormatError if it is not valid, UnsupportedError for another version."""
-        data = bytes(data)
         self = cls()
+        data = self._data = bytes(data)
         try:
             mark, offsets = self._read_header(data)
             self._record_sizes = {}
-            for kind, (start, size) in zip(SECTIONS, offsets, strict=True):
-                setattr(self, kind, self._read_section(kind, data, start, size, mark))
+            self._groups = {}
+            self._places = {
+                kind: self._read_section(kind, data, start, size, mark)
+                for kind, (start, size) in zip(SECTIONS, offsets, strict=True)
+            }
         except (FormatError, UnsupportedError) as error:
             raise (error.at(source) if source else error) from None
         return self
+
+    @property
+    def func_info(self) -> list[Group]:
+        """The type of each function."""
+        return self._of("func_info")
+
+    @property
+    def line_info(self) -> list[Group]:
+        """The source lines."""
+        return self._of("line_info")
+
+    @property
+    def core_relo(self) -> list[Group]:
+        """The CO-RE relocations."""
+        return self._of("core_relo")
+
+    def _of(self, kind: str) -> list[Group]:
+        if kind not in self._groups:
+            self._groups[kind] = [
+                Group(section, self._record_sizes[kind], self._data[start:end])
+                for section, start, end in self._places[kind]
+            ]
+        return self._groups[kind]
 
     def _read_header(self, data: bytes) -> tuple[str, list[tuple[int, int]]]:
         order = byte_order(data[:2])
@@ -96,7 +124,7 @@ class Ext:
         self._extra = data[known:length]
         return mark, [(length + fields[i], fields[i + 1]) for i in (0, 2, 4)]
 
-    def _read_section(self, kind: str, data: bytes, start: int, size: int, mark: str) -> list[Group]:
+    def _read_section(self, kind: str, data: bytes, start: int, size: int, mark: str) -> list[tuple[int, int, int]]:
         if size == 0:
             return []
         end = start + size
@@ -114,10 +142,31 @@ class Ext:
                 offset=start,
             )
         self._record_sizes[kind] = record_size
-        groups = list(_groups(kind, data, start + 4, end, record_size, mark))
-        if not groups:
+        places: list[tuple[int, int, int]] = []
+        at = _fields.groups(data, start + 4, end, record_size, mark == "<", places)
+        if end - at >= 8:
+            (count,) = unpack_from(mark + "I", data, at + 4)
+            raise FormatError(f"{kind}: a group of {counted(count, 'record')} does not fit", section=WHERE, offset=at)
+        if at < end:
+            raise FormatError(f"{kind} ends within the header of a group", section=WHERE, offset=at)
+        if not places:
             raise FormatError(f"{kind} has no records", section=WHERE, offset=start)
-        return groups
+        return places
+
+    def relocations(self, btf: Btf, source: str | None = None) -> list[tuple[bytes, int, int, bytes, int]]:
+        """(name of the section, offset of the instruction, type id, access string, kind) of every CO-RE relocation of an object
+        with this BTF.  Raises FormatError if a record refers to a string that does not exist."""
+        found: list[tuple[bytes, int, int, bytes, int]] = []
+        places = self._places["core_relo"]
+        if not places:
+            return found
+        text_at = btf.header.length + btf.header.str_off
+        is_little, size = self.order == "little", self._record_sizes["core_relo"]
+        wrong = _fields.relocations(self._data, places, size, is_little, btf.strings, btf.blob, text_at, found)
+        if wrong >= 0:
+            message = f"a CO-RE record refers to string {wrong:#x}, the strings end at {len(btf.strings):#x}"
+            raise FormatError(message, source=source, section=WHERE)
+        return found
 
     def records(self, kind: str) -> Iterator[tuple[int, tuple[int, ...]]]:
         """(string offset of the section's name, known fields) of every record of "func_info", "line_info" or "core_relo"."""
@@ -125,7 +174,7 @@ class Ext:
         known = MIN_RECORD[kind]
         form = f"{mark}{known // 4}I"
         group: Group
-        for group in getattr(self, kind):
+        for group in self._of(kind):
             if group.record_size == known:
                 for record in iter_unpack(form, group.data):
                     yield group.section, record
@@ -142,8 +191,10 @@ class Ext:
         new = Ext()
         new.order, new._length, new._extra = self.order, self._length, self._extra
         new._record_sizes = dict(self._record_sizes)
-        for kind in SECTIONS:
-            setattr(new, kind, [_translated(kind, group, self.order, types, strings) for group in getattr(self, kind)])
+        new._groups = {
+            kind: [_translated(kind, group, self.order, types, strings) for group in self._of(kind)]
+            for kind in SECTIONS
+        }
         return new
 
     def references(self) -> tuple[set[int], set[int]]:
@@ -168,7 +219,7 @@ class Ext:
         return head + b"".join(bodies)
 
     def _encode(self, kind: str) -> bytes:
-        groups: list[Group] = getattr(self, kind)
+        groups = self._of(kind)
         if not groups:
             return b""
         parts = [self._record_sizes[kind].to_bytes(4, self.order)]
@@ -184,11 +235,9 @@ def record_places(data: bytes) -> list[tuple[int, int]]:
     reader._record_sizes = {}
     found = []
     for kind, (start, size) in zip(SECTIONS, offsets, strict=True):
-        at = start + 4
-        for group in reader._read_section(kind, data, start, size, mark):
-            at += 8
-            found += [(at + i, group.record_size) for i in range(0, len(group.data), group.record_size)]
-            at += len(group.data)
+        for _, first, end in reader._read_section(kind, data, start, size, mark):
+            record_size = reader._record_sizes[kind]
+            found += [(at, record_size) for at in range(first, end, record_size)]
     return found
 
 
@@ -216,16 +265,3 @@ def _translated(
             for at in range(4 * place, len(data), group.record_size):
                 data[at : at + 4] = new(int.from_bytes(data[at : at + 4], order)).to_bytes(4, order)
     return Group(strings(group.section) if strings is not None else group.section, group.record_size, bytes(data))
-
-
-def _groups(kind: str, data: bytes, at: int, end: int, record_size: int, mark: str) -> Iterator[Group]:
-    form = mark + "II"
-    while at < end:
-        if end - at < 8:
-            raise FormatError(f"{kind} ends within the header of a group", section=WHERE, offset=at)
-        name, count = unpack_from(form, data, at)
-        stop = at + 8 + count * record_size
-        if count == 0 or stop > end:
-            raise FormatError(f"{kind}: a group of {counted(count, 'record')} does not fit", section=WHERE, offset=at)
-        yield Group(name, record_size, data[at + 8 : stop])
-        at = stop

@@ -130,27 +130,13 @@ def read_object(
         raise FormatError(
             f".BTF is {btf.byte_order}-endian, .BTF.ext {ext.order}-endian", source=source, section=".BTF.ext"
         )
-    return BpfObject(name, btf, _records(btf, ext, source), function_at, source)
-
-
-def _records(btf: Btf, ext: Ext, source: str | None) -> list[Relocation]:
-    strings = btf.start_str_off + len(btf.strings)
-    sections: dict[int, str] = {}
-    accesses: dict[int, bytes] = {}
-    result = []
-    for section_off, (insn_off, type_id, access_off, kind) in ext.records("core_relo"):
-        if section_off >= strings or access_off >= strings:
-            raise FormatError(
-                f"a CO-RE record refers to string {max(section_off, access_off):#x}, the strings end at {strings:#x}",
-                source=source,
-                section=".BTF.ext",
-            )
-        if section_off not in sections:
-            sections[section_off] = text(btf.string(section_off))
-        if access_off not in accesses:
-            accesses[access_off] = btf.string(access_off)
-        result.append(Relocation(sections[section_off], insn_off, type_id, accesses[access_off], kind))
-    return result
+    rows = ext.relocations(btf, source)
+    sections = {name: text(name) for name in {row[0] for row in rows}}
+    relocations = [
+        Relocation(sections[section], insn_off, type_id, access, kind)
+        for section, insn_off, type_id, access, kind in rows
+    ]
+    return BpfObject(name, btf, relocations, function_at, source)
 
 
 def load_objects(path: str) -> list[BpfObject]:

@@ -18,6 +18,21 @@ cdef unsigned int ABSENT
 cdef unsigned int FOUND
 cdef unsigned int UNUSUAL
 
+@cython.locals(count=cython.size_t, stop=cython.size_t)
+cpdef size_t groups(const unsigned char[::1] data, size_t at, size_t end, size_t record_size, bint is_little,
+                    list found) except? 0
+
+@cython.locals(size=cython.size_t, section=cython.uint, at=cython.size_t, stop=cython.size_t, name=bytes, access=cython.uint,
+               number=cython.uint, way=bytes)
+cpdef long long relocations(const unsigned char[::1] data, list places, size_t record_size, bint is_little,
+                            const unsigned char[::1] strings, bytes blob, Py_ssize_t text_at, list found) except? -2
+
+@cython.locals(number=cython.uint)
+cdef unsigned int word(const unsigned char[::1] data, size_t at, bint is_little) except? 0xFFFFFFFF
+
+@cython.locals(end=cython.size_t)
+cdef bytes text_of(const unsigned char[::1] strings, bytes blob, Py_ssize_t text_at, size_t offset)
+
 @cython.final
 cdef class Fields:
     cdef const unsigned int[::1] words
@@ -91,5 +106,4 @@ cdef class Fields:
     @cython.locals(_=cython.uint, factor=cython.ulonglong, at=cython.size_t, kind=cython.uint)
     cdef unsigned int size(self, unsigned int type_id, list types) except? 0xFFFFFFFF
 
-    @cython.locals(end=cython.size_t)
     cdef bytes text(self, size_t offset)

@@ -1,4 +1,5 @@
-"""The ways of CO-RE's field relocations through types, in the usual case: by the rules of libbpf, in a BTF without a base.
+"""CO-RE's relocation records, and the ways of those of fields through types, in the usual case: by the rules of libbpf, in a BTF
+without a base.
 
 These rules are those of `co_re/access.py`, `co_re/match.py` and `co_re/values.py`, a second time, because such ways are gone a
 thousand times.  Whatever is not usual (a member of another type, an error, a flavor of a member's type) gives None; then those
@@ -23,6 +24,55 @@ RSHIFT = 5
 ABSENT = 0  # results of a search
 FOUND = 1
 UNUSUAL = 2
+
+
+def groups(data, at, end, record_size, is_little, found):
+    """Append (string offset of the section's name, first byte, end) of each group of a table of `.BTF.ext`, `data[at:end]`, to
+    the list `found`; returns the byte of a group that does not fit, or `end`."""
+    while at + 8 <= end:
+        count = word(data, at + 4, is_little)
+        if count == 0 or count > (end - at - 8) // record_size:
+            break
+        stop = at + 8 + count * record_size
+        found.append((word(data, at, is_little), at + 8, stop))
+        at = stop
+    return at
+
+
+def relocations(data, places, record_size, is_little, strings, blob, text_at, found):
+    """Append (name of the section, offset of the instruction, type id, access string, kind) of each record of the groups `places`
+    to the list `found`.  `blob` (bytes) has the `strings` at `text_at`.
+
+    Returns -1, or the larger of the string offsets of a record, if that is not within the strings.
+    """
+    size = len(strings)
+    for section, at, stop in places:
+        name = text_of(strings, blob, text_at, section) if section < size else b""
+        while at + 16 <= stop:
+            access = word(data, at + 8, is_little)
+            if section >= size or access >= size:
+                return max(section, access)
+            number = word(data, at + 4, is_little)
+            way = text_of(strings, blob, text_at, access)
+            found.append((name, word(data, at, is_little), number, way, word(data, at + 12, is_little)))
+            at += record_size
+    return -1
+
+
+def word(data, at, is_little):
+    """The 32 bits of `data` (bytes) at a byte."""
+    number = data[at + 3 if is_little else at]
+    number = number << 8 | data[at + 2 if is_little else at + 1]
+    number = number << 8 | data[at + 1 if is_little else at + 2]
+    return number << 8 | data[at if is_little else at + 3]
+
+
+def text_of(strings, blob, text_at, offset):
+    """The string at an offset (bytes)."""
+    end = offset
+    while strings[end]:
+        end += 1
+    return blob[text_at + offset : text_at + end]
 
 
 class Fields:
@@ -455,7 +505,4 @@ class Fields:
 
     def text(self, offset):
         """The string at an offset (bytes)."""
-        end = offset
-        while self.strings[end]:
-            end += 1
-        return self.blob[self.text_at + offset : self.text_at + end]
+        return text_of(self.strings, self.blob, self.text_at, offset)

@@ -4,6 +4,22 @@ from typing import Any, TypeAlias
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
+def groups(
+    data: bytes, at: int, end: int, record_size: int, is_little: bool, found: list[tuple[int, int, int]]
+) -> int: ...
+def relocations(
+    data: bytes,
+    places: list[tuple[int, int, int]],
+    record_size: int,
+    is_little: bool,
+    strings: _Bytes,
+    blob: bytes,
+    text_at: int,
+    found: list[tuple[bytes, int, int, bytes, int]],
+) -> int: ...
+def word(data: _Bytes, at: int, is_little: bool) -> int: ...
+def text_of(strings: _Bytes, blob: bytes, text_at: int, offset: int) -> bytes: ...
+
 class Fields:
     visits: int
     saw_pointer: bool
