@@ -130,7 +130,7 @@ class Btf(Finders):
 
     @classmethod
     def _read(cls, data: bytes, base: Btf | None, source: str | None, pointer_size: int | None) -> Self:
-        if base is not None:
+        if base is not None and not isinstance(base, Btf):
             demand_btf("base", base)
         view = memoryview(data)
         self = cls()
@@ -181,17 +181,17 @@ class Btf(Finders):
 
     def _scan(self) -> None:
         size = len(self.words)
-        room = bytearray(4 * (size // 6 + 16))  # a record has 7 to 8 words on average
-        found = _scan.scan(self.words, self.table, memoryview(room).cast("I"), self.start_id)
-        if found[1] != size and 4 * found[0] == len(room):
-            room = bytearray(4 * (size // 3 + 1))
-            found = _scan.scan(self.words, self.table, memoryview(room).cast("I"), self.start_id)
+        room = memoryview(bytearray(4 * (size // 6 + 16))).cast("I")  # a record has 7 to 8 words on average
+        found = _scan.scan(self.words, self.table, room, self.start_id)
+        if found[1] != size and found[0] == len(room):
+            room = memoryview(bytearray(4 * (size // 3 + 1))).cast("I")
+            found = _scan.scan(self.words, self.table, room, self.start_id)
         count, at, top_id, top_name, unsure = found
         if at != size:
             from btfkit.btf.refusal import unreadable
 
             raise unreadable(self, count, at)
-        self.positions = memoryview(room).toreadonly().cast("I")[:count]
+        self.positions = room.toreadonly()[:count]
         if self.start_id + count > 0x7FFFFFFF:
             raise FormatError("more than 2147483647 types", section="types")
         self._check(top_id, top_name, unsure)
@@ -374,6 +374,8 @@ class Btf(Finders):
         h = self.header
         order = order or h.order
         layout = self.layout
+        if order == h.order and _header.is_dense(h, len(self.blob)):
+            return self.blob
         if layout and order != h.order:
             layout = _header.swap_layout(layout)
         return _header.encode(h, order, self.words, layout, self.strings)

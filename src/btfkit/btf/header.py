@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NATIVE: ByteOrder = "little" if sys.byteorder == "little" else "big"
 MAX_SECTION = 0x7FFFFFFF  # bytes; libbpf's limit
+_FIELDS: dict[ByteOrder, str] = {"little": "<HBBIIIII", "big": ">HBBIIIII"}
 
 
 class Header:
@@ -80,29 +81,51 @@ def parse(data: memoryview) -> Header:
     as by libbpf.
     """
     size = len(data)
-    order = byte_order(data[:2])
+    order = byte_order(bytes(data[:2]))
     if order is None:
         raise _bad(f"not BTF: begins with {bytes(data[:2]).hex(' ') or 'nothing'}, expected 9f eb or eb 9f", 0)
     if size < HEADER_LEN:
         raise _bad(f"truncated header: {size} bytes, need {HEADER_LEN}", size)
     h = Header()
     h.order = order
-    mark = "<" if order == "little" else ">"
-    _, h.version, h.flags, h.length, h.type_off, h.type_len, h.str_off, h.str_len = unpack_from(mark + "HBBIIIII", data)
+    _, h.version, h.flags, length, type_off, type_len, str_off, str_len = unpack_from(_FIELDS[order], data)
+    h.length, h.type_off, h.type_len, h.str_off, h.str_len = length, type_off, type_len, str_off, str_len
     h.layout_off = h.layout_len = 0
     if h.version != VERSION:
         raise UnsupportedError(
             f"unknown BTF version {h.version} (this version knows {VERSION})", section="header", offset=2
         )
-    if h.length < HEADER_LEN or h.length > size:
-        raise _bad(f"header length is {h.length}, expected {HEADER_LEN} to {size} (the size of the data)", 4)
-    known = HEADER_LEN
-    if h.length >= LAYOUT_HEADER_LEN:
-        h.layout_off, h.layout_len = unpack_from(mark + "II", data, HEADER_LEN)
-        known = LAYOUT_HEADER_LEN
-    h.extra = bytes(data[known : h.length])
-    _check_sections(h, size - h.length)
+    if length < HEADER_LEN or length > size:
+        raise _bad(f"header length is {length}, expected {HEADER_LEN} to {size} (the size of the data)", 4)
+    if length == HEADER_LEN:
+        h.extra = b""
+    elif length < LAYOUT_HEADER_LEN:
+        h.extra = bytes(data[HEADER_LEN:length])
+    else:
+        h.layout_off, h.layout_len = unpack_from("<II" if order == "little" else ">II", data, HEADER_LEN)
+        h.extra = bytes(data[LAYOUT_HEADER_LEN:length])
+    # most are like this; `_check_sections` knows what is wrong with others
+    if (
+        (type_off | type_len) & 3
+        or type_off + type_len > str_off
+        or str_off + str_len > size - length
+        or h.layout_len
+        or type_len > MAX_SECTION
+        or str_len > MAX_SECTION
+    ):
+        _check_sections(h, size - length)
     return h
+
+
+def is_dense(h: Header, size: int) -> bool:
+    """Whether a blob of `size` bytes is as `encode` makes it: types, layout and strings without gaps."""
+    types, layout = h.type_len, h.layout_len
+    return (
+        h.type_off == 0
+        and h.layout_off == (types if layout else h.layout_off)
+        and h.str_off == types + layout
+        and h.length + h.str_off + h.str_len == size
+    )
 
 
 def next_header(data: memoryview | bytes, h: Header) -> int:
@@ -169,11 +192,10 @@ def encode(h: Header, order: ByteOrder, words: Buffer, layout: bytes, strings: B
     types = memoryview(words).cast("B")
     if order != NATIVE:
         types = swap_words(types).cast("B")
-    mark = "<" if order == "little" else ">"
-    fields = (MAGIC, h.version, h.flags, h.length, 0, len(types), len(types) + len(layout), len(strings))
-    head = pack(mark + "HBBIIIII", *fields)
+    size = len(types)
+    head = pack(_FIELDS[order], MAGIC, h.version, h.flags, h.length, 0, size, size + len(layout), len(strings))
     if h.length >= LAYOUT_HEADER_LEN:
-        head += pack(mark + "II", len(types) if layout else h.layout_off, len(layout))
+        head += pack("<II" if order == "little" else ">II", len(types) if layout else h.layout_off, len(layout))
     return b"".join((head, h.extra, types, layout, strings))
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 NO_MODULES = "no modules found: expected *.ko or *.btf, compressed or not, or BTF in files without a suffix"
 PACKAGES = (".deb", ".udeb", ".ddeb", ".rpm")
-_SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in (*PACKED_SUFFIXES.values(), ".lzo", ""))
+_PACKED = (*PACKED_SUFFIXES.values(), ".lzo")
+_SUFFIXES = tuple(kind + packed for kind in (".ko", ".btf") for packed in (*_PACKED, ""))
 
 
 def module_name(path: Path, *, underscores: bool = False) -> str:
@@ -35,7 +36,11 @@ def module_name(path: Path, *, underscores: bool = False) -> str:
     `underscores` replaces "-" by "_", as the kernel does.
     """
     name = os.path.basename(os.fspath(path))
-    name = name.removesuffix(next((suffix for suffix in _SUFFIXES if name.endswith(suffix) and name != suffix), ""))
+    end = name.rfind(".")
+    if name[end:] in _PACKED:
+        end = name.rfind(".", 0, end)
+    if end > 0 and name.endswith(_SUFFIXES):
+        name = name[:end]
     return name.replace("-", "_") if underscores else name
 
 

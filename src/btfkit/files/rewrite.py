@@ -37,10 +37,12 @@ _PLAIN_SUFFIXES = (".ko", ".btf", ".o", ".bin", ".base")
 
 def packings_for(output: str, packings: tuple[str, ...]) -> tuple[str, ...]:
     """The compression of a file called `output`: by its suffix, or that of the input (`packings`) if that does not decide."""
+    if output.endswith(_PLAIN_SUFFIXES):
+        return ()
     for kind, suffix in PACKED_SUFFIXES.items():
         if output.endswith(suffix):
             return packings if kind in packings else (kind,)
-    return () if output.endswith(_PLAIN_SUFFIXES) else packings
+    return packings
 
 
 def packed(data: bytes, packings: Sequence[str], source: str) -> bytes:

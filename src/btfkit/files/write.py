@@ -47,18 +47,24 @@ def write_all(contents: Mapping[str, Content], *, fsync: bool = False) -> None:
                 continue
             new = _New(path, data, os.path.realpath(path) if link else path)
             waiting.append(new)
-            with _Blaming(path):
+            try:
                 new.write(status, fsync, unnamed=len(waiting) <= MAX_UNNAMED)
+            except OSError as error:
+                raise _blaming(path, error) from None
         for new in waiting:
-            with _Blaming(new.path):
+            try:
                 new.commit()
+            except OSError as error:
+                raise _blaming(new.path, error) from None
             log.info("wrote %s: %d bytes", new.path, new.size)
     finally:
         for new in waiting:
             new.discard()
     for path, data in direct:
-        with _Blaming(path):
+        try:
             _write_direct(path, data)
+        except OSError as error:
+            raise _blaming(path, error) from None
 
 
 def overwritten(outputs: Iterable[str], inputs: Iterable[str | None]) -> tuple[str, str] | None:
@@ -67,24 +73,35 @@ def overwritten(outputs: Iterable[str], inputs: Iterable[str | None]) -> tuple[s
     Returns None if all are different.  Directories and devices do not count, and "-" is only an output: standard output, once.
     """
     taken: dict[object, str] = {}
-    for path in inputs:
-        if path and path != "-" and (status := _status(path)) is not None and S_ISREG(status.st_mode):
-            taken[status.st_dev, status.st_ino] = path
-    directories: dict[str, str] = {}
+    waiting: Iterable[str | None] = inputs  # until an output is a file that exists: no other can be an input
+    directories: Directories = {}
     for path in outputs:
-        status = _status(path) if path != "-" else None
+        status = None
         if path == "-":
             key: object = path
-        elif status is None:
-            key = real_path(path, directories)
+        elif (new := real_path_of_new(path, directories)) is not None:
+            key = new
+        elif (status := _status(path)) is None:
+            key = os.path.realpath(path)
         elif S_ISREG(status.st_mode):
             key = status.st_dev, status.st_ino
+            taken |= _files(waiting)
+            waiting = ()
         else:
             continue  # /dev/null may be several outputs
         if key in taken:
             return path, taken[key]
         taken[key] = path
     return None
+
+
+def _files(paths: Iterable[str | None]) -> dict[object, str]:
+    """The files at `paths`, by device and inode; of one under several names the last."""
+    found: dict[object, str] = {}
+    for path in paths:
+        if path and path != "-" and (status := _status(path)) is not None and S_ISREG(status.st_mode):
+            found[status.st_dev, status.st_ino] = path
+    return found
 
 
 def overwriting(outputs: Sequence[str], inputs: Sequence[str | None]) -> str:
@@ -110,15 +127,36 @@ def refuse_overwriting(outputs: Sequence[str], inputs: Sequence[str | None]) -> 
         raise UnsupportedError(text)
 
 
-def real_path(path: str, directories: dict[str, str]) -> str:
-    """As `os.path.realpath`, for many files of few `directories`, whose real paths are kept there."""
+Directories = dict[str, tuple[str, bool]]  # by path: the real path, and whether there is such a directory
+
+
+def real_path(path: str, directories: Directories) -> str:
+    """As `os.path.realpath`, for many files of few `directories`, which are kept there."""
+    new = real_path_of_new(path, directories)
+    if new is not None:
+        return new
     directory, name = os.path.split(path)
     if name in ("", ".", "..") or os.path.islink(path):
         return os.path.realpath(path)
-    real = directories.get(directory)
-    if real is None:
-        real = directories[directory] = os.path.realpath(directory)
-    return os.path.join(real, name)
+    return os.path.join(directories[directory][0], name)
+
+
+def real_path_of_new(path: str, directories: Directories) -> str | None:
+    """The real path of a file that does not exist; None if there is anything at `path`, or if its name is not a plain one."""
+    directory, name = os.path.split(path)
+    if name in ("", ".", ".."):
+        return None
+    known = directories.get(directory)
+    if known is None:
+        known = directories[directory] = os.path.realpath(directory), os.path.isdir(directory or ".")
+    if known[1]:
+        try:
+            os.lstat(path)
+        except OSError:
+            pass
+        else:
+            return None
+    return os.path.join(known[0], name)
 
 
 def _status(path: str) -> os.stat_result | None:
@@ -128,22 +166,11 @@ def _status(path: str) -> os.stat_result | None:
         return None
 
 
-class _Blaming:
-    """Makes an OSError raised within name the path that the user gave, not a temporary file."""
-
-    __slots__ = ("_path",)
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, OSError) or isinstance(error, BrokenPipeError) or error.errno is None:
-            return
-        name = "standard output" if self._path == "-" else self._path
-        raise OSError(error.errno, os.strerror(error.errno), name) from None
+def _blaming(path: str, error: OSError) -> OSError:
+    """`error` with the path that the user gave, not that of a temporary file."""
+    if isinstance(error, BrokenPipeError) or error.errno is None:
+        return error
+    return OSError(error.errno, os.strerror(error.errno), "standard output" if path == "-" else path)
 
 
 NEW = os.stat_result((0,) * 10)  # in place of the status of a file that does not exist
@@ -200,11 +227,11 @@ class _New:
             self._close()
 
     def _open(self, directory: str, unnamed: bool) -> None:
-        _sweep(directory)
-        flags = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        if unnamed and hasattr(os, "O_TMPFILE") and _can_name_handles():
+        if directory not in _swept:
+            _sweep(directory)
+        if unnamed and hasattr(os, "O_TMPFILE") and (_handles or _can_name_handles())[0]:
             try:
-                self.handle = os.open(directory, flags | os.O_TMPFILE, 0o666)
+                self.handle = os.open(directory, _FLAGS | os.O_TMPFILE, 0o666)
             except OSError as error:
                 from errno import EINVAL, EISDIR, ENOSYS, EOPNOTSUPP
 
@@ -216,7 +243,7 @@ class _New:
 
         self.temporary = temporary_name(directory)
         try:
-            self.handle = os.open(self.temporary, flags | os.O_CREAT | os.O_EXCL, 0o666)
+            self.handle = os.open(self.temporary, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
         except BaseException:
             self.temporary = ""
             raise
@@ -253,17 +280,17 @@ class _New:
         os.close(handle)
 
 
+_FLAGS = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _HANDLES = "/proc/self/fd"
 _handles: list[bool] = []  # whether that exists, once it is known
 LEFT = ".btfkit-new-"  # begins the names of temporary files
-_swept: set[str] = set()
+_swept: set[str] = set()  # absolute paths
 
 
-def _can_name_handles() -> bool:
+def _can_name_handles() -> list[bool]:
     """Whether a file without a name can be given one, by way of /proc."""
-    if not _handles:
-        _handles.append(os.path.isdir(_HANDLES))
-    return _handles[0]
+    _handles.append(os.path.isdir(_HANDLES))
+    return _handles
 
 
 def _sweep(directory: str) -> None:
@@ -303,6 +330,11 @@ def _copy_attributes(path: str, old: os.stat_result, handle: int) -> None:
 def _write_whole(handle: int, data: Content) -> int:
     """Write all of it; returns how many bytes."""
     size = 0
+    if isinstance(data, bytes):
+        size = os.write(handle, data)
+        if size == len(data):
+            return size
+        data = memoryview(data)[size:]
     for part in (data,) if isinstance(data, bytes | bytearray | memoryview) else data:
         view = memoryview(part).cast("B")
         size += len(view)

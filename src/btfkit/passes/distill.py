@@ -44,6 +44,7 @@ KEEP = ("all", "used")
 _DECLARATIONS = 1 << spec.FUNC | 1 << spec.VAR | 1 << spec.DATASEC | 1 << spec.DECL_TAG
 # A board of zeros kept for the next call: clearing all of it would cost more than the rest of the work.
 _spare: list[memoryview[int]] = []
+_prime: list[int] = []  # of the tables of names, once it was chosen
 
 
 class DistillReport:
@@ -207,7 +208,8 @@ def _thin(split: Btf, base: Btf) -> Distilled:
         leaves + 1 + len(split.positions),
     )
     del bare[size:]
-    types = array("I", bytes(split.words))
+    types = array("I")
+    types.frombytes(split.words.cast("B"))
     copied = Columns(others, others_at, split.table)
     _columns.replace(types, own.ids, 0, board, len(base), leaves + 1)
     _columns.replace(others, copied.ids, 0, board, len(base), leaves + 1)
@@ -260,7 +262,9 @@ class _Names:
         self._low, self._high = below.strings, split.strings
         self._known = zeros(2 << most.bit_length())
         limit = min(16 * (len(self._low) + len(self._high)) + 65536, 0x7FFFFFFF)
-        self.table = StringTable(bytearray(1), 0, random_prime(), ALL_BITS, limit, None)
+        if not _prime:
+            _prime.append(random_prime())
+        self.table = StringTable(bytearray(1), 0, _prime[0], ALL_BITS, limit, None)
         self.table.reserve(most // 2)
 
     def give(self, types: array[int], places: memoryview[int] | array[int]) -> None:

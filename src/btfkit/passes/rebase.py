@@ -231,7 +231,8 @@ def rebase(split: Btf, old: Flat, mapped: array[int], new: Flat, carried: Mappin
     """
     first_id, first_offset = len(new.positions) + 1, len(new.strings)
     offsets = words(len(old.strings))
-    out = array("I", bytes(split.words))
+    out = array("I")
+    out.frombytes(split.words.cast("B"))
     for number, (type_id, namesake) in enumerate((carried or {}).items()):
         mapped[type_id] = first_id + len(split.positions) + number
         at, name = old.positions[type_id - 1], new.words[new.positions[namesake - 1]]

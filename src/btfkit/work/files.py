@@ -7,10 +7,11 @@ itself, so that no blob goes through a pipe and memory stays that of a few modul
 from __future__ import annotations
 
 import os
+from stat import S_ISREG
 
 from btfkit.errors import NotFoundError, error_text, printable
 from btfkit.file_ops.operation import DONE, FAILED, SAME, WITHOUT, FileJob, FileResult, written_and_read
-from btfkit.files.write import real_path, refuse_overwriting
+from btfkit.files.write import real_path, real_path_of_new, refuse_overwriting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from btfkit.file_ops.operation import FileOperation
     from btfkit.file_ops.record import Record
     from btfkit.file_ops.sort import SortedFile
+    from btfkit.files.write import Directories
     from btfkit.work.job import Work
 
     R = TypeVar("R", bound=Record)
@@ -104,13 +106,15 @@ def plan_files(
         return Plan([FileJob(path, to, base_path or _beside(to if base_beside_output else path))], [], False)
     jobs: list[FileJob] = []
     problems: list[FileResult] = []
-    directories: dict[str, str] = {}
+    directories: Directories = {}
     seen = {real_path(to, directories): path for to, path in (taken or {}).items()}
     for path, to in _targets(paths, output, problems):
-        key = real_path(to, directories)
+        new = real_path_of_new(to, directories)
+        key = real_path(to, directories) if new is None else new
         if key not in seen:
             seen[key] = path
-            jobs.append(FileJob(path, to, _beside(to if base_beside_output else path)))
+            known = new is not None and base_beside_output
+            jobs.append(FileJob(path, to, to + ".base" if known else _beside(to if base_beside_output else path)))
         elif output is not None:
             text = f"{printable(path)}: same output as {printable(seen[key])}; skipped"
             problems.append(FileResult(path, FAILED, text))
@@ -119,7 +123,13 @@ def plan_files(
 
 def _beside(path: str) -> str:
     """The file for the base of raw BTF; "" beside standard input or output, and beside a device or pipe."""
-    return "" if path == "-" or (os.path.exists(path) and not os.path.isfile(path)) else path + ".base"
+    if path == "-":
+        return ""
+    try:
+        is_file = S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        is_file = True  # it will be one
+    return path + ".base" if is_file else ""
 
 
 def _targets(paths: Sequence[str], output: str | None, problems: list[FileResult]) -> Iterator[tuple[str, str]]:
