@@ -9,8 +9,10 @@ import pytest
 from btfkit.btf import header, spec
 from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
+from btfkit.btf.name_search import names_of_kind
 from btfkit.btf.types import Unknown
 from btfkit.errors import ChainError, FormatError, UnsupportedError
+from btfkit.hot import contents, rebase
 
 STRINGS = b"\0int\0"
 MARK = {"little": "<", "big": ">"}
@@ -210,6 +212,22 @@ def layout(**more):
 
 def unknown(order, kind, vlen=0, rest=()):
     return words(order, 1, kind << 24 | vlen, 7, *rest)
+
+
+@pytest.mark.parametrize("known", [spec.STRUCT, spec.FUNC])
+def test_an_unknown_kind_is_not_the_known_one_with_the_same_low_bits(order, known):
+    section = layout(**{f"k{known + 32}": (0, 0)})
+    btf = Btf.from_bytes(blob(order, unknown(order, known + 32) + int_record(order), length=32, layout=section))
+    assert names_of_kind(btf, known).names == []
+    assert names_of_kind(btf, spec.INT).names == ["int"]
+    found = []
+    rebase.of_kinds(btf.words, btf.positions, 1 << known, found)
+    assert found == []
+    out = bytearray(64)
+    room = memoryview(bytearray(64)).cast("I")
+    assert contents.prototype(btf.words, btf.positions, btf.strings, 1, room, out) == 0
+    assert contents.composite(btf.words, btf.positions, btf.strings, 1, room, 0, room[8:], out) == 1
+    assert out[0] == known + 32
 
 
 @pytest.mark.parametrize("kind", [20, 127])

@@ -102,6 +102,16 @@ def test_what_is_too_long_has_no_content():
     assert found(btf, long) == b""
 
 
+def test_counts_have_24_bits():
+    builder = Builder()
+    number = builder.int("int", 4)
+    many = builder.struct("many", 4, [("", number, 0)] * 0x10001, union=True)
+    proto = builder.func_proto(number, [("", number)] * 0x10001)
+    btf = builder.build()
+    assert found(btf, many) == b""
+    assert prototype(btf, proto) == b""
+
+
 def test_types_that_hold_each_other_end():
     builder = Builder()
     last = builder.struct("s0", 4, [("m", builder.int("int", 4), 0)])

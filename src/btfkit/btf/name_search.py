@@ -96,7 +96,7 @@ def names_of_kind(btf: Btf, kind: int) -> NameSearch:
     found: list[bytes] = []
     for layer in btf.chain:
         words, start, strings = layer.words, layer.start_str_off, bytes(layer.strings)
-        offsets = dict.fromkeys([words[at] for at in layer.positions if words[at + 1] >> 24 & 0x1F == kind])
+        offsets = dict.fromkeys([words[at] for at in layer.positions if words[at + 1] >> 24 & spec.MAX_KIND == kind])
         found += [
             strings[offset - start : strings.index(0, offset - start)] if offset >= start else layer.string(offset)
             for offset in offsets

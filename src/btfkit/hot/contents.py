@@ -34,7 +34,7 @@ def prototype(words, positions, strings, type_id, pending, out):
                 break
             at = positions[at_id - 1]
             info = words[at + 1]
-            kind = (info >> 24) & 31
+            kind = (info >> 24) & 127
             out[length] = kind
             length += 1
             named = words[at]
@@ -55,7 +55,7 @@ def prototype(words, positions, strings, type_id, pending, out):
                 value = words[at + 5]
             elif kind == kinds.FUNC_PROTO:
                 at_id = value
-                count = info & 0xFFFF
+                count = info & 0xFFFFFF
                 value = count
             elif kind == kinds.FWD:
                 more = False
@@ -118,8 +118,8 @@ def composite(words, positions, strings, type_id, seen, start, pending, out):
             seen[at_id] = start + count
             at = positions[at_id - 1]
             info = words[at + 1]
-            kind = (info >> 24) & 31
-            vlen = info & 0xFFFF
+            kind = (info >> 24) & 127
+            vlen = info & 0xFFFFFF
             out[length] = kind
             length += 1
             if kinds.is_alias(kind):

@@ -26,7 +26,7 @@ cpdef size_t part(const unsigned int[::1] words, const unsigned int[::1] positio
                   unsigned int[::1] bare_start, unsigned int[::1] others, list moved, unsigned int[::1] start,
                   unsigned int first_moved)
 
-@cython.locals(index=cython.size_t)
+@cython.locals(index=cython.size_t, kind=cython.uint)
 cpdef of_kinds(const unsigned int[::1] words, const unsigned int[::1] positions, unsigned int kinds_wanted, list found)
 
 @cython.locals(type_id=cython.size_t)

@@ -135,7 +135,8 @@ def part(words, positions, table, found, board, bare, bare_start, others, moved,
 def of_kinds(words, positions, kinds_wanted, found):
     """Append the index of each record whose kind (below 32) is one of the bits `kinds_wanted` to the list `found`."""
     for index in range(len(positions)):
-        if kinds_wanted >> ((words[positions[index] + 1] >> 24) & 31) & 1:
+        kind = (words[positions[index] + 1] >> 24) & 127
+        if kind < 32 and (kinds_wanted >> kind) & 1:
             found.append(index)
 
 
