@@ -1,11 +1,11 @@
 cimport cython
 from btfkit.hot cimport codes
+from btfkit.hot.leb128 cimport Leb128
 
 cdef unsigned int IMPLICIT_CONST
-cdef unsigned long long LONG
 
 @cython.final
-cdef class Abbreviations:
+cdef class Abbreviations(Leb128):
     cdef const unsigned char[::1] tags
     cdef const unsigned char[::1] slots
     cdef const unsigned long long[::1] wanted
@@ -17,7 +17,6 @@ cdef class Abbreviations:
     cdef unsigned long long[::1] given
     cdef size_t top
     cdef size_t used
-    cdef readonly size_t at
     cdef readonly unsigned int crosses
 
     @cython.locals(code=cython.ulonglong, tag=cython.ulonglong, i=cython.size_t)
@@ -25,16 +24,10 @@ cdef class Abbreviations:
 
     @cython.locals(run=cython.ulonglong, attribute=cython.ulonglong, form=cython.ulonglong, value=cython.ulonglong,
                    row=cython.size_t, slot=cython.uint, size=cython.uint, kind=cython.uint)
-    cdef int attributes(self, const unsigned char[::1] data, unsigned long long wanted) except -1
+    cdef int attributes(self, unsigned long long wanted) except -1
 
     @cython.locals(row=cython.ulonglong)
     cdef size_t row_of(self, unsigned long long form) except? 0xFFFF
-
-    @cython.locals(value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
-    cdef unsigned long long uleb(self, const unsigned char[::1] data) except? 0xFFFFFFFFFFFFFFFF
-
-    @cython.locals(value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
-    cdef unsigned long long sleb(self, const unsigned char[::1] data) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(size=cython.size_t, first="unsigned int[::1]", classes="unsigned char[::1]",
                    parents="unsigned char[::1]", at=cython.size_t)

@@ -7,12 +7,12 @@ Attributes of fixed size that nobody wants become one `SKIP`.  Source: DWARF 5, 
 """
 
 from btfkit.hot import codes
+from btfkit.hot.leb128 import Leb128
 
 IMPLICIT_CONST = 0x21
-LONG = 0xFFFFFFFFFFFFFFFF
 
 
-class Abbreviations:
+class Abbreviations(Leb128):
     """One table: for each code the class of the tag (`classes`), whether it has children (`parents`), and its first step
     (`first`, 0 if there is no such code).
 
@@ -23,6 +23,7 @@ class Abbreviations:
     """
 
     def __init__(self, tags, slots, wanted, forms):
+        Leb128.__init__(self)
         self.tags = tags
         self.slots = slots
         self.wanted = wanted
@@ -34,7 +35,6 @@ class Abbreviations:
         self.given = memoryview(bytearray(8 * 1024)).cast("Q")
         self.top = 0
         self.used = 1
-        self.at = 0
         self.crosses = 0
 
     def read(self, data, at):
@@ -44,9 +44,10 @@ class Abbreviations:
         self.top = 0
         self.used = 1
         self.crosses = 0
+        self.data = data
         self.at = at
         while True:
-            code = self.uleb(data)
+            code = self.uleb()
             if code == 0:
                 return
             if code >= len(self.first):
@@ -55,22 +56,22 @@ class Abbreviations:
                 self.more_codes(code)
             if code > self.top:
                 self.top = code
-            tag = self.uleb(data)
+            tag = self.uleb()
             self.first[code] = self.used
             self.classes[code] = self.tags[tag] if tag < len(self.tags) else 0
             self.parents[code] = data[self.at]
             self.at += 1
-            self.attributes(data, self.wanted[self.classes[code]])
+            self.attributes(self.wanted[self.classes[code]])
 
-    def attributes(self, data, wanted):
+    def attributes(self, wanted):
         """The steps of one abbreviation."""
         run = 0
         while True:
-            attribute = self.uleb(data)
-            form = self.uleb(data)
+            attribute = self.uleb()
+            form = self.uleb()
             value = 0
             if form == IMPLICIT_CONST:
-                value = self.sleb(data)
+                value = self.sleb()
             if self.used + 4 > len(self.steps):
                 self.more_steps()
             if attribute == 0 and form == 0:
@@ -113,38 +114,6 @@ class Abbreviations:
         if row >= codes.FORMS or self.forms[row] == codes.END:
             raise ValueError("unknown form " + hex(form))
         return row
-
-    def uleb(self, data):
-        """The unsigned LEB128 number at `at`."""
-        value = 0
-        shift = 0
-        while True:
-            byte = data[self.at]
-            self.at += 1
-            if byte < 128 and shift == 0:
-                return byte
-            if shift > 63:
-                raise ValueError("a LEB128 number of more than 10 bytes")
-            value |= ((byte & 127) << shift) & LONG
-            shift += 7
-            if byte < 128:
-                return value
-
-    def sleb(self, data):
-        """The signed LEB128 number at `at`, as 64 bits of two's complement."""
-        value = 0
-        shift = 0
-        while True:
-            byte = data[self.at]
-            self.at += 1
-            if shift > 63:
-                raise ValueError("a LEB128 number of more than 10 bytes")
-            value |= ((byte & 127) << shift) & LONG
-            shift += 7
-            if byte < 128:
-                if byte & 64 and shift < 64:
-                    value |= (LONG << shift) & LONG
-                return value
 
     def more_codes(self, code):
         """Make room for abbreviations up to `code`."""

@@ -2,6 +2,7 @@ cimport cython
 from btfkit.hot cimport codes
 from btfkit.hot.abbreviations cimport Abbreviations
 from btfkit.hot.interning cimport Interner
+from btfkit.hot.leb128 cimport Leb128
 from btfkit.hot.locations cimport Locations
 from btfkit.hot.strings cimport StringTable
 
@@ -11,10 +12,9 @@ cdef unsigned int HASH
 cdef size_t ALL_BUT_3
 cdef size_t SHORT
 
-cdef class Attributes:
+cdef class Attributes(Leb128):
     cdef readonly Interner types
     cdef bint big
-    cdef const unsigned char[::1] info
     cdef const unsigned char[::1] strings
     cdef const unsigned char[::1] line_strings
     cdef const unsigned char[::1] alt_strings
@@ -40,7 +40,6 @@ cdef class Attributes:
     cdef unsigned long long list_start
     cdef Locations locations
     cdef long long budget
-    cdef size_t at
     cdef readonly size_t place
     cdef unsigned long long[::1] values
     cdef unsigned char[::1] classes
@@ -80,12 +79,6 @@ cdef class Attributes:
                    value=cython.ulonglong, row=cython.size_t, length=cython.ulonglong, k=cython.size_t,
                    one=cython.ulonglong)
     cdef int decode(self, Abbreviations table, size_t step) except -1
-
-    @cython.locals(data="const unsigned char[::1]", value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
-    cdef unsigned long long uleb(self) except? 0xFFFFFFFFFFFFFFFF
-
-    @cython.locals(data="const unsigned char[::1]", value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
-    cdef unsigned long long sleb(self) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(value=cython.ulonglong, k=cython.size_t)
     cdef unsigned long long fixed(self, const unsigned char[::1] data, size_t at, size_t size) except? 0xFFFFFFFFFFFFFFFF

@@ -4,6 +4,7 @@
 from btfkit.hot import codes
 from btfkit.hot.abbreviations import Abbreviations  # noqa: F401
 from btfkit.hot.interning import Interner  # noqa: F401
+from btfkit.hot.leb128 import Leb128
 from btfkit.hot.locations import Locations
 from btfkit.hot.strings import StringTable  # noqa: F401
 
@@ -14,22 +15,22 @@ ALL_BUT_3 = 0xFFFFFFFFFFFFFFFC
 SHORT = 4096  # short names that are kept
 
 
-class Attributes:
+class Attributes(Leb128):
     """Decodes one DIE at a time of the unit that `unit` sets, in sections that `sections` sets.
 
     Names become numbers in the names of `types`.  After `decode`, slot n of `codes` has its value if bit n of `have` is set.
-    From `alt_base` on, `info` is that of a supplementary file: `reached` are the places there that something refers to, `seen`
-    has a bit for each place. `split` are units of a .dwo file, which have lists of their own form.  `known` has a name of every
-    four places of `strings`, times 4 plus which of them it is; `memo` has all others, and those of other sections, `short_text`
-    and `short_name` those that stand in `info`.  So names are below 2**30.
+    `data` is `.debug_info`, from `alt_base` on that of a supplementary file: `reached` are the places there that something
+    refers to, `seen` has a bit for each place.  `split` are units of a .dwo file, which have lists of their own form.
+    `known` has a name of every four places of `strings`, times 4 plus which of them it is; `memo` has all others, and those of
+    other sections, `short_text` and `short_name` those that stand in `data`.  So names are below 2**30.
     Units have most names from the same headers: `following` has for each name (there is room for one of every four places, twice)
     where in `strings` the name was that was asked for after it, and that name.
     """
 
     def __init__(self, types, big):
+        Leb128.__init__(self)
         self.types = types
         self.big = big
-        self.info = memoryview(b"")
         self.strings = memoryview(b"")
         self.line_strings = memoryview(b"")
         self.alt_strings = memoryview(b"")
@@ -55,7 +56,6 @@ class Attributes:
         self.list_start = 0
         self.locations = Locations(8, 4, big)
         self.budget = 0
-        self.at = 0
         self.place = 0
         self.values = memoryview(bytearray(8 * codes.SLOTS)).cast("Q")
         self.classes = bytearray(codes.SLOTS)
@@ -78,7 +78,7 @@ class Attributes:
             self.memos = 0
         for at in range(0, len(self.following), 2):
             self.following[at] = 0
-        self.info = info
+        self.data = info
         self.strings = strings
         self.known = memoryview(bytearray((len(strings) & ALL_BUT_3) + 4)).cast("I")
         self.line_strings = line_strings
@@ -134,7 +134,7 @@ class Attributes:
 
     def decode(self, table, step):
         """Decode the attributes of a DIE from `at` on, by the steps from `step` on."""
-        data = self.info
+        data = self.data
         at = self.at
         steps = table.steps
         big = self.big
@@ -236,38 +236,6 @@ class Attributes:
         self.at = at
         self.have = have
 
-    def uleb(self):
-        """The unsigned LEB128 number at `at` of the section."""
-        data = self.info
-        value = 0
-        shift = 0
-        while True:
-            byte = data[self.at]
-            self.at += 1
-            if shift > 63:
-                raise ValueError("a LEB128 number of more than 10 bytes")
-            value |= ((byte & 127) << shift) & LONG
-            shift += 7
-            if byte < 128:
-                return value
-
-    def sleb(self):
-        """The signed LEB128 number at `at`, as 64 bits of two's complement."""
-        data = self.info
-        value = 0
-        shift = 0
-        while True:
-            byte = data[self.at]
-            self.at += 1
-            if shift > 63:
-                raise ValueError("a LEB128 number of more than 10 bytes")
-            value |= ((byte & 127) << shift) & LONG
-            shift += 7
-            if byte < 128:
-                if byte & 64 and shift < 64:
-                    value |= (LONG << shift) & LONG
-                return value
-
     def fixed(self, data, at, size):
         """A number of `size` bytes in another section."""
         if at > len(data) or size > len(data) - at:
@@ -365,7 +333,7 @@ class Attributes:
 
     def in_place(self, at):
         """The number of the name that stands at a position of `info`: compilers put short ones there, again and again."""
-        data = self.info
+        data = self.data
         text = 0
         end = at
         while end - at < 8 and data[end]:
@@ -426,7 +394,7 @@ class Attributes:
             value += self.alt_base
         else:
             raise ValueError("a reference of an unexpected form")
-        if value >= len(self.info):
+        if value >= len(self.data):
             raise ValueError("a reference beyond the section")
         if self.alt_base and value >= self.alt_base:
             self.reach(value)
@@ -469,7 +437,7 @@ class Attributes:
         if self.classes[slot] == codes.BYTES:
             start = self.at
             self.at = value
-            op = self.info[self.at]
+            op = self.data[self.at]
             self.at += 1
             value = 0
             if op == 0x23 or op == 0x10:
@@ -479,7 +447,7 @@ class Attributes:
             elif 0x30 <= op <= 0x4F:
                 value = op - 0x30
             elif op == 0x08:
-                value = self.info[self.at]
+                value = self.data[self.at]
             self.at = start
         if value >= LONG >> 8:
             raise ValueError("a member at an offset of more than 2**32 bits")

@@ -2,10 +2,11 @@ from typing import TypeAlias
 
 from btfkit.hot.abbreviations import Abbreviations
 from btfkit.hot.interning import Interner
+from btfkit.hot.leb128 import Leb128
 
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
-class Attributes:
+class Attributes(Leb128):
     types: Interner
     info_base: int
     alt_base: int

@@ -74,7 +74,7 @@ class Reader(Attributes):
         """Read all DIEs of the unit, whose own is at `at`."""
         types = self.types
         first = table.first
-        data = self.info
+        data = self.data
         end = self.end
         depth = 0
         inside = 0
@@ -385,7 +385,7 @@ class Reader(Attributes):
         kind = self.classes[codes.CONST_VALUE]
         info = types.at[number] + 1
         if kind == codes.BYTES and (self.have >> codes.CONST_VALUE) & 1:
-            value = self.fixed(self.info, value, min(8, self.lengths[codes.CONST_VALUE]))
+            value = self.fixed(self.data, value, min(8, self.lengths[codes.CONST_VALUE]))
         self.count_part(number)
         large = (types.words[info] >> 24) & 127 == kinds.ENUM64
         if value >> 63 and (kind == codes.SIGNED or not large):
@@ -514,7 +514,7 @@ class Reader(Attributes):
         value = self.values[codes.LOCATION]
         kind = self.classes[codes.LOCATION]
         if kind == codes.BYTES:
-            locations.expression(self.info, value, self.lengths[codes.LOCATION], 0)
+            locations.expression(self.data, value, self.lengths[codes.LOCATION], 0)
             return locations.packed()
         lists = self.lists if self.version >= 5 else self.old_lists
         if kind == codes.LOCLIST_INDEX:
@@ -559,7 +559,7 @@ class Reader(Attributes):
     def located(self):
         """Whether a variable is at a fixed address, which becomes `located_at`."""
         end = self.values[codes.LOCATION] + self.lengths[codes.LOCATION]
-        data = self.info
+        data = self.data
         at = self.values[codes.LOCATION]
         back = self.at
         if at >= end:

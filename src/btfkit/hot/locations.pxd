@@ -1,14 +1,14 @@
 cimport cython
+from btfkit.hot.leb128 cimport Leb128
 
 cdef unsigned long long LONG
 cdef int LIMIT
 
 @cython.final
-cdef class Locations:
+cdef class Locations(Leb128):
     cdef size_t address
     cdef size_t offset
     cdef bint big
-    cdef size_t at
     cdef readonly int small
     cdef readonly int large
     cdef readonly unsigned int covered
@@ -44,6 +44,3 @@ cdef class Locations:
 
     @cython.locals(value=cython.ulonglong, k=cython.size_t, byte=cython.ulonglong)
     cdef unsigned long long number(self, const unsigned char[::1] data, size_t at, size_t size) except? 0xFFFFFFFFFFFFFFFF
-
-    @cython.locals(value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
-    cdef unsigned long long uleb(self, const unsigned char[::1] data) except? 0xFFFFFFFFFFFFFFFF

@@ -5,11 +5,13 @@ Sources: DWARF 5, sections 2.5, 2.6 and 7.7; which expressions count: dwarves 1.
 callers.
 """
 
+from btfkit.hot.leb128 import Leb128
+
 LONG = 0xFFFFFFFFFFFFFFFF
 LIMIT = 4096  # entries of a list that are looked at; compilers make a few
 
 
-class Locations:
+class Locations(Leb128):
     """Reads expressions: `small` and `large` are the register of a parameter of at most, or more than, the size of an address
     (-1: unknown), `covered` the number of bytes that the pieces of one expression cover (255: all).
 
@@ -18,10 +20,10 @@ class Locations:
     """
 
     def __init__(self, address, offset, big):
+        Leb128.__init__(self)
         self.address = address
         self.offset = offset
         self.big = big
-        self.at = 0
         self.small = -1
         self.large = -1
         self.covered = 255
@@ -44,6 +46,7 @@ class Locations:
         """Note what the expression at `start`, number `index` of its list, says."""
         if length > len(data) or start > len(data) - length:
             raise IndexError("expression")
+        self.data = data
         self.at = start
         end = start + length
         first = 0
@@ -125,17 +128,17 @@ class Locations:
         elif op == 0x9A:
             self.at += self.offset
         elif op == 0x10 or op == 0x11 or op == 0x23 or op == 0x90 or op == 0x91 or op == 0x93 or 0x70 <= op <= 0x8F:
-            return self.uleb(data)
+            return self.uleb()
         elif (
             op == 0xA1 or op == 0xA2 or op == 0xA8 or op == 0xA9 or op == 0xF7 or op == 0xF9 or op == 0xFB or op == 0xFC
         ):
-            self.uleb(data)
+            self.uleb()
         elif op == 0x92 or op == 0x9D or op == 0xA5 or op == 0xF5:
-            value = self.uleb(data)
-            self.uleb(data)
+            value = self.uleb()
+            self.uleb()
             return value
         elif op == 0xA3 or op == 0xF3:
-            length = self.uleb(data)
+            length = self.uleb()
             if length > end - self.at:
                 raise IndexError("expression")
             start = self.at
@@ -145,19 +148,19 @@ class Locations:
                 self.inner = data[start + 1]
             self.at = start + length
         elif op == 0x9E:
-            length = self.uleb(data)
+            length = self.uleb()
             if length > end - self.at:
                 raise IndexError("expression")
             self.at += length
         elif op == 0xA0 or op == 0xF2:
             self.at += self.offset
-            self.uleb(data)
+            self.uleb()
         elif op == 0xA4 or op == 0xF4:
-            self.uleb(data)
+            self.uleb()
             self.at += 1 + data[self.at]
         elif op == 0xA6 or op == 0xA7 or op == 0xF6:
             self.at += 1
-            self.uleb(data)
+            self.uleb()
         return 0
 
     def entries(self, data, start, new, split):
@@ -171,6 +174,7 @@ class Locations:
     def old_list(self, data, start):
         """The entries of a list in `.debug_loc` (DWARF 2 to 4)."""
         size = self.address
+        self.data = data
         self.at = start
         index = 0
         for _ in range(LIMIT):
@@ -190,6 +194,7 @@ class Locations:
 
     def new_list(self, data, start):
         """The entries of a list in `.debug_loclists` (DWARF 5)."""
+        self.data = data
         self.at = start
         index = 0
         for _ in range(LIMIT):
@@ -198,26 +203,26 @@ class Locations:
             if kind == 0:
                 return 0
             if kind == 1:
-                self.uleb(data)
+                self.uleb()
                 continue
             if kind == 6:
                 self.at += self.address
                 continue
             if kind == 9:
-                self.uleb(data)
-                self.uleb(data)
+                self.uleb()
+                self.uleb()
                 continue
             if 2 <= kind <= 4:
-                self.uleb(data)
-                self.uleb(data)
+                self.uleb()
+                self.uleb()
             elif kind == 7:
                 self.at += 2 * self.address
             elif kind == 8:
                 self.at += self.address
-                self.uleb(data)
+                self.uleb()
             elif kind != 5:
                 raise ValueError("unknown entry in a location list")
-            length = self.uleb(data)
+            length = self.uleb()
             place = self.at
             self.expression(data, place, length, index)
             self.at = place + length
@@ -226,6 +231,7 @@ class Locations:
 
     def split_list(self, data, start):
         """The entries of a list in `.debug_loc.dwo` (DWARF 4 with split units)."""
+        self.data = data
         self.at = start
         index = 0
         for _ in range(LIMIT):
@@ -236,11 +242,11 @@ class Locations:
             if kind == 4:
                 self.at += 8
             elif kind <= 3:
-                self.uleb(data)
+                self.uleb()
                 if kind == 1:
                     continue
                 if kind == 2:
-                    self.uleb(data)
+                    self.uleb()
                 else:
                     self.at += 4
             else:
@@ -265,17 +271,3 @@ class Locations:
             byte = data[at + k]
             value |= byte << (8 * (size - 1 - k) if self.big else 8 * k)
         return value
-
-    def uleb(self, data):
-        """The unsigned LEB128 number at `at`."""
-        value = 0
-        shift = 0
-        while True:
-            byte = data[self.at]
-            self.at += 1
-            if shift > 63:
-                raise ValueError("a LEB128 number of more than 10 bytes")
-            value |= ((byte & 127) << shift) & LONG
-            shift += 7
-            if byte < 128:
-                return value

@@ -1,8 +1,10 @@
 from typing import TypeAlias
 
+from btfkit.hot.leb128 import Leb128
+
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
-class Locations:
+class Locations(Leb128):
     small: int
     large: int
     covered: int

@@ -1,0 +1,2 @@
+class Leb128:
+    at: int
