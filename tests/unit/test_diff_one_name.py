@@ -8,6 +8,7 @@ import growth
 from btfkit.btf.build import Builder
 from btfkit.show import diff as module
 from btfkit.show.diff import _Comparison, diff
+from btfkit.show.isf import isf_text
 
 
 def slow_pairs(self, left, right):
@@ -105,3 +106,22 @@ def test_n_types_of_one_name_take_linear_work(change, shared) -> None:
         return lambda: diff(old, new)
 
     assert growth.exponent(work, 32) < 1.15
+
+
+def test_members_of_one_name_take_time_in_proportion() -> None:
+    """Members that come again are numbered, and those that seem to be renamed are found without comparing all with all."""
+
+    def work(count):
+        sides = []
+        for name in ("a", "b"):
+            b = Builder()
+            int_ = b.int("int", 4)
+            b.struct("s", 4 * count, [(name, int_, 32 * index) for index in range(count)])
+            sides.append(b.build())
+        return lambda: (diff(*sides), b"".join(isf_text(sides[0])))
+
+    assert growth.exponent(work, 64) < 1.15
+    (change,) = work(3)()[0].changed
+    assert [(one.what, one.old["name"], one.path) for one in change.changes] == [
+        ("renamed", "a", "b"), ("renamed", "a#2", "b#2"), ("renamed", "a#3", "b#3"),
+    ]  # fmt: skip

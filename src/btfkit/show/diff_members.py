@@ -213,16 +213,16 @@ class MemberDiff:
         found: dict[str, Leaf] = {}
         taken: set[str] = set()
         for same_place in (True, False):
+            waiting: dict[object, list[Leaf]] = {}
+            for b in reversed(added):
+                if b.path not in taken:
+                    where: object = b.bit_offset if same_place else before_new[b.path]
+                    waiting.setdefault((b.key, b.bits, b.size, where), []).append(b)
             for a in removed:
-                if a.path in found:
-                    continue
-                for b in added:
-                    if b.path in taken or a.key != b.key or a.bits != b.bits or a.size != b.size:
-                        continue
-                    if a.bit_offset == b.bit_offset if same_place else before_old[a.path] == before_new[b.path]:
-                        found[a.path] = b
-                        taken.add(b.path)
-                        break
+                where = a.bit_offset if same_place else before_old[a.path]
+                if a.path not in found and (fit := waiting.get((a.key, a.bits, a.size, where))):
+                    found[a.path] = fit.pop()
+                    taken.add(found[a.path].path)
         return found
 
     def _at(self, side: Side, leaf: Leaf) -> Facts:

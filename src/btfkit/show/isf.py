@@ -157,6 +157,7 @@ class _Isf(Source):
         strings, known = self._strings, self._known
         fields: list[str] = []
         taken: set[str] = set()
+        numbers: dict[int, int] = {}  # the last one of each name that comes again
         number = 0
         for place in range(at + 3, at + 3 + 3 * (words[at + 1] & spec.MAX_VLEN), 3):
             name_off, member_id, where = words[place : place + 3]
@@ -171,9 +172,8 @@ class _Isf(Source):
                 extra = (
                     ',"anonymous":true' if self.btf.kind(self.btf.strip(member_id, _THROUGH)) in spec.COMPOSITES else ""
                 )
-            again = 1
             while shown in taken:
-                again += 1
+                again = numbers[name_off] = numbers.get(name_off, 1) + 1
                 shown = quoted(f"{text(self.btf.string(name_off))}___{again}")
             taken.add(shown)
             form = known.get(member_id) or self._form(member_id, name)
