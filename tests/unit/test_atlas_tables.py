@@ -17,7 +17,7 @@ from btfkit.atlas.file import Atlas
 from btfkit.cli import main
 from btfkit.errors import UnsupportedError
 from btfkit.fleet.atlas import add_to_atlas, atlas_order
-from btfkit.fleet.history import history
+from btfkit.fleet.history import history, states_of
 from btfkit.fleet.history_atlas import atlas_history
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -312,6 +312,36 @@ def test_a_struct_that_is_contained_by_name_may_change_its_size(tmp_path):
             history(name, [path], guesses=False).lines[0].states
         )
     assert [state.size for state in atlas_history(path, "outer.two").lines[0].states] == [8, 16]
+
+
+@pytest.mark.parametrize(
+    "name", ["task", "task.__state", "task.state", "task.nothing", "list_head", "start", "nothing"]
+)
+def test_a_kernel_that_is_kept_whole_has_a_history(tmp_path, name):
+    """It is not in the tables: what it has is read, and nothing is said to be absent that it has."""
+    path = make(tmp_path / "a.atlas", [0, 4])
+    with Atlas.open(str(path), write=True) as atlas:
+        odd = Btf.from_bytes(kernel(1).blob + bytes(4))
+        atlas.add(("debian", "12", "x86_64", "6.2"), odd, None, atlas_order)
+    ours, theirs = atlas_history(path, name), history(name, [path], guesses=False, workers=1)
+    for line in theirs.lines:
+        line.states = [state and state._replace(elsewhere="") for state in line.states]
+    assert [line.states for line in ours.lines] == [line.states for line in theirs.lines]
+    for line in ours.lines:
+        assert bool(line.states[1]) == bool(states_of(kernel(1), name).get(line.kind))
+
+
+def test_modules_that_are_all_kept_whole_have_a_history(tmp_path):
+    path = make(tmp_path / "a.atlas", [0])
+    with Atlas.open(str(path), write=True) as atlas:
+        base = Btf.from_bytes(kernel(1).blob + bytes(4))
+        b = Builder(base)
+        b.struct("driver", 8, [("x", base.find_id("int"), 0)])
+        modules = [("one", Btf.from_bytes(b.to_bytes(), base))]
+        atlas.add(("debian", "12", "x86_64", "6.2"), base, modules, atlas_order)
+    assert atlas_history(path, "task")
+    with pytest.raises(UnsupportedError, match="modules that are kept whole"):
+        atlas_history(path, "driver")
 
 
 @pytest.mark.parametrize("name", ["task.a.b", "pid_t", "pid_t.x", "task[1]"])

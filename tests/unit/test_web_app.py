@@ -584,3 +584,19 @@ def test_pages_say_that_modules_are_not_asked(app) -> None:
     assert re.search(r"btfkit find DIRECTORY --users 'struct task' ?searches a kernel's directory", here)
     own = text(page(app, "/struct/shared_device"))
     assert re.search(r"In vmlinux and in .*, which defines it; other modules are not searched", own)
+
+
+def test_a_kernel_that_is_kept_whole_is_not_in_the_tables(tmp_path):
+    """Pages do not say that it lacks what it has."""
+    with Atlas.open(str(tmp_path / "k.atlas"), write=True, create=True) as atlas:
+        for number, uname in enumerate(UNAMES[:2]):
+            btf = kernel(number)
+            btf = type(btf).from_bytes(btf.blob + bytes(4 * number))
+            atlas.add(("debian", "12", "x86_64", uname), btf, None, atlas_order)
+    app = App(Catalog(str(tmp_path / "k.atlas")))
+    shown = text(page(app, "/struct/task"))
+    assert "absent not in the tables, because the atlas keeps this BTF whole" in shown
+    assert "nothing has this name" not in shown
+    for address in ("/compare?", "/diff/struct/task?"):
+        found = document(app, f"{address}old={KEYS[0]}&new={KEYS[1]}".replace("?", ".json?"), 404)
+        assert found["error"] == f"{KEYS[1]}: not in the tables, because the atlas keeps this BTF whole"

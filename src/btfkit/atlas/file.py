@@ -83,6 +83,11 @@ class Atlas:
         """Whether it has the tables for queries."""
         return self.database.has_tables
 
+    def whole(self, part: int = VMLINUX) -> set[int]:
+        """The kernels (`Entry.id`) whose BTF, or that of all of whose MODULES, is kept whole: the tables have nothing of it."""
+        rows = self.query("SELECT kernel FROM packs WHERE part = ? AND whole <> 0", (part,))
+        return {kernel for (kernel,) in rows}
+
     # ---- reading -------------------------------------------------------------------------------------------------
 
     @property

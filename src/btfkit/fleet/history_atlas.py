@@ -10,10 +10,11 @@ import os
 import re
 from bisect import bisect_right
 
+from btfkit.atlas.database import MODULES
 from btfkit.atlas.file import Atlas
 from btfkit.atlas.schema import MARK
 from btfkit.btf import spec
-from btfkit.errors import NotFoundError, UnsupportedError, printable
+from btfkit.errors import BtfError, NotFoundError, UnsupportedError, printable
 from btfkit.files.modules import module_name
 from btfkit.fleet.atlas_store import key_of_entry
 from btfkit.fleet.history_values import KINDS, MEMBER, History, Part, State, first_state, is_member, without_place
@@ -256,11 +257,21 @@ def atlas_history(path: str | os.PathLike[str], name: str, *, parts: bool = True
         if not entries:
             raise NotFoundError("no kernels in the atlas", source=path)
         names = AtlasNames(atlas)
-        states = [_states(names, name, entry) for entry in entries]
+        whole = atlas.whole()
+        states = [_read(atlas, name, entry) if entry.id in whole else _states(names, name, entry) for entry in entries]
+        beyond = whole | atlas.whole(MODULES)
+        if any(
+            entry.id in beyond and entry.modules and not any(one.values())
+            for entry, one in zip(entries, states, strict=True)
+        ):
+            raise UnsupportedError(f"{name}: only modules that are kept whole may have it", source=path)
         if names.opened & names.seen(_root(name)):
             raise UnsupportedError(f"{name}: members of a type with a name", source=path)
         if is_member(name) and (parts or any(not one[MEMBER] for one in states)):
-            states = [_with_parts(names, name, entry, one) for entry, one in zip(entries, states, strict=True)]
+            states = [
+                one if entry.id in whole else _with_parts(names, name, entry, one)
+                for entry, one in zip(entries, states, strict=True)
+            ]
         return History(name, columns_of_entries(entries, path), states)
 
 
@@ -271,6 +282,19 @@ def columns_of_entries(entries: Sequence[Entry], path: str) -> list[Column]:
         Column(key_of_entry(entry), entry.uname if unique else entry.key, f"{path}({entry.key}/vmlinux)")
         for entry in entries
     ]
+
+
+def _read(atlas: Atlas, name: str, entry: Entry) -> dict[str, State]:
+    """What a kernel has that is kept whole, and is not in the tables: as `history` reads it."""
+    from btfkit.btf.btf import Btf
+    from btfkit.fleet.history import states_of
+
+    source = f"{atlas.path}({entry.key}/vmlinux)"
+    try:
+        found = states_of(Btf.from_bytes(atlas.read(entry), source=source), name)
+    except BtfError as error:  # `history` has it in the column of this kernel
+        raise UnsupportedError(f"{name}: {error.message}", source=source) from error
+    return {kind: state._replace(elsewhere="") for kind, state in found.items()}
 
 
 def _states(names: AtlasNames, name: str, entry: Entry) -> dict[str, State]:

@@ -41,7 +41,7 @@ class TableOffsets:
 
     def __init__(self, atlas: Atlas) -> None:
         self._names = AtlasNames(atlas)
-        self._whole = {kernel for (kernel,) in atlas.query("SELECT kernel FROM packs WHERE part = 0 AND whole <> 0")}
+        self._whole = atlas.whole()
         self._pointers: dict[int, int | None] = {}
 
     def answer(self, paths: Sequence[str], entry: Entry) -> tuple[int, list[State]] | None:

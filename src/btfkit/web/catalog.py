@@ -46,6 +46,8 @@ class Kernels:
         self.series: list[Series] = series_of(self.columns, range(len(self.entries)))
         self.order = [column for series in self.series for column in series.columns]
         self.by_key = {entry.key: number for number, entry in enumerate(self.entries)}
+        whole = atlas.whole()
+        self.whole = {number for number, entry in enumerate(self.entries) if entry.id in whole}  # not in the tables
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._by_uname: dict[str, list[int]] = {}

@@ -6,9 +6,10 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from btfkit.btf import spec
+from btfkit.errors import UnsupportedError, printable
 from btfkit.fleet.history_changes import type_changes
 from btfkit.show.identity import CLASSES, FUNC
-from btfkit.web.definitions import WITH_MEMBERS
+from btfkit.web.definitions import KEPT_WHOLE, WITH_MEMBERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,11 +42,19 @@ class Difference(NamedTuple):
     what: str
 
 
+def demand_in_tables(reader: Reader, *numbers: int) -> None:
+    """Raise UnsupportedError for a kernel that cannot be compared by the tables."""
+    for number in numbers:
+        if number in reader.kernels.whole:
+            raise UnsupportedError(f"{printable(reader.kernels.entries[number].key)}: {KEPT_WHOLE.absent}")
+
+
 class Comparison:
     """The differences between two kernels, by kind and name; `same` counts what they share, by kind."""
 
     def __init__(self, reader: Reader, old: int, new: int) -> None:
         entries = reader.kernels.entries
+        demand_in_tables(reader, old, new)
         words = CLASSES | {spec.DECL_TAG: FUNC}
         same: set[tuple[int, str]] = set()
         sides: dict[tuple[int, str], tuple[list[_Row], list[_Row]]] = {}

@@ -8,7 +8,7 @@ from btfkit.fleet.history_text import as_json, joined_series, state_json, state_
 from btfkit.fleet.series import run_text
 from btfkit.show.identity import CLASSES, ENUM, FUNC
 from btfkit.web import addresses
-from btfkit.web.comparisons import SideBySide
+from btfkit.web.comparisons import SideBySide, demand_in_tables
 from btfkit.web.definitions import COMPOSITES, NUMBERS, WITH_MEMBERS, Definition, Timeline, timelines
 from btfkit.web.request import MOST_ROWS, BadRequest, Request
 from btfkit.web.strips import Strips
@@ -304,6 +304,7 @@ def pair(reader: Reader, request: Request) -> View:
     if not request.text("old") or not request.text("new"):
         raise BadRequest("expected two kernels: ?old=KEY&new=KEY")
     old, new = (_chosen(reader, request, found, key) for key in ("old", "new"))
+    demand_in_tables(reader, old, new)
     sides = SideBySide(found, old, new)
     entries = reader.kernels.entries
     kind_shown = _shown_kind(kind)

@@ -28,6 +28,7 @@ NUMBERS = {
 COMPOSITES = (STRUCT, UNION)
 WITH_MEMBERS = (*COMPOSITES, ENUM)
 ABSENT = State(absent="nothing has this name")
+KEPT_WHOLE = State(absent="not in the tables, because the atlas keeps this BTF whole")
 
 
 class Definition:
@@ -85,7 +86,7 @@ class Definition:
     def _state(self, names: AtlasNames, number: int, different: int, known: dict[tuple[object, ...], State]) -> State:
         rows = self.rows[number]
         if not rows:
-            return ABSENT
+            return KEPT_WHOLE if number in self.kernels.whole else ABSENT
         pos = self.kernels.entries[number].pos
         size = rows[0].size
         if self.kind == TYPEDEF:
