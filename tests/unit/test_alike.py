@@ -25,7 +25,8 @@ def shown(outcomes):
 def both(objects, vmlinux, modules=()):
     """(outcomes by the short way, whether each is libbpf's itself), compared with those of all rules."""
     target = Target(vmlinux, modules)
-    known = relocate(objects, target, widely=True)
+    target.look_widely()
+    known = relocate(objects, target)
     mine = cilium_outcomes(objects, known, target)
     theirs = relocate(objects, Target(vmlinux, modules), loader=CILIUM)
     assert [shown(outcomes) for outcomes in mine] == [shown(outcomes) for outcomes in theirs]

@@ -116,11 +116,13 @@ def _is_same_field(
         )
     match = found.matches[0]
     witness, btf = match.witness, match.btf
-    members = witness.members
     if wanted.nameless is not None:
         return False
     if witness.pointer_size and (btf.pointer_size or DEFAULT_POINTER_SIZE) != DEFAULT_POINTER_SIZE:
         return False
+    if match.is_plain and not wanted.is_bitfield:
+        return True
+    members = witness.members
     names = 0
     for step in wanted.steps:
         if step.__class__ is tuple:

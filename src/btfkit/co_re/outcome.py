@@ -18,13 +18,21 @@ WITHOUT_ANSWER = STATUSES[1:]
 class Match:
     """A candidate that matched: the type (`btf`, `type_id`), its answer, and the witness.
 
-    `load` is (kind, INT encoding, size in bytes) of what a load at that offset reads, (0, 0, 0) if there is no load.
+    `load` is (kind, INT encoding, size in bytes) of what a load at that offset reads, (0, 0, 0) if there is no load.  `is_plain`:
+    a field that all loaders find at the end of the same way, as far as its members tell.
     """
 
-    __slots__ = ("bit_offset", "btf", "load", "type_id", "value", "witness")
+    __slots__ = ("bit_offset", "btf", "is_plain", "load", "type_id", "value", "witness")
 
     def __init__(
-        self, btf: Btf, type_id: int, value: int, bit_offset: int, load: tuple[int, int, int], witness: Witness
+        self,
+        btf: Btf,
+        type_id: int,
+        value: int,
+        bit_offset: int,
+        load: tuple[int, int, int],
+        witness: Witness,
+        is_plain: bool = False,
     ) -> None:
         self.btf = btf
         self.type_id = type_id
@@ -32,6 +40,7 @@ class Match:
         self.bit_offset = bit_offset
         self.load = load
         self.witness = witness
+        self.is_plain = is_plain
 
 
 class Outcome:

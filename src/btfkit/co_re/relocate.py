@@ -51,16 +51,11 @@ def relocate(
     target: Target,
     skipped: Collection[Relocation] = (),
     loader: Loader = LIBBPF,
-    *,
-    widely: bool = False,
 ) -> list[list[Outcome]]:
     """The outcome of every relocation of every object on `target`, in order, by the rules of a loader.
 
-    The relocations `skipped`, of programs that are not loaded, narrow no candidates.  `widely` prepares the target for
-    `alike.cilium_outcomes`.
+    The relocations `skipped`, of programs that are not loaded, narrow no candidates.
     """
-    if widely:
-        target.look_widely()
     return Plan(objects, loader).outcomes(target, skipped)
 
 
@@ -69,21 +64,21 @@ class Plan:
     once.  `roots` are the (kind, essential name) that they look for.  `known`: what earlier targets answered, if these share
     answers."""
 
+    __slots__ = ("_known", "_objects", "_of_roots", "_questions", "_rows", "loader", "roots")
+
     def __init__(
         self, objects: Sequence[BpfObject], loader: Loader = LIBBPF, known: KnownAnswers | None = None
     ) -> None:
         self._objects = list(objects)
-        self._loader = loader
+        self.loader = loader
         self._known = known if loader is LIBBPF else None
-        self._questions: list[tuple[BpfObject, Relocation, tuple[object, ...] | None]] = []
+        self._questions: list[tuple[BpfObject, Relocation, Spec | SpecError, tuple[object, ...] | None]] = []
         numbers: dict[tuple[object, ...], int] = {}
         self._rows = [self._numbers(obj, numbers) for obj in self._objects]
-        self.roots: set[tuple[int, bytes]] = set()
+        asked = [wanted for _, _, wanted, _ in self._questions if isinstance(wanted, Spec)]
+        self.roots = {(wanted.root_kind, wanted.name) for wanted in asked}
         self._of_roots: dict[tuple[int, bytes], list[int]] = {}  # the questions that a target may share
-        for number, (obj, relocation, key) in enumerate(self._questions):
-            wanted = obj.spec(relocation, loader)
-            if isinstance(wanted, Spec):
-                self.roots.add((wanted.root_kind, wanted.name))
+        for number, (_, relocation, wanted, key) in enumerate(self._questions if self._known is not None else ()):
             if key is not None and isinstance(wanted, Spec) and k.KINDS[relocation.kind].group in (k.FIELD, k.ENUMVAL):
                 self._of_roots.setdefault((wanted.root_kind, wanted.name), []).append(number)
 
@@ -94,17 +89,17 @@ class Plan:
         return [known[place] for place in places]
 
     def _number(self, obj: BpfObject, relocation: Relocation, numbers: dict[tuple[object, ...], int]) -> int:
-        wanted = obj.spec(relocation, self._loader)
+        wanted = obj.spec(relocation, self.loader)
         asks = isinstance(wanted, Spec) and wanted.name and relocation.kind != k.TYPE_ID_LOCAL
         key = _question(obj, wanted, relocation.kind) if asks else None  # type: ignore[arg-type]
         number = len(self._questions) if key is None else numbers.setdefault(key, len(self._questions))
         if number == len(self._questions):
-            self._questions.append((obj, relocation, key))
+            self._questions.append((obj, relocation, wanted, key))
         return number
 
     def outcomes(self, target: Target, skipped: Collection[Relocation] = ()) -> list[list[Outcome]]:
         """`relocate` for these objects on a target."""
-        loader = self._loader
+        loader = self.loader
         target.prepare_for(loader, self.roots)
         found = self._found(target)
         several = {number for number, one in enumerate(found) if len(one.candidates) > 1}
@@ -136,8 +131,11 @@ class Plan:
         ]
 
     def _ask(self, number: int, target: Target) -> Outcome:
-        obj, relocation, key = self._questions[number]
-        return outcome(obj, relocation, target, None, self._loader, key)
+        obj, relocation, wanted, key = self._questions[number]
+        if key is None:
+            return outcome(obj, relocation, target, None, self.loader)
+        assert isinstance(wanted, Spec)
+        return _outcome(obj, relocation.kind, wanted, target, key)
 
     def _asks(self, number: int, target: Target) -> Callable[[], Outcome]:
         return lambda: self._ask(number, target)
@@ -195,12 +193,8 @@ def outcome(
     target: Target,
     among: Sequence[Candidate] | None = None,
     loader: Loader = LIBBPF,
-    key: tuple[object, ...] | None = None,
 ) -> Outcome:
-    """The outcome of one relocation on `target`, over all candidates or those of them in `among`, by the rules of a loader.
-
-    `key` is `_question`, if known.
-    """
+    """The outcome of one relocation on `target`, over all candidates or those of them in `among`, by the rules of a loader."""
     wanted = obj.spec(relocation, loader)
     if isinstance(wanted, SpecError):
         return Outcome(ERROR, reason="bad-record", detail=wanted.message)
@@ -208,23 +202,35 @@ def outcome(
         return Outcome(VALUE, relocation.type_id)
     if not wanted.name:
         return Outcome(ERROR, reason="anonymous-root", detail="the local root type has no name")
-    key = key or _question(obj, wanted, relocation.kind)
+    return _outcome(obj, relocation.kind, wanted, target, _question(obj, wanted, relocation.kind), among)
+
+
+def _outcome(
+    obj: BpfObject,
+    kind: int,
+    wanted: Spec,
+    target: Target,
+    key: tuple[object, ...],
+    among: Sequence[Candidate] | None = None,
+) -> Outcome:
+    """The outcome for a spec of that kind; `key` is its `_question`."""
     if among is not None:
         key = (*key, *((id(btf), type_id) for btf, type_id in among))
-    if key in target.memo:
-        known: Outcome = target.memo[key]
+    known: Outcome | None = target.memo.get(key)
+    if known is not None:
         return known
-    kind, name = wanted.root_kind, wanted.name
-    candidates = target.candidates(kind, name) if loader is LIBBPF else target.found_by(loader, kind, name)
-    asked = target.to_ask(obj.btf, wanted, relocation.kind, candidates)
+    loader = wanted.loader
+    candidates = target.found_by(loader, wanted.root_kind, wanted.name)
+    asked = target.to_ask(obj.btf, wanted, kind, candidates)
     if among is not None:
         asked = [candidate for candidate in asked if candidate in among] or among[:1]
-    result = target.memo[key] = _ask_all(obj, wanted, relocation.kind, target, asked)
+    result = target.memo[key] = _ask_all(obj, wanted, kind, target, asked)
     result.candidates = candidates
-    if result.status == VALUE and relocation.kind == k.BYTE_OFFSET and result.matches and loader.load_size:
-        result.load_size = _load_size(wanted, result.matches[0].load)
-    if result.status == VALUE and wanted.nameless is not None:
-        result.misread = NAMELESS
+    if result.status == VALUE:
+        if kind == k.BYTE_OFFSET and result.matches and loader.load_size:
+            result.load_size = _load_size(wanted, result.matches[0].load)
+        if wanted.nameless is not None:
+            result.misread = NAMELESS
     return result
 
 
@@ -286,14 +292,19 @@ def _ask_all(obj: BpfObject, wanted: Spec, kind: int, target: Target, asked: Seq
             refused.append((btf, answer[1]))
             mismatch = mismatch or answer[0]
     else:
-        result = _decide(wanted.loader, kind, matches) if matches else _nothing(obj, wanted, kind, mismatch)
+        if len(matches) == 1:
+            result = Outcome(VALUE, matches[0].value)
+        elif matches:
+            result = _decide(wanted.loader, kind, matches)
+        else:
+            result = _nothing(obj, wanted, kind, mismatch)
     result.matches = matches
     result.refused = refused
     return result
 
 
 def _decide(loader: Loader, kind: int, matches: list[Match]) -> Outcome:
-    """The answer if all matches agree with the first, else AMBIGUOUS."""
+    """The answer if all of several matches agree with the first, else AMBIGUOUS."""
     first = matches[0]
     for other in matches[1:]:
         if loader.scores and other.value == first.value:
@@ -349,15 +360,13 @@ def _ask(
         key = (id(btf), type_id, wanted.index, wanted.steps, kind)
         if wanted.loader is not LIBBPF:
             key = (*key, wanted.loader.name, wanted.root_key, wanted.is_bitfield)
-        if key in target.memo:  # equal specs of different objects have equal answers
-            cached: Match | tuple[Mismatch, Witness] = target.memo[key]
+        cached: Match | tuple[Mismatch, Witness] | None = target.memo.get(key)
+        if cached is None and wanted.loader.has_fields:
+            cached = _usual_field(wanted, kind, btf, type_id, target.elements)
+            if cached is not None:
+                target.memo[key] = cached
+        if cached is not None:  # equal specs of different objects have equal answers
             return cached
-        if (
-            wanted.loader.has_fields
-            and (usual := _usual_field(wanted, kind, btf, type_id, target.elements)) is not None
-        ):
-            target.memo[key] = usual
-            return usual
     witness = Witness()
     try:
         if group == k.FIELD:
@@ -390,7 +399,7 @@ def _usual_field(
     if len(found) == 2:
         return no_member(btf, *found), witness
     value, bit_offset, load = found
-    return Match(btf, type_id, value, bit_offset, load, witness)
+    return Match(btf, type_id, value, bit_offset, load, witness, fields.is_plain)
 
 
 def _ask_field(

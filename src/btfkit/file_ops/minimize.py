@@ -58,7 +58,7 @@ def minimize(
         from btfkit.judges.answers import prove as prove_answers
 
         result.new_ids = prove_answers(
-            objects, result.outcomes, result.target, result.blobs, result.loader, result.others
+            objects, result.outcomes, result.target, result.blobs, result.loader, result.others, result.plan
         )
     return result
 
@@ -82,7 +82,7 @@ def merge_minimized(
             return merged
         try:
             result.new_ids = prove_merged(
-                objects, result.outcomes, result.target, merged.to_bytes(), result.loader, result.others
+                objects, result.outcomes, result.target, merged.to_bytes(), result.loader, result.others, result.plan
             )
             return merged
         except VerificationError:

@@ -44,6 +44,7 @@ cdef class Fields:
     cdef bint is_little
     cdef readonly size_t visits
     cdef readonly bint saw_pointer
+    cdef readonly bint is_plain
     cdef unsigned int[::1] seen
     cdef unsigned int seen_count
     cdef unsigned int[::1] path

@@ -79,7 +79,8 @@ class Fields:
     """The types of a BTF without a base.
 
     `blob` has the string of offset 0 at `text_at`.  `pointer_size` is in bytes, `is_little` the byte order.  `visits` counts the
-    members that were looked at, `saw_pointer` is whether the last way asked for the size of a pointer.
+    members that were looked at, `saw_pointer` is whether the last way asked for the size of a pointer, `is_plain` whether it
+    had no bitfield and no anonymous member, and passed none but structs and unions.
     """
 
     def __init__(self, words, positions, strings, blob, text_at, pointer_size, is_little):
@@ -92,6 +93,7 @@ class Fields:
         self.is_little = is_little
         self.visits = 0
         self.saw_pointer = False
+        self.is_plain = False
         self.seen = memoryview(bytearray(8 * MOST_STEPS)).cast("I")
         self.seen_count = 0
         self.path = memoryview(bytearray(12 * (MOST_STEPS + 2))).cast("I")
@@ -225,6 +227,7 @@ class Fields:
         meaning.
         """
         self.saw_pointer = False
+        self.is_plain = True
         current = self.strip(root)
         if current == NONE:
             return None
@@ -266,6 +269,7 @@ class Fields:
                     member = self.path[3 * number + 1]
                     members.append((composite, member))
                     offset = (offset + self.path[3 * number + 2]) & LOW_32
+                self.is_plain = self.is_plain and self.depth == 0
                 length += self.depth + 1
                 at = self.positions[composite - 1]
                 current = self.strip(self.words[at + 4 + 3 * member])
@@ -326,18 +330,17 @@ class Fields:
         type_id = self.strip(type_id)
         if type_id == NONE or depth == MOST_STEPS or self.seen_count == MOST_STEPS:
             return UNUSUAL
-        if type_id == 0:
+        at = self.positions[type_id - 1] if type_id else 0
+        info = self.words[at + 1] if type_id else 0
+        kind = (info >> 24) & 127
+        if kind != kinds.STRUCT and kind != kinds.UNION:
+            self.is_plain = False
             return ABSENT
         for number in range(self.seen_count):
             if self.seen[number] == type_id:
                 return UNUSUAL
         self.seen[self.seen_count] = type_id
         self.seen_count += 1
-        at = self.positions[type_id - 1]
-        info = self.words[at + 1]
-        kind = (info >> 24) & 127
-        if kind != kinds.STRUCT and kind != kinds.UNION:
-            return ABSENT
         at += 3
         for index in range(info & 0xFFFFFF):
             start = self.words[at + 3 * index]
@@ -352,6 +355,7 @@ class Fields:
                 self.path[3 * depth] = type_id
                 self.path[3 * depth + 1] = index
                 self.path[3 * depth + 2] = offset & 0xFFFFFF if info >> 31 else offset
+                self.is_plain = self.is_plain and not (info >> 31 and offset >> 24)
             if found:
                 self.visits += index + 1
                 return found

@@ -23,6 +23,7 @@ def text_of(strings: _Bytes, blob: bytes, text_at: int, offset: int) -> bytes: .
 class Fields:
     visits: int
     saw_pointer: bool
+    is_plain: bool
     def __init__(
         self,
         words: _Words,

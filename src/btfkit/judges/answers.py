@@ -18,7 +18,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import Btf
 from btfkit.co_re.kinds import TYPE_ID_LOCAL, TYPE_ID_TARGET
 from btfkit.co_re.loaders import AYA, CILIUM, LIBBPF
-from btfkit.co_re.relocate import relocate
+from btfkit.co_re.relocate import Plan
 from btfkit.co_re.target import Target
 from btfkit.errors import VerificationError, counted
 from btfkit.judges.candidates import ANY, CandidateSearch, RootsOf
@@ -26,6 +26,7 @@ from btfkit.judges.candidates import ANY, CandidateSearch, RootsOf
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.outcome import Outcome
@@ -72,10 +73,12 @@ def prove(
     blobs: Mapping[Btf, bytes],
     loader: Loader = LIBBPF,
     others: Sequence[Sequence[Outcome]] | None = None,
+    plan: Plan | None = None,
 ) -> dict[tuple[int, int], int]:
     """Relocate `objects` on the bytes to be written and compare with the outcomes `before` on `original` by `loader`'s rules.
 
-    `others` are the outcomes by the rules of cilium/ebpf, if these are to be compared as well.
+    `others` are the outcomes by the rules of cilium/ebpf, if these are to be compared as well; `plan` is what the objects ask
+    for, if known.
     `blobs` has the new bytes of each BTF of the original that is kept, bases first.  Returns `Answers.ids`.  Raises
     VerificationError if an answer differs.
     """
@@ -84,7 +87,7 @@ def prove(
         base = written[layer.base] if layer.base is not None else None
         written[layer] = Btf.from_bytes(blob, base, source="the output", pointer_size=layer.given_pointer_size)
     after = Target(written[original.vmlinux], [written[module] for module in original.modules if module in written])
-    answers = compare(objects, before, original, after, loader=loader, others=others)
+    answers = compare(objects, before, original, after, loader=loader, others=others, plan=plan)
     return _demand_same(answers, "  This is a bug in btfkit, please report it")
 
 
@@ -95,10 +98,12 @@ def prove_merged(
     blob: bytes,
     loader: Loader = LIBBPF,
     others: Sequence[Sequence[Outcome]] | None = None,
+    plan: Plan | None = None,
 ) -> dict[tuple[int, int], int]:
     """Like `prove`, for a BTF into which the whole original was merged."""
     after = Target(Btf.from_bytes(blob, source="the output", pointer_size=original.vmlinux.given_pointer_size))
-    return _demand_same(compare(objects, before, original, after, merged=True, loader=loader, others=others), "")
+    answers = compare(objects, before, original, after, merged=True, loader=loader, others=others, plan=plan)
+    return _demand_same(answers, "")
 
 
 def _demand_same(answers: Answers, advice: str) -> dict[tuple[int, int], int]:
@@ -121,16 +126,19 @@ def compare(
     merged: bool = False,
     loader: Loader = LIBBPF,
     others: Sequence[Sequence[Outcome]] | None = None,
+    plan: Plan | None = None,
 ) -> Answers:
     """Relocate `objects` on `after` by the rules of `loader` and compare with the outcomes `before` on `original`.
 
     `merged`: `after` is all of it in one BTF.  `others` are the outcomes on `original` by the rules of cilium/ebpf, if these are
-    to be compared as well.
+    to be compared as well.  `plan` is what the objects ask for by the rules of `loader`, if known: it depends on no target.
     """
     result = Answers()
     numbers = {id(btf): index for index, btf in enumerate((original.vmlinux, *original.modules))}
-    news = relocate(objects, after, loader=loader, widely=others is not None)
-    roots = RootsOf()
+    if others is not None:
+        after.look_widely()
+    news = (plan or Plan(objects, loader)).outcomes(after)
+    roots = {obj: RootsOf(obj) for obj in objects}
     proofs = _second_searches(objects, before, others, loader, roots, original, after)
     proved: set[tuple[Root, Outcome, Outcome] | None] = set()
     _compare(result, objects, before, news, proofs, proved, numbers, merged, loader, roots)
@@ -156,7 +164,7 @@ def _unseen(
     before: Sequence[Sequence[Outcome]],
     proofs: Sequence[dict[Root, Candidates]],
     targets: Sequence[Target],
-    roots: RootsOf,
+    roots: Mapping[BpfObject, RootsOf],
 ) -> Iterator[AnswerDifference]:
     """Relocations whose outcome by libbpf's rules counts as that of cilium/ebpf, although there are more types of that name."""
     wrong = set()
@@ -167,7 +175,7 @@ def _unseen(
                 wrong.add((kind, name))
     for obj, outcomes in zip(objects, before, strict=True) if wrong else ():
         for relocation, outcome in zip(obj.relocations, outcomes, strict=True):
-            if _looks_up(relocation, outcome) and roots.of(obj, relocation) in wrong:
+            if _looks_up(relocation, outcome) and roots[obj][relocation.type_id] in wrong:
                 yield AnswerDifference(obj, relocation, outcome, outcome, "a second search found types of other kinds")
 
 
@@ -181,7 +189,7 @@ def _compare(
     numbers: dict[int, int],
     merged: bool,
     loader: Loader,
-    roots: RootsOf,
+    roots: Mapping[BpfObject, RootsOf],
 ) -> None:
     """Compare outcomes; those `proved` before, by another loader, are the same objects."""
     equal = _equal_when_merged if merged else _equal
@@ -189,26 +197,29 @@ def _compare(
     counts = not result.total  # each relocation once
     for obj, olds, news in zip(objects, before, after, strict=True):
         result.total += counts * len(obj.relocations)
-        done: set[tuple[int, Outcome, Outcome]] = set()
-        for relocation, old, new in zip(obj.relocations, olds, news, strict=True):
-            here = relocation.type_id, old, new
-            if here in done:  # equal relocations share an outcome
-                continue
-            root = roots.of(obj, relocation) if _looks_up(relocation, old) else None
+        for here, relocation in _one_of_each(obj, olds, news).items():
+            type_id, old, new = here
+            root = roots[obj][type_id] if _looks_up(relocation, old) else None
             pair = (root, old, new) if root is not None else None
             if pair in proved:
-                done.add(here)
                 continue
-            if root is not None and (missed := _missed(root, (old, new), proofs, agreed, loader)):
-                result.differences.append(AnswerDifference(obj, relocation, old, new, missed))
-            elif not (
+            missed = _missed(root, (old, new), proofs, agreed, loader) if root is not None else ""
+            if missed or not (
                 equal(relocation, old, new, result.ids, numbers, loader)
                 and (old.alone is None or equal(relocation, old.alone, new.alone or new, result.ids, numbers, loader))
             ):
-                result.differences.append(AnswerDifference(obj, relocation, old, new))
+                rows = zip(obj.relocations, olds, news, strict=True)
+                wrong = [one for one, *pair in rows if (one.type_id, *pair) == here]
+                result.differences += (AnswerDifference(obj, one, old, new, missed) for one in wrong)
             elif pair is not None:
                 proved.add(pair)
-                done.add(here)
+
+
+def _one_of_each(obj: BpfObject, *rows: Sequence[Outcome]) -> dict[tuple[Any, ...], Relocation]:
+    """A relocation for each (local type, outcomes) of an object, with its outcome in each of the `rows`: equal relocations share
+    outcomes."""
+    ids = [relocation.type_id for relocation in obj.relocations]
+    return dict(zip(zip(ids, *rows, strict=True), obj.relocations, strict=True))
 
 
 def _looks_up(relocation: Relocation, outcome: Outcome) -> bool:
@@ -221,16 +232,16 @@ def _second_searches(
     before: Sequence[Sequence[Outcome]],
     others: Sequence[Sequence[Outcome]] | None,
     loader: Loader,
-    roots: RootsOf,
+    roots: Mapping[BpfObject, RootsOf],
     *targets: Target,
 ) -> list[dict[Root, Candidates]]:
     """The candidates on each target, by the judge's own search, for what one of the loaders looks up."""
     wanted: set[Root] = set()
     for obj, *rows in zip(objects, before, others or before, strict=True):
         for outcomes in rows[: 1 if rows[0] is rows[1] else 2]:  # libbpf rejects records that cilium/ebpf answers
-            pairs = zip(obj.relocations, outcomes, strict=True)
-            one_of_type = {one.type_id: one for one, outcome in pairs if _looks_up(one, outcome)}
-            wanted |= {roots.of(obj, one) for one in one_of_type.values()}
+            for (type_id, outcome), relocation in _one_of_each(obj, outcomes).items():
+                if _looks_up(relocation, outcome):
+                    wanted.add(roots[obj][type_id])
     search = CandidateSearch(wanted, any_kind=others is not None or loader is CILIUM)
     return [search.on(target.vmlinux, target.modules) for target in targets]
 
@@ -285,10 +296,10 @@ def _equal(
             and _identity(o.btf, o.type_id) == _identity(n.btf, n.type_id)
             for o, n in zip(old.matches, new.matches, strict=True)
         )
-    return old.value == new.value and all(
-        (o.value, o.bit_offset) == (n.value, n.bit_offset) and (o.load == n.load or not loader.load_size)
-        for o, n in zip(old.matches, new.matches, strict=True)
-    )
+    for o, n in zip(old.matches, new.matches, strict=True):
+        if o.value != n.value or o.bit_offset != n.bit_offset or (o.load != n.load and loader.load_size):
+            return False
+    return old.value == new.value
 
 
 def _same_load(old: Outcome, new: Outcome) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btfkit.btf.btf import Btf
-    from btfkit.co_re.program import BpfObject, Relocation
+    from btfkit.co_re.program import BpfObject
 
     Root = tuple[int, bytes]
     Candidates = list[tuple[Btf, int]]
@@ -35,17 +35,16 @@ def bare_name(name: bytes) -> bytes:
     return name
 
 
-class RootsOf(dict["tuple[int, int]", "Root"]):
-    """What the relocations of objects look for, found once for each local type: (kind, name without flavor); ENUM64 counts as
-    ENUM."""
+class RootsOf(dict[int, "Root"]):
+    """What the relocations of an object look for by their local type, each found once: (kind, name without flavor); ENUM64 counts
+    as ENUM."""
 
-    def of(self, obj: BpfObject, relocation: Relocation) -> Root:
-        """What a relocation looks for."""
-        key = id(obj), relocation.type_id
-        root = self.get(key)
-        if root is None:
-            name = bare_name(obj.btf.string(obj.btf.word(relocation.type_id, 0)))
-            root = self[key] = _group(obj.btf.kind(relocation.type_id)), name
+    def __init__(self, obj: BpfObject) -> None:
+        self._btf = obj.btf
+
+    def __missing__(self, type_id: int) -> Root:
+        btf = self._btf
+        root = self[type_id] = _group(btf.kind(type_id)), bare_name(btf.string(btf.word(type_id, 0)))
         return root
 
 

@@ -11,7 +11,7 @@ from btfkit.btf.btf import btf_list, demand_btf
 from btfkit.co_re.loaders import CILIUM, LIBBPF
 from btfkit.co_re.outcome import Outcome
 from btfkit.co_re.program import objects_list
-from btfkit.co_re.relocate import relocate
+from btfkit.co_re.relocate import Plan
 from btfkit.co_re.target import Target
 from btfkit.errors import ChainError, FormatError, counted, printable, refuse_others, refuse_text
 from btfkit.passes.compact import Compacted, compact
@@ -60,22 +60,28 @@ class Minimized:
     """The result of `minimize`.
 
     `target` is the target that the relocations were resolved on, `outcomes` the outcomes (for each object, for each
-    relocation) by the rules of `loader`, `others` those by the rules of cilium/ebpf if these were asked for besides (where they
-    are the same, the same objects), else None; `layers` maps each BTF of the input, bases first, to its `Compacted` (new `btf`,
-    id map `ids`); `used` are the modules (of the input) of which something was kept.  `new_ids`, set by a proof, has the new ids
-    of the types whose ids are answers, by the number of their BTF (0: vmlinux) and old id.
+    relocation) by the rules of `loader`, which `plan` asked for, `others` those by the rules of cilium/ebpf if these were asked
+    for besides (where they are the same, the same objects), else None; `layers` maps each BTF of the input, bases first, to its
+    `Compacted` (new `btf`, id map `ids`); `used` are the modules (of the input) of which something was kept.  `new_ids`, set by
+    a proof, has the new ids of the types whose ids are answers, by the number of their BTF (0: vmlinux) and old id.
     """
 
-    __slots__ = ("_blobs", "layers", "loader", "new_ids", "others", "outcomes", "target", "used")
+    __slots__ = ("_blobs", "layers", "loader", "new_ids", "others", "outcomes", "plan", "target", "used")
 
     def __init__(
-        self, target: Target, outcomes: list[list[Outcome]], layers: dict[Btf, Compacted], used: Sequence[Btf]
+        self,
+        target: Target,
+        plan: Plan,
+        outcomes: list[list[Outcome]],
+        layers: dict[Btf, Compacted],
+        used: Sequence[Btf],
     ) -> None:
         self.target = target
+        self.plan = plan
         self.outcomes = outcomes
         self.layers = layers
         self.used = tuple(used)
-        self.loader: Loader = LIBBPF
+        self.loader = plan.loader
         self.others: list[list[Outcome]] | None = None
         self.new_ids: Mapping[tuple[int, int], int] | None = None
         self._blobs: dict[Btf, bytes] | None = None
@@ -133,7 +139,10 @@ def minimize(
     refuse_text(keep_types=keep_types, keep_funcs=keep_funcs)
     layers = _layers(vmlinux, modules)
     target = Target(vmlinux, modules)
-    outcomes = relocate(objects, target, loader=loaders[0], widely=len(loaders) > 1)
+    plan = Plan(objects, loaders[0])
+    if len(loaders) > 1:
+        target.look_widely()
+    outcomes = plan.outcomes(target)
     others = None
     if len(loaders) > 1:
         from btfkit.co_re.alike import cilium_outcomes
@@ -159,8 +168,8 @@ def minimize(
     used = [layer for layer in modules if all_modules or selection.kept[layer]]
     wanted = {below for module in used for below in module.chain} | set(vmlinux.chain)
     selection.layers = tuple(layer for layer in layers if layer in wanted)
-    result = Minimized(target, outcomes, compact(selection), used)
-    result.loader, result.others = loaders[0], others
+    result = Minimized(target, plan, outcomes, compact(selection), used)
+    result.others = others
     return result
 
 

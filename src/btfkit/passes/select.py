@@ -191,18 +191,20 @@ class Witnesses:
     """Collects the witnesses of outcomes in a selection, then keeps what prevents dropped types from changing an outcome
     (the traps of `co_re/witness.py`)."""
 
-    __slots__ = ("_pointer_size", "_selection", "_shadows", "_traps")
+    __slots__ = ("_elements", "_pointer_size", "_selection", "_shadows", "_traps", "_types")
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
+        self._types: dict[Btf, set[int]] = {}  # that were read, until they are in the selection
+        self._elements: dict[Btf, set[tuple[int, int]]] = {}
         self._traps: list[tuple[Btf, Witness]] = []
         self._shadows: list[tuple[Sequence[tuple[Btf, int]], Sequence[tuple[Btf, int]]]] = []
         self._pointer_size = False
 
-    def take(self, outcome: Outcome) -> None:
-        """Keep what `outcome` was read from, also over all candidates: which ones are left depends on what is loaded."""
+    def _note(self, outcome: Outcome) -> None:
+        """Note what `outcome` was read from, also over all candidates: which ones are left depends on what is loaded."""
         if outcome.alone is not None:
-            self.take(outcome.alone)
+            self._note(outcome.alone)
         for match in outcome.matches:
             self._take(match.btf, match.witness)
         self._traps += [(btf, witness) for btf, witness in outcome.refused if witness.has_traps]
@@ -222,22 +224,26 @@ class Witnesses:
                 if outcome in taken:  # equal relocations share one
                     continue
                 taken.add(outcome)
-                self.take(outcome)
+                self._note(outcome)
                 if target.modules and outcome.candidates and id(outcome.candidates) not in seen:
                     seen.add(id(outcome.candidates))
                     wanted = obj.spec(relocation, loader)
                     _, in_modules = target.named(wanted.root_kind, wanted.name)  # type: ignore[union-attr]
                     if in_modules and outcome.candidates[0][0] is target.vmlinux:
                         self.shadow(outcome.candidates, in_modules)
+        for btf, types in self._types.items():
+            for type_id in types:
+                self._selection.add(btf, type_id)
+        for btf, elements in self._elements.items():
+            for type_id, index in elements:
+                self._selection.add_element(btf, type_id, index)
+        self._types, self._elements = {}, {}
 
     def _take(self, btf: Btf, witness: Witness) -> None:
-        selection = self._selection
-        for type_id in witness.types:
-            selection.add(btf, type_id)
-        for type_id, index in witness.members:
-            selection.add_element(btf, type_id, index)
-        for type_id, index in witness.values:
-            selection.add_element(btf, type_id, index)
+        if btf not in self._types:
+            self._types[btf], self._elements[btf] = set(), set()
+        self._types[btf].update(witness.types)
+        self._elements[btf].update(witness.members, witness.values)
         self._pointer_size = self._pointer_size or witness.pointer_size
         if witness.has_traps:
             self._traps.append((btf, witness))
