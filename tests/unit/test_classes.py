@@ -8,6 +8,7 @@ from array import array
 import pytest
 
 from btfkit.hot import classes
+from btfkit.passes import refinement
 
 
 def zeros(count: int) -> array:
@@ -33,6 +34,81 @@ def test_classes_are_those_of_comparing_all(depth, mask):
         expected = by_comparing_all([(width,) for width in widths], targets)
         label = list(dict.fromkeys(widths))
         assert same_classes(refined(targets, moving, [label.index(width) for width in widths], depth, mask), expected)
+
+
+class Shape:
+    """A random graph for `passes/refinement.py`; nodes before `circles` refer to anything, later ones only to earlier ones."""
+
+    def __init__(self, seed):
+        draw = random.Random(seed)
+        count = draw.randrange(2, 60)
+        circles = draw.randrange(1, count + 1)
+        self.targets = [[]]
+        for node in range(1, count):
+            most = count if node < circles and seed % 3 else max(1, min(node, circles if seed % 2 else node))
+            self.targets.append([draw.randrange(most) for _ in range(draw.randrange(4))])
+        first = [(len(own), draw.random() < 0.1 and node) for node, own in enumerate(self.targets)]
+        numbers = list(dict.fromkeys(first))
+        self.first = [numbers.index(one) for one in first]
+        self.prime, self.rounds = 0x9E3779B97F4A7C15, 0
+        self.starts = array("I", [sum(map(len, self.targets[:node])) for node in range(count + 1)])
+        self.refs = array("I", [target for own in self.targets for target in own])
+        self.label, self.size, self.classes = array("I", self.first), zeros(count + 1), len(numbers)
+        for one in self.first:
+            self.size[one] += 1
+
+    def __len__(self):
+        return len(self.targets)
+
+
+@pytest.mark.parametrize("mask", [0xFFFFFFFF, 0])
+def test_classes_of_outer_nodes(mask):
+    outer = 0
+    for seed in range(150):
+        graph = Shape(seed)
+        refinement.refine(graph, mask)
+        assert same_classes(graph.label, by_comparing_all(graph.first, graph.targets))
+        assert graph.classes == len(set(graph.label))
+        count = len(graph)
+        level = bytearray(count)
+        passes, found, references = classes.peel(graph.starts, graph.refs, level, bytearray(count), zeros(count))
+        assert found == count - level.count(0)
+        assert references == sum(len(own) for own, at in zip(graph.targets, level, strict=True) if at)
+        for node, own in enumerate(graph.targets):
+            assert own or not level[node]
+            assert all(not level[target] or 0 < level[node] < level[target] for target in own)
+        order = zeros(found)
+        classes.arrange(level, passes, order)
+        assert sorted(order, key=lambda node: (-level[node], node)) == list(order)
+        outer += found
+    assert outer > 500
+
+
+def test_outer_nodes_need_room():
+    graph = Shape(2)
+    count, short = len(graph), len(graph) - 1
+    for sizes in ((short, count, count), (count, short, count), (count, count, short)):
+        with pytest.raises(IndexError):
+            classes.peel(graph.starts, graph.refs, bytearray(sizes[0]), bytearray(sizes[1]), zeros(sizes[2]))
+    with pytest.raises(IndexError):
+        classes.peel(graph.starts, graph.refs[:-1], bytearray(count), bytearray(count), zeros(count))
+    with pytest.raises(IndexError):
+        classes.arrange(b"\1" * count, 1, zeros(short))
+    with pytest.raises(IndexError):
+        classes.spread(zeros(count), zeros(short), zeros(count))
+    rooms = [count, count, count + 1, len(graph.refs), count, graph.classes]
+    for at in range(len(rooms)):
+        sizes = [size - (at == place) for place, size in enumerate(rooms)]
+        with pytest.raises(IndexError):
+            classes.gather(graph.starts, graph.refs, bytes(count), graph.label, *map(zeros, sizes))
+    rooms = [count, count, 16 if count < 16 else 64]
+    for at in range(len(rooms)):
+        sizes = [size - (at == place) for place, size in enumerate(rooms)]
+        work = map(zeros, sizes)
+        with pytest.raises(IndexError):
+            classes.classify(
+                graph.starts, graph.refs, zeros(0), graph.label, graph.size, zeros(count), 1, zeros(1), *work, 1, 0
+            )
 
 
 def by_comparing_all(first, targets):

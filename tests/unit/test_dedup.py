@@ -13,7 +13,7 @@ from btfkit.btf.btf import Btf
 from btfkit.btf.build import Builder
 from btfkit.btf.ext import Ext
 from btfkit.errors import FormatError, UnsupportedError
-from btfkit.passes import type_graph
+from btfkit.passes import refinement, type_graph
 from btfkit.passes.dedup import dedup, dedup_all, dedup_chain
 from btfkit.passes.prepared_base import PreparedBase
 from reference.plain import encode
@@ -415,10 +415,10 @@ def test_room_of_large_graphs(monkeypatch):
     split = Builder(base.build())
     unit(split, 8)
     before = [dedup(btf).btf.to_bytes() for btf in (one.build(), split.build())]
-    monkeypatch.setattr(type_graph, "LARGE", 1)
+    monkeypatch.setattr(refinement, "LARGE", 1)
     assert dedup_all([base.build()] * 3)[0].btf.to_bytes() == expected
     assert [dedup(btf).btf.to_bytes() for btf in (one.build(), split.build())] == before
-    room = type_graph.pages(5)
+    room = refinement.pages(5)
     room[4] = 7
     assert list(room) == [0, 0, 0, 0, 7]
 

@@ -5,6 +5,11 @@ A *node* is a type id (0 is void); `refs[starts[t]]` to `refs[starts[t + 1] - 1]
 order of its words.  Hashes only choose where to look: every match is compared in full, so no result depends on them (with
 `mask` 0 all of them collide).
 
+A node may be *outer* if it refers to something and only outer nodes refer to it; all others are *inner*, and none of these refers
+to an outer one.  Seven of eight types of a kernel are outer: functions, their prototypes, and what only these refer to.  So only
+inner nodes are split in rounds (`refine`); the class of an outer one is that of its contents and of the classes that it refers
+to (`classify`).
+
 Only these loops run without bounds checks, which cost 40 % here.  Every index is a node, whose id `hot.scan` has checked; the
 number of a class or group, of which there are no more than nodes; or a masked position in a table, which is never full.  Each
 function first checks that its arrays have room for all nodes and references, and its table for all that may be put into it.
@@ -14,6 +19,7 @@ from btfkit.hot import kinds
 
 LONG = 0xFFFFFFFFFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 WORD = 0xFFFFFFFF
+MOST_PASSES = 250  # of `peel`: they are numbered in bytes
 
 
 def seed(norm, place, hashes, label, size, buckets, heads, mask):
@@ -312,3 +318,174 @@ def refine(
             dirty_count = users(dirty, changed, other_starts, other_back, label, size, mark, group, dirty_count)
         dirty, group = group, dirty
     return classes, rounds
+
+
+def peel(starts, refs, level, used, left):
+    """Find outer nodes: `level[t]` becomes 0 for an inner node, else the number of the pass that found it to be an outer one.
+
+    Each pass marks in `used` what all other nodes refer to; unmarked nodes are outer.  So an outer node refers to inner ones and
+    to those of later passes.  Passes end when one finds few; what is left counts as inner.
+    `level` and `used` are all 0 at the start, `left` is working space for all nodes.  Returns (passes, number of outer nodes,
+    references of these).
+    """
+    count = len(starts) - 1
+    if min(len(level), len(used), len(left)) < count or len(refs) < starts[count]:
+        raise IndexError("room for fewer nodes than there are")
+    waiting = 0
+    for node in range(count):
+        if starts[node] != starts[node + 1]:
+            left[waiting] = node
+            waiting += 1
+    passes = 0
+    outer = waiting
+    edges = 0
+    found = waiting
+    while found and 8 * found >= waiting and passes < MOST_PASSES:
+        passes += 1
+        for k in range(waiting):
+            for edge in range(starts[left[k]], starts[left[k] + 1]):
+                used[refs[edge]] = passes
+        found = waiting
+        waiting = 0
+        for k in range(found):
+            node = left[k]
+            if used[node] == passes:
+                left[waiting] = node
+                waiting += 1
+            else:
+                level[node] = passes
+                edges += starts[node + 1] - starts[node]
+        found -= waiting
+    return passes, outer - waiting, edges
+
+
+def arrange(level, passes, order):
+    """Fill `order` with the outer nodes: those of the last pass first, and those of one pass ascending."""
+    number = 0
+    while passes:
+        for node in range(len(level)):
+            if level[node] == passes:
+                if number == len(order):
+                    raise IndexError("room for fewer nodes than there are")
+                order[number] = node
+                number += 1
+        passes -= 1
+
+
+def gather(starts, refs, level, label, numbers, nodes, inner_starts, inner_refs, inner_label, known):
+    """Copy the graph of the inner nodes; returns the number of its classes.
+
+    `nodes` gets the inner nodes, ascending, `numbers` the place of each among them.  `known`, one word for each class, is all 0
+    at the start.
+    """
+    most = len(starts) - 1
+    if min(len(level), len(label), len(numbers)) < most or len(refs) < starts[most]:
+        raise IndexError("room for fewer nodes than there are")
+    room = min(len(nodes), len(inner_label), len(inner_starts) - 1)
+    count = 0
+    classes = 0
+    for node in range(most):
+        if level[node]:
+            continue
+        if count == room or label[node] >= len(known):
+            raise IndexError("room for fewer nodes or classes than there are")
+        if known[label[node]] == 0:
+            classes += 1
+            known[label[node]] = classes
+        inner_label[count] = known[label[node]] - 1
+        nodes[count] = node
+        numbers[node] = count
+        count += 1
+    edge = 0
+    for number in range(count):
+        node = nodes[number]
+        inner_starts[number] = edge
+        if starts[node + 1] - starts[node] > len(inner_refs) - edge:
+            raise IndexError("room for fewer references than there are")
+        for k in range(starts[node], starts[node + 1]):
+            inner_refs[edge] = numbers[refs[k]]
+            edge += 1
+    inner_starts[count] = edge
+    return classes
+
+
+def spread(nodes, inner_label, label):
+    """Give the inner `nodes` their classes."""
+    if len(inner_label) < len(nodes):
+        raise IndexError("fewer classes than nodes")
+    for number in range(len(nodes)):
+        if nodes[number] >= len(label):
+            raise IndexError("no such node")
+        label[nodes[number]] = inner_label[number]
+
+
+def are_alike(starts, refs, label, before, one, other):
+    """Whether two nodes were in one class and refer to nodes of the same new classes."""
+    if before[one] != before[other]:
+        return False
+    here = starts[one]
+    there = starts[other]
+    end = starts[one + 1]
+    while here < end and label[refs[here]] == label[refs[there]]:
+        here += 1
+        there += 1
+    return here == end
+
+
+def classify(starts, refs, order, before, size, label, classes, nodes, heads, keys, buckets, prime, mask):
+    """Find the classes of the outer nodes in `order` (by `arrange`); returns the number of classes.
+
+    `before` has the first classes of all nodes, `size` their sizes; `label` has the classes of the inner `nodes`, of which there
+    are `classes`, and gets those of the others.  A node that is alone in its first class stays alone; all others are looked up.
+    `heads` and `keys` have a word for each node that is, `buckets` (a power of two, more than these) are all 0 at the start.
+    """
+    count = len(starts) - 1
+    inner = len(nodes)
+    place_mask = len(buckets) - 1
+    if min(len(before), len(size), len(label), len(heads), len(keys)) < count or inner + len(order) > count:
+        raise IndexError("room for fewer nodes than there are")
+    if len(refs) < starts[count] or len(buckets) <= count or len(buckets) & place_mask:
+        raise IndexError("room for fewer references or groups than there may be")
+    long = LONG
+    low = WORD
+    groups = 0
+    following = 0  # the group after that of the last node, tried first: similar inputs have long runs in common
+    for index in range(inner + len(order)):
+        node = nodes[index] if index < inner else order[index - inner]
+        own = before[node]
+        begin = starts[node]
+        end = starts[node + 1]
+        if size[own] == 1 or begin == end:
+            if index >= inner:
+                label[node] = classes
+                classes += 1
+            continue
+        h = ((prime ^ own) * prime) & long
+        h ^= h >> 32
+        for edge in range(begin, end):
+            h = ((h ^ label[refs[edge]]) * prime) & long
+            h ^= h >> 32
+        key = (h >> 7) & low & mask
+        g = following
+        if g >= groups or keys[g] != key or not are_alike(starts, refs, label, before, heads[g], node):
+            place = key & place_mask
+            while buckets[place]:
+                g = buckets[place] - 1
+                if keys[g] == key and are_alike(starts, refs, label, before, heads[g], node):
+                    break
+                place = (place + 1) & place_mask
+            if buckets[place] == 0:
+                g = groups
+                heads[g] = node
+                keys[g] = key
+                groups += 1
+                buckets[place] = groups
+        if index < inner:
+            continue
+        following = g + 1
+        if heads[g] == node:
+            label[node] = classes
+            classes += 1
+        else:
+            label[node] = label[heads[g]]
+    return classes

@@ -74,3 +74,34 @@ def refine(
     mask: int,
     depth: int,
 ) -> tuple[int, int]: ...
+def peel(starts: _Words, refs: _Words, level: bytearray, used: bytearray, left: _Words) -> tuple[int, int, int]: ...
+def arrange(level: _Bytes, passes: int, order: _Words) -> None: ...
+def gather(
+    starts: _Words,
+    refs: _Words,
+    level: _Bytes,
+    label: _Words,
+    numbers: _Words,
+    nodes: _Words,
+    inner_starts: _Words,
+    inner_refs: _Words,
+    inner_label: _Words,
+    known: _Words,
+) -> int: ...
+def spread(nodes: _Words, inner_label: _Words, label: _Words) -> None: ...
+def are_alike(starts: _Words, refs: _Words, label: _Words, before: _Words, one: int, other: int) -> bool: ...
+def classify(
+    starts: _Words,
+    refs: _Words,
+    order: _Words,
+    before: _Words,
+    size: _Words,
+    label: _Words,
+    classes: int,
+    nodes: _Words,
+    heads: _Words,
+    keys: _Words,
+    buckets: _Words,
+    prime: int,
+    mask: int,
+) -> int: ...

@@ -49,6 +49,13 @@ cpdef meetings(const unsigned int[::1] starts, const unsigned int[::1] refs, con
                unsigned int[::1] right, unsigned int[::1] table, unsigned long long prime, Py_ssize_t budget,
                list found)
 
+@cython.locals(limit=cython.size_t, k=cython.size_t, done=cython.size_t, number=cython.size_t, node=cython.size_t,
+               here=cython.size_t, end=cython.size_t, there=cython.size_t, moved_end=cython.size_t, user=cython.size_t)
+cpdef climb(const unsigned int[::1] norm, const unsigned int[::1] place, const unsigned int[::1] label,
+            const unsigned char[::1] through, const unsigned int[::1] back_starts, const unsigned int[::1] back,
+            const unsigned int[::1] moved_starts, const unsigned int[::1] moved, unsigned int[::1] todo, size_t count,
+            size_t most, unsigned char[::1] seen, unsigned char[::1] met, list found)
+
 @cython.locals(node=cython.size_t)
 cpdef members(const unsigned int[::1] coarse, const unsigned int[::1] label, const unsigned char[::1] wanted,
               unsigned char[::1] seen, list nodes)

@@ -138,6 +138,51 @@ def number(label, heads, to, first, norm, place, table, ids, stays):
     return following, total
 
 
+def climb(norm, place, label, through, back_starts, back, moved_starts, moved, todo, count, most, seen, met, found):
+    """Append to the list `found` the nodes from which references lead to the first `count` of `todo`, and these, nearest first.
+
+    It gets one node of each class, at most `most`, of the kinds that are `through` (one byte for each kind); users of other nodes
+    are not visited.  `back_starts` and `back` are reversed references (`hot.classes.reverse`); `moved_starts` and `moved` are
+    more of them, or nothing.  Stops when `todo` is full.  `seen` and `met`, one byte for each node, are all 0 at the start and
+    at the end.
+    """
+    limit = len(todo) - 1
+    for k in range(count):
+        seen[todo[k]] = 1
+    done = 0
+    number = 0
+    while done < count and count <= limit and number < most:
+        node = todo[done]
+        done += 1
+        if through[(norm[place[node] + 1] >> 24) & 127] == 0:
+            continue
+        if met[label[node]] == 0:
+            met[label[node]] = 1
+            found.append(node)
+            number += 1
+        here = back_starts[node]
+        end = back_starts[node + 1]
+        there = 0
+        moved_end = 0
+        if len(moved):
+            there = moved_starts[node]
+            moved_end = moved_starts[node + 1]
+        while count <= limit and (here < end or there < moved_end):
+            if there == moved_end or (here < end and back[here] < moved[there]):
+                user = back[here]
+                here += 1
+            else:
+                user = moved[there]
+                there += 1
+            if seen[user] == 0:
+                seen[user] = 1
+                todo[count] = user
+                count += 1
+    for k in range(count):
+        seen[todo[k]] = 0
+        met[label[todo[k]]] = 0
+
+
 def members(coarse, label, wanted, seen, nodes):
     """Append to the list `nodes` the lowest node of each class of `label` (`seen`, one byte each, is 0 at the start) that lies in
     a `wanted` class of `coarse`."""

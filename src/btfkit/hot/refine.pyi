@@ -70,6 +70,22 @@ def meetings(
     budget: int,
     found: list[int],
 ) -> None: ...
+def climb(
+    norm: _Words,
+    place: _Words,
+    label: _Words,
+    through: _Bytes,
+    back_starts: _Words,
+    back: _Words,
+    moved_starts: _Words,
+    moved: _Words,
+    todo: _Words,
+    count: int,
+    most: int,
+    seen: bytearray,
+    met: bytearray,
+    found: list[int],
+) -> None: ...
 def members(
     coarse: _Words,
     label: _Words,

@@ -49,7 +49,9 @@ LEAST = 1 << 16  # pairs compared in small graphs
 FEWEST = 64  # pairs compared for each type that contains a declaration, whatever the budget
 
 _ROOTS = spec.COMPOSITES | {spec.TYPEDEF}
-_THROUGH = _ROOTS | spec.MODIFIERS | {spec.PTR, spec.ARRAY, spec.FUNC_PROTO}
+_THROUGH = bytearray(128)  # 1 for each kind that leads to what contains it
+for _kind in _ROOTS | spec.MODIFIERS | {spec.PTR, spec.ARRAY, spec.FUNC_PROTO}:
+    _THROUGH[_kind] = 1
 
 
 class Declaration:
@@ -101,6 +103,7 @@ class _Resolution:
         self.classes = 0
         self.left = max(LEAST, ALL_ROUNDS * len(graph))
         self._users: dict[int, list[int]] = {}
+        self._todo, self._seen, self._met = words(NODES + 1), bytearray(len(graph)), bytearray(len(graph))
 
     def run(self) -> tuple[array[int], list[Name]]:
         graph = self.graph
@@ -365,20 +368,26 @@ class _Resolution:
 
     def roots(self, one: Declaration, most: int) -> list[int]:
         """The types that contain a declaration, nearest first: one node of each class, at most `most`."""
-        graph, label = self.graph, self.graph.label
-        norm, place = graph.norm, graph.place
+        graph, found = self.graph, list[int]()
         todo = self.referrers(one.node)
-        seen, found = set(todo), dict[int, int]()
-        for node in todo:  # grows
-            if len(found) >= most or len(todo) > NODES:
-                break
-            if norm[place[node] + 1] >> 24 & 0x7F in _THROUGH:
-                found.setdefault(label[node], node)
-                users = [user for user in graph.users(node) if user not in seen]
-                if users:
-                    todo += dict.fromkeys(users)
-                    seen.update(users)
-        return list(found.values())
+        if len(todo) <= NODES:
+            self._todo[: len(todo)] = array("I", todo)
+            users, moved = graph.users()
+            _refine.climb(
+                graph.norm,
+                graph.place,
+                graph.label,
+                _THROUGH,
+                *users,
+                *moved,
+                self._todo,
+                len(todo),
+                most,
+                self._seen,
+                self._met,
+                found,
+            )
+        return found
 
 
 class Votes:

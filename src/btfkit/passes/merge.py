@@ -28,7 +28,7 @@ from btfkit.passes.dedup import dedup_chain
 from btfkit.passes.idmap import Dense, IdMap
 from btfkit.passes.prepared_base import PreparedBase
 from btfkit.passes.rebase import words
-from btfkit.passes.type_graph import power
+from btfkit.passes.refinement import power
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

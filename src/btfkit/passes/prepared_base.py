@@ -24,7 +24,8 @@ from btfkit.passes import type_graph
 from btfkit.passes.array_style import Style, flattened_base
 from btfkit.passes.declarations import DEFINED, ENUM_TAG
 from btfkit.passes.rebase import refuse_unknown_in, words
-from btfkit.passes.type_graph import NONE, Graph, power
+from btfkit.passes.refinement import NONE, power
+from btfkit.passes.type_graph import Graph
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class PreparedBase:
         _prints.skeletons(graph.norm, graph.place, 0, prints, graph.prime)
         self._steps.append(prints)
         while not _prints.index_prints(self._steps[-1], self._rep, self._buckets):
-            if len(self._steps) > min(MOST_STEPS, graph.rounds + 1):
+            if len(self._steps) > MOST_STEPS:
                 return False
             following = _longs(len(graph))
             _prints.step(

@@ -19,18 +19,17 @@ from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
 from btfkit.hot.strings import StringTable
 from btfkit.passes.rebase import refuse_unknown, refuse_unknown_in, words
+from btfkit.passes.refinement import NONE, pages, power, refine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     Words = memoryview[int] | array[int]
+    Reversed = tuple[Words, Words]
 
 MOST = 0x7FFFFFFF  # types, and bytes of strings: libbpf's limits
 
-LARGE = 1 << 18  # words
-DEPTH = 4  # references that hashes follow in the first round of `refine`
-NONE: memoryview[int] = memoryview(bytearray()).cast("I")
 
 _mask = 0xFFFFFFFF  # tests set it to 0 to make all hashes collide
 
@@ -212,20 +211,20 @@ class Graph:
         del self.norm[end:]
 
     def refine(self, owners: array[int] | None = None) -> None:
-        """Split classes until no more can be split, beginning with the nodes `owners` (ascending; all by default)."""
-        count = len(self)
-        dirty = self._room[0] if self._room else pages(count)
+        """Split the first classes until no more can be split; or those that this left, beginning with the nodes `owners`
+        (ascending), some of whose references lead elsewhere now."""
         if owners is None:
-            number = _refine.all_dirty(self.starts, self.label, self.size, dirty)
-        else:
-            self.size = zeros(count + 1)
-            number = _refine.recount(self.label, self.size, owners, dirty)
+            self.rounds += refine(self, _mask)
+            return
+        count = len(self)
+        room = self._room or [pages(count) for _ in range(7)]
+        self._room = room  # little of it is touched
+        dirty, group, heads, counts, fresh, touched, best = room
+        self.size = zeros(count + 1)
+        number = _refine.recount(self.label, self.size, owners, dirty)
         if not number:
             return
         self._reverse()
-        room = self._room or [dirty, *(pages(count) for _ in range(6))]
-        self._room = room if owners is not None else None  # the first call touches all of it, later ones little
-        dirty, group, heads, counts, fresh, touched, best = room
         self.classes, rounds = _classes.refine(
             self.starts,
             self.refs,
@@ -248,7 +247,7 @@ class Graph:
             pages(power(2 * count)),
             self.prime,
             _mask,
-            DEPTH if owners is None else 0,
+            0,
         )
         self.rounds += rounds
 
@@ -261,6 +260,13 @@ class Graph:
         if len(numbers):
             self._moved_back, self._moved_starts = zeros(len(numbers)), zeros(len(self) + 2)
             _classes.reverse_some(self.starts, self.refs, owners, numbers, self._moved_starts, self._moved_back)
+
+    def users(self) -> tuple[Reversed, Reversed]:
+        """The users of all nodes that refer to something themselves, as (where those of each node begin, the users): by
+        references that never move, and by others."""
+        if not len(self._back_starts):
+            self._reverse()
+        return (self._back_starts, self._back), (self._moved_starts, self._moved_back)
 
     def heads(self) -> memoryview[int]:
         """The lowest node of each class, except as for `nested`."""
@@ -312,35 +318,7 @@ class Graph:
         """The nodes that a node refers to, in order."""
         return self.refs[self.starts[node] : self.starts[node + 1]]
 
-    def users(self, node: int) -> Sequence[int]:
-        """The nodes that refer to a node, ascending; it must refer to something itself."""
-        if not len(self._back_starts):
-            self._reverse()
-        found = self._back[self._back_starts[node] : self._back_starts[node + 1]]
-        if not len(self._moved_back):
-            return found
-        moved = self._moved_back[self._moved_starts[node] : self._moved_starts[node + 1]]
-        return sorted((*found, *moved)) if len(moved) else found
-
 
 def table(data: bytearray, prime: int, start: int = 0, below: StringTable | None = None) -> StringTable:
     """A table of names: `data` has the existing ones, `start` is the offset of the first."""
     return StringTable(data, start, prime & 0xFFFFFFFF, _mask, MOST, below)
-
-
-def pages(count: int) -> memoryview[int]:
-    """`count` words of 0, which take no memory until they are written, and return it at once when they are released.
-
-    The memory of `zeros` may be that of something released before, which is written to be 0.
-    """
-    if count < LARGE:
-        return zeros(count)
-    import mmap
-
-    flags = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
-    return memoryview(mmap.mmap(-1, 4 * count, **flags)).cast("I")
-
-
-def power(count: int) -> int:
-    """The lowest power of two that is at least `count` and at least 16."""
-    return max(16, 1 << (count - 1).bit_length()) if count > 1 else 16
