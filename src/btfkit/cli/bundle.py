@@ -185,10 +185,10 @@ def _lookup(args: Args, operands: list[str]) -> int:
             }
         )
     if entry is None:
-        names = ", ".join(map(_shown, nearest[:6])) or "none of this architecture"
+        names = "".join(f"\n  {_shown(one)}" for one in nearest[:6]) or " none of this architecture"
         same = any(one.key.uname == wanted.uname for one in nearest)
         what = "several kernels, or those of other distributions, have this name" if same else "the nearest"
-        print(f"btfkit: no kernel {printable(str(wanted.key))}; {what}: {names}", file=sys.stderr)
+        print(f"btfkit: no kernel {printable(str(wanted.key))}; {what}:{names}", file=sys.stderr)
         return DIFFERS
     if args.output:
         _write(args, bundle, entry)
