@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from btfkit.fleet.history_values import Line, Part, Span, State
+    from btfkit.fleet.series import Series
 
 MEMBER = "member"
 MOST = 8  # changes of one span that are listed; more are counted
@@ -18,17 +19,33 @@ MOST = 8  # changes of one span that are listed; more are counted
 def add_changes(line: Line) -> None:
     """Fill in the changes and guesses of each span that follows another one of its series."""
     before: Span | None = None
+    name = line.name.rpartition(".")[2].partition("[")[0]
+    first: list[Span] = []  # of their series, and without the member
+    renames: list[tuple[Series, str]] = []
     for span in line.spans:
-        if before is not None and before.series is span.series:
-            if line.kind == MEMBER:
-                span.changes = list(_member_changes(before.state, span.state))
-                name = line.name.rpartition(".")[2].partition("[")[0]
-                span.guesses = list(_member_guesses(before.state, span.state, name))
-            else:
-                span.changes, span.guesses = type_changes(before.state, span.state, line.kind)
-        elif line.kind == MEMBER and not span.state and span.state.elsewhere:
-            span.guesses = [f"it is {printable(span.state.elsewhere)}"]
+        if before is None or before.series is not span.series:
+            first += [span] if line.kind == MEMBER and not span.state else []
+        elif line.kind != MEMBER:
+            span.changes, span.guesses = type_changes(before.state, span.state, line.kind)
+        else:
+            span.changes = list(_member_changes(before.state, span.state))
+            renamed = _other_name(before.state, span.state, name)
+            span.guesses = list(_member_guesses(before.state, span.state, renamed))
+            renames += [(span.series, renamed[0])] if renamed else []
         before = span
+    for span in first:
+        others = [other for series, other in renames if series is not span.series]
+        span.guesses = list(_first_guesses(span.state, others))
+
+
+def _first_guesses(absent: State, others: Sequence[str]) -> Iterator[str]:
+    """What a member may be called on the first kernel of a series, which lacks it: as in another series, or further on."""
+    types = {part.name: part.type for part in absent.parts}
+    found = next((name for name in others if name in types), "")
+    if found:
+        yield f"it is {printable(found)} ({types[found]}), as on other kernels"
+    elif absent.elsewhere:
+        yield f"it is {printable(absent.elsewhere)}"
 
 
 def _member_changes(old: State, new: State) -> Iterator[str]:
@@ -47,15 +64,24 @@ def _member_changes(old: State, new: State) -> Iterator[str]:
         yield f"in {new.module or 'vmlinux'}, was in {old.module or 'vmlinux'}"
 
 
-def _member_guesses(old: State, new: State, name: str) -> Iterator[str]:
+def _member_guesses(old: State, new: State, renamed: tuple[str, str] | None) -> Iterator[str]:
+    """What a member was called before, or is called now: `renamed` (name, why), or a place further on."""
     if bool(old) == bool(new):
         return
-    state, other = (new, old) if new else (old, new)
-    if found := _renamed(state.parts, other.parts, name):
-        word = "renamed from" if new else "renamed to"
-        yield f"{word} {printable(found[0])} ({found[1]}, {_alike(state, other, name, found[0])})"
+    if renamed:
+        yield f"{'renamed from' if new else 'renamed to'} {printable(renamed[0])} ({renamed[1]})"
+    other = old if new else new
     if other.elsewhere:
         yield f"{'was' if new else 'now'} {printable(other.elsewhere)}"
+
+
+def _other_name(old: State, new: State, name: str) -> tuple[str, str] | None:
+    """The name on the side that does not have `name`, and why it is that; None if both sides have it, or no name is like it."""
+    if bool(old) == bool(new):
+        return None
+    state, other = (new, old) if new else (old, new)
+    found = _renamed(state.parts, other.parts, name)
+    return (found[0], f"{found[1]}, {_alike(state, other, name, found[0])}") if found else None
 
 
 def _alike(state: State, other: State, name: str, found: str) -> str:
