@@ -34,7 +34,8 @@ def by_all_rules(obj, relocation):
         load = _leaf(obj.btf, found[5], LIBBPF)
     except SpecError:
         load = None
-    return *found[:6], load
+    root = relocation.type_id
+    return *found[:6], load, obj.btf.kind(root), obj.btf.string(obj.btf.word(root, 0))
 
 
 def local_is_right(obj, relocation):

@@ -72,7 +72,7 @@ def run(args: Args) -> int:
         for note in obj.notes:
             print(f"btfkit: {printable(obj.source)}: {note}", file=sys.stderr)
     _report(args, done)
-    faults = [row for row in done.relocations() if row.outcome.misread or row.status == "error"]
+    faults = done.faults()
     for fault in faults[:1]:
         print(f"btfkit: {fault.place}: {printable(fault.outcome.misread or _refused(fault))}", file=sys.stderr)
     return FAILED if done.skipped else DIFFERS if faults else DONE

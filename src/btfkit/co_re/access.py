@@ -23,6 +23,7 @@ from btfkit.co_re.kinds import (
     TYPE_SIZE,
 )
 from btfkit.errors import BtfError, counted
+from btfkit.hot.fields import Fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
     from btfkit.co_re.loaders import Loader
     from btfkit.co_re.witness import Witness
-    from btfkit.hot.fields import Fields
 
     LocalField = tuple[int, tuple[Any, ...], int, int, bool, int, tuple[int, int, int] | None]
 
@@ -55,7 +55,7 @@ class SpecError(BtfError):
 
 def essential(name: bytes) -> bytes:
     """`name` without its `___flavor`.  Rule: bpf_core_essential_name_len."""
-    if b"___" not in name:
+    if name.find(b"___") < 0:  # `in` raises and drops an exception, as it looks for a number first
         return name
     for i in range(len(name) - 5, -1, -1):
         if name[i] != 95 and name[i + 1 : i + 4] == b"___" and name[i + 4] != 95:
@@ -153,14 +153,20 @@ def parse(local: Btf, type_id: int, access: bytes, kind: int, loader: Loader) ->
         raise SpecError(f"no local type {type_id} (ids are 1 to {len(local) - 1})")
     if kind >= len(KINDS):
         raise SpecError(f"unknown relocation kind {kind} (this version knows 0 to {len(KINDS) - 1})")
-    root_kind = local.kind(type_id)
-    search_kind = spec.ENUM if root_kind == spec.ENUM64 and loader.mixes_enums else root_kind
-    result = Spec(type_id, search_kind, local.string(local.word(type_id, 0)), loader)
     group = KINDS[kind].group
+    usual = group == FIELD and loader.has_fields and local.base is None
+    found = local.kept(fields_of).local(type_id, access) if usual else None
+    if found is not None:
+        root_kind, name = found[7:]
+    else:
+        root_kind, name = local.kind(type_id), local.string(local.word(type_id, 0))
+    search_kind = spec.ENUM if root_kind == spec.ENUM64 and loader.mixes_enums else root_kind
+    result = Spec(type_id, search_kind, name, loader)
     if kind == TYPE_MATCHES and not loader.has_matches:
         raise SpecError(f"{loader.name} does not know this kind of relocation, and rejects the object")
     if group == FIELD:
-        _parse_field(local, result, access, kind)
+        way = found[:7] if found is not None else walk_local(local, type_id, parse_access(access), loader)
+        _parse_field(local, result, way, kind)
     elif group == ENUMVAL:
         _parse_enumerator(local, result, parse_access(access))
     elif access != b"0":
@@ -201,19 +207,15 @@ def _parse_enumerator(local: Btf, result: Spec, numbers: list[int]) -> None:
     result.enumerator = result.loader.essential(local.string(layer.words[at + 3 + width * numbers[0]]))
 
 
-def _parse_field(local: Btf, result: Spec, access: bytes, kind: int) -> None:
-    """Follow the access through the local types and collect names, compatibility keys and array indexes.
+def _parse_field(local: Btf, result: Spec, way: LocalField, kind: int) -> None:
+    """Take names, compatibility keys and array indexes from the `way` through the local types (`walk_local`).
 
     libbpf always computes the value by the local types as well: if that fails, the record is wrong.
     """
     loader = result.loader
-    usual = loader.has_fields and local.base is None
-    found = local.kept(fields_of).local(result.root_id, access) if usual else None
-    if found is None:
-        found = walk_local(local, result.root_id, parse_access(access), loader)
     if loader.by_levels:
         result.root_key = compatibility(local, result.root_id, loader)
-    result.index, result.steps, bits, bit_offset, is_nameless, leaf_id, load = found
+    result.index, result.steps, bits, bit_offset, is_nameless, leaf_id, load = way
     result.is_bitfield = bool(bits)
     result.nameless = bit_offset & U32 if is_nameless else None
     if kind == FIELD_EXISTS:
@@ -235,8 +237,6 @@ def _parse_field(local: Btf, result: Spec, access: bytes, kind: int) -> None:
 
 def fields_of(btf: Btf) -> Fields:
     """The usual ways of fields through the types of a BTF without a base."""
-    from btfkit.hot.fields import Fields
-
     text_at = btf.header.length + btf.header.str_off
     pointer_size = btf.pointer_size or DEFAULT_POINTER_SIZE
     is_little = btf.byte_order == "little"

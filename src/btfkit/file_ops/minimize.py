@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from btfkit.btf.btf import Btf
-    from btfkit.co_re.outcome import Counts
+    from btfkit.co_re.outcome import Counts, Outcome
     from btfkit.co_re.program import BpfObject
     from btfkit.co_re.relocations import Relocated
     from btfkit.passes.minimize import Minimized
@@ -145,11 +145,18 @@ class MinimizedFiles:
 
     def relocations(self, *, all: bool = False) -> list[Relocated]:
         """The relocations without an answer, or all."""
+        return self._those(lambda outcome: all or outcome.status != "value" or bool(outcome.misread))
+
+    def faults(self) -> list[Relocated]:
+        """The relocations for which libbpf rejects the object, or gives a wrong answer."""
+        return self._those(lambda outcome: outcome.status == "error" or bool(outcome.misread))
+
+    def _those(self, are_wanted: Callable[[Outcome], bool]) -> list[Relocated]:
         found = [
             (obj, number, outcome)
             for obj, outcomes in zip(self.objects, self.result.outcomes, strict=True)
             for number, outcome in enumerate(outcomes)
-            if all or outcome.status != "value" or outcome.misread
+            if are_wanted(outcome)
         ]
         if not found:  # the usual case, which needs no import
             return []
@@ -312,10 +319,12 @@ def _read_objects(done: MinimizedFiles, paths: Sequence[str], on_error: Callable
 def _read_modules(
     done: MinimizedFiles, vmlinux: Btf, paths: Sequence[str], on_error: Callable[[Exception], None] | None
 ) -> None:
-    from btfkit.loaded_kernel import load_modules
-
     if vmlinux.base is not None:
         raise PathError("this is a module, where the vmlinux is expected", source=vmlinux.source, remedy="base")
+    if not paths:
+        return
+    from btfkit.loaded_kernel import load_modules
+
     found = load_modules(paths, vmlinux, on_error)
     done.without = found.without
     done.empty = found.empty

@@ -104,7 +104,7 @@ class Fields:
         """Follow an access string (bytes) from the program's type `root`.
 
         Returns (first number, steps, bits, bit offset, whether it ends at an anonymous member, leaf, load), as
-        `access.walk_local` does, or None.
+        `access.walk_local` does, with the kind and the name of `root`; or None.
         """
         count = self.read_numbers(access)
         current = self.strip(root)
@@ -156,7 +156,10 @@ class Fields:
                 return None
             if current == NONE:
                 return None
-        return self.numbers[0], tuple(steps), bits, offset, nameless, leaf, self.load(leaf)
+        at = self.positions[root - 1]
+        kind = (self.words[at + 1] >> 24) & 127
+        load = self.load(leaf)
+        return self.numbers[0], tuple(steps), bits, offset, nameless, leaf, load, kind, self.text(self.words[at])
 
     def read_numbers(self, access):
         """Read the numbers of an access string (bytes) into `numbers`; returns how many, 0 if it is unusual."""
