@@ -25,7 +25,7 @@ INSTALLED = Path(btfkit.__file__).parent
 HOT = sorted(
     path.stem
     for path in (SOURCE / "hot").glob("*.py")
-    if path.stem not in ("__init__", "codes", "kinds", "member_rows", "value_codes")
+    if path.stem not in ("__init__", "codes", "kinds", "member_rows", "spans", "value_codes")
 )
 
 # What a bare `import btfkit` has no use for, and what each of them costs is in milliseconds.

@@ -1,5 +1,6 @@
 cimport cython
 from btfkit.hot cimport kinds
+from btfkit.hot.strings cimport StringTable
 
 cdef unsigned int WORD
 cdef unsigned long long LONG
@@ -27,14 +28,15 @@ cpdef clear(unsigned int[::1] moved)
                at=cython.size_t, info=cython.uint, row=cython.uint, tail=cython.size_t,
                elem=cython.size_t, end=cython.size_t, mask=cython.uint, names=cython.uint, slot=cython.uint,
                h=cython.ulonglong)
-cpdef take(unsigned int[::1] norm, size_t first_word, const unsigned int[::1] positions,
+cpdef size_t take(unsigned int[::1] norm, size_t first_word, const unsigned int[::1] positions,
            const unsigned char[::1] table, size_t first_offset, const unsigned int[::1] below,
-           const unsigned int[::1] moved, size_t first_id, unsigned int shift, unsigned int[::1] refs,
+           unsigned int[::1] moved, size_t first_id, unsigned int shift, unsigned int[::1] refs,
            size_t first_edge, unsigned int[::1] place, unsigned int[::1] starts, unsigned int[::1] hashes,
-           unsigned long long prime)
+           unsigned long long prime, StringTable pool, const unsigned char[::1] strings) except? 0
 
 cdef inline unsigned int new_name(unsigned int value, size_t first_offset, const unsigned int[::1] below,
-                                  const unsigned int[::1] moved) except? 0xFFFFFFFF
+                                  unsigned int[::1] moved, StringTable pool,
+                                  const unsigned char[::1] strings) except? 0xFFFFFFFF
 
 cdef inline unsigned int new_reference(unsigned int value, size_t first_id, unsigned int shift) noexcept
 

@@ -92,12 +92,16 @@ def take(
     starts,
     hashes,
     prime,
+    pool,
+    strings,
 ):
     """Make nodes of the records at `positions` (from word `first_word` of `norm` on, which ends with them).
 
-    Each name becomes its entry in `below`, or from `first_offset` on in `moved` (these entries are 1 too large).  Each type id
+    Each name becomes its entry in `below`, or from `first_offset` on in `moved` (these entries are 1 too large; those that are 0
+    are looked up in `pool`, by the text in `strings`).  Each type id
     becomes 0 and goes to `refs`, from number `first_edge` on; those from `first_id` on get `shift` added.  `place` and `starts`
     get where each record and its references begin, with one more entry at the end, `hashes` the hash of each record.
+    Returns the end of the references.
     """
     long = LONG
     low = WORD
@@ -108,7 +112,7 @@ def take(
         row = ((info >> 24) & 127) << 3
         place[index] = at
         starts[index] = edge
-        norm[at] = new_name(norm[at], first_offset, below, moved)
+        norm[at] = new_name(norm[at], first_offset, below, moved, pool, strings)
         if table[row + kinds.THIRD_IS_TYPE]:
             refs[edge] = new_reference(norm[at + 2], first_id, shift)
             edge += 1
@@ -131,7 +135,7 @@ def take(
         names = table[row + kinds.ELEM_NAMES]
         if mask == 2 and names == 1:
             while at < end:
-                norm[at] = new_name(norm[at], first_offset, below, moved)
+                norm[at] = new_name(norm[at], first_offset, below, moved, pool, strings)
                 refs[edge] = new_reference(norm[at + 1], first_id, shift)
                 edge += 1
                 norm[at + 1] = 0
@@ -144,7 +148,7 @@ def take(
                         edge += 1
                         norm[at + slot] = 0
                     elif (names >> slot) & 1:
-                        norm[at + slot] = new_name(norm[at + slot], first_offset, below, moved)
+                        norm[at + slot] = new_name(norm[at + slot], first_offset, below, moved, pool, strings)
                 at += elem
         h = prime
         for at in range(begin, end):
@@ -153,13 +157,19 @@ def take(
         hashes[index] = (h >> 7) & low
     place[len(positions)] = len(norm)
     starts[len(positions)] = edge
+    return edge
 
 
-def new_name(value, first_offset, below, moved):
+def new_name(value, first_offset, below, moved, pool, strings):
     """The new offset of a name, as `take` describes."""
     if value == 0:
         return 0
-    return (moved[value - first_offset] if value >= first_offset else below[value]) - 1
+    if value < first_offset:
+        return below[value] - 1
+    value -= first_offset
+    if moved[value] == 0:
+        moved[value] = pool.resolve(strings, value)
+    return moved[value] - 1
 
 
 def new_reference(value, first_id, shift):

@@ -1,6 +1,8 @@
 from array import array
 from typing import TypeAlias
 
+from btfkit.hot.strings import StringTable
+
 _Words: TypeAlias = memoryview | array[int]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 
@@ -34,8 +36,12 @@ def take(
     starts: _Words,
     hashes: _Words,
     prime: int,
-) -> None: ...
-def new_name(value: int, first_offset: int, below: _Words, moved: _Words) -> int: ...
+    pool: StringTable,
+    strings: _Bytes,
+) -> int: ...
+def new_name(
+    value: int, first_offset: int, below: _Words, moved: _Words, pool: StringTable, strings: _Bytes
+) -> int: ...
 def new_reference(value: int, first_id: int, shift: int) -> int: ...
 def share(norm: _Words, place: _Words, label: _Words, heads: _Words) -> int: ...
 def write(

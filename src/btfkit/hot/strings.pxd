@@ -1,4 +1,5 @@
 cimport cython
+from btfkit.hot cimport spans
 
 cdef unsigned int SEED
 cdef unsigned int WORD
@@ -27,6 +28,8 @@ cdef class StringTable:
     cdef unsigned int mask
     cdef unsigned int h
     cdef StringTable below
+    cdef size_t before
+    cdef size_t following
     cdef unsigned int[::1] slots
     cdef unsigned int[::1] followers
 
@@ -36,7 +39,7 @@ cdef class StringTable:
     @cython.locals(size=cython.size_t, old="unsigned int[::1]", at=cython.size_t, slot=cython.size_t)
     cpdef reserve(self, size_t count)
 
-    @cython.locals(mask=cython.size_t, slot=cython.size_t, here=cython.size_t, k=cython.size_t)
+    @cython.locals(mask=cython.size_t, slot=cython.size_t, here=cython.size_t)
     cdef inline size_t slot_of(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 1
 
     cdef inline int learn(self, size_t slot, size_t offset, unsigned int h) except -1
@@ -47,7 +50,7 @@ cdef class StringTable:
     @cython.locals(slot=cython.size_t)
     cdef inline size_t find(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
 
-    @cython.locals(slot=cython.size_t, to=cython.size_t, offset=cython.size_t, k=cython.size_t, pool="unsigned char[::1]")
+    @cython.locals(slot=cython.size_t, to=cython.size_t, offset=cython.size_t)
     cdef inline size_t add(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(prime=cython.uint, pool="unsigned char[::1]", room=cython.size_t,
@@ -66,8 +69,12 @@ cdef class StringTable:
     @cython.locals(size=cython.size_t)
     cdef int lengthen(self, size_t need) except -1
 
-    @cython.locals(before=cython.size_t, following=cython.size_t, at=cython.size_t, cell=cython.size_t,
-                   guess=cython.size_t, end=cython.size_t, here=cython.size_t, offset=cython.size_t)
+    cpdef begin(self, const unsigned char[::1] strings)
+
+    @cython.locals(end=cython.size_t, cell=cython.size_t, guess=cython.size_t, offset=cython.size_t)
+    cdef size_t resolve(self, const unsigned char[::1] strings, size_t start) except? 0
+
+    @cython.locals(at=cython.size_t)
     cpdef settle(self, const unsigned char[::1] strings, unsigned int[::1] moved)
 
     @cython.locals(cell=cython.size_t, old="unsigned int[::1]")

@@ -9,6 +9,8 @@ of the one before, so it takes two bytes.
 
 from os import urandom
 
+from btfkit.hot import spans
+
 SEED = 2166136261
 WORD = 0xFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 ALL_BITS = 0xFFFFFFFF  # the mask of hashes
@@ -60,6 +62,8 @@ class StringTable:
         self.mask = mask
         self.h = 0
         self.below = below
+        self.before = 0  # the last string that was resolved,
+        self.following = 0  # and what follows it
         self.count = 0
         self.slots = memoryview(bytearray(512)).cast("I")  # pairs: 1 + offset (0: free), hash
         self.followers = memoryview(bytearray(4)).cast("I")  # by place: what followed that string when it was last seen
@@ -100,11 +104,7 @@ class StringTable:
         while self.slots[slot]:
             if self.slots[slot + 1] == h:
                 here = self.slots[slot] - 1 - self.start
-                k = start
-                while k < end and self.pool[here] == strings[k]:
-                    k += 1
-                    here += 1
-                if k == end and self.pool[here] == 0:
+                if spans.are_equal(self.pool, here, strings, start, end - start) and self.pool[here + end - start] == 0:
                     break
             slot = (slot + 2) & mask
         return slot
@@ -150,11 +150,9 @@ class StringTable:
         to = self.end
         if to + end - start + 1 > len(self.pool):
             self.lengthen(to + end - start + 1)
-        pool = self.pool  # a local name, so that compiled code does not fetch the attribute for each byte
-        for k in range(start, end):
-            pool[to] = strings[k]
-            to += 1
-        pool[to] = 0
+        spans.copy(self.pool, to, strings, start, end - start)
+        to += end - start
+        self.pool[to] = 0
         offset = self.start + self.end
         self.end = to + 1
         self.learn(slot, offset, h)
@@ -232,47 +230,50 @@ class StringTable:
         self.data = data
         self.pool = data
 
-    def settle(self, strings, moved):
-        """Replace each nonzero word of `moved` by 1 + the offset of the string at that position of `strings`, unless the string
-        is empty.
+    def begin(self, strings):
+        """Prepare for `resolve` with the names of another section."""
+        self.before = 0
+        self.following = self.end
+        if 2 * self.end < len(strings):
+            self.lengthen(min(self.end + len(strings), self.limit))
+
+    def resolve(self, strings, start):
+        """1 + the offset of the string that begins at `strings[start]`, which is added if it is new; 1 if it is empty.
 
         Sections of similar BTFs have long runs in common.  So what followed the last string when it was last seen is tried first,
         or, if nothing did, what follows it in the pool.
         """
-        before = 0
-        following = self.end
-        if 2 * self.end < len(strings):
-            self.lengthen(min(self.end + len(strings), self.limit))
+        end = spans.end_of(strings, start)
+        if end == start:
+            return 1
+        cell = self.before >> CELL
+        guess = self.followers[cell] if cell < len(self.followers) else 0
+        if guess == 0:
+            guess = self.following
+        if guess >= self.end or not spans.are_equal(self.pool, guess, strings, start, end - start + 1):
+            end = self.measure(strings, start)
+            offset = self.add(strings, start, end, self.h)
+            if offset < self.start:
+                self.before = 0
+                self.following = self.end
+                return offset + 1
+            guess = offset - self.start
+        if cell >= len(self.followers):
+            self.lengthen_followers()
+        self.followers[cell] = guess
+        self.before = guess
+        self.following = guess + end - start + 1
+        if self.following < self.added:
+            self.following = self.end
+        return self.start + guess + 1
+
+    def settle(self, strings, moved):
+        """Replace each nonzero word of `moved` by 1 + the offset of the string at that position of `strings`, unless the string
+        is empty."""
+        self.begin(strings)
         for at in range(len(moved)):
-            if moved[at] == 0 or strings[at] == 0:
-                continue
-            cell = before >> CELL
-            guess = self.followers[cell] if cell < len(self.followers) else 0
-            if guess == 0:
-                guess = following
-            end = at
-            here = guess
-            if guess < self.end:
-                while strings[end] and self.pool[here] == strings[end]:
-                    end += 1
-                    here += 1
-            if guess >= self.end or strings[end] or self.pool[here]:
-                end = self.measure(strings, at)
-                offset = self.add(strings, at, end, self.h)
-                if offset < self.start:
-                    moved[at] = offset + 1
-                    before = 0
-                    following = self.end
-                    continue
-                guess = offset - self.start
-            moved[at] = self.start + guess + 1
-            if cell >= len(self.followers):
-                self.lengthen_followers()
-            self.followers[cell] = guess
-            before = guess
-            following = guess + end - at + 1
-            if following < self.added:
-                following = self.end
+            if moved[at] and strings[at]:
+                moved[at] = self.resolve(strings, at)
 
     def lengthen_followers(self):
         """Give `followers` an entry for each part of the pool."""

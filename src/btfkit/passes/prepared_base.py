@@ -169,6 +169,8 @@ class Remainder(Graph):
             self.own_starts,
             self.own_hashes,
             self.prime,
+            self.names,
+            btf.strings,
         )
         self.start = btf.start_id
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Words = memoryview[int] | array[int]
     Reversed = tuple[Words, Words]
 
+NAME = 16  # bytes of a string, more than kernels have on average
 MOST = 0x7FFFFFFF  # types, and bytes of strings: libbpf's limits
 
 
@@ -81,7 +82,7 @@ class Graph:
         _nodes.mark_starts(strings, moved)  # a split may use strings that the types of the base do not
         self.settle_names(strings, moved, base.source)
         for layer, count in zip(base.chain, edges, strict=True):
-            self._take(layer, 0, NONE, moved, 1, 0, count)
+            self._take(layer, 0, NONE, moved, strings, 1, 0, count)
         self.below = moved
         self.first = len(self)
 
@@ -98,10 +99,25 @@ class Graph:
         """
         refuse_unknown_in(btf)
         first = len(self)
-        moved, edges = self.mark(btf)
-        self.name_own(btf, moved, extra)
-        self._take(btf, btf.start_str_off, self.below, moved, btf.start_id, first - btf.start_id, edges)
+        if btf.start_str_off or extra:
+            moved, edges = self.mark(btf)
+            self.name_own(btf, moved, extra)
+        else:
+            moved, edges = self._room_for_names(len(btf.strings)), len(btf.words) // 2  # more than there can be
+            if not self.names.count:
+                self.names.reserve(len(btf.strings) // NAME)
+            self.names.begin(btf.strings)
+        shift = first - btf.start_id
+        self._take(btf, btf.start_str_off, self.below, moved, btf.strings, btf.start_id, shift, edges)
         return first
+
+    def _room_for_names(self, size: int) -> memoryview[int]:
+        """`size` words of 0, which the next call uses again."""
+        if len(self._marks) < size:
+            self._marks = zeros(size)
+        else:
+            _nodes.clear(self._marks[:size])
+        return self._marks[:size]
 
     def mark(self, btf: Btf) -> tuple[memoryview[int], int]:
         """Find the names that `btf` uses, which is split on the base of the graph or has no base.
@@ -110,11 +126,7 @@ class Graph:
         of its references.
         """
         size, found = len(btf.strings), list[int]()
-        if len(self._marks) < size:
-            self._marks = zeros(size)
-        else:
-            _nodes.clear(self._marks[:size])
-        moved = self._marks[:size]
+        moved = self._room_for_names(size)
         marked, edges = _nodes.mark(btf.words, btf.positions, btf.table, btf.start_str_off, moved, self.below, found)
         if not self.names.count:
             self.names.reserve(marked)
@@ -147,11 +159,15 @@ class Graph:
 
     def settle_names(self, strings: memoryview | bytes, moved: Words, source: str | None) -> None:
         """Set each marked word of `moved` to the offset of its string in the pool, plus 1."""
-        self.names.limit = min(self.names.end + OVERLAP * len(strings) + (1 << 16), MOST)
+        self._limit(strings)
         try:
             self.names.settle(strings, moved)
         except OverflowError:
             raise overlapping(source) from None
+
+    def _limit(self, strings: memoryview | bytes) -> None:
+        """Limit the names that a section `strings` may add."""
+        self.names.limit = min(self.names.end + OVERLAP * len(strings) + (1 << 16), MOST)
 
     @property
     def pool(self) -> bytearray:
@@ -163,8 +179,17 @@ class Graph:
         return self.names.end
 
     def _take(
-        self, piece: Btf, start: int, below: Words, moved: Words, first_id: int, shift: int, references: int
+        self,
+        piece: Btf,
+        start: int,
+        below: Words,
+        moved: Words,
+        strings: memoryview | bytes,
+        first_id: int,
+        shift: int,
+        references: int,
     ) -> None:
+        """Add the nodes of `piece`, which has at most so many `references`."""
         node, at, edges = len(self), len(self.norm), len(self.refs)
         count = len(piece.positions)
         if node + count > MOST:
@@ -174,23 +199,30 @@ class Graph:
         self.refs.frombytes(room[: 4 * references])
         for column in (self.place, self.starts, self.hashes):
             column.frombytes(room[: 4 * count])
-        _nodes.take(
-            self.norm,
-            at,
-            piece.positions,
-            piece.table,
-            start,
-            below,
-            moved,
-            first_id,
-            shift,
-            self.refs,
-            edges,
-            memoryview(self.place)[node:],
-            memoryview(self.starts)[node:],
-            memoryview(self.hashes)[node:],
-            self.prime,
-        )
+        self._limit(strings)
+        try:
+            end = _nodes.take(
+                self.norm,
+                at,
+                piece.positions,
+                piece.table,
+                start,
+                below,
+                moved,
+                first_id,
+                shift,
+                self.refs,
+                edges,
+                memoryview(self.place)[node:],
+                memoryview(self.starts)[node:],
+                memoryview(self.hashes)[node:],
+                self.prime,
+                self.names,
+                strings,
+            )
+        except OverflowError:
+            raise overlapping(piece.source) from None
+        del self.refs[end:]
 
     # ---- classes ---------------------------------------------------------------------------------------------------
 

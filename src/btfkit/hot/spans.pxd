@@ -1,0 +1,32 @@
+cimport cython
+from libc.string cimport memchr, memcmp, memcpy
+
+@cython.boundscheck(False)
+cdef inline size_t end_of(const unsigned char[::1] strings, size_t start) noexcept:
+    cdef size_t size = strings.shape[0]
+    cdef const unsigned char *found
+    if start >= size:
+        return start
+    found = <const unsigned char *>memchr(&strings[start], 0, size - start)
+    return start + (found - &strings[start]) if found != NULL else size
+
+@cython.boundscheck(False)
+cdef inline bint are_equal(const unsigned char[::1] one, size_t here, const unsigned char[::1] other, size_t there,
+                           size_t count) noexcept:
+    cdef size_t size = one.shape[0]
+    cdef size_t other_size = other.shape[0]
+    if here >= size or there >= other_size or count > size - here or count > other_size - there:
+        return count == 0
+    return memcmp(&one[here], &other[there], count) == 0
+
+@cython.boundscheck(False)
+cdef inline int copy(unsigned char[::1] to, size_t here, const unsigned char[::1] strings, size_t start,
+                     size_t count) except -1:
+    cdef size_t size = to.shape[0]
+    cdef size_t other_size = strings.shape[0]
+    if here >= size or start >= other_size or count > size - here or count > other_size - start:
+        if count:
+            raise IndexError("span beyond the end")
+        return 0
+    memcpy(&to[here], &strings[start], count)
+    return 0
