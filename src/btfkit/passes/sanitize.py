@@ -40,15 +40,15 @@ _KINDS = {  # features that every type of a kind is looked at for
     "datasec": (spec.VAR, spec.DATASEC, spec.DECL_TAG),
     "long-names": (spec.DATASEC,),
     "enum-size": (spec.ENUM,),
-    "func-linkage": (spec.FUNC,),
     "float": (spec.FLOAT,),
     "decl-tag": (spec.DECL_TAG,),
     "type-tag": (spec.TYPE_TAG,),
     "enum64": (spec.ENUM64,),
     "section-names": (spec.DATASEC,),
     "tag-order": (spec.TYPE_TAG,),
-    "extern": (spec.FUNC, spec.VAR),
+    "extern": (spec.VAR,),
 }
+_LINKAGES = {"func-linkage": 0, "extern": 1}  # the largest that a function may keep without the feature
 _NAMES = {"names", "dots", "long-names"}
 _FLAGS = {
     "bitfields": (spec.STRUCT, spec.UNION, spec.FWD),
@@ -200,6 +200,7 @@ class _Layer:
         vlens = array("I", (0xFFFFFF,)) * 128
         if "wide-vlen" in self.without:
             vlens = array("I", (MAX_VLEN,)) * 128
+        vlens[spec.FUNC] = min((_LINKAGES[name] for name in self.without & _LINKAGES.keys()), default=spec.MAX_VLEN)
         odd = self._odd_strings() if _NAMES & self.without else b""
         found = list[int]()
         btf = self.btf
