@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LONGEST = 400  # characters; longer text is cut and ends in CUT
 NAMELESS = "{" + CUT + "}"  # follows the keyword of a type without a name
 DEEPEST = 16  # prototypes within prototypes
+SHORT = 32  # pointers and qualifiers in a row, more than programs have
 MOST = 200  # parameters in one text, those of parameters included
 _QUALIFIERS = frozenset((spec.CONST, spec.VOLATILE, spec.RESTRICT))
 
@@ -60,11 +61,13 @@ def keyword(btf: Btf, type_id: int) -> str:
 class Spelling:
     """The C spelling of the types of one BTF, printable (no control characters), each made once."""
 
-    __slots__ = ("_parameters_left", "_spelled", "btf")
+    __slots__ = ("_before", "_names", "_parameters_left", "_spelled", "btf")
 
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
         self._spelled: dict[int, str] = {}
+        self._before: dict[int, str] = {}  # what stands before a name; "" if something follows it, as in arrays
+        self._names: dict[int, str] = {}  # of parameters, by offset
         self._parameters_left = 0  # in one text
 
     def __getitem__(self, type_id: int) -> str:
@@ -126,13 +129,40 @@ class Spelling:
         words = layer.words
         shown: list[str] = []
         for p in range(at + 3, at + 3 + 2 * (words[at + 1] & spec.MAX_VLEN), 2):
-            name = printable(text(self.btf.string(words[p])))
             self._parameters_left -= 1
             if depth >= DEEPEST or self._parameters_left < 0:
                 shown.append(CUT)
                 break
-            shown.append(self.declare(words[p + 1], name, depth + 1) if words[p + 1] or name else "...")
+            name_off, target = words[p], words[p + 1]
+            name = self._names.get(name_off)
+            if name is None:
+                name = self._names[name_off] = printable(text(self.btf.string(name_off)))
+            if not target and not name:
+                shown.append("...")
+                continue
+            before = self._before.get(target)
+            if before is None:
+                before = self._before[target] = self._before_name(target)
+            if not before:
+                shown.append(self.declare(target, name, depth + 1))
+            elif name:
+                shown.append(_cut(before + name))
+            else:
+                shown.append(self._spelled.get(target) or self.declare(target, "", depth + 1))
         return ", ".join(shown) or "void"
+
+    def _before_name(self, type_id: int) -> str:
+        """What stands before the name in every declaration with that type: "struct file *"; "" if something follows the name."""
+        btf, inner = self.btf, type_id
+        for _ in range(SHORT):
+            kind = btf.kind(inner)
+            if kind in (spec.ARRAY, spec.FUNC_PROTO):
+                return ""
+            if kind not in _QUALIFIERS and kind not in (spec.TYPE_TAG, spec.PTR):
+                shown = self.declare(type_id, "x", 1)
+                return shown[:-1] if len(shown) < LONGEST else ""
+            inner = btf.word(inner, 2)
+        return ""
 
 
 def _enclosed(declarator: str) -> str:

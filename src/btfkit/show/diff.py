@@ -97,7 +97,9 @@ class ModuleDiffs:
             frame if btf.base is frame.base else None for frame, btf in zip(self._frames, (old, new), strict=True)
         ]
         a, b = _Side(old, self._numbers, frames[0]), _Side(new, self._numbers, frames[1])
-        return _Comparison(a, b, frozenset(), frozenset(), None, self._known).done()
+        return (
+            _Comparison(a, b, frozenset(), frozenset(), None, self._known).done().settle()
+        )  # the frames are for the next
 
 
 def _wanted(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -170,7 +172,7 @@ class _Side:
         return [i for i in base.find_ids(text(key[1])) if CLASSES.get(base.kind(i)) == key[0]]
 
     def entry(self, key: Key, type_id: int) -> Entry:
-        return Entry(key[0], text(key[1]), type_id, self.text(type_id), self.size(type_id))
+        return Entry(key[0], text(key[1]), type_id, self.text, self.size(type_id))
 
     def size(self, type_id: int) -> int | None:
         return None if self.btf.kind(type_id) in (spec.FUNC, spec.VAR) else self.btf.sizeof(type_id)
@@ -328,11 +330,12 @@ class _Comparison:
             self._typedef(found, a, b)
         else:
             found.old["text"], found.new["text"] = self.old.text(a), self.new.text(b)
-            if key[0] == FUNC:
-                self._function(found, a, b)
-            elif key[0] in (INT, FLOAT):
+            if key[0] in (INT, FLOAT):
                 found.old["size"], found.new["size"] = self.old.btf.word(a, 2), self.new.btf.word(b, 2)
-        self._tags(found, a, b)
+        if tags := self._tags(found):
+            found.changes = [*(self._function(found) if key[0] == FUNC else found.changes), tags]
+        elif key[0] == FUNC:
+            found.find_changes(self._function)
         reads = self.scope[key[0], found.name] if self.scope is not None else None
         if reads is None:
             return found
@@ -372,16 +375,20 @@ class _Comparison:
         else:
             found.old["size"], found.new["size"] = self.old.btf.sizeof(a), self.new.btf.sizeof(b)
 
-    def _function(self, found: TypeChange, a: int, b: int) -> None:
-        found.changes += prototype_changes(self.old, self.old.btf.word(a, 2), self.new, self.new.btf.word(b, 2))
+    def _function(self, found: TypeChange) -> list[Change]:
+        """The changes of a function, which a text does not show if those of its declaration do."""
+        a, b = self.old.btf.word(found.old_id, 2), self.new.btf.word(found.new_id, 2)
+        return prototype_changes(self.old, a, self.new, b)
 
-    def _tags(self, found: TypeChange, a: int, b: int) -> None:
-        old, new = self.old.identities.tags.get(a, ()), self.new.identities.tags.get(b, ())
-        if old != new:
-            part = "parameter" if found.kind == FUNC else "member"
-            before, after = ([_tag(tag, part, number) for tag, number in tags] for tags in (old, new))
-            tags = Change("tags", "", {"tags": before}, {"tags": after})
-            found.changes = [*found.changes, tags]  # the list may be that of other modules, too
+    def _tags(self, found: TypeChange) -> Change | None:
+        """The change of the declaration tags of a type, if there is one."""
+        old = self.old.identities.tags.get(found.old_id, ())
+        new = self.new.identities.tags.get(found.new_id, ())
+        if old == new:
+            return None
+        part = "parameter" if found.kind == FUNC else "member"
+        before, after = ([_tag(tag, part, number) for tag, number in tags] for tags in (old, new))
+        return Change("tags", "", {"tags": before}, {"tags": after})
 
 
 def _similarities(olds: dict[int, set[object]], news: dict[int, set[object]]) -> dict[tuple[int, int], int]:

@@ -188,6 +188,14 @@ class MemberDiff:
         return [change for _, change in changes]
 
     def _pair(self, a: Leaf, b: Leaf) -> Iterator[Change]:
+        if (
+            a.bit_offset == b.bit_offset
+            and a.key == b.key
+            and a.size == b.size
+            and a.bits == b.bits
+            and a.path == b.path
+        ):
+            return
         old, new = self._at(self.old, a), self._at(self.new, b)
         if a.path != b.path:
             yield Change("renamed", b.path, old | {"name": a.path}, new)

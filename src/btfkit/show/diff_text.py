@@ -90,7 +90,7 @@ def type_lines(change: TypeChange) -> Iterator[str]:
         if change.kind == FUNC and change.old["text"] == change.new["text"]:
             yield from _members(change)
         else:
-            yield from (f"  ~ {_tags(one)}" for one in change.changes if one.what == "tags")
+            yield from (f"  ~ {_tags(one)}" for one in change.tags)
         return
     if change.kind == INT:
         yield f"  {change.old['text']} -> {change.new['text']}"

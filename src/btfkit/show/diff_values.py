@@ -7,7 +7,7 @@ from btfkit.tables import Tabular, table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypedDict
 
     from btfkit.btf.btf import Btf
@@ -82,19 +82,44 @@ class TypeChange:
     """A type that both sides have: its `kind` and `name`, its ids, and the `changes` within.
 
     `old` and `new` describe the whole type: "text" (its declaration) or, for a struct or union, "size", "holes", "sum_holes",
-    "cachelines", "alignment", "padding" (bytes).
+    "cachelines", "alignment", "padding" (bytes).  `later` finds changes that few outputs show, when they are asked for.
     """
 
-    __slots__ = ("changes", "kind", "name", "new", "new_id", "old", "old_id")
+    __slots__ = ("_changes", "_later", "kind", "name", "new", "new_id", "old", "old_id")
 
     def __init__(self, kind: str, name: str, old_id: int, new_id: int) -> None:
         self.kind = kind
         self.name = name
         self.old_id = old_id
         self.new_id = new_id
-        self.changes: list[Change] = []
+        self._changes: list[Change] = []
+        self._later: Callable[[TypeChange], list[Change]] | None = None
         self.old: TypeFacts = {}
         self.new: TypeFacts = {}
+
+    @property
+    def changes(self) -> list[Change]:
+        """The changes within the type."""
+        if self._later is not None:
+            self.changes = self._later(self)
+        return self._changes
+
+    @changes.setter
+    def changes(self, changes: list[Change]) -> None:
+        self._later = None
+        self._changes = changes
+
+    @property
+    def tags(self) -> list[Change]:
+        """The change of the declaration tags, if there is one."""
+        return [] if self._later is not None else [change for change in self._changes if change.what == "tags"]
+
+    def find_changes(self, later: Callable[[TypeChange], list[Change]]) -> None:
+        """Have `later` find the changes when they are asked for; none of them is one of tags."""
+        self._later = later
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _type_change, (self.kind, self.name, self.old_id, self.new_id, self.changes, self.old, self.new)
 
     def as_json(self) -> dict[str, object]:
         """Its part of the JSON document."""
@@ -112,18 +137,36 @@ class TypeChange:
         return f"<{self.kind} {self.name!r}: {len(self.changes)} changes>"
 
 
+def _type_change(
+    kind: str, name: str, old_id: int, new_id: int, changes: list[Change], old: TypeFacts, new: TypeFacts
+) -> TypeChange:
+    self = TypeChange(kind, name, old_id, new_id)
+    self.changes, self.old, self.new = changes, old, new
+    return self
+
+
 class Entry:
     """A type that only one side has: its `kind`, `name` and `type_id`, its `text` (of a prototype or typedef) and `size`
-    (bytes; None: no size)."""
+    (bytes; None: no size).  `shown` is the text, or makes it of the id when it is asked for."""
 
-    __slots__ = ("kind", "name", "size", "text", "type_id")
+    __slots__ = ("_shown", "kind", "name", "size", "type_id")
 
-    def __init__(self, kind: str, name: str, type_id: int, shown: str, size: int | None) -> None:
+    def __init__(self, kind: str, name: str, type_id: int, shown: str | Callable[[int], str], size: int | None) -> None:
         self.kind = kind
         self.name = name
         self.type_id = type_id
-        self.text = shown
+        self._shown = shown
         self.size = size
+
+    @property
+    def text(self) -> str:
+        """Its declaration."""
+        if not isinstance(self._shown, str):
+            self._shown = self._shown(self.type_id)
+        return self._shown
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Entry, (self.kind, self.name, self.type_id, self.text, self.size)
 
     def as_json(self) -> dict[str, object]:
         """Its part of the JSON document."""
@@ -174,8 +217,17 @@ class Diff(Tabular):
             for one in change.changes:
                 yield change.kind, change.name, one.what, one.path, *_pairs(one.old, one.new)
 
+    def settle(self) -> Diff:
+        """Find and make all that waits to be asked for; returns this diff, which then no longer needs what it was made of."""
+        for change in self.changed:
+            change.changes  # noqa: B018
+        for entry in (*self.added, *self.removed):
+            entry.text  # noqa: B018
+        return self
+
     def without_btf(self) -> Diff:
         """This diff with a `Name` in place of each BTF: small, and pickles."""
+        self.settle()
         copy = Diff(Name(self.old), Name(self.new))  # type: ignore[arg-type]
         copy.added, copy.removed, copy.changed, copy.counts = self.added, self.removed, self.changed, self.counts
         return copy
