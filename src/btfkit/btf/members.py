@@ -136,34 +136,35 @@ def _flat_members(
     if len(around) > 1:
         left[0] -= count
         if len(around) > MAX_DEPTH or left[0] < 0:
-            raise FormatError(
-                "anonymous structs and unions are nested too deeply",
-                source=btf.source,
-                section="types",
-                type_id=owner,
-            )
+            raise too_deep(btf, owner)
     later: list[Iterator[FlatMember]] = []
     for index in range(count) if among is None else among.indexes(owner, words, at + 3, count):
         name_off, type_id, where = words[at + 3 + 3 * index : at + 6 + 3 * index]
         offset, bits = (where & 0xFFFFFF, where >> 24) if flag else (where, 0)
         name = text(btf.string(name_off)) if name_off else ""
-        inner = _opened(btf, type_id, name, open_named)
+        inner = opened(btf, type_id, name, open_named)
         if inner:
             if inner in around:
                 continue
             deeper = f"{path}{name}." if name else path
-            opened = _flat_members(btf, (*around, inner), deeper, start + offset, open_named, own_first, left, among)
+            members = _flat_members(btf, (*around, inner), deeper, start + offset, open_named, own_first, left, among)
             if own_first:
-                later.append(opened)
+                later.append(members)
             else:
-                yield from opened
+                yield from members
         else:
             yield FlatMember(path + name, type_id, start + offset, bits, owner, index, start)
-    for opened in reversed(later):
-        yield from opened
+    for members in reversed(later):
+        yield from members
 
 
-def _opened(btf: Btf, type_id: int, name: str, open_named: bool) -> int:
+def too_deep(btf: Btf, type_id: int) -> FormatError:
+    """The error for a composite that goes beyond the limits of `flat_members`."""
+    what = "anonymous structs and unions are nested too deeply"
+    return FormatError(what, source=btf.source, section="types", type_id=type_id)
+
+
+def opened(btf: Btf, type_id: int, name: str, open_named: bool) -> int:
     """The composite whose members replace a member, or 0."""
     if name:
         return type_id if open_named and btf.kind(type_id) in spec.COMPOSITES and not btf.word(type_id, 0) else 0

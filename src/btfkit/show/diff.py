@@ -307,15 +307,16 @@ class _Comparison:
         return {side.identities.definition(type_id)}
 
     def _count(self) -> None:
+        found = self.found
+        counts = {kind: [same, 0, 0, 0] for kind, same in self.same.items()}
+        lists: tuple[Sequence[TypeChange | Entry], ...] = found.changed, found.added, found.removed
+        for column, things in enumerate(lists, 1):
+            for one in things:
+                counts[one.kind][column] += 1
         for kind in KINDS:
-            counts = (
-                self.same[kind],
-                sum(change.kind == kind for change in self.found.changed),
-                sum(entry.kind == kind for entry in self.found.added),
-                sum(entry.kind == kind for entry in self.found.removed),
-            )
-            if any(counts):
-                self.found.counts[kind] = counts
+            if any(counts[kind]):
+                same, changed, added, removed = counts[kind]
+                found.counts[kind] = same, changed, added, removed
 
     # ---- one type ----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfkit.btf import spec
-from btfkit.btf.members import flat_members
+from btfkit.btf.members import MAX_DEPTH, MAX_MEMBERS, opened, too_deep
 from btfkit.show.diff_leaves import Leaf, previous_members, unique, without_groups
 from btfkit.show.diff_values import Change
 
@@ -142,6 +142,41 @@ def _type_tags(old: Btf, old_id: int, new: Btf, new_id: int) -> tuple[list[Chang
     return changed, old_id, new_id
 
 
+def _gather(side: Side, around: tuple[int, ...], path: str, start: int, left: list[int], found: list[Leaf]) -> None:
+    """Add the members of a composite, the last of `around`, then those of its members without a named type, of the last of these
+    first, as `flat_members` has them with `open_named` and `own_first`.  The composite begins at `start` (bits)."""
+    btf, refer = side.btf, side.identities.reference
+    owner = around[-1]
+    fields = side.layouts[owner].members
+    if len(around) > 1:
+        left[0] -= len(fields)
+        if len(around) > MAX_DEPTH or left[0] < 0:
+            raise too_deep(btf, owner)
+    first = start // 8
+    later: list[tuple[int, str, int]] = []
+    for field in fields:
+        name, type_id = field.name, field.type_id
+        if not name or field.kind in spec.COMPOSITES:
+            inner = opened(btf, type_id, name, True)
+            if inner:
+                if inner not in around:
+                    later.append((inner, f"{path}{name}." if name else path, start + field.bit_offset))
+                continue
+        found.append(
+            Leaf(
+                path + name,
+                type_id,
+                refer(type_id),
+                first + field.offset,
+                field.size,
+                start + field.bit_offset,
+                field.bits,
+            )
+        )
+    for inner, deeper, place in reversed(later):
+        _gather(side, (*around, inner), deeper, place, left, found)
+
+
 class MemberDiff:
     """The members of one struct or union against those of another; `deep` also looks into their types without a name."""
 
@@ -154,19 +189,7 @@ class MemberDiff:
 
     def _leaves(self, side: Side, type_id: int) -> list[Leaf]:
         found: list[Leaf] = []
-        for member in flat_members(side.btf, type_id, open_named=True, own_first=True):
-            field = side.layouts[member.owner].members[member.index]
-            found.append(
-                Leaf(
-                    member.path,
-                    member.type_id,
-                    side.identities.reference(member.type_id),
-                    member.start // 8 + field.offset,
-                    field.size,
-                    member.start + field.bit_offset,
-                    field.bits,
-                )
-            )
+        _gather(side, (type_id,), "", 0, [MAX_MEMBERS], found)
         found.sort(key=lambda leaf: leaf.bit_offset)
         return found
 
