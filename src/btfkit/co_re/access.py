@@ -224,7 +224,8 @@ def _parse_field(local: Btf, result: Spec, way: LocalField, kind: int) -> None:
     if kind not in (BYTE_OFFSET, BYTE_SIZE) and not loader.by_levels and ends_in_array:
         raise SpecError("signs and shifts need a member, not an array element")
     if bits:
-        covering_load(bit_offset & U32, bits, _size(local, leaf_id, "a bitfield"))
+        size = load[2] if load is not None and load[0] != spec.ARRAY else _size(local, leaf_id, "a bitfield")
+        covering_load(bit_offset & U32, bits, size)
         result.leaf = (0, 0, 0)
     elif load is not None:
         result.leaf = load

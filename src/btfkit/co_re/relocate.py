@@ -278,9 +278,10 @@ def _ask_all(obj: BpfObject, wanted: Spec, kind: int, target: Target, asked: Seq
     matches: list[Match] = []
     refused: list[tuple[Btf, Witness]] = []
     mismatch: Mismatch | None = None
+    ask = _ask_once if len(asked) > 1 and k.KINDS[kind].group == k.FIELD else _ask
     for btf, type_id in asked:
         try:
-            answer = _ask(obj, wanted, kind, target, btf, type_id)
+            answer = ask(obj, wanted, kind, target, btf, type_id)
         except SpecError as error:  # ends the relocation; what was read so far is a witness as well
             result = Outcome(ERROR, reason=error.reason, detail=error.message)
             if error.witness is not None:
@@ -350,27 +351,32 @@ class _Lazy(Outcome):
         pass
 
 
+def _ask_once(
+    obj: BpfObject, wanted: Spec, kind: int, target: Target, btf: Btf, type_id: int
+) -> Match | tuple[Mismatch, Witness]:
+    """`_ask` about a field of one of several candidates: equal specs have equal answers, also if fewer candidates are left."""
+    key: tuple[object, ...] = (id(btf), type_id, wanted.index, wanted.steps, kind)
+    if wanted.loader is not LIBBPF:
+        key = (*key, wanted.loader.name, wanted.root_key, wanted.is_bitfield)
+    known: Match | tuple[Mismatch, Witness] | None = target.memo.get(key)
+    if known is None:
+        known = target.memo[key] = _ask(obj, wanted, kind, target, btf, type_id)
+    return known
+
+
 def _ask(
     obj: BpfObject, wanted: Spec, kind: int, target: Target, btf: Btf, type_id: int
 ) -> Match | tuple[Mismatch, Witness]:
     """The answer of one candidate, or why it does not match."""
     group = k.KINDS[kind].group
-    key: tuple[object, ...] | None = None
-    if group == k.FIELD:
-        key = (id(btf), type_id, wanted.index, wanted.steps, kind)
-        if wanted.loader is not LIBBPF:
-            key = (*key, wanted.loader.name, wanted.root_key, wanted.is_bitfield)
-        cached: Match | tuple[Mismatch, Witness] | None = target.memo.get(key)
-        if cached is None and wanted.loader.has_fields:
-            cached = _usual_field(wanted, kind, btf, type_id, target.elements)
-            if cached is not None:
-                target.memo[key] = cached
-        if cached is not None:  # equal specs of different objects have equal answers
-            return cached
+    if group == k.FIELD and wanted.loader.has_fields:
+        usual = _usual_field(wanted, kind, btf, type_id, target.elements)
+        if usual is not None:
+            return usual
     witness = Witness()
     try:
         if group == k.FIELD:
-            answer = target.memo[key] = _ask_field(wanted, kind, btf, type_id, witness, target.elements)
+            answer = _ask_field(wanted, kind, btf, type_id, witness, target.elements)
         elif group == k.ENUMVAL:
             answer = _ask_enum(wanted, kind, btf, type_id, witness, target.elements)
         else:

@@ -139,7 +139,7 @@ def compare(
         after.look_widely()
     news = (plan or Plan(objects, loader)).outcomes(after)
     roots = {obj: RootsOf(obj) for obj in objects}
-    proofs = _second_searches(objects, before, others, loader, roots, original, after)
+    proofs = _second_searches(roots, others is not None or loader is CILIUM, original, after)
     proved: set[tuple[Root, Outcome, Outcome] | None] = set()
     _compare(result, objects, before, news, proofs, proved, numbers, merged, loader, roots)
     if others is not None:
@@ -228,21 +228,15 @@ def _looks_up(relocation: Relocation, outcome: Outcome) -> bool:
 
 
 def _second_searches(
-    objects: Sequence[BpfObject],
-    before: Sequence[Sequence[Outcome]],
-    others: Sequence[Sequence[Outcome]] | None,
-    loader: Loader,
-    roots: Mapping[BpfObject, RootsOf],
-    *targets: Target,
+    roots: Mapping[BpfObject, RootsOf], any_kind: bool, *targets: Target
 ) -> list[dict[Root, Candidates]]:
-    """The candidates on each target, by the judge's own search, for what one of the loaders looks up."""
+    """The candidates on each target, by the judge's own search, for what the objects look up; with `any_kind` also types of other
+    kinds of these names."""
     wanted: set[Root] = set()
-    for obj, *rows in zip(objects, before, others or before, strict=True):
-        for outcomes in rows[: 1 if rows[0] is rows[1] else 2]:  # libbpf rejects records that cilium/ebpf answers
-            for (type_id, outcome), relocation in _one_of_each(obj, outcomes).items():
-                if _looks_up(relocation, outcome):
-                    wanted.add(roots[obj][type_id])
-    search = CandidateSearch(wanted, any_kind=others is not None or loader is CILIUM)
+    for obj, root_of in roots.items():
+        ids = {relocation.type_id for relocation in obj.relocations if relocation.kind != TYPE_ID_LOCAL}
+        wanted.update(root_of[type_id] for type_id in ids if 0 < type_id < len(obj.btf))
+    search = CandidateSearch(wanted, any_kind=any_kind)
     return [search.on(target.vmlinux, target.modules) for target in targets]
 
 
