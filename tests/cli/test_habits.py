@@ -22,6 +22,21 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "line",
+    ["offset --kernels vmlinux item.i", "history --kernels vmlinux item.i", "offset --kernels vmlinux -q item.i"],
+)
+def test_operands_that_an_option_has_taken(capsys, line) -> None:
+    said = run(capsys, *line.split())
+    if "-q" in line:  # the option ends there
+        assert said.status == 0
+        return
+    assert said.status == 2
+    assert said.err.endswith(
+        "got no arguments; --kernels takes all words that follow, 'item.i' too: put operands before it\n"
+    )
+
+
+@pytest.mark.parametrize(
     ("line", "hint"),
     [
         ("dump c vmlinux", "dump: 'c' is not a file: expected FILE... [FORMAT]"),

@@ -29,6 +29,15 @@ def of_pahole(words: Sequence[str]) -> str:
     return ""
 
 
+def taken_by_option(command: Command, values: object) -> str:
+    """The end of a message about operands that are missing, because an option that takes several words has them; or ""."""
+    for option in command.options:
+        words: list[str] = getattr(values, option.dest) if option.several else []
+        if len(words) > 1:
+            return f"; {option.spellings[-1]} takes all words that follow, {words[-1]!r} too: put operands before it"
+    return ""
+
+
 def misplaced(command: Command, operands: Sequence[str], expected: str) -> str:
     """A sentence about operands of a command line that failed, if they seem to be in another order than `expected`; or ""."""
     from os.path import exists, getsize, isfile

@@ -309,7 +309,10 @@ def parse(command: Command, argv: list[str]) -> Args:
     if not _fits(command.operands, len(known.operands)):
         wanted = usage(command).partition("[options]")[2].strip()
         count = len(known.operands)
-        parser.error(f"expected {wanted or 'no arguments'}, got {arguments(count)}")
+        from btfkit.cli.habits import taken_by_option
+
+        hint = taken_by_option(command, known)
+        parser.error(f"expected {wanted or 'no arguments'}, got {arguments(count)}{hint}")
     args = Args()
     args.__dict__.update(vars(known))
     return args
