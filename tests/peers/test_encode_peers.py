@@ -291,8 +291,9 @@ REFERENCES = "struct s { int &r; int s::*m; int n; };\ns v(int &&x, s &y) { retu
 
 def test_with_force_references_are_pointers() -> None:
     data = compiled(REFERENCES, "-x", "c++", "-std=c++17")
-    with pytest.raises(btfkit.UnsupportedError, match="BTF cannot express"):
+    with pytest.raises(btfkit.UnsupportedError, match="BTF cannot express") as refused:
         btfkit.encode(Elf(data, "input"))
+    assert refused.value.remedy == "force"
     btf = btfkit.encode(Elf(data, "input"), force=True)
     assert [one.type.kind_name for one in btf.struct("s").members] == ["PTR", "STRUCT", "INT"]
     assert verify(btf).clean

@@ -316,6 +316,7 @@ _REMEDIES = {
     "archive": "--archive TREE",
     "strip_signature": "--strip-signature",
     "any_build": "--force writes it all the same",
+    "force": "--force writes a pointer or an empty structure in its place",
 }
 
 

@@ -284,8 +284,9 @@ class Dwarf:
 
     def _damaged(self, error: Exception, section: str, at: int) -> BtfError:
         text = str(error)
+        remedy = "force" if "BTF cannot express" in text else ""
         if isinstance(error, ValueError) and text:
-            kind = UnsupportedError if "BTF cannot express" in text or "unknown form" in text else FormatError
+            kind = UnsupportedError if remedy or "unknown form" in text else FormatError
         else:
             kind = FormatError
             text = "more names or types than a file of this size has" if isinstance(error, OverflowError) else text
@@ -294,7 +295,7 @@ class Dwarf:
         sections = self._now.sections
         if section == "info":
             at = max(at - self._now.base, 0)
-        return kind(text, source=sections.elf.source, section=sections.name(section), offset=at)
+        return kind(text, source=sections.elf.source, section=sections.name(section), offset=at, remedy=remedy)
 
 
 class SplitFiles:
