@@ -123,6 +123,37 @@ def layout_asserts(btf) -> str:
     return "\n".join(lines) + "\n"
 
 
+def wide_unions() -> Builder:
+    """Unions larger than their members, as an alignment makes them, alone and where something follows."""
+    b = Builder()
+    long, number, char = b.int("long int", 8, encoding=1), b.int("int", 4, encoding=1), b.int("char", 1, encoding=1)
+    bytes_ = b.array(char, number, 100)
+    one = b.union("aligned", 128, [("b", bytes_, 0), ("c", long, 0)])
+    two = b.union("few", 16, [("c", char, 0), ("n", number, 0)])
+    b.union("bits", 8, [("f", number, 0, 3)])
+    b.union("odd", 7, [("c", char, 0)])
+    b.union("exactly", 104, [("b", bytes_, 0), ("c", long, 0)])
+    unnamed = b.union("", 16, [("x", number, 0), ("y", char, 0)])
+    b.struct(
+        "around",
+        184,
+        [("one", one, 0), ("c", char, 1024), ("two", two, 1056), ("", unnamed, 1184), ("end", long, 1344)],
+    )
+    return b
+
+
+@pytest.mark.skipif(not COMPILERS, reason=NONE)
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("standard", ["c11", "c2x"])
+def test_unions_that_are_larger_than_their_members(compiler, standard) -> None:
+    btf = wide_unions().build()
+    text = header(btf, exact=True)
+    asserts = layout_asserts(btf).replace("(struct around, )", "(struct around, x)").splitlines()
+    compile_c(compiler, text + "\n".join(line for line in asserts if "(union bits, f)" not in line), f"-std={standard}")
+    assert text.count("struct {") == 5
+    assert "struct {" not in header(btf)
+
+
 @pytest.mark.skipif(not COMPILERS, reason=NONE)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("compiler", COMPILERS)

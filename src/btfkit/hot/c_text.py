@@ -513,6 +513,39 @@ class Writer(Buffer):
         else:
             self.open_chain(type_id, name, 0, frames[here + 4])
 
+    def put_union_end(self, type_id, size, level):
+        """Write a member without a name of `size` bits, if the members of a union are smaller than it is."""
+        words = self.words
+        at = self.positions[type_id - 1]
+        info = words[at + 1]
+        align = self.aligns[type_id] & 63
+        if align == 0:
+            align = 1
+        largest = 0
+        for index in range(info & 0xFFFFFF):
+            bits = words[at + 5 + 3 * index] >> 24 if info >> 31 else 0
+            if bits == 0:
+                bits = self.sizes[words[at + 4 + 3 * index]]
+                bits *= 8
+            if bits > largest:
+                largest = bits
+        align *= 8
+        largest += align - 1
+        largest -= largest % align
+        if (info >> 24) & 127 != kinds.UNION or largest >= size:
+            return
+        pad = 0 if self.long_bits == 64 else 1
+        while pad < 3 and 64 >> pad > align:
+            pad += 1
+        bits = 64 >> pad
+        self.put_line(level)
+        self.put(b"struct {")
+        while size > 0:
+            self.put_unnamed(pad, size if size < bits else bits, level + 1)
+            size -= bits
+        self.put_line(level)
+        self.put(b"};")
+
     def run_members(self, here):
         """Write the end of a member and the next member up to its declaration, or the end of the composite."""
         words = self.words
@@ -556,6 +589,8 @@ class Writer(Buffer):
         size *= 8
         if (info >> 24) & 127 == kinds.STRUCT and frames[here + 3] < size:
             self.put_padding(frames[here + 3], size, self.aligns[type_id] & 63, False, level + 1)
+        elif self.inline and size:
+            self.put_union_end(type_id, size, level + 1)
         if vlen or size:
             self.put_line(level)
         self.put(b"}")
