@@ -80,7 +80,11 @@ def test_variables_of_an_object(run) -> None:
         assert run(path, "counter")[1] == "static u64 counter = (u64)1234605616436508552\n"
         assert run(path, "counter", "--json")[1] == "1234605616436508552\n"
         assert run(path, "counter", "--style", "bpftool")[1] == "[1234605616436508552\n]\n"
-        assert json.loads(run(path, "tail", "--json")[1])["kind"] == 1
+        tail = {"count": 3, "kind": 1, "items": [10, -20, 30]}  # the size of a variable counts, not that of its type
+        assert json.loads(run(path, "tail", "--json")[1]) == tail
+        assert json.loads(run(path, ".data", "--json")[1])["tail"] == tail
+        assert ".items = (s16[0])[\n\t\t10,\n\t\t-20,\n\t\t30,\n\t],\n" in run(path, "tail")[1]
+        assert "items" not in run(path, "tail", "--compat")[1]
         assert run(path, ".rodata")[1] == 'SEC(".rodata") int constant = (int)42;\n'
         assert run(path, ".bss", "--compact")[1] == 'SEC(".bss") int[4] zero = (int[4])[0,0,0,0,];\n'
         assert json.loads(run(path, ".bss", "--json")[1]) == {"zero": [0, 0, 0, 0]}

@@ -124,7 +124,7 @@ def _variables(args: Args, file: BtfFile, btf: Btf, type_id: int) -> Iterator[by
         for name, definition in map_definitions(btf, section_id).items():
             yield dumps({"name": name, **definition}).encode() + b"\n"
         return
-    shape, data = section_variables(file.elf, btf, section_id)
+    shape, data = section_variables(file.elf, btf, section_id, tails=not args.compat)
     if kind == spec.DATASEC:
         yield from _texts(args, [Found(shape, data, 0, len(data))])
         return
