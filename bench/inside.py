@@ -14,7 +14,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import random
 import sys
 import time
 
@@ -54,6 +53,8 @@ def _cut(objects, path: str, out: str) -> None:
 
 def kernels(runs: int, obj: str, out: str, *paths: str) -> dict[str, object]:
     """Seconds per kernel, one entry for each round over all kernels; the order changes every round."""
+    import random
+
     import btfkit
 
     shuffle = random.Random(1).shuffle

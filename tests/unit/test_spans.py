@@ -24,6 +24,13 @@ def test_spans():
             spans.copy(room, here, text, start, count)
 
 
+def test_hashes():
+    text = bytes(range(256)) * 2
+    found = {spans.hash_of(text, start, start + size, 0x9E3779B1) for start in range(200) for size in range(1, 40)}
+    assert len(found) == 200 * 39
+    assert spans.hash_of(text, 3, 40, 7) == spans.hash_of(text, 259, 296, 7) < 1 << 32
+
+
 def test_a_section_that_ends_within_a_string():
     table = StringTable(bytearray(b"\0"), 0, 12345, ALL_BITS, 1 << 20, None)
     moved = array("I", [1, 0, 0])

@@ -7,6 +7,8 @@ that a mistake of a pass is an error, never a `Btf` on which loops run out of bo
 
 from __future__ import annotations
 
+from io import SEEK_CUR, BytesIO
+
 from btfkit.btf import header as _header
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf
@@ -65,6 +67,36 @@ class Frame:
         """The BTF of `words` and `strings`.  Raises FormatError if these are not valid, or too large."""
         blob = self.to_bytes(words, strings)
         return Btf.from_bytes(blob, self.base, source=self.source, pointer_size=self.pointer_size)
+
+
+class Room:
+    """A BTF being written in place: `words` for the types, in this machine's byte order, and the section `strings`, of which only
+    a part may be used.  All bytes are 0 at first."""
+
+    __slots__ = ("_blob", "_frame", "strings", "words")
+
+    def __init__(self, frame: Frame, words: int, strings: int) -> None:
+        self._frame = frame
+        head = frame.header.length + len(frame.layout)
+        self._blob = BytesIO(bytes(head + 4 * words + strings))  # changed in place, as nothing else has these bytes
+        view = self._blob.getbuffer()
+        self.words = view[frame.header.length :][: 4 * words].cast("I")
+        self.strings = view[head + 4 * words :]
+
+    def emit(self, end: int) -> Btf:
+        """The BTF with the first `end` bytes of `strings`.  Raises what `Frame.emit` does."""
+        frame, size = self._frame, 4 * len(self.words)
+        header, order, layout = frame.header, frame.header.order, frame.layout
+        if order != _header.NATIVE:
+            return frame.emit(self.words, self.strings[:end])
+        del self.words, self.strings  # nothing else may refer to these either
+        blob = self._blob
+        blob.seek(0)
+        blob.write(_header.encode_alone(header, order, size, layout, end))
+        blob.seek(size, SEEK_CUR)
+        blob.write(layout)
+        blob.truncate(blob.tell() + end)
+        return Btf.from_bytes(blob.getvalue(), frame.base, source=frame.source, pointer_size=frame.pointer_size)
 
 
 class Strings:

@@ -192,11 +192,15 @@ def encode(h: Header, order: ByteOrder, words: Buffer, layout: bytes, strings: B
     types = memoryview(words).cast("B")
     if order != NATIVE:
         types = swap_words(types).cast("B")
-    size = len(types)
-    head = pack(_FIELDS[order], MAGIC, h.version, h.flags, h.length, 0, size, size + len(layout), len(strings))
+    return b"".join((encode_alone(h, order, len(types), layout, len(strings)), types, layout, strings))
+
+
+def encode_alone(h: Header, order: ByteOrder, size: int, layout: bytes, strings: int) -> bytes:
+    """The header that `encode` writes for `size` bytes of types and `strings` bytes of strings."""
+    head = pack(_FIELDS[order], MAGIC, h.version, h.flags, h.length, 0, size, size + len(layout), strings)
     if h.length >= LAYOUT_HEADER_LEN:
-        head += pack("<II" if order == "little" else ">II", len(types) if layout else h.layout_off, len(layout))
-    return b"".join((head, h.extra, types, layout, strings))
+        head += pack("<II" if order == "little" else ">II", size if layout else h.layout_off, len(layout))
+    return head + h.extra
 
 
 def new(order: ByteOrder = NATIVE, length: int = HEADER_LEN) -> Header:

@@ -1,5 +1,5 @@
 cimport cython
-from btfkit.hot cimport kinds
+from btfkit.hot cimport kinds, spans
 from btfkit.hot.strings cimport StringTable
 
 cdef unsigned int WORD
@@ -8,6 +8,7 @@ cdef unsigned long long LONG
 @cython.locals(begins=cython.bint, at=cython.size_t)
 cpdef mark_starts(const unsigned char[::1] strings, unsigned int[::1] moved)
 
+@cython.locals(count=cython.size_t)
 cpdef size_t spell(const unsigned char[::1] pool, size_t here, unsigned char[::1] text, size_t at) except 0
 
 @cython.locals(node=cython.size_t, info=cython.uint, kind=cython.uint)

@@ -4,7 +4,7 @@ The part of a type in `norm` is its record with every name replaced by its offse
 and every type id replaced by 0.  Its references are in `refs`.
 """
 
-from btfkit.hot import kinds
+from btfkit.hot import kinds, spans
 
 LONG = 0xFFFFFFFFFFFFFFFF
 WORD = 0xFFFFFFFF
@@ -266,12 +266,9 @@ def rename(pool, name, renamed, end, text, shift):
 
 def spell(pool, here, text, at):
     """Copy the string at `pool[here]` with its NUL to `text[at]`; returns the end of the copy."""
-    while pool[here]:
-        text[at] = pool[here]
-        here += 1
-        at += 1
-    text[at] = 0
-    return at + 1
+    count = spans.end_of(pool, here) + 1 - here
+    spans.copy(text, at, pool, here, count)
+    return at + count
 
 
 def declarations(norm, place, first, found):

@@ -11,6 +11,37 @@ cdef inline size_t end_of(const unsigned char[::1] strings, size_t start) noexce
     return start + (found - &strings[start]) if found != NULL else size
 
 @cython.boundscheck(False)
+cdef inline unsigned int hash_of(const unsigned char[::1] strings, size_t start, size_t end,
+                                 unsigned long long prime) except? 0xFFFFFFFF:
+    cdef size_t size = strings.shape[0]
+    cdef unsigned long long h, word
+    cdef const unsigned char *at
+    cdef size_t left = end - start
+    if start > end or end > size:
+        raise IndexError("span beyond the end")
+    prime |= prime << 32
+    h = prime ^ left
+    if left == 0:
+        return <unsigned int>h
+    at = &strings[start]
+    while left > 8:
+        memcpy(&word, at, 8)
+        h = (h ^ word) * prime
+        h ^= h >> 32
+        at += 8
+        left -= 8
+    if end - start >= 8:
+        memcpy(&word, at + left - 8, 8)
+    else:
+        word = 0
+        while left:
+            left -= 1
+            word = word << 8 | at[left]
+    h = (h ^ word) * prime
+    h ^= h >> 32
+    return <unsigned int>h
+
+@cython.boundscheck(False)
 cdef inline bint are_equal(const unsigned char[::1] one, size_t here, const unsigned char[::1] other, size_t there,
                            size_t count) noexcept:
     cdef size_t size = one.shape[0]

@@ -6,6 +6,10 @@ file itself is not compiled.
 
 from __future__ import annotations
 
+from sys import byteorder
+
+LONG = 0xFFFFFFFFFFFFFFFF
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -19,6 +23,19 @@ def end_of(strings: Bytes, start: int) -> int:
     while end < len(strings) and strings[end]:
         end += 1
     return end
+
+
+def hash_of(strings: Bytes, start: int, end: int, prime: int) -> int:
+    """A hash of `strings[start:end]`, of 32 bits; the odd number `prime` decides which strings collide.
+
+    Eight bytes are taken at once; the last eight may overlap those before.
+    """
+    prime |= prime << 32
+    h = prime ^ (end - start)
+    for at in (*range(start, end - 8, 8), max(start, end - 8)) if end > start else ():
+        h = ((h ^ int.from_bytes(strings[at : min(at + 8, end)], byteorder)) * prime) & LONG
+        h ^= h >> 32
+    return h & 0xFFFFFFFF
 
 
 def are_equal(one: Bytes, here: int, other: Bytes, there: int, count: int) -> bool:

@@ -1,19 +1,13 @@
 cimport cython
 from btfkit.hot cimport spans
 
-cdef unsigned int SEED
 cdef unsigned int WORD
 cdef size_t CELL
 cdef size_t LONGEST
 
 cpdef random_prime()
 
-cdef inline unsigned int step(unsigned int h, unsigned int pair, unsigned int prime) noexcept
-
-cdef inline unsigned int mixed(unsigned int h) noexcept
-
-@cython.locals(h=cython.uint)
-cpdef unsigned int hash_of(const unsigned char[::1] strings, size_t start, unsigned int prime) noexcept
+cpdef unsigned int hash_of(const unsigned char[::1] strings, size_t start, unsigned int prime) except? 0xFFFFFFFF
 
 @cython.final
 cdef class StringTable:
@@ -44,7 +38,7 @@ cdef class StringTable:
 
     cdef inline int learn(self, size_t slot, size_t offset, unsigned int h) except -1
 
-    @cython.locals(prime=cython.uint, h=cython.uint)
+    @cython.locals(end=cython.size_t)
     cdef inline size_t measure(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(slot=cython.size_t)
@@ -53,17 +47,15 @@ cdef class StringTable:
     @cython.locals(slot=cython.size_t, to=cython.size_t, offset=cython.size_t)
     cdef inline size_t add(self, const unsigned char[::1] strings, size_t start, size_t end, unsigned int h) except? 0xFFFFFFFFFFFFFFFF
 
-    @cython.locals(prime=cython.uint, pool="unsigned char[::1]", room=cython.size_t,
-                   to=cython.size_t, h=cython.uint)
+    @cython.locals(count=cython.size_t)
     cdef inline size_t stage(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
 
-    @cython.locals(mask=cython.size_t, slot=cython.size_t, here=cython.size_t, at=cython.size_t, offset=cython.size_t)
+    @cython.locals(mask=cython.size_t, slot=cython.size_t, here=cython.size_t, offset=cython.size_t)
     cdef inline size_t keep_staged(self, size_t end) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(end=cython.size_t)
     cdef size_t put(self, const unsigned char[::1] strings, size_t start) except? 0xFFFFFFFFFFFFFFFF
 
-    @cython.locals(prime=cython.uint, h=cython.uint, at=cython.size_t)
     cdef size_t put_part(self, const unsigned char[::1] strings, size_t start, size_t end) except? 0xFFFFFFFFFFFFFFFF
 
     @cython.locals(size=cython.size_t)

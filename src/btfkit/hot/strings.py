@@ -3,15 +3,13 @@
 
 Passes differ in which strings they add, and in which order; lookup is the same for all of them.  Hashes only choose where to
 look: every match is compared in full, so no result depends on them.  Their `prime` is random for each table, so that nobody
-can prepare strings that collide (for tests, `mask` 0 makes all of them collide).  A step of a hash waits for the multiplication
-of the one before, so it takes two bytes.
+can prepare strings that collide (for tests, `mask` 0 makes all of them collide).
 """
 
 from os import urandom
 
 from btfkit.hot import spans
 
-SEED = 2166136261
 WORD = 0xFFFFFFFF  # named, because Cython treats a literal of that size as a Python object
 ALL_BITS = 0xFFFFFFFF  # the mask of hashes
 CELL = 3  # log2 of the bytes of the pool that share an entry of `followers`
@@ -23,25 +21,9 @@ def random_prime():
     return int.from_bytes(urandom(4), "little") | 1
 
 
-def step(h, pair, prime):
-    """The hash with one or two bytes more."""
-    return ((h ^ pair) * prime) & WORD
-
-
-def mixed(h):
-    """A hash at its end: its low bits depend on all bytes, too."""
-    return h ^ (h >> 15)
-
-
 def hash_of(strings, start, prime):
     """The hash of the string that begins at `strings[start]`, up to its NUL."""
-    h = SEED
-    while strings[start] and strings[start + 1]:
-        h = step(h, strings[start] | strings[start + 1] << 8, prime)
-        start += 2
-    if strings[start]:
-        h = step(h, strings[start], prime)
-    return mixed(h)
+    return spans.hash_of(strings, start, spans.end_of(strings, start), prime)
 
 
 class StringTable:
@@ -119,16 +101,10 @@ class StringTable:
 
     def measure(self, strings, start):
         """The position of the NUL of the string that begins at `start`; its hash becomes `h`."""
-        prime = self.prime
-        h = SEED
-        while strings[start] and strings[start + 1]:
-            h = step(h, strings[start] | strings[start + 1] << 8, prime)
-            start += 2
-        if strings[start]:
-            h = step(h, strings[start], prime)
-            start += 1
-        self.h = mixed(h) & self.mask
-        return start
+        end = spans.end_of(strings, start)
+        if strings[end] == 0:  # raises if there is none
+            self.h = spans.hash_of(strings, start, end, self.prime) & self.mask
+        return end
 
     def find(self, strings, start, end, h):
         """1 + the offset of `strings[start:end]`, whose hash is `h`, or 0 if it is not in the table."""
@@ -163,26 +139,12 @@ class StringTable:
 
         Returns the position of its NUL in the pool, or 0 if there is no room for it.
         """
-        prime = self.prime
-        pool = self.pool
-        room = len(pool)
-        to = self.end
-        h = SEED
-        while to + 2 < room and strings[start] and strings[start + 1]:
-            pool[to] = strings[start]
-            pool[to + 1] = strings[start + 1]
-            h = step(h, strings[start] | strings[start + 1] << 8, prime)
-            start += 2
-            to += 2
-        if to + 2 > room or (strings[start] and strings[start + 1]):
+        count = spans.end_of(strings, start) - start
+        if self.end + count + 1 > len(self.pool):
             return 0
-        if strings[start]:
-            pool[to] = strings[start]
-            h = step(h, strings[start], prime)
-            to += 1
-        pool[to] = 0
-        self.h = mixed(h) & self.mask
-        return to
+        spans.copy(self.pool, self.end, strings, start, count + 1)
+        self.h = spans.hash_of(strings, start, start + count, self.prime) & self.mask
+        return self.end + count
 
     def keep_staged(self, end):
         """The offset of the string that was staged, which ends at `end`: its own, unless it is in the table already."""
@@ -191,11 +153,7 @@ class StringTable:
         while self.slots[slot]:
             if self.slots[slot + 1] == self.h:
                 here = self.slots[slot] - 1 - self.start
-                at = self.end
-                while at < end and self.pool[here] == self.pool[at]:
-                    at += 1
-                    here += 1
-                if at == end and self.pool[here] == 0:
+                if spans.are_equal(self.pool, here, self.pool, self.end, end + 1 - self.end):
                     return self.slots[slot] - 1
             slot = (slot + 2) & mask
         offset = self.start + self.end
@@ -210,15 +168,7 @@ class StringTable:
 
     def put_part(self, strings, start, end):
         """As `put`, of the string `strings[start:end]`, which no NUL need end; it is not empty."""
-        prime = self.prime
-        h = SEED
-        at = start
-        while at + 1 < end:
-            h = step(h, strings[at] | strings[at + 1] << 8, prime)
-            at += 2
-        if at < end:
-            h = step(h, strings[at], prime)
-        return self.add(strings, start, end, mixed(h) & self.mask)
+        return self.add(strings, start, end, spans.hash_of(strings, start, end, self.prime) & self.mask)
 
     def lengthen(self, need):
         """Extend the pool to at least `need` bytes, and to twice its length if the limit allows."""

@@ -15,7 +15,7 @@ from array import array
 
 from btfkit.btf import spec
 from btfkit.btf.btf import Btf, demand_btf
-from btfkit.btf.emit import Frame
+from btfkit.btf.emit import Frame, Room
 from btfkit.errors import FormatError
 from btfkit.hot import nodes as _nodes
 from btfkit.hot import refine as _refine
@@ -286,8 +286,8 @@ class _Writing:
         self._shift = self._first if frame.base is not None else 0  # a split has the empty string in its base
         self._pool = pool
         self._renamed = zeros(len(pool) // 2 + 1)
-        self._text = bytearray(len(pool) + 1)
-        out = zeros(total)
+        room = Room(frame, total, len(pool) + 1)
+        self._text = room.strings
         self._end = _nodes.write(
             graph.norm,
             graph.place,
@@ -301,14 +301,15 @@ class _Writing:
             self._first,
             self._renamed,
             self._first,
-            out,
+            room.words,
             self._text,
             self._shift,
         )
         for offset in graph.extra.values():
             self.offset(offset)
         graph.forget_types()
-        self.btf = frame.emit(out, memoryview(self._text)[: self._end - self._shift])
+        del self._text
+        self.btf = room.emit(self._end - self._shift)
 
     def offset(self, at: int) -> int:
         """The new offset of a name in the pool; the name is appended if no type has it."""
