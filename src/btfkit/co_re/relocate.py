@@ -36,6 +36,7 @@ NAMELESS = (
     "the access ends at an anonymous member (GCC 16 ends those of preserve_access_index there): libbpf accepts it and reads"
     " another member; use BPF_CORE_READ or clang"
 )
+_DEFINITIONS = (spec.STRUCT, spec.UNION, spec.ENUM)  # of which a candidate of that kind is compatible
 _NOT_COMPARED = (*spec.COMPOSITES, *spec.ENUMS, spec.FWD)  # kinds that are compatible whatever they contain
 
 
@@ -469,6 +470,21 @@ def _ask_enum(
 def _ask_type(
     obj: BpfObject, wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness
 ) -> Match | tuple[Mismatch, Witness]:
+    witness.types.append(type_id)
+    is_plain = kind != k.TYPE_MATCHES and wanted.root_kind in _DEFINITIONS and not wanted.loader.follows
+    if not is_plain and not _related(obj, wanted, kind, btf, type_id, witness):
+        what = "does not match" if kind == k.TYPE_MATCHES else "is not compatible with"
+        return Mismatch("incompatible", lambda: f"{spelled(btf, type_id)} {what} the program's"), witness
+    if kind == k.TYPE_SIZE:
+        size = size_of(btf, type_id, witness, wanted.loader)
+        if size is None:
+            raise SpecError(f"{spelled(btf, type_id)} has no size", type_id=type_id)
+        return Match(btf, type_id, size, 0, NO_LOAD, witness)
+    return Match(btf, type_id, type_id if kind == k.TYPE_ID_TARGET else 1, 0, NO_LOAD, witness)
+
+
+def _related(obj: BpfObject, wanted: Spec, kind: int, btf: Btf, type_id: int, witness: Witness) -> bool:
+    """Whether a candidate matches the program's type, or is compatible with it."""
     relation: GraphRelation | TypeRelation
     if wanted.loader.follows:
         from btfkit.co_re.graphs import GraphRelation
@@ -478,14 +494,4 @@ def _ask_type(
         from btfkit.co_re.relation import TypeRelation
 
         relation = TypeRelation(obj.btf, btf, witness, wanted.loader)
-    witness.types.append(type_id)
-    same = relation.matches if kind == k.TYPE_MATCHES else relation.compatible
-    if not same(wanted.root_id, type_id):
-        what = "does not match" if kind == k.TYPE_MATCHES else "is not compatible with"
-        return Mismatch("incompatible", lambda: f"{spelled(btf, type_id)} {what} the program's"), witness
-    if kind == k.TYPE_SIZE:
-        size = size_of(btf, type_id, witness, wanted.loader)
-        if size is None:
-            raise SpecError(f"{spelled(btf, type_id)} has no size", type_id=type_id)
-        return Match(btf, type_id, size, 0, NO_LOAD, witness)
-    return Match(btf, type_id, type_id if kind == k.TYPE_ID_TARGET else 1, 0, NO_LOAD, witness)
+    return (relation.matches if kind == k.TYPE_MATCHES else relation.compatible)(wanted.root_id, type_id)
