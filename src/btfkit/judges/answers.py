@@ -3,7 +3,7 @@
 Independent of the minimizer: the objects are relocated on the bytes that were written, and the answers are compared with those on
 the original: status and value, the size of loads, and the offsets and values of each candidate, also of those that earlier
 relocations dropped, so that any order of relocations and any choice of programs gives the same.  Type ids may change; they have
-to follow one consistent map, which is collected.
+to follow one consistent map, which is collected.  What the objects ask for (`Plan`) depends on no target and is taken over.
 
 The candidates are searched a second time, before and after, by code of the judge's own (`candidates`): otherwise a type that the
 look-up does not see would be missing in both answers.
