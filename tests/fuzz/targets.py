@@ -15,6 +15,7 @@ import sys
 import tempfile
 from random import Random
 
+import asking
 import checking
 import encoding
 import gathering
@@ -509,6 +510,7 @@ TARGETS = {  # (share, make)
     "cli": (7, make_cli),
     "kernel": (0.06, make_kernel),
     "file": (0.01, make_file),
+    **asking.TARGETS,
     **rebasing.TARGETS,
     **checking.TARGETS,
     **encoding.TARGETS,
@@ -526,6 +528,7 @@ RUN = {
     "minimize": run_minimize,
     "cli": run_cli,
     "kernel": run_kernel,
+    **asking.RUN,
     **rebasing.RUN,
     **checking.RUN,
     **encoding.RUN,
