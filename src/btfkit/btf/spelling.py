@@ -102,6 +102,8 @@ class Spelling:
                 declarator = f"{_enclosed(declarator)}({self._parameters(type_id, depth)})"
                 qualifiers = ""
                 type_id = btf.word(type_id, 2)
+                if before := self._before_name(type_id):
+                    return _cut(before + declarator)
             else:
                 return _cut(f"{qualifiers}{self._base(type_id, kind)}{_space(declarator)}{declarator}")
         return _cut(f"{CUT}{_space(declarator)}{declarator}")
@@ -140,9 +142,7 @@ class Spelling:
             if not target and not name:
                 shown.append("...")
                 continue
-            before = self._before.get(target)
-            if before is None:
-                before = self._before[target] = self._before_name(target)
+            before = self._before_name(target)
             if not before:
                 shown.append(self.declare(target, name, depth + 1))
             elif name:
@@ -153,16 +153,21 @@ class Spelling:
 
     def _before_name(self, type_id: int) -> str:
         """What stands before the name in every declaration with that type: "struct file *"; "" if something follows the name."""
-        btf, inner = self.btf, type_id
-        for _ in range(SHORT):
-            kind = btf.kind(inner)
-            if kind in (spec.ARRAY, spec.FUNC_PROTO):
-                return ""
-            if kind not in _QUALIFIERS and kind not in (spec.TYPE_TAG, spec.PTR):
-                shown = self.declare(type_id, "x", 1)
-                return shown[:-1] if len(shown) < LONGEST else ""
-            inner = btf.word(inner, 2)
-        return ""
+        before = self._before.get(type_id)
+        if before is None:
+            before = ""
+            btf, inner = self.btf, type_id
+            for _ in range(SHORT):
+                kind = btf.kind(inner)
+                if kind in (spec.ARRAY, spec.FUNC_PROTO):
+                    break
+                if kind not in _QUALIFIERS and kind not in (spec.TYPE_TAG, spec.PTR):
+                    shown = self.declare(type_id, "x", 1)
+                    before = shown[:-1] if len(shown) < LONGEST else ""
+                    break
+                inner = btf.word(inner, 2)
+            self._before[type_id] = before
+        return before
 
 
 def _enclosed(declarator: str) -> str:

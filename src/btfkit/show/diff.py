@@ -330,7 +330,7 @@ class _Comparison:
         elif key[0] == TYPEDEF:
             self._typedef(found, a, b)
         else:
-            found.old["text"], found.new["text"] = self.old.text(a), self.new.text(b)
+            found.spell(self.old.text, self.new.text)
             if key[0] in (INT, FLOAT):
                 found.old["size"], found.new["size"] = self.old.btf.word(a, 2), self.new.btf.word(b, 2)
         if tags := self._tags(found):

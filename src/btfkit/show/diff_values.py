@@ -82,10 +82,10 @@ class TypeChange:
     """A type that both sides have: its `kind` and `name`, its ids, and the `changes` within.
 
     `old` and `new` describe the whole type: "text" (its declaration) or, for a struct or union, "size", "holes", "sum_holes",
-    "cachelines", "alignment", "padding" (bytes).  `later` finds changes that few outputs show, when they are asked for.
+    "cachelines", "alignment", "padding" (bytes).  What few outputs show is found when it is asked for.
     """
 
-    __slots__ = ("_changes", "_later", "kind", "name", "new", "new_id", "old", "old_id")
+    __slots__ = ("_changes", "_later", "_new", "_old", "_texts", "kind", "name", "new_id", "old_id")
 
     def __init__(self, kind: str, name: str, old_id: int, new_id: int) -> None:
         self.kind = kind
@@ -94,8 +94,40 @@ class TypeChange:
         self.new_id = new_id
         self._changes: list[Change] = []
         self._later: Callable[[TypeChange], list[Change]] | None = None
-        self.old: TypeFacts = {}
-        self.new: TypeFacts = {}
+        self._texts: tuple[Callable[[int], str], Callable[[int], str]] | None = None
+        self._old: TypeFacts = {}
+        self._new: TypeFacts = {}
+
+    @property
+    def old(self) -> TypeFacts:
+        """The facts about the old type as a whole."""
+        if self._texts is not None:
+            self._spell()
+        return self._old
+
+    @old.setter
+    def old(self, facts: TypeFacts) -> None:
+        self._old = facts
+
+    @property
+    def new(self) -> TypeFacts:
+        """The facts about the new type as a whole."""
+        if self._texts is not None:
+            self._spell()
+        return self._new
+
+    @new.setter
+    def new(self, facts: TypeFacts) -> None:
+        self._new = facts
+
+    def spell(self, old: Callable[[int], str], new: Callable[[int], str]) -> None:
+        """Have `old` and `new` make the texts of the types when they are asked for."""
+        self._texts = old, new
+
+    def _spell(self) -> None:
+        assert self._texts is not None
+        (old, new), self._texts = self._texts, None
+        self._old["text"], self._new["text"] = old(self.old_id), new(self.new_id)
 
     @property
     def changes(self) -> list[Change]:
@@ -220,7 +252,7 @@ class Diff(Tabular):
     def settle(self) -> Diff:
         """Find and make all that waits to be asked for; returns this diff, which then no longer needs what it was made of."""
         for change in self.changed:
-            change.changes  # noqa: B018
+            change.changes, change.old  # noqa: B018
         for entry in (*self.added, *self.removed):
             entry.text  # noqa: B018
         return self
