@@ -132,13 +132,10 @@ Directories = dict[str, tuple[str, bool]]  # by path: the real path, and whether
 
 def real_path(path: str, directories: Directories) -> str:
     """As `os.path.realpath`, for many files of few `directories`, which are kept there."""
-    new = real_path_of_new(path, directories)
-    if new is not None:
-        return new
     directory, name = os.path.split(path)
     if name in ("", ".", "..") or os.path.islink(path):
         return os.path.realpath(path)
-    return os.path.join(directories[directory][0], name)
+    return os.path.join(_directory(directory, directories)[0], name)
 
 
 def real_path_of_new(path: str, directories: Directories) -> str | None:
@@ -146,17 +143,22 @@ def real_path_of_new(path: str, directories: Directories) -> str | None:
     directory, name = os.path.split(path)
     if name in ("", ".", ".."):
         return None
-    known = directories.get(directory)
-    if known is None:
-        known = directories[directory] = os.path.realpath(directory), os.path.isdir(directory or ".")
-    if known[1]:
+    real, exists = _directory(directory, directories)
+    if exists:
         try:
             os.lstat(path)
         except OSError:
             pass
         else:
             return None
-    return os.path.join(known[0], name)
+    return os.path.join(real, name)
+
+
+def _directory(path: str, directories: Directories) -> tuple[str, bool]:
+    known = directories.get(path)
+    if known is None:
+        known = directories[path] = os.path.realpath(path), os.path.isdir(path or ".")
+    return known
 
 
 def _status(path: str) -> os.stat_result | None:
