@@ -156,7 +156,7 @@ def test_records_that_a_header_leads_to(run, perf) -> None:
         (["struct in", "DATA", "--skip", "-1"], 2, "expected"),
         (["struct inn", "DATA"], 3, "no type called 'struct inn'; did you mean 'in'"),
         (["99999", "DATA"], 3, "no type 99999"),
-        (["struct in", "DATA", "--seek", "100"], 3, "bytes 100 to 40 of data that has 40"),
+        (["struct in", "DATA", "--seek", "100"], 3, "byte 100 is after the end of data that has 40"),
         (["struct in", "DATA", "--seek", "soon"], 3, "no value called 'soon', and not a number"),
         (["struct in", "DATA", "--sizeof-field", "z"], 3, "struct in has no member 'z'"),
         (

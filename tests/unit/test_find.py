@@ -212,6 +212,8 @@ def test_offset(b, path, expected) -> None:
         ("thing..list", UnsupportedError, "missing name"),
         ("thing.tail[x]", UnsupportedError, "index"),
         ("thing.tail[0", UnsupportedError, "index"),
+        ("thing.tail[", UnsupportedError, "index"),
+        ("thing.tail[0][", UnsupportedError, "index"),
         ("", UnsupportedError, "missing name"),
     ],
 )

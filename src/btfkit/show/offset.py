@@ -126,14 +126,14 @@ def parsed(path: str) -> tuple[str, list[str | int]]:
     steps: list[str | int] = []
     first = True
     for part in (root, *names):
-        name, _, rest = part.partition("[")
+        name, bracket, rest = part.partition("[")
         if not name and (first or not rest):
             raise UnsupportedError(f"{printable(path)!r}: missing name; a path is STRUCT.MEMBER.MEMBER[3]")
         if first:
             root, first = name, False
         elif name:
             steps.append(name)
-        for index in filter(None, ("[" + rest).split("[")) if rest else ():
+        for index in rest.split("[") if bracket else ():
             number = index.removesuffix("]")
             if not index.endswith("]") or not number.isdecimal() or len(number) > 9:
                 raise UnsupportedError(f"{printable(path)!r}: [{printable(index)} is not an index")

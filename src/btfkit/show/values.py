@@ -110,7 +110,9 @@ def records(shape: Shape, data: Parts, places: Places, variants: Variants | None
     at, there = places.start, data.size
     end = there if places.length is None else at + places.length
     if at < 0 or (end is not None and at > end) or (there is not None and end is not None and end > there):
-        raise FormatError(f"bytes {at} to {end} of data that has {there}", offset=max(0, min(at, there or 0)))
+        is_after = there is not None and at > there
+        what = f"byte {at} is after the end of data" if is_after else f"bytes {at} to {end} of data"
+        raise FormatError(f"{what} that has {there}", offset=max(0, min(at, there or 0)))
     reader = _Reader(shape, data, places.size_member, end, together=not places.size_member and variants is None)
     skip, left = places.skip, places.count
     if reader.many > 1 and skip:
