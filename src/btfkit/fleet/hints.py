@@ -89,11 +89,12 @@ def add_hints(
     if not sent:
         return
     looks = Look(work)
-    for ended in jobs.run(looks, sent, executor=executor, workers=workers, observe=observe):
-        if ended.error is not None:
+    ended = jobs.run(looks, sent, executor=executor, workers=workers, observe=observe)
+    for job in sorted(ended, key=lambda job: job.number):  # jobs end in any order
+        if job.error is not None:
             continue  # no hint; the kernel itself was read before
-        bad, good = order[ended.number]
-        for (obj, access, _), sentence in zip(pairs[bad, good], ended.value, strict=True):
+        bad, good = order[job.number]
+        for (obj, access, _), sentence in zip(pairs[bad, good], job.value, strict=True):
             if sentence:
                 matrix.hints[obj, access].notes.append((bad, sentence))
     for hint in matrix.hints.values():
