@@ -7,6 +7,7 @@ from array import array
 import pytest
 
 from btfkit.btf.build import Builder
+from btfkit.judges import deduped
 from btfkit.judges.deduped import Below, equivalent, kept, leftovers
 from btfkit.passes.dedup import dedup
 
@@ -120,3 +121,22 @@ def test_leftovers_in_cycles_and_in_the_base(order):
     s.var("v", 1)
     s.var("v", 1)
     assert leftovers(s.build()) == [(1, 3), (2, 4)]
+
+
+@pytest.mark.parametrize("second", ["int", "long"])
+def test_what_is_known_of_pairs_is_not_found_again(monkeypatch, second):
+    b = Builder()
+    ends = [b.int("int", 4), b.int(second, 4)]
+    pairs = []
+    for _ in range(100):
+        ends = [b.const(end) for end in ends]
+        pairs.append(ends)
+    btf = b.build()
+    asked = []
+    reached = deduped._reached
+    monkeypatch.setattr(deduped, "_reached", lambda btf, *pair: asked.append(pair) or reached(btf, *pair))
+    known = {}
+    for one, other in reversed(pairs):
+        assert equivalent(btf, one, other, known) == (second == "int")
+    assert len(asked) == 101
+    assert all(equivalent(btf, *pair) == same for pair, same in known.items())

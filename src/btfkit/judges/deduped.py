@@ -75,11 +75,12 @@ def kept(
     if index < len(before.positions):
         old = before.start_id + index
         return f"{_title(before, old)} became {_title(after, table[old + shift])}"
+    known: dict[tuple[int, int], bool] = {}
     for a, b in zip(uncertain[::2], uncertain[1::2], strict=True):
-        if not equivalent(before, a, b):
+        if not equivalent(before, a, b, known):
             return f"{_title(before, a)} of the base became {_title(before, b)}"
     if arrays:
-        judge = _Arrays(before, after, table, shift)
+        judge = _Arrays(before, after, table, shift, known)
         for index in arrays:
             old = before.start_id + index
             if not judge.fit(old):
@@ -88,13 +89,17 @@ def kept(
 
 
 class _Arrays:
-    """The arrays of `before` that became other ones in `after`, by the map `ids` (of own types, `shift` added)."""
+    """The arrays of `before` that became other ones in `after`, by the map `ids` (of own types, `shift` added).  `known` is that
+    of `equivalent`, for `before`."""
 
-    def __init__(self, before: Btf, after: Btf, ids: Sequence[int], shift: int) -> None:
+    def __init__(
+        self, before: Btf, after: Btf, ids: Sequence[int], shift: int, known: dict[tuple[int, int], bool]
+    ) -> None:
         self.before = before
         self.after = after
         self.ids = ids
         self.shift = shift
+        self.known = known
         self._users: dict[int, set[int]] | None = None
 
     def fit(self, old: int) -> bool:
@@ -119,7 +124,7 @@ class _Arrays:
     def same(self, old: int, new: int) -> bool:
         """Whether a type became `new`, or one of the base that is equivalent to it."""
         now = self.now(old)
-        return now == new or (now < self.before.start_id > new and equivalent(self.before, now, new))
+        return now == new or (now < self.before.start_id > new and equivalent(self.before, now, new, self.known))
 
     def containers(self, old: int) -> set[int]:
         """The own arrays with this one as their element, if nothing else refers to it."""
@@ -152,27 +157,46 @@ def _dimensions(btf: Btf, type_id: int) -> tuple[list[int], int]:
     return found, type_id
 
 
-def equivalent(btf: Btf, a: int, b: int) -> bool:
-    """Whether two types are equivalent: everything that is reached from both in the same way is equal."""
-    todo, seen = [(a, b)], {(a, b)}
+def equivalent(btf: Btf, a: int, b: int, known: dict[tuple[int, int], bool] | None = None) -> bool:
+    """Whether two types are equivalent: everything that is reached from both in the same way is equal.
+
+    `known` has what was found about pairs of types of `btf` before, and gets what is found now.
+    """
+    known = {} if known is None else known
+    todo = [(a, b)]
+    reached_from: dict[tuple[int, int], tuple[int, int] | None] = {(a, b): None}
     while todo:
-        a, b = todo.pop()
-        if a == b:
+        pair = todo.pop()
+        if pair[0] == pair[1] or known.get(pair):
             continue
-        if not a or not b or btf.kind(a) in _OBJECTS:
+        reached = None if known.get(pair) is False else _reached(btf, *pair)
+        if reached is None:
+            wrong: tuple[int, int] | None = pair
+            while wrong is not None:  # and with it all that it was reached from
+                known[wrong] = False
+                wrong = reached_from[wrong]
             return False
-        (a_content, a_references), (b_content, b_references) = _split(btf, a), _split(btf, b)
-        (then, element), (now, other) = _dimensions(btf, a), _dimensions(btf, b)
-        if then != now and 1 in (len(then), len(now)):  # one of them flat, or not an array
-            if _plain(btf, a) != _plain(btf, b) or prod(then) != prod(now):
-                return False
-            a_references, b_references = [element, btf.word(a, 4)], [other, btf.word(b, 4)]
-        elif a_content != b_content:
-            return False
-        new = [pair for pair in zip(a_references, b_references, strict=True) if pair not in seen]
-        seen.update(new)
-        todo += new
+        for new in reached:
+            if new not in reached_from:
+                reached_from[new] = pair
+                todo.append(new)
+    known.update(dict.fromkeys(reached_from, True))
     return True
+
+
+def _reached(btf: Btf, a: int, b: int) -> list[tuple[int, int]] | None:
+    """The pairs of types that two types refer to in the same place; None if the types themselves differ."""
+    if not a or not b or btf.kind(a) in _OBJECTS:
+        return None
+    (a_content, a_references), (b_content, b_references) = _split(btf, a), _split(btf, b)
+    (then, element), (now, other) = _dimensions(btf, a), _dimensions(btf, b)
+    if then != now and 1 in (len(then), len(now)):  # one of them flat, or not an array
+        if _plain(btf, a) != _plain(btf, b) or prod(then) != prod(now):
+            return None
+        a_references, b_references = [element, btf.word(a, 4)], [other, btf.word(b, 4)]
+    elif a_content != b_content:
+        return None
+    return list(zip(a_references, b_references, strict=True))
 
 
 def leftovers(btf: Btf) -> list[tuple[int, int]]:
