@@ -30,14 +30,14 @@ def kernels(bench: Bench) -> Iterator[Row]:
     """The same kernel twice, two kernels, all kernels."""
     every = sorted(_all_kernels(bench))
     sets = [
-        ("self", "a vmlinux and itself", [bench.corpus.kernel()] * 2, 0.3),
+        ("self", "a vmlinux and itself", [bench.corpus.kernel()] * 2, 0.25),
         (
             "two",
             f"{KERNEL.partition('+')[0]} + {SECOND.partition('+')[0]}",
             [bench.corpus.kernel(), bench.corpus.kernel(SECOND)],
             0.1,
         ),
-        ("all", f"{len(every)} kernels", every, 0.08),
+        ("all", f"{len(every)} kernels", every, 0.06),
     ]
     call, note = oracle(bench)
     for name, what, paths, limit in sets:
@@ -52,7 +52,7 @@ def kernels(bench: Bench) -> Iterator[Row]:
             theirs = json.loads(said.splitlines()[-1])
         costs = side_by_side(commands, 2 if name == "all" else 5)
         bench.samples[f"dedup-{name}"] = {side: cost.as_dict() for side, cost in costs.items()} | {"inside": told}
-        for key, unit, most in (("cpu", "s", limit), ("peak", "MiB", 1.5)):
+        for key, unit, most in (("cpu", "s", limit), ("peak", "MiB", 1.2)):
             peer = costs["peer"].median(key) if call else None
             label = f"dedup of {what}, CPU" if key == "cpu" else "  its peak memory"
             yield Row(label, unit, costs["ours"].median(key), peer, ratio=most, note=note)

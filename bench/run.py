@@ -135,7 +135,7 @@ def min_many(bench: Bench) -> Iterator[Row]:
     ours = bench.ours("min", bench.corpus.kernel(), bench.out("many.btf"), *objects)
     theirs = ["gen", "min_core_btf", bench.corpus.kernel(), bench.out("many.peer.btf"), *objects]
     costs = bench.compare("min-many", max(3, bench.runs // 2), ours, theirs)
-    yield from trio(bench, f"min, {len(objects)} programs at once", costs, 0.5, 1.0)
+    yield from trio(bench, f"min, {len(objects)} programs at once", costs, 0.3, 1.0)
 
 
 def kernels(bench: Bench) -> Iterator[Row]:
@@ -159,7 +159,7 @@ def kernels(bench: Bench) -> Iterator[Row]:
         ("cpu", "  its CPU time"),
     ):
         other = 1e3 * statistics.median(theirs[what]) if theirs[what] else None
-        yield Row(label, "ms", 1e3 * statistics.median(ours[what]), other, ratio=0.2, note=bench.no_peer)
+        yield Row(label, "ms", 1e3 * statistics.median(ours[what]), other, ratio=0.1, note=bench.no_peer)
 
 
 def import_(bench: Bench) -> Iterator[Row]:
