@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 MAX_DIMENSIONS = 64  # of an array
+MOST_KNOWN = 100_000  # pairs of types that are remembered; long chains that are alike have a pair for each two of their parts
 _OBJECTS = frozenset((spec.VAR, spec.DATASEC))  # each is only equivalent to itself
 
 
@@ -172,7 +173,7 @@ def equivalent(btf: Btf, a: int, b: int, known: dict[tuple[int, int], bool] | No
         reached = None if known.get(pair) is False else _reached(btf, *pair)
         if reached is None:
             wrong: tuple[int, int] | None = pair
-            while wrong is not None:  # and with it all that it was reached from
+            while wrong is not None and len(known) < MOST_KNOWN:  # and with it all that it was reached from
                 known[wrong] = False
                 wrong = reached_from[wrong]
             return False
@@ -180,7 +181,8 @@ def equivalent(btf: Btf, a: int, b: int, known: dict[tuple[int, int], bool] | No
             if new not in reached_from:
                 reached_from[new] = pair
                 todo.append(new)
-    known.update(dict.fromkeys(reached_from, True))
+    if len(known) < MOST_KNOWN:
+        known.update(dict.fromkeys(reached_from, True))
     return True
 
 
