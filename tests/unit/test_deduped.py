@@ -7,6 +7,7 @@ from array import array
 import pytest
 
 from btfkit.btf.build import Builder
+from btfkit.errors import UnsupportedError
 from btfkit.judges import deduped
 from btfkit.judges.deduped import Below, equivalent, kept, leftovers
 from btfkit.passes.dedup import dedup
@@ -135,8 +136,19 @@ def test_what_is_known_of_pairs_is_not_found_again(monkeypatch, second):
     asked = []
     reached = deduped._reached
     monkeypatch.setattr(deduped, "_reached", lambda btf, *pair: asked.append(pair) or reached(btf, *pair))
-    known = {}
+    known = deduped.Known()
     for one, other in reversed(pairs):
         assert equivalent(btf, one, other, known) == (second == "int")
     assert len(asked) == 101
-    assert all(equivalent(btf, *pair) == same for pair, same in known.items())
+    assert all(equivalent(btf, *pair) == same for pair, same in known.answers.items())
+
+
+def test_a_proof_has_a_limit(monkeypatch):
+    """Two chains of types that are alike, of which each part is compared with each."""
+    monkeypatch.setattr(deduped, "MOST_PAIRS", 50)
+    b = Builder()
+    ends = [b.int("int", 4), b.int("int", 4)]
+    for _ in range(60):
+        ends = [b.const(end) for end in ends]
+    with pytest.raises(UnsupportedError, match="more than 50 pairs of types"):
+        equivalent(b.build(), *ends)

@@ -17,6 +17,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import references
 from btfkit.btf.flat import Flat
 from btfkit.btf.spelling import label
+from btfkit.errors import UnsupportedError
 from btfkit.hot import proof as _proof
 
 TYPE_CHECKING = False
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from btfkit.btf.btf import Btf
 
 MAX_DIMENSIONS = 64  # of an array
-MOST_KNOWN = 100_000  # pairs of types that are remembered; long chains that are alike have a pair for each two of their parts
+MOST_PAIRS = 1 << 18  # of types that one proof compares one by one; modules of kernels need none
 _OBJECTS = frozenset((spec.VAR, spec.DATASEC))  # each is only equivalent to itself
 
 
@@ -47,7 +48,7 @@ def kept(
     """A description of the first own type of `before` that did not keep its meaning in `after`; None if all did.
 
     `ids[id]` is the new id of each old one, including those of a base.  If several BTFs became one, `first` is the index in
-    `ids` of the first own type of `before`.  `below` is `Below(before.base)`, made once for many.
+    `ids` of the first own type of `before`.  `below` is `Below(before.base)`, made once for many.  Raises as `equivalent`.
     """
     below = below or Below(before.base)
     flat = below.flat
@@ -76,7 +77,7 @@ def kept(
     if index < len(before.positions):
         old = before.start_id + index
         return f"{_title(before, old)} became {_title(after, table[old + shift])}"
-    known: dict[tuple[int, int], bool] = {}
+    known = Known()
     for a, b in zip(uncertain[::2], uncertain[1::2], strict=True):
         if not equivalent(before, a, b, known):
             return f"{_title(before, a)} of the base became {_title(before, b)}"
@@ -93,9 +94,7 @@ class _Arrays:
     """The arrays of `before` that became other ones in `after`, by the map `ids` (of own types, `shift` added).  `known` is that
     of `equivalent`, for `before`."""
 
-    def __init__(
-        self, before: Btf, after: Btf, ids: Sequence[int], shift: int, known: dict[tuple[int, int], bool]
-    ) -> None:
+    def __init__(self, before: Btf, after: Btf, ids: Sequence[int], shift: int, known: Known) -> None:
         self.before = before
         self.after = after
         self.ids = ids
@@ -158,31 +157,45 @@ def _dimensions(btf: Btf, type_id: int) -> tuple[list[int], int]:
     return found, type_id
 
 
-def equivalent(btf: Btf, a: int, b: int, known: dict[tuple[int, int], bool] | None = None) -> bool:
+class Known:
+    """What was found about pairs of types of one BTF, in `answers`, and how many may still be compared (`left`)."""
+
+    __slots__ = ("answers", "left")
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[int, int], bool] = {}
+        self.left = MOST_PAIRS
+
+
+def equivalent(btf: Btf, a: int, b: int, known: Known | None = None) -> bool:
     """Whether two types are equivalent: everything that is reached from both in the same way is equal.
 
-    `known` has what was found about pairs of types of `btf` before, and gets what is found now.
+    `known` has what was found about types of `btf` before, and gets what is found now.  Raises UnsupportedError for more pairs
+    than MOST_PAIRS: two long chains that are alike have one for each two of their parts.
     """
-    known = {} if known is None else known
+    known = known or Known()
+    answers = known.answers
     todo = [(a, b)]
     reached_from: dict[tuple[int, int], tuple[int, int] | None] = {(a, b): None}
     while todo:
         pair = todo.pop()
-        if pair[0] == pair[1] or known.get(pair):
+        if pair[0] == pair[1] or answers.get(pair):
             continue
-        reached = None if known.get(pair) is False else _reached(btf, *pair)
+        known.left -= 1
+        if known.left < 0:
+            raise UnsupportedError(f"more than {MOST_PAIRS:,} pairs of types to compare", source=btf.source)
+        reached = None if answers.get(pair) is False else _reached(btf, *pair)
         if reached is None:
             wrong: tuple[int, int] | None = pair
-            while wrong is not None and len(known) < MOST_KNOWN:  # and with it all that it was reached from
-                known[wrong] = False
+            while wrong is not None:  # and with it all that it was reached from
+                answers[wrong] = False
                 wrong = reached_from[wrong]
             return False
         for new in reached:
             if new not in reached_from:
                 reached_from[new] = pair
                 todo.append(new)
-    if len(known) < MOST_KNOWN:
-        known.update(dict.fromkeys(reached_from, True))
+    answers.update(dict.fromkeys(reached_from, True))
     return True
 
 
