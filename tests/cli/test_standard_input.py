@@ -95,6 +95,13 @@ def test_it_is_one_input(here) -> None:
     assert b"no differences" in done.stdout
 
 
+def test_it_is_not_two_things(here) -> None:
+    done = run("min - NEW -", (here / "vmlinux").read_bytes())
+    assert done.returncode == 2
+    assert b"standard input cannot be INPUT and an OBJECT, too" in done.stderr
+    assert not (here / "NEW").exists()
+
+
 @pytest.mark.parametrize(
     "words", ["check NAME --kernels vmlinux -j2", "relocs NAME -b vmlinux", "dedup NAME other -o NEW", "dump NAME"]
 )

@@ -97,6 +97,8 @@ def _operands(args: Args) -> tuple[str, str | None, list[str]]:
             raise UsageError("OUTPUT is missing (or -o DIR)")
         output = operands.pop(0)
         _refuse_program(output)
+    if path == "-" and "-" in operands:
+        raise UsageError("standard input cannot be INPUT and an OBJECT, too")
     if args.merge and not (args.modules or args.base):
         raise UsageError("--merge requires -m MODULE, or -B VMLINUX with a module as INPUT")
     if args.merge and (args.base_out or args.all_modules):
