@@ -6,6 +6,7 @@ The tests run on whatever `btfkit` is importable, plain or compiled (PYTHONPATH 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import Counter
 from importlib.util import find_spec
@@ -19,6 +20,9 @@ if find_spec("btfkit") is None:
     SOURCE = os.path.join(os.path.dirname(HERE), "src")
     sys.path.insert(0, SOURCE)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCE, os.environ.get("PYTHONPATH"))))  # for commands run
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for what a shell runs in the background; commands would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile(
