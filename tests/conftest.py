@@ -21,7 +21,9 @@ if find_spec("btfkit") is None:
     sys.path.insert(0, SOURCE)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCE, os.environ.get("PYTHONPATH"))))  # for commands run
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for what a shell runs in the background; commands would inherit it
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as for what a shell runs in the background; commands would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
