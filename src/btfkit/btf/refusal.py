@@ -21,6 +21,12 @@ def demand_few_overlaps(btf: Btf) -> None:
     """Raise FormatError if the own names of `btf` add up to more than `OVERLAP` times its strings: to compare names that are the
     ends of one long string takes time with the square of its length."""
     most = OVERLAP * len(btf.strings) + (1 << 16)
+    count = len(btf.positions)
+    names = (
+        count + (len(btf.words) - 3 * count) // 2
+    )  # at most: a record has three words, and two or more for each other name
+    if not names or not _names.has_longer(btf.strings, most // names):
+        return
     seen = bytearray(len(btf.strings))
     if _names.distinct_length(btf.words, btf.columns.names, btf.strings, btf.start_str_off, seen, most) > most:
         raise overlapping(btf.source)

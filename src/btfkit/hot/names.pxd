@@ -50,6 +50,9 @@ cpdef Py_ssize_t next_member(const unsigned int[::1] words, size_t at, Py_ssize_
                              const unsigned char[::1] strings, unsigned int first_offset,
                              const unsigned char[::1] name, Py_ssize_t start)
 
+@cython.locals(at=cython.size_t, size=cython.size_t, end=cython.size_t)
+cpdef bint has_longer(const unsigned char[::1] strings, size_t limit) except -1
+
 @cython.locals(total=cython.size_t, index=cython.size_t, offset=cython.size_t)
 cpdef size_t distinct_length(const unsigned int[::1] words, const unsigned int[::1] places,
                              const unsigned char[::1] strings, unsigned int first_offset, unsigned char[::1] seen,

@@ -229,6 +229,20 @@ def next_member(words, at, count, strings, first_offset, name, start):
     return -1
 
 
+def has_longer(strings, limit):
+    """Whether one of `strings` (each ends in a NUL) has more than `limit` bytes; most of them are not looked at."""
+    at = 0
+    size = len(strings)
+    while size - at > limit:
+        end = at + limit
+        while strings[end]:
+            if end == at:
+                return True
+            end -= 1
+        at = end + 1
+    return False
+
+
 def distinct_length(words, places, strings, first_offset, seen, most):
     """The total length of the names in `strings` whose offsets are at `places`, each offset once (`seen` has a byte for each, all
     0 at the start); no more than one name above `most` is counted."""

@@ -12,6 +12,7 @@ from btfkit.btf import spec
 from btfkit.btf.btf import demand_btf
 from btfkit.btf.finders import missing
 from btfkit.btf.members import MAX_DEPTH, Among, flat_members
+from btfkit.btf.refusal import demand_few_overlaps
 from btfkit.btf.spec import MAX_CHAIN, text
 from btfkit.btf.spelling import Spelling, keyword
 from btfkit.errors import NotFoundError, UnsupportedError, printable, refuse_others, refuse_text
@@ -94,7 +95,8 @@ def find(btf: Btf, pattern: str, kinds: Sequence[str] = (), *, own: bool = False
     """Find by a name, a glob or a /regular expression/, in order of type ids; `own` excludes the base.
 
     `kinds` are some of KINDS, all by default; "struct x" in `pattern` is a struct.  The owner of a member of an anonymous struct
-    is the enclosing named struct, if there is one.  Raises UnsupportedError for an invalid regular expression.
+    is the enclosing named struct, if there is one.  Raises UnsupportedError for an invalid regular expression,
+    while the result is read FormatError if names overlap too much (`demand_few_overlaps`).
     """
     demand_btf("btf", btf)
     refuse_text(kinds=kinds)
@@ -174,6 +176,7 @@ def _names(btf: Btf, layers: Sequence[Btf], pattern: str, wanted: bytearray) -> 
         return names
     used = bytearray(len(names))
     for layer in layers:
+        demand_few_overlaps(layer)
         _search.used_names(layer.words, layer.positions, layer.table, wanted, used)
     matches = _matcher(pattern)
     at = used.find(1)
@@ -363,6 +366,8 @@ def _users(btf: Btf, ids: Iterable[int], own: bool) -> Iterator[Found]:
         marks[type_id] = 1
     marks[0] = 0
     chain = btf.chain
+    for layer in chain:
+        demand_few_overlaps(layer)
     hits = [bytearray(len(layer.positions)) for layer in chain]
     fresh = 1
     while fresh:  # again, as long as types without a name refer backwards

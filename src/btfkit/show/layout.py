@@ -208,6 +208,7 @@ class Layouts(Tabular):
         """(id, the name to show if it has none) of each struct and union that `names` select, once; without them, all own ones.
 
         A name is as in `find`, or a pattern: "tcp_*", "struct *_ops", "/^sk_/".  One that selects nothing raises NotFoundError.
+        Without names, raises as `all`.
         """
         if not names:
             return [(type_id, "") for type_id in self.all()]
@@ -244,7 +245,13 @@ class Layouts(Tabular):
         return found
 
     def all(self) -> list[int]:
-        """The ids of the own structs and unions that have a name, in order."""
+        """The ids of the own structs and unions that have a name, in order.
+
+        Raises FormatError if their names overlap too much (`demand_few_overlaps`).
+        """
+        from btfkit.btf.refusal import demand_few_overlaps
+
+        demand_few_overlaps(self.btf)
         return named_composites(self.btf.words, self.btf.positions, self.btf.start_id)
 
     def facts(self, type_id: int) -> _Facts:
