@@ -122,11 +122,14 @@ cdef class Interner(Symbols):
     @cython.locals(at=cython.size_t, kind=cython.uint, made=cython.uint, _=cython.int)
     cdef unsigned int narrow(self, unsigned int token, unsigned int bits, unsigned int shift) except? 0
 
-    @cython.locals(found=cython.size_t, here=cython.size_t, at=cython.size_t)
+    @cython.locals(found=cython.size_t)
     cdef unsigned int record(self, size_t start, size_t end, unsigned int die) except? 0
 
+    @cython.locals(here=cython.size_t)
+    cdef bint is_record(self, size_t number, size_t start, size_t end) except -1
+
     @cython.locals(prime=cython.ulonglong, long=cython.ulonglong, h=cython.ulonglong, at=cython.size_t, key=cython.uint,
-                   mask=cython.size_t, slot=cython.size_t, found=cython.size_t, here=cython.size_t)
+                   mask=cython.size_t, slot=cython.size_t, found=cython.size_t)
     cdef unsigned int hashed_record(self, size_t start, size_t end, unsigned int die) except? 0
 
     @cython.locals(prime=cython.ulonglong, long=cython.ulonglong, h=cython.ulonglong, at=cython.size_t,

@@ -466,20 +466,23 @@ class Interner(Symbols):
         Units have most types from the same headers, so the one that followed the last record before is tried first.
         """
         found = self.following[self.last_record]
-        if found:
-            here = self.record_at[found]
-            if self.record_at[found + 1] - here == end - start:
-                at = start
-                while at < end and self.records[here] == self.words[at]:
-                    here += 1
-                    at += 1
-                if at == end:
-                    self.last_record = found
-                    return found
+        if found and self.is_record(found, start, end):
+            self.last_record = found
+            return found
         found = self.hashed_record(start, end, die)
         self.following[self.last_record] = found
         self.last_record = found
         return found
+
+    def is_record(self, number, start, end):
+        """Whether a record has the words from `start` to `end`."""
+        here = self.record_at[number]
+        if self.record_at[number + 1] - here != end - start:
+            return False
+        while start < end and self.records[here] == self.words[start]:
+            here += 1
+            start += 1
+        return start == end
 
     def hashed_record(self, start, end, die):
         """As `record`, by the hash of the words."""
@@ -494,15 +497,8 @@ class Interner(Symbols):
         slot = (h >> 11) & mask
         while self.slots[slot]:
             found = self.slots[slot]
-            if self.record_hash[found] == key:
-                here = self.record_at[found]
-                if self.record_at[found + 1] - here == end - start:
-                    at = start
-                    while at < end and self.records[here] == self.words[at]:
-                        here += 1
-                        at += 1
-                    if at == end:
-                        return found
+            if self.record_hash[found] == key and self.is_record(found, start, end):
+                return found
             slot = (slot + 1) & mask
         self.record_count += 1
         found = self.record_count
