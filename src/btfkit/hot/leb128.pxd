@@ -9,5 +9,5 @@ cdef class Leb128:
     @cython.locals(data="const unsigned char[::1]", value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
     cdef unsigned long long uleb(self) except? 0xFFFFFFFFFFFFFFFF
 
-    @cython.locals(data="const unsigned char[::1]", value=cython.ulonglong, shift=cython.uint, byte=cython.ulonglong)
+    @cython.locals(start=cython.size_t, value=cython.ulonglong, bits=cython.uint)
     cdef unsigned long long sleb(self) except? 0xFFFFFFFFFFFFFFFF

@@ -31,17 +31,9 @@ class Leb128:
 
     def sleb(self):
         """The signed number at `at`, as 64 bits of two's complement."""
-        data = self.data
-        value = 0
-        shift = 0
-        while True:
-            byte = data[self.at]
-            self.at += 1
-            if shift > 63:
-                raise ValueError("a LEB128 number of more than 10 bytes")
-            value |= ((byte & 127) << shift) & LONG
-            shift += 7
-            if byte < 128:
-                if byte & 64 and shift < 64:
-                    value |= (LONG << shift) & LONG
-                return value
+        start = self.at
+        value = self.uleb()
+        bits = 7 * (self.at - start)
+        if self.data[self.at - 1] & 64 and bits < 64:
+            value |= (LONG << bits) & LONG
+        return value
