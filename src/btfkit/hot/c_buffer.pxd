@@ -75,3 +75,6 @@ cdef class Buffer:
                          unsigned int level) except *
 
     cdef void put_unnamed(self, int pad, unsigned long long bits, unsigned int level) except *
+
+    @cython.locals(pad=cython.int, bits=cython.longlong)
+    cdef void put_filler(self, long long size, unsigned int align, unsigned int level) except *

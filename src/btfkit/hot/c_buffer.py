@@ -303,3 +303,17 @@ class Buffer:
         self.put(b"long: " if pad == 0 else b"int: " if pad == 1 else b"short: " if pad == 2 else b"char: ")
         self.put_number(bits)
         self.put(b";")
+
+    def put_filler(self, size, align, level):
+        """Write a struct of unnamed bitfields with `size` bits, of types with at most `align` bits."""
+        pad = 0 if self.long_bits == 64 else 1
+        while pad < 3 and 64 >> pad > align:
+            pad += 1
+        bits = 64 >> pad
+        self.put_line(level)
+        self.put(b"struct {")
+        while size > 0:
+            self.put_unnamed(pad, size if size < bits else bits, level + 1)
+            size -= bits
+        self.put_line(level)
+        self.put(b"};")

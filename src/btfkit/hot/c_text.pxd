@@ -105,7 +105,7 @@ cdef class Writer(Buffer):
     cdef void run_parameters(self, Py_ssize_t here) except *
 
     @cython.locals(words="const unsigned int[::1]", at=cython.size_t, info=cython.uint, index=cython.size_t,
-                   align=cython.longlong, bits=cython.longlong, largest=cython.longlong, pad=cython.uint)
+                   align=cython.longlong, bits=cython.longlong, largest=cython.longlong)
     cdef void put_union_end(self, Py_ssize_t type_id, long long size, unsigned int level) except *
 
     @cython.locals(words="const unsigned int[::1]", frames="long long[::1]", type_id=cython.size_t, at=cython.size_t,

@@ -534,17 +534,7 @@ class Writer(Buffer):
         largest -= largest % align
         if (info >> 24) & 127 != kinds.UNION or largest >= size:
             return
-        pad = 0 if self.long_bits == 64 else 1
-        while pad < 3 and 64 >> pad > align:
-            pad += 1
-        bits = 64 >> pad
-        self.put_line(level)
-        self.put(b"struct {")
-        while size > 0:
-            self.put_unnamed(pad, size if size < bits else bits, level + 1)
-            size -= bits
-        self.put_line(level)
-        self.put(b"};")
+        self.put_filler(size, align, level)
 
     def run_members(self, here):
         """Write the end of a member and the next member up to its declaration, or the end of the composite."""
