@@ -16,8 +16,8 @@ cdef inline bint have_same_words(const unsigned int[::1] norm, const unsigned in
                                  size_t other) noexcept
 
 @cython.locals(here=cython.size_t, there=cython.size_t, end=cython.size_t)
-cdef inline bint lead_alike(const unsigned int[::1] starts, const unsigned int[::1] refs, const unsigned int[::1] label,
-                            size_t one, size_t other) noexcept
+cdef inline bint lead_alike(const unsigned int[::1] starts, const unsigned int[::1] refs, const unsigned int[::1] own,
+                            const unsigned int[::1] label, size_t one, size_t other) noexcept
 
 @cython.locals(count=cython.size_t, after=cython.size_t, edge=cython.size_t, target=cython.size_t, node=cython.size_t)
 cpdef reverse(const unsigned int[::1] starts, const unsigned int[::1] refs, const unsigned int[::1] omitted,
@@ -67,11 +67,6 @@ cpdef size_t gather(const unsigned int[::1] starts, const unsigned int[::1] refs
 
 @cython.locals(number=cython.size_t)
 cpdef spread(const unsigned int[::1] nodes, const unsigned int[::1] inner_label, unsigned int[::1] label)
-
-@cython.locals(here=cython.size_t, there=cython.size_t, end=cython.size_t)
-cdef inline bint are_alike(const unsigned int[::1] starts, const unsigned int[::1] refs,
-                           const unsigned int[::1] label, const unsigned int[::1] before, size_t one,
-                           size_t other) noexcept
 
 @cython.locals(long=cython.ulonglong, low=cython.uint, count=cython.size_t, place_mask=cython.size_t,
                groups=cython.size_t, following=cython.size_t, inner=cython.size_t, index=cython.size_t,

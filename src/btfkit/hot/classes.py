@@ -162,9 +162,9 @@ def users(nodes, number, back_starts, back, label, size, mark, found, count):
     return count
 
 
-def lead_alike(starts, refs, label, one, other):
-    """Whether two nodes are in one class and refer to nodes of the same classes."""
-    if label[one] != label[other]:
+def lead_alike(starts, refs, own, label, one, other):
+    """Whether two nodes are in one class by `own`, and refer to nodes of the same classes by `label`."""
+    if own[one] != own[other]:
         return False
     here = starts[one]
     there = starts[other]
@@ -256,11 +256,11 @@ def refine(
                 h ^= h >> 32
             key = (h >> 7) & low & mask
             g = following
-            if g >= groups or fresh[g] != key or not lead_alike(starts, refs, label, heads[g], node):
+            if g >= groups or fresh[g] != key or not lead_alike(starts, refs, label, label, heads[g], node):
                 place = key & place_mask
                 while buckets[place]:
                     g = buckets[place] - 1
-                    if fresh[g] == key and lead_alike(starts, refs, label, heads[g], node):
+                    if fresh[g] == key and lead_alike(starts, refs, label, label, heads[g], node):
                         break
                     place = (place + 1) & place_mask
                 if buckets[place] == 0:
@@ -423,19 +423,6 @@ def spread(nodes, inner_label, label):
         label[nodes[number]] = inner_label[number]
 
 
-def are_alike(starts, refs, label, before, one, other):
-    """Whether two nodes were in one class and refer to nodes of the same new classes."""
-    if before[one] != before[other]:
-        return False
-    here = starts[one]
-    there = starts[other]
-    end = starts[one + 1]
-    while here < end and label[refs[here]] == label[refs[there]]:
-        here += 1
-        there += 1
-    return here == end
-
-
 def classify(starts, refs, order, before, size, label, classes, nodes, heads, keys, buckets, prime, mask):
     """Find the classes of the outer nodes in `order` (by `arrange`); returns the number of classes.
 
@@ -471,11 +458,11 @@ def classify(starts, refs, order, before, size, label, classes, nodes, heads, ke
             h ^= h >> 32
         key = (h >> 7) & low & mask
         g = following
-        if g >= groups or keys[g] != key or not are_alike(starts, refs, label, before, heads[g], node):
+        if g >= groups or keys[g] != key or not lead_alike(starts, refs, before, label, heads[g], node):
             place = key & place_mask
             while buckets[place]:
                 g = buckets[place] - 1
-                if keys[g] == key and are_alike(starts, refs, label, before, heads[g], node):
+                if keys[g] == key and lead_alike(starts, refs, before, label, heads[g], node):
                     break
                 place = (place + 1) & place_mask
             if buckets[place] == 0:

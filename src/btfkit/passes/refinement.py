@@ -13,6 +13,8 @@ from btfkit.hot.columns import zeros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from btfkit.passes.type_graph import Graph
 
     Words = memoryview[int] | array[int]
@@ -78,34 +80,55 @@ class _Inner:
         number = _refine.all_dirty(self.starts, self.label, size, dirty)
         if not number:
             return 0
-        group, heads, counts, fresh, touched, best = (pages(count) for _ in range(6))
         back, back_starts = zeros(len(self.refs)), zeros(count + 2)
         _classes.reverse(self.starts, self.refs, NONE, back_starts, back)
-        self.classes, rounds = _classes.refine(
-            self.starts,
-            self.refs,
-            back_starts,
-            back,
-            NONE,
-            NONE,
-            self.label,
-            size,
-            self.classes,
-            dirty,
-            number,
-            group,
-            heads,
-            counts,
-            fresh,
-            touched,
-            best,
-            bytearray(count),
-            pages(power(2 * count)),
-            prime,
-            mask,
-            DEPTH,
+        room = [pages(count) for _ in range(6)]
+        users = back_starts, back, NONE, NONE
+        self.classes, rounds = split(
+            self.starts, self.refs, users, self.label, size, self.classes, dirty, number, room, prime, mask, DEPTH
         )
         return rounds
+
+
+def split(
+    starts: Words,
+    refs: Words,
+    users: tuple[Words, Words, Words, Words],
+    label: Words,
+    size: Words,
+    classes: int,
+    dirty: Words,
+    number: int,
+    room: Sequence[memoryview[int]],
+    prime: int,
+    mask: int,
+    depth: int,
+) -> tuple[int, int]:
+    """`hot.classes.refine` with its work space, which is `room` (six arrays with a word for each node) and a table; `users` are
+    its `back_starts`, `back`, `other_starts` and `other_back`."""
+    count = len(starts) - 1
+    group, heads, counts, fresh, touched, best = room
+    return _classes.refine(
+        starts,
+        refs,
+        *users,
+        label,
+        size,
+        classes,
+        dirty,
+        number,
+        group,
+        heads,
+        counts,
+        fresh,
+        touched,
+        best,
+        bytearray(count),
+        pages(power(2 * count)),
+        prime,
+        mask,
+        depth,
+    )
 
 
 def pages(count: int) -> memoryview[int]:

@@ -19,7 +19,7 @@ from btfkit.hot import refine as _refine
 from btfkit.hot.columns import zeros
 from btfkit.hot.strings import StringTable
 from btfkit.passes.rebase import refuse_unknown, refuse_unknown_in, words
-from btfkit.passes.refinement import NONE, pages, power, refine
+from btfkit.passes.refinement import NONE, pages, power, refine, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -251,32 +251,23 @@ class Graph:
         count = len(self)
         room = self._room or [pages(count) for _ in range(7)]
         self._room = room  # little of it is touched
-        dirty, group, heads, counts, fresh, touched, best = room
+        dirty, *others = room
         self.size = zeros(count + 1)
         number = _refine.recount(self.label, self.size, owners, dirty)
         if not number:
             return
         self._reverse()
-        self.classes, rounds = _classes.refine(
+        users = self._back_starts, self._back, self._moved_starts, self._moved_back
+        self.classes, rounds = split(
             self.starts,
             self.refs,
-            self._back_starts,
-            self._back,
-            self._moved_starts,
-            self._moved_back,
+            users,
             self.label,
             self.size,
             self.classes,
             dirty,
             number,
-            group,
-            heads,
-            counts,
-            fresh,
-            touched,
-            best,
-            bytearray(count),
-            pages(power(2 * count)),
+            others,
             self.prime,
             _mask,
             0,
